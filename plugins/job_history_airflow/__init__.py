@@ -1,0 +1,1 @@
+"""Where Airflow meets the core: hooks, operators, settings."""
