@@ -1,0 +1,205 @@
+"""Accounts and their settings, as the Airflow Variable `job_history_accounts` holds them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from job_history.errors import PermanentError
+
+ACCOUNTS_VARIABLE = "job_history_accounts"
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_PREFIX_PART = re.compile(r"[A-Za-z0-9_.=-]+")
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+ConnectionId = Annotated[str, Field(min_length=1, description="The id of an Airflow connection.")]
+
+
+class SqlSource(_Settings):
+    """The three relations `job_history_jobs`, `job_history_lines`, `job_history_admin_events` of a database."""
+
+    type: Literal["sql"]
+    conn_id: ConnectionId
+
+
+class S3Destination(_Settings):
+    """A bucket of Amazon S3, or of a store that speaks its protocol."""
+
+    type: Literal["s3"]
+    conn_id: ConnectionId
+    bucket: str | None = Field(
+        default=None, description="May be left out where the connection names it (service_config.s3.bucket_name)."
+    )
+    prefix: str = Field(default="", description="Put in front of every key; without a slash at either end.")
+    server_side_encryption: Literal["AES256", "aws:kms"] | None = Field(
+        default=None, description="Left out: as the bucket's default encryption says."
+    )
+    kms_key_id: str | None = Field(default=None, min_length=1, description="The key of server_side_encryption aws:kms.")
+    write_mode: Literal["create_only", "overwrite"] = Field(
+        default="create_only", description="overwrite: only for stores without conditional PUT."
+    )
+
+    @field_validator("bucket")
+    @classmethod
+    def _bucket_has_a_legal_name(cls, bucket: str | None) -> str | None:
+        if bucket is not None and not _BUCKET.fullmatch(bucket):
+            raise ValueError("no legal bucket name: 3 to 63 lower-case letters, digits, dots and hyphens")
+        return bucket
+
+    @field_validator("prefix")
+    @classmethod
+    def _prefix_is_a_plain_path(cls, prefix: str) -> str:
+        parts = prefix.split("/") if prefix else []
+        if any(part in {"", ".", ".."} or not _PREFIX_PART.fullmatch(part) for part in parts):
+            raise ValueError("use parts of letters, digits and _ . = - joined by single slashes, none at the ends")
+        return prefix
+
+    @model_validator(mode="after")
+    def _kms_key_goes_with_kms(self) -> S3Destination:
+        if self.kms_key_id is not None and self.server_side_encryption != "aws:kms":
+            raise ValueError('kms_key_id needs "server_side_encryption": "aws:kms"')
+        return self
+
+
+class Events(_Settings):
+    """The three toggles of the feature page."""
+
+    job_history: bool = False
+    line_details: bool = False
+    admin_events: bool = False
+
+    @model_validator(mode="after")
+    def _something_is_on_and_fits(self) -> Events:
+        if self.line_details and not self.job_history:
+            raise ValueError("line_details needs job_history: lines are part of a job's document")
+        if self.admin_events:
+            raise ValueError("admin_events cannot be replicated by this version yet: set it to false")
+        if not self.job_history:
+            raise ValueError('nothing is switched on: set job_history, or pause the account with "enabled": false')
+        return self
+
+
+class Account(_Settings):
+    """One workspace: where its jobs come from, where they go, and which events are replicated."""
+
+    user_id: int = Field(gt=0, lt=10**21, description="The workspace's id; the first part of every key.")
+    name: str = Field(min_length=1, max_length=100)
+    enabled: bool = Field(default=True, description="false: an explicit pause; reported as disabled.")
+    source: SqlSource
+    destination: S3Destination
+    events: Events
+    redaction: list[dict[str, Any]] = Field(default_factory=list)
+
+    @field_validator("redaction")
+    @classmethod
+    def _rules_can_be_applied(cls, redaction: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if redaction:
+            raise ValueError("this version cannot redact: remove the rules, or nothing of this account is delivered")
+        return redaction
+
+    @property
+    def label(self) -> str:
+        return f"{self.user_id} {self.name}"
+
+    @property
+    def settings_hash(self) -> str:
+        """First 16 hex digits of the SHA-256 of the settings: a receipt tells by it under which ones it was made."""
+        return hashlib.sha256(msgspec.json.encode(self.model_dump(), order="deterministic")).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """The accounts that can be used, and a sentence for each entry that cannot. One's fault does not stop another."""
+
+    usable: dict[int, Account]
+    faults: list[str] = field(default_factory=list)
+
+    def get(self, user_id: int) -> Account:
+        """Return an account. Raises PermanentError where it is not (or no longer) among the usable ones."""
+        if user_id in self.usable:
+            return self.usable[user_id]
+        about_it = [fault for fault in self.faults if str(user_id) in fault]
+        raise PermanentError(
+            f"Account {user_id} is not among the usable accounts of the Airflow Variable {ACCOUNTS_VARIABLE}. "
+            + (" ".join(about_it) or "Add it there, or leave it out of the run's parameter accounts.")
+        )
+
+
+def read_accounts(text: str | None) -> Accounts:
+    """Read the Variable's text. Raises PermanentError where there is nothing that could be read as accounts."""
+    cause = f"The Airflow Variable {ACCOUNTS_VARIABLE}"
+    remedy = "Write it as docs/accounts.md shows: a JSON list with an object for each account."
+    if text is None:
+        raise PermanentError(f"{cause} does not exist, so no account can be replicated. {remedy}")
+    try:
+        entries = msgspec.json.decode(text)
+    except msgspec.DecodeError as fault:
+        raise PermanentError(f"{cause} is no valid JSON: {fault}. {remedy}") from fault
+    if not isinstance(entries, list):
+        raise PermanentError(f"{cause} holds a JSON {type(entries).__name__}, not a list. {remedy}")
+    if not entries:
+        raise PermanentError(f"{cause} lists no accounts, so nothing would be replicated. {remedy}")
+    return _sorted_out(entries)
+
+
+def _sorted_out(entries: list[Any]) -> Accounts:
+    times_named = Counter(_user_id(entry) for entry in entries)
+    usable: dict[int, Account] = {}
+    faults: list[str] = []
+    for number, entry in enumerate(entries, start=1):
+        who = _who(number, entry)
+        if (user_id := _user_id(entry)) is not None and times_named[user_id] > 1:
+            faults.append(f"{who}: user_id {user_id} is there more than once; keep one of the entries.")
+            continue
+        try:
+            account = Account.model_validate(entry)
+        except ValidationError as invalid:
+            faults.append(f"{who}: " + "; ".join(_sentence(error) for error in invalid.errors()) + ".")
+        else:
+            usable[account.user_id] = account
+    return Accounts(usable, faults)
+
+
+def _user_id(entry: Any) -> int | None:
+    user_id = entry.get("user_id") if isinstance(entry, dict) else None
+    return user_id if isinstance(user_id, int) else None
+
+
+def _who(number: int, entry: Any) -> str:
+    if not isinstance(entry, dict):
+        return f"Entry {number} of {ACCOUNTS_VARIABLE}"
+    name = f" {entry['name']}" if isinstance(entry.get("name"), str) else ""
+    return f"Account {entry.get('user_id', f'without user_id (entry {number})')}{name}"
+
+
+def _sentence(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"]) or "the entry"
+    what = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        return f"unknown key {where!r}"
+    if error["type"] == "missing":
+        return f"{where} is missing"
+    return f"{where}: {what[:1].lower()}{what[1:]}"
+
+
+def accounts_json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the Variable, for editors and for the docs."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": ACCOUNTS_VARIABLE,
+        "type": "array",
+        "minItems": 1,
+        "items": {"$ref": "#/$defs/Account"},
+        "$defs": {**(schema := Account.model_json_schema()).pop("$defs"), "Account": schema},
+    }

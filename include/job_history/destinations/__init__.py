@@ -1,0 +1,36 @@
+"""Where documents go. A destination is handed a stream of them and tells, for each, what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import Any, Protocol
+
+from job_history.transform import StagedDocument
+
+
+class Delivery(StrEnum):
+    """What a destination did with a document. CONFLICT: its key was there with other bytes, and was left so."""
+
+    DELIVERED = "delivered"
+    ALREADY_PRESENT = "already_present"
+    CONFLICT = "conflict"
+
+
+OnDelivery = Callable[[StagedDocument, Delivery], None]
+
+
+class Destination(Protocol):
+    """What the contract suite for destinations holds each of them to."""
+
+    def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
+        """Deliver every document, and call `on_delivery` once for each, in any order.
+
+        Raises PermanentError or TransientError at the first fault of the destination itself; what was delivered until
+        then stays, and a second call finds it there.
+        """
+        ...
+
+    def description(self) -> dict[str, Any]:
+        """Return what a receipt says of the destination: no secret."""
+        ...

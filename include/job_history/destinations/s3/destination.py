@@ -1,0 +1,115 @@
+"""Create-only delivery to a bucket, with many PUTs in flight."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import obstore
+from obstore.exceptions import AlreadyExistsError
+from obstore.store import S3Store
+
+from job_history.destinations import Delivery, OnDelivery
+from job_history.destinations.s3.faults import store_faults
+from job_history.errors import ReplicationError
+from job_history.transform import StagedDocument
+
+log = logging.getLogger(__name__)
+
+# Documents above this size wait for one of a few places, so that memory stays bounded: 256 of 40 MB would be 10 GB.
+LARGE_DOCUMENT_BYTES = 250_000
+LARGE_DOCUMENTS_IN_FLIGHT = 3
+
+
+class S3Destination:
+    """Puts each document under its key, once: an object that is there stays as it is."""
+
+    def __init__(
+        self, store: S3Store, *, bucket: str, in_flight: int = 256, overwrite: bool = False, repair: bool = False
+    ) -> None:
+        """`overwrite` is for stores without conditional PUT, where "once" cannot be had.
+
+        `repair` replaces an object whose bytes are not the source's, which otherwise would be a conflict.
+        """
+        self._store = store
+        self._bucket = bucket
+        self._in_flight = in_flight
+        self._overwrite = overwrite
+        self._repair = repair
+
+    def description(self) -> dict[str, Any]:
+        return {"type": "s3", "bucket": self._bucket, "write_mode": "overwrite" if self._overwrite else "create_only"}
+
+    def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
+        """Deliver every document. Raises PermanentError or TransientError at the store's first fault."""
+        try:
+            asyncio.run(self._deliver(documents, on_delivery))
+        except* ReplicationError as faults:
+            # The first to fail stopped the others; what they may have said as well is the same.
+            raise _first_of(faults) from None
+
+    async def _deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
+        turn, places_for_large = asyncio.Lock(), asyncio.Semaphore(LARGE_DOCUMENTS_IN_FLIGHT)
+
+        async def work() -> None:
+            while True:
+                # Whoever waits for a large place holds the turn, so that no other takes a document into memory.
+                async with turn:
+                    document = next(documents, None)
+                    if document is None:
+                        return
+                    large = len(document.body) > LARGE_DOCUMENT_BYTES
+                    if large:
+                        await places_for_large.acquire()
+                try:
+                    on_delivery(document, await self._put(document))
+                finally:
+                    if large:
+                        places_for_large.release()
+
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(self._in_flight):
+                workers.create_task(work())
+
+    async def _put(self, document: StagedDocument) -> Delivery:
+        content = document.content()
+        with store_faults(self._bucket):
+            try:
+                await self._write(document, content, "overwrite" if self._overwrite else "create")
+            except AlreadyExistsError:
+                delivery = await self._compared(document.key, content)
+                if delivery is not Delivery.CONFLICT or not self._repair:
+                    return delivery
+                log.warning("Repaired: %s had other bytes than the source's job.", document.key)
+                await self._write(document, content, "overwrite")
+        return Delivery.DELIVERED
+
+    async def _write(self, document: StagedDocument, content: bytes, mode: Literal["create", "overwrite"]) -> None:
+        await obstore.put_async(
+            self._store,
+            document.key,
+            content,
+            attributes={"Content-Type": "application/json", "sha256": document.sha256},
+            mode=mode,
+            use_multipart=False,
+        )
+
+    async def _compared(self, key: str, content: bytes) -> Delivery:
+        found = await obstore.head_async(self._store, key)
+        if found["size"] == len(content):
+            # An ETag is the MD5 of the bytes, unless a KMS key or several parts went into the object.
+            md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+            if (found["e_tag"] or "").strip('"') == md5:
+                return Delivery.ALREADY_PRESENT
+            result = await obstore.get_async(self._store, key)
+            if (await result.bytes_async()).to_bytes() == content:
+                return Delivery.ALREADY_PRESENT
+        return Delivery.CONFLICT
+
+
+def _first_of(faults: ExceptionGroup[ReplicationError]) -> ReplicationError:
+    first = faults.exceptions[0]
+    return _first_of(first) if isinstance(first, ExceptionGroup) else first

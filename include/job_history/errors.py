@@ -1,0 +1,38 @@
+"""Errors, named by what to do about them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ReplicationError(Exception):
+    """Anything this project raises on purpose; its message says where it happened, what happened and what to do."""
+
+
+class PermanentError(ReplicationError):
+    """Trying again cannot help: a setting, a permission or a name is wrong."""
+
+
+class TransientError(ReplicationError):
+    """Trying again later may help: the other side was busy, slow or away."""
+
+
+class QuarantineReason(StrEnum):
+    """Why a record is set aside; also the name of its folder in quarantine."""
+
+    BAD_ID = "bad_id"
+    BAD_JSON = "bad_json"
+    BAD_TIME = "bad_time"
+    BAD_TEXT = "bad_text"
+    DUPLICATE_JOB_ID = "duplicate_job_id"
+    WRONG_ACCOUNT = "wrong_account"
+    CONFLICT = "conflict"
+
+
+class BadRecordError(ReplicationError):
+    """One record cannot become a document; it goes to quarantine, and the others go on."""
+
+    def __init__(self, reason: QuarantineReason, explanation: str) -> None:
+        super().__init__(f"{reason}: {explanation}")
+        self.reason = reason
+        self.explanation = explanation

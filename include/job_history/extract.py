@@ -1,0 +1,50 @@
+"""Extract: stream an account's jobs from its source into a staged file."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+
+from job_history.account import Account
+from job_history.errors import TransientError
+from job_history.progress import Progress
+from job_history.slice import Slice
+from job_history.sources import JobSource
+from job_history.staging import staged_writer
+from job_history.storage import Storage
+
+log = logging.getLogger(__name__)
+
+
+class Extracted(msgspec.Struct):
+    """`counted` by the source on its own, `listed` one by one; the two are equal."""
+
+    path: str
+    counted: int
+    listed: int
+    seconds: float
+
+
+def extract(slice_: Slice, account: Account, source: JobSource, staging: Storage) -> Extracted:
+    """Stage the records of a slice. Raises TransientError where the source lists other jobs than it counts."""
+    part = slice_.own_part
+    log.info("Asked for: %s; %s.", slice_.about, "with lines" if account.events.line_details else "without lines")
+    path = f"{slice_.folder}/jobs.jsonl.zst"
+    with (
+        source.listing(slice_.user_id, part, line_details=account.events.line_details) as listing,
+        staged_writer(staging, path) as staged,
+    ):
+        progress = Progress(log, "Read", listing.counted)
+        log.info("The source counts %s jobs that ended in %s.", f"{listing.counted:,}", part)
+        for record in listing:
+            staged.append(record)
+            progress.add()
+    if progress.records != listing.counted:
+        raise TransientError(
+            f"The source of {slice_.about} counts {listing.counted:,} jobs, and lists {progress.records:,}. Nothing of "
+            "it was delivered, because nobody could say what is missing. Compare the relation (or view) of jobs with "
+            "a count of your own."
+        )
+    log.info("Read %s. Staged as %s.", progress, staging.url(path))
+    return Extracted(path=path, counted=listing.counted, listed=progress.records, seconds=round(progress.seconds, 3))

@@ -1,0 +1,85 @@
+"""The item list of a receipt: what became of each job, as Parquet, written as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from job_history.storage import Storage
+
+ROWS_A_GROUP = 20_000
+
+
+class Outcome(StrEnum):
+    """What became of a listed job."""
+
+    DELIVERED = "delivered"
+    ALREADY_PRESENT = "already_present"
+    FILTERED = "filtered"
+    QUARANTINED = "quarantined"
+
+
+class Item(NamedTuple):
+    """One listed job. `detail`: the status that gives no file, or the reason of quarantine. `bytes` is the body's size."""
+
+    job_id: str
+    completed_at: str | None
+    outcome: str
+    detail: str | None = None
+    key: str | None = None
+    sha256: str | None = None
+    bytes: int | None = None
+
+
+SCHEMA = pa.schema(
+    [
+        ("job_id", pa.string()),
+        ("completed_at", pa.string()),
+        ("outcome", pa.string()),
+        ("detail", pa.string()),
+        ("key", pa.string()),
+        ("sha256", pa.string()),
+        ("bytes", pa.int64()),
+    ]
+)
+
+
+class ItemWriter:
+    """Appends items, a row group at a time."""
+
+    def __init__(self, parquet: pq.ParquetWriter) -> None:
+        self._parquet = parquet
+        self._items: list[Item] = []
+
+    def append(self, item: Item) -> None:
+        self._items.append(item)
+        if len(self._items) >= ROWS_A_GROUP:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._items:
+            columns = [pa.array(column, field.type) for column, field in zip(zip(*self._items, strict=True), SCHEMA)]  # noqa: B905
+            self._parquet.write_table(pa.table(columns, schema=SCHEMA))
+            self._items.clear()
+
+
+@contextmanager
+def item_writer(storage: Storage, path: str) -> Iterator[ItemWriter]:
+    """Open an item list for writing; it is there only when the block ends without an exception."""
+    with storage.writer(path) as file:
+        parquet = pq.ParquetWriter(pa.PythonFile(file, mode="w"), SCHEMA, compression="zstd")
+        writer = ItemWriter(parquet)
+        yield writer
+        writer.flush()
+        parquet.close()
+
+
+def read_items(storage: Storage, path: str) -> pa.Table:
+    """Read an item list whole. Returns an empty table where there is none."""
+    content = storage.read(path)
+    return SCHEMA.empty_table() if content is None else pq.read_table(pa.BufferReader(content))

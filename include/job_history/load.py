@@ -1,0 +1,156 @@
+"""Load: hand the staged documents to the destination, and write down what became of each job."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import msgspec
+
+from job_history.account import Account
+from job_history.destinations import Delivery, Destination
+from job_history.errors import TransientError
+from job_history.extract import Extracted
+from job_history.items import Item, ItemWriter, Outcome, item_writer
+from job_history.progress import Progress, readable_bytes
+from job_history.quarantine import Quarantine
+from job_history.slice import Slice
+from job_history.staging import staged_records
+from job_history.storage import Storage
+from job_history.transform import SetAside, StagedDocument, Transformed
+
+log = logging.getLogger(__name__)
+
+
+class SliceOutcome(msgspec.Struct):
+    """What became of a slice. `conflicts` are among the quarantined; paths lie in the ledger."""
+
+    extracted: Extracted
+    transformed: Transformed
+    delivered: int
+    already_present: int
+    conflicts: int
+    delivered_bytes: int
+    load_seconds: float
+    items_path: str
+    quarantine_paths: list[str]
+    example_keys: list[str]
+    destination: dict[str, Any]
+    settings_hash: str
+
+    @property
+    def quarantined(self) -> int:
+        return sum(self.transformed.quarantined.values()) + self.conflicts
+
+    @property
+    def balanced(self) -> bool:
+        """`listed = delivered + already_present + filtered + quarantined`, and `counted = listed`."""
+        accounted_for = (
+            self.delivered + self.already_present + sum(self.transformed.filtered.values()) + self.quarantined
+        )
+        return self.extracted.listed == accounted_for and self.extracted.counted == self.extracted.listed
+
+
+EXAMPLE_KEYS = 3
+
+
+def load(
+    slice_: Slice,
+    account: Account,
+    *,
+    extracted: Extracted,
+    transformed: Transformed,
+    destination: Destination,
+    staging: Storage,
+    ledger: Storage,
+) -> SliceOutcome:
+    """Deliver a slice. Raises TransientError where the books do not balance, and what the destination raises."""
+    log.info(
+        "Asked for: %s documents (%s) of %s, to %s.",
+        f"{transformed.documents:,}",
+        readable_bytes(transformed.bytes),
+        slice_.about,
+        destination.description(),
+    )
+    progress = Progress(log, "Delivered", transformed.documents)
+    counts = dict.fromkeys(Delivery, 0)
+    delivered_bytes = 0
+    example_keys: list[str] = []
+    items_path = f"{window_folder(slice_)}/items-{slice_.run}-{slice_.number:04d}.parquet"
+    with item_writer(ledger, items_path) as items, Quarantine(ledger, slice_) as quarantine:
+
+        def note(document: StagedDocument, delivery: Delivery) -> None:
+            nonlocal delivered_bytes
+            counts[delivery] += 1
+            size = len(document.body) + 1
+            if delivery is Delivery.DELIVERED:
+                delivered_bytes += size
+            if delivery is Delivery.CONFLICT:
+                quarantine.add_conflict(document.job_id, document.key, document.sha256, document.body)
+                log.error("Conflict: %s is there already, with other bytes. It was left as it is.", document.key)
+            elif len(example_keys) < EXAMPLE_KEYS:
+                example_keys.append(document.key)
+            items.append(_item(document, delivery, size))
+            progress.add(size)
+
+        destination.deliver(staged_records(staging, transformed.documents_path, StagedDocument), note)
+        _add_set_aside(items, staging, transformed.set_aside_path)
+    outcome = SliceOutcome(
+        extracted=extracted,
+        transformed=transformed,
+        delivered=counts[Delivery.DELIVERED],
+        already_present=counts[Delivery.ALREADY_PRESENT],
+        conflicts=counts[Delivery.CONFLICT],
+        delivered_bytes=delivered_bytes,
+        load_seconds=round(progress.seconds, 3),
+        items_path=items_path,
+        quarantine_paths=sorted({*transformed.quarantine_paths, *quarantine.paths}),
+        example_keys=sorted(example_keys),
+        destination=destination.description(),
+        settings_hash=account.settings_hash,
+    )
+    log.info("Went through %s.", progress)
+    log.info("\n%s", _table(outcome))
+    if not outcome.balanced:
+        raise TransientError(
+            f"The books of {slice_.about} do not balance: of {extracted.listed:,} listed jobs, {outcome.delivered:,} were "
+            f"delivered, {outcome.already_present:,} already present, {sum(transformed.filtered.values()):,} filtered and "
+            f"{outcome.quarantined:,} quarantined. The window stays open; clear this slice from its extract task on."
+        )
+    return outcome
+
+
+def window_folder(slice_: Slice) -> str:
+    """Return where the ledger keeps what belongs to an account's window."""
+    window = slice_.whole_window
+    return f"receipts/{slice_.user_id}/jobs/{window.start:%Y%m%d}/{window.slug}"
+
+
+def _item(document: StagedDocument, delivery: Delivery, size: int) -> Item:
+    conflict = delivery is Delivery.CONFLICT
+    return Item(
+        job_id=str(document.job_id),
+        completed_at=document.completed_at,
+        outcome=Outcome.QUARANTINED if conflict else Outcome(delivery.value),
+        detail=delivery.value if conflict else "oversize" if document.oversize else None,
+        key=document.key,
+        sha256=document.sha256,
+        bytes=size,
+    )
+
+
+def _add_set_aside(items: ItemWriter, staging: Storage, path: str) -> None:
+    for job in staged_records(staging, path, SetAside):
+        items.append(Item(str(job.job_id), job.completed_at, job.outcome, job.detail))
+
+
+def _table(outcome: SliceOutcome) -> str:
+    rows = {
+        "counted by the source": outcome.extracted.counted,
+        "listed": outcome.extracted.listed,
+        "delivered": outcome.delivered,
+        "already present": outcome.already_present,
+        "filtered": sum(outcome.transformed.filtered.values()),
+        "quarantined": outcome.quarantined,
+    }
+    return "\n".join(f"{name:>24}  {number:>12,}" for name, number in rows.items())

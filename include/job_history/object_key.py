@@ -1,0 +1,28 @@
+"""Object keys: a pure function of account and record, so that the same job always has the same place."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from job_history.job import MOST_ID_DIGITS, FinalStatus, Id
+
+
+def formatted_id(record_id: Id) -> str:
+    """Write an id as part of a path: a number as 21 digits in pieces of three, a handle unsplit.
+
+    `100` becomes `000/000/000/000/000/000/100`.
+    """
+    if isinstance(record_id, str):
+        return record_id
+    padded = f"{record_id:0{MOST_ID_DIGITS}d}"
+    return "/".join(padded[piece : piece + 3] for piece in range(0, MOST_ID_DIGITS, 3))
+
+
+def job_key(*, prefix: str, user_id: int, recipe_id: int, job_id: Id, started_at: datetime, status: FinalStatus) -> str:
+    """Return the key of a job's document; date and stamp come from `started_at` in UTC. All parts are validated ids."""
+    started = started_at.astimezone(UTC)
+    # strftime does not pad the years before 1000 on every platform.
+    day = f"{started.year:04d}{started:%m%d}"
+    folder = f"{user_id}/jobs/{recipe_id}/{day}/{formatted_id(job_id)}"
+    key = f"{folder}/{user_id}-{recipe_id}-{job_id}-{day}{started:%H%M%S}-{status}.json"
+    return f"{prefix}/{key}" if prefix else key

@@ -1,0 +1,171 @@
+"""Plan: which accounts and windows a run has to do with, and in which slices."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from job_history.account import ACCOUNTS_VARIABLE, Account, Accounts
+from job_history.errors import PermanentError, ReplicationError
+from job_history.slice import Slice
+from job_history.sources import JobSource
+from job_history.window import Window, parts_of_at_most
+
+log = logging.getLogger(__name__)
+
+
+class PlannedWindow(msgspec.Struct):
+    """An account's window in a run. `counted` is None where the source could not be asked; its extract asks again."""
+
+    user_id: int
+    name: str
+    window: dict[str, str]
+    enabled: bool
+    counted: int | None
+    slices: list[Slice]
+    settings_hash: str
+    destination: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        return f"{self.user_id} {self.name}"
+
+
+class Plan(msgspec.Struct):
+    """What a run set out to do. `faults`: accounts that could not be planned at all, each in a sentence."""
+
+    run: str
+    destination: str
+    window: dict[str, str]
+    windows: list[PlannedWindow]
+    faults: list[str]
+
+    @property
+    def slices(self) -> list[Slice]:
+        return [slice_ for planned in self.windows for slice_ in planned.slices]
+
+
+def plan(
+    *,
+    run: str,
+    window: Window,
+    accounts: Accounts,
+    chosen: list[int],
+    destination: str,
+    source_of: Callable[[Account], JobSource],
+    max_jobs_per_slice: int,
+    most_slices: int,
+) -> Plan:
+    """Plan a run over those of the chosen accounts (none chosen: all) that go to this kind of destination.
+
+    Raises PermanentError where no account is left to work on, or where it would take more slices than Airflow maps.
+    """
+    log.info(
+        "Asked for: %s, window %s, destination %s.",
+        f"accounts {chosen}" if chosen else "all accounts",
+        window,
+        destination,
+    )
+    to_do, faults = _chosen(accounts, chosen)
+    for fault in faults:
+        log.error("Not replicated: %s", fault)
+    if not to_do:
+        raise PermanentError(
+            f"No account of the Variable {ACCOUNTS_VARIABLE} can be replicated in window {window}: " + " ".join(faults)
+        )
+    plan_ = Plan(run=run, destination=destination, window=window.as_dict(), windows=[], faults=faults)
+    for account in [account for account in to_do if account.destination.type == destination]:
+        for hour in window.hours():
+            plan_.windows.append(_planned(run, account, hour, source_of, max_jobs_per_slice))
+    _keep_below(most_slices, plan_)
+    log.info("%s slices to replicate:\n%s", len(plan_.slices), _table(plan_))
+    return plan_
+
+
+def _chosen(accounts: Accounts, chosen: list[int]) -> tuple[list[Account], list[str]]:
+    if not chosen:
+        return list(accounts.usable.values()), list(accounts.faults)
+    to_do: list[Account] = []
+    faults: list[str] = []
+    for user_id in dict.fromkeys(chosen):
+        try:
+            to_do.append(accounts.get(user_id))
+        except PermanentError as fault:
+            faults.append(str(fault))
+    return to_do, faults
+
+
+def _planned(
+    run: str, account: Account, window: Window, source_of: Callable[[Account], JobSource], max_jobs_per_slice: int
+) -> PlannedWindow:
+    planned = PlannedWindow(
+        user_id=account.user_id,
+        name=account.name,
+        window=window.as_dict(),
+        enabled=account.enabled,
+        counted=None,
+        slices=[],
+        settings_hash=account.settings_hash,
+        destination=account.destination.model_dump(exclude_none=True),
+    )
+    if not account.enabled:
+        return planned
+    try:
+        source = source_of(account)
+        planned.counted = source.count(account.user_id, window)
+        parts = (
+            parts_of_at_most(
+                max_jobs_per_slice, window, planned.counted, lambda part: source.count(account.user_id, part)
+            )
+            if planned.counted
+            else []
+        )
+        planned.slices = _slices(run, planned, list(parts))
+    except ReplicationError as fault:
+        # Its own extract asks again, with its own retries, and fails under the account's name; the others go on.
+        log.warning("The source of account %s, window %s could not be counted: %s", account.label, window, fault)
+        planned.slices = _slices(run, planned, [window])
+    return planned
+
+
+def _slices(run: str, planned: PlannedWindow, parts: list[Window]) -> list[Slice]:
+    return [
+        Slice(
+            run=run,
+            user_id=planned.user_id,
+            name=planned.name,
+            window=planned.window,
+            part=part.as_dict(),
+            number=number,
+            of=len(parts),
+        )
+        for number, part in enumerate(parts, start=1)
+    ]
+
+
+def _keep_below(most_slices: int, plan_: Plan) -> None:
+    """Leave windows whole where all their parts together are more than Airflow can map."""
+    if len(plan_.slices) <= most_slices:
+        return
+    for planned in plan_.windows:
+        if planned.slices:
+            planned.slices = _slices(plan_.run, planned, [Window.from_dict(planned.window)])
+    if len(plan_.slices) > most_slices:
+        raise PermanentError(
+            f"This run would need {len(plan_.slices):,} slices, more than Airflow maps in one run ([core] max_map_length "
+            f"= {most_slices:,}). Ask for a shorter window or fewer accounts at a time, start a backfill (one run for each "
+            "hour), or raise max_map_length."
+        )
+
+
+def _table(plan_: Plan) -> str:
+    rows = [f"{'account':<28} {'window':<44} {'jobs':>12} {'slices':>7}"]
+    for planned in plan_.windows:
+        jobs = "paused" if not planned.enabled else "unknown" if planned.counted is None else f"{planned.counted:,}"
+        rows.append(
+            f"{planned.label:<28.28} {Window.from_dict(planned.window)!s:<44} {jobs:>12} {len(planned.slices):>7}"
+        )
+    return "\n".join(rows)

@@ -1,0 +1,75 @@
+"""Quarantine: records that cannot be delivered as they are, kept with the reason until somebody mends the cause.
+
+They stay in our own ledger, `_control/quarantine/<reason>/<user_id>/<window>/`: what is wrong with a record may be just
+what keeps it from being redacted, so it must not go out to the destination.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from job_history.errors import QuarantineReason
+from job_history.job import Id, JobRecord
+from job_history.slice import Slice
+from job_history.staging import StagedWriter, staged_writer
+from job_history.storage import Storage
+
+
+class QuarantineEntry(msgspec.Struct, omit_defaults=True):
+    """A record as the source gave it, or, for a conflict, the key and the bytes that the destination has otherwise."""
+
+    reason: QuarantineReason
+    explanation: str
+    job_id: Id | None
+    window: dict[str, str]
+    sha256: str
+    record: JobRecord | None = None
+    key: str | None = None
+    document: msgspec.Raw | None = None
+
+
+class Quarantine:
+    """The entries of one slice, a file for each reason; `counts` and `paths` tell what there is in the end."""
+
+    def __init__(self, storage: Storage, slice_: Slice) -> None:
+        self._storage = storage
+        self._slice = slice_
+        self._files = ExitStack()
+        self._writers: dict[QuarantineReason, StagedWriter] = {}
+        self.counts: Counter[str] = Counter()
+        self.paths: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._files.__exit__(kind, fault, traceback)
+
+    def add_record(self, record: JobRecord, reason: QuarantineReason, explanation: str) -> None:
+        digest = hashlib.sha256(msgspec.json.encode(record)).hexdigest()
+        self._add(QuarantineEntry(reason, explanation, record.job_id, self._slice.window, digest, record=record))
+
+    def add_conflict(self, job_id: Id, key: str, sha256: str, document: msgspec.Raw) -> None:
+        explanation = f"{key} is there already, with other bytes; the object was left as it is"
+        self._add(
+            QuarantineEntry(
+                QuarantineReason.CONFLICT, explanation, job_id, self._slice.window, sha256, key=key, document=document
+            )
+        )
+
+    def _add(self, entry: QuarantineEntry) -> None:
+        if entry.reason not in self._writers:
+            window, part = self._slice.whole_window, self._slice.own_part
+            path = f"_control/quarantine/{entry.reason}/{self._slice.user_id}/{window.slug}/{part.slug}.jsonl.zst"
+            self._writers[entry.reason] = self._files.enter_context(staged_writer(self._storage, path))
+            self.paths.append(path)
+        self._writers[entry.reason].append(entry)
+        self.counts[entry.reason] += 1

@@ -1,0 +1,188 @@
+"""Receipts: one for each account and window, also for no jobs and for failures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from job_history.load import SliceOutcome
+from job_history.plan import PlannedWindow
+from job_history.storage import Storage
+from job_history.timestamp import format_time
+from job_history.transform import DocumentedJob
+from job_history.window import Window
+
+MOST_RUNS_REMEMBERED = 50
+
+
+class WindowState(StrEnum):
+    """How an account's window stands. FAILED: it is open, and a run of it is owed."""
+
+    COMPLETE = "complete"
+    COMPLETE_WITH_QUARANTINE = "complete_with_quarantine"
+    FAILED = "failed"
+    DISABLED = "disabled"
+
+    @property
+    def closed(self) -> bool:
+        return self in {WindowState.COMPLETE, WindowState.COMPLETE_WITH_QUARANTINE}
+
+
+class Counts(msgspec.Struct, kw_only=True):
+    """`listed = delivered + already_present + sum(filtered) + sum(quarantined)`; `filtered` by status."""
+
+    counted: int = 0
+    listed: int = 0
+    delivered: int = 0
+    already_present: int = 0
+    filtered: dict[str, int] = {}
+    quarantined: dict[str, int] = {}
+    oversize: int = 0
+    bytes: int = 0
+    delivered_bytes: int = 0
+
+    @property
+    def gap(self) -> int:
+        return self.counted - self.listed
+
+
+class RunEntry(msgspec.Struct):
+    """What one run of the window came to."""
+
+    run: str
+    finished_at: str
+    state: WindowState
+    counts: Counts
+    faults: list[str]
+
+
+class Receipt(msgspec.Struct, kw_only=True):
+    """The record of an account's window. `items` and `quarantine` are paths in the ledger; seconds are summed."""
+
+    version: int = 1
+    user_id: int
+    name: str
+    kind: str = "jobs"
+    window: dict[str, str]
+    state: WindowState
+    counts: Counts
+    gap: int
+    first_job: DocumentedJob | None = None
+    last_job: DocumentedJob | None = None
+    seconds: dict[str, float] = {}
+    settings_hash: str
+    code_version: str
+    destination: dict[str, Any]
+    items: list[str] = []
+    quarantine: list[str] = []
+    example_keys: list[str] = []
+    faults: list[str] = []
+    runs: list[RunEntry] = []
+
+
+def receipt_path(user_id: int, window: Window) -> str:
+    return f"receipts/{user_id}/jobs/{window.start:%Y%m%d}/{window.slug}/receipt.json"
+
+
+def read_receipt(ledger: Storage, user_id: int, window: Window) -> Receipt | None:
+    content = ledger.read(receipt_path(user_id, window))
+    return None if content is None else msgspec.json.decode(content, type=Receipt)
+
+
+def make_receipt(
+    planned: PlannedWindow,
+    outcomes: list[SliceOutcome],
+    faults: list[str],
+    *,
+    run: str,
+    finished_at: datetime,
+    code_version: str,
+) -> Receipt:
+    """Make the receipt of what one run did with an account's window."""
+    counts = _added_up(outcomes) if outcomes or faults else Counts(counted=planned.counted or 0)
+    state = _state(planned, counts, faults)
+    jobs = [job for outcome in outcomes for job in (outcome.transformed.first_job, outcome.transformed.last_job) if job]
+    return Receipt(
+        user_id=planned.user_id,
+        name=planned.name,
+        window=planned.window,
+        state=state,
+        counts=counts,
+        gap=counts.gap,
+        first_job=min(jobs, default=None),
+        last_job=max(jobs, default=None),
+        seconds=_seconds(outcomes),
+        settings_hash=planned.settings_hash,
+        code_version=code_version,
+        destination=outcomes[0].destination if outcomes else planned.destination,
+        items=[outcome.items_path for outcome in outcomes],
+        quarantine=sorted({path for outcome in outcomes for path in outcome.quarantine_paths}),
+        example_keys=[key for outcome in outcomes for key in outcome.example_keys][:3],
+        faults=faults,
+        runs=[RunEntry(run, format_time(finished_at), state, counts, faults)],
+    )
+
+
+def save_receipt(ledger: Storage, receipt: Receipt) -> Receipt:
+    """Write a run's receipt over the window's, keep the story of earlier runs, and return what stands now.
+
+    A window that is closed stays closed when a later run of it fails: what was delivered is delivered. The failure is
+    told among its runs.
+    """
+    window = Window.from_dict(receipt.window)
+    earlier = read_receipt(ledger, receipt.user_id, window)
+    stands = receipt
+    if earlier is not None:
+        runs = [entry for entry in earlier.runs if entry.run != receipt.runs[-1].run] + receipt.runs
+        stands = receipt if receipt.state.closed or not earlier.state.closed else earlier
+        stands.runs = runs[-MOST_RUNS_REMEMBERED:]
+    ledger.write(receipt_path(receipt.user_id, window), msgspec.json.format(msgspec.json.encode(stands), indent=1))
+    if earlier is not None and stands is receipt:
+        for path in {*earlier.items, *earlier.quarantine} - {*receipt.items, *receipt.quarantine}:
+            ledger.delete(path)
+    return stands
+
+
+def _state(planned: PlannedWindow, counts: Counts, faults: list[str]) -> WindowState:
+    if not planned.enabled:
+        return WindowState.DISABLED
+    if faults or counts.gap:
+        return WindowState.FAILED
+    return WindowState.COMPLETE_WITH_QUARANTINE if counts.quarantined else WindowState.COMPLETE
+
+
+def _added_up(outcomes: list[SliceOutcome]) -> Counts:
+    return Counts(
+        counted=sum(outcome.extracted.counted for outcome in outcomes),
+        listed=sum(outcome.extracted.listed for outcome in outcomes),
+        delivered=sum(outcome.delivered for outcome in outcomes),
+        already_present=sum(outcome.already_present for outcome in outcomes),
+        filtered=_merged(outcome.transformed.filtered for outcome in outcomes),
+        quarantined=_merged(
+            {**outcome.transformed.quarantined, **({"conflict": outcome.conflicts} if outcome.conflicts else {})}
+            for outcome in outcomes
+        ),
+        oversize=sum(outcome.transformed.oversize for outcome in outcomes),
+        bytes=sum(outcome.transformed.bytes for outcome in outcomes),
+        delivered_bytes=sum(outcome.delivered_bytes for outcome in outcomes),
+    )
+
+
+def _merged(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for count in counts:
+        total.update(count)
+    return dict(total)
+
+
+def _seconds(outcomes: list[SliceOutcome]) -> dict[str, float]:
+    return {
+        "extract": round(sum(outcome.extracted.seconds for outcome in outcomes), 3),
+        "transform": round(sum(outcome.transformed.seconds for outcome in outcomes), 3),
+        "load": round(sum(outcome.load_seconds for outcome in outcomes), 3),
+    }

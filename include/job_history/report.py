@@ -1,0 +1,135 @@
+"""Report: write the receipts of a run, tell it in a table, and fail where anything failed."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+import obstore
+import pandas as pd
+
+from job_history.errors import PermanentError
+from job_history.load import SliceOutcome
+from job_history.plan import PlannedWindow
+from job_history.progress import readable_bytes
+from job_history.receipt import Receipt, make_receipt, save_receipt
+from job_history.run_record import RunRecord
+from job_history.storage import Storage
+
+log = logging.getLogger(__name__)
+
+# Staged files of a failed slice are kept for whoever clears its load task; a week is longer than anybody waits.
+STAGED_FILES_KEPT = timedelta(days=7)
+
+
+def report(
+    *, run: str, destinations: list[str], staging: Storage, ledger: Storage, finished_at: datetime, code_version: str
+) -> list[Receipt]:
+    """Write a receipt for each account and window of a run. Raises PermanentError where any of it failed."""
+    record = RunRecord(staging, run)
+    receipts: list[Receipt] = []
+    problems: list[str] = []
+    for destination in destinations:
+        plan = record.plan(destination)
+        if plan is None:
+            problems.append(
+                f"Destination {destination}: nothing was planned; the log of `{destination}.plan` says why."
+            )
+            continue
+        problems += [fault for fault in plan.faults if fault not in problems]
+        for planned in plan.windows:
+            outcomes, faults = _what_became_of(planned, record)
+            receipt = make_receipt(
+                planned, outcomes, faults, run=run, finished_at=finished_at, code_version=code_version
+            )
+            save_receipt(ledger, receipt)
+            receipts.append(receipt)
+            problems += faults + _conflicts(receipt)
+            if receipt.state.closed:
+                for slice_ in planned.slices:
+                    record.delete_staged_files(slice_)
+    delete_old_runs(staging, finished_at - STAGED_FILES_KEPT)
+    if receipts:
+        log.info("\n%s", run_table(receipts))
+    _warn_of_quarantine(receipts, ledger)
+    if problems:
+        raise PermanentError(
+            f"This run failed in {len(problems)} places; what is not named here was replicated.\n- "
+            + "\n- ".join(problems)
+        )
+    return receipts
+
+
+def _conflicts(receipt: Receipt) -> list[str]:
+    conflicts = receipt.counts.quarantined.get("conflict")
+    if not conflicts:
+        return []
+    what_and_remedy = (
+        f"{conflicts} documents are at the destination with other bytes. They were left as they are; the new ones are in "
+        "quarantine. Run the window again with mode repair to have them replaced."
+    )
+    return [f"Account {receipt.user_id} {receipt.name}, window {receipt.window['start']}: {what_and_remedy}"]
+
+
+def _what_became_of(planned: PlannedWindow, record: RunRecord) -> tuple[list[SliceOutcome], list[str]]:
+    outcomes: list[SliceOutcome] = []
+    faults: list[str] = []
+    for slice_ in planned.slices:
+        outcome = record.outcome(slice_)
+        if outcome is not None:
+            outcomes.append(outcome)
+        elif (failure := record.failure(slice_)) is not None:
+            faults.append(f"{failure.step} of {slice_.about}: {failure.message}")
+        else:
+            faults.append(
+                f"{slice_.about}: its tasks ended without a word (killed, timed out or never started); see their logs, "
+                "and clear them."
+            )
+    return outcomes, faults
+
+
+def run_table(receipts: list[Receipt]) -> str:
+    """Return the run as a table: a row for each account and window."""
+    table = pd.DataFrame(
+        {
+            "account": f"{receipt.user_id} {receipt.name}",
+            "window": receipt.window["start"],
+            "counted": receipt.counts.counted,
+            "delivered": receipt.counts.delivered,
+            "present": receipt.counts.already_present,
+            "filtered": sum(receipt.counts.filtered.values()),
+            "quarantined": sum(receipt.counts.quarantined.values()),
+            "size": readable_bytes(receipt.counts.bytes),
+            "objects/s": _rate(receipt),
+            "state": str(receipt.state),
+        }
+        for receipt in receipts
+    )
+    return str(table.to_string(index=False))
+
+
+def _rate(receipt: Receipt) -> str:
+    went_through = receipt.counts.delivered + receipt.counts.already_present
+    seconds = receipt.seconds.get("load", 0)
+    return f"{went_through / seconds:,.0f}" if went_through and seconds else "-"
+
+
+def _warn_of_quarantine(receipts: list[Receipt], ledger: Storage) -> None:
+    for receipt in receipts:
+        if receipt.counts.quarantined:
+            log.warning(
+                "Account %s %s, window %s: in quarantine %s. Mend the source and run the window again. They are in:\n%s",
+                receipt.user_id,
+                receipt.name,
+                receipt.window["start"],
+                receipt.counts.quarantined,
+                "\n".join(ledger.url(path) for path in receipt.quarantine),
+            )
+
+
+def delete_old_runs(staging: Storage, before: datetime) -> None:
+    """Delete the staged files that no run has touched since then."""
+    for page in obstore.list(staging.store):
+        for entry in page:
+            if entry["last_modified"] < before:
+                staging.delete(entry["path"])

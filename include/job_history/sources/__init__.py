@@ -1,0 +1,35 @@
+"""Where finished jobs come from. A source is asked by account and window, and streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from job_history.job import JobRecord
+from job_history.window import Window
+
+
+class Listing(Protocol):
+    """The ended jobs of one account and window, as they stood at one moment.
+
+    `counted` is the source's own count of them: made by other means than by going through the records, so that a
+    record which the listing loses is missed.
+    """
+
+    @property
+    def counted(self) -> int: ...
+
+    def __iter__(self) -> Iterator[JobRecord]: ...
+
+
+class JobSource(Protocol):
+    """What the contract suite for sources holds each of them to. Faults are TransientError or PermanentError."""
+
+    def count(self, user_id: int, window: Window) -> int:
+        """Count the jobs, of any status, whose `completed_at` lies in the window."""
+        ...
+
+    def listing(self, user_id: int, window: Window, *, line_details: bool) -> AbstractContextManager[Listing]:
+        """Open the listing of a window; with `line_details` each record brings its lines, in order."""
+        ...

@@ -1,0 +1,164 @@
+"""What differs between databases: how a snapshot is opened, how a window is asked for, how columns are read."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Protocol
+
+from job_history.timestamp import format_time, parse_time
+from job_history.window import Window
+
+Parameters = tuple[Any, ...]
+
+
+class Dialect(Protocol):
+    """One kind of database. Column arguments are qualified names, as `j.report`."""
+
+    streams_by_named_cursor: bool
+
+    def open_snapshot(self, connection: Any) -> None:
+        """Begin a read-only transaction in which each query sees the same rows."""
+        ...
+
+    def finished_in(self, user_id: int, window: Window) -> tuple[str, Parameters]:
+        """Return the condition on `j` that holds for the account's jobs of a window, and its parameters."""
+        ...
+
+    def text(self, column: str) -> str: ...
+
+    def json_text(self, column: str) -> str: ...
+
+    def moment(self, column: str) -> str: ...
+
+    def any_as_json(self, column: str) -> str | None:
+        """Return an expression that gives any value as JSON text, or None where the value is taken as it comes."""
+        ...
+
+
+class PostgresDialect:
+    """PostgreSQL, with psycopg 2 or 3. Times are `timestamptz`, JSON columns json, jsonb or text."""
+
+    streams_by_named_cursor = True
+
+    def open_snapshot(self, connection: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    def finished_in(self, user_id: int, window: Window) -> tuple[str, Parameters]:
+        # Texts, so that PostgreSQL reads them as the column's own type: user_id may be an integer, numeric or text.
+        return (
+            "j.user_id = %s AND j.completed_at >= %s AND j.completed_at < %s",
+            (str(user_id), format_time(window.start), format_time(window.end)),
+        )
+
+    def text(self, column: str) -> str:
+        return f"{column}::text"
+
+    def json_text(self, column: str) -> str:
+        # As text: a driver would parse it, and lose big integers, decimals and key order.
+        return f"{column}::text"
+
+    def moment(self, column: str) -> str:
+        # `infinity`, which no driver can hold, becomes an empty text: a bad time of one record, not a fault of the query.
+        return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+
+    def any_as_json(self, column: str) -> str | None:
+        return f"to_json({column})::text"
+
+
+class SqliteDialect:
+    """SQLite, with ISO 8601 text in any offset as times.
+
+    A job whose `completed_at` cannot be read belongs to the window of its `started_at`, so that it is set aside once,
+    in plain sight, and not lost.
+    """
+
+    streams_by_named_cursor = False
+
+    def open_snapshot(self, connection: Any) -> None:
+        connection.create_function("job_history_moment", 2, _microseconds_of_either, deterministic=True)
+        # A text that is no UTF-8 is the fault of one record, not of the query.
+        connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("BEGIN")
+
+    def finished_in(self, user_id: int, window: Window) -> tuple[str, Parameters]:
+        # The comparison of texts is only there for speed, a day wide on either side for the sake of offsets.
+        condition = """j.user_id IN (?, ?) AND j.completed_at IS NOT NULL
+            AND ((j.completed_at >= ? AND j.completed_at < ?)
+                 OR j.completed_at NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][T ]*')
+            AND job_history_moment(j.completed_at, j.started_at) BETWEEN ? AND ?"""
+        return condition, (
+            user_id,
+            str(user_id),
+            f"{window.start - timedelta(days=1):%Y-%m-%d}",
+            f"{window.end + timedelta(days=2):%Y-%m-%d}",
+            _microseconds(format_time(window.start)),
+            _microseconds(format_time(window.end)) - 1,
+        )
+
+    def text(self, column: str) -> str:
+        return column
+
+    def json_text(self, column: str) -> str:
+        return column
+
+    def moment(self, column: str) -> str:
+        return column
+
+    def any_as_json(self, column: str) -> str | None:  # noqa: ARG002 - the protocol's signature
+        return None
+
+
+class PlainDialect:
+    """Any other database with a DbApiHook: plain SQL, times as the driver's own, no server-side cursor."""
+
+    streams_by_named_cursor = False
+
+    def __init__(self, placeholder: str = "%s") -> None:
+        self._placeholder = placeholder
+
+    def open_snapshot(self, connection: Any) -> None:
+        """Leave it at the database's own default isolation."""
+
+    def finished_in(self, user_id: int, window: Window) -> tuple[str, Parameters]:
+        mark = self._placeholder
+        condition = f"j.user_id = {mark} AND j.completed_at >= {mark} AND j.completed_at < {mark}"
+        return condition, (user_id, window.start, window.end)
+
+    def text(self, column: str) -> str:
+        return column
+
+    def json_text(self, column: str) -> str:
+        return column
+
+    def moment(self, column: str) -> str:
+        return column
+
+    def any_as_json(self, column: str) -> str | None:  # noqa: ARG002 - the protocol's signature
+        return None
+
+
+def dialect_for(connection_type: str, placeholder: str = "%s") -> Dialect:
+    """Return the dialect for an Airflow connection type."""
+    if connection_type == "sqlite":
+        return SqliteDialect()
+    if connection_type == "postgres":
+        return PostgresDialect()
+    return PlainDialect(placeholder)
+
+
+def _microseconds_of_either(completed_at: object, started_at: object) -> int | None:
+    for moment in (completed_at, started_at):
+        try:
+            return _microseconds(str(moment))
+        except ValueError:
+            continue
+    return None
+
+
+def _microseconds(text: str) -> int:
+    moment = parse_time(text)
+    return (moment.toordinal() * 86_400 + moment.hour * 3_600 + moment.minute * 60 + moment.second) * 1_000_000 + (
+        moment.microsecond
+    )

@@ -1,0 +1,50 @@
+"""A database's faults, sorted by what to do about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from job_history.errors import PermanentError, TransientError
+
+# SQLSTATE classes: connection, transaction rollback, resources, operator intervention (shutdown), system error.
+_TRANSIENT_STATES = ("08", "40", "53", "57", "58")
+_UNDEFINED = {"42P01": "relation", "42703": "column"}
+_SQLITE_UNDEFINED = ("no such table", "no such column", "unable to open database file", "not a database")
+_SQLITE_BUSY = ("locked", "busy", "disk i/o error")
+_REMEDY = (
+    "Map your schema with views as docs/job-store.md shows, and check that the connection names the right database."
+)
+
+
+@contextmanager
+def database_faults(about: str) -> Iterator[None]:
+    """Raise a database's own errors as TransientError or PermanentError; `about` says what was being read."""
+    try:
+        yield
+    except Exception as fault:
+        if not _is_of_a_database(fault):
+            raise
+        raise _sorted(fault, about) from None
+
+
+def _is_of_a_database(fault: Exception) -> bool:
+    """PEP 249 names the base classes but gives drivers no common one."""
+    return any(kind.__name__ in {"DatabaseError", "InterfaceError"} for kind in type(fault).__mro__)
+
+
+def _sorted(fault: Exception, about: str) -> PermanentError | TransientError:
+    state = getattr(fault, "sqlstate", None) or getattr(fault, "pgcode", None) or ""
+    diagnosis = getattr(getattr(fault, "diag", None), "message_primary", None)
+    text = (diagnosis or str(fault)).strip().split("\n")[0]
+    message = f"Reading {about} failed: {text} ({type(fault).__name__}{', SQLSTATE ' + state if state else ''})."
+    if state in _UNDEFINED or any(sign in text.lower() for sign in _SQLITE_UNDEFINED):
+        return PermanentError(f"{message} {_REMEDY}")
+    if state.startswith(_TRANSIENT_STATES) or any(sign in text.lower() for sign in _SQLITE_BUSY):
+        return TransientError(f"{message} It is tried again.")
+    if not state and type(fault).__name__ == "OperationalError":
+        # A connection that was refused, reset or timed out carries no SQLSTATE; a wrong password does not either.
+        return TransientError(f"{message} It is tried again; should it last, check the connection's host and login.")
+    return PermanentError(
+        f"{message} Check the relations' column types against docs/job-store.md, and the permissions."
+    )

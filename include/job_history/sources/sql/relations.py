@@ -1,0 +1,80 @@
+"""The two relations that a job store must show, as tables or as views, and how they are selected from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from job_history.errors import PermanentError
+from job_history.sources.sql.dialect import Dialect
+from job_history.sources.sql.rows import JOB_COLUMNS, LINE_COLUMNS
+
+JOBS = "job_history_jobs"
+LINES = "job_history_lines"
+
+_MOMENTS = {"started_at", "completed_at"}
+_TEXTS = {"status", "error_type", "error", "title", "adapter_name", "adapter_operation"}
+_JSON = {"report", "input", "output"}
+_LINE_KEYS = ("user_id", "job_id", "line_index")
+# Names of a document's own fields: a column of the same name would stand in it twice.
+_TAKEN = {"id", "flow_id", "lines"}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The columns of a relation as a query asks for them; `extra_names` are those that only this store has."""
+
+    columns: str
+    extra_names: list[str]
+
+
+def select_jobs(connection: Any, dialect: Dialect) -> Selection:
+    """Look at the relation of jobs. Raises PermanentError where a column is missing."""
+    return _selection(connection, dialect, JOBS, alias="j", wanted=JOB_COLUMNS, keys=())
+
+
+def select_lines(connection: Any, dialect: Dialect) -> Selection:
+    """Look at the relation of lines. Raises PermanentError where a column is missing."""
+    return _selection(connection, dialect, LINES, alias="l", wanted=LINE_COLUMNS, keys=_LINE_KEYS)
+
+
+def _selection(
+    connection: Any, dialect: Dialect, relation: str, *, alias: str, wanted: tuple[str, ...], keys: tuple[str, ...]
+) -> Selection:
+    present = _column_names(connection, relation)
+    by_lower_case = {name.lower() for name in present}
+    if missing := [name for name in (*keys, *wanted) if name not in by_lower_case]:
+        raise PermanentError(
+            f"The relation {relation} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}. Map your schema "
+            "with a view that has every column named in docs/job-store.md."
+        )
+    extra = [name for name in present if name.lower() not in {*keys, *wanted}]
+    if clashing := [name for name in extra if name.lower() in _TAKEN]:
+        raise PermanentError(
+            f"The relation {relation} has a column {clashing[0]!r}, which is the name of a document's own field. Leave it "
+            "out of the view, or give it another name."
+        )
+    expressions = [_read(dialect, f"{alias}.{name}", name) for name in wanted]
+    for name in extra:
+        column = f'{alias}."{name}"'
+        expressions.append(dialect.any_as_json(column) or column)
+    return Selection(", ".join(expressions), extra)
+
+
+def _column_names(connection: Any, relation: str) -> list[str]:
+    cursor = connection.cursor()
+    try:
+        cursor.execute(f"SELECT * FROM {relation} WHERE 1 = 0")  # noqa: S608 - one of two constants
+        return [column[0] for column in cursor.description]
+    finally:
+        cursor.close()
+
+
+def _read(dialect: Dialect, column: str, name: str) -> str:
+    if name in _MOMENTS:
+        return dialect.moment(column)
+    if name in _TEXTS:
+        return dialect.text(column)
+    if name in _JSON:
+        return dialect.json_text(column)
+    return column

@@ -1,0 +1,125 @@
+"""Where staged files and receipts are kept: a local folder or a bucket, through one client.
+
+obstore does both, without s3fs, which would hold boto3 back. Once it has been used in a process, a *forked* child of
+that process hangs in it; Airflow forks its tasks, so make a Storage inside a task only, never while a DAG is parsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+from urllib.parse import urlsplit
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore
+
+from job_history.errors import PermanentError, TransientError
+
+
+class Storage:
+    """Files below one root. Paths are relative, with `/`; a write is seen whole or not at all."""
+
+    def __init__(self, store: ObjectStore, root: str) -> None:
+        self.store = store
+        self.root = root
+
+    def url(self, path: str) -> str:
+        return f"{self.root}/{path}"
+
+    def write(self, path: str, content: bytes) -> None:
+        with self._faults("write", path):
+            obstore.put(self.store, path, content, use_multipart=False)
+
+    def read(self, path: str) -> bytes | None:
+        """Return the file's content, or None where there is no such file."""
+        with self._faults("read", path):
+            try:
+                return obstore.get(self.store, path).bytes().to_bytes()
+            except FileNotFoundError:
+                return None
+
+    @contextmanager
+    def writer(self, path: str) -> Iterator[BinaryIO]:
+        """Open a file to stream into. What was written before an exception inside the block may or may not be kept."""
+        with self._faults("write", path):
+            file = obstore.open_writer(self.store, path)
+        yield cast("BinaryIO", _Guarded(file, lambda: self._faults("write", path)))
+        with self._faults("write", path):
+            file.close()
+
+    @contextmanager
+    def reader(self, path: str) -> Iterator[BinaryIO]:
+        """Open a file to stream it. Raises PermanentError where there is none."""
+        with self._faults("read", path):
+            try:
+                file = obstore.open_reader(self.store, path)
+            except FileNotFoundError as missing:
+                raise PermanentError(
+                    f"{self.url(path)} is gone, so this step has nothing to work on. Clear the run's extract task of "
+                    "this account as well, so that it is made again."
+                ) from missing
+        yield cast("BinaryIO", _Guarded(file, lambda: self._faults("read", path)))
+
+    def paths(self, below: str) -> Iterator[str]:
+        """List the files below a folder, in no promised order."""
+        with self._faults("list", below):
+            for page in obstore.list(self.store, below):
+                for entry in page:
+                    yield entry["path"]
+
+    def delete(self, path: str) -> None:
+        with self._faults("delete", path):
+            try:
+                obstore.delete(self.store, path)
+            except FileNotFoundError:
+                return
+
+    def delete_below(self, folder: str) -> None:
+        for path in list(self.paths(folder)):
+            self.delete(path)
+
+    @contextmanager
+    def _faults(self, doing: str, path: str) -> Iterator[None]:
+        try:
+            yield
+        except (BaseError, OSError) as fault:
+            raise TransientError(f"Cannot {doing} {self.url(path)}: {_cause(fault)}") from None
+
+
+class _Guarded:
+    """A file whose own faults, and no others of the block that uses it, are told as faults of storage."""
+
+    def __init__(self, file: Any, faults: Callable[[], AbstractContextManager[None]]) -> None:
+        self._file = file
+        self._faults = faults
+
+    def write(self, content: bytes) -> int:
+        with self._faults():
+            return cast("int", self._file.write(content))
+
+    def read(self, size: int = -1) -> bytes:
+        with self._faults():
+            return bytes(self._file.read(size if size >= 0 else None))
+
+
+def _cause(fault: BaseException) -> str:
+    text = str(fault)
+    if "No space left on device" in text:
+        return "the disk is full (No space left on device). Make room there, or point the path elsewhere."
+    # obstore appends a long debugging form of the same error behind the first lines.
+    return text.split("\n\n", maxsplit=1)[0].strip()
+
+
+def local_storage(folder: Path) -> Storage:
+    """Return storage in a folder, which is made where it is missing."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Storage(LocalStore(folder, mkdir=True), f"file://{folder}")
+
+
+def folder_of(url: str) -> Path | None:
+    """Return the folder that a `file://` URL, or a bare path, names; None for another scheme."""
+    parts = urlsplit(url)
+    return Path(parts.path) if parts.scheme in {"", "file"} else None

@@ -1,0 +1,36 @@
+"""Moments as the documents and keys write them: UTC, to the microsecond."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+# fromisoformat also takes bare dates and week dates; a job's moment without a time of day is a mistake, not midnight.
+_DATE_AND_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
+
+
+def parse_time(text: str) -> datetime:
+    """Read ISO 8601 text with a date and a time; without an offset it is taken as UTC (as SQLite writes its own times).
+
+    Raises ValueError where the text is no such moment.
+    """
+    if not _DATE_AND_TIME.match(text):
+        raise ValueError(f"{text!r} is not an ISO 8601 date and time")
+    moment = datetime.fromisoformat(text)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as overflow:
+        raise ValueError(f"{text!r} lies outside the years 1 to 9999 in UTC") from overflow
+
+
+def format_time(moment: datetime) -> str:
+    """Write a moment as `YYYY-MM-DDTHH:MM:SS[.fraction]Z`; a zero fraction, and zeros at its end, are dropped."""
+    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat()
+    if "." in text:
+        text = text.rstrip("0")
+    return text + "Z"
+
+
+def epoch_milliseconds(moment: datetime) -> int:
+    """Whole milliseconds since 1970-01-01T00:00:00Z, rounded down."""
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

@@ -1,0 +1,157 @@
+"""Transform: make staged records into staged documents. Pure: it asks nobody, and the same input gives the same output."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+
+import msgspec
+
+from job_history.account import Account
+from job_history.document import Document, DocumentRules, document_of
+from job_history.errors import BadRecordError
+from job_history.extract import Extracted
+from job_history.items import Outcome
+from job_history.job import Id, JobRecord, final_status
+from job_history.progress import Progress, readable_bytes
+from job_history.quarantine import Quarantine
+from job_history.slice import Slice
+from job_history.staging import staged_records, staged_writer
+from job_history.storage import Storage
+
+log = logging.getLogger(__name__)
+
+MOST_LOGGED_FAULTS = 20
+
+
+class StagedDocument(msgspec.Struct, omit_defaults=True):
+    """A document on its way to the destination. `body` is the document without the newline that ends it."""
+
+    key: str
+    job_id: Id
+    completed_at: str
+    sha256: str
+    body: msgspec.Raw
+    oversize: bool = False
+
+    def content(self) -> bytes:
+        return bytes(self.body) + b"\n"
+
+
+class SetAside(msgspec.Struct):
+    """A listed job that gives no document: `detail` is its status, or the reason of quarantine."""
+
+    job_id: Id | None
+    completed_at: str | None
+    outcome: Outcome
+    detail: str
+
+
+class DocumentedJob(msgspec.Struct, order=True, frozen=True):
+    """The first or the last job of a slice, by completion. Text order is time order, but for the `Z`, left out here."""
+
+    completed_at: str
+    job_id: str
+
+
+class Transformed(msgspec.Struct):
+    """What became of the listed jobs; `quarantine_paths` lie in the ledger, the other paths in staging."""
+
+    documents_path: str
+    set_aside_path: str
+    documents: int
+    filtered: dict[str, int]
+    quarantined: dict[str, int]
+    quarantine_paths: list[str]
+    oversize: int
+    bytes: int
+    first_job: DocumentedJob | None
+    last_job: DocumentedJob | None
+    seconds: float
+
+
+def transform(
+    slice_: Slice, account: Account, extracted: Extracted, *, staging: Storage, ledger: Storage, max_document_bytes: int
+) -> Transformed:
+    """Stage the documents of a slice, and put into quarantine what cannot become one."""
+    rules = DocumentRules(
+        user_id=account.user_id,
+        prefix=account.destination.prefix,
+        line_details=account.events.line_details,
+        max_document_bytes=max_document_bytes,
+    )
+    documents_path = f"{slice_.folder}/documents.jsonl.zst"
+    set_aside_path = f"{slice_.folder}/set-aside.jsonl.zst"
+    log.info("Asked for: documents of %s, from %s.", slice_.about, staging.url(extracted.path))
+    progress = Progress(log, "Made documents of", extracted.listed)
+    filtered: Counter[str] = Counter()
+    oversize = 0
+    first: DocumentedJob | None = None
+    last: DocumentedJob | None = None
+    with (
+        staged_writer(staging, documents_path) as documents,
+        staged_writer(staging, set_aside_path) as set_aside,
+        Quarantine(ledger, slice_) as quarantine,
+    ):
+        for record in staged_records(staging, extracted.path, JobRecord):
+            status = final_status(record.status)
+            if status is None and record.fault is None:
+                filtered[record.status or "none"] += 1
+                set_aside.append(_set_aside(record, Outcome.FILTERED, record.status or "none"))
+                progress.add()
+                continue
+            try:
+                document = document_of(record, status or "failed", rules)
+            except BadRecordError as fault:
+                quarantine.add_record(record, fault.reason, fault.explanation)
+                set_aside.append(_set_aside(record, Outcome.QUARANTINED, fault.reason))
+                if quarantine.counts.total() <= MOST_LOGGED_FAULTS:
+                    log.warning("Job %s goes to quarantine: %s.", record.job_id, fault)
+                progress.add()
+                continue
+            staged = _staged(document)
+            documents.append(staged)
+            oversize += document.oversize
+            job = DocumentedJob(document.completed_at.removesuffix("Z"), str(document.job_id))
+            first, last = min(first or job, job), max(last or job, job)
+            progress.add(len(document.body))
+    log.info(
+        "Made %s: %s documents (%s), %s filtered %s, %s in quarantine %s, %s oversize.",
+        progress,
+        f"{documents.records:,}",
+        readable_bytes(progress.bytes),
+        filtered.total(),
+        dict(filtered) or "",
+        quarantine.counts.total(),
+        dict(quarantine.counts) or "",
+        oversize,
+    )
+    return Transformed(
+        documents_path=documents_path,
+        set_aside_path=set_aside_path,
+        documents=documents.records,
+        filtered=dict(filtered),
+        quarantined=dict(quarantine.counts),
+        quarantine_paths=quarantine.paths,
+        oversize=oversize,
+        bytes=progress.bytes,
+        first_job=first,
+        last_job=last,
+        seconds=round(progress.seconds, 3),
+    )
+
+
+def _staged(document: Document) -> StagedDocument:
+    return StagedDocument(
+        key=document.key,
+        job_id=document.job_id,
+        completed_at=document.completed_at,
+        sha256=hashlib.sha256(document.body).hexdigest(),
+        body=msgspec.Raw(memoryview(document.body)[:-1]),
+        oversize=document.oversize,
+    )
+
+
+def _set_aside(record: JobRecord, outcome: Outcome, detail: str) -> SetAside:
+    return SetAside(record.job_id, record.completed_at, outcome, detail)

@@ -1,0 +1,112 @@
+"""From an account's settings, through Airflow's connections, to the sources and destinations of the core."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from job_history.account import Account, SqlSource
+from job_history.account import S3Destination as S3Settings
+from job_history.errors import PermanentError
+from job_history.storage import Storage, folder_of, local_storage
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+    from job_history.destinations.s3 import S3Access, S3Destination
+    from job_history.sources.sql import SqlJobSource
+
+
+def job_source(account: Account, *, max_document_bytes: int) -> SqlJobSource:
+    """Return the account's source. Raises PermanentError where its connection is missing or of the wrong kind."""
+    from job_history.sources.sql import SqlJobSource, dialect_for  # noqa: PLC0415 - each task imports what it uses
+
+    settings: SqlSource = account.source
+    connection = _connection(settings.conn_id, f"source.conn_id of account {account.label}")
+    hook: Any = connection.get_hook()  # type: ignore[no-untyped-call]
+    if not hasattr(hook, "get_records"):
+        raise PermanentError(
+            f"The connection {settings.conn_id!r} (source.conn_id of account {account.label}) is of type "
+            f"{connection.conn_type!r}, which is no SQL database. Name one of a type whose hook is a DbApiHook."
+        )
+    # Twice the limit of a document: lines that hold more text than this cannot fit, however many spaces are in them.
+    return SqlJobSource(
+        hook.get_conn,
+        dialect_for(connection.conn_type or "", getattr(hook, "placeholder", "%s")),
+        most_line_bytes=2 * max_document_bytes,
+    )
+
+
+def s3_destination(account: Account, *, in_flight: int, repair: bool) -> S3Destination:
+    """Return the account's bucket as a destination. Raises PermanentError where connection or bucket are not named."""
+    from job_history.destinations.s3 import S3Destination, s3_store  # noqa: PLC0415 - each task imports what it uses
+
+    settings = account.destination
+    access = _s3_access(settings, f"account {account.label}")
+    return S3Destination(
+        s3_store(access, settings),
+        bucket=access.bucket,
+        in_flight=in_flight,
+        overwrite=settings.write_mode == "overwrite",
+        repair=repair,
+    )
+
+
+def storage_at(url: str) -> Storage:
+    """Return the storage that a path of the config names: a folder, or `s3://[conn_id@]bucket[/prefix]`."""
+    if (folder := folder_of(url)) is not None:
+        return local_storage(Path(folder))
+    parts = urlsplit(url)
+    if parts.scheme != "s3":
+        raise PermanentError(f"{parts.scheme}:// is not among the places that a path can name: use file:// or s3://.")
+    from job_history.destinations.s3 import s3_store  # noqa: PLC0415 - each task imports what it uses
+
+    settings = S3Settings(
+        type="s3", conn_id=parts.username or "aws_default", bucket=parts.hostname, prefix=parts.path.strip("/")
+    )
+    store = s3_store(_s3_access(settings, f"the path {url}"), settings, prefix=settings.prefix)
+    return Storage(store, f"s3://{parts.hostname}{parts.path.rstrip('/')}")
+
+
+def _s3_access(settings: S3Settings, whose: str) -> S3Access:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415 - takes half a second to import
+    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415
+
+    from job_history.destinations.s3 import S3Access  # noqa: PLC0415
+
+    # The hook itself would fall back to the machine's own credentials where the connection does not exist.
+    _connection(settings.conn_id, f"destination.conn_id of {whose}")
+    hook = S3Hook(aws_conn_id=settings.conn_id)
+    bucket = settings.bucket or hook.service_config.get("bucket_name")
+    if not bucket:
+        raise PermanentError(
+            f"Neither destination.bucket of {whose} nor the connection {settings.conn_id!r} (extra "
+            "service_config.s3.bucket_name) names a bucket. Set one of them."
+        )
+    session = hook.get_session(region_name=hook.region_name)
+    if session.get_credentials() is None:
+        raise PermanentError(
+            f"The connection {settings.conn_id!r} of {whose} has no credentials, and this machine has none either. Give it "
+            "an access key, or a role to assume."
+        )
+    return S3Access(
+        bucket=bucket,
+        credentials=Boto3CredentialProvider(session),
+        region=session.region_name,
+        endpoint_url=hook.conn_config.get_service_endpoint_url("s3"),
+        verify=hook.verify is not False,
+    )
+
+
+def _connection(conn_id: str, named_by: str) -> Connection:
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        raise PermanentError(
+            f"There is no Airflow connection {conn_id!r}, which is {named_by}. Create it (Admin > Connections), or correct "
+            "the Variable."
+        ) from None

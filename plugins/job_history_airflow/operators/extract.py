@@ -1,0 +1,27 @@
+"""The task that asks the source."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from job_history.account import Account
+from job_history.extract import extract
+from job_history.slice import Slice
+from job_history_airflow.connections import job_source
+from job_history_airflow.operators.slice_step import SliceStepOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class ExtractJobsOperator(SliceStepOperator):
+    """Streams a slice's jobs from the account's source into a staged file."""
+
+    ui_color = "#fdf3d8"
+
+    def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:  # noqa: ARG002
+        self.record_of(slice_).begin(slice_)
+        source = job_source(account, max_document_bytes=self.settings.max_document_bytes)
+        return msgspec.to_builtins(extract(slice_, account, source, self.staging))  # type: ignore[no-any-return]

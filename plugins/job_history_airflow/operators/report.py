@@ -1,0 +1,48 @@
+"""The task that always runs last: receipts, the run's table, and its verdict."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from job_history import __version__
+from job_history.slice import run_folder
+from job_history_airflow.connections import storage_at
+from job_history_airflow.settings import read_settings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class ReportOperator(BaseOperator):
+    """Writes a receipt for each account and window, and fails where any of them failed.
+
+    :param destinations: the kinds of destination that were planned
+    """
+
+    ui_color = "#efe6f7"
+
+    def __init__(self, *, destinations: list[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.destinations = destinations
+
+    def execute(self, context: Context) -> dict[str, int]:
+        from job_history.report import report  # noqa: PLC0415 - brings pandas, which no other task should pay for
+
+        settings = read_settings()
+        dag_run = context["dag_run"]
+        receipts = report(
+            run=run_folder(dag_run.dag_id, dag_run.run_id),
+            destinations=self.destinations,
+            staging=storage_at(settings.staging_path),
+            ledger=storage_at(settings.ledger_path),
+            finished_at=datetime.now(UTC),
+            code_version=__version__,
+        )
+        return {
+            "windows": len(receipts),
+            "delivered": sum(receipt.counts.delivered for receipt in receipts),
+            "already_present": sum(receipt.counts.already_present for receipt in receipts),
+        }

@@ -1,0 +1,42 @@
+"""The task that makes documents; it asks nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from job_history.account import Account
+from job_history.extract import Extracted
+from job_history.slice import Slice
+from job_history.transform import transform
+from job_history_airflow.operators.slice_step import SliceStepOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class TransformJobsOperator(SliceStepOperator):
+    """Turns staged records into staged documents.
+
+    :param extracted: what the extract of the slice returned (templated)
+    """
+
+    template_fields: Sequence[str] = ("slice", "extracted")
+    ui_color = "#e9f6e6"
+
+    def __init__(self, *, extracted: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.extracted = extracted
+
+    def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:  # noqa: ARG002
+        transformed = transform(
+            slice_,
+            account,
+            msgspec.convert(self.extracted, Extracted),
+            staging=self.staging,
+            ledger=self.ledger,
+            max_document_bytes=self.settings.max_document_bytes,
+        )
+        return msgspec.to_builtins(transformed)  # type: ignore[no-any-return]

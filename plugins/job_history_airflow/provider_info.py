@@ -1,0 +1,58 @@
+"""What Airflow learns of this distribution from its `apache_airflow_provider` entry point."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from job_history import __version__
+
+
+def get_provider_info() -> dict[str, Any]:
+    return {
+        "package-name": "job-history-replication",
+        "name": "Job History Replication",
+        "description": "Replicates the job history of an integration platform to Amazon S3 or Sumo Logic.",
+        "versions": [__version__],
+        "config": {
+            "job_history": {
+                "description": "Settings of the DAGs job_history_*; docs/configuration.md tells more of each.",
+                "options": {
+                    "ledger_path": _option(
+                        "string",
+                        "{AIRFLOW_HOME}/job_history/ledger",
+                        "Where receipts and quarantine are kept: a folder that all workers share, or s3://conn_id@bucket/prefix.",
+                    ),
+                    "staging_path": _option(
+                        "string",
+                        "{AIRFLOW_HOME}/job_history/staging",
+                        "Where tasks hand files to each other: a folder that all workers share, or s3://conn_id@bucket/prefix.",
+                    ),
+                    "settle_minutes": _option(
+                        "integer", "10", "Minutes to wait after a window's end, because sources show jobs late."
+                    ),
+                    "start_date": _option(
+                        "string",
+                        None,
+                        "ISO 8601. Set: every hour from then on is owed, and caught up. Unset: no catch-up.",
+                    ),
+                    "max_document_bytes": _option(
+                        "integer", "40000000", "A larger document is delivered without its lines, and says so."
+                    ),
+                    "upload_concurrency": _option("integer", "256", "PUTs in flight at a time, for each load task."),
+                    "max_jobs_per_slice": _option(
+                        "integer", "100000", "A window with more jobs is cut into slices, each a chain of tasks."
+                    ),
+                },
+            }
+        },
+    }
+
+
+def _option(kind: str, default: str | None, description: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "version_added": "0.1.0",
+        "type": kind,
+        "example": None,
+        "default": default,
+    }

@@ -1,0 +1,72 @@
+"""The settings of the installation: Airflow's config section `[job_history]` and the Variable with the accounts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from airflow.configuration import conf
+
+from job_history.account import ACCOUNTS_VARIABLE, Accounts, read_accounts
+from job_history.errors import PermanentError
+from job_history.timestamp import parse_time
+
+SECTION = "job_history"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The section as it stands; sizes in bytes. Defaults are those of the provider info."""
+
+    ledger_path: str
+    staging_path: str
+    settle: timedelta
+    start_date: datetime | None
+    max_document_bytes: int
+    upload_concurrency: int
+    max_jobs_per_slice: int
+
+
+def read_settings() -> Settings:
+    """Read the section. Raises PermanentError where an option holds what it cannot mean."""
+    return Settings(
+        ledger_path=_text("ledger_path"),
+        staging_path=_text("staging_path"),
+        settle=timedelta(minutes=_number("settle_minutes", at_least=0)),
+        start_date=read_start_date(),
+        max_document_bytes=_number("max_document_bytes", at_least=1_000),
+        upload_concurrency=_number("upload_concurrency", at_least=1),
+        max_jobs_per_slice=_number("max_jobs_per_slice", at_least=1),
+    )
+
+
+def read_start_date() -> datetime | None:
+    """Return the hour from which on Airflow owes every run, or None where nothing is caught up."""
+    text = conf.get(SECTION, "start_date", fallback=None)
+    if not text:
+        return None
+    try:
+        return parse_time(text)
+    except ValueError as fault:
+        raise PermanentError(f"[{SECTION}] start_date: {fault}. Write it as 2018-05-21T00:00:00Z.") from fault
+
+
+def load_accounts() -> Accounts:
+    """Read the Variable with the accounts. Raises PermanentError where nothing in it can be used."""
+    from airflow.sdk import Variable  # noqa: PLC0415 - a DAG file that reads the section needs no Variables
+
+    return read_accounts(Variable.get(ACCOUNTS_VARIABLE, default=None))
+
+
+def _text(option: str) -> str:
+    value = conf.get(SECTION, option, fallback="")
+    if not value:
+        raise PermanentError(f"[{SECTION}] {option} is empty: set it, or take the line out to have the default.")
+    return value
+
+
+def _number(option: str, *, at_least: int) -> int:
+    text = _text(option)
+    if not text.strip().isdecimal() or int(text) < at_least:
+        raise PermanentError(f"[{SECTION}] {option} = {text!r} is not a whole number of at least {at_least}.")
+    return int(text)
