@@ -6,10 +6,11 @@ that process hangs in it; Airflow forks its tasks, so make a Storage inside a ta
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 import obstore
@@ -17,6 +18,9 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore
 
 from job_history.errors import PermanentError, TransientError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 
 class Storage:
@@ -89,16 +93,23 @@ class Storage:
             raise TransientError(f"Cannot {doing} {self.url(path)}: {_cause(fault)}") from None
 
 
-class _Guarded:
+class _Guarded(io.RawIOBase):
     """A file whose own faults, and no others of the block that uses it, are told as faults of storage."""
 
     def __init__(self, file: Any, faults: Callable[[], AbstractContextManager[None]]) -> None:
+        super().__init__()
         self._file = file
         self._faults = faults
 
-    def write(self, content: bytes) -> int:
+    def writable(self) -> bool:
+        return hasattr(self._file, "write")
+
+    def readable(self) -> bool:
+        return hasattr(self._file, "read")
+
+    def write(self, content: Buffer) -> int:
         with self._faults():
-            return cast("int", self._file.write(content))
+            return int(self._file.write(content))
 
     def read(self, size: int = -1) -> bytes:
         with self._faults():

@@ -58,16 +58,16 @@ def opened(message: bytes) -> tuple[Replication, bytes]:
     """Take a message apart: its `replication`, and the bytes behind it (from the comma or closing brace on).
 
     Raises:
-        ValueError: the message does not begin as `envelope` begins one.
+        ValueError: the message does not begin as `envelope` begins one, or is cut off. Shows nothing of it.
     """
     found = _ENVELOPE.match(message)
-    if found is None:
+    rest = message[found.end() :].rstrip(b"\r\n") if found else b""
+    if found is None or not rest.endswith(b"}"):
         raise ValueError(
-            f"a message of {len(message)} bytes does not begin with our timestamp and replication; "
-            "pass the raw text of messages exactly as they were sent"
+            f"a message of {len(message)} bytes is not ours, or is cut off: it does not begin with our timestamp and "
+            "replication and end with its brace; pass the raw text of messages exactly as they were sent"
         )
     try:
-        replication = _replication_of(found[1])
-    except msgspec.ValidationError as problem:
-        raise ValueError(f"a message's replication object is not one of ours: {problem}") from problem
-    return replication, message[found.end() :].rstrip(b"\r\n")
+        return _replication_of(found[1]), rest
+    except msgspec.DecodeError:
+        raise ValueError(f"a message of {len(message)} bytes has a replication object that is not ours") from None

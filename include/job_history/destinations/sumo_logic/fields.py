@@ -59,7 +59,7 @@ def _raw(text: bytes | memoryview, shape: Any) -> Any:
     """`text` parsed one level deep, its values as views of its bytes; None where it cannot be parsed."""
     try:
         return msgspec.json.decode(text, type=shape)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         # msgspec refuses half a surrogate pair, which JSON allows. Only lengths are wanted here, so an escape of the
         # same length stands in; behind an escaped backslash it is plain text, and the swap is just as harmless.
         text = _SURROGATE_ESCAPE.sub(rb"\\u0020", text)
@@ -67,5 +67,5 @@ def _raw(text: bytes | memoryview, shape: Any) -> Any:
         return None
     try:
         return msgspec.json.decode(text, type=shape)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

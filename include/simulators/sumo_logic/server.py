@@ -1,0 +1,146 @@
+"""Serving a source: in a thread of this process for tests; `process.py` has the same as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from aiohttp import web
+
+from .control import Control
+from .faults import Fault
+from .page import Page
+from .records import Message, ReceivedRequest
+from .reports import Reports
+from .settings import convert_settings
+from .source import Source
+
+HOST = "127.0.0.1"
+RECEIVER = "/receiver/v1/http"
+# 30 fields of 455 characters need more than the framework's own limit for a header.
+_MAX_HEADER_BYTES = 65_536
+# Short, since tests wait for it; zero would mean without end.
+_SHUTDOWN_SECONDS = 0.05
+
+
+@asynccontextmanager
+async def serving(source: Source, *, port: int = 0) -> AsyncIterator[str]:
+    """Serve a source on 127.0.0.1 and give its address (`http://127.0.0.1:PORT`); port 0 takes a free one."""
+    runner = web.AppRunner(
+        _application(source),
+        access_log=None,  # it would contain the token
+        auto_decompress=False,  # what was sent is counted, and what is wrong with it is said
+        keepalive_timeout=source.settings.idle_timeout,
+        max_line_size=_MAX_HEADER_BYTES,
+        max_field_size=_MAX_HEADER_BYTES,
+        shutdown_timeout=_SHUTDOWN_SECONDS,
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, HOST, port).start()
+        yield f"http://{HOST}:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def _application(source: Source) -> web.Application:
+    reports, control = Reports(source), Control(source)
+    application = web.Application()
+    application.add_routes(
+        [
+            web.post(RECEIVER, source.post),
+            web.post(RECEIVER + "/{token}", source.post),
+            web.get(RECEIVER, source.ping),
+            web.get(RECEIVER + "/{token}", source.ping),
+            web.get("/", Page(source).show),
+            web.get("/messages", reports.messages),
+            web.get("/requests", reports.requests),
+            web.get("/logs/count", reports.logs_count),
+            web.get("/metrics", reports.metrics),
+            web.post("/_control/script", control.script),
+            web.post("/_control/settings", control.settings),
+            web.post("/_control/reset", control.reset),
+        ]
+    )
+    return application
+
+
+class LocalSource:
+    """A source that runs in this process.
+
+    `url` is the whole upload URL, a credential; `receiver_url` the one without token, for the header `x-sumo-token`;
+    `address` leads to the page, to `/messages`, `/requests`, `/logs/count` and `/metrics`.
+    """
+
+    def __init__(self, source: Source, address: str) -> None:
+        self._source = source
+        self.address = address
+        self.receiver_url = address + RECEIVER
+
+    @property
+    def token(self) -> str:
+        return self._source.settings.token
+
+    @property
+    def url(self) -> str:
+        return f"{self.receiver_url}/{self.token}"
+
+    def messages(self) -> list[Message]:
+        """The stored messages, in the order of arrival."""
+        return self._source.store.messages()
+
+    def requests(self) -> list[ReceivedRequest]:
+        """The requests, in the order of arrival; each is there before its answer is sent."""
+        return self._source.store.requests()
+
+    def script(self, faults: Sequence[Fault | int]) -> None:
+        """What happens to the next requests, one by one; a bare number is a status. Raises ValueError."""
+        self._source.script.extend(faults)
+
+    def change(self, **settings: Any) -> None:
+        """Change settings while the source runs; raises ValueError."""
+        self._source.change(settings)
+
+    def reset(self) -> None:
+        """Forget what arrived and what was scripted."""
+        self._source.reset()
+
+
+@contextmanager
+def local_source(*, clock: Callable[[], float] = time.time, port: int = 0, **settings: Any) -> Iterator[LocalSource]:
+    """Run a source in a thread for as long as the block lasts; `settings` are those of `SourceSettings`.
+
+    Raises ValueError for a wrong setting, OSError for a port that is taken.
+    """
+    source = Source(convert_settings(settings), clock=clock)
+    started: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    thread = threading.Thread(target=_serve, args=(source, port, started), name="sumo-logic-source", daemon=True)
+    thread.start()
+    try:
+        address, loop, stop = started.result()
+        try:
+            yield LocalSource(source, address)
+        finally:
+            loop.call_soon_threadsafe(stop.set)
+    finally:
+        thread.join()
+
+
+def _serve(source: Source, port: int, started: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]]) -> None:
+    async def run() -> None:
+        stop = asyncio.Event()
+        async with serving(source, port=port) as address:
+            started.set_result((address, asyncio.get_running_loop(), stop))
+            await stop.wait()
+
+    try:
+        asyncio.run(run())
+    except Exception as problem:  # it belongs to the thread that waits for the start
+        if started.done():
+            raise
+        started.set_exception(problem)

@@ -1,0 +1,257 @@
+"""The local services are there when asked for, say why when they are not, and leave no process behind."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+import requests
+from botocore.exceptions import ClientError
+
+from simulators.postgres import local_postgres
+from simulators.processes import ChildProcess, ProcessFailedError, free_port, listens_on
+from simulators.s3_endpoint import S3Endpoint, local_s3
+
+INCLUDE = Path(__file__).parents[3] / "include"
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def soon(condition: Callable[[], bool], seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
+
+
+def python(program: str, tmp_path: Path, *, ready: int | Callable[[], bool], **options: object) -> ChildProcess:
+    command = [sys.executable, "-u", "-c", textwrap.dedent(program)]
+    return ChildProcess(command, log_path=tmp_path / "logs" / "child.log", ready=ready, **options)
+
+
+# Child processes
+
+
+def test_a_child_is_ready_inside_the_block_and_gone_after_it(tmp_path: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
+    child = ChildProcess(command, log_path=tmp_path / "http.log", ready=port, working_directory=tmp_path)
+    with child:
+        pid = child.pid
+        answer = requests.get(f"http://127.0.0.1:{port}/", timeout=5).status_code
+        assert (answer, child.is_running(), os.getsid(pid)) == (200, True, pid)
+    assert (child.is_running(), is_alive(pid), listens_on(port)) == (False, False, False)
+    assert "GET / HTTP/1.1" in child.log_tail()
+    child.stop()
+
+
+def test_children_of_the_child_that_ignore_sigterm_are_killed_too(tmp_path: Path) -> None:
+    program = """
+        import pathlib, signal, subprocess, sys, time
+        stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on'); time.sleep(60)"
+        inner = subprocess.Popen([sys.executable, "-u", "-c", stubborn], stdout=subprocess.PIPE)
+        inner.stdout.readline()
+        print(inner.pid, flush=True)
+        time.sleep(60)
+    """
+    log = tmp_path / "logs" / "child.log"
+    with python(program, tmp_path, ready=lambda: log.read_text().endswith("\n"), grace_seconds=1) as child:
+        inner, outer = int(log.read_text()), child.pid
+        assert (is_alive(inner), is_alive(outer)) == (True, True)
+    assert soon(lambda: not is_alive(inner))
+    assert not is_alive(outer)
+
+
+def test_a_child_that_ends_at_once_shows_its_log(tmp_path: Path) -> None:
+    program = "import sys; print('\\n'.join(f'line {n}' for n in range(100))); sys.exit('no such flavour')"
+    child = python(program, tmp_path, ready=free_port())
+    with pytest.raises(ProcessFailedError) as raised, child:
+        pytest.fail("it was taken for ready")
+    first, *shown = str(raised.value).splitlines()
+    assert first == f"{Path(sys.executable).name} ended with exit code 1. Its log, {child.log_path}, ends with:"
+    assert shown == [*(f"line {n}" for n in range(71, 100)), "no such flavour"]
+
+
+def test_a_child_that_never_gets_ready_is_ended(tmp_path: Path) -> None:
+    child = python("import time; time.sleep(60)", tmp_path, ready=lambda: False, start_seconds=0.2)
+    with pytest.raises(ProcessFailedError, match=r"was not ready after 0\.2 s.*\n\(nothing\)"), child:
+        pytest.fail("it was taken for ready")
+    assert not is_alive(child.pid)
+
+
+def test_a_child_gets_the_environment_that_was_given_and_no_other(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "child.log"
+    program = "import os, time; print('ONLY' in os.environ, 'HOME' in os.environ); time.sleep(60)"
+    with python(program, tmp_path, ready=lambda: log.read_text().endswith("\n"), environment={"ONLY": "this"}) as child:
+        assert child.log_tail() == "True False"
+
+
+PARENT = """
+    import os, signal, sys, time
+    from pathlib import Path
+    from simulators.postgres import local_postgres
+    from simulators.processes import ChildProcess
+
+    folder = Path(sys.argv[1])
+    sleeper = ChildProcess(["sleep", "60"], log_path=folder / "sleep.log", ready=lambda: True)
+    with local_postgres(folder / "pg") as server, sleeper:
+        postgres = int((folder / "pg" / "postmaster.pid").read_text().splitlines()[0])
+        print(postgres, sleeper.pid, flush=True)
+        time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+def test_nothing_is_left_when_the_python_process_is_killed(number: signal.Signals, tmp_path: Path) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(PARENT), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(INCLUDE)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    with parent:
+        assert parent.stdout is not None
+        children = [int(word) for word in parent.stdout.readline().split()]
+        guards = [process.pid for process in psutil.Process(parent.pid).children() if process.pid not in children]
+        assert [is_alive(pid) for pid in (*children, *guards)] == [True] * 4
+        parent.send_signal(number)
+        parent.wait(timeout=20)
+    assert soon(lambda: not any(is_alive(pid) for pid in (*children, *guards)))
+    assert not (tmp_path / "pg" / "postmaster.pid").exists(), "PostgreSQL has shut down in order"
+
+
+# PostgreSQL
+
+
+def test_postgres_keeps_its_data_between_two_starts(tmp_path: Path) -> None:
+    folder = tmp_path / "pg"
+    with local_postgres(folder) as server:
+        uri = server.create_database("job_store")
+        assert server.create_database("job_store") == uri, "asking twice is no error"
+        with server.psycopg_connection("job_store") as connection:
+            connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(uri, connect_timeout=2)
+    with local_postgres(folder) as server, psycopg.connect(uri) as connection:
+        assert connection.execute("SELECT answer FROM kept").fetchall() == [(42,)]
+
+
+def test_postgres_stops_although_a_client_stays(tmp_path: Path) -> None:
+    with local_postgres(tmp_path / "pg") as server:
+        connection = server.psycopg_connection()
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 5
+    with pytest.raises(psycopg.OperationalError):
+        connection.execute("SELECT 1")
+    connection.close()
+
+
+def test_postgres_listens_on_a_socket_that_only_its_user_can_reach(tmp_path: Path) -> None:
+    with local_postgres(tmp_path / "pg") as server:
+        postmaster = int((tmp_path / "pg" / "postmaster.pid").read_text().splitlines()[0])
+        networks = {connection.family.name for connection in psutil.Process(postmaster).net_connections("all")}
+        mode = stat.S_IMODE(server.socket_folder.stat().st_mode)
+    assert (networks, mode) == ({"AF_UNIX"}, 0o700)
+
+
+def test_postgres_in_a_folder_with_a_very_long_name_has_a_short_socket(tmp_path: Path) -> None:
+    with local_postgres(tmp_path / ("long" * 30) / "pg") as server:
+        socket_folder = server.socket_folder
+        with server.psycopg_connection() as connection:
+            assert connection.execute("SELECT 1").fetchall() == [(1,)]
+        assert (len(str(socket_folder)) < 80, stat.S_IMODE(socket_folder.stat().st_mode)) == (True, 0o700)
+    assert not socket_folder.exists()
+
+
+def test_a_second_server_on_the_same_folder_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    with local_postgres(tmp_path / "pg") as server:
+        with pytest.raises(ProcessFailedError, match=r'lock file "postmaster\.pid" already exists'):
+            local_postgres(tmp_path / "pg").__enter__()
+        with server.psycopg_connection() as connection:
+            assert connection.execute("SELECT 1").fetchall() == [(1,)]
+
+
+HOOK = """
+    import sys
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+    with PostgresHook("job_store").get_conn() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT current_database(), current_user")
+        print(*cursor.fetchone(), file=sys.stderr)
+"""
+
+
+def test_the_hook_of_airflow_connects(tmp_path: Path) -> None:
+    with local_postgres(tmp_path / "pg") as server:
+        server.create_database("job_store")
+        environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow")}
+        environment["AIRFLOW_CONN_JOB_STORE"] = server.airflow_connection("job_store")
+        command = [sys.executable, "-c", textwrap.dedent(HOOK)]
+        answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stderr.splitlines()[-1:]) == (0, ["job_store postgres"])
+
+
+# S3
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Endpoint]:
+    with local_s3(tmp_path_factory.mktemp("s3")) as running:
+        yield running
+
+
+def test_a_bucket_has_versions_and_takes_a_key_once_when_asked_to(endpoint: S3Endpoint) -> None:
+    endpoint.create_bucket("acme-audit")
+    client = endpoint.client()
+    client.put_object(Bucket="acme-audit", Key="a/b.json", Body=b"{}", IfNoneMatch="*")
+    with pytest.raises(ClientError) as refused:
+        client.put_object(Bucket="acme-audit", Key="a/b.json", Body=b"[]", IfNoneMatch="*")
+    client.put_object(Bucket="acme-audit", Key="a/b.json", Body=b"[1]")
+    versions = client.list_object_versions(Bucket="acme-audit")["Versions"]
+    assert refused.value.response["Error"]["Code"] == "PreconditionFailed"
+    assert [(version["Key"], version["Size"]) for version in versions] == [("a/b.json", 3), ("a/b.json", 2)]
+
+
+def test_a_bucket_can_be_without_versions_and_in_another_region(endpoint: S3Endpoint) -> None:
+    endpoint.create_bucket("globex-audit", versioned=False, region="eu-central-1")
+    client = endpoint.client("eu-central-1")
+    place = client.get_bucket_location(Bucket="globex-audit")["LocationConstraint"]
+    assert (place, "Status" in client.get_bucket_versioning(Bucket="globex-audit")) == ("eu-central-1", False)
+
+
+def test_the_secret_is_in_the_connection_and_not_in_the_repr(endpoint: S3Endpoint) -> None:
+    assert json.loads(endpoint.airflow_connection(bucket="acme-audit")) == {
+        "conn_type": "aws",
+        "login": endpoint.access_key,
+        "password": endpoint.secret_key,
+        "extra": {
+            "endpoint_url": endpoint.url,
+            "region_name": "us-east-1",
+            "service_config": {"s3": {"bucket_name": "acme-audit"}},
+        },
+    }
+    assert endpoint.url in repr(endpoint)
+    assert endpoint.secret_key not in repr(endpoint)
+
+
+def test_the_endpoint_ends_with_its_block(tmp_path: Path) -> None:
+    with local_s3(tmp_path) as running:
+        port = int(running.url.rpartition(":")[2])
+        assert listens_on(port)
+    assert not listens_on(port)
+    assert "Running on http://127.0.0.1" in (tmp_path / "s3_endpoint.log").read_text()
