@@ -59,6 +59,7 @@ class RunEntry(msgspec.Struct):
     state: WindowState
     counts: Counts
     faults: list[str]
+    seconds: dict[str, float] = {}
 
 
 class Receipt(msgspec.Struct, kw_only=True):
@@ -106,6 +107,7 @@ def make_receipt(
     """Make the receipt of what one run did with an account's window."""
     counts = _added_up(outcomes) if outcomes or faults else Counts(counted=planned.counted or 0)
     state = _state(planned, counts, faults)
+    seconds = _seconds(outcomes)
     jobs = [job for outcome in outcomes for job in (outcome.transformed.first_job, outcome.transformed.last_job) if job]
     return Receipt(
         user_id=planned.user_id,
@@ -116,7 +118,7 @@ def make_receipt(
         gap=counts.gap,
         first_job=min(jobs, default=None),
         last_job=max(jobs, default=None),
-        seconds=_seconds(outcomes),
+        seconds=seconds,
         settings_hash=planned.settings_hash,
         code_version=code_version,
         destination=outcomes[0].destination if outcomes else planned.destination,
@@ -124,7 +126,7 @@ def make_receipt(
         quarantine=sorted({path for outcome in outcomes for path in outcome.quarantine_paths}),
         example_keys=[key for outcome in outcomes for key in outcome.example_keys][:3],
         faults=faults,
-        runs=[RunEntry(run, format_time(finished_at), state, counts, faults)],
+        runs=[RunEntry(run, format_time(finished_at), state, counts, faults, seconds)],
     )
 
 

@@ -1,0 +1,47 @@
+# Each command sets up what it needs; `make` alone lists them.
+PYTHON ?= python3
+PY := .venv/bin/python
+UV := $(shell command -v uv || echo .uv/bin/uv)
+
+.PHONY: help demo up test check bench format clean
+help:  ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+demo: .venv/.ready  ## the main job on embedded parts, for one past hour
+	@$(PY) -m simulators.demo
+
+up: .venv/.ready  ## the same parts with the Airflow UI; Ctrl-C ends all of it
+	@$(PY) -m simulators.up
+
+test: .venv/.ready  ## all tests, fast ones first
+	$(PY) -m pytest
+
+check: .venv/.ready  ## format, lint, types
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+bench: .venv/.ready  ## benchmarks, side by side with what a user would otherwise use
+	$(PY) -m tests.benchmarks
+
+format: .venv/.ready  ## write the format that `make check` asks for
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+clean:  ## delete the environment and all local state
+	rm -rf .venv .uv .state
+
+.venv/.ready: requirements.lock pyproject.toml | $(filter .uv/%,$(UV))
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
+	$(UV) pip sync --quiet --python $(PY) requirements.lock
+	$(UV) pip install --quiet --python $(PY) --no-deps --editable .
+	@touch $@
+
+.uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+# Where a version of a direct requirement was changed: write the lock anew.
+requirements.lock: requirements.txt requirements-dev.txt | $(filter .uv/%,$(UV))
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --output-file requirements.lock requirements-dev.txt

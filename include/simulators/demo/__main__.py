@@ -1,0 +1,118 @@
+"""`python -m simulators.demo`: start the parts, run one past hour twice, show what came of it, end by itself."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from rich.console import Console
+
+from job_history.receipt import Receipt
+from simulators.demo.accounts import BUCKETS
+from simulators.demo.delivered import receipts_below, run_table, save_objects
+from simulators.demo.environment import demo_environment
+from simulators.job_store import broken_jobs, demo_store, fill
+from simulators.project import ROOT, STATE
+from simulators.s3_endpoint import S3Endpoint, local_s3
+
+HOUR = datetime(2018, 5, 21, 0, tzinfo=UTC)
+HOUR_END = HOUR + timedelta(hours=1)
+HOME = STATE / "demo"
+console = Console(highlight=False, width=max(Console().width, 120))
+
+
+def main() -> int:
+    """Run the demo, and return its exit code."""
+    console.print("[bold]Job History Replication: one past hour, on embedded parts[/bold]\n")
+    _clear_the_last_demo()
+    with local_s3(HOME / "logs") as s3:
+        for bucket in BUCKETS:
+            s3.create_bucket(bucket)
+        store = HOME / "job_store.db"
+        jobs = sum(demo_store(store, HOUR, HOUR_END).values()) + _plant_a_broken_job(store)
+        console.print(f"Job store        {_shown(store)}: {jobs} jobs of 5 accounts, one of them broken")
+        console.print(f"S3 endpoint      {s3.url}, buckets {', '.join(BUCKETS)}")
+        if not _run_hour_twice(demo_environment(HOME, store, s3)):
+            return 1
+        _show(s3)
+    return 0
+
+
+def _clear_the_last_demo() -> None:
+    # Airflow's own home stays: its database takes longer to make than the demo to run.
+    for name in ("ledger", "staging", "delivered", "job_store.db"):
+        path = HOME / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    (HOME / "logs").mkdir(parents=True, exist_ok=True)
+
+
+def _plant_a_broken_job(store: Path) -> int:
+    """One report that is no JSON: it must end in quarantine, and hold up none of the others."""
+    with closing(sqlite3.connect(store)) as connection:
+        return fill(connection, "sqlite", broken_jobs("bad_json_in_report", 5235, HOUR))
+
+
+def _run_hour_twice(environment: dict[str, str]) -> bool:
+    log = HOME / "logs" / "airflow.log"
+    started = time.monotonic()
+    console.print(
+        f"Airflow          runs job_history_replication for {HOUR:%Y-%m-%d %H:%M} to {HOUR_END:%H:%M} UTC, twice ..."
+    )
+    with log.open("wb") as output:
+        commands = (
+            [sys.executable, "-m", "airflow", "db", "migrate"],
+            [sys.executable, "-m", "simulators.demo.run_dag", HOUR_END.isoformat(), "2"],
+        )
+        for command in commands:
+            done = subprocess.run(command, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False)
+            if done.returncode:
+                tail = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
+                console.print(f"{tail}\n\nThe demo failed: see {_shown(log)}.", markup=False)
+                return False
+    console.print(
+        f"                 done in {time.monotonic() - started:.0f} s; the log of every task: {_shown(log)}\n"
+    )
+    return True
+
+
+def _show(s3: S3Endpoint) -> None:
+    receipts = receipts_below(HOME / "ledger")
+    console.print(run_table("The first run delivers", receipts, 0))
+    console.print(run_table("The same hour once more: nothing is delivered twice", receipts, 1))
+    folder = HOME / "delivered"
+    keys = save_objects(s3, BUCKETS, folder)
+    console.print("\n[bold]Three of the keys[/bold]")
+    for bucket, key in _examples(keys, receipts):
+        console.print(f"  s3://{bucket}/{key}", soft_wrap=True)
+    bucket, key = _examples(keys, receipts)[0]
+    console.print("\n[bold]The first of them[/bold]")
+    console.print((folder / bucket / key).read_text(), markup=False, soft_wrap=True)
+    console.print(f"All objects      {_shown(folder)}")
+    console.print(f"Receipts         {_shown(HOME / 'ledger' / 'receipts')}")
+    console.print(f"Quarantine       {_shown(HOME / 'ledger' / '_control' / 'quarantine')}")
+    console.print(
+        "Next             `make up` runs the same with the Airflow UI; README.md points it at the real world."
+    )
+
+
+def _examples(keys: dict[str, list[str]], receipts: list[Receipt]) -> list[tuple[str, str]]:
+    example = "5234/jobs/234/20180521/000/000/000/000/000/000/100/5234-234-100-20180521000000-succeeded.json"
+    first = [("acme-audit", example)] if example in keys["acme-audit"] else []
+    others = [
+        (receipt.destination["bucket"], receipt.example_keys[0])
+        for receipt in receipts
+        if receipt.example_keys and receipt.destination.get("bucket") not in {bucket for bucket, _ in first}
+    ]
+    return (first + others)[:3]
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""The environment in which the demo's Airflow runs: connections, accounts and paths, all below one folder."""
+
+import json
+import os
+from pathlib import Path
+
+from simulators.demo.accounts import demo_accounts
+from simulators.project import DAGS, PLUGINS
+from simulators.s3_endpoint import S3Endpoint
+
+
+def demo_environment(home: Path, job_store: Path, s3: S3Endpoint) -> dict[str, str]:
+    """Ours without its Airflow variables, plus all that the hourly DAG needs. Holds the local endpoint's secret."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    return {
+        **inherited,
+        "AIRFLOW_HOME": str(home / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PLUGINS),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__JOB_HISTORY__LEDGER_PATH": str(home / "ledger"),
+        "AIRFLOW__JOB_HISTORY__STAGING_PATH": str(home / "staging"),
+        "AIRFLOW_CONN_JOB_STORE": json.dumps({"conn_type": "sqlite", "host": str(job_store)}),
+        "AIRFLOW_CONN_LOCAL_S3": s3.airflow_connection(),
+        "AIRFLOW_VAR_JOB_HISTORY_ACCOUNTS": json.dumps(demo_accounts()),
+    }

@@ -1,0 +1,8 @@
+"""Where the project's own folders are, for the demo and the tests, which run it from its checkout."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+DAGS = ROOT / "dags"
+PLUGINS = ROOT / "plugins"
+STATE = ROOT / ".state"
