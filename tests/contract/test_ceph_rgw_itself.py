@@ -18,9 +18,9 @@ import pytest
 from botocore.exceptions import ClientError
 from obstore.exceptions import AlreadyExistsError, PermissionDeniedError
 from obstore.store import S3Store
+from tests.support.ceph_rgw import CephGateway, CephUnavailable, ceph_rgw
 
 from simulators.processes import ProcessFailedError
-from tests.support.ceph_rgw import CephGateway, CephUnavailable, ceph_rgw
 
 pytestmark = pytest.mark.ceph
 
@@ -177,15 +177,17 @@ def test_a_repeated_create_through_obstore_changes_nothing(ceph: CephGateway, bu
 
 
 def test_obstore_signs_what_the_gateway_checks(ceph: CephGateway, bucket: str) -> None:
-    with pytest.raises(PermissionDeniedError, match="403 Forbidden.*SignatureDoesNotMatch"):
+    with pytest.raises(PermissionDeniedError, match=r"403 Forbidden.*SignatureDoesNotMatch"):
         create(store(replace(ceph, secret_key="not-the-secret"), bucket), DOCUMENT)
 
     assert objects(ceph, bucket) == {}
 
 
 def test_where_versions_are_kept_this_judge_is_blind(ceph: CephGateway) -> None:
-    """Ceph 16 ignores `If-None-Match` in such a bucket; Amazon S3 does not. When this fails, Ceph has learnt it: judge
-    versioned buckets with it too, and make them the default of `CephGateway.create_bucket`."""
+    """Ceph 16 ignores `If-None-Match` in such a bucket, Amazon S3 does not.
+
+    When this fails, Ceph has learnt it: let it judge versioned buckets too, and drop `CephGateway.create_bucket`.
+    """
     bucket = f"versioned-{uuid4()}"
     ceph.create_bucket(bucket, versioned=True)
     destination = store(ceph, bucket)

@@ -1,7 +1,7 @@
 """A real S3 store as an independent judge: Ceph's gateway (RGW) on one monitor and one OSD that keeps all in memory.
 
-Simulators accept what S3 refuses: a wrong signature, a wrong checksum, a second create of the same key. Ceph does not.
-It needs neither systemd nor containers, only Debian's packages, and everything listens on 127.0.0.1.
+A simulated endpoint accepts what S3 refuses, a wrong signature or a wrong checksum. Ceph does not, and it is none of
+our making. It needs neither systemd nor containers, only Debian's packages, and everything listens on 127.0.0.1.
 """
 
 import json
@@ -27,12 +27,15 @@ _COMMAND_SECONDS = 60
 _START_SECONDS = 60
 
 # What is not the usual, and why:
+# - mon host: with the older v1 protocol one command in fifty is refused ("wrong fsid"): it is sent before the answer
+#   that tells which cluster this is.
 # - auth: nobody but this machine can connect, and each keyring would cost a command.
 # - ms mon client mode: without authentication, radosgw waits for ever for a "secure" connection to the monitor.
 # - paxos: the monitor gathers changes for a second before it writes, and radosgw creates its pools one by one.
 # - pg autoscale: is the work of a manager daemon, and there is none.
 # - mon data avail crit: the monitor ends itself when the disk is 95% full, as developers' disks are.
 # - admin socket: in a deep directory its path is longer than the 107 bytes a socket's name may have.
+# - rgw thread pool size: would be 512 threads.
 # - debug rocksdb: prints some 600 lines of settings, and the end of the log is what a failure shows.
 _CONFIGURATION = """\
 [global]
@@ -77,6 +80,7 @@ memstore device bytes = 536870912
 rgw data = {home}/gateway
 rgw frontends = beast endpoint=127.0.0.1:{gateway_port}
 rgw enable apis = s3
+rgw thread pool size = 64
 """
 
 

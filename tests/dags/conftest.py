@@ -1,0 +1,85 @@
+"""An Airflow of its own for the DAG tests: fresh home, SQLite, the accounts and connections that a test writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from simulators.job_store import demo_store
+from simulators.s3_endpoint import S3Endpoint, local_s3
+
+HOUR = datetime(2018, 5, 21, 0, tzinfo=UTC)
+HOUR_END = datetime(2018, 5, 21, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def airflow_home() -> Path:
+    """Make the database of the home that the whole test run has."""
+    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+    return Path(os.environ["AIRFLOW_HOME"])
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Endpoint]:
+    with local_s3(tmp_path_factory.mktemp("s3")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def job_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("job_store") / "jobs.db"
+    demo_store(path, HOUR, HOUR_END)
+    return path
+
+
+class World:
+    """What a test sets up before a run: connections, accounts, ledger; and what it looks at afterwards."""
+
+    def __init__(self, folder: Path, s3: S3Endpoint, job_store: Path, patch: pytest.MonkeyPatch) -> None:
+        self.s3 = s3
+        self.ledger = folder / "ledger"
+        self.bucket = f"audit-{folder.name.replace('_', '-').lower()}"[:60].rstrip("-")
+        self._patch = patch
+        s3.create_bucket(self.bucket)
+        patch.setenv("AIRFLOW__JOB_HISTORY__LEDGER_PATH", str(self.ledger))
+        patch.setenv("AIRFLOW__JOB_HISTORY__STAGING_PATH", str(folder / "staging"))
+        self.connect("job_store", {"conn_type": "sqlite", "host": str(job_store)})
+        self.connect("s3", json.loads(s3.airflow_connection()))
+
+    def connect(self, conn_id: str, connection: dict) -> None:
+        self._patch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+
+    def accounts(self, *accounts: dict) -> None:
+        self._patch.setenv("AIRFLOW_VAR_JOB_HISTORY_ACCOUNTS", json.dumps(accounts))
+
+    def account(self, user_id: int, name: str, **changes: object) -> dict:
+        return {
+            "user_id": user_id,
+            "name": name,
+            "source": {"type": "sql", "conn_id": "job_store"},
+            "destination": {"type": "s3", "conn_id": "s3", "bucket": self.bucket},
+            "events": {"job_history": True, "line_details": True},
+            **changes,
+        }
+
+    def keys(self) -> set[str]:
+        pages = self.s3.client().get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
+        return {entry["Key"] for page in pages for entry in page.get("Contents", [])}
+
+    def receipts(self) -> dict[tuple[int, str], dict]:
+        found = [json.loads(path.read_bytes()) for path in self.ledger.rglob("receipt.json")]
+        return {(receipt["user_id"], receipt["window"]["start"]): receipt for receipt in found}
+
+
+@pytest.fixture
+def world(
+    airflow_home: Path, tmp_path: Path, s3: S3Endpoint, job_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> World:
+    return World(tmp_path, s3, job_store, monkeypatch)

@@ -1,0 +1,182 @@
+"""Whole runs of the hourly DAG by `dag.test()`: what it delivers, and how it fails."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from .conftest import HOUR_END, World
+
+FINISHED = {5234: 108, 5235: 52, 5236: 35, 5237: 0, 5238: 26}
+
+
+def run(**conf: object) -> tuple[str, dict[tuple[str, int], str]]:
+    """Run the hour with no retries; return the run's state and its tasks'."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    from simulators.project import DAGS
+
+    dag = DagBag(DAGS).dags["job_history_replication"]
+    for task in dag.tasks:
+        task.retries = 0  # a retry would wait its minute
+    dag_run = dag.test(logical_date=HOUR_END, run_conf=conf or None)
+    return str(dag_run.state), {
+        (task.task_id, task.map_index): str(task.state) for task in dag_run.get_task_instances()
+    }
+
+
+def of_run(receipt: dict) -> tuple[str, int, int]:
+    return receipt["state"], receipt["counts"]["delivered"], receipt["counts"]["already_present"]
+
+
+def test_an_hour_is_delivered_once_and_found_there_the_second_time(world: World) -> None:
+    world.accounts(*(world.account(user_id, f"No {user_id}") for user_id in FINISHED))
+
+    state, tasks = run()
+    keys = world.keys()
+
+    assert state == "success"
+    assert set(tasks.values()) == {"success"}
+    assert {user_id: of_run(receipt) for (user_id, _), receipt in world.receipts().items()} == {
+        user_id: ("complete", finished, 0) for user_id, finished in FINISHED.items()
+    }
+    assert len(keys) == sum(FINISHED.values())
+
+    assert run()[0] == "success"
+    assert world.keys() == keys
+    assert {user_id: of_run(receipt) for (user_id, _), receipt in world.receipts().items()} == {
+        user_id: ("complete", 0, finished) for user_id, finished in FINISHED.items()
+    }
+
+
+def test_no_jobs_anywhere_gives_receipts_and_no_slices(world: World) -> None:
+    world.accounts(world.account(5237, "Umbrella"))
+
+    state, tasks = run()
+
+    assert state == "success"
+    assert tasks[("s3.slice.extract", -1)] == "skipped"
+    assert of_run(world.receipts()[5237, "2018-05-21T00:00:00Z"]) == ("complete", 0, 0)
+
+
+def test_a_paused_account_is_reported_as_disabled(world: World) -> None:
+    world.accounts(world.account(5234, "Acme", enabled=False), world.account(5236, "Initech"))
+
+    assert run()[0] == "success"
+    assert {user_id: receipt["state"] for (user_id, _), receipt in world.receipts().items()} == {
+        5234: "disabled",
+        5236: "complete",
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"destination": {"type": "s3", "conn_id": "s3", "bucket": "no-such-bucket"}}, "NoSuchBucket"),
+        ({"destination": {"type": "s3", "conn_id": "nowhere", "bucket": "any-bucket"}}, "no Airflow connection 'nowhere'"),
+        ({"source": {"type": "sql", "conn_id": "nowhere"}}, "no Airflow connection 'nowhere'"),
+        ({"source": {"type": "sql", "conn_id": "s3"}}, "which is no SQL database"),
+        ({"source": {"type": "sql", "conn_id": "empty_store"}}, "no such table: job_history_jobs"),
+    ],
+)
+def test_one_accounts_fault_fails_the_run_by_name_and_stops_no_other(
+    world: World, change: dict, said: str, tmp_path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.connect("empty_store", {"conn_type": "sqlite", "host": str(tmp_path / "empty.db")})
+    world.accounts(world.account(5234, "Acme", **change), world.account(5236, "Initech"))
+
+    state, tasks = run()
+
+    assert state == "failed"
+    assert tasks[("report", -1)] == "failed"
+    failed, complete = (world.receipts()[user_id, "2018-05-21T00:00:00Z"] for user_id in (5234, 5236))
+    assert of_run(complete) == ("complete", FINISHED[5236], 0)
+    assert failed["state"] == "failed"
+    (fault,) = failed["faults"]
+    assert said in fault
+    assert "account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z)" in fault
+
+
+def test_a_mended_account_is_complete_after_the_next_run_of_the_hour(world: World) -> None:
+    broken = {"destination": {"type": "s3", "conn_id": "s3", "bucket": "no-such-bucket"}}
+    world.accounts(world.account(5234, "Acme", **broken))
+    assert run()[0] == "failed"
+
+    world.accounts(world.account(5234, "Acme"))
+
+    assert run()[0] == "success"
+    receipt = world.receipts()[5234, "2018-05-21T00:00:00Z"]
+    assert of_run(receipt) == ("complete", FINISHED[5234], 0)
+    assert [entry["state"] for entry in receipt["runs"]] == ["failed", "complete"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("", "is no valid JSON"),
+        ("[]", "lists no accounts"),
+        ('{"user_id": 1}', "holds a JSON dict, not a list"),
+        ('[{"user_id": 5234, "name": "Acme", "colour": "red"}]', "unknown key 'colour'"),
+    ],
+)
+def test_settings_that_cannot_be_read_fail_the_run_and_say_so(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, variable: str, said: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_JOB_HISTORY_ACCOUNTS", variable)
+
+    state, tasks = run()
+
+    assert state == "failed"
+    assert tasks[("s3.plan", -1)] == "failed"
+    assert tasks[("report", -1)] == "failed"
+    assert not world.receipts()
+
+
+def test_parameters_choose_accounts_and_hours(world: World) -> None:
+    world.accounts(world.account(5234, "Acme"), world.account(5236, "Initech"))
+
+    state, _ = run(accounts=[5236], window_start="2018-05-20T23:30:00Z", window_end="2018-05-21T01:00:00Z")
+
+    assert state == "success"
+    assert {key: of_run(receipt) for key, receipt in world.receipts().items()} == {
+        (5236, "2018-05-20T23:30:00Z"): ("complete", 0, 0),
+        (5236, "2018-05-21T00:00:00Z"): ("complete", FINISHED[5236], 0),
+    }
+
+
+def test_an_account_that_was_asked_for_and_is_not_there_fails_the_run(world: World) -> None:
+    world.accounts(world.account(5236, "Initech"))
+
+    state, _ = run(accounts=[5236, 77])
+
+    assert state == "failed"
+    assert of_run(world.receipts()[5236, "2018-05-21T00:00:00Z"]) == ("complete", FINISHED[5236], 0)
+
+
+def test_an_object_with_other_bytes_fails_the_run_until_it_is_repaired(world: World) -> None:
+    world.accounts(world.account(5234, "Acme"))
+    key = "5234/jobs/234/20180521/000/000/000/000/000/000/100/5234-234-100-20180521000000-succeeded.json"
+    client = world.s3.client()
+    client.put_object(Bucket=world.bucket, Key=key, Body=b"not what the source has")
+
+    assert run()[0] == "failed"
+    receipt = world.receipts()[5234, "2018-05-21T00:00:00Z"]
+    assert receipt["state"] == "complete_with_quarantine"
+    assert receipt["counts"]["quarantined"] == {"conflict": 1}
+    assert client.get_object(Bucket=world.bucket, Key=key)["Body"].read() == b"not what the source has"
+
+    assert run(mode="repair")[0] == "success"
+    assert client.get_object(Bucket=world.bucket, Key=key)["Body"].read().startswith(b'{"id":100,')
+    assert world.receipts()[5234, "2018-05-21T00:00:00Z"]["state"] == "complete"
+
+
+def test_the_window_of_a_run_without_anything_is_the_last_full_hour(world: World) -> None:
+    from job_history_airflow.run_window import window_of
+
+    class ByHand:
+        data_interval_start = None
+        data_interval_end = None
+        run_after = datetime.fromisoformat("2018-05-21T01:23:45+00:00")
+
+    assert str(window_of(ByHand(), {})) == "[2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z)"

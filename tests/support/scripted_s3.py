@@ -1,0 +1,166 @@
+"""An S3 endpoint that misbehaves as it is told: each request takes the next answer of the script, if one is left.
+
+Without an answer for it, a request is served from memory, as S3 would: PUT (also with `If-None-Match: *`), HEAD, GET.
+"""
+
+import asyncio
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+from xml.sax.saxutils import escape
+
+from aiohttp import web
+
+START_SECONDS = 10
+
+
+class Request(NamedTuple):
+    """What was asked, as far as a test looks at it. `key` is the path behind the bucket."""
+
+    method: str
+    key: str
+
+
+class Answer(Protocol):
+    """What happens to a request instead of being served."""
+
+    async def give(self, endpoint: "ScriptedS3", request: web.Request, body: bytes) -> web.StreamResponse: ...
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An error of the store's, in S3's own XML. `echoes`: elements that tell what the client had sent."""
+
+    status: int
+    code: str | None = None
+    message: str = "No."
+    echoes: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+
+    async def give(self, endpoint: "ScriptedS3", request: web.Request, body: bytes) -> web.StreamResponse:  # noqa: ARG002
+        if self.code is None or request.method == "HEAD":  # an answer to HEAD has no body
+            return web.Response(status=self.status, headers=self.headers)
+        echoes = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in self.echoes.items())
+        text = (
+            '<?xml version="1.0" encoding="UTF-8"?>\n'
+            f"<Error><Code>{self.code}</Code><Message>{escape(self.message)}</Message>{echoes}"
+            "<RequestId>4442587FB7D0A2F9</RequestId></Error>"
+        )
+        return web.Response(status=self.status, text=text, content_type="application/xml", headers=self.headers)
+
+
+@dataclass(frozen=True)
+class Reset:
+    """The connection breaks instead of an answer; `after_storing`: what was asked for has been done by then."""
+
+    after_storing: bool = False
+
+    async def give(self, endpoint: "ScriptedS3", request: web.Request, body: bytes) -> web.StreamResponse:
+        answer = endpoint.serve(request, body) if self.after_storing else web.Response(status=500)
+        assert request.transport is not None
+        request.transport.abort()
+        return answer
+
+
+@dataclass(frozen=True)
+class Slow:
+    """No answer for a while; then it is served."""
+
+    seconds: float
+
+    async def give(self, endpoint: "ScriptedS3", request: web.Request, body: bytes) -> web.StreamResponse:
+        await asyncio.sleep(self.seconds)
+        return endpoint.serve(request, body)
+
+
+class ScriptedS3:
+    """Listens on a free port of 127.0.0.1, in a thread of its own, as long as its `with` block lasts."""
+
+    def __init__(self, bucket: str) -> None:
+        self.bucket = bucket
+        self.objects: dict[str, bytes] = {}
+        self.requests: list[Request] = []
+        self._script: dict[str, list[Answer]] = {}
+        self._for_ever: dict[str, Answer] = {}
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def answer(self, method: str, *answers: Answer) -> None:
+        """Give the next requests of a method these answers, one each."""
+        self._script[method] = list(answers)
+
+    def always_answer(self, method: str, answer: Answer) -> None:
+        """Give every request of a method this answer."""
+        self._for_ever[method] = answer
+
+    def recover(self) -> None:
+        """Forget the script and the requests; the objects stay."""
+        self._script.clear()
+        self._for_ever.clear()
+        self.requests.clear()
+
+    def serve(self, request: web.Request, body: bytes) -> web.Response:
+        """Do what S3 does."""
+        key = self._key(request)
+        if request.method == "PUT":
+            if request.headers.get("If-None-Match") == "*" and key in self.objects:
+                return web.Response(status=412)
+            self.objects[key] = body
+        if key not in self.objects:
+            return web.Response(status=404)
+        content = self.objects[key]
+        etag = f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
+        headers = {"ETag": etag, "Last-Modified": "Mon, 21 May 2018 00:00:00 GMT"}
+        # aiohttp leaves the body out of an answer to HEAD, and keeps its length.
+        return web.Response(body=b"" if request.method == "PUT" else content, headers=headers)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        self.requests.append(Request(request.method, self._key(request)))
+        script = self._script.get(request.method)
+        answer = script.pop(0) if script else self._for_ever.get(request.method)
+        return self.serve(request, body) if answer is None else await answer.give(self, request, body)
+
+    def _key(self, request: web.Request) -> str:
+        return request.path.removeprefix(f"/{self.bucket}").lstrip("/")
+
+
+@contextmanager
+def scripted_s3(bucket: str) -> Iterator[ScriptedS3]:
+    """Run a scripted endpoint with one bucket."""
+    endpoint = ScriptedS3(bucket)
+    loop = asyncio.new_event_loop()
+    started = threading.Event()
+
+    async def start() -> web.AppRunner:
+        application = web.Application(client_max_size=100_000_000)
+        application.router.add_route("*", "/{tail:.*}", endpoint.handle)
+        # A slow answer that nobody waits for any more must not hold up the end of the test.
+        runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        endpoint.port = runner.addresses[0][1]
+        return runner
+
+    def run() -> None:
+        runner = loop.run_until_complete(start())
+        started.set()
+        loop.run_forever()
+        loop.run_until_complete(runner.cleanup())
+        loop.close()
+
+    thread = threading.Thread(target=run, name="scripted S3", daemon=True)
+    thread.start()
+    assert started.wait(START_SECONDS), "the scripted S3 endpoint did not start"
+    try:
+        yield endpoint
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(START_SECONDS)
