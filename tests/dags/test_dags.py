@@ -48,9 +48,14 @@ def test_the_hourly_dag_is_what_the_interfaces_promise(airflow_home: Path, monke
     assert dag["schedule"][0] == "CronDataIntervalTimetable"
     assert dag["catchup"] is False
     assert dag["params"] == {"accounts": [], "window_start": None, "window_end": None, "mode": "missing_only"}
-    assert {"wait_until_settled", "s3.plan", "s3.slice.extract", "s3.slice.transform", "s3.slice.load", "report"} <= set(
-        dag["tasks"]
-    )
+    assert {
+        "wait_until_settled",
+        "s3.plan",
+        "s3.slice.extract",
+        "s3.slice.transform",
+        "s3.slice.load",
+        "report",
+    } <= set(dag["tasks"])
 
 
 def test_every_task_that_works_has_retries_and_a_time_out(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,131 @@
+"""Documentation that cannot rot: what it names is there, and what is there is named."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from job_history.account import accounts_json_schema, read_accounts
+from simulators.project import DAGS, ROOT
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "include" / "job_history" / "CONTRACT.md"]
+README = (ROOT / "README.md").read_text()
+
+
+def rows(page: str, heading: str) -> list[list[str]]:
+    """The cells of the tables of a page that begin with this heading."""
+    found: list[list[str]] = []
+    lines = iter((ROOT / page).read_text().splitlines())
+    for line in lines:
+        if line.strip().startswith(f"| {heading} |"):
+            next(lines)
+            for row in lines:
+                if not row.strip().startswith("|"):
+                    break
+                found.append([cell.strip() for cell in row.strip().strip("|").split(" | ")])
+    assert found, f"{page} has no table that begins with {heading!r}"
+    return found
+
+
+def names(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text())
+
+    assert [target for target in targets if "://" not in target and not (page.parent / target).exists()] == []
+
+
+def test_every_make_command_that_is_named_is_a_target() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {command for page in PAGES for command in re.findall(r"(?:`|^)make ([a-z]+)", page.read_text(), re.MULTILINE)}
+
+    assert named - targets == set()
+    assert {"demo", "up", "test", "check", "bench"} <= named
+
+
+def test_the_readme_names_each_parameter_of_the_dag() -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(DAGS)
+    described = [name for row in rows("README.md", "parameter") for name in names(row[0])]
+
+    assert sorted(described) == sorted(bag.dags["job_history_replication"].params)
+    assert [dag_id for dag_id in bag.dags if f"`{dag_id}`" not in README] == []
+
+
+def test_the_configuration_page_has_each_option_with_its_default() -> None:
+    from job_history_airflow.provider_info import get_provider_info
+
+    options = get_provider_info()["config"]["job_history"]["options"]
+    described = {names(row[0])[0]: (names(row[1]) or [None])[0] for row in rows("docs/configuration.md", "option")}
+
+    assert described == {name: option["default"] for name, option in options.items()}
+
+
+def test_the_configuration_page_has_each_connection_type_of_ours() -> None:
+    from job_history_airflow.provider_info import get_provider_info
+
+    ours = {connection["connection-type"] for connection in get_provider_info().get("connection-types", [])}
+    described = {name for row in rows("docs/configuration.md", "type") for name in names(row[0])}
+
+    assert ours - described == set()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/accounts.md"])
+def test_the_accounts_of_the_docs_can_be_used_as_they_stand(page: str) -> None:
+    blocks = re.findall(r"```json\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    accounts = read_accounts(blocks[0])
+
+    assert accounts.faults == []
+    assert accounts.usable
+
+
+def test_the_accounts_page_has_each_key() -> None:
+    described = {name for row in rows("docs/accounts.md", "key") for name in names(row[0])}
+
+    assert described == set(accounts_json_schema()["$defs"]["Account"]["properties"])
+
+
+def test_the_json_schema_is_what_the_code_makes() -> None:
+    made = subprocess.run([sys.executable, "-m", "job_history.account"], check=True, capture_output=True, text=True)
+
+    assert (ROOT / "docs" / "accounts.schema.json").read_text() == made.stdout, (
+        "write it anew: .venv/bin/python -m job_history.account > docs/accounts.schema.json"
+    )
+    assert json.loads(made.stdout) == accounts_json_schema()
+
+
+def test_each_message_of_the_operations_page_is_one_that_the_code_says() -> None:
+    """A message in the first column stands there word for word; `...` stands for what differs from case to case."""
+    folders = (ROOT / "include" / "job_history", ROOT / "plugins")
+    source = "\n".join(path.read_text() for folder in folders for path in folder.rglob("*.py"))
+    # A message that was written over several lines is one message.
+    source = re.sub(r'"\s*\n\s*f?"', "", source)
+    messages = [message for row in rows("docs/operations.md", "you see") for message in names(row[0])]
+    pieces = [piece for message in messages for piece in re.split(r"\s*\.\.\.\s*", message) if piece]
+
+    assert len(pieces) > 15
+    assert [piece for piece in pieces if piece not in source] == []
+
+
+def test_each_promise_of_the_contract_names_a_test_that_is_there() -> None:
+    contract = (ROOT / "include" / "job_history" / "CONTRACT.md").read_text()
+    promises = [line for line in contract.splitlines() if line.startswith("| ")][1:]
+    held_by = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", contract)
+    missing = [
+        f"{path}::{test}"
+        for path, test in held_by
+        if not (ROOT / path).exists() or f"def {test}(" not in (ROOT / path).read_text()
+    ]
+
+    assert missing == []
+    assert len(promises) > 25
+    assert [promise for promise in promises if not promise.startswith("| ---") and "`tests/" not in promise] == []
