@@ -3,76 +3,42 @@
 from __future__ import annotations
 
 import hashlib
-import re
+import json
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from job_history.destination_settings import DestinationSettings, S3Destination, SumoLogicDestination
 from job_history.errors import PermanentError
+from job_history.settings_model import ConnectionId, SettingsModel
+
+__all__ = [
+    "ACCOUNTS_VARIABLE",
+    "Account",
+    "Accounts",
+    "Events",
+    "S3Destination",
+    "SqlSource",
+    "SumoLogicDestination",
+    "accounts_json_schema",
+    "read_accounts",
+]
 
 ACCOUNTS_VARIABLE = "job_history_accounts"
 
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_PREFIX_PART = re.compile(r"[A-Za-z0-9_.=-]+")
 
-
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-ConnectionId = Annotated[str, Field(min_length=1, description="The id of an Airflow connection.")]
-
-
-class SqlSource(_Settings):
+class SqlSource(SettingsModel):
     """The three relations `job_history_jobs`, `job_history_lines`, `job_history_admin_events` of a database."""
 
     type: Literal["sql"]
     conn_id: ConnectionId
 
 
-class S3Destination(_Settings):
-    """A bucket of Amazon S3, or of a store that speaks its protocol."""
-
-    type: Literal["s3"]
-    conn_id: ConnectionId
-    bucket: str | None = Field(
-        default=None, description="May be left out where the connection names it (service_config.s3.bucket_name)."
-    )
-    prefix: str = Field(default="", description="Put in front of every key; without a slash at either end.")
-    server_side_encryption: Literal["AES256", "aws:kms"] | None = Field(
-        default=None, description="Left out: as the bucket's default encryption says."
-    )
-    kms_key_id: str | None = Field(default=None, min_length=1, description="The key of server_side_encryption aws:kms.")
-    write_mode: Literal["create_only", "overwrite"] = Field(
-        default="create_only", description="overwrite: only for stores without conditional PUT."
-    )
-
-    @field_validator("bucket")
-    @classmethod
-    def _bucket_has_a_legal_name(cls, bucket: str | None) -> str | None:
-        if bucket is not None and not _BUCKET.fullmatch(bucket):
-            raise ValueError("no legal bucket name: 3 to 63 lower-case letters, digits, dots and hyphens")
-        return bucket
-
-    @field_validator("prefix")
-    @classmethod
-    def _prefix_is_a_plain_path(cls, prefix: str) -> str:
-        parts = prefix.split("/") if prefix else []
-        if any(part in {"", ".", ".."} or not _PREFIX_PART.fullmatch(part) for part in parts):
-            raise ValueError("use parts of letters, digits and _ . = - joined by single slashes, none at the ends")
-        return prefix
-
-    @model_validator(mode="after")
-    def _kms_key_goes_with_kms(self) -> S3Destination:
-        if self.kms_key_id is not None and self.server_side_encryption != "aws:kms":
-            raise ValueError('kms_key_id needs "server_side_encryption": "aws:kms"')
-        return self
-
-
-class Events(_Settings):
+class Events(SettingsModel):
     """The three toggles of the feature page."""
 
     job_history: bool = False
@@ -90,14 +56,14 @@ class Events(_Settings):
         return self
 
 
-class Account(_Settings):
+class Account(SettingsModel):
     """One workspace: where its jobs come from, where they go, and which events are replicated."""
 
     user_id: int = Field(gt=0, lt=10**21, description="The workspace's id; the first part of every key.")
     name: str = Field(min_length=1, max_length=100)
     enabled: bool = Field(default=True, description="false: an explicit pause; reported as disabled.")
     source: SqlSource
-    destination: S3Destination
+    destination: DestinationSettings
     events: Events
     redaction: list[dict[str, Any]] = Field(default_factory=list)
 
@@ -129,7 +95,7 @@ class Accounts:
         """Return an account. Raises PermanentError where it is not (or no longer) among the usable ones."""
         if user_id in self.usable:
             return self.usable[user_id]
-        about_it = [fault for fault in self.faults if str(user_id) in fault]
+        about_it = [fault for fault in self.faults if fault.startswith((f"Account {user_id} ", f"Account {user_id}:"))]
         raise PermanentError(
             f"Account {user_id} is not among the usable accounts of the Airflow Variable {ACCOUNTS_VARIABLE}. "
             + (" ".join(about_it) or "Add it there, or leave it out of the run's parameter accounts.")
@@ -144,10 +110,10 @@ def read_accounts(text: str | None) -> Accounts:
         raise PermanentError(f"{cause} does not exist, so no account can be replicated. {remedy}")
     try:
         entries = msgspec.json.decode(text)
-    except msgspec.DecodeError as fault:
+    except (msgspec.DecodeError, RecursionError) as fault:
         raise PermanentError(f"{cause} is no valid JSON: {fault}. {remedy}") from fault
     if not isinstance(entries, list):
-        raise PermanentError(f"{cause} holds a JSON {type(entries).__name__}, not a list. {remedy}")
+        raise PermanentError(f"{cause} holds JSON, but no list. {remedy}")
     if not entries:
         raise PermanentError(f"{cause} lists no accounts, so nothing would be replicated. {remedy}")
     return _sorted_out(entries)
@@ -173,7 +139,7 @@ def _sorted_out(entries: list[Any]) -> Accounts:
 
 def _user_id(entry: Any) -> int | None:
     user_id = entry.get("user_id") if isinstance(entry, dict) else None
-    return user_id if isinstance(user_id, int) else None
+    return user_id if type(user_id) is int else None
 
 
 def _who(number: int, entry: Any) -> str:
@@ -184,13 +150,25 @@ def _who(number: int, entry: Any) -> str:
 
 
 def _sentence(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"]) or "the entry"
-    what = error["msg"].removeprefix("Value error, ")
+    where = ".".join(_place(error["loc"])) or "the entry"
     if error["type"] == "extra_forbidden":
         return f"unknown key {where!r}"
     if error["type"] == "missing":
         return f"{where} is missing"
+    if error["type"] == "union_tag_not_found":
+        return f"{where}.type is missing"
+    if error["type"] == "union_tag_invalid":
+        return f"{where}.type: {error['ctx']['tag']!r} is not among {error['ctx']['expected_tags']}"
+    if error["type"] in {"model_type", "model_attributes_type"}:
+        return f"{where} is no JSON object"
+    what = error["msg"].removeprefix("Value error, ")
     return f"{where}: {what[:1].lower()}{what[1:]}"
+
+
+def _place(location: tuple[int | str, ...]) -> list[str]:
+    """Write where an error is as the Variable's author sees it: without the kind that pydantic puts behind a union."""
+    parts = [str(part) for part in location]
+    return parts[:1] + parts[2:] if parts[:1] == ["destination"] else parts
 
 
 def accounts_json_schema() -> dict[str, Any]:
@@ -203,3 +181,7 @@ def accounts_json_schema() -> dict[str, Any]:
         "items": {"$ref": "#/$defs/Account"},
         "$defs": {**(schema := Account.model_json_schema()).pop("$defs"), "Account": schema},
     }
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(accounts_json_schema(), indent=1) + "\n")

@@ -9,21 +9,21 @@ import msgspec
 
 from job_history.errors import BadRecordError, QuarantineReason
 from job_history.job import FinalStatus, Id, JobRecord, LineRecord, job_id_of, linked_id_of, number_id_of
+from job_history.json_text import compact_json
 from job_history.object_key import job_key
 from job_history.timestamp import format_time, parse_time
 
 MASKED = msgspec.Raw(b'{"data":"masked"}')
-NULL = msgspec.Raw(b"null")
 LINES_TOO_LARGE = "Log lines exceed size limit"
 """What stands in place of the lines of an oversize document; the wording is the platform's own."""
 
 
-class _Line(msgspec.Struct):
+class _Line(msgspec.Struct, kw_only=True):
     recipe_line_number: int | None
     adapter_name: str | None
     adapter_operation: str | None
-    input: msgspec.Raw
-    output: msgspec.Raw
+    input: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    output: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     mask_data: bool
     error: str | msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
@@ -99,10 +99,10 @@ def document_of(record: JobRecord, status: FinalStatus, rules: DocumentRules) ->
         error=record.error,
         title=record.title,
         is_poll_error=record.is_poll_error,
-        report=_json("report", record.report),
+        report=compact_json("report", record.report),
     )
-    if rules.line_details:
-        job.lines = [_line(number, line) for number, line in enumerate(record.lines or [])]
+    if rules.line_details and record.lines is not None:
+        job.lines = [_line(number, line) for number, line in enumerate(record.lines)]
     body = _with_extra(_encode(job), record.extra) + b"\n"
     oversize = rules.line_details and (record.lines_left_out or len(body) > rules.max_document_bytes)
     if oversize:
@@ -121,13 +121,10 @@ def document_of(record: JobRecord, status: FinalStatus, rules: DocumentRules) ->
 
 def _line(number: int, line: LineRecord) -> msgspec.Raw:
     where = f"lines[{number}]"
+    # Checked in a masked line too, so that masking cannot hide a broken source.
+    input_, output = _json_of_line(f"{where}.input", line.input), _json_of_line(f"{where}.output", line.output)
     if line.mask_data:
-        # Checked all the same, so that masking cannot hide a broken source.
-        _json(f"{where}.input", line.input)
-        _json(f"{where}.output", line.output)
         input_ = output = MASKED
-    else:
-        input_, output = _json(f"{where}.input", line.input), _json(f"{where}.output", line.output)
     fields = _Line(
         recipe_line_number=line.recipe_line_number,
         adapter_name=line.adapter_name,
@@ -141,11 +138,15 @@ def _line(number: int, line: LineRecord) -> msgspec.Raw:
     return msgspec.Raw(_with_extra(_encode(fields), line.extra))
 
 
+def _json_of_line(field: str, text: str | msgspec.UnsetType | None) -> msgspec.Raw | msgspec.UnsetType:
+    return msgspec.UNSET if isinstance(text, msgspec.UnsetType) else compact_json(field, text)
+
+
 def _with_extra(encoded: bytes, extra: dict[str, str]) -> bytes:
     """Add the fields that only this source has, sorted by name, behind those that every document has."""
     if not extra:
         return encoded
-    members = b",".join(_encode(name) + b":" + bytes(_json(name, extra[name])) for name in sorted(extra))
+    members = b",".join(_encode(name) + b":" + bytes(compact_json(name, extra[name])) for name in sorted(extra))
     return encoded[:-1] + b"," + members + b"}"
 
 
@@ -156,13 +157,3 @@ def _moment(field: str, text: str | None) -> datetime:
         return parse_time(text)
     except ValueError as fault:
         raise BadRecordError(QuarantineReason.BAD_TIME, f"{field}: {fault}") from fault
-
-
-def _json(field: str, text: str | None) -> msgspec.Raw:
-    """Take the spaces out of JSON text and leave each token as it was written (big integers, `1E+2`, escapes)."""
-    if text is None:
-        return NULL
-    try:
-        return msgspec.Raw(msgspec.json.format(text.encode(), indent=-1))
-    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as fault:
-        raise BadRecordError(QuarantineReason.BAD_JSON, f"{field} holds no valid JSON: {fault}") from fault

@@ -13,6 +13,10 @@ class PermanentError(ReplicationError):
     """Trying again cannot help: a setting, a permission or a name is wrong."""
 
 
+class UnrecoverableError(PermanentError):
+    """The source no longer holds what a window asks for: its retention is over."""
+
+
 class TransientError(ReplicationError):
     """Trying again later may help: the other side was busy, slow or away."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -15,17 +14,11 @@ from job_history.storage import Storage
 ROWS_A_GROUP = 20_000
 
 
-class Outcome(StrEnum):
-    """What became of a listed job."""
-
-    DELIVERED = "delivered"
-    ALREADY_PRESENT = "already_present"
-    FILTERED = "filtered"
-    QUARANTINED = "quarantined"
-
-
 class Item(NamedTuple):
-    """One listed job. `detail`: the status that gives no file, or the reason of quarantine. `bytes` is the body's size."""
+    """One listed job. `detail`: the status that gives no file, the reason of quarantine, `oversize`, or `repeated`.
+
+    `bytes` is the body's size.
+    """
 
     job_id: str
     completed_at: str | None

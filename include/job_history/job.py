@@ -22,13 +22,16 @@ _FINAL_STATUS: dict[str, FinalStatus] = {"completed": "succeeded", "succeeded": 
 
 
 class LineRecord(msgspec.Struct, omit_defaults=True):
-    """One executed step. `input` and `output` are JSON text, as is each value of `extra`."""
+    """One executed step. `input` and `output` are JSON text, as is each value of `extra`.
+
+    UNSET says that the source knows no such thing: the document's line then has no such key. None becomes null.
+    """
 
     recipe_line_number: int | None = None
     adapter_name: str | None = None
     adapter_operation: str | None = None
-    input: str | None = None
-    output: str | None = None
+    input: str | msgspec.UnsetType | None = msgspec.UNSET
+    output: str | msgspec.UnsetType | None = msgspec.UNSET
     error: str | None = None
     mask_data: bool = False
     extra: dict[str, str] = {}
@@ -37,7 +40,8 @@ class LineRecord(msgspec.Struct, omit_defaults=True):
 class JobRecord(msgspec.Struct, omit_defaults=True):
     """One ended job. `report` is JSON text, as is each value of `extra`; moments are ISO 8601 text.
 
-    `lines` is None where line details were not asked for; `lines_left_out` says that they were too large to be read.
+    `lines` is None where line details were not asked for, or are no longer held; `lines_left_out` says that they were too
+    large to be read.
     `fault` and `fault_explanation` are set by a source that could not read the record as it should be.
     """
 

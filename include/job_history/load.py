@@ -3,55 +3,31 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
-
-import msgspec
 
 from job_history.account import Account
 from job_history.destinations import Delivery, Destination
 from job_history.errors import TransientError
 from job_history.extract import Extracted
-from job_history.items import Item, ItemWriter, Outcome, item_writer
+from job_history.items import Item, ItemWriter, item_writer
+from job_history.outcome import Outcome
 from job_history.progress import Progress, readable_bytes
 from job_history.quarantine import Quarantine
 from job_history.slice import Slice
+from job_history.slice_outcome import SliceOutcome
 from job_history.staging import staged_records
 from job_history.storage import Storage
-from job_history.transform import SetAside, StagedDocument, Transformed
+from job_history.transform import SetAside, StagedDocument, Transformed, staged_documents
 
 log = logging.getLogger(__name__)
 
 
-class SliceOutcome(msgspec.Struct):
-    """What became of a slice. `conflicts` are among the quarantined; paths lie in the ledger."""
-
-    extracted: Extracted
-    transformed: Transformed
-    delivered: int
-    already_present: int
-    conflicts: int
-    delivered_bytes: int
-    load_seconds: float
-    items_path: str
-    quarantine_paths: list[str]
-    example_keys: list[str]
-    destination: dict[str, Any]
-    settings_hash: str
-
-    @property
-    def quarantined(self) -> int:
-        return sum(self.transformed.quarantined.values()) + self.conflicts
-
-    @property
-    def balanced(self) -> bool:
-        """`listed = delivered + already_present + filtered + quarantined`, and `counted = listed`."""
-        accounted_for = (
-            self.delivered + self.already_present + sum(self.transformed.filtered.values()) + self.quarantined
-        )
-        return self.extracted.listed == accounted_for and self.extracted.counted == self.extracted.listed
-
-
 EXAMPLE_KEYS = 3
+_OUTCOMES = {
+    Delivery.DELIVERED: Outcome.DELIVERED,
+    Delivery.REPEATED: Outcome.DELIVERED,
+    Delivery.ALREADY_PRESENT: Outcome.ALREADY_PRESENT,
+    Delivery.CONFLICT: Outcome.QUARANTINED,
+}
 
 
 def load(
@@ -83,7 +59,7 @@ def load(
             nonlocal delivered_bytes
             counts[delivery] += 1
             size = len(document.body) + 1
-            if delivery is Delivery.DELIVERED:
+            if delivery in {Delivery.DELIVERED, Delivery.REPEATED}:
                 delivered_bytes += size
             if delivery is Delivery.CONFLICT:
                 quarantine.add_conflict(document.job_id, document.key, document.sha256, document.body)
@@ -93,12 +69,12 @@ def load(
             items.append(_item(document, delivery, size))
             progress.add(size)
 
-        destination.deliver(staged_records(staging, transformed.documents_path, StagedDocument), note)
+        destination.deliver(staged_documents(staging, transformed.documents_path), note)
         _add_set_aside(items, staging, transformed.set_aside_path)
     outcome = SliceOutcome(
         extracted=extracted,
         transformed=transformed,
-        delivered=counts[Delivery.DELIVERED],
+        delivered=counts[Delivery.DELIVERED] + counts[Delivery.REPEATED],
         already_present=counts[Delivery.ALREADY_PRESENT],
         conflicts=counts[Delivery.CONFLICT],
         delivered_bytes=delivered_bytes,
@@ -108,6 +84,7 @@ def load(
         example_keys=sorted(example_keys),
         destination=destination.description(),
         settings_hash=account.settings_hash,
+        repeated=counts[Delivery.REPEATED],
     )
     log.info("Went through %s.", progress)
     log.info("\n%s", _table(outcome))
@@ -127,12 +104,12 @@ def window_folder(slice_: Slice) -> str:
 
 
 def _item(document: StagedDocument, delivery: Delivery, size: int) -> Item:
-    conflict = delivery is Delivery.CONFLICT
+    worth_a_word = delivery in {Delivery.CONFLICT, Delivery.REPEATED}
     return Item(
         job_id=str(document.job_id),
         completed_at=document.completed_at,
-        outcome=Outcome.QUARANTINED if conflict else Outcome(delivery.value),
-        detail=delivery.value if conflict else "oversize" if document.oversize else None,
+        outcome=_OUTCOMES[delivery],
+        detail=delivery.value if worth_a_word else "oversize" if document.oversize else None,
         key=document.key,
         sha256=document.sha256,
         bytes=size,

@@ -22,7 +22,7 @@ from job_history.storage import Storage
 
 
 class QuarantineEntry(msgspec.Struct, omit_defaults=True):
-    """A record as the source gave it, or, for a conflict, the key and the bytes that the destination has otherwise."""
+    """A record as the source gave it, or, for a conflict, the key and the document that the destination has otherwise."""
 
     reason: QuarantineReason
     explanation: str
@@ -31,7 +31,7 @@ class QuarantineEntry(msgspec.Struct, omit_defaults=True):
     sha256: str
     record: JobRecord | None = None
     key: str | None = None
-    document: msgspec.Raw | None = None
+    document: str | None = None
 
 
 class Quarantine:
@@ -61,7 +61,13 @@ class Quarantine:
         explanation = f"{key} is there already, with other bytes; the object was left as it is"
         self._add(
             QuarantineEntry(
-                QuarantineReason.CONFLICT, explanation, job_id, self._slice.window, sha256, key=key, document=document
+                QuarantineReason.CONFLICT,
+                explanation,
+                job_id,
+                self._slice.window,
+                sha256,
+                key=key,
+                document=bytes(document).decode(),
             )
         )
 

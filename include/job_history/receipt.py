@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from job_history.load import SliceOutcome
 from job_history.plan import PlannedWindow
+from job_history.slice_outcome import SliceOutcome
 from job_history.storage import Storage
 from job_history.timestamp import format_time
 from job_history.transform import DocumentedJob
@@ -34,12 +34,16 @@ class WindowState(StrEnum):
 
 
 class Counts(msgspec.Struct, kw_only=True):
-    """`listed = delivered + already_present + sum(filtered) + sum(quarantined)`; `filtered` by status."""
+    """`listed = delivered + already_present + sum(filtered) + sum(quarantined)`; `filtered` by status.
+
+    `repeated` are those of the delivered that may be at the destination more than once.
+    """
 
     counted: int = 0
     listed: int = 0
     delivered: int = 0
     already_present: int = 0
+    repeated: int = 0
     filtered: dict[str, int] = {}
     quarantined: dict[str, int] = {}
     oversize: int = 0
@@ -164,6 +168,7 @@ def _added_up(outcomes: list[SliceOutcome]) -> Counts:
         listed=sum(outcome.extracted.listed for outcome in outcomes),
         delivered=sum(outcome.delivered for outcome in outcomes),
         already_present=sum(outcome.already_present for outcome in outcomes),
+        repeated=sum(outcome.repeated for outcome in outcomes),
         filtered=_merged(outcome.transformed.filtered for outcome in outcomes),
         quarantined=_merged(
             {**outcome.transformed.quarantined, **({"conflict": outcome.conflicts} if outcome.conflicts else {})}

@@ -9,12 +9,13 @@ import obstore
 import pandas as pd
 
 from job_history.errors import PermanentError
-from job_history.load import SliceOutcome
 from job_history.plan import PlannedWindow
 from job_history.progress import readable_bytes
 from job_history.receipt import Receipt, make_receipt, save_receipt
 from job_history.run_record import RunRecord
+from job_history.slice_outcome import SliceOutcome
 from job_history.storage import Storage
+from job_history.window import Window
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,25 @@ def _what_became_of(planned: PlannedWindow, record: RunRecord) -> tuple[list[Sli
                 f"{slice_.about}: its tasks ended without a word (killed, timed out or never started); see their logs, "
                 "and clear them."
             )
-    return outcomes, faults
+    return outcomes, faults or _contradictions(planned, outcomes)
+
+
+def _contradictions(planned: PlannedWindow, outcomes: list[SliceOutcome]) -> list[str]:
+    """Say where the source's own numbers do not fit together although every task ended well."""
+    counted = sum(outcome.extracted.counted for outcome in outcomes)
+    listed = sum(outcome.extracted.listed for outcome in outcomes)
+    whose = f"Account {planned.label}, window {Window.from_dict(planned.window)}"
+    if counted != listed:
+        return [
+            f"{whose}: the source counted {counted:,} jobs, and {listed:,} were listed. The window stays open; clear the "
+            "account's extract task."
+        ]
+    if planned.counted and not counted:
+        return [
+            f"{whose}: the source counted {planned.counted:,} jobs when the run was planned, and none when they were read. "
+            "See whether it has deleted them, then clear the account's extract task."
+        ]
+    return []
 
 
 def run_table(receipts: list[Receipt]) -> str:

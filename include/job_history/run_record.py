@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import msgspec
 
-from job_history.load import SliceOutcome
 from job_history.plan import Plan
 from job_history.slice import Slice
+from job_history.slice_outcome import SliceOutcome
 from job_history.storage import Storage
 
 Told = TypeVar("Told", bound=msgspec.Struct)

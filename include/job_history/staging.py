@@ -40,10 +40,8 @@ class StagedWriter:
 @contextmanager
 def staged_writer(storage: Storage, path: str) -> Iterator[StagedWriter]:
     """Open a staged file for writing; it becomes readable only when the block ends without an exception."""
-    with (
-        storage.writer(path) as file,
-        zstandard.ZstdCompressor(level=COMPRESSION_LEVEL).stream_writer(file, closefd=False) as compressed,
-    ):
+    compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL, write_checksum=True)
+    with storage.writer(path) as file, compressor.stream_writer(file, closefd=False) as compressed:
         writer = StagedWriter(compressed)
         yield writer
         compressed.write(b"%s%d}\n" % (_END, writer.records))
@@ -54,15 +52,21 @@ def staged_records(storage: Storage, path: str, record_type: type[Record]) -> It
     decode = msgspec.json.Decoder(record_type).decode
     records = 0
     with storage.reader(path) as file:
-        stream = zstandard.ZstdDecompressor().stream_reader(file, closefd=False)
-        for line in io.BufferedReader(stream, READ_BUFFER_BYTES):
-            if line.startswith(_END):
-                if line == b"%s%d}\n" % (_END, records):
-                    return
-                break
-            yield decode(line)
-            records += 1
+        lines = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file, closefd=False), READ_BUFFER_BYTES)
+        try:
+            for line in lines:
+                if line.startswith(_END):
+                    # Reading on to the very end has the checksum looked at as well.
+                    if line == b"%s%d}\n" % (_END, records) and not lines.read(1):
+                        return
+                    break
+                record = decode(line)
+                records += 1
+                yield record
+        except (msgspec.DecodeError, UnicodeDecodeError, zstandard.ZstdError):
+            # Cut short in the middle of a record, or damaged.
+            pass
     raise TransientError(
-        f"{storage.url(path)} was not written to its end: {records} records, then no count of them. Clear the task that "
-        "made it (and those behind it) for this account."
+        f"{storage.url(path)} is not whole: {records} records, then no valid count of them. Clear the task that made it "
+        "(and those behind it) for this account."
     )

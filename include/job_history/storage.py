@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore
 
 from job_history.errors import PermanentError, TransientError
@@ -36,6 +36,15 @@ class Storage:
     def write(self, path: str, content: bytes) -> None:
         with self._faults("write", path):
             obstore.put(self.store, path, content, use_multipart=False)
+
+    def create(self, path: str, content: bytes) -> bool:
+        """Write a file that is not there yet, and return True; False where it is. One of several at once succeeds."""
+        with self._faults("write", path):
+            try:
+                obstore.put(self.store, path, content, mode="create", use_multipart=False)
+            except AlreadyExistsError:
+                return False
+            return True
 
     def read(self, path: str) -> bytes | None:
         """Return the file's content, or None where there is no such file."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter
+from collections.abc import Iterator
 
 import msgspec
 
@@ -12,8 +13,8 @@ from job_history.account import Account
 from job_history.document import Document, DocumentRules, document_of
 from job_history.errors import BadRecordError
 from job_history.extract import Extracted
-from job_history.items import Outcome
 from job_history.job import Id, JobRecord, final_status
+from job_history.outcome import Outcome
 from job_history.progress import Progress, readable_bytes
 from job_history.quarantine import Quarantine
 from job_history.slice import Slice
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 MOST_LOGGED_FAULTS = 20
 
 
-class StagedDocument(msgspec.Struct, omit_defaults=True):
+class StagedDocument(msgspec.Struct):
     """A document on its way to the destination. `body` is the document without the newline that ends it."""
 
     key: str
@@ -37,6 +38,17 @@ class StagedDocument(msgspec.Struct, omit_defaults=True):
 
     def content(self) -> bytes:
         return bytes(self.body) + b"\n"
+
+
+class _StagedText(msgspec.Struct, omit_defaults=True):
+    """The same in its file, as text: msgspec would go through a JSON value, and stop at half a surrogate pair."""
+
+    key: str
+    job_id: Id
+    completed_at: str
+    sha256: str
+    text: str
+    oversize: bool = False
 
 
 class SetAside(msgspec.Struct):
@@ -77,7 +89,7 @@ def transform(
     """Stage the documents of a slice, and put into quarantine what cannot become one."""
     rules = DocumentRules(
         user_id=account.user_id,
-        prefix=account.destination.prefix,
+        prefix=account.destination.key_prefix,
         line_details=account.events.line_details,
         max_document_bytes=max_document_bytes,
     )
@@ -110,8 +122,7 @@ def transform(
                     log.warning("Job %s goes to quarantine: %s.", record.job_id, fault)
                 progress.add()
                 continue
-            staged = _staged(document)
-            documents.append(staged)
+            documents.append(_staged(document))
             oversize += document.oversize
             job = DocumentedJob(document.completed_at.removesuffix("Z"), str(document.job_id))
             first, last = min(first or job, job), max(last or job, job)
@@ -142,13 +153,26 @@ def transform(
     )
 
 
-def _staged(document: Document) -> StagedDocument:
-    return StagedDocument(
+def staged_documents(staging: Storage, path: str) -> Iterator[StagedDocument]:
+    """Stream what a transform staged. Raises TransientError where the file is not whole."""
+    for staged in staged_records(staging, path, _StagedText):
+        yield StagedDocument(
+            key=staged.key,
+            job_id=staged.job_id,
+            completed_at=staged.completed_at,
+            sha256=staged.sha256,
+            body=msgspec.Raw(staged.text.encode()),
+            oversize=staged.oversize,
+        )
+
+
+def _staged(document: Document) -> _StagedText:
+    return _StagedText(
         key=document.key,
         job_id=document.job_id,
         completed_at=document.completed_at,
         sha256=hashlib.sha256(document.body).hexdigest(),
-        body=msgspec.Raw(memoryview(document.body)[:-1]),
+        text=document.body[:-1].decode(),
         oversize=document.oversize,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from airflow.sdk import BaseHook
@@ -11,14 +11,19 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from job_history.account import Account, SqlSource
 from job_history.account import S3Destination as S3Settings
+from job_history.account import SumoLogicDestination as SumoLogicSettings
 from job_history.errors import PermanentError
+from job_history.slice import Slice
 from job_history.storage import Storage, folder_of, local_storage
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from job_history.destinations.s3 import S3Access, S3Destination
+    from job_history.destinations.sumo_logic import SumoLogicDestination
     from job_history.sources.sql import SqlJobSource
+
+    Settings = TypeVar("Settings", S3Settings, SumoLogicSettings)
 
 
 def job_source(account: Account, *, max_document_bytes: int) -> SqlJobSource:
@@ -45,7 +50,7 @@ def s3_destination(account: Account, *, in_flight: int, repair: bool) -> S3Desti
     """Return the account's bucket as a destination. Raises PermanentError where connection or bucket are not named."""
     from job_history.destinations.s3 import S3Destination, s3_store  # noqa: PLC0415 - each task imports what it uses
 
-    settings = account.destination
+    settings = _settings(account, S3Settings)
     access = _s3_access(settings, f"account {account.label}")
     return S3Destination(
         s3_store(access, settings),
@@ -54,6 +59,36 @@ def s3_destination(account: Account, *, in_flight: int, repair: bool) -> S3Desti
         overwrite=settings.write_mode == "overwrite",
         repair=repair,
     )
+
+
+def sumo_logic_destination(
+    account: Account, slice_: Slice, *, staging: Storage, max_message_bytes: int
+) -> SumoLogicDestination:
+    """Return the account's HTTP source as a destination. Raises PermanentError where its connection names none.
+
+    What the source acknowledges is noted in the slice's staging folder.
+    """
+    from job_history.destinations.sumo_logic import (  # noqa: PLC0415 - each task imports what it uses
+        Acknowledgements,
+        SumoLogicDestination,
+        headers_of,
+    )
+    from job_history_airflow.hooks.sumo_logic import SumoLogicHook  # noqa: PLC0415
+
+    settings = _settings(account, SumoLogicSettings)
+    named_by = f"destination.conn_id of account {account.label}"
+    connection = _connection(settings.conn_id, named_by)
+    if connection.conn_type != SumoLogicHook.conn_type:
+        raise PermanentError(
+            f"The connection {settings.conn_id!r} ({named_by}) is of type {connection.conn_type!r}, not "
+            f"{SumoLogicHook.conn_type!r}. Name one of that type, with the source's URL as its password."
+        )
+    try:
+        source = SumoLogicHook(settings.conn_id, headers=headers_of(settings)).get_conn()
+    except PermanentError as fault:
+        raise PermanentError(f"The connection {settings.conn_id!r} ({named_by}) cannot be used: {fault}") from None
+    acknowledgements = Acknowledgements(staging, slice_.folder, source.endpoint, source.headers)
+    return SumoLogicDestination(source, acknowledgements, max_message_bytes=max_message_bytes)
 
 
 def storage_at(url: str) -> Storage:
@@ -100,6 +135,15 @@ def _s3_access(settings: S3Settings, whose: str) -> S3Access:
         endpoint_url=hook.conn_config.get_service_endpoint_url("s3"),
         verify=hook.verify is not False,
     )
+
+
+def _settings(account: Account, kind: type[Settings]) -> Settings:
+    if not isinstance(account.destination, kind):
+        raise PermanentError(
+            f"The destination of account {account.label} became {account.destination.type} after this run was planned. "
+            "Start a new run of the window."
+        )
+    return account.destination
 
 
 def _connection(conn_id: str, named_by: str) -> Connection:

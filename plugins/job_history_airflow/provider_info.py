@@ -13,6 +13,21 @@ def get_provider_info() -> dict[str, Any]:
         "name": "Job History Replication",
         "description": "Replicates the job history of an integration platform to Amazon S3 or Sumo Logic.",
         "versions": [__version__],
+        "connection-types": [
+            {
+                "connection-type": "sumo_logic",
+                "hook-class-name": "job_history_airflow.hooks.sumo_logic.SumoLogicHook",
+                "hook-name": "Sumo Logic",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "port", "login", "extra"],
+                    "relabeling": {"password": "URL of the HTTP source", "host": "URL without token"},
+                    "placeholders": {
+                        "password": "https://endpoint.collection.sumologic.com/receiver/v1/http/... (a secret, whole)",
+                        "host": "leave empty; or https://.../receiver/v1/http, and the token alone above",
+                    },
+                },
+            },
+        ],
         "config": {
             "job_history": {
                 "description": "Settings of the DAGs job_history_*; docs/configuration.md tells more of each.",
@@ -37,6 +52,9 @@ def get_provider_info() -> dict[str, Any]:
                     ),
                     "max_document_bytes": _option(
                         "integer", "40000000", "A larger document is delivered without its lines, and says so."
+                    ),
+                    "max_message_bytes": _option(
+                        "integer", "65000", "A larger document goes to Sumo Logic as several messages. At most 262144."
                     ),
                     "upload_concurrency": _option("integer", "256", "PUTs in flight at a time, for each load task."),
                     "max_jobs_per_slice": _option(

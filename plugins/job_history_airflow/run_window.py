@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from job_history.window import Window, asked_window, last_full_hour
-from job_history_airflow.settings import read_settings
 
 
 class DagRun(Protocol):
@@ -28,8 +27,3 @@ def window_of(dag_run: DagRun, params: Mapping[str, Any]) -> Window:
     if start is not None and end is not None and start < end:
         return Window(start, end)
     return last_full_hour(dag_run.run_after)
-
-
-def settled_at(dag_run: DagRun, params: Mapping[str, Any]) -> str:
-    """Return the moment from which on the run may ask the source, as ISO 8601."""
-    return (window_of(dag_run, params).end + read_settings().settle).isoformat()

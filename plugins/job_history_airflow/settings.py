@@ -23,6 +23,7 @@ class Settings:
     settle: timedelta
     start_date: datetime | None
     max_document_bytes: int
+    max_message_bytes: int
     upload_concurrency: int
     max_jobs_per_slice: int
 
@@ -35,6 +36,7 @@ def read_settings() -> Settings:
         settle=timedelta(minutes=_number("settle_minutes", at_least=0)),
         start_date=read_start_date(),
         max_document_bytes=_number("max_document_bytes", at_least=1_000),
+        max_message_bytes=_number("max_message_bytes", at_least=2_000, at_most=262_144),
         upload_concurrency=_number("upload_concurrency", at_least=1),
         max_jobs_per_slice=_number("max_jobs_per_slice", at_least=1),
     )
@@ -65,8 +67,10 @@ def _text(option: str) -> str:
     return value
 
 
-def _number(option: str, *, at_least: int) -> int:
+def _number(option: str, *, at_least: int, at_most: int | None = None) -> int:
     text = _text(option)
-    if not text.strip().isdecimal() or int(text) < at_least:
-        raise PermanentError(f"[{SECTION}] {option} = {text!r} is not a whole number of at least {at_least}.")
-    return int(text)
+    number = int(text) if text.strip().isdecimal() else None
+    if number is None or number < at_least or (at_most is not None and number > at_most):
+        limits = f"at least {at_least}" if at_most is None else f"{at_least} to {at_most}"
+        raise PermanentError(f"[{SECTION}] {option} = {text!r} is not a whole number of {limits}.")
+    return number

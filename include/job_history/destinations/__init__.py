@@ -10,9 +10,13 @@ from job_history.transform import StagedDocument
 
 
 class Delivery(StrEnum):
-    """What a destination did with a document. CONFLICT: its key was there with other bytes, and was left so."""
+    """What a destination did with a document.
+
+    REPEATED: delivered, and may be there more than once. CONFLICT: its key was there with other bytes, and was left so.
+    """
 
     DELIVERED = "delivered"
+    REPEATED = "repeated"
     ALREADY_PRESENT = "already_present"
     CONFLICT = "conflict"
 

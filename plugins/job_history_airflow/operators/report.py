@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from job_history import __version__
+from job_history.errors import PermanentError
 from job_history.slice import run_folder
 from job_history_airflow.connections import storage_at
 from job_history_airflow.settings import read_settings
@@ -41,8 +42,19 @@ class ReportOperator(BaseOperator):
             finished_at=datetime.now(UTC),
             code_version=__version__,
         )
+        self._fail_where_a_task_failed(context)
         return {
             "windows": len(receipts),
             "delivered": sum(receipt.counts.delivered for receipt in receipts),
             "already_present": sum(receipt.counts.already_present for receipt in receipts),
         }
+
+    def _fail_where_a_task_failed(self, context: Context) -> None:
+        """A teardown's state alone is the run's: it must not be green where any task of the run is not."""
+        dag_run = context["dag_run"]
+        states = context["ti"].get_task_states(dag_id=dag_run.dag_id, run_ids=[dag_run.run_id])[dag_run.run_id]
+        if failed := sorted(task for task, state in states.items() if state in {"failed", "upstream_failed"}):
+            raise PermanentError(
+                f"Every window of this run is accounted for, and yet tasks failed: {', '.join(failed)}. See their logs, and "
+                "clear them."
+            )

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import obstore
-from obstore.exceptions import AlreadyExistsError
+from obstore.exceptions import AlreadyExistsError, GenericError
 from obstore.store import S3Store
 
 from job_history.destinations import Delivery, OnDelivery
-from job_history.destinations.s3.faults import store_faults
+from job_history.destinations.s3.faults import is_cut_off, store_faults
 from job_history.errors import ReplicationError
 from job_history.transform import StagedDocument
 
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 # Documents above this size wait for one of a few places, so that memory stays bounded: 256 of 40 MB would be 10 GB.
 LARGE_DOCUMENT_BYTES = 250_000
 LARGE_DOCUMENTS_IN_FLIGHT = 3
+# Before a create is tried again that another writer was in the way of, or whose connection broke.
+WAITS_SECONDS = (0.1, 0.4)
 
 
 class S3Destination:
@@ -67,6 +69,8 @@ class S3Destination:
                 try:
                     on_delivery(document, await self._put(document))
                 finally:
+                    # A worker that waits for its next turn would hold its last document: 256 workers, 256 documents.
+                    del document
                     if large:
                         places_for_large.release()
 
@@ -77,14 +81,37 @@ class S3Destination:
     async def _put(self, document: StagedDocument) -> Delivery:
         content = document.content()
         with store_faults(self._bucket):
+            if self._overwrite:
+                await self._write(document, content, "overwrite")
+                return Delivery.DELIVERED
+            delivery = await self._created(document, content)
+            if self._repair and delivery is Delivery.CONFLICT:
+                await self._write(document, content, "overwrite")
+                log.warning("Repaired: %s had other bytes than the source's job.", document.key)
+                return Delivery.DELIVERED
+        return delivery
+
+    async def _created(self, document: StagedDocument, content: bytes) -> Delivery:
+        """Create the object. The client repeats a request itself, but not one that it takes for not repeatable.
+
+        A create may be repeated here: where the lost try did succeed, the comparison finds its object.
+        """
+        for wait in (*WAITS_SECONDS, None):
             try:
-                await self._write(document, content, "overwrite" if self._overwrite else "create")
+                await self._write(document, content, "create")
             except AlreadyExistsError:
                 delivery = await self._compared(document.key, content)
-                if delivery is not Delivery.CONFLICT or not self._repair:
+                if delivery is not None:
                     return delivery
-                log.warning("Repaired: %s had other bytes than the source's job.", document.key)
-                await self._write(document, content, "overwrite")
+                # Nothing is there: S3 said 409, because somebody else was writing or deleting just then.
+                if wait is None:
+                    raise
+            except GenericError as fault:
+                if wait is None or not is_cut_off(fault):
+                    raise
+            else:
+                break
+            await asyncio.sleep(wait)
         return Delivery.DELIVERED
 
     async def _write(self, document: StagedDocument, content: bytes, mode: Literal["create", "overwrite"]) -> None:
@@ -97,17 +124,21 @@ class S3Destination:
             use_multipart=False,
         )
 
-    async def _compared(self, key: str, content: bytes) -> Delivery:
-        found = await obstore.head_async(self._store, key)
-        if found["size"] == len(content):
+    async def _compared(self, key: str, content: bytes) -> Delivery | None:
+        """Compare the object with what it should be. Returns None where there is none (any more)."""
+        try:
+            found = await obstore.head_async(self._store, key)
+            if found["size"] != len(content):
+                return Delivery.CONFLICT
             # An ETag is the MD5 of the bytes, unless a KMS key or several parts went into the object.
             md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
             if (found["e_tag"] or "").strip('"') == md5:
                 return Delivery.ALREADY_PRESENT
             result = await obstore.get_async(self._store, key)
-            if (await result.bytes_async()).to_bytes() == content:
-                return Delivery.ALREADY_PRESENT
-        return Delivery.CONFLICT
+            same = (await result.bytes_async()).to_bytes() == content
+        except FileNotFoundError:
+            return None
+        return Delivery.ALREADY_PRESENT if same else Delivery.CONFLICT
 
 
 def _first_of(faults: ExceptionGroup[ReplicationError]) -> ReplicationError:

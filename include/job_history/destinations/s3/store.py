@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     # They exist for type checkers only.
     from obstore.store import ClientConfig, RetryConfig, S3Config
 
-# Few and short: the task's own retries, minutes apart, are the long ones. Together at most 3 x (4 tries in 60 s).
+# Few and short: the task's own retries, minutes apart, are the long ones.
 RETRIES: RetryConfig = {
     "max_retries": 3,
     "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=10), "base": 2},
@@ -36,7 +36,14 @@ class S3Access:
     verify: bool = True
 
 
-def s3_store(access: S3Access, settings: S3Settings, *, prefix: str | None = None) -> S3Store:
+def s3_store(
+    access: S3Access,
+    settings: S3Settings,
+    *,
+    prefix: str | None = None,
+    retries: RetryConfig = RETRIES,
+    request_timeout: timedelta = REQUEST_TIMEOUT,
+) -> S3Store:
     """Make the client for an account's bucket. Use it inside a task only: see job_history.storage."""
     config: S3Config = {"bucket": access.bucket, "region": access.region or "us-east-1"}
     if access.endpoint_url:
@@ -49,7 +56,7 @@ def s3_store(access: S3Access, settings: S3Settings, *, prefix: str | None = Non
     if settings.kms_key_id:
         config["sse_kms_key_id"] = settings.kms_key_id
     options: ClientConfig = {
-        "timeout": REQUEST_TIMEOUT,
+        "timeout": request_timeout,
         "connect_timeout": CONNECT_TIMEOUT,
         "allow_http": bool(access.endpoint_url and access.endpoint_url.startswith("http://")),
         "allow_invalid_certificates": not access.verify,
@@ -58,6 +65,6 @@ def s3_store(access: S3Access, settings: S3Settings, *, prefix: str | None = Non
         prefix=prefix or None,
         config=config,
         client_options=options,
-        retry_config=RETRIES,
+        retry_config=retries,
         credential_provider=access.credentials,
     )

@@ -1,19 +1,32 @@
-"""Documents as Sumo Logic messages, the requests that carry them, and the way back; pure, no network.
+"""Sumo Logic as a destination: documents as messages, the requests that carry them, and the way back.
 
-document -> `messages_of` -> `batches` -> (posted elsewhere) -> `join` -> the document's exact bytes.
+document -> `messages_of` -> `batches` -> `HttpSource.send` -> (Sumo Logic) -> `join` -> the document's exact bytes.
 """
 
+from job_history.destinations.sumo_logic.acknowledgements import Acknowledgements
 from job_history.destinations.sumo_logic.batches import DEFAULT_MAX_BATCH_BYTES, Batch, batches
+from job_history.destinations.sumo_logic.client import HttpSource, Retries, one_connection
+from job_history.destinations.sumo_logic.destination import SumoLogicDestination
+from job_history.destinations.sumo_logic.endpoint import Endpoint, endpoint_of
+from job_history.destinations.sumo_logic.headers import headers_of
 from job_history.destinations.sumo_logic.joining import JoinError, join, join_each
 from job_history.destinations.sumo_logic.messages import DEFAULT_MAX_MESSAGE_BYTES, messages_of
 
 __all__ = [
     "DEFAULT_MAX_BATCH_BYTES",
     "DEFAULT_MAX_MESSAGE_BYTES",
+    "Acknowledgements",
     "Batch",
+    "Endpoint",
+    "HttpSource",
     "JoinError",
+    "Retries",
+    "SumoLogicDestination",
     "batches",
+    "endpoint_of",
+    "headers_of",
     "join",
     "join_each",
     "messages_of",
+    "one_connection",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,10 @@ from job_history.errors import PermanentError, TransientError
 _TRANSIENT_STATES = ("08", "40", "53", "57", "58")
 _UNDEFINED = {"42P01": "relation", "42703": "column"}
 _SQLITE_UNDEFINED = ("no such table", "no such column", "unable to open database file", "not a database")
+# libpq's words where a server answers but lets nobody in; a connection that failed has no SQLSTATE.
+_NOT_LET_IN = re.compile(
+    r"FATAL: .*(does not exist|authentication failed|no pg_hba.conf entry|is not permitted to log in)"
+)
 _SQLITE_BUSY = ("locked", "busy", "disk i/o error")
 _REMEDY = (
     "Map your schema with views as docs/job-store.md shows, and check that the connection names the right database."
@@ -42,8 +47,10 @@ def _sorted(fault: Exception, about: str) -> PermanentError | TransientError:
         return PermanentError(f"{message} {_REMEDY}")
     if state.startswith(_TRANSIENT_STATES) or any(sign in text.lower() for sign in _SQLITE_BUSY):
         return TransientError(f"{message} It is tried again.")
+    if not state and _NOT_LET_IN.search(str(fault)):
+        return PermanentError(f"{message} Correct the connection's database, login or password.")
     if not state and type(fault).__name__ == "OperationalError":
-        # A connection that was refused, reset or timed out carries no SQLSTATE; a wrong password does not either.
+        # A connection that was refused, reset or timed out carries no SQLSTATE.
         return TransientError(f"{message} It is tried again; should it last, check the connection's host and login.")
     return PermanentError(
         f"{message} Check the relations' column types against docs/job-store.md, and the permissions."

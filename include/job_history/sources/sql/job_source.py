@@ -12,7 +12,7 @@ from job_history.job import JobRecord, LineRecord
 from job_history.sources.sql.dialect import Dialect, Parameters
 from job_history.sources.sql.faults import database_faults
 from job_history.sources.sql.relations import JOBS, LINES, select_jobs, select_lines
-from job_history.sources.sql.rows import JOB_COLUMNS, Row, fetched, job_record, line_record
+from job_history.sources.sql.rows import JOB_COLUMNS, ExtraColumns, Row, fetched, job_record, line_record
 from job_history.window import Window
 
 _JOB_ID = JOB_COLUMNS.index("job_id")
@@ -72,11 +72,11 @@ class SqlJobSource:
         )
         if not line_details:
             for row, repeated in _with_repeats(rows):
-                yield _finished(job_record(row, selection.extra_names), repeated=repeated)
+                yield _finished(job_record(row, selection.extra), repeated=repeated)
             return
         lines = self._lines(connection, condition, parameters)
         for row, repeated in _with_repeats(rows):
-            record = job_record(row, selection.extra_names)
+            record = job_record(row, selection.extra)
             lines.add_to(record, row[_JOB_ID])
             yield _finished(record, repeated=repeated)
         lines.must_be_used_up()
@@ -91,7 +91,7 @@ class SqlJobSource:
             f" WHERE {condition} ORDER BY j.job_id, l.line_index",
             parameters,
         )
-        return _LinesByJob(rows, selection.extra_names, self._most_line_bytes)
+        return _LinesByJob(rows, selection.extra, self._most_line_bytes)
 
     def _query(self, connection: Any, name: str, statement: str, parameters: Parameters) -> Iterator[Row]:
         named = {"name": f"job_history_{name}"} if self._dialect.streams_by_named_cursor else {}
@@ -103,9 +103,9 @@ class SqlJobSource:
 class _LinesByJob:
     """Rows of lines, in the order of the jobs that they belong to: the two are walked side by side."""
 
-    def __init__(self, rows: Iterator[Row], extra_names: list[str], most_bytes: int) -> None:
+    def __init__(self, rows: Iterator[Row], extra: ExtraColumns, most_bytes: int) -> None:
         self._rows = rows
-        self._extra_names = extra_names
+        self._extra = extra
         self._most_bytes = most_bytes
         self._next = next(rows, None)
 
@@ -122,7 +122,7 @@ class _LinesByJob:
                 lines.clear()
                 continue
             try:
-                lines.append(line_record(row, self._extra_names))
+                lines.append(line_record(row, self._extra))
             except BadRecordError as fault:
                 record.fault = fault.reason
                 record.fault_explanation = f"lines[{len(lines)}]: {fault.explanation}"
@@ -142,7 +142,7 @@ def _with_repeats(rows: Iterator[Row]) -> Iterator[tuple[Row, bool]]:
     repeated = False
     while row is not None:
         following = next(rows, None)
-        same = following is not None and following[_JOB_ID] == row[_JOB_ID]
+        same = following is not None and following[_JOB_ID] == row[_JOB_ID] is not None
         yield row, repeated or same
         row, repeated = following, same
 

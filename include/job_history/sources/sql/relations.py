@@ -7,7 +7,7 @@ from typing import Any
 
 from job_history.errors import PermanentError
 from job_history.sources.sql.dialect import Dialect
-from job_history.sources.sql.rows import JOB_COLUMNS, LINE_COLUMNS
+from job_history.sources.sql.rows import JOB_COLUMNS, LINE_COLUMNS, ExtraColumns
 
 JOBS = "job_history_jobs"
 LINES = "job_history_lines"
@@ -16,21 +16,21 @@ _MOMENTS = {"started_at", "completed_at"}
 _TEXTS = {"status", "error_type", "error", "title", "adapter_name", "adapter_operation"}
 _JSON = {"report", "input", "output"}
 _LINE_KEYS = ("user_id", "job_id", "line_index")
-# Names of a document's own fields: a column of the same name would stand in it twice.
-_TAKEN = {"id", "flow_id", "lines"}
+# A document's own fields that no column of jobs is named after: a column of that name would stand in it twice.
+_TAKEN_OF_JOBS = frozenset({"id", "flow_id", "lines"})
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The columns of a relation as a query asks for them; `extra_names` are those that only this store has."""
+    """The columns of a relation as a query asks for them; `extra` are those that only this store has."""
 
     columns: str
-    extra_names: list[str]
+    extra: ExtraColumns
 
 
 def select_jobs(connection: Any, dialect: Dialect) -> Selection:
     """Look at the relation of jobs. Raises PermanentError where a column is missing."""
-    return _selection(connection, dialect, JOBS, alias="j", wanted=JOB_COLUMNS, keys=())
+    return _selection(connection, dialect, JOBS, alias="j", wanted=JOB_COLUMNS, taken=_TAKEN_OF_JOBS)
 
 
 def select_lines(connection: Any, dialect: Dialect) -> Selection:
@@ -39,7 +39,14 @@ def select_lines(connection: Any, dialect: Dialect) -> Selection:
 
 
 def _selection(
-    connection: Any, dialect: Dialect, relation: str, *, alias: str, wanted: tuple[str, ...], keys: tuple[str, ...]
+    connection: Any,
+    dialect: Dialect,
+    relation: str,
+    *,
+    alias: str,
+    wanted: tuple[str, ...],
+    keys: tuple[str, ...] = (),
+    taken: frozenset[str] = frozenset(),
 ) -> Selection:
     present = _column_names(connection, relation)
     by_lower_case = {name.lower() for name in present}
@@ -49,7 +56,7 @@ def _selection(
             "with a view that has every column named in docs/job-store.md."
         )
     extra = [name for name in present if name.lower() not in {*keys, *wanted}]
-    if clashing := [name for name in extra if name.lower() in _TAKEN]:
+    if clashing := [name for name in extra if name.lower() in taken]:
         raise PermanentError(
             f"The relation {relation} has a column {clashing[0]!r}, which is the name of a document's own field. Leave it "
             "out of the view, or give it another name."
@@ -57,8 +64,8 @@ def _selection(
     expressions = [_read(dialect, f"{alias}.{name}", name) for name in wanted]
     for name in extra:
         column = f'{alias}."{name}"'
-        expressions.append(dialect.any_as_json(column) or column)
-    return Selection(", ".join(expressions), extra)
+        expressions.append(dialect.any_as_json(column))
+    return Selection(", ".join(expressions), ExtraColumns(extra, dialect.gives_any_as_json))
 
 
 def _column_names(connection: Any, relation: str) -> list[str]:

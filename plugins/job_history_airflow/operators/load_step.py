@@ -1,26 +1,26 @@
-"""The task that delivers to a bucket."""
+"""What the tasks that deliver have in common; what differs is the destination."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from job_history.account import Account
+from job_history.destinations import Destination
 from job_history.extract import Extracted
-from job_history.load import load
 from job_history.slice import Slice
 from job_history.transform import Transformed
-from job_history_airflow.connections import s3_destination
 from job_history_airflow.operators.slice_step import SliceStepOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class JobHistoryToS3Operator(SliceStepOperator):
-    """Puts a slice's staged documents into the account's bucket.
+class LoadStepOperator(SliceStepOperator):
+    """Delivers a slice's staged documents to the account's destination.
 
     :param extracted: what the extract of the slice returned (templated)
     :param transformed: what its transform returned (templated)
@@ -35,18 +35,20 @@ class JobHistoryToS3Operator(SliceStepOperator):
         self.transformed = transformed
 
     def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:
+        from job_history.load import load  # noqa: PLC0415 - brings pyarrow, which the other tasks do without
+
         outcome = load(
             slice_,
             account,
             extracted=msgspec.convert(self.extracted, Extracted),
             transformed=msgspec.convert(self.transformed, Transformed),
-            destination=s3_destination(
-                account,
-                in_flight=self.settings.upload_concurrency,
-                repair=context["params"].get("mode") == "repair",
-            ),
+            destination=self.destination(slice_, account, context),
             staging=self.staging,
             ledger=self.ledger,
         )
         self.record_of(slice_).save_outcome(slice_, outcome)
         return {"delivered": outcome.delivered, "already_present": outcome.already_present}
+
+    @abstractmethod
+    def destination(self, slice_: Slice, account: Account, context: Context) -> Destination:
+        """Return where the account's documents go."""

@@ -1,0 +1,145 @@
+"""What one attempt to send a request came to, and what that asks for.
+
+Sources: Sumo Logic's page "Troubleshooting HTTP sources" for 401, 408, 429, 503 and 504; where it is silent (400, 403,
+404, 413, 425, 500, 502), what senders of other makers do.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from job_history.destinations.sumo_logic.endpoint import Endpoint
+
+_MOST_SHOWN = 300
+_URL_REMEDY = (
+    "Compare the connection's URL with the source's own (Collection > the source > Show URL): generating a new one ends "
+    "the old one. A new URL may need some minutes until it is known."
+)
+_REMEDIES = {
+    400: "Look at the account's source_category, source_name, source_host and fields.",
+    401: _URL_REMEDY,
+    403: f"A proxy or a rule between may forbid it. {_URL_REMEDY}",
+    404: _URL_REMEDY,
+    413: "Something between does not let 1 MB through: raise the limit of that proxy or gateway.",
+}
+_REJECTED_FOR_NOW = {425, 429, 503, 504}
+_RETRIED = {408, *_REJECTED_FOR_NOW}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """`accepted`: a 200 or 204. `unknown`: nobody can say whether (a part of) the request was stored.
+
+    `said` is what happened, in words that follow "the source"; `retry_after` is in seconds.
+    """
+
+    said: str
+    accepted: bool = False
+    retry: bool = False
+    unknown: bool = False
+    throttled: bool = False
+    remedy: str = ""
+    warning: str = ""
+    retry_after: float | None = None
+
+
+# By what an attempt without a whole answer was caused by; the first line that fits counts.
+_BROKEN: tuple[tuple[tuple[type[BaseException], ...], Attempt], ...] = (
+    (
+        (ssl.SSLCertVerificationError,),
+        Attempt(
+            said="could not be trusted: its TLS certificate does not verify",
+            remedy="Add the certificate authority of your proxy to this machine's (REQUESTS_CA_BUNDLE), or correct the URL.",
+        ),
+    ),
+    ((socket.gaierror,), Attempt(said="could not be reached: no address is known for {host} (DNS)", retry=True)),
+    ((ssl.SSLError,), Attempt(said="could not be reached, or broke off: a fault of TLS", retry=True, unknown=True)),
+    ((requests.ConnectTimeout,), Attempt(said="could not be reached: no connection in time", retry=True)),
+    (
+        (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ProxyError),
+        Attempt(said="could not be reached: no connection", retry=True),
+    ),
+    ((requests.Timeout,), Attempt(said="did not answer in time", retry=True, unknown=True)),
+    (
+        (requests.ConnectionError, requests.exceptions.ChunkedEncodingError),
+        Attempt(said="broke the connection before its answer was whole", retry=True, unknown=True),
+    ),
+)
+
+
+def answered(response: requests.Response, endpoint: Endpoint, *, now: float) -> Attempt:
+    """Judge an answer; `now` is in seconds since 1970."""
+    status = response.status_code
+    body = _shown(response, endpoint)
+    if status in {200, 204}:
+        return Attempt(said=f"answered {status}", accepted=True, warning=body)
+    if 300 <= status < 400:
+        return Attempt(said=_redirect(response), remedy="A source does not redirect: correct the connection's URL.")
+    said = f"answered {status}" + (f" ({body})" if body else "")
+    if status in _RETRIED or status >= 500:
+        return Attempt(
+            said=said,
+            retry=True,
+            unknown=status not in _REJECTED_FOR_NOW,
+            throttled=status == 429,
+            retry_after=_seconds(response.headers.get("Retry-After"), now),
+        )
+    return Attempt(said=said, remedy=_REMEDIES.get(status, "Nothing of the request was stored; look the status up."))
+
+
+def broken(fault: Exception, endpoint: Endpoint) -> Attempt:
+    """Judge an attempt that got no whole answer. Of the fault's own words, which hold the URL, none is used."""
+    causes = list(_causes(fault))
+    for kinds, attempt in _BROKEN:
+        if any(isinstance(cause, kinds) for cause in causes):
+            return replace(attempt, said=attempt.said.format(host=endpoint.host))
+    return Attempt(said=f"could not be asked ({type(fault).__name__})", remedy="Correct the connection's URL.")
+
+
+def _causes(fault: BaseException) -> Iterator[BaseException]:
+    """Go down to what the HTTP client's exceptions are made of; they hold each other in several ways."""
+    to_see: list[object] = [fault]
+    seen: set[int] = set()
+    while to_see:
+        cause = to_see.pop(0)
+        if not isinstance(cause, BaseException) or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        to_see += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
+
+
+def _shown(response: requests.Response, endpoint: Endpoint) -> str:
+    """The beginning of an answer's text, on one line."""
+    text = endpoint.without_secrets(response.content.decode(errors="replace"))
+    text = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "..."
+
+
+def _redirect(response: requests.Response) -> str:
+    # The path of the other place may well be the secret one.
+    try:
+        place = urlsplit(response.headers.get("Location", "")).hostname
+    except ValueError:
+        place = None
+    return f"answered {response.status_code}, a redirect" + (f" to {place}" if place else "")
+
+
+def _seconds(retry_after: str | None, now: float) -> float | None:
+    """Read Retry-After, which has seconds or a date (RFC 9110, 10.2.3); None where it has neither."""
+    if retry_after is None:
+        return None
+    if retry_after.strip().isdecimal():
+        return float(retry_after)
+    try:
+        return max(parsedate_to_datetime(retry_after).timestamp() - now, 0.0)
+    except ValueError:
+        return None

@@ -1,0 +1,157 @@
+"""A client of one HTTP source: one connection, one request in flight, retries that never give the URL away.
+
+The retries are our own because urllib3's write the URL, which is a credential, into the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from job_history.destinations.sumo_logic.attempts import Attempt, answered, broken
+from job_history.destinations.sumo_logic.endpoint import Endpoint
+from job_history.errors import PermanentError, TransientError
+
+log = logging.getLogger(__name__)
+
+CLIENT = "airflow-job-history-replication"
+CONNECT_SECONDS = 10.0
+# The source gives up on a request after 30 s and says so (408); whoever stops listening before that sends too often.
+READ_SECONDS = 60.0
+LONGEST_RETRY_AFTER_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Retries:
+    """How often and how slowly a request is tried again; seconds.
+
+    Each wait is twice the one before, up to `longest`, and then cut by a random part of up to a half, so that clients
+    which were refused together do not come back together.
+    """
+
+    attempts: int = 8
+    first: float = 1.0
+    first_throttled: float = 20.0
+    longest: float = 60.0
+
+    def wait(self, number: int, attempt: Attempt, share: float) -> float:
+        """Return how long to wait behind attempt `number` (from 1); `share` is a random number from 0 to 1."""
+        base = self.first_throttled if attempt.throttled else self.first
+        wait = min(base * 2.0 ** (number - 1), self.longest) * (1 - share / 2)
+        return max(wait, attempt.retry_after or 0.0)
+
+
+def one_connection() -> requests.Session:
+    """Return a session that keeps one connection: a source "isn't designed to support large numbers" of them."""
+    session = requests.Session()
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0))
+    return session
+
+
+class HttpSource:
+    """Sends requests to an HTTP source; `unknown_outcomes` counts attempts of which nobody can say what was stored."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        session: requests.Session,
+        *,
+        headers: Mapping[str, str] | None = None,
+        retries: Retries = Retries(),
+        timeout: tuple[float, float] = (CONNECT_SECONDS, READ_SECONDS),
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
+        share: Callable[[], float] = random.random,
+    ) -> None:
+        """`headers` are those of every message; `timeout` is for connecting and for the answer, in seconds."""
+        self.endpoint = endpoint
+        self.headers = dict(headers or {})
+        self.unknown_outcomes = 0
+        self._session = session
+        self._retries = retries
+        self._timeout = timeout
+        self._sleep = sleep
+        self._clock = clock
+        self._share = share
+
+    def send(self, body: bytes) -> None:
+        """Post one request, gzip-compressed, until the source acknowledges it.
+
+        Raises PermanentError where another attempt cannot help, TransientError where none of several succeeded.
+        """
+        for number in range(1, self._retries.attempts + 1):
+            attempt = self._attempt("POST", body)
+            self.unknown_outcomes += attempt.unknown
+            if attempt.accepted:
+                if attempt.warning:
+                    log.warning("%s took a request, but says: %s", self, attempt.warning)
+                return
+            if not attempt.retry:
+                raise PermanentError(f"{self} {attempt.said}. {attempt.remedy}")
+            wait = self._retries.wait(number, attempt, self._share())
+            if number == self._retries.attempts or wait > LONGEST_RETRY_AFTER_SECONDS:
+                break
+            log.warning(
+                "%s %s. %s Attempt %s of %s follows in %.1f s.",
+                self,
+                attempt.said,
+                _what_is_known(attempt),
+                number + 1,
+                self._retries.attempts,
+                wait,
+            )
+            self._sleep(wait)
+        asked = f", and asks for {wait:.0f} s of silence" if wait > LONGEST_RETRY_AFTER_SECONDS else ""
+        raise TransientError(
+            f"{self} {attempt.said}{asked}; this was attempt {number} of {self._retries.attempts}. "
+            f"{_what_is_known(attempt)} The task's next try goes on from this request. "
+            + ("Its account is over its rate: look at its ingest volume." if attempt.throttled else _TRY_LATER)
+        )
+
+    def ping(self) -> None:
+        """Ask, with an empty GET, whether the source is there and knows the token. Stores nothing. Raises as `send`."""
+        attempt = self._attempt("GET", None)
+        if not attempt.accepted:
+            kind = TransientError if attempt.retry else PermanentError
+            raise kind(f"{self} {attempt.said}. {attempt.remedy or _TRY_LATER}")
+
+    def __str__(self) -> str:
+        return f"The Sumo Logic source {self.endpoint.shown}"
+
+    def _attempt(self, method: str, body: bytes | None) -> Attempt:
+        headers: dict[str, Any] = {**self.headers, "X-Sumo-Client": CLIENT}
+        if body is not None:
+            headers["Content-Encoding"] = "gzip"
+        if self.endpoint.token is not None:
+            headers["x-sumo-token"] = self.endpoint.token
+        try:
+            with self.endpoint.hidden_in_logs():
+                response = self._session.request(
+                    method,
+                    self.endpoint.url,
+                    data=body,
+                    headers=headers,
+                    timeout=self._timeout,
+                    allow_redirects=False,
+                )
+        except (requests.RequestException, OSError, ValueError) as fault:
+            # Judged here, raised elsewhere: an error raised here would carry this one, and the URL in it, along.
+            return broken(fault, self.endpoint)
+        return answered(response, self.endpoint, now=self._clock())
+
+
+_TRY_LATER = "Should it last, look at the network between and at Sumo Logic's own status page."
+
+
+def _what_is_known(attempt: Attempt) -> str:
+    if attempt.unknown:
+        return "Whether it stored the request, or a part, is not known; the same is sent again, under the same delivery_id."
+    return "It stored nothing of the request."

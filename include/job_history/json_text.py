@@ -1,0 +1,50 @@
+"""JSON text as a source gives it: checked, and without the spaces between its tokens."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from job_history.errors import BadRecordError, QuarantineReason
+
+NULL = msgspec.Raw(b"null")
+
+# A pair of surrogates, a surrogate that stands alone (the group), or any other escape.
+_ESCAPE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+    rb"|\\u[0-9a-fA-F]{4}|\\."
+)
+_STAND_IN = rb"\u0020"
+
+
+def compact_json(field: str, text: str | None) -> msgspec.Raw:
+    """Take out the spaces, and leave each token as it was written (big integers, `1E+2`, escapes).
+
+    None is taken as null. Raises BadRecordError where the text is no JSON by RFC 8259, or nested beyond some 900 levels.
+    """
+    if text is None:
+        return NULL
+    try:
+        encoded = text.encode()
+        try:
+            return msgspec.Raw(msgspec.json.format(encoded, indent=-1))
+        except msgspec.DecodeError:
+            return msgspec.Raw(_compact_with_lone_surrogates(encoded))
+    except (msgspec.DecodeError, UnicodeEncodeError) as fault:
+        raise BadRecordError(QuarantineReason.BAD_JSON, f"{field} holds no valid JSON: {fault}") from fault
+    except RecursionError as fault:
+        raise BadRecordError(QuarantineReason.BAD_JSON, f"{field} holds JSON that is nested too deeply") from fault
+
+
+def _compact_with_lone_surrogates(text: bytes) -> bytes:
+    """Do the same for text with half a surrogate pair, which RFC 8259 (section 8.2) allows and msgspec refuses.
+
+    Another escape stands in for each while msgspec looks at the text; then all escapes, whose order is the same, are
+    put back.
+    """
+    originals = [escape[0] for escape in _ESCAPE.finditer(text)]
+    checked = msgspec.json.format(_ESCAPE.sub(lambda escape: _STAND_IN if escape[1] else escape[0], text), indent=-1)
+    remaining = iter(originals)
+    return _ESCAPE.sub(lambda _: next(remaining), checked)

@@ -1,0 +1,21 @@
+"""Work on an item while the next one is made."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+def one_ahead(items: Iterator[Item]) -> Generator[Item]:
+    """Give the items in order, the next one being made by a thread meanwhile; never more than that one.
+
+    What goes wrong while an item is made is raised when its turn comes: all before it have been given by then.
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="one-ahead") as maker:
+        upcoming = maker.submit(next, items, None)
+        while (item := upcoming.result()) is not None:
+            upcoming = maker.submit(next, items, None)
+            yield item

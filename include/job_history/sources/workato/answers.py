@@ -1,0 +1,125 @@
+"""What one request came to, and what that asks for.
+
+Documented: the statuses 200, 400, 401, 404 and 500 with `{"message": ...}`, and a time limit of 40 s. Not documented: the
+body of a 429, whether it has a Retry-After, and every other status; those are judged as HTTP says.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import msgspec
+import requests
+
+from job_history.sources.workato.endpoint import Endpoint
+
+_MOST_SHOWN = 300
+_RETRIED = {408, 425, 429}
+_REMEDIES = {
+    400: "The API does not take the request as documented: compare its version with docs/workato.md.",
+    401: "The token is not known there (revoked, mistyped, or of another data centre): correct the connection.",
+    403: "Give the role of the token's API client the permission to list recipes and to list and get jobs.",
+    404: "Check the connection's host, and the account's source.managed_user_id where it has one.",
+}
+
+Envelope = dict[str, msgspec.Raw]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`envelope` is the JSON object of a 200; else `said` is what happened, in words that follow "the API"."""
+
+    said: str = ""
+    envelope: Envelope | None = None
+    status: int | None = None
+    retry: bool = False
+    remedy: str = ""
+    retry_after: float | None = None
+
+    @property
+    def throttled(self) -> bool:
+        return self.status == 429
+
+
+_decode = msgspec.json.Decoder(Envelope).decode
+
+
+def answered(response: requests.Response, endpoint: Endpoint, *, now: float) -> Answer:
+    """Judge an answer; `now` is in seconds since 1970."""
+    status = response.status_code
+    if status == 200:
+        return _whole(response.content, endpoint)
+    if 300 <= status < 400:
+        return Answer(said=f"answered {status}, a redirect", status=status, remedy=f"Correct the host. {_REMEDIES[404]}")
+    shown = _shown(response.content, endpoint)
+    said = f"answered {status}" + (f" ({shown})" if shown else "")
+    if status in _RETRIED or status >= 500:
+        wait = _seconds(response.headers.get("Retry-After"), now)
+        return Answer(said=said, status=status, retry=True, retry_after=wait)
+    return Answer(said=said, status=status, remedy=_REMEDIES.get(status, "Look the status up; nothing was read."))
+
+
+def _whole(content: bytes, endpoint: Endpoint) -> Answer:
+    try:
+        return Answer(envelope=_decode(content), status=200)
+    except (msgspec.DecodeError, RecursionError):
+        # An answer that was cut short, or a proxy's page: both may be gone the next time.
+        shown = _shown(content[:_MOST_SHOWN], endpoint)
+        return Answer(said=f"answered 200 with what is no whole JSON object ({shown})", status=200, retry=True)
+
+
+def broken(fault: Exception, endpoint: Endpoint) -> Answer:
+    """Judge a request that got no whole answer. Nothing of the fault's own words is used."""
+    host = endpoint.base_url
+    if _is_caused_by(fault, ssl.SSLCertVerificationError):
+        remedy = "Add the certificate authority of your proxy to this machine's (REQUESTS_CA_BUNDLE), or correct the host."
+        return Answer(said="could not be trusted: its TLS certificate does not verify", remedy=remedy)
+    if isinstance(fault, requests.ConnectTimeout):
+        return Answer(said=f"could not be reached in time at {host}", retry=True)
+    if isinstance(fault, requests.Timeout):
+        return Answer(said="did not answer in time", retry=True)
+    if isinstance(fault, requests.ConnectionError | requests.exceptions.ChunkedEncodingError | OSError):
+        return Answer(said=f"could not be reached, or broke the connection ({host})", retry=True)
+    return Answer(said=f"could not be asked ({type(fault).__name__})", remedy="Correct the connection's host.")
+
+
+def _is_caused_by(fault: BaseException, kind: type[BaseException]) -> bool:
+    """Go down to what the HTTP client's exceptions are made of; they hold each other in several ways."""
+    to_see: list[Any] = [fault]
+    seen: set[int] = set()
+    while to_see:
+        cause = to_see.pop()
+        if isinstance(cause, kind):
+            return True
+        if isinstance(cause, BaseException) and id(cause) not in seen:
+            seen.add(id(cause))
+            to_see += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
+    return False
+
+
+def _shown(content: bytes, endpoint: Endpoint) -> str:
+    """The beginning of an answer, on one line: the documented `message`, or else its text."""
+    text = content.decode(errors="replace")
+    try:
+        told = msgspec.json.decode(content)
+        text = str(told["message"]) if isinstance(told, dict) and "message" in told else text
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    text = endpoint.without_secrets(text)
+    text = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "..."
+
+
+def _seconds(retry_after: str | None, now: float) -> float | None:
+    """Read Retry-After, which has seconds or a date (RFC 9110, 10.2.3); None where it has neither."""
+    if retry_after is None:
+        return None
+    if retry_after.strip().isdecimal():
+        return float(retry_after)
+    try:
+        return max(parsedate_to_datetime(retry_after).timestamp() - now, 0.0)
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""Connections to the services that no provider of Airflow's knows."""

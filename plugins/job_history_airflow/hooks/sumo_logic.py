@@ -1,0 +1,55 @@
+"""The hook of connections of type `sumo_logic`: an HTTP Logs source of Sumo Logic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from airflow.sdk import BaseHook
+from airflow.sdk.log import mask_secret
+
+from job_history.destinations.sumo_logic import Endpoint, HttpSource, endpoint_of, one_connection
+from job_history.errors import ReplicationError
+
+
+class SumoLogicHook(BaseHook):
+    """Sends logs to an HTTP Logs source.
+
+    The connection's password is the source's whole URL, which is a credential: whoever knows it can send. Or, in the newer
+    form, host is the URL without token (`https://.../receiver/v1/http`) and password the token.
+
+    :param sumo_logic_conn_id: the Airflow connection
+    :param headers: of every request, such as `X-Sumo-Category`; what is left out, the source itself decides
+    """
+
+    conn_name_attr = "sumo_logic_conn_id"
+    default_conn_name = "sumo_logic_default"
+    conn_type = "sumo_logic"
+    hook_name = "Sumo Logic"
+
+    def __init__(
+        self, sumo_logic_conn_id: str = default_conn_name, *, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__()
+        self.sumo_logic_conn_id = sumo_logic_conn_id
+        self.headers = dict(headers or {})
+
+    def get_conn(self) -> HttpSource:
+        """Return a client of the source. Raises PermanentError where the connection holds no usable URL."""
+        return HttpSource(self.endpoint(), one_connection(), headers=self.headers)
+
+    def endpoint(self) -> Endpoint:
+        """Return where the source takes requests, and keep its secrets out of all logs from now on."""
+        connection = self.get_connection(self.sumo_logic_conn_id)
+        endpoint = endpoint_of(host=connection.host, password=connection.password)
+        for secret in endpoint.secrets:
+            mask_secret(secret)
+        return endpoint
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask the source with an empty GET, as other senders do: nothing is stored there, and nothing is billed."""
+        try:
+            source = self.get_conn()
+            source.ping()
+        except ReplicationError as fault:
+            return False, str(fault)
+        return True, f"{source} is there and knows the token. Nothing was sent to it."

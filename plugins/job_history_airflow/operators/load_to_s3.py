@@ -1,0 +1,25 @@
+"""The task that delivers to a bucket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from job_history.account import Account
+from job_history.destinations import Destination
+from job_history.slice import Slice
+from job_history_airflow.connections import s3_destination
+from job_history_airflow.operators.load_step import LoadStepOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class JobHistoryToS3Operator(LoadStepOperator):
+    """Puts a slice's staged documents into the account's bucket, each once."""
+
+    def destination(self, slice_: Slice, account: Account, context: Context) -> Destination:  # noqa: ARG002
+        return s3_destination(
+            account,
+            in_flight=self.settings.upload_concurrency,
+            repair=context["params"].get("mode") == "repair",
+        )

@@ -1,0 +1,159 @@
+"""Load: what the destination did with each document is written down, and the books balance."""
+
+from pathlib import Path
+
+import pytest
+from tests.unit.samples import HOUR, RUN, MemoryDestination, account, record, slice_of
+
+from job_history.destinations import Destination
+from job_history.errors import PermanentError, QuarantineReason, ReplicationError, TransientError
+from job_history.extract import Extracted
+from job_history.items import Item, read_items
+from job_history.job import JobRecord
+from job_history.load import load
+from job_history.quarantine import QuarantineEntry
+from job_history.slice_outcome import SliceOutcome
+from job_history.staging import staged_records, staged_writer
+from job_history.storage import Storage, local_storage
+from job_history.transform import Transformed, staged_documents, transform
+
+ITEMS = f"receipts/5234/jobs/20180521/{HOUR.slug}/items-{RUN}-0001.parquet"
+CONFLICTS = f"_control/quarantine/conflict/5234/{HOUR.slug}/{HOUR.slug}.jsonl.zst"
+BROKEN = f"_control/quarantine/bad_json/5234/{HOUR.slug}/{HOUR.slug}.jsonl.zst"
+
+
+class Slices:
+    """A slice of the two storages of a run, staged up to where load begins."""
+
+    def __init__(self, folder: Path) -> None:
+        self.staging = local_storage(folder / "staging")
+        self.ledger = local_storage(folder / "ledger")
+
+    def transformed(self, records: list[JobRecord]) -> tuple[Extracted, Transformed]:
+        path = f"{slice_of().folder}/jobs.jsonl.zst"
+        with staged_writer(self.staging, path) as writer:
+            for each in records:
+                writer.append(each)
+        extracted = Extracted(path, len(records), len(records), 0.5)
+        return extracted, transform(
+            slice_of(), account(), extracted, staging=self.staging, ledger=self.ledger, max_document_bytes=1_000
+        )
+
+    def loaded(self, destination: Destination, steps: tuple[Extracted, Transformed]) -> SliceOutcome:
+        return load(
+            slice_of(),
+            account(),
+            extracted=steps[0],
+            transformed=steps[1],
+            destination=destination,
+            staging=self.staging,
+            ledger=self.ledger,
+        )
+
+    def items(self) -> list[Item]:
+        return sorted(Item(**row) for row in read_items(self.ledger, ITEMS).to_pylist())
+
+
+@pytest.fixture
+def slices(tmp_path: Path) -> Slices:
+    return Slices(tmp_path)
+
+
+def quarantined(ledger: Storage, path: str) -> list[QuarantineEntry]:
+    return list(staged_records(ledger, path, QuarantineEntry))
+
+
+def test_every_job_is_accounted_for(slices: Slices) -> None:
+    steps = slices.transformed(
+        [
+            *[record(job_id=number) for number in range(100, 105)],
+            record(job_id=105, lines=[], lines_left_out=True),
+            record(job_id=106, status="aborted"),
+            record(job_id=107, report="{"),
+        ]
+    )
+    documents = list(staged_documents(slices.staging, steps[1].documents_path))
+    keys = [document.key for document in documents]
+    destination = MemoryDestination({keys[0]: documents[0].content(), keys[1]: b"something else\n"})
+    outcome = slices.loaded(destination, steps)
+
+    sizes = [len(document.content()) for document in documents]
+    assert outcome == SliceOutcome(
+        extracted=steps[0],
+        transformed=steps[1],
+        delivered=4,
+        already_present=1,
+        conflicts=1,
+        delivered_bytes=sum(sizes[2:]),
+        load_seconds=pytest.approx(0, abs=5),
+        items_path=ITEMS,
+        quarantine_paths=[BROKEN, CONFLICTS],
+        example_keys=[keys[0], keys[2], keys[3]],
+        destination={"type": "memory"},
+        settings_hash=account().settings_hash,
+    )
+    assert (outcome.quarantined, outcome.balanced) == (2, True)
+    what_became = ["already_present", "quarantined", "delivered", "delivered", "delivered", "delivered"]
+    details = [None, "conflict", None, None, None, "oversize"]
+    at = "2018-05-21T00:00:10Z"
+    assert slices.items() == [
+        *(
+            Item(str(document.job_id), at, *told, document.key, document.sha256, size)
+            for document, *told, size in zip(documents, what_became, details, sizes, strict=True)
+        ),
+        Item("106", at, "filtered", "aborted"),
+        Item("107", at, "quarantined", "bad_json"),
+    ]
+    assert destination.objects == {
+        **{document.key: document.content() for document in documents},
+        keys[1]: b"something else\n",
+    }
+    [conflict] = quarantined(slices.ledger, CONFLICTS)
+    assert (conflict.reason, conflict.key, conflict.sha256) == (
+        QuarantineReason.CONFLICT,
+        keys[1],
+        documents[1].sha256,
+    )
+    assert f"{conflict.document}\n".encode() == documents[1].content()
+
+
+def test_a_second_load_finds_everything_there_and_writes_the_same_items(slices: Slices) -> None:
+    steps = slices.transformed([record(job_id=number) for number in range(5)])
+    destination = MemoryDestination()
+    first, second = slices.loaded(destination, steps), slices.loaded(destination, steps)
+    assert [(each.delivered, each.already_present) for each in (first, second)] == [(5, 0), (0, 5)]
+    assert (first.delivered_bytes, second.delivered_bytes) == (steps[1].bytes, 0)
+    assert [item.outcome for item in slices.items()] == ["already_present"] * 5
+    assert sorted(slices.ledger.paths("")) == [ITEMS]
+
+
+@pytest.mark.parametrize("kind", [PermanentError, TransientError])
+def test_a_fault_of_the_destination_keeps_what_was_delivered_and_a_retry_delivers_the_rest(
+    slices: Slices, kind: type[ReplicationError]
+) -> None:
+    steps = slices.transformed([record(job_id=number) for number in range(5)])
+    destination = MemoryDestination(fault=kind("the bucket is away"), healthy_for=3)
+    with pytest.raises(kind) as passed_on:
+        slices.loaded(destination, steps)
+    assert (passed_on.value is destination.fault, len(destination.objects)) == (True, 3)
+    assert slices.ledger.read(ITEMS) is None
+    destination.fault = None
+    outcome = slices.loaded(destination, steps)
+    assert (outcome.delivered, outcome.already_present, len(destination.objects)) == (2, 3, 5)
+
+
+def test_a_destination_that_loses_sight_of_a_document_is_found_out(slices: Slices) -> None:
+    steps = slices.transformed([record(job_id=number) for number in range(3)])
+    [first, *_] = staged_documents(slices.staging, steps[1].documents_path)
+    with pytest.raises(TransientError) as refused:
+        slices.loaded(MemoryDestination(forgets=[first.key]), steps)
+    assert str(refused.value) == (
+        "The books of account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z) do not balance: of 3 listed "
+        "jobs, 2 were delivered, 0 already present, 0 filtered and 0 quarantined. The window stays open; clear this slice "
+        "from its extract task on."
+    )
+
+
+def test_no_documents_are_no_fault(slices: Slices) -> None:
+    outcome = slices.loaded(MemoryDestination(), slices.transformed([]))
+    assert (outcome.delivered, outcome.balanced, outcome.example_keys, slices.items()) == (0, True, [], [])

@@ -1,0 +1,200 @@
+"""Plan: which accounts, which windows, in which slices; and no account stops another."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.unit.samples import DAY, HOUR, RUN, MemorySource, account, record
+
+from job_history.account import Account, Accounts
+from job_history.errors import PermanentError, TransientError
+from job_history.plan import Plan, PlannedWindow, plan
+from job_history.slice import Slice
+from job_history.sources import JobSource
+from job_history.timestamp import format_time
+from job_history.window import Window
+
+THREE_HOURS = Window(DAY, DAY + timedelta(hours=3))
+SUMO_LOGIC = {"type": "sumo_logic", "conn_id": "acme_sumo"}
+
+
+def jobs(*minutes: float) -> MemorySource:
+    return MemorySource(
+        [
+            record(job_id=number, completed_at=format_time(DAY + timedelta(minutes=minute)))
+            for number, minute in enumerate(minutes)
+        ]
+    )
+
+
+def planned_run(
+    sources: dict[int, JobSource], accounts: list[Account], *, faults: list[str] | None = None, **changes: Any
+) -> Plan:
+    def source_of(account: Account) -> JobSource:
+        return sources[account.user_id]
+
+    usable = {account.user_id: account for account in accounts}
+    arguments: dict[str, Any] = {
+        "run": RUN,
+        "window": HOUR,
+        "accounts": Accounts(usable, faults or []),
+        "chosen": [],
+        "destination": "s3",
+        "source_of": source_of,
+        "max_jobs_per_slice": 100,
+        "most_slices": 1_024,
+        **changes,
+    }
+    return plan(**arguments)
+
+
+def planned_window(account: Account, counted: int | None, slices: list[Slice], window: Window = HOUR) -> PlannedWindow:
+    return PlannedWindow(
+        user_id=account.user_id,
+        name=account.name,
+        window=window.as_dict(),
+        enabled=account.enabled,
+        counted=counted,
+        slices=slices,
+        settings_hash=account.settings_hash,
+        destination={
+            "type": "s3", "conn_id": "acme_s3", "bucket": "acme-audit", "prefix": "",
+            "write_mode": "create_only",
+        },
+    )
+
+
+def slices_of(account: Account, *parts: Window, window: Window = HOUR) -> list[Slice]:
+    return [
+        Slice(
+            run=RUN,
+            user_id=account.user_id,
+            name=account.name,
+            window=window.as_dict(),
+            part=part.as_dict(),
+            number=number,
+            of=len(parts),
+        )
+        for number, part in enumerate(parts, start=1)
+    ]
+
+
+def half_hours(window: Window) -> list[Window]:
+    middle = window.start + (window.end - window.start) / 2
+    return [Window(window.start, middle), Window(middle, window.end)]
+
+
+# Which slices
+
+
+def test_an_account_with_jobs_gets_a_slice_and_one_without_gets_none() -> None:
+    busy, idle = account(), account(77, "Idle")
+    made = planned_run({5234: jobs(1, 2, 3), 77: jobs()}, [busy, idle])
+    assert made == Plan(
+        run=RUN,
+        destination="s3",
+        window=HOUR.as_dict(),
+        windows=[planned_window(busy, 3, slices_of(busy, HOUR)), planned_window(idle, 0, [])],
+        faults=[],
+    )
+    assert made.slices == slices_of(busy, HOUR)
+
+
+def test_a_window_with_many_jobs_is_cut() -> None:
+    made = planned_run({5234: jobs(1, 2, 31, 32)}, [account()], max_jobs_per_slice=2)
+    assert made.windows == [planned_window(account(), 4, slices_of(account(), *half_hours(HOUR)))]
+
+
+def test_a_long_window_is_planned_hour_by_hour() -> None:
+    made = planned_run({5234: jobs(1, 119, 120)}, [account()], window=THREE_HOURS)
+    assert made.windows == [
+        planned_window(account(), 1, slices_of(account(), hour, window=hour), hour) for hour in THREE_HOURS.hours()
+    ]
+
+
+def test_a_paused_account_is_in_the_plan_and_its_source_is_not_asked() -> None:
+    paused, source = account(enabled=False), jobs(1)
+    assert planned_run({5234: source}, [paused]).windows == [planned_window(paused, None, [])]
+    assert source.asked == []
+
+
+def unreachable(fault: Exception) -> Callable[[Account], JobSource]:
+    def source_of(account: Account) -> JobSource:
+        if account.user_id == 77:
+            raise fault
+        return jobs(1)
+
+    return source_of
+
+
+@pytest.mark.parametrize("fault", [PermanentError("no connection 'db'"), TransientError("the database is away")])
+def test_an_account_whose_source_cannot_be_counted_gets_a_slice_and_the_others_go_on(fault: Exception) -> None:
+    well, ill = account(), account(77, "Ill")
+    expected = [
+        planned_window(ill, None, slices_of(ill, HOUR)),
+        planned_window(well, 1, slices_of(well, HOUR)),
+    ]
+    counting = planned_run({77: MemorySource(fault=fault), 5234: jobs(1)}, [ill, well])  # type: ignore[arg-type]
+    connecting = planned_run({}, [ill, well], source_of=unreachable(fault))
+    assert [counting.windows, connecting.windows] == [expected, expected]
+
+
+# Which accounts
+
+
+def test_each_destination_has_the_accounts_that_go_there() -> None:
+    accounts = [account(), account(77, "Logs", destination=SUMO_LOGIC)]
+    sources: dict[int, JobSource] = {5234: jobs(1), 77: jobs(1)}
+    chosen = [
+        [window.user_id for window in planned_run(sources, accounts, destination=destination).windows]
+        for destination in ("s3", "sumo_logic")
+    ]
+    assert chosen == [[5234], [77]]
+
+
+def test_some_accounts_can_be_chosen_and_only_their_faults_are_told() -> None:
+    sources: dict[int, JobSource] = {5234: jobs(1), 77: jobs(1)}
+    faults = ["Account 8 Bad: name is missing.", "Account 9 Worse: events is missing."]
+    made = planned_run(sources, [account(), account(77)], faults=faults, chosen=[77, 9, 77, 10])
+    unusable = "is not among the usable accounts of the Airflow Variable job_history_accounts."
+    assert [window.user_id for window in made.windows] == [77]
+    assert made.faults == [
+        f"Account 9 {unusable} Account 9 Worse: events is missing.",
+        f"Account 10 {unusable} Add it there, or leave it out of the run's parameter accounts.",
+    ]
+
+
+def test_faults_of_the_variable_do_not_stop_the_usable_accounts() -> None:
+    made = planned_run({5234: jobs(1)}, [account()], faults=["Account 9 Worse: events is missing."])
+    assert (made.faults, len(made.slices)) == (["Account 9 Worse: events is missing."], 1)
+
+
+@pytest.mark.parametrize("chosen", [[], [9]])
+def test_a_run_without_a_usable_account_fails_and_says_why(chosen: list[int]) -> None:
+    with pytest.raises(PermanentError) as refused:
+        planned_run({}, [], faults=["Account 9 Worse: events is missing."], chosen=chosen)
+    start = "No account of the Variable job_history_accounts can be replicated in window "
+    assert str(refused.value).startswith(f"{start}[2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): ")
+    assert str(refused.value).endswith("Account 9 Worse: events is missing.")
+
+
+# How many slices
+
+
+def test_where_the_parts_would_be_too_many_windows_stay_whole() -> None:
+    source = jobs(1, 2, 31, 32, 61, 62, 91, 92)
+    whole = [slices_of(account(), hour, window=hour) for hour in THREE_HOURS.hours()]
+    made = planned_run({5234: source}, [account()], window=THREE_HOURS, max_jobs_per_slice=2, most_slices=3)
+    assert [window.slices for window in made.windows] == [whole[0], whole[1], []]
+    within = planned_run({5234: source}, [account()], window=THREE_HOURS, max_jobs_per_slice=2, most_slices=4)
+    assert [len(window.slices) for window in within.windows] == [2, 2, 0]
+
+
+def test_a_run_that_would_need_too_many_slices_says_what_to_do() -> None:
+    with pytest.raises(PermanentError) as refused:
+        planned_run({5234: jobs(1, 61, 121)}, [account()], window=THREE_HOURS, most_slices=2)
+    assert str(refused.value) == (
+        "This run would need 3 slices, more than Airflow maps in one run ([core] max_map_length = 2). Ask for a shorter "
+        "window or fewer accounts at a time, start a backfill (one run for each hour), or raise max_map_length."
+    )
