@@ -32,14 +32,15 @@ clean:  ## delete the environment and all local state
 	rm -rf .venv .uv .state
 
 .venv/.ready: requirements.lock pyproject.toml | $(filter .uv/%,$(UV))
-	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
-	$(UV) pip sync --quiet --python $(PY) requirements.lock
-	$(UV) pip install --quiet --python $(PY) --no-deps --editable .
+	@echo "Setting up .venv from requirements.lock ..."
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
+	@$(UV) pip sync --quiet --python $(PY) requirements.lock
+	@$(UV) pip install --quiet --python $(PY) --no-deps --editable .
 	@touch $@
 
 .uv/bin/uv:
-	$(PYTHON) -m venv .uv
-	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@$(PYTHON) -m venv .uv
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check uv
 
 # Where a version of a direct requirement was changed: write the lock anew.
 requirements.lock: requirements.txt requirements-dev.txt | $(filter .uv/%,$(UV))

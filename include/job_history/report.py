@@ -95,16 +95,15 @@ def _contradictions(planned: PlannedWindow, outcomes: list[SliceOutcome]) -> lis
     listed = sum(outcome.extracted.listed for outcome in outcomes)
     whose = f"Account {planned.label}, window {Window.from_dict(planned.window)}"
     if counted != listed:
-        return [
-            f"{whose}: the source counted {counted:,} jobs, and {listed:,} were listed. The window stays open; clear the "
-            "account's extract task."
-        ]
-    if planned.counted and not counted:
-        return [
-            f"{whose}: the source counted {planned.counted:,} jobs when the run was planned, and none when they were read. "
-            "See whether it has deleted them, then clear the account's extract task."
-        ]
-    return []
+        told = f"{counted:,} jobs, and {listed:,} were listed. The window stays open; clear the account's extract task."
+    elif planned.counted and not counted:
+        told = (
+            f"{planned.counted:,} jobs when the run was planned, and none when they were read. See whether it has deleted "
+            "them, then clear the account's extract task."
+        )
+    else:
+        return []
+    return [f"{whose}: the source counted {told}"]
 
 
 def run_table(receipts: list[Receipt]) -> str:

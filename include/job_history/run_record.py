@@ -60,6 +60,7 @@ class RunRecord:
         for path in list(self._staging.paths(slice_.folder)):
             if path.endswith(".zst"):
                 self._staging.delete(path)
+        self._staging.delete_unfinished(slice_.folder)
 
     def _read(self, path: str, kind: type[Told]) -> Told | None:
         content = self._staging.read(path)

@@ -7,6 +7,7 @@ that process hangs in it; Airflow forks its tasks, so make a Storage inside a ta
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -94,6 +95,16 @@ class Storage:
         for path in list(self.paths(folder)):
             self.delete(path)
 
+    def delete_unfinished(self, folder: str) -> None:
+        """Delete what killed writers left on a local disk: files named `path#1`, which the client never lists.
+
+        In a bucket such leftovers are uploads in parts; a lifecycle rule of the bucket ends those.
+        """
+        root = folder_of(self.root)
+        if root is not None:
+            for path in (root / folder).rglob("*#[0-9]*"):
+                path.unlink(missing_ok=True)
+
     @contextmanager
     def _faults(self, doing: str, path: str) -> Iterator[None]:
         try:
@@ -129,8 +140,11 @@ def _cause(fault: BaseException) -> str:
     text = str(fault)
     if "No space left on device" in text:
         return "the disk is full (No space left on device). Make room there, or point the path elsewhere."
-    # obstore appends a long debugging form of the same error behind the first lines.
-    return text.split("\n\n", maxsplit=1)[0].strip()
+    # obstore appends a long debugging form of the same error behind the first lines. Of a bucket's answer, which may echo
+    # keys and signatures, only the code is told.
+    said, _, answer = text.split("\n\n", maxsplit=1)[0].partition("<")
+    code = re.search(r"Code>([A-Za-z0-9.]+)</Code>", answer)
+    return f"{said.strip().rstrip(':')}: {code[1]}" if code else said.strip()
 
 
 def local_storage(folder: Path) -> Storage:

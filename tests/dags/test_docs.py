@@ -45,7 +45,9 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 def test_every_make_command_that_is_named_is_a_target() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = {command for page in PAGES for command in re.findall(r"(?:`|^)make ([a-z]+)", page.read_text(), re.MULTILINE)}
+    named = {
+        command for page in PAGES for command in re.findall(r"(?:`|^)make ([a-z]+)", page.read_text(), re.MULTILINE)
+    }
 
     assert named - targets == set()
     assert {"demo", "up", "test", "check", "bench"} <= named

@@ -5,6 +5,7 @@ Without an answer for it, a request is served from memory, as S3 would: PUT (als
 
 import asyncio
 import hashlib
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,20 +68,30 @@ class Reset:
 
 @dataclass(frozen=True)
 class Slow:
-    """No answer for a while; then it is served."""
+    """The request is served, but the answer to it comes too late."""
 
     seconds: float
 
     async def give(self, endpoint: "ScriptedS3", request: web.Request, body: bytes) -> web.StreamResponse:
+        answer = endpoint.serve(request, body)
         await asyncio.sleep(self.seconds)
+        return answer
+
+
+@dataclass(frozen=True)
+class Served:
+    """Nothing goes wrong."""
+
+    async def give(self, endpoint: "ScriptedS3", request: web.Request, body: bytes) -> web.StreamResponse:
         return endpoint.serve(request, body)
 
 
 class ScriptedS3:
     """Listens on a free port of 127.0.0.1, in a thread of its own, as long as its `with` block lasts."""
 
-    def __init__(self, bucket: str) -> None:
+    def __init__(self, bucket: str, scheme: str) -> None:
         self.bucket = bucket
+        self.scheme = scheme
         self.objects: dict[str, bytes] = {}
         self.requests: list[Request] = []
         self._script: dict[str, list[Answer]] = {}
@@ -89,7 +100,7 @@ class ScriptedS3:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     def answer(self, method: str, *answers: Answer) -> None:
         """Give the next requests of a method these answers, one each."""
@@ -132,9 +143,9 @@ class ScriptedS3:
 
 
 @contextmanager
-def scripted_s3(bucket: str) -> Iterator[ScriptedS3]:
+def scripted_s3(bucket: str, *, tls: ssl.SSLContext | None = None) -> Iterator[ScriptedS3]:
     """Run a scripted endpoint with one bucket."""
-    endpoint = ScriptedS3(bucket)
+    endpoint = ScriptedS3(bucket, "https" if tls else "http")
     loop = asyncio.new_event_loop()
     started = threading.Event()
 
@@ -144,7 +155,7 @@ def scripted_s3(bucket: str) -> Iterator[ScriptedS3]:
         # A slow answer that nobody waits for any more must not hold up the end of the test.
         runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
         endpoint.port = runner.addresses[0][1]
         return runner

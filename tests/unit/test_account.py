@@ -208,9 +208,7 @@ def test_a_user_id_that_is_there_twice_is_no_ones() -> None:
 
 def test_true_is_no_second_user_id_1() -> None:
     read_ = read(entry(True), entry(1, "One"))
-    assert read_ == Accounts(
-        {1: account(1, "One")}, ["Account True Acme: user_id: input should be a valid integer."]
-    )
+    assert read_ == Accounts({1: account(1, "One")}, ["Account True Acme: user_id: input should be a valid integer."])
 
 
 def test_what_an_entry_holds_by_mistake_is_not_repeated_in_the_message() -> None:

@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from tests.unit.samples import entry
 
 from job_history.account import read_accounts
 from job_history.destination_settings import SumoLogicDestination
 from job_history.destinations.sumo_logic import headers_of
-from tests.unit.samples import entry
 
 HEADER = "use printable ASCII characters, without spaces at the ends: it is sent as an HTTP header"
 

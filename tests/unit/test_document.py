@@ -46,7 +46,7 @@ def refusal(job: JobRecord) -> tuple[QuarantineReason, str]:
 def test_there_are_vectors_and_each_is_whole() -> None:
     contents = {folder.name: sorted(file.name for file in folder.iterdir()) for folder in VECTORS.iterdir()}
     assert len(contents) >= 12
-    assert contents == dict.fromkeys(contents, ["document.json", "key.txt", "record.json"])
+    assert set(map(tuple, contents.values())) == {("document.json", "key.txt", "record.json")}
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
@@ -203,8 +203,12 @@ def test_a_masked_line_shows_nothing_of_what_it_holds() -> None:
     body = document(record(lines=[line(mask_data=True, input=secret, output=secret, error="078-05-1120")])).body
     assert json.loads(body)["lines"] == [
         {
-            "recipe_line_number": 0, "adapter_name": "clock", "adapter_operation": "timer",
-            "input": {"data": "masked"}, "output": {"data": "masked"}, "mask_data": True,
+            "recipe_line_number": 0,
+            "adapter_name": "clock",
+            "adapter_operation": "timer",
+            "input": {"data": "masked"},
+            "output": {"data": "masked"},
+            "mask_data": True,
             "error": {"data": "masked"},
         }
     ]

@@ -13,7 +13,9 @@ from job_history.json_text import compact_json
 
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s\[\]{}:,"]+')
 
-escapes = st.sampled_from([r"\n", r"\"", r"\\", r"\/", r"\u00e9", r"\u0020", r"\ud83d\ude00", r"\ud83d", r"\uDE00", r"\\ud83d"])
+escapes = st.sampled_from(
+    [r"\n", r"\"", r"\\", r"\/", r"\u00e9", r"\u0020", r"\ud83d\ude00", r"\ud83d", r"\uDE00", r"\\ud83d"]
+)
 plain = st.characters(exclude_categories=["Cs"], min_codepoint=32).filter(lambda character: character not in '"\\')
 strings = st.lists(escapes | plain, max_size=8).map(lambda parts: f'"{"".join(parts)}"')
 numbers = st.from_regex(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,4})?", fullmatch=True)

@@ -59,7 +59,10 @@ def planned_window(account: Account, counted: int | None, slices: list[Slice], w
         slices=slices,
         settings_hash=account.settings_hash,
         destination={
-            "type": "s3", "conn_id": "acme_s3", "bucket": "acme-audit", "prefix": "",
+            "type": "s3",
+            "conn_id": "acme_s3",
+            "bucket": "acme-audit",
+            "prefix": "",
             "write_mode": "create_only",
         },
     )

@@ -177,8 +177,9 @@ some_outcomes = st.lists(
         delivered=numbers,
         already_present=numbers,
         conflicts=numbers,
-        filtered=st.dictionaries(st.sampled_from(["aborted", "cancelled", "none"]), numbers),
-        quarantined=st.dictionaries(st.sampled_from(["bad_id", "bad_json", "bad_time"]), numbers),
+        # What was not met is not in them.
+        filtered=st.dictionaries(st.sampled_from(["aborted", "cancelled", "none"]), st.integers(1, 10**6)),
+        quarantined=st.dictionaries(st.sampled_from(["bad_id", "bad_json", "bad_time"]), st.integers(1, 10**6)),
     ),
     min_size=1,
     max_size=5,

@@ -54,9 +54,7 @@ def test_hours_tile_the_window_and_each_moment_is_in_exactly_one(example: tuple[
 
 
 @given(windows_with_moments(), st.integers(1, 20))
-def test_parts_tile_the_window_and_hold_at_most_the_limit(
-    example: tuple[Window, list[datetime]], limit: int
-) -> None:
+def test_parts_tile_the_window_and_hold_at_most_the_limit(example: tuple[Window, list[datetime]], limit: int) -> None:
     window, moments = example
 
     def jobs_in(part: Window) -> int:

@@ -19,6 +19,8 @@ _SETTINGS = {
     "AIRFLOW__API__HOST": _HOST,
     "AIRFLOW__API__WORKERS": "1",
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+    # A task's end is often noticed only when its next heartbeat is due, and holds a slot until then.
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "2",
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",  # a changed file is parsed at once all the same

@@ -170,6 +170,7 @@ def _sigterm_as_exit() -> Iterator[None]:
         return
 
     def leave(number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut the clearing up short
         raise SystemExit(128 + number)
 
     before = signal.signal(signal.SIGTERM, leave)

@@ -18,6 +18,7 @@ from simulators.demo.environment import demo_environment
 from simulators.job_store import broken_jobs, demo_store, fill
 from simulators.project import ROOT, STATE
 from simulators.s3_endpoint import S3Endpoint, local_s3
+from simulators.sumo_logic import SourceProcess, source_process
 
 HOUR = datetime(2018, 5, 21, 0, tzinfo=UTC)
 HOUR_END = HOUR + timedelta(hours=1)
@@ -29,16 +30,17 @@ def main() -> int:
     """Run the demo, and return its exit code."""
     console.print("[bold]Job History Replication: one past hour, on embedded parts[/bold]\n")
     _clear_the_last_demo()
-    with local_s3(HOME / "logs") as s3:
+    with local_s3(HOME / "logs") as s3, source_process() as sumo_logic:
         for bucket in BUCKETS:
             s3.create_bucket(bucket)
         store = HOME / "job_store.db"
         jobs = sum(demo_store(store, HOUR, HOUR_END).values()) + _plant_a_broken_job(store)
         console.print(f"Job store        {_shown(store)}: {jobs} jobs of 5 accounts, one of them broken")
         console.print(f"S3 endpoint      {s3.url}, buckets {', '.join(BUCKETS)}")
-        if not _run_hour_twice(demo_environment(HOME, store, s3)):
+        console.print(f"Sumo Logic       {sumo_logic.receiver_url}/... (a local HTTP source)")
+        if not _run_hour_twice(demo_environment(HOME, store, s3, sumo_logic.url)):
             return 1
-        _show(s3)
+        _show(s3, sumo_logic)
     return 0
 
 
@@ -79,7 +81,7 @@ def _run_hour_twice(environment: dict[str, str]) -> bool:
     return True
 
 
-def _show(s3: S3Endpoint) -> None:
+def _show(s3: S3Endpoint, sumo_logic: SourceProcess) -> None:
     receipts = receipts_below(HOME / "ledger")
     console.print(run_table("The first run delivers", receipts, 0))
     console.print(run_table("The same hour once more: nothing is delivered twice", receipts, 1))
@@ -91,7 +93,11 @@ def _show(s3: S3Endpoint) -> None:
     bucket, key = _examples(keys, receipts)[0]
     console.print("\n[bold]The first of them[/bold]")
     console.print((folder / bucket / key).read_text(), markup=False, soft_wrap=True)
-    console.print(f"All objects      {_shown(folder)}")
+    messages = [message.text for message in sumo_logic.messages()]
+    (folder / "sumo_logic.jsonl").write_text("".join(f"{text}\n" for text in messages))
+    console.print(
+        f"All objects      {_shown(folder)}, and {len(messages)} messages that Sumo Logic got, in sumo_logic.jsonl"
+    )
     console.print(f"Receipts         {_shown(HOME / 'ledger' / 'receipts')}")
     console.print(f"Quarantine       {_shown(HOME / 'ledger' / '_control' / 'quarantine')}")
     console.print(
@@ -105,7 +111,7 @@ def _examples(keys: dict[str, list[str]], receipts: list[Receipt]) -> list[tuple
     others = [
         (receipt.destination["bucket"], receipt.example_keys[0])
         for receipt in receipts
-        if receipt.example_keys and receipt.destination.get("bucket") not in {bucket for bucket, _ in first}
+        if receipt.example_keys and receipt.destination.get("bucket") not in {None, *(bucket for bucket, _ in first)}
     ]
     return (first + others)[:3]
 

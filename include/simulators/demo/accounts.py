@@ -4,27 +4,36 @@ from typing import Any
 
 JOB_STORE = "job_store"
 LOCAL_S3 = "local_s3"
+LOCAL_SUMO_LOGIC = "local_sumo_logic"
 BUCKETS = ("acme-audit", "globex-audit", "shared-audit")
 
 
 def demo_accounts() -> list[dict[str, Any]]:
-    """The Variable `job_history_accounts`; its connections are JOB_STORE and LOCAL_S3."""
+    """The Variable `job_history_accounts`; its connections are JOB_STORE, LOCAL_S3 and LOCAL_SUMO_LOGIC."""
     return [
-        _account(5234, "Acme", "acme-audit"),
-        _account(5235, "Globex", "globex-audit"),
-        _account(5236, "Initech", "shared-audit", prefix="initech", line_details=False),
-        _account(5237, "Umbrella", "shared-audit", prefix="umbrella"),
-        _account(5238, "Hooli", "shared-audit", prefix="hooli"),
+        _account(5234, "Acme", _bucket("acme-audit")),
+        _account(5235, "Globex", _bucket("globex-audit")),
+        _account(5236, "Initech", _bucket("shared-audit", prefix="initech"), line_details=False),
+        _account(5237, "Umbrella", _bucket("shared-audit", prefix="umbrella")),
+        _account(
+            5238,
+            "Hooli",
+            {"type": "sumo_logic", "conn_id": LOCAL_SUMO_LOGIC, "source_category": "audit/jobs"},
+        ),
     ]
 
 
-def _account(user_id: int, name: str, bucket: str, *, prefix: str = "", line_details: bool = True) -> dict[str, Any]:
+def _bucket(name: str, *, prefix: str = "") -> dict[str, Any]:
+    return {"type": "s3", "conn_id": LOCAL_S3, "bucket": name, "prefix": prefix}
+
+
+def _account(user_id: int, name: str, destination: dict[str, Any], *, line_details: bool = True) -> dict[str, Any]:
     return {
         "user_id": user_id,
         "name": name,
         "enabled": True,
         "source": {"type": "sql", "conn_id": JOB_STORE},
-        "destination": {"type": "s3", "conn_id": LOCAL_S3, "bucket": bucket, "prefix": prefix},
+        "destination": destination,
         "events": {"job_history": True, "line_details": line_details, "admin_events": False},
         "redaction": [],
     }

@@ -55,7 +55,7 @@ def save_objects(s3: S3Endpoint, buckets: tuple[str, ...], folder: Path) -> dict
 
 def _destination(receipt: Receipt) -> str:
     destination = receipt.destination
-    return f"{destination['type']} {destination.get('bucket', '')}".strip()
+    return f"{destination['type']} {destination.get('bucket', destination.get('X-Sumo-Category', ''))}"
 
 
 def _cells(counts: Counts, seconds: dict[str, float]) -> list[str]:

@@ -9,8 +9,8 @@ from simulators.project import DAGS, PLUGINS
 from simulators.s3_endpoint import S3Endpoint
 
 
-def demo_environment(home: Path, job_store: Path, s3: S3Endpoint) -> dict[str, str]:
-    """Ours without its Airflow variables, plus all that the hourly DAG needs. Holds the local endpoint's secret."""
+def demo_environment(home: Path, job_store: Path, s3: S3Endpoint, sumo_logic_url: str) -> dict[str, str]:
+    """Ours without its Airflow variables, plus all that the hourly DAG needs. Holds the local parts' secrets."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     return {
         **inherited,
@@ -22,5 +22,6 @@ def demo_environment(home: Path, job_store: Path, s3: S3Endpoint) -> dict[str, s
         "AIRFLOW__JOB_HISTORY__STAGING_PATH": str(home / "staging"),
         "AIRFLOW_CONN_JOB_STORE": json.dumps({"conn_type": "sqlite", "host": str(job_store)}),
         "AIRFLOW_CONN_LOCAL_S3": s3.airflow_connection(),
+        "AIRFLOW_CONN_LOCAL_SUMO_LOGIC": json.dumps({"conn_type": "sumo_logic", "password": sumo_logic_url}),
         "AIRFLOW_VAR_JOB_HISTORY_ACCOUNTS": json.dumps(demo_accounts()),
     }

@@ -15,12 +15,21 @@ if TYPE_CHECKING:
 
 
 class JobHistoryToSumoLogicOperator(LoadStepOperator):
-    """Posts a slice's staged documents to the account's source; a retry leaves out what was acknowledged."""
+    """Posts a slice's staged documents to the account's source.
 
-    def destination(self, slice_: Slice, account: Account, context: Context) -> Destination:  # noqa: ARG002
-        return sumo_logic_destination(
+    A retry leaves out what was acknowledged, and a later run what the window's receipt says is there; with the run's
+    parameter `mode` `repair` everything is sent again.
+    """
+
+    def destination(self, slice_: Slice, account: Account, context: Context) -> Destination:
+        from job_history.destinations.only_new import OnlyNew  # noqa: PLC0415 - brings pyarrow
+
+        destination = sumo_logic_destination(
             account,
             slice_,
             staging=self.staging,
             max_message_bytes=self.settings.max_message_bytes,
         )
+        if context["params"].get("mode") == "repair":
+            return destination
+        return OnlyNew(destination, self.ledger, slice_)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import obstore
+import uvloop
 from obstore.exceptions import AlreadyExistsError, GenericError
 from obstore.store import S3Store
 
@@ -48,7 +49,7 @@ class S3Destination:
     def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
         """Deliver every document. Raises PermanentError or TransientError at the store's first fault."""
         try:
-            asyncio.run(self._deliver(documents, on_delivery))
+            uvloop.run(self._deliver(documents, on_delivery))
         except* ReplicationError as faults:
             # The first to fail stopped the others; what they may have said as well is the same.
             raise _first_of(faults) from None

@@ -17,6 +17,12 @@ from job_history.storage import Storage
 _UNDER_WAY = "under-way"
 
 
+def target_of(endpoint: Endpoint, headers: Mapping[str, str]) -> str:
+    """Return a name for where, and under which headers, documents go: the same for the same, and no secret."""
+    target = msgspec.json.encode([endpoint.url, endpoint.token, dict(headers)], order="deterministic")
+    return hashlib.sha256(target).hexdigest()[:16]
+
+
 class Acknowledgements:
     """The acknowledgements of one slice's batches by one source, under one set of headers.
 
@@ -26,9 +32,8 @@ class Acknowledgements:
     """
 
     def __init__(self, staging: Storage, slice_folder: str, endpoint: Endpoint, headers: Mapping[str, str]) -> None:
-        target = msgspec.json.encode([endpoint.url, endpoint.token, dict(headers)], order="deterministic")
         self._staging = staging
-        self._folder = f"{slice_folder}/acknowledged/{hashlib.sha256(target).hexdigest()[:16]}"
+        self._folder = f"{slice_folder}/acknowledged/{target_of(endpoint, headers)}"
         self._names: set[str] = set()
 
     def begin(self) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 
 from job_history.destinations.sumo_logic.attempts import Attempt, answered, broken
@@ -142,7 +143,7 @@ class HttpSource:
                     timeout=self._timeout,
                     allow_redirects=False,
                 )
-        except (requests.RequestException, OSError, ValueError) as fault:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as fault:
             # Judged here, raised elsewhere: an error raised here would carry this one, and the URL in it, along.
             return broken(fault, self.endpoint)
         return answered(response, self.endpoint, now=self._clock())

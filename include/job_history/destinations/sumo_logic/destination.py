@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from job_history.destinations import Delivery, OnDelivery
-from job_history.destinations.sumo_logic.acknowledgements import Acknowledgements
+from job_history.destinations.sumo_logic.acknowledgements import Acknowledgements, target_of
 from job_history.destinations.sumo_logic.batches import batches
 from job_history.destinations.sumo_logic.client import HttpSource
 from job_history.destinations.sumo_logic.messages import DEFAULT_MAX_MESSAGE_BYTES, messages_of
@@ -93,7 +93,8 @@ class SumoLogicDestination:
         self._max_message_bytes = max_message_bytes
 
     def description(self) -> dict[str, Any]:
-        return {"type": "sumo_logic", "endpoint": self._source.endpoint.shown, **self._source.headers}
+        endpoint, headers = self._source.endpoint, self._source.headers
+        return {"type": "sumo_logic", "endpoint": endpoint.shown, **headers, "target": target_of(endpoint, headers)}
 
     def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
         """Deliver every document. Raises PermanentError or TransientError where the source does not take a request."""
@@ -105,7 +106,8 @@ class SumoLogicDestination:
                     tally.skipped += 1
                 else:
                     # Only the first one behind the acknowledged ones can have been under way when an earlier try ended.
-                    repeated = self._send(request, request.body) or (left_without_word and not tally.sent)
+                    perhaps_there = left_without_word and not tally.sent
+                    repeated = self._send(request, request.body, perhaps_there=perhaps_there)
                     tally.add(request, request.body, repeated=repeated)
                 for span in request.completed:
                     on_delivery(span.document, tally.delivery_of(span))
@@ -124,17 +126,17 @@ class SumoLogicDestination:
                 f"{tally.repeated:,}",
             )
 
-    def _send(self, request: _Request, body: bytes) -> bool:
+    def _send(self, request: _Request, body: bytes, *, perhaps_there: bool) -> bool:
         """Send a request and note its acknowledgement; returns whether it may be there more than once."""
         unknown_before = self._source.unknown_outcomes
         try:
             self._source.send(body)
         except ReplicationError:
-            if self._source.unknown_outcomes == unknown_before:
+            if not perhaps_there and self._source.unknown_outcomes == unknown_before:
                 self._acknowledgements.end()
             raise
         self._acknowledgements.add(request.number, request.sha256)
-        return self._source.unknown_outcomes > unknown_before
+        return perhaps_there or self._source.unknown_outcomes > unknown_before
 
     def _requests(self, documents: Iterator[StagedDocument]) -> Iterator[_Request]:
         spans = deque[_Span]()

@@ -53,7 +53,9 @@ def answered(response: requests.Response, endpoint: Endpoint, *, now: float) -> 
     if status == 200:
         return _whole(response.content, endpoint)
     if 300 <= status < 400:
-        return Answer(said=f"answered {status}, a redirect", status=status, remedy=f"Correct the host. {_REMEDIES[404]}")
+        return Answer(
+            said=f"answered {status}, a redirect", status=status, remedy=f"Correct the host. {_REMEDIES[404]}"
+        )
     shown = _shown(response.content, endpoint)
     said = f"answered {status}" + (f" ({shown})" if shown else "")
     if status in _RETRIED or status >= 500:
@@ -75,7 +77,9 @@ def broken(fault: Exception, endpoint: Endpoint) -> Answer:
     """Judge a request that got no whole answer. Nothing of the fault's own words is used."""
     host = endpoint.base_url
     if _is_caused_by(fault, ssl.SSLCertVerificationError):
-        remedy = "Add the certificate authority of your proxy to this machine's (REQUESTS_CA_BUNDLE), or correct the host."
+        remedy = (
+            "Add the certificate authority of your proxy to this machine's (REQUESTS_CA_BUNDLE), or correct the host."
+        )
         return Answer(said="could not be trusted: its TLS certificate does not verify", remedy=remedy)
     if isinstance(fault, requests.ConnectTimeout):
         return Answer(said=f"could not be reached in time at {host}", retry=True)

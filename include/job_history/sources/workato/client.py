@@ -113,7 +113,12 @@ class WorkatoClient:
             if number == self._retries.attempts or wait > LONGEST_RETRY_AFTER_SECONDS:
                 break
             log.warning(
-                "%s %s. Attempt %s of %s follows in %.1f s.", asked, answer.said, number + 1, self._retries.attempts, wait
+                "%s %s. Attempt %s of %s follows in %.1f s.",
+                asked,
+                answer.said,
+                number + 1,
+                self._retries.attempts,
+                wait,
             )
             self._sleep(wait)
         silence = f", and asks for {wait:.0f} s of silence" if wait > LONGEST_RETRY_AFTER_SECONDS else ""

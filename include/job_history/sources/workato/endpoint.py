@@ -32,7 +32,7 @@ _URL_REMEDY = (
     f"Give the data centre's base URL, such as {DEFAULT_BASE_URL} or https://app.eu.workato.com, and leave it empty for the "
     "first."
 )
-_TOKEN_REMEDY = (
+_REMEDY_FOR_TOKENS = (
     "Put the token of an API client there (Workspace admin > API clients), whose role may list recipes and get jobs."
 )
 
@@ -73,10 +73,10 @@ def endpoint_of(*, host: str | None, password: str | None, port: int | None = No
     """
     token = (password or "").strip().removeprefix("Bearer ").strip()
     if not token:
-        raise PermanentError(f"The connection has no password, where the API token belongs. {_TOKEN_REMEDY}")
+        raise PermanentError(f"The connection has no password, where the API token belongs. {_REMEDY_FOR_TOKENS}")
     if _WRONG_CHARACTERS.search(token):
         raise PermanentError(
-            f"The connection's password holds characters (spaces, line ends) that no token has. {_TOKEN_REMEDY}"
+            f"The connection's password holds characters (spaces, line ends) that no token has. {_REMEDY_FOR_TOKENS}"
         )
     return Endpoint(_base_url(host, port), token)
 

@@ -1,0 +1,60 @@
+"""For a destination that cannot recognise a repeat: what its receipts say it has is not sent again by a later run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from job_history.destinations import Delivery, Destination, OnDelivery
+from job_history.items import read_items
+from job_history.outcome import Outcome
+from job_history.receipt import read_receipt
+from job_history.slice import Slice
+from job_history.storage import Storage
+from job_history.transform import StagedDocument
+
+_THERE = {Outcome.DELIVERED, Outcome.ALREADY_PRESENT}
+
+
+class OnlyNew:
+    """Hands on the documents that an earlier run of the window has not delivered with these very bytes."""
+
+    def __init__(self, destination: Destination, ledger: Storage, slice_: Slice) -> None:
+        self._destination = destination
+        self._there = _delivered_before(ledger, slice_, destination.description())
+        # A destination may take its documents in one thread, and tell of them in another.
+        self._one_at_a_time = threading.Lock()
+
+    def description(self) -> dict[str, Any]:
+        return self._destination.description()
+
+    def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
+        """Deliver what is new; what is there is told as ALREADY_PRESENT. Raises what the destination raises."""
+
+        def tell(document: StagedDocument, delivery: Delivery) -> None:
+            with self._one_at_a_time:
+                on_delivery(document, delivery)
+
+        def new() -> Iterator[StagedDocument]:
+            for document in documents:
+                if bytes.fromhex(document.sha256) in self._there:
+                    tell(document, Delivery.ALREADY_PRESENT)
+                else:
+                    yield document
+
+        self._destination.deliver(new(), tell)
+
+
+def _delivered_before(ledger: Storage, slice_: Slice, description: dict[str, Any]) -> set[bytes]:
+    """Return the SHA-256 of each document of the window that this very destination has, by the window's receipt."""
+    receipt = read_receipt(ledger, slice_.user_id, slice_.whole_window)
+    if receipt is None or receipt.destination != description:
+        return set()
+    there: set[bytes] = set()
+    for path in receipt.items:
+        items = read_items(ledger, path).select(["outcome", "sha256"])
+        for batch in items.to_batches():
+            pairs = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+            there.update(bytes.fromhex(sha256) for outcome, sha256 in pairs if outcome in _THERE)
+    return there

@@ -1,0 +1,29 @@
+"""The platform's Developer API as a source: a workspace of one's own, or an embedded partner's customers."""
+
+from job_history.sources.workato.budget import (
+    DIRECT_REQUESTS_A_MINUTE,
+    EMBEDDED_REQUESTS_A_MINUTE,
+    RequestBudget,
+    SharedBudget,
+    Unlimited,
+)
+from job_history.sources.workato.checkpoint import Checkpoint
+from job_history.sources.workato.client import WorkatoClient, plain_session
+from job_history.sources.workato.endpoint import DATA_CENTRES, DEFAULT_BASE_URL, Endpoint, endpoint_of
+from job_history.sources.workato.job_source import WorkatoSource
+
+__all__ = [
+    "DATA_CENTRES",
+    "DEFAULT_BASE_URL",
+    "DIRECT_REQUESTS_A_MINUTE",
+    "EMBEDDED_REQUESTS_A_MINUTE",
+    "Checkpoint",
+    "Endpoint",
+    "RequestBudget",
+    "SharedBudget",
+    "Unlimited",
+    "WorkatoClient",
+    "WorkatoSource",
+    "endpoint_of",
+    "plain_session",
+]

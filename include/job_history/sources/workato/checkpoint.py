@@ -1,0 +1,51 @@
+"""What was read before a task ended: kept, so that its next try does not spend the request budget on it again.
+
+A portion is a staged file, and beside it a small one that says that it is whole and what is in it. A portion is a recipe's
+jobs of the window, or (with lines) up to a hundred of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import msgspec
+
+from job_history.job import JobRecord
+from job_history.staging import StagedWriter, staged_records, staged_writer
+from job_history.storage import Storage
+
+Note = TypeVar("Note", bound=msgspec.Struct)
+
+
+class Checkpoint:
+    """The portions of one slice's reading, in a folder of the staging area."""
+
+    def __init__(self, storage: Storage, folder: str) -> None:
+        """`folder` must differ for every slice, and for settings under which other things would be read."""
+        self._storage = storage
+        self._folder = folder
+
+    def note(self, portion: str, kind: type[Note]) -> Note | None:
+        """Return what was noted of a portion, or None where it is not whole."""
+        content = self._storage.read(f"{self._folder}/{portion}.json")
+        return None if content is None else msgspec.json.decode(content, type=kind)
+
+    @contextmanager
+    def writer(self, portion: str) -> Iterator[StagedWriter]:
+        with staged_writer(self._storage, self._path(portion)) as staged:
+            yield staged
+
+    def keep(self, portion: str, note: msgspec.Struct) -> None:
+        """Say that a portion is whole."""
+        self._storage.write(f"{self._folder}/{portion}.json", msgspec.json.encode(note))
+
+    def records(self, portion: str) -> Iterator[JobRecord]:
+        return staged_records(self._storage, self._path(portion), JobRecord)
+
+    def clear(self) -> None:
+        self._storage.delete_below(self._folder)
+
+    def _path(self, portion: str) -> str:
+        return f"{self._folder}/{portion}.jsonl.zst"

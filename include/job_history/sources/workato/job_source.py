@@ -1,0 +1,199 @@
+"""Jobs of a workspace, from the platform's own API."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from job_history.errors import TransientError, UnrecoverableError
+from job_history.job import JobRecord
+from job_history.sources.workato.checkpoint import Checkpoint
+from job_history.sources.workato.client import WorkatoClient
+from job_history.sources.workato.details import DetailReader
+from job_history.sources.workato.reading import COUNTERS, SECOND_LISTING, Reading, RecipeReader, portion_of
+from job_history.sources.workato.recipes import Recipe, recipes
+from job_history.storage import local_storage
+from job_history.timestamp import format_time, parse_time
+from job_history.window import Window
+
+log = logging.getLogger(__name__)
+
+LONGEST_JOB = timedelta(hours=24)
+# Documented (an older FAQ): jobs are kept 30 or 90 days by plan, and for less where a workspace chooses so.
+SHORTEST_PLAN_RETENTION = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class WorkatoListing:
+    """`counted_by` says how the platform was made to count: by its own counters, by a second listing, or some by each."""
+
+    counted: int
+    counted_by: str
+    records: Iterator[JobRecord]
+
+    def __iter__(self) -> Iterator[JobRecord]:
+        return self.records
+
+
+class WorkatoSource:
+    """Reads one workspace. How it makes sure that no job is missed, and where it cannot, is in docs/workato.md."""
+
+    def __init__(
+        self,
+        client: WorkatoClient,
+        *,
+        checkpoint: Checkpoint | None = None,
+        longest_job: timedelta = LONGEST_JOB,
+        retention: timedelta | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`checkpoint`: where a task that is tried again finds what it has read; without, nothing outlives the listing.
+
+        `longest_job`: the most that a job takes from being made to its end, waiting and pauses included. `retention`: how
+        long the platform keeps jobs; None where that is not known. `clock` is in seconds since 1970.
+        """
+        self._client = client
+        self._checkpoint = checkpoint
+        self._longest_job = longest_job
+        self._retention = retention
+        self._clock = clock
+        self._counted: tuple[int, Window, list[datetime]] | None = None
+
+    def count(self, user_id: int, window: Window) -> int:
+        """Count by listing. Parts of a window that was just counted cost no requests, as its ends are remembered."""
+        counted = self._counted
+        if counted is None or counted[0] != user_id or window.start < counted[1].start or window.end > counted[1].end:
+            with self._told("counting", window):
+                self._refuse_if_too_old(window)
+                reader = self._reader(user_id, window)
+                ended = [
+                    moment
+                    for recipe in self._with_news(window)
+                    for job in reader.ended_in_window(recipe.id)
+                    if (moment := job.completed_at or job.started_at) is not None
+                ]
+            counted = self._counted = (user_id, window, ended)
+        return sum(moment in window for moment in counted[2])
+
+    def has_news(self, user_id: int, window: Window) -> bool:  # noqa: ARG002 - the token, or its customer, is the account
+        """Say whether any recipe can have jobs in the window: as much as a plan needs, for a request a hundred recipes."""
+        with self._told("looking for news", window):
+            self._refuse_if_too_old(window)
+            return any(recipe.can_have_news(window, self._longest_job) for recipe in recipes(self._client))
+
+    @contextmanager
+    def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[WorkatoListing]:
+        """Read all recipes that can have news, then yield their jobs. Raises UnrecoverableError where they are gone.
+
+        TransientError where two listings of a recipe differ.
+        """
+        with ExitStack() as leaving, self._told("reading", window):
+            self._refuse_if_too_old(window)
+            checkpoint = self._checkpoint or Checkpoint(
+                local_storage(Path(leaving.enter_context(tempfile.TemporaryDirectory()))), "reading"
+            )
+            reader = self._reader(user_id, window)
+            readings = [reader.read(recipe.id, checkpoint) for recipe in self._with_news(window)]
+            _must_agree(window, readings)
+            self._refuse_if_swept(window, readings)
+            yield WorkatoListing(
+                counted=sum(reading.counted for reading in readings),
+                counted_by=_counted_by(readings),
+                records=self._records(readings, checkpoint, line_details=line_details),
+            )
+            # Whoever clears a task that succeeded wants the platform asked anew.
+            checkpoint.clear()
+
+    def _reader(self, user_id: int, window: Window) -> RecipeReader:
+        return RecipeReader(self._client, user_id, window, self._longest_job)
+
+    def _with_news(self, window: Window) -> list[Recipe]:
+        known = list(recipes(self._client))
+        asked = [recipe for recipe in known if recipe.can_have_news(window, self._longest_job)]
+        log.info("%s of %s recipes can have jobs that ended in %s.", len(asked), len(known), window)
+        return asked
+
+    def _records(self, readings: list[Reading], checkpoint: Checkpoint, *, line_details: bool) -> Iterator[JobRecord]:
+        details = DetailReader(self._client, checkpoint)
+        for reading in readings:
+            if line_details:
+                yield from details.records(reading.recipe_id)
+            else:
+                yield from checkpoint.records(portion_of(reading.recipe_id))
+
+    def _refuse_if_too_old(self, window: Window) -> None:
+        if self._retention is not None and window.start < self._now() - self._retention:
+            raise UnrecoverableError(
+                f"The window {window} begins before what the platform still holds (source.retention_days is "
+                f"{self._retention.days}). Its jobs can no longer be read; what was delivered in time is at the destination."
+            )
+
+    def _refuse_if_swept(self, window: Window, readings: list[Reading]) -> None:
+        listed, swept = sum(reading.listed for reading in readings), sum(reading.swept for reading in readings)
+        if swept:
+            log.warning(
+                "%s of %s jobs of %s are erased: the platform lists them without their data.", swept, listed, window
+            )
+        if swept and swept == listed:
+            raise UnrecoverableError(
+                f"All {listed} jobs of the window {window} are erased: the platform's retention is over, and only their "
+                "times are left. What was delivered in time is at the destination."
+            )
+        if window.start >= self._now() - SHORTEST_PLAN_RETENTION:
+            return
+        # Counters that know of more than the whole list has: some are gone. Of this window, unless an older one is there.
+        gone = sum(reading.uncounted for reading in readings)
+        oldest = min((parse_time(reading.oldest) for reading in readings if reading.oldest), default=None)
+        if gone and (oldest is None or oldest >= window.start):
+            raise UnrecoverableError(
+                f"The recipes' counters know of {gone} jobs that are no longer listed, and no job is listed that ended before "
+                f"the window {window}: the platform has dropped what this window asks for, or a part of it. What was "
+                "delivered in time is at the destination."
+            )
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)
+
+    @contextmanager
+    def _told(self, doing: str, window: Window) -> Iterator[None]:
+        """Say in the log what it cost, also where it failed."""
+        budget = self._client.budget
+        before = budget.spent
+        try:
+            yield
+        finally:
+            log.info(
+                "%s requests spent on %s the window from %s; %s.",
+                f"{budget.spent - before:,}",
+                doing,
+                format_time(window.start),
+                budget.left(),
+            )
+
+
+def _must_agree(window: Window, readings: list[Reading]) -> None:
+    """Before a request is spent on the lines of jobs that could not be delivered anyway."""
+    differing = [reading for reading in readings if not reading.agrees]
+    if differing:
+        said = "; ".join(
+            f"recipe {reading.recipe_id}: {reading.listed} listed, {reading.counted} by a second listing"
+            for reading in differing[:5]
+        )
+        raise TransientError(
+            f"{len(differing)} recipes show other jobs of the window {window} the second time they are listed ({said}). "
+            "Nothing was delivered, because nobody could say what is missing; the next try reads these recipes anew. Should "
+            "it last, raise [job_history] settle_minutes: the platform shows jobs late."
+        )
+
+
+def _counted_by(readings: list[Reading]) -> str:
+    """Both are named where some recipes' counters did and others' did not; no recipe to ask means that counters said so."""
+    used = Counter(reading.counted_by for reading in readings)
+    return " and ".join(way for way in (COUNTERS, SECOND_LISTING) if used[way]) or COUNTERS

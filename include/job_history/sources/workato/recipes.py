@@ -1,0 +1,78 @@
+"""The recipes of a workspace, and which of them can have news of a window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import msgspec
+
+from job_history.errors import PermanentError, TransientError
+from job_history.sources.workato.client import WorkatoClient
+from job_history.timestamp import parse_time
+from job_history.window import Window
+
+# Documented: the most that a page can have.
+RECIPES_A_PAGE = 100
+
+
+class Recipe(msgspec.Struct, frozen=True):
+    """What is read of a recipe. Counters and `last_run_at` are documented by name only; None where they are not there."""
+
+    id: int
+    job_succeeded_count: int | None = None
+    job_failed_count: int | None = None
+    last_run_at: str | None = None
+
+    def can_have_news(self, window: Window, longest_job: timedelta) -> bool:
+        """Say whether a job of it may have ended in the window; True wherever that is not certain.
+
+        Whether `last_run_at` is the last run's start or its end is not documented. A job that ended in the window began at
+        most `longest_job` before it, so both lie behind that moment; docs/workato.md has the whole argument.
+        """
+        if self.last_run_at is None:
+            return (self.job_succeeded_count, self.job_failed_count) != (0, 0)
+        last_run_at = _moment(self.last_run_at)
+        return last_run_at is None or last_run_at >= window.start - longest_job
+
+
+def recipes(client: WorkatoClient) -> Iterator[Recipe]:
+    """List the recipes, newest id first. Raises PermanentError or TransientError, as the client does.
+
+    Pages go by `since_id` (ids *below* it; documented): a recipe that is made or deleted meanwhile shifts numbered pages,
+    and one of the others would be skipped. The end is an empty page, as a server may give fewer than it was asked for.
+    """
+    since_id: int | None = None
+    while True:
+        position = {} if since_id is None else {"since_id": since_id}
+        page = _page(client, {"per_page": RECIPES_A_PAGE, "order": "default", **position})
+        if not page:
+            return
+        yield from page
+        lowest = min(recipe.id for recipe in page)
+        if since_id is not None and lowest >= since_id:
+            raise TransientError(
+                f"{client} gave recipes from {lowest} up when asked for those below {since_id}, so that listing them would "
+                "never end. Nothing was read; it is tried again."
+            )
+        since_id = lowest
+
+
+def _page(client: WorkatoClient, parameters: dict[str, str | int]) -> list[Recipe]:
+    envelope = client.get("recipes", parameters)
+    # Documented: `items` for one's own workspace; `result` for a customer's, which was `items` in 2020.
+    listed = envelope.get("items", envelope.get("result"))
+    try:
+        if listed is not None:
+            return msgspec.json.decode(listed, type=list[Recipe])
+        said = f"an object with {sorted(envelope)[:5]}"
+    except msgspec.DecodeError as fault:
+        said = str(fault)
+    raise PermanentError(f"{client} lists recipes in a way that is not documented: {said}. Nothing was read.")
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return parse_time(text)
+    except ValueError:
+        return None

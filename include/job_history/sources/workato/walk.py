@@ -1,0 +1,124 @@
+"""A walk through one recipe's job list, newest first, for the jobs that ended in a window.
+
+How far back to go. The API lists no jobs by their end, and the key that its list is ordered by is not documented: it may
+be when a job was made, when it started, or when it ended. A page that holds an *ended* job which
+
+- started before `window.start - longest_job`, and
+- ended before `window.start`
+
+is the last one needed under each of them. Ordered by its end: all jobs behind ended earlier still. Ordered by its start, or
+by when it was made (no later than its start): all jobs behind were made before `window.start - longest_job`, and are in
+the window only if they took longer than `longest_job` from being made to their end. The walk asks this of *every* ended job
+of a page, which leaves room for a list that is out of order by less than a page. Open jobs prove nothing: under an order by
+end nobody knows where they stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from job_history.errors import BadRecordError
+from job_history.job import Id, final_status
+from job_history.sources.workato.client import WorkatoClient
+from job_history.sources.workato.jobs import JOBS_A_PAGE, JobPage, ListedJob, job_pages
+from job_history.sources.workato.records import status_of
+from job_history.window import Window
+
+
+@dataclass
+class Walk:
+    """Iterate once; the other attributes are right when that is over.
+
+    `as_counted`: the list was read to its end, and the recipe's own counters of succeeded and failed jobs say just what
+    was listed. `uncounted`: how many more they say, where the list was read to its end. `longest`: the longest that any job
+    seen took, or has been open for at the window's end.
+    """
+
+    client: WorkatoClient
+    recipe_id: int
+    window: Window
+    longest_job: timedelta
+    shifted: bool = False
+    as_counted: bool = False
+    uncounted: int = 0
+    oldest: datetime | None = None
+    longest: timedelta = timedelta(0)
+    _seen: set[Id] = field(default_factory=set)
+    _ended: set[Id] = field(default_factory=set)
+    _succeeded: int = 0
+    _failed: int = 0
+    _first_page: JobPage | None = None
+
+    def __iter__(self) -> Iterator[ListedJob]:
+        """Yield each job that ended in the window once, whatever its status."""
+        for page in job_pages(self.client, self.recipe_id, shifted=self.shifted):
+            self._first_page = self._first_page or page
+            for job in page.jobs:
+                if self._is_new(job):
+                    yield job
+            if self._is_last(page):
+                return
+
+    def _is_new(self, job: ListedJob) -> bool:
+        """Note a job; say whether it belongs to the window and was not seen before, as on pages that shifted."""
+        if job.id is not None:
+            self._seen.add(job.id)
+        if job.is_open:
+            self._measure(job.started_at, self.window.end)
+            return False
+        if job.id is not None:
+            if job.id in self._ended:
+                return False
+            self._ended.add(job.id)
+        self._count(job)
+        ended = job.completed_at
+        self._measure(job.started_at, ended)
+        self.oldest = min(filter(None, (self.oldest, ended)), default=None)
+        # An end that cannot be read puts the job into the window of its start: set aside once, in plain sight, not lost.
+        moment = ended or job.started_at
+        return moment is not None and moment in self.window
+
+    def _count(self, job: ListedJob) -> None:
+        try:
+            status = final_status(status_of(job.fields))
+        except BadRecordError:
+            return
+        self._succeeded += status == "succeeded"
+        self._failed += status == "failed"
+
+    def _measure(self, started_at: datetime | None, until: datetime | None) -> None:
+        if started_at is not None and until is not None:
+            self.longest = max(self.longest, until - started_at)
+
+    def _is_last(self, page: JobPage) -> bool:
+        if not page.jobs:
+            self.as_counted = self._says_the_same(page)
+            self.uncounted = self._missing()
+            return True
+        if len(page.jobs) < JOBS_A_PAGE and not self.shifted and self._says_the_same(page) and self._has_all(page):
+            # A short page, and every job that the recipe counts was listed: the end, without asking for an empty one.
+            self.as_counted = True
+            return True
+        ended = [job for job in page.jobs if not job.is_open]
+        return bool(ended) and all(self._is_behind(job) for job in ended)
+
+    def _has_all(self, page: JobPage) -> bool:
+        # Whether `job_count` has jobs in it that neither succeeded nor failed is not documented; if not, it asks for less.
+        return page.all is not None and len(self._seen) >= page.all
+
+    def _is_behind(self, job: ListedJob) -> bool:
+        if job.started_at is None or job.completed_at is None:
+            return False
+        return job.started_at < self.window.start - self.longest_job and job.completed_at < self.window.start
+
+    def _missing(self) -> int:
+        """By the counters as they stood at first: a job that ended meanwhile was listed while it was open."""
+        first = self._first_page
+        if first is None or first.succeeded is None or first.failed is None:
+            return 0
+        return max(first.succeeded + first.failed - self._succeeded - self._failed, 0)
+
+    def _says_the_same(self, page: JobPage) -> bool:
+        return (page.succeeded, page.failed) == (self._succeeded, self._failed)

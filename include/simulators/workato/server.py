@@ -1,0 +1,145 @@
+"""Serving the API: in a thread of this process for tests; `process.py` has the same as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+
+from .api import Api, OnRequest
+from .control import Control
+from .endpoints import ENDPOINTS
+from .faults import Fault
+from .records import ReceivedRequest
+from .settings import convert_settings
+from .workspace import Partner, Workspace
+
+HOST = "127.0.0.1"
+# Short, since tests wait for it; zero would mean without end.
+_SHUTDOWN_SECONDS = 0.05
+
+
+@asynccontextmanager
+async def serving(api: Api, *, port: int = 0) -> AsyncIterator[str]:
+    """Serve an API on 127.0.0.1 and give its address (`http://127.0.0.1:PORT`); port 0 takes a free one."""
+    runner = web.AppRunner(_application(api), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, HOST, port).start()
+        yield f"http://{HOST}:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def _application(api: Api) -> web.Application:
+    control = Control(api)
+    application = web.Application()
+    application.add_routes(
+        [
+            *(web.get(path, api.handler(endpoint)) for path, endpoint in ENDPOINTS.items()),
+            web.route("*", "/api/{rest:.*}", api.handler(None)),
+            web.post("/_control/script", control.script),
+            web.post("/_control/settings", control.settings),
+            web.post("/_control/clock", control.clock),
+            web.post("/_control/reset", control.reset),
+            web.get("/_control/requests", control.requests),
+        ]
+    )
+    return application
+
+
+class LocalWorkato:
+    """An API that runs in this process. `url` is its base URL, without `/api`."""
+
+    def __init__(self, api: Api, url: str) -> None:
+        self._api = api
+        self.url = url
+
+    @property
+    def now(self) -> datetime:
+        """The simulated time; set it, and it stands still there. Raises ValueError for a time without offset."""
+        return self._api.clock.now()
+
+    @now.setter
+    def now(self, now: datetime) -> None:
+        self._api.clock.set(now)
+
+    def advance(self, seconds: float) -> None:
+        """Move the simulated time on."""
+        self._api.clock.advance(seconds)
+
+    def requests(self) -> list[ReceivedRequest]:
+        """The requests, in the order of arrival; each is there before its answer is sent."""
+        return self._api.log.all()
+
+    def script(self, faults: Sequence[Fault | int]) -> None:
+        """What happens to the next requests, one by one; a bare number is a status. Raises ValueError."""
+        self._api.script.extend(faults)
+
+    def change(self, **settings: Any) -> None:
+        """Change settings while the API runs; raises ValueError."""
+        self._api.change(settings)
+
+    def reset(self) -> None:
+        """Forget the requests, what was scripted, and what was used of the quotas."""
+        self._api.reset()
+
+
+@contextmanager
+def local_workato(
+    *,
+    workspaces: Sequence[Workspace] = (),
+    partners: Sequence[Partner] = (),
+    now: datetime | None = None,
+    clock: Callable[[], float] = time.time,
+    on_request: OnRequest | None = None,
+    port: int = 0,
+    **settings: Any,
+) -> Iterator[LocalWorkato]:
+    """Run an API in a thread for as long as the block lasts; `settings` are those of `ApiSettings`.
+
+    `now`: the simulated time to begin with (None: the machine's). `clock`: seconds for the quota and the records.
+    `on_request(number, path)` is called before each answer is made, in the API's thread: a place to move the time.
+    Raises ValueError for a wrong setting, OSError for a port that is taken.
+    """
+    api = Api(
+        convert_settings(settings),
+        workspaces=workspaces,
+        partners=partners,
+        now=now,
+        clock=clock,
+        on_request=on_request,
+    )
+    started: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    thread = threading.Thread(target=_serve, args=(api, port, started), name="workato-api", daemon=True)
+    thread.start()
+    try:
+        url, loop, stop = started.result()
+        try:
+            yield LocalWorkato(api, url)
+        finally:
+            loop.call_soon_threadsafe(stop.set)
+    finally:
+        thread.join()
+
+
+def _serve(api: Api, port: int, started: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]]) -> None:
+    async def run() -> None:
+        stop = asyncio.Event()
+        async with serving(api, port=port) as url:
+            started.set_result((url, asyncio.get_running_loop(), stop))
+            await stop.wait()
+
+    try:
+        asyncio.run(run())
+    except Exception as problem:  # it belongs to the thread that waits for the start
+        if started.done():
+            raise
+        started.set_exception(problem)

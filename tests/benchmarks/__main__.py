@@ -1,0 +1,100 @@
+"""The command of `make bench`: run all benchmarks, or those that are named, and print their tables.
+
+`--quick` takes fewer and smaller ones; `--write` puts the tables into docs/performance.md. Exit code 1: a promise of
+docs/performance.md was not kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.benchmarks import s3_load, scale
+from tests.benchmarks.table import Table
+
+from simulators.project import ROOT
+
+PAGE = ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- written by `make bench`: begin -->", "<!-- end -->"
+VERSIONS_SHOWN = ("apache-airflow", "obstore", "uvloop", "msgspec", "boto3", "psycopg2-binary")
+
+
+def sumo_logic_tables(*, quick: bool) -> Iterator[Table]:
+    from tests.benchmarks import sumo_logic
+
+    yield Table(
+        "Sumo Logic, documents of 4 kB to a source that is 30 ms away", sumo_logic.rows(4_000 if quick else 16_000)
+    )
+
+
+BENCHMARKS: dict[str, Callable[..., Iterator[Table]]] = {
+    "load": s3_load.tables,
+    "scale": scale.tables,
+    "sumo_logic": sumo_logic_tables,
+}
+
+
+def main() -> int:
+    asked = _arguments()
+    load_before = os.getloadavg()[0]
+    started = time.monotonic()
+    tables: list[Table] = []
+    with tempfile.TemporaryDirectory() as home:
+        # For the processes in which Airflow is imported; what its tasks log would fill the screen.
+        os.environ.update(AIRFLOW_HOME=home, AIRFLOW__LOGGING__LOGGING_LEVEL="ERROR", NO_PROXY="127.0.0.1,localhost")
+        for name in asked.names or BENCHMARKS:
+            for table in BENCHMARKS[name](quick=asked.quick):
+                tables.append(table)
+                print(table.as_markdown(), end="\n\n", flush=True)
+    circumstances = _circumstances(load_before, time.monotonic() - started)
+    print(circumstances)
+    if asked.write:
+        _write(PAGE, "\n\n".join([circumstances, *(table.as_markdown() for table in tables)]))
+    return int(any(row.get("kept") == "NO" for table in tables for row in table.rows))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="under three minutes")
+    parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.relative_to(ROOT)}")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHMARKS)}; none: all")
+    asked = parser.parse_args()
+    if unknown := [name for name in asked.names if name not in BENCHMARKS]:
+        parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    return asked
+
+
+def _circumstances(load_before: float, seconds: float) -> str:
+    versions = ", ".join(f"{name} {version(name)}" for name in VERSIONS_SHOWN)
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {_processor()}, {platform.system()} "
+        f"{platform.release()}, Python {platform.python_version()}; {versions}.\n"
+        f"Command: `python -m tests.benchmarks {' '.join(sys.argv[1:])}`; it took {seconds / 60:.0f} minutes, on a machine "
+        f"whose load average was {load_before:.1f} before."
+    )
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    if not information.exists():
+        return platform.processor()
+    names = [line.split(": ")[1] for line in information.read_text().splitlines() if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _write(page: Path, text: str) -> None:
+    before, rest = page.read_text().split(BEGIN)
+    _, after = rest.split(END)
+    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""A store that answers every PUT at once, or after a delay: so fast that the client is what is measured.
+
+`python -m tests.benchmarks.sink PORT DELAY_MS` listens until it is ended. It takes the requests that the clients under
+test make (PUT, also with `Expect: 100-continue`; HEAD, which finds nothing), keeps no bytes, and does not look at
+signatures. With `REMEMBER` as third word it keeps a hash of each key, and answers 412 to a create-only PUT of a key
+that it has. `GET /-/counts` tells what came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from simulators.processes import ChildProcess, free_port
+from simulators.project import ROOT
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_EXPECT = re.compile(rb"\r\nexpect: *100-continue", re.IGNORECASE)
+_CREATE_ONLY = re.compile(rb"\r\nif-none-match: *\*", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_STORED = b'HTTP/1.1 200 OK\r\nETag: "d41d8cd98f00b204e9800998ecf8427e"\r\nContent-Length: 0\r\n\r\n'
+_NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+_THERE_ALREADY = b"HTTP/1.1 412 Precondition Failed\r\nContent-Length: 0\r\n\r\n"
+_NOT_UNDERSTOOD = b"HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+@dataclass
+class Counts:
+    """What came: requests by method, those PUTs that were create-only, bytes of bodies, keys if they are remembered."""
+
+    methods: dict[str, int] = field(default_factory=dict)
+    create_only: int = 0
+    bytes: int = 0
+    keys: set[int] | None = None
+
+    def as_json(self) -> bytes:
+        distinct = None if self.keys is None else len(self.keys)
+        told = {**self.methods, "create_only": self.create_only, "bytes": self.bytes, "distinct_keys": distinct}
+        return json.dumps(told).encode()
+
+
+class _Connection(asyncio.Protocol):
+    """One keep-alive connection; requests on it come one after the other."""
+
+    def __init__(self, counts: Counts, delay: float) -> None:
+        self._counts = counts
+        self._delay = delay
+        self._received = bytearray()
+        self._head_bytes = self._whole_bytes = 0
+        self._loop = asyncio.get_running_loop()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        while self._received and self._request_is_whole():
+            request, self._received = self._received[: self._whole_bytes], self._received[self._whole_bytes :]
+            head, self._head_bytes = bytes(request[: self._head_bytes]), 0
+            self._reply(head, len(request) - len(head))
+
+    def _request_is_whole(self) -> bool:
+        if self._head_bytes == 0:
+            end = self._received.find(b"\r\n\r\n")
+            if end < 0:
+                return False
+            self._head_bytes = end + 4
+            head = bytes(self._received[: self._head_bytes])
+            length = _LENGTH.search(head)
+            self._whole_bytes = self._head_bytes + (int(length[1]) if length else 0)
+            if _EXPECT.search(head):
+                self._transport.write(_CONTINUE)
+        return len(self._received) >= self._whole_bytes
+
+    def _reply(self, head: bytes, body_bytes: int) -> None:
+        answer = self._answer(head, body_bytes)
+        if self._delay:
+            self._loop.call_later(self._delay, self._transport.write, answer)
+        else:
+            self._transport.write(answer)
+
+    def _answer(self, head: bytes, body_bytes: int) -> bytes:
+        method, key, _ = head.split(b" ", 2)
+        if method == b"GET":
+            told = self._counts.as_json()
+            return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(told), told)
+        counts = self._counts
+        counts.methods[method.decode()] = counts.methods.get(method.decode(), 0) + 1
+        if method != b"PUT":
+            return _NOT_FOUND
+        if _CHUNKED.search(head):
+            return _NOT_UNDERSTOOD
+        create_only = _CREATE_ONLY.search(head) is not None
+        counts.create_only += create_only
+        if counts.keys is not None:
+            if create_only and hash(key) in counts.keys:
+                return _THERE_ALREADY
+            counts.keys.add(hash(key))
+        counts.bytes += body_bytes
+        return _STORED
+
+
+@dataclass(frozen=True)
+class Sink:
+    """A running store."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def counts(self) -> dict[str, int]:
+        with urllib.request.urlopen(f"{self.url}/-/counts", timeout=10) as answer:  # noqa: S310 - http:// it is
+            return json.load(answer)
+
+
+@contextmanager
+def sink(folder: Path, *, delay_ms: int, remember: bool = False) -> Iterator[Sink]:
+    """Run a store in a process of its own; its log is in the folder."""
+    port = free_port()
+    command = [sys.executable, "-m", __name__, str(port), str(delay_ms), *(["REMEMBER"] if remember else [])]
+    with ChildProcess(command, log_path=folder / f"sink-{port}.log", ready=port, working_directory=ROOT):
+        yield Sink(port)
+
+
+async def _serve(port: int, delay: float, *, remember: bool) -> None:
+    counts = Counts(keys=set() if remember else None)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Connection(counts, delay), "127.0.0.1", port, backlog=1_024)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    try:
+        from uvloop import run  # Airflow's web server brings it, on most platforms
+    except ImportError:
+        from asyncio import run
+    run(_serve(int(sys.argv[1]), int(sys.argv[2]) / 1_000, remember="REMEMBER" in sys.argv))

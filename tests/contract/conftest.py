@@ -1,0 +1,35 @@
+"""The real parts that the contract suites run on, each started once for all of them."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from tests.support.ceph_rgw import CephGateway, CephUnavailable, ceph_rgw
+
+from simulators.postgres import PostgresServer, local_postgres
+from simulators.s3_endpoint import S3Endpoint, local_s3
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    # Not in pytest's own folder: each pytest that starts takes away everybody's right to pass through that.
+    with TemporaryDirectory(prefix="postgres-") as folder, local_postgres(Path(folder) / "data") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Endpoint]:
+    with local_s3(tmp_path_factory.mktemp("moto")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def ceph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CephGateway]:
+    with ExitStack() as running:
+        try:
+            gateway = running.enter_context(ceph_rgw(tmp_path_factory.mktemp("ceph")))
+        except CephUnavailable as reason:
+            pytest.skip(str(reason))
+        yield gateway

@@ -1,0 +1,237 @@
+"""A step that is killed, or meets a full disk, is run again: the destination ends up as if nothing had happened."""
+
+import base64
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from uuid import uuid4
+
+import pytest
+from tests.support.steps import SECONDS, Death, Setting, outcome, run_steps, start_steps
+
+from job_history.items import read_items
+from job_history.run_record import RunRecord
+from job_history.storage import local_storage
+from job_history.window import Window
+from simulators.job_store import SampleJob, broken_jobs, create, fill, plain_job
+from simulators.s3_endpoint import S3Endpoint
+
+USER_ID = 5234
+START = datetime(2018, 5, 21, tzinfo=UTC)
+STEPS = ["extract", "transform", "load"]
+FINISHED, STOPPED, BROKEN = 120, 10, 3
+# Above what obstore gathers before a file appears on the disk (10 MB), and of a kind that does not compress well.
+LINE_BYTES = 100_000
+
+
+def jobs() -> Iterator[SampleJob]:
+    random = Random(1)
+    for number in range(FINISHED):
+        job = plain_job(USER_ID, START, number)
+        output = f'"{base64.b64encode(random.randbytes(LINE_BYTES)).decode()}"'
+        yield job._replace(lines=(job.lines[0], job.lines[1]._replace(output=output)))
+    for number in range(STOPPED):
+        yield plain_job(USER_ID, START, 1_000 + number)._replace(status="aborted")
+    yield from broken_jobs("null_started_at", USER_ID, START)
+    yield from broken_jobs("duplicate_job_id", USER_ID, START)
+
+
+@pytest.fixture(scope="module")
+def filled_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("store") / "jobs.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        create(connection, "sqlite")
+        fill(connection, "sqlite", jobs())
+    return path
+
+
+@dataclass
+class Run:
+    """One slice, with a store, folders and a bucket of its own."""
+
+    setting: Setting
+    endpoint: S3Endpoint
+
+    def steps(self, steps: list[str], death: Death | None = None) -> tuple[int, str]:
+        return run_steps(self.setting, steps, death)
+
+    def lose_the_source(self) -> None:
+        Path(self.setting.store).unlink()
+
+    def objects(self) -> dict[str, tuple[int, str]]:
+        """Size and MD5 of each object: its only version's, or there is more than one."""
+        pages = self.endpoint.client().get_paginator("list_object_versions").paginate(Bucket=self.setting.bucket)
+        versions = [each for page in pages for each in page.get("Versions", [])]
+        assert set(Counter(each["Key"] for each in versions).values()) <= {1}
+        return {each["Key"]: (each["Size"], each["ETag"]) for each in versions}
+
+    def receipt(self) -> dict[str, int]:
+        """How many jobs had each outcome, by the item list."""
+        items = read_items(local_storage(Path(self.setting.ledger)), outcome(self.setting).items_path)
+        return dict(Counter(items["outcome"].to_pylist()))
+
+    def staged(self) -> list[str]:
+        """What is in the staging folder, also what obstore would not list."""
+        staging = Path(self.setting.staging)
+        return sorted(str(path.relative_to(staging / "run-1")) for path in staging.rglob("*") if path.is_file())
+
+
+def new_run(folder: Path, filled_store: Path, endpoint: S3Endpoint) -> Run:
+    bucket = f"acme-{uuid4()}"
+    endpoint.create_bucket(bucket)
+    (folder / "results").mkdir()
+    (folder / "store.sqlite").hardlink_to(filled_store)
+    setting = Setting(
+        user_id=USER_ID,
+        window=Window(START, START + timedelta(hours=1)).as_dict(),
+        store=str(folder / "store.sqlite"),
+        staging=str(folder / "staging"),
+        ledger=str(folder / "ledger"),
+        results=str(folder / "results"),
+        endpoint_url=endpoint.url,
+        bucket=bucket,
+    )
+    return Run(setting, endpoint)
+
+
+@pytest.fixture
+def run(tmp_path: Path, filled_store: Path, moto: S3Endpoint) -> Run:
+    return new_run(tmp_path, filled_store, moto)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory, filled_store: Path, moto: S3Endpoint
+) -> dict[str, tuple[int, str]]:
+    run = new_run(tmp_path_factory.mktemp("undisturbed"), filled_store, moto)
+    assert run.steps(STEPS) == (0, "")
+    objects = run.objects()
+    assert (len(objects), sum(size for size, _ in objects.values())) > (FINISHED - 1, FINISHED * LINE_BYTES)
+    assert run.receipt() == {"delivered": FINISHED, "filtered": STOPPED, "quarantined": BROKEN}
+    return objects
+
+
+DEATHS = [
+    Death("extract", "record", 110),
+    Death("extract", "write", 115),
+    Death("extract", "end"),
+    Death("transform", "write", 115),
+    Death("transform", "end"),
+    Death("load", "start"),
+    Death("load", "document", 20),
+    Death("load", "delivery", 60),
+    Death("load", "end"),
+]
+
+
+@pytest.mark.parametrize("death", DEATHS, ids=lambda death: f"{death.step} {death.place} {death.times}")
+def test_a_step_that_was_killed_and_run_again_ends_as_if_undisturbed(
+    run: Run, undisturbed: dict[str, tuple[int, str]], death: Death
+) -> None:
+    assert run.steps(STEPS, death) == (-signal.SIGKILL, "")
+    there = run.objects()
+    if death.step != "extract":
+        run.lose_the_source()
+
+    assert run.steps(STEPS[STEPS.index(death.step) :]) == (0, "")
+
+    assert there.items() <= run.objects().items()
+    assert run.objects() == undisturbed
+    # A PUT whose answer the dead process did not wait for may be there as well, or not.
+    receipt = run.receipt()
+    delivered, already_present = receipt.pop("delivered", 0), receipt.pop("already_present", 0)
+    assert (delivered + already_present, receipt) == (FINISHED, {"filtered": STOPPED, "quarantined": BROKEN})
+    assert already_present >= len(there)
+    if death.place in {"start", "end"}:
+        assert (delivered, already_present) == (FINISHED - len(there), len(there))
+
+
+def test_what_a_killed_step_left_on_the_disk_is_cleared_away_with_the_rest(run: Run) -> None:
+    assert run.steps(["extract"], Death("extract", "write", 115)) == (-signal.SIGKILL, "")
+    folder = run.setting.slice.folder.removeprefix("run-1/")
+    assert run.staged() == [f"{folder}/jobs.jsonl.zst#1"]
+    assert run.steps(["extract"]) == (0, "")
+    assert run.staged() == [f"{folder}/jobs.jsonl.zst", f"{folder}/jobs.jsonl.zst#1"]
+
+    RunRecord(local_storage(Path(run.setting.staging)), "run-1").delete_staged_files(run.setting.slice)
+
+    assert run.staged() == []
+
+
+def test_every_step_twice_changes_nothing(run: Run, undisturbed: dict[str, tuple[int, str]]) -> None:
+    assert run.steps([step for step in STEPS for _ in range(2)]) == (0, "")
+
+    assert run.objects() == undisturbed
+    assert run.receipt() == {"already_present": FINISHED, "filtered": STOPPED, "quarantined": BROKEN}
+
+
+def test_two_loads_at_once(run: Run, undisturbed: dict[str, tuple[int, str]], tmp_path: Path) -> None:
+    assert run.steps(STEPS[:2]) == (0, "")
+    other = replace(run.setting, results=str(tmp_path / "other results"))
+    Path(other.results).mkdir()
+    for name in ("extract.json", "transform.json"):
+        (Path(other.results) / name).hardlink_to(Path(run.setting.results) / name)
+
+    both = [start_steps(setting, ["load"]) for setting in (run.setting, other)]
+    try:
+        printed = [process.communicate(timeout=SECONDS)[0] for process in both]
+    finally:
+        for process in both:
+            process.kill()
+
+    assert ([process.returncode for process in both], printed) == ([0, 0], ["", ""])
+    assert run.objects() == undisturbed
+    outcomes = [outcome(setting) for setting in (run.setting, other)]
+    assert [each.delivered + each.already_present for each in outcomes] == [FINISHED, FINISHED]
+    assert sum(each.delivered for each in outcomes) == FINISHED
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 40 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(disk)]
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+# Of the two files of a transform, either may be the one that is told first of the disk.
+@pytest.mark.parametrize(
+    ("step", "file"), [("extract", r"jobs\.jsonl\.zst"), ("transform", r"(documents|set-aside)\.jsonl\.zst")]
+)
+def test_a_full_disk_is_said_and_survived(
+    run: Run, undisturbed: dict[str, tuple[int, str]], small_disk: Path, step: str, file: str
+) -> None:
+    full = Run(replace(run.setting, staging=str(small_disk)), run.endpoint)
+    before = STEPS[: STEPS.index(step)]
+    assert full.steps(before) == (0, "")
+    usage = os.statvfs(small_disk)
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * (usage.f_bavail * usage.f_frsize - 5_000_000))
+
+    message = re.compile(
+        f"TransientError: Cannot write file://{small_disk}/{run.setting.slice.folder}/{file}: the disk is full "
+        r"\(No space left on device\)\. Make room there, or point the path elsewhere\.\n"
+    )
+    for _ in range(2):
+        code, printed = full.steps([step])
+        assert (code, printed) == (1, message.fullmatch(printed) and printed)
+
+    ballast.unlink()
+    assert full.steps(STEPS[STEPS.index(step) :]) == (0, "")
+    assert full.objects() == undisturbed

@@ -1,0 +1,381 @@
+"""Delivery to an HTTP source: every document whole, in requests that stay the same, each acknowledged one sent once."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.support.deliveries import deliver
+from tests.support.sumo_logic_sender import DOCUMENTS, Sender, batches_of, bodies, joined, wide_document
+
+from job_history.account import Account, SumoLogicDestination
+from job_history.destinations import Delivery
+from job_history.destinations.sumo_logic import headers_of
+from job_history.errors import PermanentError
+from job_history.extract import Extracted
+from job_history.items import read_items
+from job_history.job import JobRecord
+from job_history.load import load
+from job_history.slice import Slice
+from job_history.staging import staged_writer
+from job_history.storage import local_storage
+from job_history.timestamp import epoch_milliseconds, format_time, parse_time
+from job_history.transform import transform
+from simulators.sumo_logic import LocalSource, dropped, local_source, reset_after_ingest, warning
+
+DELIVERED, ALREADY_PRESENT, REPEATED = Delivery.DELIVERED, Delivery.ALREADY_PRESENT, Delivery.REPEATED
+KEYS = [document.key for document in DOCUMENTS]
+BATCHES = batches_of(DOCUMENTS)
+NOW = 1_795_360_000  # 2026-11-22T15:06:40Z
+
+
+@pytest.fixture
+def source() -> Iterator[LocalSource]:
+    with local_source() as running:
+        yield running
+
+
+@pytest.fixture
+def sender(source: LocalSource, tmp_path: Path) -> Sender:
+    return Sender(tmp_path, source.url)
+
+
+def told(*deliveries: Delivery) -> list[tuple[str, Delivery]]:
+    return list(zip(KEYS, deliveries, strict=True))
+
+
+class TestOnce:
+    def test_documents_come_back_byte_for_byte(self, source: LocalSource, sender: Sender) -> None:
+        documents = [*DOCUMENTS, wide_document(6, 5_000_000)]
+
+        assert deliver(sender.destination(), documents) == [(document.key, DELIVERED) for document in documents]
+
+        assert joined(source) == {document.key: document.content() for document in documents}
+        assert {message.slice for message in source.messages()} == {None}
+        assert max(message.size for message in source.messages()) < 65_000
+
+    def test_the_requests_are_those_that_the_documents_make_one_after_another_on_one_connection(
+        self, source: LocalSource, sender: Sender
+    ) -> None:
+        deliver(sender.destination(), DOCUMENTS)
+
+        assert len(BATCHES) == 3
+        assert bodies(source) == [batch.body for batch in BATCHES]
+        assert [(request.status, request.bytes) for request in source.requests()] == [
+            (200, len(batch.body)) for batch in BATCHES
+        ]
+        assert max(request.bytes for request in source.requests()) <= 1_000_000
+        assert {request.in_flight for request in source.requests()} == {1}
+        assert len({request.peer_port for request in source.requests()}) == 1
+
+    def test_the_same_documents_give_the_same_bytes_on_the_wire(self, source: LocalSource, sender: Sender) -> None:
+        deliver(sender.destination(), DOCUMENTS)
+        deliver(replace(sender, slice_folder="another-run/0001").destination(), DOCUMENTS)
+
+        first, second = source.requests()[:3], source.requests()[3:]
+        assert [request.wire_bytes for request in first] == [request.wire_bytes for request in second]
+        assert bodies(source)[:3] == bodies(source)[3:]
+
+    def test_what_the_headers_say_and_nothing_more(self, source: LocalSource, tmp_path: Path) -> None:
+        settings = SumoLogicDestination(
+            type="sumo_logic",
+            conn_id="acme_sumo",
+            source_category="prod/audit",
+            source_name="job history",
+            source_host="airflow-1",
+            fields={"team": "it ops", "env": "prod"},
+        )
+        sender = Sender(tmp_path, source.url, headers=headers_of(settings))
+
+        deliver(sender.destination(), DOCUMENTS[:1])
+
+        [request] = source.requests()
+        headers = {name: value for name, value in request.headers.items() if name.startswith(("x-sumo", "content"))}
+        assert headers == {
+            "content-encoding": "gzip",
+            "content-length": str(request.wire_bytes),
+            "x-sumo-category": "prod/audit",
+            "x-sumo-client": "airflow-job-history-replication",
+            "x-sumo-fields": "env=prod,team=it ops",
+            "x-sumo-host": "airflow-1",
+            "x-sumo-name": "job history",
+        }
+        [message] = source.messages()
+        assert (message.source_category, message.source_name, message.source_host, message.fields) == (
+            "prod/audit",
+            "job history",
+            "airflow-1",
+            {"env": "prod", "team": "it ops"},
+        )
+
+    def test_a_url_without_token_and_the_token_in_its_header(self, source: LocalSource, tmp_path: Path) -> None:
+        sender = Sender(tmp_path, source.token, host=source.receiver_url)
+
+        assert deliver(sender.destination(), DOCUMENTS) == told(*[DELIVERED] * 5)
+
+        assert {(request.token_from, request.status) for request in source.requests()} == {("header", 200)}
+        assert joined(source) == {document.key: document.content() for document in DOCUMENTS}
+
+    def test_no_documents_make_no_request(self, source: LocalSource, sender: Sender) -> None:
+        assert deliver(sender.destination(), []) == []
+        assert source.requests() == []
+
+    @pytest.mark.parametrize(
+        ("completed_at", "timestamp"),
+        [
+            ("2018-05-21T00:00:10.1239Z", 1526860810123),
+            ("1970-01-01T00:00:00Z", 1_000_000_000_000),
+            ("2999-01-01T00:00:00Z", 9_999_999_999_999),
+        ],
+    )
+    def test_the_time_is_13_digits_whatever_the_job_says(
+        self, source: LocalSource, sender: Sender, completed_at: str, timestamp: int
+    ) -> None:
+        document = wide_document(1, 900, completed_at=completed_at)
+
+        deliver(sender.destination(), [document])
+
+        [message] = source.messages()
+        assert msgspec.json.decode(message.text)["timestamp"] == timestamp
+        assert joined(source) == {document.key: document.content()}
+
+    def test_a_warning_is_logged_and_the_documents_are_delivered(
+        self, source: LocalSource, sender: Sender, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        source.script([warning("one of them was odd: " + source.token)])
+
+        assert deliver(sender.destination(), DOCUMENTS) == told(*[DELIVERED] * 5)
+
+        [record] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        assert record == (
+            f"The Sumo Logic source {source.receiver_url}/*** took a request, but says: "
+            '{"id":"LOCAL-WARNING","code":200,"status":200,"message":"one of them was odd: ***","errors":[]}'
+        )
+
+    def test_what_an_exhausted_ingest_budget_drops_nobody_can_know(self, source: LocalSource, sender: Sender) -> None:
+        """The vendor's documents say so; docs/sumo-logic.md tells what to look at."""
+        source.script([dropped()] * 3)
+
+        assert deliver(sender.destination(), DOCUMENTS) == told(*[DELIVERED] * 5)
+        assert source.messages() == []
+
+
+class TestOldJobs:
+    """What docs/sumo-logic.md says of back-fills, on a source that re-stamps as the vendor's documents tell."""
+
+    DOCS = Path(__file__).parents[2] / "docs" / "sumo-logic.md"
+
+    def sent(self, tmp_path: Path, days: int, **settings: str) -> tuple[bool, str]:
+        """Send a job that completed so many days ago; return whether its time was kept, and how it came about."""
+        with local_source(clock=lambda: NOW, **settings) as source:
+            completed_at = format_time(datetime.fromtimestamp(NOW, UTC) - timedelta(days=days))
+            deliver(Sender(tmp_path, source.url).destination(), [wide_document(1, 900, completed_at=completed_at)])
+            [message] = source.messages()
+            kept = message.message_time == epoch_milliseconds(parse_time(completed_at))
+            assert kept or message.message_time == NOW * 1000
+            return kept, message.format.partition(",")[0]
+
+    def test_a_source_without_custom_format_re_stamps_after_30_days(self, tmp_path: Path) -> None:
+        assert self.sent(tmp_path / "29", 29) == (True, "t:full")
+        assert self.sent(tmp_path / "31", 31) == (False, "t:ac2")
+
+    def test_the_format_of_the_docs_keeps_the_time_for_a_year(self, tmp_path: Path) -> None:
+        [(form, locator)] = re.findall(r"format `(\w+)`, locator `([^`]+)`", self.DOCS.read_text())
+        settings = {"timestamp_format": form, "timestamp_locator": locator}
+
+        assert self.sent(tmp_path / "31", 31, **settings) == (True, "t:def")
+        assert self.sent(tmp_path / "364", 364, **settings) == (True, "t:def")
+        assert self.sent(tmp_path / "366", 366, **settings) == (False, "t:ac2")
+
+
+class TestAgain:
+    def test_a_retry_sends_nothing_of_what_was_acknowledged(self, source: LocalSource, sender: Sender) -> None:
+        deliver(sender.destination(), DOCUMENTS)
+
+        assert deliver(sender.destination(), DOCUMENTS) == told(*[ALREADY_PRESENT] * 5)
+        assert len(source.requests()) == 3
+
+    def test_a_retry_goes_on_from_the_request_that_failed(self, source: LocalSource, sender: Sender) -> None:
+        source.script([200, 403])
+        with pytest.raises(PermanentError):
+            deliver(sender.destination(), DOCUMENTS)
+
+        # The third was half there: its other requests were sent now.
+        assert deliver(sender.destination(), DOCUMENTS) == told(ALREADY_PRESENT, ALREADY_PRESENT, *[DELIVERED] * 3)
+
+        assert [request.status for request in source.requests()] == [200, 403, 200, 200]
+        assert bodies(source) == [batch.body for batch in BATCHES]
+
+    def test_documents_are_told_of_as_their_last_request_is_acknowledged(
+        self, source: LocalSource, sender: Sender
+    ) -> None:
+        source.script([200, 403])
+        delivered: list[tuple[str, Delivery]] = []
+
+        with pytest.raises(PermanentError):
+            sender.destination().deliver(iter(DOCUMENTS), lambda document, how: delivered.append((document.key, how)))
+
+        assert delivered == [(KEYS[0], DELIVERED), (KEYS[1], DELIVERED)]
+
+    def test_of_other_documents_the_requests_that_are_others_are_sent(
+        self, source: LocalSource, sender: Sender
+    ) -> None:
+        deliver(sender.destination(), DOCUMENTS)
+        changed = [wide_document(1, 5_000), *DOCUMENTS[1:]]
+        others = [batch.body for batch in batches_of(changed) if batch not in BATCHES]
+        assert others == [batches_of(changed)[0].body]
+
+        assert deliver(sender.destination(), changed) == told(*[DELIVERED] * 3, *[ALREADY_PRESENT] * 2)
+        assert bodies(source)[3:] == others
+
+    def test_a_new_run_sends_again_under_the_same_ids(self, source: LocalSource, sender: Sender) -> None:
+        deliver(sender.destination(), DOCUMENTS)
+
+        assert deliver(replace(sender, slice_folder="manual-2/0001").destination(), DOCUMENTS) == told(*[DELIVERED] * 5)
+        assert bodies(source) == [batch.body for batch in BATCHES] * 2
+
+    def test_what_one_source_acknowledged_is_not_taken_for_being_in_another(
+        self, source: LocalSource, sender: Sender
+    ) -> None:
+        deliver(sender.destination(), DOCUMENTS)
+
+        with local_source() as other:
+            moved = replace(sender, url=other.url)
+            assert deliver(moved.destination(), DOCUMENTS) == told(*[DELIVERED] * 5)
+            assert joined(other) == joined(source)
+
+    def test_other_headers_are_sent(self, source: LocalSource, sender: Sender) -> None:
+        deliver(sender.destination(), DOCUMENTS)
+
+        recategorised = replace(sender, headers={"X-Sumo-Category": "other"})
+        assert deliver(recategorised.destination(), DOCUMENTS) == told(*[DELIVERED] * 5)
+        assert bodies(source) == [batch.body for batch in BATCHES] * 2
+
+    def test_the_staged_notes_hold_no_secret(self, source: LocalSource, sender: Sender) -> None:
+        deliver(sender.destination(), DOCUMENTS)
+
+        files = [path for path in sender.folder.rglob("*") if path.is_file()]
+        assert len(files) == 3
+        for path in files:
+            assert source.token.rstrip("=") not in str(path)
+            assert path.read_bytes() == b""
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.support.sumo_logic_sender import DOCUMENTS, Sender
+from job_history.destinations.sumo_logic import Acknowledgements, HttpSource
+
+folder, url, moment, at = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+kill = lambda: os.kill(os.getpid(), signal.SIGKILL)
+send, add = HttpSource.send, Acknowledgements.add
+requests = 0
+
+def killed_around_send(self, body):
+    global requests
+    requests += 1
+    if moment == "before it is sent" and requests == at:
+        kill()
+    send(self, body)
+    if moment == "before it is noted" and requests == at:
+        kill()
+
+def killed_behind_add(self, number, sha256):
+    add(self, number, sha256)
+    if number == at:
+        kill()
+
+HttpSource.send, Acknowledgements.add = killed_around_send, killed_behind_add
+Sender(Path(folder), url).destination().deliver(iter(DOCUMENTS), lambda document, delivery: None)
+"""
+
+
+class TestKilled:
+    @pytest.mark.parametrize("at", [1, 2, 3])
+    @pytest.mark.parametrize("moment", ["before it is sent", "before it is noted", "behind its note"])
+    def test_acknowledged_requests_are_not_sent_again(
+        self, source: LocalSource, sender: Sender, moment: str, at: int
+    ) -> None:
+        root = Path(__file__).parents[2]
+        child = subprocess.run(
+            [sys.executable, "-c", KILLED, str(sender.folder), source.url, moment, str(at)],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=root,
+            env=os.environ | {"PYTHONPATH": f"{root}:{root / 'include'}"},
+            start_new_session=True,
+        )
+        assert child.returncode == -signal.SIGKILL, child.stderr
+        arrived = bodies(source)
+
+        deliveries = deliver(sender.destination(), DOCUMENTS)
+
+        plain = [batch.body for batch in BATCHES]
+        sent_before = plain[: at - 1] if moment == "before it is sent" else plain[:at]
+        known = plain[:at] if moment == "behind its note" else plain[: at - 1]
+        assert arrived == sent_before
+        # Only a request that was stored, and not noted, is there twice: with the same bytes, so the same delivery_id.
+        assert bodies(source) == sent_before + plain[len(known) :]
+        assert [key for key, _ in deliveries] == KEYS
+        # Nobody can tell a request that was not sent from one that was not noted: both are told as repeated.
+        assert {how for _, how in deliveries} <= {DELIVERED, ALREADY_PRESENT, REPEATED}
+        repeated = {key for key, how in deliveries if how is REPEATED}
+        perhaps_twice = plain[len(known)] if len(known) < len(plain) else b""
+        assert repeated == {key for key in KEYS if f'"delivery_id":"{key}"'.encode() in perhaps_twice}
+        assert joined(source) == {document.key: document.content() for document in DOCUMENTS}
+
+
+def test_the_receipts_numbers_say_how_many_may_be_there_twice(source: LocalSource, sender: Sender) -> None:
+    account = Account.model_validate(
+        {
+            "user_id": 5234,
+            "name": "Acme",
+            "source": {"type": "sql", "conn_id": "job_store"},
+            "destination": {"type": "sumo_logic", "conn_id": "acme_sumo"},
+            "events": {"job_history": True},
+        }
+    )
+    window = {"start": "2018-05-21T00:00:00Z", "end": "2018-05-21T01:00:00Z"}
+    slice_ = Slice(run="run", user_id=5234, name="Acme", window=window, part=window)
+    staging, ledger = local_storage(sender.folder), local_storage(sender.folder / "ledger")
+    moment = "2018-05-21T00:00:10Z"
+    with staged_writer(staging, "jobs.jsonl.zst") as jobs:
+        for number in (1, 2):
+            jobs.append(JobRecord(5234, 234, number, "completed", moment, moment, report="{}"))
+    extracted = Extracted("jobs.jsonl.zst", 2, 2, 0)
+    transformed = transform(slice_, account, extracted, staging=staging, ledger=ledger, max_document_bytes=40_000_000)
+    source.script([reset_after_ingest()])
+
+    outcome = load(
+        slice_,
+        account,
+        extracted=extracted,
+        transformed=transformed,
+        destination=sender.destination(),
+        staging=staging,
+        ledger=ledger,
+    )
+
+    assert (outcome.delivered, outcome.repeated, outcome.already_present, outcome.balanced) == (2, 2, 0, True)
+    assert outcome.destination == sender.destination().description()
+    assert outcome.destination.items() >= {"type": "sumo_logic", "endpoint": f"{source.receiver_url}/***"}.items()
+    items = read_items(ledger, outcome.items_path).to_pylist()
+    assert [(item["key"], item["outcome"], item["detail"]) for item in items] == [
+        (
+            f"5234/jobs/234/20180521/000/000/000/000/000/000/00{number}/5234-234-{number}-20180521000010-succeeded.json",
+            "delivered",
+            "repeated",
+        )
+        for number in (1, 2)
+    ]

@@ -1,0 +1,147 @@
+"""Whole runs of the hourly DAG with accounts that go to Sumo Logic, alone and beside others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from job_history.destinations.sumo_logic import join_each
+from simulators.sumo_logic import LocalSource, local_source, reset_after_ingest
+
+from .conftest import World
+from .test_replication_run import FINISHED, of_run, run
+
+START = "2018-05-21T00:00:00Z"
+
+
+@pytest.fixture
+def source(world: World) -> Iterator[LocalSource]:
+    with local_source() as running:
+        world.connect("sumo", {"conn_type": "sumo_logic", "password": running.url})
+        yield running
+
+
+def to_sumo_logic(world: World, user_id: int, name: str, **changes: object) -> dict:
+    destination = {"type": "sumo_logic", "conn_id": "sumo", "source_category": "audit/jobs", **changes}
+    return world.account(user_id, name, destination=destination)
+
+
+def documents(source: LocalSource) -> dict[str, bytes]:
+    return dict(join_each(message.text.encode() for message in source.messages()))
+
+
+def test_each_account_goes_to_its_own_destination(world: World, source: LocalSource) -> None:
+    """The same account once to a bucket and once to a source: the same keys, the same bytes."""
+    world.accounts(to_sumo_logic(world, 5234, "Acme"), world.account(5236, "Initech"))
+    assert run()[0] == "success"
+    keys = world.keys()
+    assert {key.partition("/")[0] for key in keys} == {"5236"}
+    receipts = world.receipts()
+    assert {user_id: of_run(receipts[user_id, START]) for user_id in (5234, 5236)} == {
+        5234: ("complete", FINISHED[5234], 0),
+        5236: ("complete", FINISHED[5236], 0),
+    }
+    destination = receipts[5234, START]["destination"]
+    assert len(destination.pop("target")) == 16
+    assert destination == {
+        "type": "sumo_logic",
+        "endpoint": f"{source.receiver_url}/***",
+        "X-Sumo-Category": "audit/jobs",
+    }
+    sent = documents(source)
+    assert len(sent) == FINISHED[5234]
+    assert {message.source_category for message in source.messages()} == {"audit/jobs"}
+
+    world.accounts(world.account(5234, "Acme"))
+    assert run()[0] == "success"
+    client, keys = world.s3.client(), world.keys()
+    stored = {
+        key: client.get_object(Bucket=world.bucket, Key=key)["Body"].read() for key in keys if key.startswith("5234/")
+    }
+    assert stored == sent
+
+
+def test_where_all_accounts_go_to_sumo_logic_the_other_group_is_skipped(world: World, source: LocalSource) -> None:
+    world.accounts(to_sumo_logic(world, 5235, "Globex"))
+
+    state, tasks = run()
+
+    assert state == "success"
+    assert {task: outcome for (task, _), outcome in tasks.items() if task.startswith("s3.")} == {
+        "s3.plan": "success",
+        "s3.slice.extract": "skipped",
+        "s3.slice.transform": "skipped",
+        "s3.slice.load": "skipped",
+    }
+    assert of_run(world.receipts()[5235, START]) == ("complete", FINISHED[5235], 0)
+    assert len(documents(source)) == FINISHED[5235]
+
+
+@pytest.mark.parametrize(
+    ("connection", "said"),
+    [
+        (None, "There is no Airflow connection 'sumo', which is destination.conn_id of account 5234 Acme."),
+        ({"conn_type": "http", "host": "x"}, "is of type 'http', not 'sumo_logic'."),
+        ({"conn_type": "sumo_logic"}, "cannot be used: The connection has no password"),
+        ({"conn_type": "sumo_logic", "password": "{url}WRONG"}, "answered 401"),
+    ],
+)
+def test_a_source_that_cannot_be_used_fails_its_account_and_no_other(
+    world: World, source: LocalSource, monkeypatch: pytest.MonkeyPatch, connection: dict | None, said: str
+) -> None:
+    if connection is None:
+        monkeypatch.delenv("AIRFLOW_CONN_SUMO")
+    else:
+        world.connect("sumo", json.loads(json.dumps(connection).replace("{url}", source.url)))
+    world.accounts(to_sumo_logic(world, 5234, "Acme"), world.account(5236, "Initech"))
+
+    assert run()[0] == "failed"
+    receipts = world.receipts()
+    assert of_run(receipts[5236, START]) == ("complete", FINISHED[5236], 0)
+    (fault,) = receipts[5234, START]["faults"]
+    assert fault.startswith("load of account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): ")
+    assert said in fault
+    assert source.token.rstrip("=") not in json.dumps(receipts[5234, START])
+    assert source.messages() == []
+
+
+def test_a_later_run_sends_only_what_the_source_does_not_have(world: World, source: LocalSource) -> None:
+    world.accounts(to_sumo_logic(world, 5235, "Globex"))
+    assert run()[0] == "success"
+    sent = len(source.messages())
+
+    assert run()[0] == "success"
+    assert len(source.messages()) == sent
+    assert of_run(world.receipts()[5235, START]) == ("complete", 0, FINISHED[5235])
+    # Still so in the third run, whose receipt before it knows of no delivery, only of what was there.
+    assert run()[0] == "success"
+    assert len(source.messages()) == sent
+
+    assert run(mode="repair")[0] == "success"
+    assert len(source.messages()) == 2 * sent
+
+
+def test_another_category_is_another_target_and_has_nothing_yet(world: World, source: LocalSource) -> None:
+    world.accounts(to_sumo_logic(world, 5236, "Initech"))
+    assert run()[0] == "success"
+
+    world.accounts(to_sumo_logic(world, 5236, "Initech", source_category="audit/other"))
+    assert run()[0] == "success"
+
+    assert of_run(world.receipts()[5236, START]) == ("complete", FINISHED[5236], 0)
+    assert {message.source_category for message in source.messages()} == {"audit/jobs", "audit/other"}
+
+
+def test_what_may_be_there_twice_stands_in_the_receipt(world: World, source: LocalSource) -> None:
+    source.script([reset_after_ingest()])
+    world.accounts(to_sumo_logic(world, 5236, "Initech"))
+
+    assert run()[0] == "success"
+    receipt = world.receipts()[5236, START]
+    requests = source.requests()
+    assert [request.status for request in requests][:2] == [None, 200]
+    assert of_run(receipt) == ("complete", FINISHED[5236], 0)
+    assert 0 < receipt["counts"]["repeated"] <= FINISHED[5236]
+    assert len(documents(source)) == FINISHED[5236]

@@ -1,0 +1,108 @@
+"""One running Airflow for the end-to-end tests of the project: scheduler, PostgreSQL, local buckets, sample jobs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulators.airflow_stack import AirflowStack, airflow_stack
+from simulators.job_store import DEMO_ACCOUNTS, create, fill
+from simulators.postgres import PostgresServer, local_postgres
+from simulators.project import DAGS, PLUGINS
+from simulators.s3_endpoint import S3Endpoint, local_s3
+
+DAG_ID = "job_history_replication"
+BUCKET = "e2e-audit"
+PAST_DAY = datetime(2018, 5, 21, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The running project, and how a test looks at what it did."""
+
+    stack: AirflowStack
+    s3: S3Endpoint
+    postgres: PostgresServer
+
+    @property
+    def ledger(self) -> Path:
+        return self.stack.home / "job_history" / "ledger"
+
+    def set_accounts(self, accounts: list[dict[str, Any]]) -> None:
+        self.stack.api.patch(
+            "/variables/job_history_accounts", {"key": "job_history_accounts", "value": json.dumps(accounts)}
+        )
+
+    def receipts(self, user_id: int) -> dict[str, dict[str, Any]]:
+        """The account's receipts by the start of their windows."""
+        folder = self.ledger / "receipts" / str(user_id)
+        found = [json.loads(path.read_bytes()) for path in folder.rglob("receipt.json")]
+        return {receipt["window"]["start"]: receipt for receipt in found}
+
+    def objects(self, below: str) -> dict[str, bytes]:
+        client = self.s3.client()
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=below)
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        return {key: client.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys}
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        with self.postgres.psycopg_connection("job_store") as connection:
+            return connection.execute(statement).fetchall()
+
+
+def account(user_id: int, name: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "user_id": user_id,
+        "name": name,
+        "source": {"type": "sql", "conn_id": "job_store"},
+        "destination": {"type": "s3", "conn_id": "local_s3", "bucket": BUCKET},
+        "events": {"job_history": True, "line_details": True},
+        **changes,
+    }
+
+
+ACCOUNTS = [account(5234, "Acme"), account(5235, "Globex"), account(5237, "Umbrella")]
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    folder = tmp_path_factory.mktemp("e2e")
+    with local_postgres(folder / "pg") as postgres, local_s3(folder / "logs") as s3:
+        s3.create_bucket(BUCKET)
+        _fill(postgres)
+        with airflow_stack(
+            folder / "airflow",
+            dags_folder=DAGS,
+            plugins_folder=PLUGINS,
+            database_uri=postgres.create_database("airflow"),
+            # The hour that just ended is asked for at once: the sample jobs are all there.
+            environment={"AIRFLOW__JOB_HISTORY__SETTLE_MINUTES": "0"},
+            log_directory=folder / "logs",
+        ) as stack:
+            for conn_id, connection in (
+                ("job_store", json.loads(postgres.airflow_connection("job_store"))),
+                ("local_s3", json.loads(s3.airflow_connection())),
+            ):
+                extra = json.dumps(connection.pop("extra", {}))
+                stack.api.post("/connections", {"connection_id": conn_id, **connection, "extra": extra})
+            stack.api.post("/variables", {"key": "job_history_accounts", "value": json.dumps(ACCOUNTS)})
+            stack.api.wait_for_dag(DAG_ID)
+            yield Installation(stack, s3, postgres)
+
+
+def _fill(postgres: PostgresServer) -> None:
+    this_hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    postgres.create_database("job_store")
+    with postgres.psycopg_connection("job_store") as connection:
+        create(connection, "postgresql")
+        for demo_account in DEMO_ACCOUNTS:
+            fill(connection, "postgresql", demo_account.jobs(1, PAST_DAY, PAST_DAY + 12 * HOUR))
+            # An hour before and one after, because the test may run across a full hour.
+            fill(connection, "postgresql", demo_account.jobs(1, this_hour - 2 * HOUR, this_hour + 2 * HOUR))

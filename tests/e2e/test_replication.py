@@ -1,0 +1,151 @@
+"""The hourly DAG under a real scheduler: scheduled, by backfill, by hand, failing; and what its logs say."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from .conftest import ACCOUNTS, DAG_ID, HOUR, PAST_DAY, Installation, account
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+
+
+@pytest.fixture
+def accounts(installation: Installation) -> None:
+    installation.set_accounts(ACCOUNTS)
+
+
+def hours(start: datetime, count: int) -> list[str]:
+    return [(start + number * HOUR).strftime("%Y-%m-%dT%H:%M:%SZ") for number in range(count)]
+
+
+def finished_jobs(installation: Installation, user_id: int, start: str) -> int:
+    """Count an account's finished jobs of an hour by a query that is not the project's own."""
+    ((count,),) = installation.query(
+        "SELECT count(*) FROM job_history_jobs WHERE status IN ('completed', 'succeeded', 'failed')"
+        f" AND user_id = {user_id} AND completed_at >= '{start}' AND completed_at < timestamptz '{start}' + interval '1 hour'"
+    )
+    return count
+
+
+def test_the_scheduled_run_is_the_hour_that_just_ended(installation: Installation, accounts: None) -> None:
+    before = datetime.now(UTC)
+    installation.stack.api.unpause(DAG_ID)
+    deadline = before + timedelta(seconds=60)
+    while not (runs := installation.stack.api.runs(DAG_ID)):
+        assert datetime.now(UTC) < deadline, "no run was scheduled within a minute"
+
+    run = installation.stack.api.wait_run(DAG_ID, runs[0].dag_run_id)
+
+    assert (run.run_type, run.state) == ("scheduled", "success")
+    last_hour = before.replace(minute=0, second=0, microsecond=0) - HOUR
+    assert (run.data_interval_start, run.data_interval_end) in {
+        (last_hour, last_hour + HOUR),
+        (last_hour + HOUR, last_hour + 2 * HOUR),
+    }
+    start = run.data_interval_start.strftime("%Y-%m-%dT%H:%M:%SZ")
+    for user_id in (5234, 5235):
+        receipt = installation.receipts(user_id)[start]
+        assert (receipt["state"], receipt["counts"]["delivered"]) == (
+            "complete",
+            finished_jobs(installation, user_id, start),
+        )
+
+
+def test_a_backfill_of_five_hours_is_five_windows_and_no_more(installation: Installation, accounts: None) -> None:
+    api = installation.stack.api
+    api.unpause(DAG_ID)
+
+    runs = api.wait_backfill(
+        api.backfill(DAG_ID, from_date=PAST_DAY, to_date=PAST_DAY + 4 * HOUR, max_active_runs=2), timeout=240
+    )
+
+    assert [(run.run_type, run.state) for run in runs] == [("backfill", "success")] * 5
+    expected = hours(PAST_DAY, 5)
+    for user_id in (5234, 5235, 5237):
+        receipts = {start: receipt for start, receipt in installation.receipts(user_id).items() if start < "2019"}
+        assert sorted(receipts) == expected
+        assert {
+            start: (receipt["state"], receipt["counts"]["delivered"], receipt["gap"])
+            for start, receipt in receipts.items()
+        } == {start: ("complete", finished_jobs(installation, user_id, start), 0) for start in expected}
+    document = installation.objects("5234/jobs/234/20180521/000/000/000/000/000/000/100/")
+    assert [key.rsplit("/", 1)[1] for key in document] == ["5234-234-100-20180521000000-succeeded.json"]
+
+
+def test_a_run_by_hand_does_what_its_parameters_say(installation: Installation, accounts: None) -> None:
+    api = installation.stack.api
+    api.unpause(DAG_ID)
+    run = api.trigger(
+        DAG_ID,
+        conf={"accounts": [5235], "window_start": "2018-05-21T08:00:00Z", "window_end": "2018-05-21T10:00:00Z"},
+    )
+
+    assert api.wait_run(DAG_ID, run.dag_run_id).state == "success"
+
+    eight, nine = hours(PAST_DAY + 8 * HOUR, 2)
+    receipts = installation.receipts(5235)
+    assert {start: receipts[start]["counts"]["delivered"] for start in (eight, nine)} == {
+        start: finished_jobs(installation, 5235, start) for start in (eight, nine)
+    }
+    assert eight not in installation.receipts(5234)
+
+
+def test_a_failed_account_is_named_and_a_cleared_task_mends_it(installation: Installation) -> None:
+    api = installation.stack.api
+    api.unpause(DAG_ID)
+    wrong = {"type": "s3", "conn_id": "local_s3", "bucket": "mistyped-bucket"}
+    installation.set_accounts([account(5234, "Acme", destination=wrong), account(5235, "Globex")])
+    conf = {"window_start": "2018-05-21T06:00:00Z", "window_end": "2018-05-21T07:00:00Z"}
+    run = api.trigger(DAG_ID, conf=conf)
+
+    assert api.wait_run(DAG_ID, run.dag_run_id).state == "failed"
+    states = {
+        (task.task_id, task.rendered_map_index): task.state for task in api.task_instances(DAG_ID, run.dag_run_id)
+    }
+    assert states["s3.slice.load", "5234 Acme 2018-05-21T06:00:00Z"] == "failed"
+    assert states["s3.slice.load", "5235 Globex 2018-05-21T06:00:00Z"] == "success"
+    report = api.task_log(DAG_ID, run.dag_run_id, "report")
+    assert "account 5234 Acme, window [2018-05-21T06:00:00Z, 2018-05-21T07:00:00Z)" in report
+    assert "Bucket mistyped-bucket" in report
+    assert "Create the bucket, or correct `destination.bucket` of the account" in report
+    start = "2018-05-21T06:00:00Z"
+    assert installation.receipts(5234)[start]["state"] == "failed"
+    assert installation.receipts(5235)[start]["state"] == "complete"
+
+    # The user mends the Variable and clears the failed task: the source is not asked again.
+    installation.set_accounts(ACCOUNTS)
+    api.clear(DAG_ID, run.dag_run_id, tasks=[("s3.slice.load", 0)], include_downstream=True)
+
+    assert api.wait_run(DAG_ID, run.dag_run_id).state == "success"
+    receipt = installation.receipts(5234)[start]
+    assert (receipt["state"], receipt["counts"]["delivered"]) == ("complete", finished_jobs(installation, 5234, start))
+    extract = [task for task in api.task_instances(DAG_ID, run.dag_run_id) if task.task_id == "s3.slice.extract"]
+    assert [task.try_number for task in extract] == [1, 1]
+
+
+def test_the_logs_tell_the_story_and_no_secret(installation: Installation, accounts: None) -> None:
+    api = installation.stack.api
+    api.unpause(DAG_ID)
+    run = api.trigger(
+        DAG_ID, conf={"window_start": "2018-05-21T10:00:00Z", "window_end": "2018-05-21T11:00:00Z", "accounts": [5234]}
+    )
+    assert api.wait_run(DAG_ID, run.dag_run_id).state == "success"
+
+    listed = finished_jobs(installation, 5234, "2018-05-21T10:00:00Z")
+    log = {
+        task: api.task_log(DAG_ID, run.dag_run_id, task, map_index=0 if "slice" in task else -1)
+        for task in ("s3.plan", "s3.slice.extract", "s3.slice.transform", "s3.slice.load", "report")
+    }
+    window = "window [2018-05-21T10:00:00Z, 2018-05-21T11:00:00Z)"
+    assert f"Asked for: accounts [5234], {window}, destination s3." in log["s3.plan"]
+    assert f"Asked for: account 5234 Acme, {window}; with lines." in log["s3.slice.extract"]
+    assert f"{listed:,} documents (" in log["s3.slice.transform"]
+    assert f"Asked for: {listed:,} documents (" in log["s3.slice.load"]
+    assert "5234 Acme 2018-05-21T10:00:00Z" in log["report"]
+    everything = "\n".join(log.values()) + json.dumps(
+        [api.xcom(DAG_ID, run.dag_run_id, task, map_index=0) for task in ("s3.slice.extract", "s3.slice.load")]
+    )
+    assert installation.s3.secret_key not in everything

@@ -1,0 +1,110 @@
+"""Job stores of every kind that the suite of job sources runs on: filled with the same jobs, read by the same calls."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+import psycopg
+import psycopg2
+
+from job_history.sources import JobSource
+from job_history.sources.sql import SqlJobSource, dialect_for
+from simulators.job_store import SampleJob, SampleLine, create, fill
+from simulators.postgres import PostgresServer
+
+Connect = Callable[[], Any]
+
+
+class JobStore(Protocol):
+    """What the suite needs of a store."""
+
+    def fill(self, jobs: Iterable[SampleJob]) -> None:
+        """Add jobs with their lines."""
+
+    def source(self) -> JobSource: ...
+
+
+class SqlStore:
+    """A database with the two relations; `dialect` is the sample job store's word for its kind."""
+
+    dialect: Any
+    connection_type: str
+
+    def __init__(self, *, empty: bool = False) -> None:
+        if not empty:
+            with closing(self.writer()) as connection:
+                create(connection, self.dialect)
+
+    def connect(self) -> Any:
+        """Open a connection as a hook would."""
+        raise NotImplementedError
+
+    def writer(self) -> Any:
+        raise NotImplementedError
+
+    def fill(self, jobs: Iterable[SampleJob]) -> None:
+        with closing(self.writer()) as connection:
+            fill(connection, self.dialect, jobs)
+
+    def execute(self, *statements: str) -> None:
+        with closing(self.writer()) as connection:
+            for statement in statements:
+                connection.execute(statement)
+            connection.commit()
+
+    def source(self) -> SqlJobSource:
+        return SqlJobSource(self.connect, dialect_for(self.connection_type))
+
+
+class SqliteStore(SqlStore):
+    dialect = "sqlite"
+    connection_type = "sqlite"
+
+    def __init__(self, folder: Path, *, empty: bool = False) -> None:
+        self.path = folder / f"{uuid4()}.sqlite"
+        super().__init__(empty=empty)
+
+    def connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path)
+
+    writer = connect
+
+
+class PostgresStore(SqlStore):
+    """A database of its own; read with psycopg 2 or 3, either of which Airflow's hook may use."""
+
+    dialect = "postgresql"
+    connection_type = "postgres"
+
+    def __init__(self, server: PostgresServer, driver: Any = psycopg, *, empty: bool = False) -> None:
+        self.uri = server.create_database(f"store_{uuid4().hex}")
+        self.driver = driver
+        super().__init__(empty=empty)
+
+    def connect(self) -> Any:
+        return self.driver.connect(self.uri)
+
+    def writer(self) -> psycopg.Connection:
+        return psycopg.connect(self.uri)
+
+
+STORES: dict[str, Callable[[Path, Callable[[], PostgresServer], bool], SqlStore]] = {
+    "sqlite": lambda folder, _server, empty: SqliteStore(folder, empty=empty),
+    "postgres-psycopg": lambda _folder, server, empty: PostgresStore(server(), psycopg, empty=empty),
+    "postgres-psycopg2": lambda _folder, server, empty: PostgresStore(server(), psycopg2, empty=empty),
+}
+
+
+def golden_job(vector: Path) -> SampleJob:
+    """Read the rows of a golden vector."""
+    record = json.loads((vector / "record.json").read_text())
+    job = record["job"]
+    if isinstance(job["job_id"], int) and job["job_id"] >= 2**63:
+        job["job_id"] = str(job["job_id"])  # as a store would have it whose whole numbers have 64 bits
+    ids = {name: job[name] for name in ("user_id", "job_id")}
+    lines = [SampleLine(**ids, line_index=index, **line) for index, line in enumerate(record["lines"])]
+    return SampleJob(**job, lines=tuple(lines))

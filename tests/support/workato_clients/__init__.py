@@ -1,0 +1,82 @@
+"""Clients of Workato's API that others wrote, each run in an environment of its own below `.state/`, made once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Collection
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from .environment import python_of
+
+HERE = Path(__file__).parent
+CLIENT_SECONDS = 60
+
+
+def tap(url: str, token: str, *, streams: Collection[str], scratch: Path) -> list[dict[str, Any]]:
+    """Run tap-workato, and give the Singer messages of those streams; raises AssertionError with its log.
+
+    Without a catalog the tap would ask for every stream that it knows, among them many that are not served here.
+    """
+    config, catalog = scratch / "config.json", scratch / "catalog.json"
+    config.write_text(json.dumps({"api_token": token}))
+    known = json.loads(_discovered())
+    for stream in known["streams"]:
+        for entry in stream["metadata"]:
+            entry["metadata"]["selected"] = stream["tap_stream_id"] in streams
+    catalog.write_text(json.dumps(known))
+    printed = _run([*_tap_command(url, config), "--catalog", str(catalog)])
+    return [json.loads(line) for line in printed.splitlines()]
+
+
+def cli(url: str, token: str, *arguments: str, scratch: Path) -> str:
+    """Run the command `workato`, and give what it prints; raises AssertionError with what it says."""
+    return _run([str(python_of("cli").parent / "workato"), *arguments], **_cli_environment(url, token, scratch))
+
+
+def cli_models(url: str, token: str, *, scratch: Path) -> dict[str, Any]:
+    """The workspace and all its recipes, as the command's own strict models read them: keys `user` and `recipes`."""
+    command = [str(python_of("cli")), str(HERE / "cli_models.py")]
+    return json.loads(_run(command, **_cli_environment(url, token, scratch)))
+
+
+def _tap_command(url: str, config: Path) -> list[str]:
+    return [str(python_of("tap")), str(HERE / "run_tap.py"), url, "--config", str(config)]
+
+
+@cache
+def _discovered() -> str:
+    """The catalog of what the tap knows to ask for; it reads its configuration for that, but asks for nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "config.json"
+        config.write_text(json.dumps({"api_token": "none"}))
+        return _run([*_tap_command("http://127.0.0.1", config), "--discover"])
+
+
+def _cli_environment(url: str, token: str, scratch: Path) -> dict[str, str]:
+    return {
+        "WORKATO_HOST": url,
+        "WORKATO_API_TOKEN": token,
+        "HOME": str(scratch),
+        "WORKATO_DISABLE_KEYRING": "true",
+        "WORKATO_DISABLE_UPDATE_CHECK": "1",
+        "WORKATO_DISABLE_DEPRECATION_WARNING": "1",
+    }
+
+
+def _run(command: list[str], **environment: str) -> str:
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=CLIENT_SECONDS,
+        check=False,
+        env=os.environ | environment,
+        start_new_session=True,
+    )
+    assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-4_000:]
+    return done.stdout
