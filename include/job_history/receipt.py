@@ -149,6 +149,7 @@ def save_receipt(ledger: Storage, receipt: Receipt) -> Receipt:
         stands.runs = runs[-MOST_RUNS_REMEMBERED:]
     ledger.write(receipt_path(receipt.user_id, window), msgspec.json.format(msgspec.json.encode(stands), indent=1))
     if earlier is not None and stands is receipt:
+        # The files of a run that failed stay: its slices that succeeded are counted on when the others are cleared.
         for path in {*earlier.items, *earlier.quarantine} - {*receipt.items, *receipt.quarantine}:
             ledger.delete(path)
     return stands

@@ -60,11 +60,15 @@ class SetAside(msgspec.Struct):
     detail: str
 
 
-class DocumentedJob(msgspec.Struct, order=True, frozen=True):
-    """The first or the last job of a slice, by completion. Text order is time order, but for the `Z`, left out here."""
+class DocumentedJob(msgspec.Struct, frozen=True):
+    """The first or the last job of a slice, by completion."""
 
     completed_at: str
     job_id: str
+
+    def __lt__(self, other: DocumentedJob) -> bool:
+        # The order of texts is the order of time, but for the `Z` behind seconds with and without a fraction.
+        return (self.completed_at[:-1], self.job_id) < (other.completed_at[:-1], other.job_id)
 
 
 class Transformed(msgspec.Struct):
@@ -124,7 +128,7 @@ def transform(
                 continue
             documents.append(_staged(document))
             oversize += document.oversize
-            job = DocumentedJob(document.completed_at.removesuffix("Z"), str(document.job_id))
+            job = DocumentedJob(document.completed_at, str(document.job_id))
             first, last = min(first or job, job), max(last or job, job)
             progress.add(len(document.body))
     log.info(

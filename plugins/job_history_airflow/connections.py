@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 
 from job_history.account import Account, SqlSource
 from job_history.account import S3Destination as S3Settings
@@ -32,13 +32,19 @@ def job_source(account: Account, *, max_document_bytes: int) -> SqlJobSource:
 
     settings: SqlSource = account.source
     connection = _connection(settings.conn_id, f"source.conn_id of account {account.label}")
-    hook: Any = connection.get_hook()  # type: ignore[no-untyped-call]
+    try:
+        hook: Any = connection.get_hook()  # type: ignore[no-untyped-call]
+    except AirflowException as unknown:
+        raise PermanentError(
+            f"The connection {settings.conn_id!r} (source.conn_id of account {account.label}) cannot be used: {unknown}. "
+            "Install the provider of its type, or correct the type."
+        ) from None
     if not hasattr(hook, "get_records"):
         raise PermanentError(
             f"The connection {settings.conn_id!r} (source.conn_id of account {account.label}) is of type "
             f"{connection.conn_type!r}, which is no SQL database. Name one of a type whose hook is a DbApiHook."
         )
-    # Twice the limit of a document: lines that hold more text than this cannot fit, however many spaces are in them.
+    # Room for as much white space again as a document may be large; what is beyond it is not even read into memory.
     return SqlJobSource(
         hook.get_conn,
         dialect_for(connection.conn_type or "", getattr(hook, "placeholder", "%s")),

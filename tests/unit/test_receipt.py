@@ -105,8 +105,8 @@ def test_a_receipt_adds_up_its_slices() -> None:
         quarantine_paths=["q/1", "q/3"],
         example_keys=["c", "d"],
     )
-    with_jobs(one, "2018-05-21T00:00:10", "2018-05-21T00:29:59.5")
-    with_jobs(other, "2018-05-21T00:30:00", "2018-05-21T00:59:59")
+    with_jobs(one, "2018-05-21T00:00:10Z", "2018-05-21T00:29:59.5Z")
+    with_jobs(other, "2018-05-21T00:30:00Z", "2018-05-21T00:59:59Z")
     other.transformed.oversize = 1
     counts = Counts(
         counted=14,
@@ -126,8 +126,8 @@ def test_a_receipt_adds_up_its_slices() -> None:
         state=WindowState.COMPLETE_WITH_QUARANTINE,
         counts=counts,
         gap=0,
-        first_job=DocumentedJob("2018-05-21T00:00:10", "1"),
-        last_job=DocumentedJob("2018-05-21T00:59:59", "2"),
+        first_job=DocumentedJob("2018-05-21T00:00:10Z", "1"),
+        last_job=DocumentedJob("2018-05-21T00:59:59Z", "2"),
         seconds=SECONDS,
         settings_hash=account().settings_hash,
         code_version="0.1.0",

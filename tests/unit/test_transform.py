@@ -85,8 +85,8 @@ def test_each_job_is_a_document_or_set_aside(staging: Storage, ledger: Storage) 
         quarantine_paths=quarantine_paths,
         oversize=1,
         bytes=sum(len(document.content()) for document in documents),
-        first_job=DocumentedJob("2018-05-21T00:00:09.5", "101"),
-        last_job=DocumentedJob("2018-05-21T00:59:59", "102"),
+        first_job=DocumentedJob("2018-05-21T00:00:09.5Z", "101"),
+        last_job=DocumentedJob("2018-05-21T00:59:59Z", "102"),
         seconds=pytest.approx(0, abs=5),
     )
     assert list(staged_documents(staging, result.documents_path)) == documents
