@@ -149,10 +149,20 @@ def save_receipt(ledger: Storage, receipt: Receipt) -> Receipt:
         stands.runs = runs[-MOST_RUNS_REMEMBERED:]
     ledger.write(receipt_path(receipt.user_id, window), msgspec.json.format(msgspec.json.encode(stands), indent=1))
     if earlier is not None and stands is receipt:
-        # The files of a run that failed stay: its slices that succeeded are counted on when the others are cleared.
-        for path in {*earlier.items, *earlier.quarantine} - {*receipt.items, *receipt.quarantine}:
+        for path in {*earlier.quarantine} - {*receipt.quarantine}:
             ledger.delete(path)
     return stands
+
+
+def delete_superseded_items(ledger: Storage, receipt: Receipt, before: datetime) -> None:
+    """Delete the window's item lists that the standing receipt does not name, where they were written before then.
+
+    Not at once: an earlier run whose failed slices are cleared still counts on those of its slices that succeeded.
+    """
+    path_of_receipt = receipt_path(receipt.user_id, Window.from_dict(receipt.window))
+    for path in list(ledger.paths_untouched_since(before, below=path_of_receipt.rpartition("/")[0])):
+        if path not in {path_of_receipt, *receipt.items}:
+            ledger.delete(path)
 
 
 def _state(planned: PlannedWindow, counts: Counts, faults: list[str]) -> WindowState:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-import obstore
 import pandas as pd
 
 from job_history.errors import PermanentError
 from job_history.plan import PlannedWindow
 from job_history.progress import readable_bytes
-from job_history.receipt import Receipt, make_receipt, save_receipt
+from job_history.receipt import Receipt, delete_superseded_items, make_receipt, save_receipt
 from job_history.run_record import RunRecord
 from job_history.slice_outcome import SliceOutcome
 from job_history.storage import Storage
@@ -43,7 +42,8 @@ def report(
             receipt = make_receipt(
                 planned, outcomes, faults, run=run, finished_at=finished_at, code_version=code_version
             )
-            save_receipt(ledger, receipt)
+            stands = save_receipt(ledger, receipt)
+            delete_superseded_items(ledger, stands, finished_at - STAGED_FILES_KEPT)
             receipts.append(receipt)
             problems += faults + _conflicts(receipt)
             if receipt.state.closed:
@@ -147,7 +147,5 @@ def _warn_of_quarantine(receipts: list[Receipt], ledger: Storage) -> None:
 
 def delete_old_runs(staging: Storage, before: datetime) -> None:
     """Delete the staged files that no run has touched since then."""
-    for page in obstore.list(staging.store):
-        for entry in page:
-            if entry["last_modified"] < before:
-                staging.delete(entry["path"])
+    for path in list(staging.paths_untouched_since(before)):
+        staging.delete(path)

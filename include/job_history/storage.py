@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import urlsplit
@@ -83,6 +84,14 @@ class Storage:
             for page in obstore.list(self.store, below):
                 for entry in page:
                     yield entry["path"]
+
+    def paths_untouched_since(self, moment: datetime, below: str = "") -> Iterator[str]:
+        """List the files below a folder that were last written before the moment."""
+        with self._faults("list", below):
+            for page in obstore.list(self.store, below or None):
+                for entry in page:
+                    if entry["last_modified"] < moment:
+                        yield entry["path"]
 
     def delete(self, path: str) -> None:
         with self._faults("delete", path):

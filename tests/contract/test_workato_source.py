@@ -113,7 +113,7 @@ def documents(records: list[JobRecord], *, lines: bool = True) -> dict[str, dict
 
 def comparable(document: dict[str, Any]) -> dict[str, Any]:
     """What both sources can say of a job: the fields of every document, times to the millisecond, lines without data."""
-    names = [name for name in list(document)[:13] if name not in OTHERWISE]
+    names = [name for name in list(document)[:12] if name not in OTHERWISE]
     told = {name: document[name] for name in names}
     for name in ("started_at", "completed_at"):
         moment = parse_time(document[name])

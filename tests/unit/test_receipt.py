@@ -16,6 +16,7 @@ from job_history.receipt import (
     Receipt,
     RunEntry,
     WindowState,
+    delete_superseded_items,
     make_receipt,
     read_receipt,
     receipt_path,
@@ -231,7 +232,19 @@ def test_a_later_run_that_succeeds_stands_and_what_it_supersedes_is_deleted(ledg
     entries = [first.runs[0], later.runs[0]]
     stands = saved(ledger, later)
     assert (stands.counts, stands.state, stands.runs) == (later.counts, "complete_with_quarantine", entries)
-    assert left_in(ledger) == sorted(["q/id", *later.items])
+    assert left_in(ledger) == sorted(["q/id", *first.items, *later.items])
+
+
+def test_superseded_item_lists_go_when_no_run_can_count_on_them_any_more(ledger: Storage) -> None:
+    first = receipt([outcome(FIRST, delivered=1)], run="one")
+    later = receipt([outcome(slice_of(run="two"), already_present=1)], run="two")
+    saved(ledger, first)
+    stands = saved(ledger, later)
+    delete_superseded_items(ledger, stands, datetime.now(UTC) - timedelta(days=7))
+    assert left_in(ledger) == sorted([*first.items, *later.items])
+    delete_superseded_items(ledger, stands, datetime.now(UTC) + timedelta(seconds=1))
+    assert left_in(ledger) == sorted(later.items)
+    assert read_receipt(ledger, 5234, HOUR) == stands
 
 
 def test_a_failed_window_is_closed_by_a_later_run(ledger: Storage) -> None:
@@ -239,7 +252,7 @@ def test_a_failed_window_is_closed_by_a_later_run(ledger: Storage) -> None:
     well = receipt([outcome(slice_of(run="two"), already_present=1, delivered=1)], run="two")
     assert [saved(ledger, one).state for one in (failed, well)] == ["failed", "complete"]
     assert (left_in(ledger), [entry.state for entry in (read_receipt(ledger, 5234, HOUR) or failed).runs]) == (
-        well.items,
+        sorted([*failed.items, *well.items]),
         ["failed", "complete"],
     )
 

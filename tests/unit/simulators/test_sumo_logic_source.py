@@ -555,7 +555,7 @@ class TestFaults:
         source.script([fault])
         parts = urlsplit(source.url)
         connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=10)
-        with pytest.raises(error):  # noqa: PT012 (either may meet it: the sending or the reading)
+        with pytest.raises(error):
             connection.request("POST", parts.path, LINES)
             connection.getresponse().read()
         connection.close()
