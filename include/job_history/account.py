@@ -7,14 +7,15 @@ import json
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from job_history.destination_settings import DestinationSettings, S3Destination, SumoLogicDestination
 from job_history.errors import PermanentError
-from job_history.settings_model import ConnectionId, SettingsModel
+from job_history.settings_model import SettingsModel
+from job_history.source_settings import SourceSettings, SqlSource, WorkatoSource
 
 __all__ = [
     "ACCOUNTS_VARIABLE",
@@ -24,18 +25,12 @@ __all__ = [
     "S3Destination",
     "SqlSource",
     "SumoLogicDestination",
+    "WorkatoSource",
     "accounts_json_schema",
     "read_accounts",
 ]
 
 ACCOUNTS_VARIABLE = "job_history_accounts"
-
-
-class SqlSource(SettingsModel):
-    """The three relations `job_history_jobs`, `job_history_lines`, `job_history_admin_events` of a database."""
-
-    type: Literal["sql"]
-    conn_id: ConnectionId
 
 
 class Events(SettingsModel):
@@ -62,7 +57,7 @@ class Account(SettingsModel):
     user_id: int = Field(gt=0, lt=10**21, description="The workspace's id; the first part of every key.")
     name: str = Field(min_length=1, max_length=100)
     enabled: bool = Field(default=True, description="false: an explicit pause; reported as disabled.")
-    source: SqlSource
+    source: SourceSettings
     destination: DestinationSettings
     events: Events
     redaction: list[dict[str, Any]] = Field(default_factory=list)
@@ -168,7 +163,7 @@ def _sentence(error: Any) -> str:
 def _place(location: tuple[int | str, ...]) -> list[str]:
     """Write where an error is as the Variable's author sees it: without the kind that pydantic puts behind a union."""
     parts = [str(part) for part in location]
-    return parts[:1] + parts[2:] if parts[:1] == ["destination"] else parts
+    return parts[:1] + parts[2:] if parts[:1] in (["destination"], ["source"]) else parts
 
 
 def accounts_json_schema() -> dict[str, Any]:

@@ -11,14 +11,14 @@ import msgspec
 from job_history.account import ACCOUNTS_VARIABLE, Account, Accounts
 from job_history.errors import PermanentError, ReplicationError
 from job_history.slice import Slice
-from job_history.sources import JobSource
+from job_history.sources import CostlyToCount, JobSource
 from job_history.window import Window, parts_of_at_most
 
 log = logging.getLogger(__name__)
 
 
 class PlannedWindow(msgspec.Struct):
-    """An account's window in a run. `counted` is None where the source could not be asked; its extract asks again."""
+    """An account's window in a run. `counted` is None where the source was not or could not be asked; its extract asks."""
 
     user_id: int
     name: str
@@ -115,6 +115,11 @@ def _planned(
         return planned
     try:
         source = source_of(account)
+        if isinstance(source, CostlyToCount):
+            has_news = source.has_news(account.user_id, window)
+            planned.counted = None if has_news else 0
+            planned.slices = _slices(run, planned, [window] if has_news else [])
+            return planned
         planned.counted = source.count(account.user_id, window)
         parts = (
             parts_of_at_most(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -9,9 +10,10 @@ from urllib.parse import urlsplit
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 
-from job_history.account import Account, SqlSource
+from job_history.account import Account
 from job_history.account import S3Destination as S3Settings
 from job_history.account import SumoLogicDestination as SumoLogicSettings
+from job_history.account import WorkatoSource as WorkatoSettings
 from job_history.errors import PermanentError
 from job_history.slice import Slice
 from job_history.storage import Storage, folder_of, local_storage
@@ -21,16 +23,24 @@ if TYPE_CHECKING:
 
     from job_history.destinations.s3 import S3Access, S3Destination
     from job_history.destinations.sumo_logic import SumoLogicDestination
-    from job_history.sources.sql import SqlJobSource
+    from job_history.sources import JobSource
+    from job_history.sources.workato import WorkatoSource
 
     Settings = TypeVar("Settings", S3Settings, SumoLogicSettings)
 
 
-def job_source(account: Account, *, max_document_bytes: int) -> SqlJobSource:
-    """Return the account's source. Raises PermanentError where its connection is missing or of the wrong kind."""
+def job_source(
+    account: Account, *, max_document_bytes: int, staging: Storage, slice_: Slice | None = None
+) -> JobSource:
+    """Return the account's source. Raises PermanentError where its connection is missing or of the wrong kind.
+
+    `staging` keeps what tasks share of it; with a slice, what was read of that before a task ended.
+    """
     from job_history.sources.sql import SqlJobSource, dialect_for  # noqa: PLC0415 - each task imports what it uses
 
-    settings: SqlSource = account.source
+    settings = account.source
+    if isinstance(settings, WorkatoSettings):
+        return _workato_source(account, settings, staging, slice_)
     connection = _connection(settings.conn_id, f"source.conn_id of account {account.label}")
     try:
         hook: Any = connection.get_hook()  # type: ignore[no-untyped-call]
@@ -49,6 +59,37 @@ def job_source(account: Account, *, max_document_bytes: int) -> SqlJobSource:
         hook.get_conn,
         dialect_for(connection.conn_type or "", getattr(hook, "placeholder", "%s")),
         most_line_bytes=2 * max_document_bytes,
+    )
+
+
+def _workato_source(
+    account: Account, settings: WorkatoSettings, staging: Storage, slice_: Slice | None
+) -> WorkatoSource:
+    from job_history.sources.workato import (  # noqa: PLC0415 - each task imports what it uses
+        Checkpoint,
+        WorkatoSource,
+    )
+    from job_history_airflow.hooks.workato import WorkatoHook  # noqa: PLC0415
+
+    named_by = f"source.conn_id of account {account.label}"
+    connection = _connection(settings.conn_id, named_by)
+    if connection.conn_type != WorkatoHook.conn_type:
+        raise PermanentError(
+            f"The connection {settings.conn_id!r} ({named_by}) is of type {connection.conn_type!r}, not "
+            f"{WorkatoHook.conn_type!r}. Name one of that type, with the API token as its password."
+        )
+    hook = WorkatoHook(settings.conn_id, managed_user_id=settings.managed_user_id)
+    try:
+        client = hook.get_conn(hook.shared_budget(staging))
+    except PermanentError as fault:
+        raise PermanentError(f"The connection {settings.conn_id!r} ({named_by}) cannot be used: {fault}") from None
+    # What was read under other settings of the account is not taken for what these would read.
+    folder = f"{slice_.folder}/workato-{account.settings_hash}" if slice_ else ""
+    return WorkatoSource(
+        client,
+        checkpoint=Checkpoint(staging, folder) if folder else None,
+        longest_job=timedelta(hours=settings.longest_job_hours),
+        retention=None if settings.retention_days is None else timedelta(days=settings.retention_days),
     )
 
 

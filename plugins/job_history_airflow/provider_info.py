@@ -27,6 +27,21 @@ def get_provider_info() -> dict[str, Any]:
                     },
                 },
             },
+            {
+                "connection-type": "workato",
+                "hook-class-name": "job_history_airflow.hooks.workato.WorkatoHook",
+                "hook-name": "Workato",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "port", "login"],
+                    "relabeling": {"password": "API token", "host": "Base URL of the data centre"},
+                    "placeholders": {
+                        "host": "empty: https://www.workato.com; https://app.REGION.workato.com for eu, jp, sg, au, il, kr, "
+                        "trial; China: https://app.workatoapp.cn",
+                        "password": "of an API client whose role may list recipes and get jobs",
+                        "extra": '{"requests_per_minute": 60}',
+                    },
+                },
+            },
         ],
         "config": {
             "job_history": {

@@ -120,7 +120,9 @@ def test_each_message_of_the_operations_page_is_one_that_the_code_says() -> None
 
 def test_each_promise_of_the_contract_names_a_test_that_is_there() -> None:
     contract = (ROOT / "include" / "job_history" / "CONTRACT.md").read_text()
-    promises = [line for line in contract.splitlines() if line.startswith("| ")][1:]
+    promises = [
+        line for line in contract.splitlines() if line.startswith("| ") and not line.startswith(("| promise", "| ---"))
+    ]
     held_by = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", contract)
     missing = [
         f"{path}::{test}"
@@ -130,4 +132,4 @@ def test_each_promise_of_the_contract_names_a_test_that_is_there() -> None:
 
     assert missing == []
     assert len(promises) > 25
-    assert [promise for promise in promises if not promise.startswith("| ---") and "`tests/" not in promise] == []
+    assert [promise for promise in promises if "`tests/" not in promise] == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from job_history.job import JobRecord
 from job_history.window import Window
@@ -32,4 +32,13 @@ class JobSource(Protocol):
 
     def listing(self, user_id: int, window: Window, *, line_details: bool) -> AbstractContextManager[Listing]:
         """Open the listing of a window; with `line_details` each record brings its lines, in order."""
+        ...
+
+
+@runtime_checkable
+class CostlyToCount(Protocol):
+    """A source that can count only by reading: a plan asks it no more than whether there can be anything to read."""
+
+    def has_news(self, user_id: int, window: Window) -> bool:
+        """Say whether there can be jobs in the window; False only where there are none."""
         ...

@@ -23,5 +23,7 @@ class ExtractJobsOperator(SliceStepOperator):
 
     def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:  # noqa: ARG002
         self.record_of(slice_).begin(slice_)
-        source = job_source(account, max_document_bytes=self.settings.max_document_bytes)
+        source = job_source(
+            account, max_document_bytes=self.settings.max_document_bytes, staging=self.staging, slice_=slice_
+        )
         return msgspec.to_builtins(extract(slice_, account, source, self.staging))  # type: ignore[no-any-return]

@@ -36,15 +36,18 @@ class PlanOperator(BaseOperator):
         settings = read_settings()
         dag_run = context["dag_run"]
         run = run_folder(dag_run.dag_id, dag_run.run_id)
+        staging = storage_at(settings.staging_path)
         made = plan(
             run=run,
             window=window_of(dag_run, context["params"]),
             accounts=load_accounts(),
             chosen=[int(user_id) for user_id in context["params"].get("accounts") or []],
             destination=self.destination,
-            source_of=lambda account: job_source(account, max_document_bytes=settings.max_document_bytes),
+            source_of=lambda account: job_source(
+                account, max_document_bytes=settings.max_document_bytes, staging=staging
+            ),
             max_jobs_per_slice=settings.max_jobs_per_slice,
             most_slices=conf.getint("core", "max_map_length"),
         )
-        RunRecord(storage_at(settings.staging_path), run).save_plan(made)
+        RunRecord(staging, run).save_plan(made)
         return [{**slice_.as_dict(), "label": slice_.label} for slice_ in made.slices]

@@ -85,6 +85,11 @@ class WorkatoClient:
         self._clock = clock
         self._share = share
 
+    @property
+    def is_embedded(self) -> bool:
+        """It reads a customer of a partner, not the token's own workspace."""
+        return bool(self._workspace)
+
     def me(self) -> Envelope:
         """Ask for the token's own workspace. Raises as `get`."""
         return self._get("users/me", {})
