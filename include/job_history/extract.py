@@ -18,12 +18,13 @@ log = logging.getLogger(__name__)
 
 
 class Extracted(msgspec.Struct):
-    """`counted` by the source on its own, `listed` one by one; the two are equal."""
+    """`counted` by the source on its own, in the way of `counted_by`; `listed` one by one; the two are equal."""
 
     path: str
     counted: int
     listed: int
     seconds: float
+    counted_by: str = "query"
 
 
 def extract(slice_: Slice, account: Account, source: JobSource, staging: Storage) -> Extracted:
@@ -47,4 +48,10 @@ def extract(slice_: Slice, account: Account, source: JobSource, staging: Storage
             "a count of your own."
         )
     log.info("Read %s. Staged as %s.", progress, staging.url(path))
-    return Extracted(path=path, counted=listing.counted, listed=progress.records, seconds=round(progress.seconds, 3))
+    return Extracted(
+        path=path,
+        counted=listing.counted,
+        listed=progress.records,
+        seconds=round(progress.seconds, 3),
+        counted_by=listing.counted_by,
+    )

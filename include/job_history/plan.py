@@ -28,6 +28,7 @@ class PlannedWindow(msgspec.Struct):
     slices: list[Slice]
     settings_hash: str
     destination: dict[str, Any]
+    counted_by: str = "query"
 
     @property
     def label(self) -> str:
@@ -117,7 +118,7 @@ def _planned(
         source = source_of(account)
         if isinstance(source, CostlyToCount):
             has_news = source.has_news(account.user_id, window)
-            planned.counted = None if has_news else 0
+            planned.counted, planned.counted_by = None if has_news else 0, source.counts_by
             planned.slices = _slices(run, planned, [window] if has_news else [])
             return planned
         planned.counted = source.count(account.user_id, window)

@@ -21,11 +21,16 @@ MOST_RUNS_REMEMBERED = 50
 
 
 class WindowState(StrEnum):
-    """How an account's window stands. FAILED: it is open, and a run of it is owed."""
+    """How an account's window stands.
+
+    FAILED: it is open, and a run of it is owed. UNRECOVERABLE: it is open, and no run can close it any more, because the
+    source no longer holds its jobs.
+    """
 
     COMPLETE = "complete"
     COMPLETE_WITH_QUARANTINE = "complete_with_quarantine"
     FAILED = "failed"
+    UNRECOVERABLE = "unrecoverable"
     DISABLED = "disabled"
 
     @property
@@ -67,7 +72,10 @@ class RunEntry(msgspec.Struct):
 
 
 class Receipt(msgspec.Struct, kw_only=True):
-    """The record of an account's window. `items` and `quarantine` are paths in the ledger; seconds are summed."""
+    """The record of an account's window. `items` and `quarantine` are paths in the ledger; seconds are summed.
+
+    `counted_by`: how the source counted on its own (`query`; for the platform's API `counters`, `second_listing` or both).
+    """
 
     version: int = 1
     user_id: int
@@ -77,6 +85,7 @@ class Receipt(msgspec.Struct, kw_only=True):
     state: WindowState
     counts: Counts
     gap: int
+    counted_by: str = "query"
     first_job: DocumentedJob | None = None
     last_job: DocumentedJob | None = None
     seconds: dict[str, float] = {}
@@ -107,10 +116,11 @@ def make_receipt(
     run: str,
     finished_at: datetime,
     code_version: str,
+    unrecoverable: bool = False,
 ) -> Receipt:
     """Make the receipt of what one run did with an account's window."""
     counts = _added_up(outcomes) if outcomes or faults else Counts(counted=planned.counted or 0)
-    state = _state(planned, counts, faults)
+    state = _state(planned, counts, faults, unrecoverable=unrecoverable)
     seconds = _seconds(outcomes)
     jobs = [job for outcome in outcomes for job in (outcome.transformed.first_job, outcome.transformed.last_job) if job]
     return Receipt(
@@ -120,6 +130,7 @@ def make_receipt(
         state=state,
         counts=counts,
         gap=counts.gap,
+        counted_by=_counted_by(planned, outcomes),
         first_job=min(jobs, default=None),
         last_job=max(jobs, default=None),
         seconds=seconds,
@@ -165,12 +176,18 @@ def delete_superseded_items(ledger: Storage, receipt: Receipt, before: datetime)
             ledger.delete(path)
 
 
-def _state(planned: PlannedWindow, counts: Counts, faults: list[str]) -> WindowState:
+def _state(planned: PlannedWindow, counts: Counts, faults: list[str], *, unrecoverable: bool) -> WindowState:
     if not planned.enabled:
         return WindowState.DISABLED
+    if unrecoverable:
+        return WindowState.UNRECOVERABLE
     if faults or counts.gap:
         return WindowState.FAILED
     return WindowState.COMPLETE_WITH_QUARANTINE if counts.quarantined else WindowState.COMPLETE
+
+
+def _counted_by(planned: PlannedWindow, outcomes: list[SliceOutcome]) -> str:
+    return " and ".join(sorted({outcome.extracted.counted_by for outcome in outcomes})) or planned.counted_by
 
 
 def _added_up(outcomes: list[SliceOutcome]) -> Counts:

@@ -40,7 +40,13 @@ def report(
         for planned in plan.windows:
             outcomes, faults = _what_became_of(planned, record)
             receipt = make_receipt(
-                planned, outcomes, faults, run=run, finished_at=finished_at, code_version=code_version
+                planned,
+                outcomes,
+                faults,
+                unrecoverable=_is_unrecoverable(planned, record),
+                run=run,
+                finished_at=finished_at,
+                code_version=code_version,
             )
             stands = save_receipt(ledger, receipt)
             delete_superseded_items(ledger, stands, finished_at - STAGED_FILES_KEPT)
@@ -87,6 +93,11 @@ def _what_became_of(planned: PlannedWindow, record: RunRecord) -> tuple[list[Sli
                 "and clear them."
             )
     return outcomes, faults or _contradictions(planned, outcomes)
+
+
+def _is_unrecoverable(planned: PlannedWindow, record: RunRecord) -> bool:
+    failures = [failure for slice_ in planned.slices if (failure := record.failure(slice_)) is not None]
+    return bool(failures) and all(failure.unrecoverable for failure in failures)
 
 
 def _contradictions(planned: PlannedWindow, outcomes: list[SliceOutcome]) -> list[str]:

@@ -18,10 +18,14 @@ Told = TypeVar("Told", bound=msgspec.Struct)
 
 
 class Failure(msgspec.Struct):
-    """Why a slice's task failed at its last try, as far as it could still say so."""
+    """Why a slice's task failed at its last try, as far as it could still say so.
+
+    `unrecoverable`: the source no longer holds what the slice asks for.
+    """
 
     step: str
     message: str
+    unrecoverable: bool = False
 
 
 class RunRecord:

@@ -32,6 +32,7 @@ from job_history.timestamp import format_time, parse_time
 from job_history.window import Window
 from simulators.job_store import SampleJob, Style, plain_job, sample_jobs
 from simulators.workato import (
+    Fault,
     LocalWorkato,
     Partner,
     SampleRecipe,
@@ -73,7 +74,10 @@ class Way:
         )
 
     def source(self, api: LocalWorkato, *, waits: list[float] | None = None, **options: Any) -> WorkatoSource:
-        return WorkatoSource(self.client(api, waits=waits), clock=lambda: api.now.timestamp(), **options)
+        def now() -> float:
+            return api.now.timestamp()
+
+        return WorkatoSource(self.client(api, waits=waits), clock=now, **options)
 
 
 def direct(workspace: Workspace) -> Way:
@@ -213,7 +217,7 @@ def test_the_counters_count_where_the_whole_history_was_listed_and_a_second_list
     small = [plain(number, recipe_id=1) for number in range(1, 4)]
     old = [
         plain(1_000 + number, recipe_id=2, started_at=(moment := START - HOUR * number).isoformat(), completed_at=moment.isoformat())
-        for number in range(0, 100)
+        for number in range(100)
     ]  # fmt: skip
     found = {}
     for name, jobs in {"small": small, "old": old, "both": small + old, "none": []}.items():
@@ -247,7 +251,7 @@ def test_a_swept_job_is_said_to_be_erased_and_has_no_lines_at_all() -> None:
 
 def test_a_window_of_which_everything_is_swept_is_unrecoverable() -> None:
     way = direct(Workspace(user_id=USER_ID, jobs=[plain(1), plain(2)], erased=[1, 2]))
-    with serving(way) as api, pytest.raises(UnrecoverableError, match="All 2 jobs of the window .* are erased"):
+    with serving(way) as api, pytest.raises(UnrecoverableError, match=r"All 2 jobs of the window .* are erased"):
         listed(way.source(api))
 
 
@@ -311,8 +315,6 @@ def test_a_job_that_is_gone_when_its_lines_are_asked_for_is_erased(caplog: pytes
 
 
 def _at(path: str, *statuses: int) -> list[Any]:
-    from simulators.workato import Fault  # noqa: PLC0415
-
     return [Fault(status=status, path=path) for status in statuses]
 
 
@@ -371,8 +373,7 @@ def test_a_recipe_that_was_deleted_meanwhile_is_told(caplog: pytest.LogCaptureFi
     recipe = SampleRecipe(recipe_id=9, deleted_at=LATER + timedelta(seconds=1))
     way = direct(Workspace(user_id=USER_ID, jobs=[plain(1), plain(2, recipe_id=9)], recipes=[recipe]))
     with serving(way, advance_per_request=2) as api:
-        with way.source(api).listing(USER_ID, WINDOW, line_details=False) as listing:
-            found = [record.job_id for record in listing]
+        found = [record.job_id for record in listed_once(way.source(api), lines=False)]
 
     assert found == ["1"]
     said = "Recipe 9 was deleted since the recipes were listed: its jobs can no longer be read."
@@ -456,7 +457,7 @@ def test_50_customers_of_one_partner_stay_below_its_limit_together(tmp_path: Pat
         def read(user_id: int) -> tuple[int, int]:
             budget = SharedBudget(storage, "partner-embedded", 1_000, clock=time, sleep=time.sleep)
             way = Way([], [], partner.token, str(user_id))
-            source = WorkatoSource(way.client(api, budget), clock=lambda: LATER.timestamp())
+            source = WorkatoSource(way.client(api, budget), clock=LATER.timestamp)
             with source.listing(user_id, WINDOW, line_details=True) as listing:
                 return len(list(listing)), budget.spent
 

@@ -128,6 +128,7 @@ class MemoryListing:
 
     counted: int
     records: list[JobRecord]
+    counted_by: str = "query"
 
     def __iter__(self) -> Iterator[JobRecord]:
         return iter(self.records)

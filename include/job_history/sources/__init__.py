@@ -14,11 +14,14 @@ class Listing(Protocol):
     """The ended jobs of one account and window, as they stood at one moment.
 
     `counted` is the source's own count of them: made by other means than by going through the records, so that a
-    record which the listing loses is missed.
+    record which the listing loses is missed. `counted_by` names those means, for the receipt.
     """
 
     @property
     def counted(self) -> int: ...
+
+    @property
+    def counted_by(self) -> str: ...
 
     def __iter__(self) -> Iterator[JobRecord]: ...
 
@@ -38,6 +41,11 @@ class JobSource(Protocol):
 @runtime_checkable
 class CostlyToCount(Protocol):
     """A source that can count only by reading: a plan asks it no more than whether there can be anything to read."""
+
+    @property
+    def counts_by(self) -> str:
+        """What says that there are no jobs: the receipt's `counted_by` where nothing had to be read."""
+        ...
 
     def has_news(self, user_id: int, window: Window) -> bool:
         """Say whether there can be jobs in the window; False only where there are none."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from job_history.account import Account
-from job_history.errors import ReplicationError
+from job_history.errors import ReplicationError, UnrecoverableError
 from job_history.run_record import Failure, RunRecord
 from job_history.slice import Slice
 from job_history.storage import Storage
@@ -67,6 +67,8 @@ class SliceStepOperator(BaseOperator):
     def _leave_word(self, slice_: Slice, fault: BaseException) -> None:
         said = str(fault) if isinstance(fault, ReplicationError) else f"{type(fault).__name__}: {fault}"
         try:
-            self.record_of(slice_).save_failure(slice_, Failure(self.task_id.rpartition(".")[2], said))
+            self.record_of(slice_).save_failure(
+                slice_, Failure(self.task_id.rpartition(".")[2], said, isinstance(fault, UnrecoverableError))
+            )
         except ReplicationError as unable:
             self.log.warning("The report of this run will not know why: %s", unable)

@@ -124,7 +124,11 @@ def delays(plan: list[Planned]) -> dict[int | str, Delay]:
 
 def source_of(api: LocalWorkato, token: str, **options: Any) -> WorkatoSource:
     client = WorkatoClient(Endpoint(api.url, token), plain_session(), Unlimited(), sleep=lambda _: None)
-    return WorkatoSource(client, clock=lambda: api.now.timestamp(), **{"longest_job": LONGEST_JOB, **options})
+
+    def now() -> float:
+        return api.now.timestamp()
+
+    return WorkatoSource(client, clock=now, **{"longest_job": LONGEST_JOB, **options})
 
 
 def read(source: WorkatoSource, window: Window) -> list[JobRecord]:
@@ -258,6 +262,17 @@ def test_a_job_that_shows_up_between_two_listings_fails_the_reading_and_the_next
         "shows jobs late."
     )
     assert ids(again) == [*range(1, 61), 5_000]
+
+
+def test_the_second_listing_is_cut_at_other_places_than_the_first() -> None:
+    workspace = Workspace(user_id=USER_ID, jobs=busy_recipe(300))
+    with local_workato(workspaces=[workspace], now=NOON + HOUR + SETTLE, direct_limit=None) as api:
+        read(source_of(api, workspace.token), WINDOWS[0])
+        offsets = [request.path.partition("offset_job_id=")[2] for request in api.requests() if "/jobs" in request.path]
+
+    first, second = offsets[:9], offsets[9:]
+    assert first == ["", *(str(25 * page) for page in range(1, 9))]
+    assert second == ["", *(str(25 * page + 12) for page in range(8))]
 
 
 def test_recipes_made_and_deleted_meanwhile_shift_no_other_recipe_out_of_sight() -> None:

@@ -24,6 +24,7 @@ class SqlListing:
 
     counted: int
     jobs: Iterator[JobRecord]
+    counted_by: str = "query"
 
     def __iter__(self) -> Iterator[JobRecord]:
         return self.jobs

@@ -9,11 +9,10 @@ from job_history.sources.workato.budget import (
 )
 from job_history.sources.workato.checkpoint import Checkpoint
 from job_history.sources.workato.client import WorkatoClient, plain_session
-from job_history.sources.workato.endpoint import DATA_CENTRES, DEFAULT_BASE_URL, Endpoint, endpoint_of
+from job_history.sources.workato.endpoint import DEFAULT_BASE_URL, Endpoint, endpoint_of
 from job_history.sources.workato.job_source import WorkatoSource
 
 __all__ = [
-    "DATA_CENTRES",
     "DEFAULT_BASE_URL",
     "DIRECT_REQUESTS_A_MINUTE",
     "EMBEDDED_REQUESTS_A_MINUTE",

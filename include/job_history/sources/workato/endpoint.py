@@ -13,18 +13,6 @@ from requests.auth import AuthBase
 from job_history.errors import PermanentError
 
 DEFAULT_BASE_URL = "https://www.workato.com"
-# Documented, but for the United Kingdom's, which is not written out anywhere that could be found.
-DATA_CENTRES = {
-    "US": DEFAULT_BASE_URL,
-    "EU": "https://app.eu.workato.com",
-    "JP": "https://app.jp.workato.com",
-    "SG": "https://app.sg.workato.com",
-    "AU": "https://app.au.workato.com",
-    "IL": "https://app.il.workato.com",
-    "KR": "https://app.kr.workato.com",
-    "CN": "https://app.workatoapp.cn",
-    "Developer sandbox": "https://app.trial.workato.com",
-}
 HIDDEN = "***"
 _OWN_MACHINE = {"127.0.0.1", "::1", "localhost"}
 _WRONG_CHARACTERS = re.compile(r"[^!-~]")

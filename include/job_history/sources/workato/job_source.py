@@ -45,6 +45,8 @@ class WorkatoListing:
 class WorkatoSource:
     """Reads one workspace. How it makes sure that no job is missed, and where it cannot, is in docs/workato.md."""
 
+    counts_by = COUNTERS
+
     def __init__(
         self,
         client: WorkatoClient,
