@@ -1,24 +1,42 @@
 """`python -m simulators.up`: a whole local Airflow with the project in it, until Ctrl-C.
 
-Metadata and job store are in an embedded PostgreSQL, the buckets at a local S3 endpoint; all of it below .state/up.
+Metadata and job store are in an embedded PostgreSQL; S3, Sumo Logic and the Workato API are local stand-ins. All of it is
+below .state/up.
 """
 
 import json
 import shutil
 import signal
+import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from simulators.airflow_stack import AirflowStack, airflow_stack
-from simulators.demo.accounts import BUCKETS, JOB_STORE, LOCAL_S3, LOCAL_SUMO_LOGIC, demo_accounts
+from simulators.demo.accounts import (
+    BUCKETS,
+    JOB_STORE,
+    LOCAL_S3,
+    LOCAL_SUMO_LOGIC,
+    LOCAL_WORKATO,
+    UNLIMITED_REQUESTS_A_MINUTE,
+    WORKATO_USER_ID,
+    demo_accounts,
+    workato_connection,
+)
 from simulators.job_store import DEMO_ACCOUNTS, create, fill
 from simulators.postgres import PostgresServer, local_postgres
 from simulators.processes import free_port, listens_on
 from simulators.project import DAGS, PLUGINS, STATE
 from simulators.s3_endpoint import S3Endpoint, local_s3
 from simulators.sumo_logic import SourceProcess, source_process
+from simulators.workato import WorkatoProcess, workato_process
 
 HOME = STATE / "up"
 USUAL_PORT = 8080
@@ -26,51 +44,84 @@ DAG_ID = "job_history_replication"
 console = Console(highlight=False, soft_wrap=True)
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What stands in for the outside world, all of it running."""
+
+    postgres: PostgresServer
+    s3: S3Endpoint
+    sumo_logic: SourceProcess
+    workato: WorkatoProcess
+
+    def connections(self) -> dict[str, dict[str, Any]]:
+        """The Airflow connections to the parts, by id. Holds their secrets."""
+        return {
+            JOB_STORE: json.loads(self.postgres.airflow_connection(JOB_STORE)),
+            LOCAL_WORKATO: workato_connection(self.workato.url, self.workato.tokens[WORKATO_USER_ID]),
+            LOCAL_S3: json.loads(self.s3.airflow_connection()),
+            LOCAL_SUMO_LOGIC: {"conn_type": "sumo_logic", "password": self.sumo_logic.url},
+        }
+
+
 def main() -> int:
     """Run until Ctrl-C, and return the exit code."""
     # The buckets live in the endpoint's memory; what remembers having filled them must go with them.
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir(parents=True)
-    with local_postgres(HOME / "postgres") as postgres, local_s3(HOME / "logs") as s3, source_process() as sumo_logic:
-        for bucket in BUCKETS:
-            s3.create_bucket(bucket)
-        jobs = _fill_job_store(postgres)
-        console.print(
-            f"{jobs:,} jobs of the last day are in the job store. Airflow starts; that takes half a minute ..."
-        )
+    with _running_parts() as parts:
+        console.print("Airflow starts; that takes half a minute ...")
         with airflow_stack(
             HOME / "airflow",
             dags_folder=DAGS,
             plugins_folder=PLUGINS,
-            database_uri=postgres.create_database("airflow"),
+            database_uri=parts.postgres.create_database("airflow"),
             environment={},
             log_directory=HOME / "logs",
             port=free_port() if listens_on(USUAL_PORT) else USUAL_PORT,
         ) as stack:
-            _set_up(stack, postgres, s3, sumo_logic.url)
-            _wait_for_ctrl_c(stack, s3, sumo_logic)
+            _set_up(stack, parts)
+            _wait_for_ctrl_c(stack, parts)
     console.print("All of it has ended.")
     return 0
 
 
-def _fill_job_store(postgres: PostgresServer) -> int:
-    this_hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+@contextmanager
+def _running_parts() -> Iterator[Parts]:
+    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    start = end - timedelta(days=1)
+    with (
+        local_postgres(HOME / "postgres") as postgres,
+        local_s3(HOME / "logs") as s3,
+        source_process() as sumo_logic,
+    ):
+        for bucket in BUCKETS:
+            s3.create_bucket(bucket)
+        jobs = _fill_job_store(postgres, start, end)
+        console.print(f"{jobs:,} jobs of the last day are in the job store.")
+        store = _workato_store(start, end)
+        with workato_process(store, direct_limit=UNLIMITED_REQUESTS_A_MINUTE) as workato:
+            yield Parts(postgres, s3, sumo_logic, workato)
+
+
+def _fill_job_store(postgres: PostgresServer, start: datetime, end: datetime) -> int:
     postgres.create_database(JOB_STORE)
     with postgres.psycopg_connection(JOB_STORE) as connection:
         create(connection, "postgresql")
-        return sum(
-            fill(connection, "postgresql", account.jobs(1, this_hour - timedelta(days=1), this_hour))
-            for account in DEMO_ACCOUNTS
-        )
+        return sum(fill(connection, "postgresql", account.jobs(1, start, end)) for account in DEMO_ACCOUNTS)
 
 
-def _set_up(stack: AirflowStack, postgres: PostgresServer, s3: S3Endpoint, sumo_logic_url: str) -> None:
+def _workato_store(start: datetime, end: datetime) -> Path:
+    path = HOME / "workato.db"
+    (account,) = (account for account in DEMO_ACCOUNTS if account.user_id == WORKATO_USER_ID)
+    with closing(sqlite3.connect(path)) as connection:
+        create(connection, "sqlite")
+        fill(connection, "sqlite", account.jobs(1, start, end))
+    return path
+
+
+def _set_up(stack: AirflowStack, parts: Parts) -> None:
     """Write connections and accounts where a person would: they show in the UI, and can be changed there."""
-    for conn_id, connection in (
-        (JOB_STORE, json.loads(postgres.airflow_connection(JOB_STORE))),
-        (LOCAL_S3, json.loads(s3.airflow_connection())),
-        (LOCAL_SUMO_LOGIC, {"conn_type": "sumo_logic", "password": sumo_logic_url}),
-    ):
+    for conn_id, connection in parts.connections().items():
         extra = json.dumps(connection.pop("extra", {}))
         stack.api.post("/connections", {"connection_id": conn_id, **connection, "extra": extra})
     accounts = json.dumps(demo_accounts(), indent=1)
@@ -79,11 +130,12 @@ def _set_up(stack: AirflowStack, postgres: PostgresServer, s3: S3Endpoint, sumo_
     stack.api.unpause(DAG_ID)
 
 
-def _wait_for_ctrl_c(stack: AirflowStack, s3: S3Endpoint, sumo_logic: SourceProcess) -> None:
-    console.print(f"\n[bold]Airflow   {stack.url}/dags/{DAG_ID}[/bold]   (no password)")
-    console.print(f"S3        {s3.url}/moto-api/   buckets {', '.join(BUCKETS)}")
-    console.print(f"Sumo Logic {sumo_logic.address}   what arrived at the local HTTP source")
-    console.print(f"Receipts  {HOME / 'airflow' / 'job_history' / 'ledger' / 'receipts'}")
+def _wait_for_ctrl_c(stack: AirflowStack, parts: Parts) -> None:
+    console.print(f"\n[bold]Airflow      {stack.url}/dags/{DAG_ID}[/bold]   (no password)")
+    console.print(f"S3           {parts.s3.url}/moto-api/   buckets {', '.join(BUCKETS)}")
+    console.print(f"Sumo Logic   {parts.sumo_logic.address}/   what arrived at the local HTTP source")
+    console.print(f"Workato API  {parts.workato.url}/api   the jobs of Globex come through it")
+    console.print(f"Receipts     {HOME / 'airflow' / 'job_history' / 'ledger' / 'receipts'}")
     console.print("\nThe last full hour is replicated now. For the hours before it, start a backfill: see README.md.")
     console.print("Ctrl-C ends all of it.")
     try:

@@ -12,13 +12,14 @@ from pathlib import Path
 from rich.console import Console
 
 from job_history.receipt import Receipt
-from simulators.demo.accounts import BUCKETS
+from simulators.demo.accounts import BUCKETS, UNLIMITED_REQUESTS_A_MINUTE
 from simulators.demo.delivered import receipts_below, run_table, save_objects
 from simulators.demo.environment import demo_environment
 from simulators.job_store import broken_jobs, demo_store, fill
 from simulators.project import ROOT, STATE
 from simulators.s3_endpoint import S3Endpoint, local_s3
 from simulators.sumo_logic import SourceProcess, source_process
+from simulators.workato import workato_process
 
 HOUR = datetime(2018, 5, 21, 0, tzinfo=UTC)
 HOUR_END = HOUR + timedelta(hours=1)
@@ -38,7 +39,12 @@ def main() -> int:
         console.print(f"Job store        {_shown(store)}: {jobs} jobs of 5 accounts, one of them broken")
         console.print(f"S3 endpoint      {s3.url}, buckets {', '.join(BUCKETS)}")
         console.print(f"Sumo Logic       {sumo_logic.receiver_url}/... (a local HTTP source)")
-        if not _run_hour_twice(demo_environment(HOME, store, s3, sumo_logic.url)):
+        with workato_process(
+            store, now=HOUR_END + timedelta(hours=1), direct_limit=UNLIMITED_REQUESTS_A_MINUTE
+        ) as workato:
+            console.print(f"Workato API      {workato.url}/api (the jobs of Globex come through it)")
+            ran = _run_hour_twice(demo_environment(HOME, store, s3=s3, sumo_logic=sumo_logic, workato=workato))
+        if not ran:
             return 1
         _show(s3, sumo_logic)
     return 0
@@ -55,7 +61,7 @@ def _clear_the_last_demo() -> None:
 def _plant_a_broken_job(store: Path) -> int:
     """One report that is no JSON: it must end in quarantine, and hold up none of the others."""
     with closing(sqlite3.connect(store)) as connection:
-        return fill(connection, "sqlite", broken_jobs("bad_json_in_report", 5235, HOUR))
+        return fill(connection, "sqlite", broken_jobs("bad_json_in_report", 5234, HOUR))
 
 
 def _run_hour_twice(environment: dict[str, str]) -> bool:

@@ -5,14 +5,23 @@ from typing import Any
 JOB_STORE = "job_store"
 LOCAL_S3 = "local_s3"
 LOCAL_SUMO_LOGIC = "local_sumo_logic"
+LOCAL_WORKATO = "local_workato"
+WORKATO_USER_ID = 5235
+UNLIMITED_REQUESTS_A_MINUTE = 1_000_000
 BUCKETS = ("acme-audit", "globex-audit", "shared-audit")
 
 
 def demo_accounts() -> list[dict[str, Any]]:
-    """The Variable `job_history_accounts`; its connections are JOB_STORE, LOCAL_S3 and LOCAL_SUMO_LOGIC."""
+    """The Variable `job_history_accounts`; its connections are JOB_STORE, LOCAL_WORKATO, LOCAL_S3 and LOCAL_SUMO_LOGIC."""
     return [
         _account(5234, "Acme", _bucket("acme-audit")),
-        _account(5235, "Globex", _bucket("globex-audit")),
+        # Through the platform's API; some of the sample jobs take more than a day.
+        _account(
+            WORKATO_USER_ID,
+            "Globex",
+            _bucket("globex-audit"),
+            source={"type": "workato", "conn_id": LOCAL_WORKATO, "longest_job_hours": 36},
+        ),
         _account(5236, "Initech", _bucket("shared-audit", prefix="initech"), line_details=False),
         _account(5237, "Umbrella", _bucket("shared-audit", prefix="umbrella")),
         _account(
@@ -27,13 +36,30 @@ def _bucket(name: str, *, prefix: str = "") -> dict[str, Any]:
     return {"type": "s3", "conn_id": LOCAL_S3, "bucket": name, "prefix": prefix}
 
 
-def _account(user_id: int, name: str, destination: dict[str, Any], *, line_details: bool = True) -> dict[str, Any]:
+def _account(
+    user_id: int,
+    name: str,
+    destination: dict[str, Any],
+    *,
+    source: dict[str, Any] | None = None,
+    line_details: bool = True,
+) -> dict[str, Any]:
     return {
         "user_id": user_id,
         "name": name,
         "enabled": True,
-        "source": {"type": "sql", "conn_id": JOB_STORE},
+        "source": source or {"type": "sql", "conn_id": JOB_STORE},
         "destination": destination,
         "events": {"job_history": True, "line_details": line_details, "admin_events": False},
         "redaction": [],
+    }
+
+
+def workato_connection(url: str, token: str) -> dict[str, Any]:
+    """The connection LOCAL_WORKATO. The local API has no quota to keep, so the demo does not wait for one."""
+    return {
+        "conn_type": "workato",
+        "host": url,
+        "password": token,
+        "extra": {"requests_per_minute": UNLIMITED_REQUESTS_A_MINUTE},
     }

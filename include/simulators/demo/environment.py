@@ -4,12 +4,16 @@ import json
 import os
 from pathlib import Path
 
-from simulators.demo.accounts import demo_accounts
+from simulators.demo.accounts import WORKATO_USER_ID, demo_accounts, workato_connection
 from simulators.project import DAGS, PLUGINS
 from simulators.s3_endpoint import S3Endpoint
+from simulators.sumo_logic import SourceProcess
+from simulators.workato import WorkatoProcess
 
 
-def demo_environment(home: Path, job_store: Path, s3: S3Endpoint, sumo_logic_url: str) -> dict[str, str]:
+def demo_environment(
+    home: Path, job_store: Path, *, s3: S3Endpoint, sumo_logic: SourceProcess, workato: WorkatoProcess
+) -> dict[str, str]:
     """Ours without its Airflow variables, plus all that the hourly DAG needs. Holds the local parts' secrets."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     return {
@@ -22,6 +26,7 @@ def demo_environment(home: Path, job_store: Path, s3: S3Endpoint, sumo_logic_url
         "AIRFLOW__JOB_HISTORY__STAGING_PATH": str(home / "staging"),
         "AIRFLOW_CONN_JOB_STORE": json.dumps({"conn_type": "sqlite", "host": str(job_store)}),
         "AIRFLOW_CONN_LOCAL_S3": s3.airflow_connection(),
-        "AIRFLOW_CONN_LOCAL_SUMO_LOGIC": json.dumps({"conn_type": "sumo_logic", "password": sumo_logic_url}),
+        "AIRFLOW_CONN_LOCAL_SUMO_LOGIC": json.dumps({"conn_type": "sumo_logic", "password": sumo_logic.url}),
+        "AIRFLOW_CONN_LOCAL_WORKATO": json.dumps(workato_connection(workato.url, workato.tokens[WORKATO_USER_ID])),
         "AIRFLOW_VAR_JOB_HISTORY_ACCOUNTS": json.dumps(demo_accounts()),
     }
