@@ -23,9 +23,9 @@ from job_history.destinations.sumo_logic import (
     SumoLogicDestination,
     batches,
     endpoint_of,
-    one_connection,
 )
 from job_history.extract import Extracted
+from job_history.http_client import one_connection
 from job_history.job import JobRecord, LineRecord
 from job_history.slice import Slice
 from job_history.staging import staged_writer

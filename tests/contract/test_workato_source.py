@@ -16,6 +16,7 @@ from tests.support.job_stores import SqliteStore
 
 from job_history.document import DocumentRules, document_of
 from job_history.errors import PermanentError, TransientError, UnrecoverableError
+from job_history.http_client import one_connection
 from job_history.job import JobRecord, final_status
 from job_history.sources import JobSource
 from job_history.sources.workato import (
@@ -25,7 +26,6 @@ from job_history.sources.workato import (
     Unlimited,
     WorkatoClient,
     WorkatoSource,
-    plain_session,
 )
 from job_history.storage import local_storage
 from job_history.timestamp import format_time, parse_time
@@ -66,7 +66,7 @@ class Way:
         sleep = (lambda _: None) if waits is None else waits.append
         return WorkatoClient(
             Endpoint(api.url, self.token),
-            plain_session(),
+            one_connection(),
             budget or Unlimited(),
             managed_user_id=self.customer,
             sleep=sleep,

@@ -123,7 +123,7 @@ class _Killer:
 
 class _KilledListing:
     def __init__(self, listing: Any, killer: _Killer) -> None:
-        self.counted = listing.counted
+        self.counted, self.counted_by = listing.counted, listing.counted_by
         self._listing, self._killer = listing, killer
 
     def __iter__(self) -> Iterator[JobRecord]:

@@ -20,8 +20,8 @@ from job_history.destinations.sumo_logic import (
     endpoint_of,
     join_each,
     messages_of,
-    one_connection,
 )
+from job_history.http_client import one_connection
 from job_history.storage import local_storage
 from job_history.timestamp import epoch_milliseconds, parse_time
 from job_history.transform import StagedDocument

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
-from job_history.destinations.sumo_logic import Endpoint, HttpSource, endpoint_of, one_connection
+from job_history.destinations.sumo_logic import Endpoint, HttpSource, endpoint_of
 from job_history.errors import ReplicationError
+from job_history.http_client import one_connection
 
 
 class SumoLogicHook(BaseHook):

@@ -10,6 +10,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from job_history.errors import PermanentError, ReplicationError
+from job_history.http_client import one_connection
 from job_history.sources.workato import (
     DIRECT_REQUESTS_A_MINUTE,
     EMBEDDED_REQUESTS_A_MINUTE,
@@ -19,7 +20,6 @@ from job_history.sources.workato import (
     Unlimited,
     WorkatoClient,
     endpoint_of,
-    plain_session,
 )
 from job_history.storage import Storage
 
@@ -54,7 +54,7 @@ class WorkatoHook(BaseHook):
         Without a budget it sends as fast as it is used, which is for a few requests by hand.
         """
         return WorkatoClient(
-            self.endpoint(), plain_session(), budget or Unlimited(), managed_user_id=self.managed_user_id
+            self.endpoint(), one_connection(), budget or Unlimited(), managed_user_id=self.managed_user_id
         )
 
     def endpoint(self) -> Endpoint:

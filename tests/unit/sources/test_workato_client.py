@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from job_history.errors import PermanentError, TransientError
+from job_history.http_client import one_connection
 from job_history.sources.workato import (
     Endpoint,
     Unlimited,
     WorkatoClient,
     WorkatoSource,
     endpoint_of,
-    plain_session,
 )
 from job_history.sources.workato.recipes import Recipe
 from job_history.window import Window
@@ -43,7 +43,7 @@ def client_of(
     sleep = (lambda _: None) if waits is None else waits.append
     return WorkatoClient(
         Endpoint(api.url, token),
-        plain_session(),
+        one_connection(),
         Unlimited(),
         sleep=sleep,
         clock=lambda: NOON.timestamp(),  # noqa: PLW0108 - of the same kind as time.time

@@ -15,8 +15,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from job_history.errors import TransientError
+from job_history.http_client import one_connection
 from job_history.job import JobRecord
-from job_history.sources.workato import Endpoint, Unlimited, WorkatoClient, WorkatoSource, plain_session
+from job_history.sources.workato import Endpoint, Unlimited, WorkatoClient, WorkatoSource
 from job_history.window import Window
 from simulators.job_store import SampleJob, plain_job
 from simulators.workato import Delay, LocalWorkato, SampleRecipe, Workspace, local_workato
@@ -123,7 +124,7 @@ def delays(plan: list[Planned]) -> dict[int | str, Delay]:
 
 
 def source_of(api: LocalWorkato, token: str, **options: Any) -> WorkatoSource:
-    client = WorkatoClient(Endpoint(api.url, token), plain_session(), Unlimited(), sleep=lambda _: None)
+    client = WorkatoClient(Endpoint(api.url, token), one_connection(), Unlimited(), sleep=lambda _: None)
 
     def now() -> float:
         return api.now.timestamp()

@@ -5,7 +5,7 @@ document -> `messages_of` -> `batches` -> `HttpSource.send` -> (Sumo Logic) -> `
 
 from job_history.destinations.sumo_logic.acknowledgements import Acknowledgements
 from job_history.destinations.sumo_logic.batches import DEFAULT_MAX_BATCH_BYTES, Batch, batches
-from job_history.destinations.sumo_logic.client import HttpSource, Retries, one_connection
+from job_history.destinations.sumo_logic.client import HttpSource, Retries
 from job_history.destinations.sumo_logic.destination import SumoLogicDestination
 from job_history.destinations.sumo_logic.endpoint import Endpoint, endpoint_of
 from job_history.destinations.sumo_logic.headers import headers_of
@@ -28,5 +28,4 @@ __all__ = [
     "join",
     "join_each",
     "messages_of",
-    "one_connection",
 ]

@@ -10,13 +10,13 @@ import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
 
 from job_history.destinations.sumo_logic.endpoint import Endpoint
+from job_history.http_client import seconds_of
 
 _MOST_SHOWN = 300
 _URL_REMEDY = (
@@ -90,7 +90,7 @@ def answered(response: requests.Response, endpoint: Endpoint, *, now: float) -> 
             retry=True,
             unknown=status not in _REJECTED_FOR_NOW,
             throttled=status == 429,
-            retry_after=_seconds(response.headers.get("Retry-After"), now),
+            retry_after=seconds_of(response.headers.get("Retry-After"), now),
         )
     return Attempt(said=said, remedy=_REMEDIES.get(status, "Nothing of the request was stored; look the status up."))
 
@@ -131,15 +131,3 @@ def _redirect(response: requests.Response) -> str:
     except ValueError:
         place = None
     return f"answered {response.status_code}, a redirect" + (f" to {place}" if place else "")
-
-
-def _seconds(retry_after: str | None, now: float) -> float | None:
-    """Read Retry-After, which has seconds or a date (RFC 9110, 10.2.3); None where it has neither."""
-    if retry_after is None:
-        return None
-    if retry_after.strip().isdecimal():
-        return float(retry_after)
-    try:
-        return max(parsedate_to_datetime(retry_after).timestamp() - now, 0.0)
-    except ValueError:
-        return None

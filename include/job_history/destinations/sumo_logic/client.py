@@ -14,7 +14,6 @@ from typing import Any
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from job_history.destinations.sumo_logic.attempts import Attempt, answered, broken
 from job_history.destinations.sumo_logic.endpoint import Endpoint
@@ -47,14 +46,6 @@ class Retries:
         base = self.first_throttled if attempt.throttled else self.first
         wait = min(base * 2.0 ** (number - 1), self.longest) * (1 - share / 2)
         return max(wait, attempt.retry_after or 0.0)
-
-
-def one_connection() -> requests.Session:
-    """Return a session that keeps one connection: a source "isn't designed to support large numbers" of them."""
-    session = requests.Session()
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0))
-    return session
 
 
 class HttpSource:

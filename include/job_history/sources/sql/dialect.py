@@ -71,15 +71,31 @@ class PostgresDialect:
         return f"to_json({column})::text"
 
 
-class SqliteDialect:
+class _ColumnsAsTheyCome:
+    """For a database whose driver hands over texts, and JSON as the text it is."""
+
+    streams_by_named_cursor = False
+    gives_any_as_json = False
+
+    def text(self, column: str) -> str:
+        return column
+
+    def json_text(self, column: str) -> str:
+        return column
+
+    def moment(self, column: str) -> str:
+        return column
+
+    def any_as_json(self, column: str) -> str:
+        return column
+
+
+class SqliteDialect(_ColumnsAsTheyCome):
     """SQLite, with ISO 8601 text in any offset as times.
 
     A job whose `completed_at` cannot be read belongs to the window of its `started_at`, so that it is set aside once,
     in plain sight, and not lost.
     """
-
-    streams_by_named_cursor = False
-    gives_any_as_json = False
 
     def open_snapshot(self, connection: Any) -> None:
         connection.create_function("job_history_moment", 2, _microseconds_of_either, deterministic=True)
@@ -107,24 +123,9 @@ class SqliteDialect:
             _microseconds(format_time(window.end)) - 1,
         )
 
-    def text(self, column: str) -> str:
-        return column
 
-    def json_text(self, column: str) -> str:
-        return column
-
-    def moment(self, column: str) -> str:
-        return column
-
-    def any_as_json(self, column: str) -> str:
-        return column
-
-
-class PlainDialect:
+class PlainDialect(_ColumnsAsTheyCome):
     """Any other database with a DbApiHook: plain SQL, times as the driver's own, no server-side cursor."""
-
-    streams_by_named_cursor = False
-    gives_any_as_json = False
 
     def __init__(self, placeholder: str = "%s") -> None:
         self._placeholder = placeholder
@@ -136,18 +137,6 @@ class PlainDialect:
         mark = self._placeholder
         condition = f"j.user_id = {mark} AND j.completed_at >= {mark} AND j.completed_at < {mark}"
         return condition, (user_id, window.start, window.end)
-
-    def text(self, column: str) -> str:
-        return column
-
-    def json_text(self, column: str) -> str:
-        return column
-
-    def moment(self, column: str) -> str:
-        return column
-
-    def any_as_json(self, column: str) -> str:
-        return column
 
 
 def dialect_for(connection_type: str, placeholder: str = "%s") -> Dialect:

@@ -8,7 +8,7 @@ from job_history.sources.workato.budget import (
     Unlimited,
 )
 from job_history.sources.workato.checkpoint import Checkpoint
-from job_history.sources.workato.client import WorkatoClient, plain_session
+from job_history.sources.workato.client import WorkatoClient
 from job_history.sources.workato.endpoint import DEFAULT_BASE_URL, Endpoint, endpoint_of
 from job_history.sources.workato.job_source import WorkatoSource
 
@@ -24,5 +24,4 @@ __all__ = [
     "WorkatoClient",
     "WorkatoSource",
     "endpoint_of",
-    "plain_session",
 ]

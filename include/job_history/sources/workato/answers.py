@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
 import requests
 
+from job_history.http_client import seconds_of
 from job_history.sources.workato.endpoint import Endpoint
 
 _MOST_SHOWN = 300
@@ -59,7 +59,7 @@ def answered(response: requests.Response, endpoint: Endpoint, *, now: float) -> 
     shown = _shown(response.content, endpoint)
     said = f"answered {status}" + (f" ({shown})" if shown else "")
     if status in _RETRIED or status >= 500:
-        wait = _seconds(response.headers.get("Retry-After"), now)
+        wait = seconds_of(response.headers.get("Retry-After"), now)
         return Answer(said=said, status=status, retry=True, retry_after=wait)
     return Answer(said=said, status=status, remedy=_REMEDIES.get(status, "Look the status up; nothing was read."))
 
@@ -115,15 +115,3 @@ def _shown(content: bytes, endpoint: Endpoint) -> str:
     text = endpoint.without_secrets(text)
     text = " ".join("".join(character if character.isprintable() else " " for character in text).split())
     return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "..."
-
-
-def _seconds(retry_after: str | None, now: float) -> float | None:
-    """Read Retry-After, which has seconds or a date (RFC 9110, 10.2.3); None where it has neither."""
-    if retry_after is None:
-        return None
-    if retry_after.strip().isdecimal():
-        return float(retry_after)
-    try:
-        return max(parsedate_to_datetime(retry_after).timestamp() - now, 0.0)
-    except ValueError:
-        return None

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from job_history.errors import PermanentError, TransientError
 from job_history.sources.workato.answers import Answer, Envelope, answered, broken
@@ -48,14 +47,6 @@ class Retries:
             return answer.retry_after + share
         base = self.first_throttled if answer.throttled else self.first
         return min(base * 2.0 ** (number - 1), self.longest) * (1 - share / 2)
-
-
-def plain_session() -> requests.Session:
-    """Return a session that keeps one connection and does not retry on its own."""
-    session = requests.Session()
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0))
-    return session
 
 
 class WorkatoClient:
