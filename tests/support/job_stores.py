@@ -3,7 +3,8 @@
 import json
 import sqlite3
 from collections.abc import Callable, Iterable
-from contextlib import closing
+from contextlib import ExitStack, closing
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -11,10 +12,13 @@ from uuid import uuid4
 import psycopg
 import psycopg2
 
+from job_history.http_client import one_connection
 from job_history.sources import JobSource
 from job_history.sources.sql import SqlJobSource, dialect_for
+from job_history.sources.workato import Endpoint, Unlimited, WorkatoClient, WorkatoSource
 from simulators.job_store import SampleJob, SampleLine, create, fill
 from simulators.postgres import PostgresServer
+from simulators.workato import Partner, Workspace, local_workato
 
 Connect = Callable[[], Any]
 
@@ -97,6 +101,36 @@ STORES: dict[str, Callable[[Path, Callable[[], PostgresServer], bool], SqlStore]
     "postgres-psycopg": lambda _folder, server, empty: PostgresStore(server(), psycopg, empty=empty),
     "postgres-psycopg2": lambda _folder, server, empty: PostgresStore(server(), psycopg2, empty=empty),
 }
+
+
+class WorkatoStore:
+    """A workspace behind the platform's API: with a token of its own, or as a customer of an embedded partner.
+
+    It has no reports and no step data, so it stands where the suite asks for jobs, not for whole documents.
+    """
+
+    def __init__(self, user_id: int, now: datetime, *, embedded: bool) -> None:
+        self._user_id, self._now, self._embedded = user_id, now, embedded
+        self._jobs: list[SampleJob] = []
+        self._running = ExitStack()
+
+    def fill(self, jobs: Iterable[SampleJob]) -> None:
+        self._jobs += jobs
+
+    def source(self) -> JobSource:
+        workspace = Workspace(user_id=self._user_id, jobs=self._jobs)
+        partner = Partner(user_id=1, customers=[workspace])
+        places: dict[str, Any] = {"partners": [partner]} if self._embedded else {"workspaces": [workspace]}
+        limits = {"direct_limit": None, "partner_limit": None}
+        api = self._running.enter_context(local_workato(**places, now=self._now, **limits))
+        endpoint = Endpoint(api.url, partner.token if self._embedded else workspace.token)
+        customer = str(self._user_id) if self._embedded else None
+        client = WorkatoClient(endpoint, one_connection(), Unlimited(), managed_user_id=customer)
+        # A job of the suite may take a day and an hour.
+        return WorkatoSource(client, clock=self._now.timestamp, longest_job=timedelta(hours=36))
+
+    def close(self) -> None:
+        self._running.close()
 
 
 def golden_job(vector: Path) -> SampleJob:
