@@ -46,7 +46,7 @@ def load(
         f"{transformed.documents:,}",
         readable_bytes(transformed.bytes),
         slice_.about,
-        destination.description(),
+        ", ".join(f"{name} {value}" for name, value in destination.description().items()),
     )
     progress = Progress(log, "Delivered", transformed.documents)
     counts = dict.fromkeys(Delivery, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 
 SECONDS_BETWEEN_LINES = 10.0
 # Asking the clock for each record would cost more than counting it.
@@ -37,6 +38,12 @@ class Progress:
         size = f", {readable_bytes(self.bytes)}" if self.bytes else ""
         rate = self.records / max(self.seconds, 1e-9)
         return f"{self.records:,}{of_total} jobs{size} in {self.seconds:.1f} s ({rate:,.0f} jobs/s)"
+
+
+def readable_counts(counts: Mapping[str, int]) -> str:
+    """Write counts with their sum in front: `3 (aborted 2, cancelled 1)`."""
+    each = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    return f"{sum(counts.values()):,}" + (f" ({each})" if each else "")
 
 
 def readable_bytes(size: float) -> str:

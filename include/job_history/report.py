@@ -9,7 +9,7 @@ import pandas as pd
 
 from job_history.errors import PermanentError
 from job_history.plan import PlannedWindow
-from job_history.progress import readable_bytes
+from job_history.progress import readable_bytes, readable_counts
 from job_history.receipt import Receipt, delete_superseded_items, make_receipt, save_receipt
 from job_history.run_record import RunRecord
 from job_history.slice_outcome import SliceOutcome
@@ -151,7 +151,7 @@ def _warn_of_quarantine(receipts: list[Receipt], ledger: Storage) -> None:
                 receipt.user_id,
                 receipt.name,
                 receipt.window["start"],
-                receipt.counts.quarantined,
+                readable_counts(receipt.counts.quarantined),
                 "\n".join(ledger.url(path) for path in receipt.quarantine),
             )
 

@@ -15,7 +15,7 @@ from job_history.errors import BadRecordError
 from job_history.extract import Extracted
 from job_history.job import Id, JobRecord, final_status
 from job_history.outcome import Outcome
-from job_history.progress import Progress, readable_bytes
+from job_history.progress import Progress, readable_bytes, readable_counts
 from job_history.quarantine import Quarantine
 from job_history.slice import Slice
 from job_history.staging import staged_records, staged_writer
@@ -132,14 +132,12 @@ def transform(
             first, last = min(first or job, job), max(last or job, job)
             progress.add(len(document.body))
     log.info(
-        "Made %s: %s documents (%s), %s filtered %s, %s in quarantine %s, %s oversize.",
+        "Made %s: %s documents (%s), filtered %s, in quarantine %s, oversize %s.",
         progress,
         f"{documents.records:,}",
         readable_bytes(progress.bytes),
-        filtered.total(),
-        dict(filtered) or "",
-        quarantine.counts.total(),
-        dict(quarantine.counts) or "",
+        readable_counts(filtered),
+        readable_counts(quarantine.counts),
         oversize,
     )
     return Transformed(

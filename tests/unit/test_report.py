@@ -167,7 +167,7 @@ def test_other_quarantine_is_said_and_does_not_fail_the_run(run: Run, caplog: py
     assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
         (
             "WARNING",
-            "Account 5234 Acme, window 2018-05-21T00:00:00Z: in quarantine {'bad_json': 2}. Mend the source and run the "
+            "Account 5234 Acme, window 2018-05-21T00:00:00Z: in quarantine 2 (bad_json 2). Mend the source and run the "
             f"window again. They are in:\n{run.ledger.url('_control/q.jsonl.zst')}",
         )
     ]

@@ -86,7 +86,7 @@ class WorkatoSource:
 
     def has_news(self, user_id: int, window: Window) -> bool:  # noqa: ARG002 - the token, or its customer, is the account
         """Say whether any recipe can have jobs in the window: as much as a plan needs, for a request a hundred recipes."""
-        with self._told("looking for news", window):
+        with self._told("looking for news in", window):
             self._refuse_if_too_old(window)
             return bool(self._with_news(window))
 
