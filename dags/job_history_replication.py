@@ -74,7 +74,7 @@ with DAG(
         "mode": Param(
             "missing_only",
             enum=["missing_only", "repair"],
-            description="repair: an object with other bytes than the source's is replaced",
+            description="repair: an object with other bytes is replaced; Sumo Logic gets all of it again",
         ),
     },
     doc_md=__doc__,
