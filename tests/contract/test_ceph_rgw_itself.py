@@ -3,9 +3,7 @@
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
@@ -27,16 +25,6 @@ pytestmark = pytest.mark.ceph
 KEY = "1234/jobs/456/20220614/000/000/789/1234-456-789-20220614091500-succeeded.json"
 DOCUMENT = '{"id":789,"title":"Grüße, 世界"}\n'.encode()
 OTHER_DOCUMENT = b'{"id":789,"title":"something else"}\n'
-
-
-@pytest.fixture(scope="session")
-def ceph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CephGateway]:
-    with ExitStack() as running:
-        try:
-            gateway = running.enter_context(ceph_rgw(tmp_path_factory.mktemp("ceph")))
-        except CephUnavailable as reason:
-            pytest.skip(str(reason))
-        yield gateway
 
 
 @pytest.fixture

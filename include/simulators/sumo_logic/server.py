@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from aiohttp import web
+
+from simulators.serving import in_thread
 
 from .control import Control
 from .faults import Fault
@@ -118,29 +117,5 @@ def local_source(*, clock: Callable[[], float] = time.time, port: int = 0, **set
     Raises ValueError for a wrong setting, OSError for a port that is taken.
     """
     source = Source(convert_settings(settings), clock=clock)
-    started: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-    thread = threading.Thread(target=_serve, args=(source, port, started), name="sumo-logic-source", daemon=True)
-    thread.start()
-    try:
-        address, loop, stop = started.result()
-        try:
-            yield LocalSource(source, address)
-        finally:
-            loop.call_soon_threadsafe(stop.set)
-    finally:
-        thread.join()
-
-
-def _serve(source: Source, port: int, started: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]]) -> None:
-    async def run() -> None:
-        stop = asyncio.Event()
-        async with serving(source, port=port) as address:
-            started.set_result((address, asyncio.get_running_loop(), stop))
-            await stop.wait()
-
-    try:
-        asyncio.run(run())
-    except Exception as problem:  # it belongs to the thread that waits for the start
-        if started.done():
-            raise
-        started.set_exception(problem)
+    with in_thread(lambda: serving(source, port=port), "sumo-logic-source") as address:
+        yield LocalSource(source, address)

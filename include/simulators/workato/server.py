@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import Any
 
 from aiohttp import web
+
+from simulators.serving import in_thread
 
 from .api import Api, OnRequest
 from .control import Control
@@ -117,29 +116,5 @@ def local_workato(
         clock=clock,
         on_request=on_request,
     )
-    started: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-    thread = threading.Thread(target=_serve, args=(api, port, started), name="workato-api", daemon=True)
-    thread.start()
-    try:
-        url, loop, stop = started.result()
-        try:
-            yield LocalWorkato(api, url)
-        finally:
-            loop.call_soon_threadsafe(stop.set)
-    finally:
-        thread.join()
-
-
-def _serve(api: Api, port: int, started: Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]]) -> None:
-    async def run() -> None:
-        stop = asyncio.Event()
-        async with serving(api, port=port) as url:
-            started.set_result((url, asyncio.get_running_loop(), stop))
-            await stop.wait()
-
-    try:
-        asyncio.run(run())
-    except Exception as problem:  # it belongs to the thread that waits for the start
-        if started.done():
-            raise
-        started.set_exception(problem)
+    with in_thread(lambda: serving(api, port=port), "workato-api") as address:
+        yield LocalWorkato(api, address)
