@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -18,13 +19,23 @@ log = logging.getLogger(__name__)
 
 
 class Extracted(msgspec.Struct):
-    """`counted` by the source on its own, in the way of `counted_by`; `listed` one by one; the two are equal."""
+    """`counted` by the source on its own, in the way of `counted_by`; `listed` one by one; the two are equal.
+
+    `read_at`: when the reading began (see `read_at()`); of two runs the one that read later knows better.
+    """
 
     path: str
     counted: int
     listed: int
     seconds: float
     counted_by: str = "query"
+    read_at: str = ""
+    line_details: bool | None = None
+
+
+def read_at() -> str:
+    """Return the present moment in UTC as text whose order is that of time."""
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def extract(slice_: Slice, account: Account, source: JobSource, staging: Storage) -> Extracted:
@@ -54,4 +65,5 @@ def extract(slice_: Slice, account: Account, source: JobSource, staging: Storage
         listed=progress.records,
         seconds=round(progress.seconds, 3),
         counted_by=listing.counted_by,
+        line_details=account.events.line_details,
     )

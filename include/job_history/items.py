@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -30,6 +31,8 @@ class Item(msgspec.Struct, frozen=True, order=True):
     sha256: str | None = None
     bytes: int | None = None
 
+
+_DESTINATION = b"destination"
 
 SCHEMA = pa.schema(
     [
@@ -74,14 +77,31 @@ def _table(items: list[Item]) -> pa.Table:
 
 
 @contextmanager
-def item_writer(storage: Storage, path: str) -> Iterator[ItemWriter]:
-    """Open an item list for writing; it is there only when the block ends without an exception."""
+def item_writer(storage: Storage, path: str, destination: dict[str, Any] | None = None) -> Iterator[ItemWriter]:
+    """Open an item list for writing; it is there only when the block ends without an exception.
+
+    It remembers the `destination` that its documents went to.
+    """
+    schema = SCHEMA.with_metadata({_DESTINATION: msgspec.json.encode(destination, order="deterministic")})
     with storage.writer(path) as file:
-        parquet = pq.ParquetWriter(pa.PythonFile(file, mode="w"), SCHEMA, compression="zstd")
+        parquet = pq.ParquetWriter(pa.PythonFile(file, mode="w"), schema, compression="zstd")
         writer = ItemWriter(parquet)
         yield writer
         writer.flush()
         parquet.close()
+
+
+def items_at(storage: Storage, path: str, destination: dict[str, Any]) -> Iterator[tuple[str, str | None, str | None]]:
+    """Stream outcome, SHA-256 and completion of a list's items, where they went to this destination; else nothing."""
+    content = storage.read(path)
+    if content is None:
+        return
+    parquet = pq.ParquetFile(pa.BufferReader(content))
+    metadata = parquet.schema_arrow.metadata or {}
+    if metadata.get(_DESTINATION) != msgspec.json.encode(destination, order="deterministic"):
+        return
+    for batch in parquet.iter_batches(ROWS_A_GROUP, columns=["outcome", "sha256", "completed_at"]):
+        yield from zip(*(batch.column(name).to_pylist() for name in ("outcome", "sha256", "completed_at")), strict=True)
 
 
 def read_items(storage: Storage, path: str) -> pa.Table:

@@ -53,7 +53,7 @@ def load(
     delivered_bytes = 0
     example_keys: list[str] = []
     items_path = f"{window_folder(slice_)}/items-{slice_.run}-{slice_.number:04d}.parquet"
-    with item_writer(ledger, items_path) as items, Quarantine(ledger, slice_) as quarantine:
+    with item_writer(ledger, items_path, destination.description()) as items, Quarantine(ledger, slice_) as quarantine:
 
         def note(document: StagedDocument, delivery: Delivery) -> None:
             nonlocal delivered_bytes

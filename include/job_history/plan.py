@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from job_history.account import ACCOUNTS_VARIABLE, Account, Accounts
-from job_history.errors import PermanentError, ReplicationError
+from job_history.errors import PermanentError
 from job_history.slice import Slice
 from job_history.sources import CostlyToCount, JobSource
 from job_history.window import Window, parts_of_at_most
@@ -29,6 +29,7 @@ class PlannedWindow(msgspec.Struct):
     settings_hash: str
     destination: dict[str, Any]
     counted_by: str = "query"
+    planned_at: str = ""
 
     @property
     def label(self) -> str:
@@ -36,13 +37,17 @@ class PlannedWindow(msgspec.Struct):
 
 
 class Plan(msgspec.Struct):
-    """What a run set out to do. `faults`: accounts that could not be planned at all, each in a sentence."""
+    """What a run set out to do. `faults`: accounts that could not be planned at all, each in a sentence.
+
+    `considered` are the user_ids of all accounts that were to be planned, whatever their destination.
+    """
 
     run: str
     destination: str
     window: dict[str, str]
     windows: list[PlannedWindow]
     faults: list[str]
+    considered: list[int] = []
 
     @property
     def slices(self) -> list[Slice]:
@@ -59,6 +64,7 @@ def plan(
     source_of: Callable[[Account], JobSource],
     max_jobs_per_slice: int,
     most_slices: int,
+    planned_at: str = "",
 ) -> Plan:
     """Plan a run over those of the chosen accounts (none chosen: all) that go to this kind of destination.
 
@@ -78,9 +84,12 @@ def plan(
             f"No account of the Variable {ACCOUNTS_VARIABLE} can be replicated in window {window}: " + " ".join(faults)
         )
     plan_ = Plan(run=run, destination=destination, window=window.as_dict(), windows=[], faults=faults)
+    plan_.considered = [account.user_id for account in to_do]
     for account in [account for account in to_do if account.destination.type == destination]:
         for hour in window.hours():
-            plan_.windows.append(_planned(run, account, hour, source_of, max_jobs_per_slice))
+            planned = _planned(run, account, hour, source_of, max_jobs_per_slice)
+            planned.planned_at = planned_at
+            plan_.windows.append(planned)
     _keep_below(most_slices, plan_)
     log.info("%s slices to replicate:\n%s", len(plan_.slices), _table(plan_))
     return plan_
@@ -130,7 +139,7 @@ def _planned(
             else []
         )
         planned.slices = _slices(run, planned, list(parts))
-    except ReplicationError as fault:
+    except Exception as fault:  # noqa: BLE001 - whatever it is, it is this account's, and stops no other
         # Its own extract asks again, with its own retries, and fails under the account's name; the others go on.
         log.warning("The source of account %s, window %s could not be counted: %s", account.label, window, fault)
         planned.slices = _slices(run, planned, [window])

@@ -86,6 +86,7 @@ class Receipt(msgspec.Struct, kw_only=True):
     counts: Counts
     gap: int
     counted_by: str = "query"
+    read_at: str = ""
     first_job: DocumentedJob | None = None
     last_job: DocumentedJob | None = None
     seconds: dict[str, float] = {}
@@ -119,7 +120,9 @@ def make_receipt(
     unrecoverable: bool = False,
 ) -> Receipt:
     """Make the receipt of what one run did with an account's window."""
-    counts = _added_up(outcomes) if outcomes or faults else Counts(counted=planned.counted or 0)
+    counts = _added_up(outcomes)
+    if faults or not outcomes:
+        counts.counted = max(counts.counted, planned.counted or 0)
     state = _state(planned, counts, faults, unrecoverable=unrecoverable)
     seconds = _seconds(outcomes)
     jobs = [job for outcome in outcomes for job in (outcome.transformed.first_job, outcome.transformed.last_job) if job]
@@ -134,9 +137,10 @@ def make_receipt(
         first_job=min(jobs, default=None),
         last_job=max(jobs, default=None),
         seconds=seconds,
-        settings_hash=planned.settings_hash,
+        settings_hash=outcomes[0].settings_hash if outcomes else planned.settings_hash,
         code_version=code_version,
-        destination=outcomes[0].destination if outcomes else planned.destination,
+        destination=_destination(planned, outcomes),
+        read_at=min((outcome.extracted.read_at for outcome in outcomes), default=planned.planned_at),
         items=[outcome.items_path for outcome in outcomes],
         quarantine=sorted({path for outcome in outcomes for path in outcome.quarantine_paths}),
         example_keys=[key for outcome in outcomes for key in outcome.example_keys][:3],
@@ -149,14 +153,18 @@ def save_receipt(ledger: Storage, receipt: Receipt) -> Receipt:
     """Write a run's receipt over the window's, keep the story of earlier runs, and return what stands now.
 
     A window that is closed stays closed when a later run of it fails: what was delivered is delivered. The failure is
-    told among its runs.
+    told among its runs. Nor does a run that read the source earlier replace one that read it later, whichever ended first.
     """
     window = Window.from_dict(receipt.window)
     earlier = read_receipt(ledger, receipt.user_id, window)
     stands = receipt
     if earlier is not None:
         runs = [entry for entry in earlier.runs if entry.run != receipt.runs[-1].run] + receipt.runs
-        stands = receipt if receipt.state.closed or not earlier.state.closed else earlier
+        if earlier.state.closed and (not receipt.state.closed or receipt.read_at < earlier.read_at):
+            stands = earlier
+        elif not receipt.state.closed:
+            # What earlier runs delivered is still there.
+            receipt.items = list(dict.fromkeys([*receipt.items, *earlier.items]))
         stands.runs = runs[-MOST_RUNS_REMEMBERED:]
     ledger.write(receipt_path(receipt.user_id, window), msgspec.json.format(msgspec.json.encode(stands), indent=1))
     if earlier is not None and stands is receipt:
@@ -184,6 +192,13 @@ def _state(planned: PlannedWindow, counts: Counts, faults: list[str], *, unrecov
     if faults or counts.gap:
         return WindowState.FAILED
     return WindowState.COMPLETE_WITH_QUARANTINE if counts.quarantined else WindowState.COMPLETE
+
+
+def _destination(planned: PlannedWindow, outcomes: list[SliceOutcome]) -> dict[str, Any]:
+    """Return where the window went; where it was changed between slices, every place."""
+    places = [outcome.destination for outcome in outcomes] or [planned.destination]
+    different = [place for number, place in enumerate(places) if place not in places[:number]]
+    return different[0] if len(different) == 1 else {"type": different[0]["type"], "several": different}
 
 
 def _counted_by(planned: PlannedWindow, outcomes: list[SliceOutcome]) -> str:

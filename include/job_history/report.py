@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from datetime import datetime, timedelta
 
 import pandas as pd
 
 from job_history.errors import PermanentError
-from job_history.plan import PlannedWindow
+from job_history.plan import Plan, PlannedWindow
 from job_history.progress import readable_bytes, readable_counts
 from job_history.receipt import Receipt, delete_superseded_items, make_receipt, save_receipt
 from job_history.run_record import RunRecord
+from job_history.slice import RUNS
 from job_history.slice_outcome import SliceOutcome
 from job_history.storage import Storage
 from job_history.window import Window
@@ -29,6 +31,7 @@ def report(
     record = RunRecord(staging, run)
     receipts: list[Receipt] = []
     problems: list[str] = []
+    plans: list[Plan] = []
     for destination in destinations:
         plan = record.plan(destination)
         if plan is None:
@@ -36,6 +39,7 @@ def report(
                 f"Destination {destination}: nothing was planned; the log of `{destination}.plan` says why."
             )
             continue
+        plans.append(plan)
         problems += [fault for fault in plan.faults if fault not in problems]
         for planned in plan.windows:
             outcomes, faults = _what_became_of(planned, record)
@@ -55,6 +59,8 @@ def report(
             if receipt.state.closed:
                 for slice_ in planned.slices:
                     record.delete_staged_files(slice_)
+    if len(plans) == len(destinations):
+        problems += _planned_otherwise_than_once(plans)
     delete_old_runs(staging, finished_at - STAGED_FILES_KEPT)
     if receipts:
         log.info("\n%s", run_table(receipts))
@@ -65,6 +71,18 @@ def report(
             + "\n- ".join(problems)
         )
     return receipts
+
+
+def _planned_otherwise_than_once(plans: list[Plan]) -> list[str]:
+    """Each plan reads the accounts for itself; where they were changed in between, an account may fall through."""
+    times_planned = Counter(user_id for plan in plans for user_id in {planned.user_id for planned in plan.windows})
+    considered = sorted({user_id for plan in plans for user_id in plan.considered})
+    return [
+        f"Account {user_id} is in {times_planned[user_id]} of this run's plans instead of one: its settings were changed while "
+        "they were made. Run the window again."
+        for user_id in considered
+        if times_planned[user_id] != 1
+    ]
 
 
 def _conflicts(receipt: Receipt) -> list[str]:
@@ -82,11 +100,10 @@ def _what_became_of(planned: PlannedWindow, record: RunRecord) -> tuple[list[Sli
     outcomes: list[SliceOutcome] = []
     faults: list[str] = []
     for slice_ in planned.slices:
-        outcome = record.outcome(slice_)
-        if outcome is not None:
-            outcomes.append(outcome)
-        elif (failure := record.failure(slice_)) is not None:
+        if (failure := record.failure(slice_)) is not None:
             faults.append(f"{failure.step} of {slice_.about}: {failure.message}")
+        elif (outcome := record.outcome(slice_)) is not None:
+            outcomes.append(outcome)
         else:
             faults.append(
                 f"{slice_.about}: its tasks ended without a word (killed, timed out or never started); see their logs, "
@@ -158,5 +175,6 @@ def _warn_of_quarantine(receipts: list[Receipt], ledger: Storage) -> None:
 
 def delete_old_runs(staging: Storage, before: datetime) -> None:
     """Delete the staged files that no run has touched since then."""
-    for path in list(staging.paths_untouched_since(before)):
+    # Only below the folder of runs: the same bucket may hold a ledger, or what was delivered.
+    for path in list(staging.paths_untouched_since(before, below=RUNS)):
         staging.delete(path)

@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from job_history.plan import Plan
-from job_history.slice import Slice
+from job_history.slice import RUNS, Slice
 from job_history.slice_outcome import SliceOutcome
 from job_history.storage import Storage
 
@@ -36,15 +36,19 @@ class RunRecord:
         self._run = run
 
     def save_plan(self, plan: Plan) -> None:
-        self._staging.write(f"{self._run}/plan-{plan.destination}.json", msgspec.json.encode(plan))
+        self._staging.write(f"{RUNS}/{self._run}/plan-{plan.destination}.json", msgspec.json.encode(plan))
 
     def plan(self, destination: str) -> Plan | None:
-        return self._read(f"{self._run}/plan-{destination}.json", Plan)
+        return self._read(f"{RUNS}/{self._run}/plan-{destination}.json", Plan)
 
     def begin(self, slice_: Slice) -> None:
         """Forget what an earlier try of the slice came to."""
         for name in ("outcome", "failure"):
             self._staging.delete(f"{slice_.folder}/{name}.json")
+
+    def forget_acknowledgements(self, slice_: Slice) -> None:
+        """Have everything sent again, also what a destination has acknowledged to this very run."""
+        self._staging.delete_below(f"{slice_.folder}/acknowledged")
 
     def save_outcome(self, slice_: Slice, outcome: SliceOutcome) -> None:
         self._staging.write(f"{slice_.folder}/outcome.json", msgspec.json.encode(outcome))

@@ -10,6 +10,9 @@ import msgspec
 
 from job_history.window import Window
 
+RUNS = "runs"
+"""The folder of the staging area below which each run has one of its own."""
+
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
     """Small and plain, because it travels between tasks; the account's settings are looked up by each task anew."""
@@ -45,7 +48,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def folder(self) -> str:
         """Where the slice's staged files are, below the staging path."""
-        return f"{self.run}/{self.user_id}/{self.whole_window.slug}/{self.number:04d}"
+        return f"{RUNS}/{self.run}/{self.user_id}/{self.whole_window.slug}/{self.number:04d}"
 
     def as_dict(self) -> dict[str, Any]:
         return msgspec.to_builtins(self)  # type: ignore[no-any-return]

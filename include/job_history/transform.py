@@ -11,7 +11,7 @@ import msgspec
 
 from job_history.account import Account
 from job_history.document import Document, DocumentRules, document_of
-from job_history.errors import BadRecordError
+from job_history.errors import BadRecordError, PermanentError
 from job_history.extract import Extracted
 from job_history.job import Id, JobRecord, final_status
 from job_history.outcome import Outcome
@@ -91,6 +91,11 @@ def transform(
     slice_: Slice, account: Account, extracted: Extracted, *, staging: Storage, ledger: Storage, max_document_bytes: int
 ) -> Transformed:
     """Stage the documents of a slice, and put into quarantine what cannot become one."""
+    if extracted.line_details not in {None, account.events.line_details}:
+        raise PermanentError(
+            f"line_details of {slice_.about} was changed since its jobs were read. Clear its extract task, so that they are "
+            "read as the account now says."
+        )
     rules = DocumentRules(
         user_id=account.user_id,
         prefix=account.destination.key_prefix,

@@ -340,6 +340,23 @@ def test_extra_columns_of_rich_types_become_json(store: SqlStore) -> None:
     assert body.endswith(b'"lines":[],"a":true,"b":12345678901234567890.50,"c":["x","y"],"d":{"k":1E+2}}\n')
 
 
+@both_drivers
+def test_a_time_in_an_extra_column_does_not_depend_on_the_time_zone_of_the_session(store: PostgresStore) -> None:
+    store.execute("ALTER TABLE job_history_jobs ADD COLUMN seen_at timestamptz DEFAULT '2018-05-21T00:00:10Z'")
+    store.fill([job(1, lines=())])
+    database = store.uri.split("?", maxsplit=1)[0].rpartition("/")[2]
+
+    def extra() -> bytes:
+        [body] = documents(listed(store.source())).values()
+        return body
+
+    before = extra()
+    store.execute(f"ALTER DATABASE {database} SET timezone = 'Europe/Berlin'")
+
+    assert extra() == before
+    assert b'"seen_at":"2018-05-21T00:00:10+00:00"' in before
+
+
 def fault_of(source: JobSource, *, lines: bool = True) -> tuple[type, str]:
     with pytest.raises(ReplicationError) as raised:
         listed(source, lines=lines)

@@ -82,7 +82,9 @@ class Run:
     def staged(self) -> list[str]:
         """What is in the staging folder, also what obstore would not list."""
         staging = Path(self.setting.staging)
-        return sorted(str(path.relative_to(staging / "run-1")) for path in staging.rglob("*") if path.is_file())
+        return sorted(
+            str(path.relative_to(staging / "runs" / "run-1")) for path in staging.rglob("*") if path.is_file()
+        )
 
 
 def new_run(folder: Path, filled_store: Path, endpoint: S3Endpoint) -> Run:
@@ -157,7 +159,7 @@ def test_a_step_that_was_killed_and_run_again_ends_as_if_undisturbed(
 
 def test_what_a_killed_step_left_on_the_disk_is_cleared_away_with_the_rest(run: Run) -> None:
     assert run.steps(["extract"], Death("extract", "write", 115)) == (-signal.SIGKILL, "")
-    folder = run.setting.slice.folder.removeprefix("run-1/")
+    folder = run.setting.slice.folder.removeprefix("runs/run-1/")
     assert run.staged() == [f"{folder}/jobs.jsonl.zst#1"]
     assert run.steps(["extract"]) == (0, "")
     assert run.staged() == [f"{folder}/jobs.jsonl.zst", f"{folder}/jobs.jsonl.zst#1"]

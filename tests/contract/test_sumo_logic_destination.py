@@ -19,17 +19,19 @@ from tests.support.sumo_logic_sender import DOCUMENTS, Sender, batches_of, bodie
 
 from job_history.account import Account, SumoLogicDestination
 from job_history.destinations import Delivery
+from job_history.destinations.only_new import OnlyNew
 from job_history.destinations.sumo_logic import headers_of
 from job_history.errors import PermanentError
 from job_history.extract import Extracted
-from job_history.items import read_items
+from job_history.items import Item, item_writer, read_items
 from job_history.job import JobRecord
 from job_history.load import load
+from job_history.receipt import Counts, Receipt, WindowState, receipt_path
 from job_history.slice import Slice
 from job_history.staging import staged_writer
 from job_history.storage import local_storage
 from job_history.timestamp import epoch_milliseconds, format_time, parse_time
-from job_history.transform import transform
+from job_history.transform import StagedDocument, transform
 from simulators.sumo_logic import LocalSource, dropped, local_source, reset_after_ingest, warning
 
 DELIVERED, ALREADY_PRESENT, REPEATED = Delivery.DELIVERED, Delivery.ALREADY_PRESENT, Delivery.REPEATED
@@ -234,7 +236,7 @@ class TestAgain:
         others = [batch.body for batch in batches_of(changed) if batch not in BATCHES]
         assert others == [batches_of(changed)[0].body]
 
-        assert deliver(sender.destination(), changed) == told(*[DELIVERED] * 3, *[ALREADY_PRESENT] * 2)
+        assert deliver(sender.destination(), changed) == told(*[REPEATED] * 3, *[ALREADY_PRESENT] * 2)
         assert bodies(source)[3:] == others
 
     def test_a_new_run_sends_again_under_the_same_ids(self, source: LocalSource, sender: Sender) -> None:
@@ -379,3 +381,52 @@ def test_the_receipts_numbers_say_how_many_may_be_there_twice(source: LocalSourc
         )
         for number in (1, 2)
     ]
+
+
+def test_only_the_destination_that_has_a_document_is_spared_it(source: LocalSource, tmp_path: Path) -> None:
+    """The items of a window may lie at two sources: the one that has a document is not the other."""
+    with local_source() as elsewhere:
+        here, there = (Sender(tmp_path, running.url) for running in (source, elsewhere))
+        ledger, slice_ = local_storage(tmp_path / "ledger"), _slice()
+        paths = []
+        for number, (sender, document) in enumerate(zip((here, there), DOCUMENTS, strict=False)):
+            path = f"items-{number}.parquet"
+            with item_writer(ledger, path, sender.destination().description()) as items:
+                items.append(_delivered(document))
+            paths.append(path)
+        ledger.write(receipt_path(slice_.user_id, slice_.whole_window), _receipt(slice_, paths))
+
+        found = [deliver(OnlyNew(one.destination(), ledger, slice_), DOCUMENTS[:2]) for one in (here, there)]
+
+    assert [dict(one) for one in found] == [
+        {DOCUMENTS[0].key: ALREADY_PRESENT, DOCUMENTS[1].key: DELIVERED},
+        {DOCUMENTS[0].key: DELIVERED, DOCUMENTS[1].key: ALREADY_PRESENT},
+    ]
+
+
+def _slice() -> Slice:
+    window = {"start": "2018-05-21T00:00:00Z", "end": "2018-05-22T00:00:00Z"}
+    return Slice(run="one", user_id=5234, name="Acme", window=window, part=window)
+
+
+def _delivered(document: StagedDocument) -> Item:
+    return Item(
+        str(document.job_id), document.completed_at, "delivered", key=document.key, sha256=document.sha256, bytes=1
+    )
+
+
+def _receipt(slice_: Slice, items: list[str]) -> bytes:
+    return msgspec.json.encode(
+        Receipt(
+            user_id=slice_.user_id,
+            name=slice_.name,
+            window=slice_.window,
+            state=WindowState.FAILED,
+            counts=Counts(),
+            gap=0,
+            settings_hash="",
+            code_version="",
+            destination={"type": "sumo_logic"},
+            items=items,
+        )
+    )

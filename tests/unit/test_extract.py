@@ -30,7 +30,7 @@ def test_the_jobs_of_the_slices_own_part_are_staged(staging: Storage) -> None:
     part, source = slice_of(FIRST_HALF, number=1, of=2), MemorySource(JOBS)
     extracted = extract(part, account(), source, staging)
     assert extracted == Extracted(
-        path=f"{part.folder}/jobs.jsonl.zst", counted=2, listed=2, seconds=pytest.approx(0, abs=5)
+        path=f"{part.folder}/jobs.jsonl.zst", counted=2, listed=2, seconds=pytest.approx(0, abs=5), line_details=True
     )
     assert list(staged_records(staging, extracted.path, JobRecord)) == JOBS[:2]
     assert source.asked == [(5234, FIRST_HALF)]

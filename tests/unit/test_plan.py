@@ -100,6 +100,7 @@ def test_an_account_with_jobs_gets_a_slice_and_one_without_gets_none() -> None:
         window=HOUR.as_dict(),
         windows=[planned_window(busy, 3, slices_of(busy, HOUR)), planned_window(idle, 0, [])],
         faults=[],
+        considered=[5234, 77],
     )
     assert made.slices == slices_of(busy, HOUR)
 
@@ -131,7 +132,9 @@ def unreachable(fault: Exception) -> Callable[[Account], JobSource]:
     return source_of
 
 
-@pytest.mark.parametrize("fault", [PermanentError("no connection 'db'"), TransientError("the database is away")])
+@pytest.mark.parametrize(
+    "fault", [PermanentError("no connection 'db'"), TransientError("the database is away"), ValueError("bogus cursor")]
+)
 def test_an_account_whose_source_cannot_be_counted_gets_a_slice_and_the_others_go_on(fault: Exception) -> None:
     well, ill = account(), account(77, "Ill")
     expected = [

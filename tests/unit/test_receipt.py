@@ -297,3 +297,38 @@ def test_the_receipt_of_another_window_is_another(ledger: Storage) -> None:
     save_receipt(ledger, make_receipt(other, [], [], run=RUN, finished_at=FINISHED, code_version="0.1.0"))
     counts = [(read_receipt(ledger, user_id, HOUR) or receipt()).counts.delivered for user_id in (5234, 77)]
     assert counts == [1, 0]
+
+
+# Several runs of a window that end in another order than they read
+
+
+def read_at(moment: str, one: SliceOutcome) -> SliceOutcome:
+    one.extracted.read_at = moment
+    return one
+
+
+def test_a_run_that_read_the_source_earlier_does_not_replace_one_that_read_it_later(ledger: Storage) -> None:
+    newer = receipt(
+        [read_at("2018-05-21T02:00:00.000000Z", outcome(FIRST, quarantined={"bad_id": 1}, quarantine_paths=["q/id"]))],
+        run="newer",
+    )
+    older = receipt([read_at("2018-05-21T01:00:00.000000Z", outcome(SECOND, delivered=1))], run="older")
+    saved(ledger, newer)
+    stands = saved(ledger, older)
+    assert (stands.state, stands.counts, stands.quarantine) == ("complete_with_quarantine", newer.counts, ["q/id"])
+    assert [entry.run for entry in stands.runs] == ["newer", "older"]
+    assert "q/id" in left_in(ledger)
+
+
+def test_an_open_window_keeps_the_item_lists_of_what_was_delivered_to_it(ledger: Storage) -> None:
+    half = receipt([outcome(FIRST, delivered=1)], ["load of 2 failed"], run="one")
+    nothing = receipt([], ["the source is away"], run="two")
+    saved(ledger, half)
+    assert saved(ledger, nothing).items == half.items
+
+
+def test_a_window_that_went_to_two_places_names_both() -> None:
+    one, other = outcome(FIRST, delivered=1), outcome(SECOND, delivered=1)
+    one.destination, other.destination = {"type": "s3", "bucket": "old"}, {"type": "s3", "bucket": "new"}
+    both = [{"type": "s3", "bucket": "old"}, {"type": "s3", "bucket": "new"}]
+    assert receipt([one, other]).destination == {"type": "s3", "several": both}

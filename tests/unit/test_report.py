@@ -250,9 +250,42 @@ def test_books_that_do_not_balance_leave_the_window_open(run: Run) -> None:
 
 
 def test_staged_files_of_runs_long_past_are_deleted(run: Run, tmp_path: Path) -> None:
-    for name, age in (("old", STAGED_FILES_KEPT * 2), ("young", timedelta(hours=1))):
+    old, young = STAGED_FILES_KEPT * 2, timedelta(hours=1)
+    # The same bucket may hold a ledger, or what was delivered: nothing but runs is ours to delete.
+    for name, age in (("runs/old", old), ("runs/young", young), ("5234", old), ("receipts/5234", old)):
         run.staging.write(f"{name}/jobs.jsonl.zst", b"large")
         moment = (FINISHED - age).timestamp()
         os.utime(tmp_path / "staging" / name / "jobs.jsonl.zst", (moment, moment))
     delete_old_runs(run.staging, FINISHED - STAGED_FILES_KEPT)
-    assert list(run.staging.paths("")) == ["young/jobs.jsonl.zst"]
+    assert sorted(run.staging.paths("")) == [
+        "5234/jobs.jsonl.zst",
+        "receipts/5234/jobs.jsonl.zst",
+        "runs/young/jobs.jsonl.zst",
+    ]
+
+
+# What changed under way
+
+
+def test_a_failure_behind_an_outcome_counts(run: Run) -> None:
+    """A slice that was delivered, cleared, and failed at its second time is a slice that failed."""
+    planned = window_of(account())
+    run.plan(planned)
+    run.record.save_outcome(planned.slices[0], outcome(planned.slices[0], delivered=1))
+    run.record.save_failure(planned.slices[0], Failure("load", "the source is away"))
+    assert "the source is away" in run.failure()
+    assert run.receipt(5234).state == "failed"
+
+
+def test_an_account_that_fell_between_two_plans_is_missed(run: Run) -> None:
+    """Its destination was changed while the plans were made, so that each thought it the other's."""
+    for destination in ("s3", "sumo_logic"):
+        run.record.save_plan(Plan(RUN, destination, HOUR.as_dict(), [], [], considered=[5234]))
+    assert "Account 5234 is in 0 of this run's plans instead of one" in run.failure(["s3", "sumo_logic"])
+
+
+def test_an_account_in_one_plan_of_two_is_as_it_should_be(run: Run) -> None:
+    planned = window_of(account(), slices=0, counted=0)
+    run.record.save_plan(Plan(RUN, "s3", HOUR.as_dict(), [planned], [], considered=[5234]))
+    run.record.save_plan(Plan(RUN, "sumo_logic", HOUR.as_dict(), [], [], considered=[5234]))
+    assert [receipt.user_id for receipt in run.report(["s3", "sumo_logic"])] == [5234]

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.samples import HOUR, account, line, record, slice_of
 
 from job_history.document import DocumentRules, document_of
-from job_history.errors import QuarantineReason
+from job_history.errors import PermanentError, QuarantineReason
 from job_history.extract import Extracted
 from job_history.job import JobRecord
 from job_history.outcome import Outcome
@@ -142,3 +142,10 @@ def test_the_prefix_of_the_destination_is_in_every_key(staging: Storage, ledger:
     result = transform(slice_of(), prefixed, extracted, staging=staging, ledger=ledger, max_document_bytes=LIMIT)
     [document] = staged_documents(staging, result.documents_path)
     assert document.key == f"audit/eu/{expected(record()).key}"
+
+
+def test_a_toggle_that_was_changed_since_the_jobs_were_read_is_said(tmp_path: Path) -> None:
+    storage, slice_ = local_storage(tmp_path), slice_of()
+    extracted = Extracted(path="jobs", counted=0, listed=0, seconds=0.0, line_details=False)
+    with pytest.raises(PermanentError, match=r"line_details of .* was changed since its jobs were read"):
+        transform(slice_, account(), extracted, staging=storage, ledger=storage, max_document_bytes=1_000)

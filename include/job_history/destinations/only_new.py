@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from job_history.destinations import Delivery, Destination, OnDelivery
-from job_history.items import read_items
+from job_history.items import items_at
 from job_history.outcome import Outcome
 from job_history.receipt import read_receipt
 from job_history.slice import Slice
 from job_history.storage import Storage
+from job_history.timestamp import parse_time
 from job_history.transform import StagedDocument
 
 _THERE = {Outcome.DELIVERED, Outcome.ALREADY_PRESENT}
@@ -47,14 +48,12 @@ class OnlyNew:
 
 
 def _delivered_before(ledger: Storage, slice_: Slice, description: dict[str, Any]) -> set[bytes]:
-    """Return the SHA-256 of each document of the window that this very destination has, by the window's receipt."""
+    """Return the SHA-256 of each document of the slice's part that this very destination has, by the window's receipt."""
     receipt = read_receipt(ledger, slice_.user_id, slice_.whole_window)
-    if receipt is None or receipt.destination != description:
-        return set()
-    there: set[bytes] = set()
-    for path in receipt.items:
-        items = read_items(ledger, path).select(["outcome", "sha256"])
-        for batch in items.to_batches():
-            pairs = zip(*(column.to_pylist() for column in batch.columns), strict=True)
-            there.update(bytes.fromhex(sha256) for outcome, sha256 in pairs if outcome in _THERE)
-    return there
+    part = slice_.own_part
+    return {
+        bytes.fromhex(sha256)
+        for path in (receipt.items if receipt else [])
+        for outcome, sha256, completed_at in items_at(ledger, path, description)
+        if outcome in _THERE and sha256 and completed_at and parse_time(completed_at) in part
+    }

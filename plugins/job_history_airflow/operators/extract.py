@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from job_history.account import Account
-from job_history.extract import extract
+from job_history.extract import extract, read_at
 from job_history.slice import Slice
 from job_history_airflow.connections import job_source
 from job_history_airflow.operators.slice_step import SliceStepOperator
@@ -21,9 +21,12 @@ class ExtractJobsOperator(SliceStepOperator):
 
     ui_color = "#fdf3d8"
 
-    def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:  # noqa: ARG002
-        self.record_of(slice_).begin(slice_)
+    def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:
+        if context["params"].get("mode") == "repair":
+            self.record_of(slice_).forget_acknowledgements(slice_)
         source = job_source(
             account, max_document_bytes=self.settings.max_document_bytes, staging=self.staging, slice_=slice_
         )
-        return msgspec.to_builtins(extract(slice_, account, source, self.staging))  # type: ignore[no-any-return]
+        began = read_at()
+        extracted = extract(slice_, account, source, self.staging)
+        return msgspec.to_builtins(msgspec.structs.replace(extracted, read_at=began))  # type: ignore[no-any-return]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.configuration import conf
 from airflow.sdk import BaseOperator
 
+from job_history.extract import read_at
 from job_history.plan import plan
 from job_history.run_record import RunRecord
 from job_history.slice import run_folder
@@ -47,6 +48,7 @@ class PlanOperator(BaseOperator):
                 account, max_document_bytes=settings.max_document_bytes, staging=staging
             ),
             max_jobs_per_slice=settings.max_jobs_per_slice,
+            planned_at=read_at(),
             most_slices=conf.getint("core", "max_map_length"),
         )
         RunRecord(staging, run).save_plan(made)

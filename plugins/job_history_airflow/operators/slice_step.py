@@ -38,6 +38,8 @@ class SliceStepOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         slice_ = Slice.from_dict(self.slice)
         try:
+            # What an earlier try came to is not what this one comes to, even if it is killed.
+            self.record_of(slice_).begin(slice_)
             # The settings are read anew by each task, so that a mended Variable helps a task that is cleared.
             account = load_accounts().get(slice_.user_id)
             return self.run_step(slice_, account, context)

@@ -40,7 +40,10 @@ class _Span(NamedTuple):
 
 @dataclass(frozen=True)
 class _Request:
-    """A batch on its way. `body` is None where it was acknowledged before; `completed` ends with this batch."""
+    """A batch on its way. `body` is None where it was acknowledged before; `completed` ends with this batch.
+
+    `moved`: an earlier try had other documents, so that some of these were perhaps sent in another batch.
+    """
 
     number: int
     sha256: str
@@ -48,6 +51,7 @@ class _Request:
     plain_bytes: int
     end: int
     completed: list[_Span]
+    moved: bool
 
 
 class _Tally:
@@ -106,7 +110,7 @@ class SumoLogicDestination:
                     tally.skipped += 1
                 else:
                     # Only the first one behind the acknowledged ones can have been under way when an earlier try ended.
-                    perhaps_there = left_without_word and not tally.sent
+                    perhaps_there = request.moved or (left_without_word and not tally.sent)
                     repeated = self._send(request, request.body, perhaps_there=perhaps_there)
                     tally.add(request, request.body, repeated=repeated)
                 for span in request.completed:
@@ -153,6 +157,7 @@ class SumoLogicDestination:
                 plain_bytes=len(batch.body),
                 end=end,
                 completed=completed,
+                moved=self._acknowledgements.has_another(batch),
             )
 
     def _messages(self, documents: Iterator[StagedDocument], spans: deque[_Span]) -> Iterator[bytes]:

@@ -45,6 +45,8 @@ class PostgresDialect:
     def open_snapshot(self, connection: Any) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            # How a time is written, in a column that only this store has, must not depend on who reads it.
+            cursor.execute("SET LOCAL TIME ZONE 'UTC'")
             # All rows are read. Plans for the first tenth of them, as are usual for cursors, take minutes for 60,000 jobs
             # where the tables have no statistics yet.
             cursor.execute("SET LOCAL cursor_tuple_fraction = 1")
