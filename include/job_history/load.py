@@ -12,6 +12,7 @@ from job_history.items import Item, ItemWriter, item_writer
 from job_history.outcome import Outcome
 from job_history.progress import Progress, readable_bytes
 from job_history.quarantine import Quarantine
+from job_history.receipt import receipt_folder
 from job_history.slice import Slice
 from job_history.slice_outcome import SliceOutcome
 from job_history.staging import staged_records
@@ -52,7 +53,7 @@ def load(
     counts = dict.fromkeys(Delivery, 0)
     delivered_bytes = 0
     example_keys: list[str] = []
-    items_path = f"{window_folder(slice_)}/items-{slice_.run}-{slice_.number:04d}.parquet"
+    items_path = f"{receipt_folder(slice_.user_id, slice_.whole_window)}/items-{slice_.run}-{slice_.number:04d}.parquet"
     with item_writer(ledger, items_path, destination.description()) as items, Quarantine(ledger, slice_) as quarantine:
 
         def note(document: StagedDocument, delivery: Delivery) -> None:
@@ -91,16 +92,10 @@ def load(
     if not outcome.balanced:
         raise TransientError(
             f"The books of {slice_.about} do not balance: of {extracted.listed:,} listed jobs, {outcome.delivered:,} were "
-            f"delivered, {outcome.already_present:,} already present, {sum(transformed.filtered.values()):,} filtered and "
+            f"delivered, {outcome.already_present:,} already present, {outcome.filtered:,} filtered and "
             f"{outcome.quarantined:,} quarantined. The window stays open; clear this slice from its extract task on."
         )
     return outcome
-
-
-def window_folder(slice_: Slice) -> str:
-    """Return where the ledger keeps what belongs to an account's window."""
-    window = slice_.whole_window
-    return f"receipts/{slice_.user_id}/jobs/{window.start:%Y%m%d}/{window.slug}"
 
 
 def _item(document: StagedDocument, delivery: Delivery, size: int) -> Item:
@@ -127,7 +122,7 @@ def _table(outcome: SliceOutcome) -> str:
         "listed": outcome.extracted.listed,
         "delivered": outcome.delivered,
         "already present": outcome.already_present,
-        "filtered": sum(outcome.transformed.filtered.values()),
+        "filtered": outcome.filtered,
         "quarantined": outcome.quarantined,
     }
     return "\n".join(f"{name:>24}  {number:>12,}" for name, number in rows.items())

@@ -100,8 +100,13 @@ class Receipt(msgspec.Struct, kw_only=True):
     runs: list[RunEntry] = []
 
 
+def receipt_folder(user_id: int, window: Window) -> str:
+    """Return where the ledger keeps what belongs to an account's window: the receipt, and the item lists beside it."""
+    return f"receipts/{user_id}/jobs/{window.start:%Y%m%d}/{window.slug}"
+
+
 def receipt_path(user_id: int, window: Window) -> str:
-    return f"receipts/{user_id}/jobs/{window.start:%Y%m%d}/{window.slug}/receipt.json"
+    return f"{receipt_folder(user_id, window)}/receipt.json"
 
 
 def read_receipt(ledger: Storage, user_id: int, window: Window) -> Receipt | None:
@@ -178,9 +183,10 @@ def delete_superseded_items(ledger: Storage, receipt: Receipt, before: datetime)
 
     Not at once: an earlier run whose failed slices are cleared still counts on those of its slices that succeeded.
     """
-    path_of_receipt = receipt_path(receipt.user_id, Window.from_dict(receipt.window))
-    for path in list(ledger.paths_untouched_since(before, below=path_of_receipt.rpartition("/")[0])):
-        if path not in {path_of_receipt, *receipt.items}:
+    window = Window.from_dict(receipt.window)
+    named = {receipt_path(receipt.user_id, window), *receipt.items}
+    for path in list(ledger.paths_untouched_since(before, below=receipt_folder(receipt.user_id, window))):
+        if path not in named:
             ledger.delete(path)
 
 

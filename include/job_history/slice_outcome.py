@@ -31,13 +31,15 @@ class SliceOutcome(msgspec.Struct):
     repeated: int = 0
 
     @property
+    def filtered(self) -> int:
+        return sum(self.transformed.filtered.values())
+
+    @property
     def quarantined(self) -> int:
         return sum(self.transformed.quarantined.values()) + self.conflicts
 
     @property
     def balanced(self) -> bool:
         """`listed = delivered + already_present + filtered + quarantined`, and `counted = listed`."""
-        accounted_for = (
-            self.delivered + self.already_present + sum(self.transformed.filtered.values()) + self.quarantined
-        )
+        accounted_for = self.delivered + self.already_present + self.filtered + self.quarantined
         return self.extracted.listed == accounted_for and self.extracted.counted == self.extracted.listed
