@@ -8,8 +8,15 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from simulators.project import DAGS, PLUGINS
+
+# No example is late on machines that are busy with other things. The same examples each time, so that a change is judged
+# by what it changes; to look for new ones, run with HYPOTHESIS_PROFILE=explore, and write down what it finds as @example.
+settings.register_profile("always_the_same", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "always_the_same"))
 
 _home = pytest.StashKey[Path]()
 

@@ -87,6 +87,13 @@ ordinary = {
 }
 behind_a_crowd = [Planned(1, -7_000, 7_100, "completed", 0, 0), *crowd(1, -600, 6, 60)]
 before_the_stopped_one = [Planned(1, -1, 1, "aborted", 0, 0), *crowd(1, 0, 2, 0)]
+# The last job is met first while it is open, and again behind the one of two hours, once it has ended.
+ends_while_it_is_read = [
+    *(Planned(1, 0, 0, "completed", 0, 0) for _ in range(8)),
+    Planned(2, 0, 0, "completed", 0, 0),
+    Planned(2, 0, 7_199, "completed", 0, 0),
+    Planned(2, 3_600, 146, "completed", 0, 590),
+]
 behaviours = st.fixed_dictionaries(
     {
         "jobs_page_size": st.sampled_from([1, 2, 3, 25]),
@@ -153,6 +160,10 @@ def ended_in(jobs: list[SampleJob], window: Window) -> list[int]:
 @given(plan=histories, behaviour=behaviours)
 @example(plan=behind_a_crowd, behaviour=ordinary)
 @example(plan=before_the_stopped_one, behaviour={**ordinary, "jobs_page_size": 1})
+@example(
+    plan=ends_while_it_is_read,
+    behaviour={**ordinary, "jobs_page_size": 1, "listing_order": "completed", "advance_per_request": 45.0},
+)
 def test_every_finished_job_is_in_just_one_window(plan: list[Planned], behaviour: dict[str, Any]) -> None:
     jobs = rows(plan)
     workspace = Workspace(user_id=USER_ID, jobs=jobs, delays=delays(plan), recipes=[SampleRecipe(recipe_id=3)])

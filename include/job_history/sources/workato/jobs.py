@@ -77,7 +77,8 @@ def job_pages(client: WorkatoClient, recipe_id: int, *, shifted: bool = False) -
     of two pages is not lost in both listings. A recipe that was deleted meanwhile has no jobs that could be asked for.
     """
     offset: Id | None = None
-    used: set[str] = set()
+    # With whether it was open: in a list ordered by the end, a job that ends while it is read moves, and is met again.
+    used: set[tuple[str, bool]] = set()
     while True:
         page = _page(client, recipe_id, offset)
         if shifted and offset is None and len(page.jobs) > 1:
@@ -85,13 +86,14 @@ def job_pages(client: WorkatoClient, recipe_id: int, *, shifted: bool = False) -
         yield page
         if not page.jobs:
             return
-        offset = next((job.id for job in reversed(page.jobs) if job.id is not None), None)
-        if offset is None or str(offset) in used:
+        last = next((job for job in reversed(page.jobs) if job.id is not None), None)
+        if last is None or (str(last.id), last.is_open) in used:
             raise TransientError(
                 f"{client}: the job list of recipe {recipe_id} turns in a circle (a page ends with "
-                f"{'no job id' if offset is None else f'job {offset}, as an earlier one did'}). It is tried again."
+                f"{'no job id' if last is None else f'job {last.id}, as an earlier one did'}). It is tried again."
             )
-        used.add(str(offset))
+        offset = last.id
+        used.add((str(offset), last.is_open))
 
 
 def _page(client: WorkatoClient, recipe_id: int, offset: Id | None) -> JobPage:
