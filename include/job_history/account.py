@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from job_history.destination_settings import DestinationSettings, S3Destination, SumoLogicDestination
 from job_history.errors import PermanentError
+from job_history.event_kind import EventKind
 from job_history.settings_model import SettingsModel
 from job_history.source_settings import SourceSettings, SqlSource, WorkatoSource
 
@@ -49,6 +50,12 @@ class Events(SettingsModel):
         if not self.job_history:
             raise ValueError('nothing is switched on: set job_history, or pause the account with "enabled": false')
         return self
+
+    @property
+    def kinds(self) -> list[EventKind]:
+        """Return the kinds of event that are switched on."""
+        switches = {EventKind.JOBS: self.job_history, EventKind.ADMIN_EVENTS: self.admin_events}
+        return [kind for kind, on in switches.items() if on]
 
 
 class Account(SettingsModel):

@@ -53,7 +53,8 @@ def load(
     counts = dict.fromkeys(Delivery, 0)
     delivered_bytes = 0
     example_keys: list[str] = []
-    items_path = f"{receipt_folder(slice_.user_id, slice_.whole_window)}/items-{slice_.run}-{slice_.number:04d}.parquet"
+    folder = receipt_folder(slice_.user_id, slice_.kind, slice_.whole_window)
+    items_path = f"{folder}/items-{slice_.run}-{slice_.number:04d}.parquet"
     with item_writer(ledger, items_path, destination.description()) as items, Quarantine(ledger, slice_) as quarantine:
 
         def note(document: StagedDocument, delivery: Delivery) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +12,7 @@ import msgspec
 
 from job_history.account import ACCOUNTS_VARIABLE, Account, Accounts
 from job_history.errors import PermanentError
+from job_history.event_kind import EventKind
 from job_history.slice import Slice
 from job_history.sources import CostlyToCount, JobSource
 from job_history.window import Window, parts_of_at_most
@@ -18,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class PlannedWindow(msgspec.Struct):
-    """An account's window in a run. `counted` is None where the source was not or could not be asked; its extract asks."""
+    """An account's window in a run, for one kind of event. `counted` is None where the source was not or could not be asked; its extract asks."""
 
     user_id: int
     name: str
@@ -30,10 +33,11 @@ class PlannedWindow(msgspec.Struct):
     destination: dict[str, Any]
     counted_by: str = "query"
     planned_at: str = ""
+    kind: EventKind = EventKind.JOBS
 
     @property
     def label(self) -> str:
-        return f"{self.user_id} {self.name}"
+        return self.kind.of(f"{self.user_id} {self.name}")
 
 
 class Plan(msgspec.Struct):
@@ -61,7 +65,7 @@ def plan(
     accounts: Accounts,
     chosen: list[int],
     destination: str,
-    source_of: Callable[[Account], JobSource],
+    source_of: Callable[[Account, EventKind], JobSource],
     max_jobs_per_slice: int,
     most_slices: int,
     planned_at: str = "",
@@ -86,9 +90,10 @@ def plan(
     plan_ = Plan(run=run, destination=destination, window=window.as_dict(), windows=[], faults=faults)
     plan_.considered = [account.user_id for account in to_do]
     for account in [account for account in to_do if account.destination.type == destination]:
-        for hour in window.hours():
-            planned = _planned(run, account, hour, source_of, max_jobs_per_slice)
-            planned.planned_at = planned_at
+        for hour, kind in itertools.product(window.hours(), account.events.kinds):
+            planned = _window_of(account, kind, hour, planned_at)
+            if account.enabled:
+                _ask_source(planned, run, functools.partial(source_of, account, kind), max_jobs_per_slice)
             plan_.windows.append(planned)
     _keep_below(most_slices, plan_)
     log.info("%s slices to replicate:\n%s", len(plan_.slices), _table(plan_))
@@ -108,32 +113,34 @@ def _chosen(accounts: Accounts, chosen: list[int]) -> tuple[list[Account], list[
     return to_do, faults
 
 
-def _planned(
-    run: str, account: Account, window: Window, source_of: Callable[[Account], JobSource], max_jobs_per_slice: int
-) -> PlannedWindow:
-    planned = PlannedWindow(
+def _window_of(account: Account, kind: EventKind, window: Window, planned_at: str) -> PlannedWindow:
+    return PlannedWindow(
         user_id=account.user_id,
         name=account.name,
+        kind=kind,
         window=window.as_dict(),
         enabled=account.enabled,
         counted=None,
         slices=[],
         settings_hash=account.settings_hash,
         destination=account.destination.model_dump(exclude_none=True),
+        planned_at=planned_at,
     )
-    if not account.enabled:
-        return planned
+
+
+def _ask_source(planned: PlannedWindow, run: str, source_of: Callable[[], JobSource], max_jobs_per_slice: int) -> None:
+    window = Window.from_dict(planned.window)
     try:
-        source = source_of(account)
+        source = source_of()
         if isinstance(source, CostlyToCount):
-            has_news = source.has_news(account.user_id, window)
+            has_news = source.has_news(planned.user_id, window)
             planned.counted, planned.counted_by = None if has_news else 0, source.counts_by
             planned.slices = _slices(run, planned, [window] if has_news else [])
-            return planned
-        planned.counted = source.count(account.user_id, window)
+            return
+        planned.counted = source.count(planned.user_id, window)
         parts = (
             parts_of_at_most(
-                max_jobs_per_slice, window, planned.counted, lambda part: source.count(account.user_id, part)
+                max_jobs_per_slice, window, planned.counted, lambda part: source.count(planned.user_id, part)
             )
             if planned.counted
             else []
@@ -141,9 +148,8 @@ def _planned(
         planned.slices = _slices(run, planned, list(parts))
     except Exception as fault:  # noqa: BLE001 - whatever it is, it is this account's, and stops no other
         # Its own extract asks again, with its own retries, and fails under the account's name; the others go on.
-        log.warning("The source of account %s, window %s could not be counted: %s", account.label, window, fault)
+        log.warning("The source of account %s, window %s could not be counted: %s", planned.label, window, fault)
         planned.slices = _slices(run, planned, [window])
-    return planned
 
 
 def _slices(run: str, planned: PlannedWindow, parts: list[Window]) -> list[Slice]:
@@ -152,6 +158,7 @@ def _slices(run: str, planned: PlannedWindow, parts: list[Window]) -> list[Slice
             run=run,
             user_id=planned.user_id,
             name=planned.name,
+            kind=planned.kind,
             window=planned.window,
             part=part.as_dict(),
             number=number,
@@ -177,10 +184,11 @@ def _keep_below(most_slices: int, plan_: Plan) -> None:
 
 
 def _table(plan_: Plan) -> str:
-    rows = [f"{'account':<28} {'window':<44} {'jobs':>12} {'slices':>7}"]
+    rows = [f"{'account':<28} {'kind':<12} {'window':<44} {'counted':>12} {'slices':>7}"]
     for planned in plan_.windows:
-        jobs = "paused" if not planned.enabled else "unknown" if planned.counted is None else f"{planned.counted:,}"
+        counted = "paused" if not planned.enabled else "unknown" if planned.counted is None else f"{planned.counted:,}"
         rows.append(
-            f"{planned.label:<28.28} {Window.from_dict(planned.window)!s:<44} {jobs:>12} {len(planned.slices):>7}"
+            f"{f'{planned.user_id} {planned.name}':<28.28} {planned.kind.words:<12} "
+            f"{Window.from_dict(planned.window)!s:<44} {counted:>12} {len(planned.slices):>7}"
         )
     return "\n".join(rows)

@@ -1,7 +1,7 @@
 """Quarantine: records that cannot be delivered as they are, kept with the reason until somebody mends the cause.
 
-They stay in our own ledger, `_control/quarantine/<reason>/<user_id>/<window>/`: what is wrong with a record may be just
-what keeps it from being redacted, so it must not go out to the destination.
+They stay in our own ledger, `_control/quarantine/<reason>/<user_id>/<kind>/<window>/`: what is wrong with a record may be
+just what keeps it from being redacted, so it must not go out to the destination.
 """
 
 from __future__ import annotations
@@ -73,8 +73,9 @@ class Quarantine:
 
     def _add(self, entry: QuarantineEntry) -> None:
         if entry.reason not in self._writers:
-            window, part = self._slice.whole_window, self._slice.own_part
-            path = f"_control/quarantine/{entry.reason}/{self._slice.user_id}/{window.slug}/{part.slug}.jsonl.zst"
+            slice_ = self._slice
+            whose = f"{slice_.user_id}/{slice_.kind}/{slice_.whole_window.slug}"
+            path = f"_control/quarantine/{entry.reason}/{whose}/{slice_.own_part.slug}.jsonl.zst"
             self._writers[entry.reason] = self._files.enter_context(staged_writer(self._storage, path))
             self.paths.append(path)
         self._writers[entry.reason].append(entry)

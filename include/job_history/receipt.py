@@ -1,4 +1,4 @@
-"""Receipts: one for each account and window, also for no jobs and for failures."""
+"""Receipts: one for each account, kind of event and window, also for no jobs and for failures."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from job_history.event_kind import EventKind
 from job_history.plan import PlannedWindow
 from job_history.slice_outcome import SliceOutcome
 from job_history.storage import Storage
@@ -80,7 +81,7 @@ class Receipt(msgspec.Struct, kw_only=True):
     version: int = 1
     user_id: int
     name: str
-    kind: str = "jobs"
+    kind: EventKind = EventKind.JOBS
     window: dict[str, str]
     state: WindowState
     counts: Counts
@@ -99,18 +100,22 @@ class Receipt(msgspec.Struct, kw_only=True):
     faults: list[str] = []
     runs: list[RunEntry] = []
 
-
-def receipt_folder(user_id: int, window: Window) -> str:
-    """Return where the ledger keeps what belongs to an account's window: the receipt, and the item lists beside it."""
-    return f"receipts/{user_id}/jobs/{window.start:%Y%m%d}/{window.slug}"
-
-
-def receipt_path(user_id: int, window: Window) -> str:
-    return f"{receipt_folder(user_id, window)}/receipt.json"
+    @property
+    def label(self) -> str:
+        return self.kind.of(f"{self.user_id} {self.name}")
 
 
-def read_receipt(ledger: Storage, user_id: int, window: Window) -> Receipt | None:
-    content = ledger.read(receipt_path(user_id, window))
+def receipt_folder(user_id: int, kind: EventKind, window: Window) -> str:
+    """Return where the ledger keeps what belongs to a window: the receipt, and the item lists beside it."""
+    return f"receipts/{user_id}/{kind}/{window.start:%Y%m%d}/{window.slug}"
+
+
+def receipt_path(user_id: int, kind: EventKind, window: Window) -> str:
+    return f"{receipt_folder(user_id, kind, window)}/receipt.json"
+
+
+def read_receipt(ledger: Storage, user_id: int, kind: EventKind, window: Window) -> Receipt | None:
+    content = ledger.read(receipt_path(user_id, kind, window))
     return None if content is None else msgspec.json.decode(content, type=Receipt)
 
 
@@ -134,6 +139,7 @@ def make_receipt(
     return Receipt(
         user_id=planned.user_id,
         name=planned.name,
+        kind=planned.kind,
         window=planned.window,
         state=state,
         counts=counts,
@@ -161,7 +167,7 @@ def save_receipt(ledger: Storage, receipt: Receipt) -> Receipt:
     told among its runs. Nor does a run that read the source earlier replace one that read it later, whichever ended first.
     """
     window = Window.from_dict(receipt.window)
-    earlier = read_receipt(ledger, receipt.user_id, window)
+    earlier = read_receipt(ledger, receipt.user_id, receipt.kind, window)
     stands = receipt
     if earlier is not None:
         runs = [entry for entry in earlier.runs if entry.run != receipt.runs[-1].run] + receipt.runs
@@ -171,7 +177,9 @@ def save_receipt(ledger: Storage, receipt: Receipt) -> Receipt:
             # What earlier runs delivered is still there.
             receipt.items = list(dict.fromkeys([*receipt.items, *earlier.items]))
         stands.runs = runs[-MOST_RUNS_REMEMBERED:]
-    ledger.write(receipt_path(receipt.user_id, window), msgspec.json.format(msgspec.json.encode(stands), indent=1))
+    ledger.write(
+        receipt_path(receipt.user_id, receipt.kind, window), msgspec.json.format(msgspec.json.encode(stands), indent=1)
+    )
     if earlier is not None and stands is receipt:
         for path in {*earlier.quarantine} - {*receipt.quarantine}:
             ledger.delete(path)
@@ -184,8 +192,8 @@ def delete_superseded_items(ledger: Storage, receipt: Receipt, before: datetime)
     Not at once: an earlier run whose failed slices are cleared still counts on those of its slices that succeeded.
     """
     window = Window.from_dict(receipt.window)
-    named = {receipt_path(receipt.user_id, window), *receipt.items}
-    for path in list(ledger.paths_untouched_since(before, below=receipt_folder(receipt.user_id, window))):
+    named = {receipt_path(receipt.user_id, receipt.kind, window), *receipt.items}
+    for path in list(ledger.paths_untouched_since(before, below=receipt_folder(receipt.user_id, receipt.kind, window))):
         if path not in named:
             ledger.delete(path)
 

@@ -27,7 +27,7 @@ STAGED_FILES_KEPT = timedelta(days=7)
 def report(
     *, run: str, destinations: list[str], staging: Storage, ledger: Storage, finished_at: datetime, code_version: str
 ) -> list[Receipt]:
-    """Write a receipt for each account and window of a run. Raises PermanentError where any of it failed."""
+    """Write a receipt for each account, kind of event and window of a run. Raises PermanentError where any of it failed."""
     record = RunRecord(staging, run)
     receipts: list[Receipt] = []
     problems: list[str] = []
@@ -93,7 +93,7 @@ def _conflicts(receipt: Receipt) -> list[str]:
         f"{conflicts} documents are at the destination with other bytes. They were left as they are; the new ones are in "
         "quarantine. Run the window again with mode repair to have them replaced."
     )
-    return [f"Account {receipt.user_id} {receipt.name}, window {receipt.window['start']}: {what_and_remedy}"]
+    return [f"Account {receipt.label}, window {receipt.window['start']}: {what_and_remedy}"]
 
 
 def _what_became_of(planned: PlannedWindow, record: RunRecord) -> tuple[list[SliceOutcome], list[str]]:
@@ -123,10 +123,10 @@ def _contradictions(planned: PlannedWindow, outcomes: list[SliceOutcome]) -> lis
     listed = sum(outcome.extracted.listed for outcome in outcomes)
     whose = f"Account {planned.label}, window {Window.from_dict(planned.window)}"
     if counted != listed:
-        told = f"{counted:,} jobs, and {listed:,} were listed. The window stays open; clear the account's extract task."
+        told = f"{counted:,} {planned.kind.words}, and {listed:,} were listed. The window stays open; clear the account's extract task."
     elif planned.counted and not counted:
         told = (
-            f"{planned.counted:,} jobs when the run was planned, and none when they were read. See whether it has deleted "
+            f"{planned.counted:,} {planned.kind.words} when the run was planned, and none when they were read. See whether it has deleted "
             "them, then clear the account's extract task."
         )
     else:
@@ -138,7 +138,7 @@ def run_table(receipts: list[Receipt]) -> str:
     """Return the run as a table: a row for each account and window."""
     table = pd.DataFrame(
         {
-            "account": f"{receipt.user_id} {receipt.name}",
+            "account": receipt.label,
             "window": receipt.window["start"],
             "counted": receipt.counts.counted,
             "delivered": receipt.counts.delivered,
@@ -164,9 +164,8 @@ def _warn_of_quarantine(receipts: list[Receipt], ledger: Storage) -> None:
     for receipt in receipts:
         if receipt.counts.quarantined:
             log.warning(
-                "Account %s %s, window %s: in quarantine %s. Mend the source and run the window again. They are in:\n%s",
-                receipt.user_id,
-                receipt.name,
+                "Account %s, window %s: in quarantine %s. Mend the source and run the window again. They are in:\n%s",
+                receipt.label,
                 receipt.window["start"],
                 readable_counts(receipt.counts.quarantined),
                 "\n".join(ledger.url(path) for path in receipt.quarantine),

@@ -1,4 +1,4 @@
-"""A slice: the part of an account's window that one chain of extract, transform and load handles."""
+"""A slice: the part of an account's window, for one kind of event, that one chain of extract, transform and load handles."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from job_history.event_kind import EventKind
 from job_history.window import Window
 
 RUNS = "runs"
@@ -20,6 +21,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     user_id: int
     name: str
+    kind: EventKind = EventKind.JOBS
     window: dict[str, str]
     part: dict[str, str]
     number: int = 1
@@ -34,21 +36,26 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
         return Window.from_dict(self.part)
 
     @property
+    def account(self) -> str:
+        """Whose events, and of which kind where it is not jobs."""
+        return self.kind.of(f"{self.user_id} {self.name}")
+
+    @property
     def label(self) -> str:
         """How the slice is called in the UI and in messages: `5234 Acme 2018-05-21T00:00:00Z 2/3`."""
         part = f" {self.number}/{self.of}" if self.of > 1 else ""
-        return f"{self.user_id} {self.name} {self.window['start']}{part}"
+        return f"{self.account} {self.window['start']}{part}"
 
     @property
     def about(self) -> str:
-        """What a message names: account, window, and the part of it."""
+        """What a message names: account, kind of event where it is not jobs, window, and the part of it."""
         part = f", part {self.number} of {self.of} {self.own_part}" if self.of > 1 else ""
-        return f"account {self.user_id} {self.name}, window {self.whole_window}{part}"
+        return f"account {self.account}, window {self.whole_window}{part}"
 
     @property
     def folder(self) -> str:
         """Where the slice's staged files are, below the staging path."""
-        return f"{RUNS}/{self.run}/{self.user_id}/{self.whole_window.slug}/{self.number:04d}"
+        return f"{RUNS}/{self.run}/{self.user_id}/{self.kind}/{self.whole_window.slug}/{self.number:04d}"
 
     def as_dict(self) -> dict[str, Any]:
         return msgspec.to_builtins(self)  # type: ignore[no-any-return]

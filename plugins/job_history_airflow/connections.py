@@ -15,6 +15,7 @@ from job_history.account import S3Destination as S3Settings
 from job_history.account import SumoLogicDestination as SumoLogicSettings
 from job_history.account import WorkatoSource as WorkatoSettings
 from job_history.errors import PermanentError
+from job_history.event_kind import EventKind
 from job_history.slice import Slice
 from job_history.storage import Storage, folder_of, local_storage
 
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     Settings = TypeVar("Settings", S3Settings, SumoLogicSettings)
 
 
-def job_source(
-    account: Account, *, max_document_bytes: int, staging: Storage, slice_: Slice | None = None
+def source_of(
+    account: Account, kind: EventKind, *, max_document_bytes: int, staging: Storage, slice_: Slice | None = None
 ) -> JobSource:
     """Return the account's source. Raises PermanentError where its connection is missing or of the wrong kind.
 
@@ -38,6 +39,8 @@ def job_source(
     """
     from job_history.sources.sql import SqlJobSource, dialect_for  # noqa: PLC0415 - each task imports what it uses
 
+    if kind is not EventKind.JOBS:
+        raise PermanentError(f"The source of account {account.label} gives no {kind.words}.")
     settings = account.source
     if isinstance(settings, WorkatoSettings):
         return _workato_source(account, settings, staging, slice_)

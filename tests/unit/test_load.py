@@ -18,8 +18,8 @@ from job_history.storage import Storage, local_storage
 from job_history.transform import Transformed, staged_documents, transform
 
 ITEMS = f"receipts/5234/jobs/20180521/{HOUR.slug}/items-{RUN}-0001.parquet"
-CONFLICTS = f"_control/quarantine/conflict/5234/{HOUR.slug}/{HOUR.slug}.jsonl.zst"
-BROKEN = f"_control/quarantine/bad_json/5234/{HOUR.slug}/{HOUR.slug}.jsonl.zst"
+CONFLICTS = f"_control/quarantine/conflict/5234/jobs/{HOUR.slug}/{HOUR.slug}.jsonl.zst"
+BROKEN = f"_control/quarantine/bad_json/5234/jobs/{HOUR.slug}/{HOUR.slug}.jsonl.zst"
 
 
 class Slices:

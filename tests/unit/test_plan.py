@@ -9,6 +9,7 @@ from tests.unit.samples import DAY, HOUR, RUN, MemorySource, account, record
 
 from job_history.account import Account, Accounts
 from job_history.errors import PermanentError, TransientError
+from job_history.event_kind import EventKind
 from job_history.plan import Plan, PlannedWindow, plan
 from job_history.slice import Slice
 from job_history.sources import JobSource
@@ -31,7 +32,7 @@ def jobs(*minutes: float) -> MemorySource:
 def planned_run(
     sources: dict[int, JobSource], accounts: list[Account], *, faults: list[str] | None = None, **changes: Any
 ) -> Plan:
-    def source_of(account: Account) -> JobSource:
+    def source_of(account: Account, _: EventKind) -> JobSource:
         return sources[account.user_id]
 
     usable = {account.user_id: account for account in accounts}
@@ -123,8 +124,8 @@ def test_a_paused_account_is_in_the_plan_and_its_source_is_not_asked() -> None:
     assert source.asked == []
 
 
-def unreachable(fault: Exception) -> Callable[[Account], JobSource]:
-    def source_of(account: Account) -> JobSource:
+def unreachable(fault: Exception) -> Callable[[Account, EventKind], JobSource]:
+    def source_of(account: Account, _: EventKind) -> JobSource:
         if account.user_id == 77:
             raise fault
         return jobs(1)

@@ -13,7 +13,7 @@ from job_history.storage import Storage, local_storage
 from job_history.window import Window
 
 SECOND_HALF = Window(DAY.replace(minute=30), DAY.replace(hour=1))
-FOLDER = "_control/quarantine/{}/5234/20180521T000000Z-20180521T010000Z"
+FOLDER = "_control/quarantine/{}/5234/jobs/20180521T000000Z-20180521T010000Z"
 
 
 def entries(storage: Storage, path: str) -> list[QuarantineEntry]:

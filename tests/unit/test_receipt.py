@@ -4,11 +4,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.samples import HOUR, RUN, account, outcome, slice_of
 
+from job_history.event_kind import EventKind
 from job_history.plan import PlannedWindow
 from job_history.receipt import (
     MOST_RUNS_REMEMBERED,
@@ -76,15 +78,26 @@ def saved(ledger: Storage, one: Receipt) -> Receipt:
     for path in files(one):
         ledger.write(path, b"what it tells of")
     stands = save_receipt(ledger, one)
-    assert read_receipt(ledger, 5234, HOUR) == stands
+    assert read_receipt(ledger, 5234, EventKind.JOBS, HOUR) == stands
     return stands
 
 
 def left_in(ledger: Storage) -> list[str]:
-    return sorted(set(ledger.paths("")) - {receipt_path(5234, HOUR)})
+    return sorted(set(ledger.paths("")) - {receipt_path(5234, EventKind.JOBS, HOUR)})
 
 
 # One run
+
+
+def test_each_kind_of_event_has_a_receipt_of_its_own(ledger: Storage) -> None:
+    jobs, events = receipt(counted=0), msgspec.structs.replace(receipt(counted=0), kind=EventKind.ADMIN_EVENTS)
+    for one in (jobs, events):
+        save_receipt(ledger, one)
+    assert [read_receipt(ledger, 5234, kind, HOUR) for kind in EventKind] == [jobs, events]
+    assert sorted(ledger.paths("")) == [
+        f"receipts/5234/{kind}/20180521/20180521T000000Z-20180521T010000Z/receipt.json"
+        for kind in ("admin_events", "jobs")
+    ]
 
 
 def test_a_receipt_adds_up_its_slices() -> None:
@@ -213,10 +226,10 @@ def test_books_with_any_number_changed_do_not_balance(outcomes: list[SliceOutcom
 def test_a_receipt_is_read_as_it_was_saved_and_is_legible(ledger: Storage) -> None:
     made = receipt([outcome(FIRST, delivered=1)])
     assert saved(ledger, made) == made
-    path = receipt_path(5234, HOUR)
+    path = receipt_path(5234, EventKind.JOBS, HOUR)
     assert path == f"receipts/5234/jobs/20180521/{HOUR.slug}/receipt.json"
     assert (ledger.read(path) or b"").startswith(b'{\n "version": 1,\n "user_id": 5234,\n "name": "Acme",\n')
-    assert read_receipt(ledger, 5235, HOUR) is None
+    assert read_receipt(ledger, 5235, EventKind.JOBS, HOUR) is None
 
 
 def test_a_later_run_that_succeeds_stands_and_what_it_supersedes_is_deleted(ledger: Storage) -> None:
@@ -244,14 +257,17 @@ def test_superseded_item_lists_go_when_no_run_can_count_on_them_any_more(ledger:
     assert left_in(ledger) == sorted([*first.items, *later.items])
     delete_superseded_items(ledger, stands, datetime.now(UTC) + timedelta(seconds=1))
     assert left_in(ledger) == sorted(later.items)
-    assert read_receipt(ledger, 5234, HOUR) == stands
+    assert read_receipt(ledger, 5234, EventKind.JOBS, HOUR) == stands
 
 
 def test_a_failed_window_is_closed_by_a_later_run(ledger: Storage) -> None:
     failed = receipt([outcome(FIRST, delivered=1)], ["load of 2 failed"], run="one")
     well = receipt([outcome(slice_of(run="two"), already_present=1, delivered=1)], run="two")
     assert [saved(ledger, one).state for one in (failed, well)] == ["failed", "complete"]
-    assert (left_in(ledger), [entry.state for entry in (read_receipt(ledger, 5234, HOUR) or failed).runs]) == (
+    assert (
+        left_in(ledger),
+        [entry.state for entry in (read_receipt(ledger, 5234, EventKind.JOBS, HOUR) or failed).runs],
+    ) == (
         sorted([*failed.items, *well.items]),
         ["failed", "complete"],
     )
@@ -295,7 +311,9 @@ def test_the_receipt_of_another_window_is_another(ledger: Storage) -> None:
     save_receipt(ledger, receipt([outcome(FIRST, delivered=1)]))
     other = PlannedWindow(**{**{name: getattr(planned(), name) for name in planned().__struct_fields__}, "user_id": 77})
     save_receipt(ledger, make_receipt(other, [], [], run=RUN, finished_at=FINISHED, code_version="0.1.0"))
-    counts = [(read_receipt(ledger, user_id, HOUR) or receipt()).counts.delivered for user_id in (5234, 77)]
+    counts = [
+        (read_receipt(ledger, user_id, EventKind.JOBS, HOUR) or receipt()).counts.delivered for user_id in (5234, 77)
+    ]
     assert counts == [1, 0]
 
 

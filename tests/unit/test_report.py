@@ -12,6 +12,7 @@ from tests.unit.samples import HOUR, RUN, account, outcome
 
 from job_history.account import Account
 from job_history.errors import PermanentError
+from job_history.event_kind import EventKind
 from job_history.extract import Extracted
 from job_history.plan import Plan, PlannedWindow
 from job_history.receipt import Receipt, read_receipt
@@ -56,7 +57,7 @@ class Run:
         return str(failed.value)
 
     def receipt(self, user_id: int) -> Receipt:
-        found = read_receipt(self.ledger, user_id, HOUR)
+        found = read_receipt(self.ledger, user_id, EventKind.JOBS, HOUR)
         assert found is not None
         return found
 

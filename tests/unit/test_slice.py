@@ -18,6 +18,7 @@ def test_a_slice_travels_as_plain_values() -> None:
         "run": "scheduled-2018-05-21T00-00-00",
         "user_id": 5234,
         "name": "Acme",
+        "kind": "jobs",
         "window": {"start": "2018-05-21T00:00:00Z", "end": "2018-05-21T01:00:00Z"},
         "part": {"start": "2018-05-21T00:00:00Z", "end": "2018-05-21T00:30:00Z"},
         "number": 1,
@@ -35,7 +36,7 @@ def test_what_a_whole_window_and_a_part_are_called() -> None:
         window,
         f"{window}, part 1 of 2 [2018-05-21T00:00:00Z, 2018-05-21T00:30:00Z)",
     ]
-    assert part.folder == "runs/scheduled-2018-05-21T00-00-00/5234/20180521T000000Z-20180521T010000Z/0001"
+    assert part.folder == "runs/scheduled-2018-05-21T00-00-00/5234/jobs/20180521T000000Z-20180521T010000Z/0001"
 
 
 @given(st.text(), st.text())

@@ -73,7 +73,7 @@ def test_each_job_is_a_document_or_set_aside(staging: Storage, ledger: Storage) 
     documents = [expected(good, limit=1_000), expected(failed, "failed", limit=1_000), expected(big, limit=1_000)]
     folder, slug = slice_of().folder, HOUR.slug
     quarantine_paths = [
-        f"_control/quarantine/{reason}/5234/{slug}/{slug}.jsonl.zst"
+        f"_control/quarantine/{reason}/5234/jobs/{slug}/{slug}.jsonl.zst"
         for reason in ("bad_json", "bad_time", "duplicate_job_id")
     ]
     assert result == Transformed(

@@ -9,7 +9,7 @@ import msgspec
 from job_history.account import Account
 from job_history.extract import extract, read_at
 from job_history.slice import Slice
-from job_history_airflow.connections import job_source
+from job_history_airflow.connections import source_of
 from job_history_airflow.operators.slice_step import SliceStepOperator
 
 if TYPE_CHECKING:
@@ -24,8 +24,12 @@ class ExtractJobsOperator(SliceStepOperator):
     def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:
         if context["params"].get("mode") == "repair":
             self.record_of(slice_).forget_acknowledgements(slice_)
-        source = job_source(
-            account, max_document_bytes=self.settings.max_document_bytes, staging=self.staging, slice_=slice_
+        source = source_of(
+            account,
+            slice_.kind,
+            max_document_bytes=self.settings.max_document_bytes,
+            staging=self.staging,
+            slice_=slice_,
         )
         began = read_at()
         extracted = extract(slice_, account, source, self.staging)

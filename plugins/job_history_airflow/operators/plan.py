@@ -11,7 +11,7 @@ from job_history.extract import read_at
 from job_history.plan import plan
 from job_history.run_record import RunRecord
 from job_history.slice import run_folder
-from job_history_airflow.connections import job_source, storage_at
+from job_history_airflow.connections import source_of, storage_at
 from job_history_airflow.run_window import window_of
 from job_history_airflow.settings import load_accounts, read_settings
 
@@ -44,8 +44,8 @@ class PlanOperator(BaseOperator):
             accounts=load_accounts(),
             chosen=[int(user_id) for user_id in context["params"].get("accounts") or []],
             destination=self.destination,
-            source_of=lambda account: job_source(
-                account, max_document_bytes=settings.max_document_bytes, staging=staging
+            source_of=lambda account, kind: source_of(
+                account, kind, max_document_bytes=settings.max_document_bytes, staging=staging
             ),
             max_jobs_per_slice=settings.max_jobs_per_slice,
             planned_at=read_at(),

@@ -83,7 +83,7 @@ class Replication:
         return transformed
 
     def quarantined(self, reason: str) -> list[QuarantineEntry]:
-        path = f"_control/quarantine/{reason}/5234/{HOUR.slug}/{HOUR.slug}.jsonl.zst"
+        path = f"_control/quarantine/{reason}/5234/jobs/{HOUR.slug}/{HOUR.slug}.jsonl.zst"
         return list(staged_records(self.ledger, path, QuarantineEntry))
 
 
