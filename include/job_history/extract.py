@@ -40,6 +40,7 @@ def read_at() -> str:
 
 def extract(slice_: Slice, account: Account, source: JobSource, staging: Storage) -> Extracted:
     """Stage the records of a slice. Raises TransientError where the source lists other jobs than it counts."""
+    began = read_at()
     part = slice_.own_part
     log.info("Asked for: %s; %s.", slice_.about, "with lines" if account.events.line_details else "without lines")
     path = f"{slice_.folder}/jobs.jsonl.zst"
@@ -65,5 +66,6 @@ def extract(slice_: Slice, account: Account, source: JobSource, staging: Storage
         listed=progress.records,
         seconds=round(progress.seconds, 3),
         counted_by=listing.counted_by,
+        read_at=began,
         line_details=account.events.line_details,
     )

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
+from job_history.lateness import Late
 from job_history.storage import Storage
 
 # A larger group saves a twentieth of the file, costs 30 MB, and holds the uploads up for longer while it is written.
@@ -20,7 +21,8 @@ ROWS_A_GROUP = 5_000
 class Item(msgspec.Struct, frozen=True, order=True):
     """One listed job. `detail`: the status that gives no file, the reason of quarantine, `oversize`, or `repeated`.
 
-    `bytes` is the body's size.
+    `bytes` is the body's size; `e_tag` is the store's own word for them, by which a listing shows whether they are still
+    the same. `late_seconds` and `unseen_seconds` are those of `lateness.Late`; only late jobs have them.
     """
 
     job_id: str
@@ -30,6 +32,15 @@ class Item(msgspec.Struct, frozen=True, order=True):
     key: str | None = None
     sha256: str | None = None
     bytes: int | None = None
+    e_tag: str | None = None
+    late_seconds: int | None = None
+    unseen_seconds: int | None = None
+
+    @property
+    def late(self) -> Late | None:
+        if self.late_seconds is None or self.unseen_seconds is None:
+            return None
+        return Late(unseen_after=self.unseen_seconds, found_after=self.late_seconds)
 
 
 _DESTINATION = b"destination"
@@ -43,6 +54,9 @@ SCHEMA = pa.schema(
         ("key", pa.string()),
         ("sha256", pa.string()),
         ("bytes", pa.int64()),
+        ("e_tag", pa.string()),
+        ("late_seconds", pa.int64()),
+        ("unseen_seconds", pa.int64()),
     ]
 )
 
@@ -91,17 +105,19 @@ def item_writer(storage: Storage, path: str, destination: dict[str, Any] | None 
         parquet.close()
 
 
-def items_at(storage: Storage, path: str, destination: dict[str, Any]) -> Iterator[tuple[str, str | None, str | None]]:
-    """Stream outcome, SHA-256 and completion of a list's items, where they went to this destination; else nothing."""
+def items_at(storage: Storage, path: str, destination: dict[str, Any] | None = None) -> Iterator[Item]:
+    """Stream a list's items; with a `destination`, only where they went to just this one, else nothing."""
     content = storage.read(path)
     if content is None:
         return
     parquet = pq.ParquetFile(pa.BufferReader(content))
     metadata = parquet.schema_arrow.metadata or {}
-    if metadata.get(_DESTINATION) != msgspec.json.encode(destination, order="deterministic"):
+    if destination is not None and metadata.get(_DESTINATION) != msgspec.json.encode(
+        destination, order="deterministic"
+    ):
         return
-    for batch in parquet.iter_batches(ROWS_A_GROUP, columns=["outcome", "sha256", "completed_at"]):
-        yield from zip(*(batch.column(name).to_pylist() for name in ("outcome", "sha256", "completed_at")), strict=True)
+    for batch in parquet.iter_batches(ROWS_A_GROUP):
+        yield from (Item(**row) for row in batch.to_pylist())
 
 
 def read_items(storage: Storage, path: str) -> pa.Table:

@@ -9,6 +9,8 @@ from job_history.destinations import Delivery, Destination
 from job_history.errors import TransientError
 from job_history.extract import Extracted
 from job_history.items import Item, ItemWriter, item_writer
+from job_history.known_jobs import lateness_before
+from job_history.lateness import Late, Lateness
 from job_history.outcome import Outcome
 from job_history.progress import Progress, readable_bytes
 from job_history.quarantine import Quarantine
@@ -55,9 +57,11 @@ def load(
     example_keys: list[str] = []
     folder = receipt_folder(slice_.user_id, slice_.kind, slice_.whole_window)
     items_path = f"{folder}/items-{slice_.run}-{slice_.number:04d}.parquet"
+    lateness = Lateness()
+    lateness_of = lateness_before(ledger, slice_)
     with item_writer(ledger, items_path, destination.description()) as items, Quarantine(ledger, slice_) as quarantine:
 
-        def note(document: StagedDocument, delivery: Delivery) -> None:
+        def note(document: StagedDocument, delivery: Delivery, e_tag: str | None = None, /) -> None:
             nonlocal delivered_bytes
             counts[delivery] += 1
             size = len(document.body) + 1
@@ -68,7 +72,10 @@ def load(
                 log.error("Conflict: %s is there already, with other bytes. It was left as it is.", document.key)
             elif len(example_keys) < EXAMPLE_KEYS:
                 example_keys.append(document.key)
-            items.append(_item(document, delivery, size))
+            late = lateness_of(str(document.job_id), document.completed_at, extracted.read_at)
+            if late is not None:
+                lateness.add(late)
+            items.append(_item(document, delivery, size, e_tag, late))
             progress.add(size)
 
         destination.deliver(staged_documents(staging, transformed.documents_path), note)
@@ -87,6 +94,7 @@ def load(
         destination=destination.description(),
         settings_hash=account.settings_hash,
         repeated=counts[Delivery.REPEATED],
+        lateness=lateness,
     )
     log.info("Went through %s.", progress)
     log.info("\n%s", _table(outcome))
@@ -99,7 +107,7 @@ def load(
     return outcome
 
 
-def _item(document: StagedDocument, delivery: Delivery, size: int) -> Item:
+def _item(document: StagedDocument, delivery: Delivery, size: int, e_tag: str | None, late: Late | None) -> Item:
     worth_a_word = delivery in {Delivery.CONFLICT, Delivery.REPEATED}
     return Item(
         job_id=str(document.job_id),
@@ -109,6 +117,10 @@ def _item(document: StagedDocument, delivery: Delivery, size: int) -> Item:
         key=document.key,
         sha256=document.sha256,
         bytes=size,
+        # What a conflict has is another document's.
+        e_tag=None if delivery is Delivery.CONFLICT else e_tag,
+        late_seconds=late.found_after if late else None,
+        unseen_seconds=late.unseen_after if late else None,
     )
 
 
@@ -123,6 +135,7 @@ def _table(outcome: SliceOutcome) -> str:
         "listed": outcome.extracted.listed,
         "delivered": outcome.delivered,
         "already present": outcome.already_present,
+        "of them late": outcome.lateness.jobs,
         "filtered": outcome.filtered,
         "quarantined": outcome.quarantined,
     }

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from job_history.event_kind import EventKind
+from job_history.lateness import Lateness, all_of
 from job_history.plan import PlannedWindow
 from job_history.slice_outcome import SliceOutcome
 from job_history.storage import Storage
@@ -42,7 +43,8 @@ class WindowState(StrEnum):
 class Counts(msgspec.Struct, kw_only=True):
     """`listed = delivered + already_present + sum(filtered) + sum(quarantined)`; `filtered` by status.
 
-    `repeated` are those of the delivered that may be at the destination more than once.
+    `repeated` are those of the delivered that may be at the destination more than once; `late` those of the delivered and
+    present that an earlier, closed run of the window had not been shown by the source.
     """
 
     counted: int = 0
@@ -50,6 +52,7 @@ class Counts(msgspec.Struct, kw_only=True):
     delivered: int = 0
     already_present: int = 0
     repeated: int = 0
+    late: int = 0
     filtered: dict[str, int] = {}
     quarantined: dict[str, int] = {}
     oversize: int = 0
@@ -90,6 +93,7 @@ class Receipt(msgspec.Struct, kw_only=True):
     read_at: str = ""
     first_job: DocumentedJob | None = None
     last_job: DocumentedJob | None = None
+    lateness: Lateness = msgspec.field(default_factory=Lateness)
     seconds: dict[str, float] = {}
     settings_hash: str
     code_version: str
@@ -147,6 +151,7 @@ def make_receipt(
         counted_by=_counted_by(planned, outcomes),
         first_job=min(jobs, default=None),
         last_job=max(jobs, default=None),
+        lateness=all_of([outcome.lateness for outcome in outcomes]),
         seconds=seconds,
         settings_hash=outcomes[0].settings_hash if outcomes else planned.settings_hash,
         code_version=code_version,
@@ -226,6 +231,7 @@ def _added_up(outcomes: list[SliceOutcome]) -> Counts:
         delivered=sum(outcome.delivered for outcome in outcomes),
         already_present=sum(outcome.already_present for outcome in outcomes),
         repeated=sum(outcome.repeated for outcome in outcomes),
+        late=sum(outcome.lateness.jobs for outcome in outcomes),
         filtered=_merged(outcome.transformed.filtered for outcome in outcomes),
         quarantined=_merged(
             {**outcome.transformed.quarantined, **({"conflict": outcome.conflicts} if outcome.conflicts else {})}

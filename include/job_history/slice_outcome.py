@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 
 from job_history.extract import Extracted
+from job_history.lateness import Lateness
 from job_history.transform import Transformed
 
 
 class SliceOutcome(msgspec.Struct):
     """What became of a slice; paths lie in the ledger.
 
-    `conflicts` are among the quarantined; `repeated`, which may be at the destination more than once, among the delivered.
+    `conflicts` are among the quarantined, the late among delivered and already present; `repeated`, which may be at the destination more than once, among the delivered.
     """
 
     extracted: Extracted
@@ -29,6 +30,7 @@ class SliceOutcome(msgspec.Struct):
     destination: dict[str, Any]
     settings_hash: str
     repeated: int = 0
+    lateness: Lateness = msgspec.field(default_factory=Lateness)
 
     @property
     def filtered(self) -> int:

@@ -115,7 +115,7 @@ def destination(staging: Storage) -> Send:
         client = HttpSource(endpoint_of(host=None, password=source.url), one_connection())
         delivered: list[str] = []
         SumoLogicDestination(client, Acknowledgements(staging, "slice", client.endpoint, {})).deliver(
-            staged_documents(staging, transformed.documents_path), lambda document, _: delivered.append(document.key)
+            staged_documents(staging, transformed.documents_path), lambda document, *_: delivered.append(document.key)
         )
         assert len(delivered) == transformed.documents
         return len(delivered)

@@ -113,15 +113,25 @@ def test_the_same_document_again_is_already_present(bucket: Bucket) -> None:
     assert (bucket.objects(), bucket.versions()) == ({KEY: document(100).content()}, {KEY: 1})
 
 
+def test_each_delivery_tells_the_etag_that_a_listing_shows(bucket: Bucket) -> None:
+    told: list[tuple[StagedDocument, Delivery, str]] = []
+
+    for _ in range(2):
+        bucket.destination().deliver(iter([document(100)]), lambda *delivery: told.append(delivery))
+
+    [listed] = bucket.endpoint.client().list_objects_v2(Bucket=bucket.name)["Contents"]
+    assert told == [(document(100), how, listed["ETag"]) for how in (DELIVERED, ALREADY_PRESENT)]
+
+
 @pytest.mark.parametrize("other", ["HELLO world", "hello"], ids=["same size", "other size"])
 def test_other_bytes_under_the_key_are_a_conflict_and_stay(bucket: Bucket, other: str) -> None:
     deliver(bucket.destination(), [document(100, title="hello world")])
-    told: list[tuple[StagedDocument, Delivery]] = []
+    told: list[tuple[StagedDocument, Delivery, str]] = []
 
     given = document(100, title=other)
     bucket.destination().deliver(iter([given]), lambda *delivery: told.append(delivery))
 
-    assert told == [(given, CONFLICT)]
+    assert [(document, delivery) for document, delivery, _ in told] == [(given, CONFLICT)]
     assert (bucket.objects(), bucket.versions()) == ({KEY: document(100, title="hello world").content()}, {KEY: 1})
 
 
@@ -210,7 +220,9 @@ def test_a_stream_that_breaks_keeps_what_was_delivered_and_a_second_one_complete
 
     told: list[tuple[str, Delivery]] = []
     with pytest.raises(TransientError, match=r"^the staged file was not written to its end$"):
-        bucket.destination(in_flight=4).deliver(breaking(), lambda document, how: told.append((document.key, how)))
+        bucket.destination(in_flight=4).deliver(
+            breaking(), lambda document, how, _=None: told.append((document.key, how))
+        )
     there = bucket.digests()
     assert {key for key, _ in told} <= set(there)
 

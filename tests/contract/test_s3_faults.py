@@ -79,7 +79,7 @@ def fails(to: S3Destination, told: list[tuple[str, Delivery]] | None = None) -> 
     """Deliver the three documents, and return of which kind the error was that ended it, and what it says."""
     told = [] if told is None else told
     with pytest.raises(ReplicationError) as raised:
-        to.deliver(iter(DOCUMENTS), lambda document, delivery: told.append((document.key, delivery)))
+        to.deliver(iter(DOCUMENTS), lambda document, delivery, _=None: told.append((document.key, delivery)))
     everything = f"{raised.value!r} {raised.value.__cause__!r} {raised.value.args}"
     assert [secret for secret in SECRETS if secret in everything] == []
     assert raised.value.__suppress_context__  # or a log would show the client's own error as well
@@ -496,7 +496,7 @@ def test_many_in_flight_end_with_one_error_and_a_second_run_completes(endpoint: 
     told: list[tuple[str, Delivery]] = []
 
     with pytest.raises(PermanentError) as raised:
-        to.deliver(iter(many), lambda document, delivery: told.append((document.key, delivery)))
+        to.deliver(iter(many), lambda document, delivery, _=None: told.append((document.key, delivery)))
 
     assert str(raised.value) == answered("403 AccessDenied: No.", ACCESS_REMEDY)
     assert len(endpoint.objects) == 50

@@ -224,7 +224,9 @@ class TestAgain:
         delivered: list[tuple[str, Delivery]] = []
 
         with pytest.raises(PermanentError):
-            sender.destination().deliver(iter(DOCUMENTS), lambda document, how: delivered.append((document.key, how)))
+            sender.destination().deliver(
+                iter(DOCUMENTS), lambda document, how, _=None: delivered.append((document.key, how))
+            )
 
         assert delivered == [(KEYS[0], DELIVERED), (KEYS[1], DELIVERED)]
 
@@ -298,7 +300,7 @@ def killed_behind_add(self, number, sha256):
         kill()
 
 HttpSource.send, Acknowledgements.add = killed_around_send, killed_behind_add
-Sender(Path(folder), url).destination().deliver(iter(DOCUMENTS), lambda document, delivery: None)
+Sender(Path(folder), url).destination().deliver(iter(DOCUMENTS), lambda document, delivery, _=None: None)
 """
 
 

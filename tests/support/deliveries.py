@@ -42,7 +42,7 @@ def documents(count: int) -> Iterator[StagedDocument]:
 def deliver(to: Destination, stream: Iterable[StagedDocument]) -> list[tuple[str, Delivery]]:
     """Deliver, and return key and outcome of each document that the destination told of, sorted by key."""
     told: list[tuple[str, Delivery]] = []
-    to.deliver(iter(stream), lambda document, delivery: told.append((document.key, delivery)))
+    to.deliver(iter(stream), lambda document, delivery, _=None: told.append((document.key, delivery)))
     return sorted(told)
 
 

@@ -155,8 +155,8 @@ class _KilledDestination:
                 self._killer.passes("document")
                 yield document
 
-        def noted(document: StagedDocument, delivery: Delivery) -> None:
-            on_delivery(document, delivery)
+        def noted(document: StagedDocument, delivery: Delivery, e_tag: str | None = None, /) -> None:
+            on_delivery(document, delivery, e_tag)
             self._killer.passes("delivery")
 
         self._destination.deliver(taken(), noted)

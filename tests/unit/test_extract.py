@@ -1,6 +1,6 @@
 """Extract: everything that the source counts is staged, or nothing goes on."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from job_history.extract import Extracted, extract
 from job_history.job import JobRecord
 from job_history.staging import staged_records
 from job_history.storage import Storage, local_storage
-from job_history.timestamp import format_time
+from job_history.timestamp import format_time, parse_time
 from job_history.window import Window
 
 FIRST_HALF = Window(DAY, DAY.replace(minute=30))
@@ -28,10 +28,17 @@ def staging(tmp_path: Path) -> Storage:
 
 def test_the_jobs_of_the_slices_own_part_are_staged(staging: Storage) -> None:
     part, source = slice_of(FIRST_HALF, number=1, of=2), MemorySource(JOBS)
+    before = datetime.now(UTC)
     extracted = extract(part, account(), source, staging)
     assert extracted == Extracted(
-        path=f"{part.folder}/jobs.jsonl.zst", counted=2, listed=2, seconds=pytest.approx(0, abs=5), line_details=True
+        path=f"{part.folder}/jobs.jsonl.zst",
+        counted=2,
+        listed=2,
+        seconds=pytest.approx(0, abs=5),
+        read_at=extracted.read_at,
+        line_details=True,
     )
+    assert before <= parse_time(extracted.read_at) <= datetime.now(UTC)
     assert list(staged_records(staging, extracted.path, JobRecord)) == JOBS[:2]
     assert source.asked == [(5234, FIRST_HALF)]
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.unit.samples import HOUR, RUN, MemoryDestination, account, record, slice_of
 
@@ -10,11 +11,15 @@ from job_history.errors import PermanentError, QuarantineReason, ReplicationErro
 from job_history.extract import Extracted
 from job_history.items import Item, read_items
 from job_history.job import JobRecord
+from job_history.lateness import Late, Lateness
 from job_history.load import load
+from job_history.plan import PlannedWindow
 from job_history.quarantine import QuarantineEntry
+from job_history.receipt import make_receipt, save_receipt
 from job_history.slice_outcome import SliceOutcome
 from job_history.staging import staged_records, staged_writer
 from job_history.storage import Storage, local_storage
+from job_history.timestamp import parse_time
 from job_history.transform import Transformed, staged_documents, transform
 
 ITEMS = f"receipts/5234/jobs/20180521/{HOUR.slug}/items-{RUN}-0001.parquet"
@@ -152,6 +157,41 @@ def test_a_destination_that_loses_sight_of_a_document_is_found_out(slices: Slice
         "jobs, 2 were delivered, 0 already present, 0 filtered and 0 quarantined. The window stays open; clear this slice "
         "from its extract task on."
     )
+
+
+def test_a_job_that_a_closed_window_did_not_list_is_late_and_stays_so(slices: Slices) -> None:
+    """Read at 01:10, without the job that ended at 00:00:10; found at 07:00; found again the day after."""
+    destination, taken = MemoryDestination(), []
+    for number, (at, ids) in enumerate(
+        {"2018-05-21T01:10:10Z": [1], "2018-05-21T07:00:10Z": [1, 2], "2018-05-22T07:00:10Z": [1, 2, 3]}.items()
+    ):
+        extracted, transformed = slices.transformed([record(job_id=each) for each in ids])
+        outcome = slices.loaded(destination, (msgspec.structs.replace(extracted, read_at=at), transformed))
+        receipt = make_receipt(
+            PlannedWindow(
+                user_id=5234,
+                name="Acme",
+                window=HOUR.as_dict(),
+                enabled=True,
+                counted=len(ids),
+                slices=[slice_of()],
+                settings_hash="",
+                destination={},
+            ),
+            [outcome],
+            [],
+            run=f"run-{number}",
+            finished_at=parse_time(at),
+            code_version="1",
+        )
+        save_receipt(slices.ledger, receipt)
+        taken.append((receipt.counts.delivered, receipt.counts.late, receipt.lateness))
+
+    unseen, found, found_later = 4_200, 7 * 3_600, 31 * 3_600
+    once = Lateness({"6 h": 1}, {"24 h": 1}, unseen)
+    twice = Lateness({"6 h": 1, "24 h": 1}, {"24 h": 1, "48 h": 1}, found)
+    assert taken == [(1, 0, Lateness()), (1, 1, once), (1, 2, twice)]
+    assert [item.late for item in slices.items()] == [None, Late(unseen, found), Late(found, found_later)]
 
 
 def test_no_documents_are_no_fault(slices: Slices) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -21,7 +21,10 @@ class Delivery(StrEnum):
     CONFLICT = "conflict"
 
 
-OnDelivery = Callable[[StagedDocument, Delivery], None]
+class OnDelivery(Protocol):
+    """Is told of each document what became of it; `e_tag` is the store's word for the bytes, where it has one."""
+
+    def __call__(self, document: StagedDocument, delivery: Delivery, e_tag: str | None = None, /) -> None: ...
 
 
 class Destination(Protocol):

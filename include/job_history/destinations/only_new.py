@@ -33,9 +33,9 @@ class OnlyNew:
     def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
         """Deliver what is new; what is there is told as ALREADY_PRESENT. Raises what the destination raises."""
 
-        def tell(document: StagedDocument, delivery: Delivery) -> None:
+        def tell(document: StagedDocument, delivery: Delivery, e_tag: str | None = None, /) -> None:
             with self._one_at_a_time:
-                on_delivery(document, delivery)
+                on_delivery(document, delivery, e_tag)
 
         def new() -> Iterator[StagedDocument]:
             for document in documents:
@@ -52,8 +52,8 @@ def _delivered_before(ledger: Storage, slice_: Slice, description: dict[str, Any
     receipt = read_receipt(ledger, slice_.user_id, slice_.kind, slice_.whole_window)
     part = slice_.own_part
     return {
-        bytes.fromhex(sha256)
+        bytes.fromhex(item.sha256)
         for path in (receipt.items if receipt else [])
-        for outcome, sha256, completed_at in items_at(ledger, path, description)
-        if outcome in _THERE and sha256 and completed_at and parse_time(completed_at) in part
+        for item in items_at(ledger, path, description)
+        if item.outcome in _THERE and item.sha256 and item.completed_at and parse_time(item.completed_at) in part
     }

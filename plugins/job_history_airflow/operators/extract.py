@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from job_history.account import Account
-from job_history.extract import extract, read_at
+from job_history.extract import extract
 from job_history.slice import Slice
 from job_history_airflow.connections import source_of
 from job_history_airflow.operators.slice_step import SliceStepOperator
@@ -31,6 +31,4 @@ class ExtractJobsOperator(SliceStepOperator):
             staging=self.staging,
             slice_=slice_,
         )
-        began = read_at()
-        extracted = extract(slice_, account, source, self.staging)
-        return msgspec.to_builtins(msgspec.structs.replace(extracted, read_at=began))  # type: ignore[no-any-return]
+        return msgspec.to_builtins(extract(slice_, account, source, self.staging))  # type: ignore[no-any-return]

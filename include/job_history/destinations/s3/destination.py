@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import obstore
 import uvloop
@@ -25,6 +25,13 @@ LARGE_DOCUMENT_BYTES = 250_000
 LARGE_DOCUMENTS_IN_FLIGHT = 3
 # Before a create is tried again that another writer was in the way of, or whose connection broke.
 WAITS_SECONDS = (0.1, 0.4)
+
+
+class Stored(NamedTuple):
+    """What became of a document, and the store's ETag of the bytes that are under its key now."""
+
+    delivery: Delivery
+    e_tag: str | None
 
 
 class S3Destination:
@@ -68,7 +75,7 @@ class S3Destination:
                     if large:
                         await places_for_large.acquire()
                 try:
-                    on_delivery(document, await self._put(document))
+                    on_delivery(document, *await self._put(document))
                 finally:
                     # A worker that waits for its next turn would hold its last document: 256 workers, 256 documents.
                     del document
@@ -79,44 +86,41 @@ class S3Destination:
             for _ in range(self._in_flight):
                 workers.create_task(work())
 
-    async def _put(self, document: StagedDocument) -> Delivery:
+    async def _put(self, document: StagedDocument) -> Stored:
         content = document.content()
         with store_faults(self._bucket):
             if self._overwrite:
-                await self._write(document, content, "overwrite")
-                return Delivery.DELIVERED
-            delivery = await self._created(document, content)
-            if self._repair and delivery is Delivery.CONFLICT:
-                await self._write(document, content, "overwrite")
+                return Stored(Delivery.DELIVERED, await self._write(document, content, "overwrite"))
+            stored = await self._created(document, content)
+            if self._repair and stored.delivery is Delivery.CONFLICT:
+                stored = Stored(Delivery.DELIVERED, await self._write(document, content, "overwrite"))
                 log.warning("Repaired: %s had other bytes than the source's job.", document.key)
-                return Delivery.DELIVERED
-        return delivery
+        return stored
 
-    async def _created(self, document: StagedDocument, content: bytes) -> Delivery:
+    async def _created(self, document: StagedDocument, content: bytes) -> Stored:
         """Create the object. The client repeats a request itself, but not one that it takes for not repeatable.
 
         A create may be repeated here: where the lost try did succeed, the comparison finds its object.
         """
         for wait in (*WAITS_SECONDS, None):
             try:
-                await self._write(document, content, "create")
+                return Stored(Delivery.DELIVERED, await self._write(document, content, "create"))
             except AlreadyExistsError:
-                delivery = await self._compared(document.key, content)
-                if delivery is not None:
-                    return delivery
+                if (stored := await self._compared(document.key, content)) is not None:
+                    return stored
                 # Nothing is there: S3 said 409, because somebody else was writing or deleting just then.
                 if wait is None:
                     raise
             except GenericError as fault:
                 if wait is None or not is_cut_off(fault):
                     raise
-            else:
-                break
             await asyncio.sleep(wait)
-        return Delivery.DELIVERED
+        raise AssertionError("the last of the tries returns or raises")
 
-    async def _write(self, document: StagedDocument, content: bytes, mode: Literal["create", "overwrite"]) -> None:
-        await obstore.put_async(
+    async def _write(
+        self, document: StagedDocument, content: bytes, mode: Literal["create", "overwrite"]
+    ) -> str | None:
+        result = await obstore.put_async(
             self._store,
             document.key,
             content,
@@ -124,22 +128,24 @@ class S3Destination:
             mode=mode,
             use_multipart=False,
         )
+        return result["e_tag"]
 
-    async def _compared(self, key: str, content: bytes) -> Delivery | None:
+    async def _compared(self, key: str, content: bytes) -> Stored | None:
         """Compare the object with what it should be. Returns None where there is none (any more)."""
         try:
             found = await obstore.head_async(self._store, key)
+            e_tag = found["e_tag"]
             if found["size"] != len(content):
-                return Delivery.CONFLICT
+                return Stored(Delivery.CONFLICT, e_tag)
             # An ETag is the MD5 of the bytes, unless a KMS key or several parts went into the object.
             md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-            if (found["e_tag"] or "").strip('"') == md5:
-                return Delivery.ALREADY_PRESENT
+            if (e_tag or "").strip('"') == md5:
+                return Stored(Delivery.ALREADY_PRESENT, e_tag)
             result = await obstore.get_async(self._store, key)
             same = (await result.bytes_async()).to_bytes() == content
         except FileNotFoundError:
             return None
-        return Delivery.ALREADY_PRESENT if same else Delivery.CONFLICT
+        return Stored(Delivery.ALREADY_PRESENT if same else Delivery.CONFLICT, e_tag)
 
 
 def _first_of(faults: ExceptionGroup[ReplicationError]) -> ReplicationError:

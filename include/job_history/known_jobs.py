@@ -1,0 +1,39 @@
+"""Which jobs of a slice its window's receipt lists already: a job that a closed window did not list is late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from job_history.items import items_at
+from job_history.lateness import Late
+from job_history.receipt import read_receipt
+from job_history.slice import Slice
+from job_history.storage import Storage
+from job_history.timestamp import parse_time
+
+
+def lateness_before(ledger: Storage, slice_: Slice) -> Callable[[str, str, str], Late | None]:
+    """Return what says of a job (its id, `completed_at`, and when the source was read now) whether and how it is late.
+
+    Memory grows with the slice, not with the window, and only where the window was closed by an earlier run.
+    """
+    receipt = read_receipt(ledger, slice_.user_id, slice_.kind, slice_.whole_window)
+    if receipt is None or not receipt.state.closed or not receipt.read_at:
+        return lambda _job_id, _completed_at, _read_at: None
+    part, first_read_at = slice_.own_part, parse_time(receipt.read_at)
+    known = {
+        item.job_id: item.late
+        for path in receipt.items
+        for item in items_at(ledger, path)
+        # The time of a job that gave no document may not be readable.
+        if item.key is None or item.completed_at is None or parse_time(item.completed_at) in part
+    }
+
+    def late(job_id: str, completed_at: str, read_at: str) -> Late | None:
+        if job_id in known:
+            return known[job_id]
+        ended = parse_time(completed_at)
+        unseen, found = ((moment - ended).total_seconds() for moment in (first_read_at, parse_time(read_at)))
+        return Late(unseen_after=max(0, int(unseen)), found_after=max(0, int(found)))
+
+    return late
