@@ -98,12 +98,16 @@ def _workato_source(
 
 def s3_destination(account: Account, *, in_flight: int, repair: bool) -> S3Destination:
     """Return the account's bucket as a destination. Raises PermanentError where connection or bucket are not named."""
-    from job_history.destinations.s3 import S3Destination, s3_store  # noqa: PLC0415 - each task imports what it uses
+    from job_history.destinations.s3 import (  # noqa: PLC0415 - each task imports what it uses
+        NO_RETRIES,
+        S3Destination,
+        s3_store,
+    )
 
     settings = _settings(account, S3Settings)
     access = _s3_access(settings, f"account {account.label}")
     return S3Destination(
-        s3_store(access, settings),
+        s3_store(access, settings, retries=NO_RETRIES),
         bucket=access.bucket,
         in_flight=in_flight,
         overwrite=settings.write_mode == "overwrite",

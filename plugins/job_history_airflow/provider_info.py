@@ -71,7 +71,7 @@ def get_provider_info() -> dict[str, Any]:
                     "max_message_bytes": _option(
                         "integer", "65000", "A larger document goes to Sumo Logic as several messages. At most 262144."
                     ),
-                    "upload_concurrency": _option("integer", "256", "PUTs in flight at a time, for each load task."),
+                    "upload_concurrency": _option("integer", "256", "Most PUTs in flight, for each load task."),
                     "max_jobs_per_slice": _option(
                         "integer", "100000", "A window with more jobs is cut into slices, each a chain of tasks."
                     ),

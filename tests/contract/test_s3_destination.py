@@ -15,7 +15,7 @@ import pytest
 from tests.support.deliveries import access, deliver, document, documents, settings
 
 from job_history.destinations import Delivery
-from job_history.destinations.s3 import S3Destination, s3_store
+from job_history.destinations.s3 import NO_RETRIES, S3Destination, s3_store
 from job_history.errors import TransientError
 from job_history.transform import StagedDocument
 from simulators.s3_endpoint import S3Endpoint
@@ -33,7 +33,7 @@ class Bucket:
     name: str
 
     def destination(self, *, in_flight: int = 16, overwrite: bool = False, repair: bool = False, **fields: Any) -> Any:
-        store = s3_store(access(self.endpoint, self.name), settings(**fields))
+        store = s3_store(access(self.endpoint, self.name), settings(**fields), retries=NO_RETRIES)
         return S3Destination(store, bucket=self.name, in_flight=in_flight, overwrite=overwrite, repair=repair)
 
     def objects(self) -> dict[str, bytes]:

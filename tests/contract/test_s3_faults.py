@@ -15,10 +15,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.support.deliveries import deliver, document, settings
-from tests.support.scripted_s3 import Answer, Refusal, Request, Reset, ScriptedS3, Served, Slow, scripted_s3
+from tests.support.scripted_s3 import Answer, AtMost, Refusal, Request, Reset, ScriptedS3, Served, Slow, scripted_s3
 
 from job_history.destinations import Delivery
-from job_history.destinations.s3 import S3Access, S3Destination, s3_store
+from job_history.destinations.s3 import NO_RETRIES, S3Access, S3Destination, s3_store
+from job_history.destinations.s3.faults import SlowDownError
 from job_history.errors import PermanentError, ReplicationError, TransientError
 from job_history.storage import Storage
 from simulators.processes import free_port
@@ -38,11 +39,7 @@ ECHOES = {
 }
 TIMEOUT = timedelta(milliseconds=300)
 TOO_SLOW = Slow(1.5)
-FEW_AND_FAST: Any = {
-    "max_retries": 2,
-    "backoff": {"init_backoff": timedelta(milliseconds=1), "max_backoff": timedelta(milliseconds=5), "base": 2},
-    "retry_timeout": timedelta(seconds=10),
-}
+FEW_AND_FAST = (0.001, 0.002)
 REGION_REMEDY = (
     "Set `region_name` of the connection to the bucket's own region (`aws s3api get-bucket-location` tells it)."
 )
@@ -71,8 +68,8 @@ def destination(
     url: str, *, overwrite: bool = False, verify: bool = True, credentials: Callable[[], Any] = credentials
 ) -> S3Destination:
     access = S3Access(bucket=BUCKET, credentials=credentials, endpoint_url=url, verify=verify)
-    store = s3_store(access, settings(), retries=FEW_AND_FAST, request_timeout=TIMEOUT)
-    return S3Destination(store, bucket=BUCKET, in_flight=1, overwrite=overwrite)
+    store = s3_store(access, settings(), retries=NO_RETRIES, request_timeout=TIMEOUT)
+    return S3Destination(store, bucket=BUCKET, in_flight=1, overwrite=overwrite, waits=FEW_AND_FAST)
 
 
 def fails(to: S3Destination, told: list[tuple[str, Delivery]] | None = None) -> tuple[type, str]:
@@ -223,7 +220,7 @@ ANSWERS: dict[str, tuple[Answer, type[ReplicationError], str, int]] = {
     ),
     "429": (
         Refusal(429, "TooManyRequests", "Slower."),
-        TransientError,
+        SlowDownError,
         answered("429 TooManyRequests: Slower.", LATER),
         3,
     ),
@@ -240,7 +237,7 @@ ANSWERS: dict[str, tuple[Answer, type[ReplicationError], str, int]] = {
             "501 NotImplemented: A header implies functionality that is not implemented.",
             'The store does not know conditional PUT: set `"write_mode": "overwrite"` for the account.',
         ),
-        3,
+        1,
     ),
     "501 without a word": (
         Refusal(501),
@@ -248,15 +245,15 @@ ANSWERS: dict[str, tuple[Answer, type[ReplicationError], str, int]] = {
         answered(
             "HTTP 501.", 'The store does not know conditional PUT: set `"write_mode": "overwrite"` for the account.'
         ),
-        3,
+        1,
     ),
     "503 slow down": (
         Refusal(503, "SlowDown", "Please reduce your request rate."),
-        TransientError,
+        SlowDownError,
         answered("503 SlowDown: Please reduce your request rate.", LATER),
         3,
     ),
-    "503 without a word": (Refusal(503), TransientError, answered("HTTP 503.", LATER), 3),
+    "503 without a word": (Refusal(503), SlowDownError, answered("HTTP 503.", LATER), 3),
     "broken connections": (
         Reset(),
         TransientError,
@@ -307,6 +304,31 @@ def test_a_fault_that_passes_is_not_noticed(endpoint: ScriptedS3, answer: Answer
     assert deliver(destination(endpoint.url), [FIRST]) == [(FIRST.key, DELIVERED)]
 
     assert endpoint.requests == [Request("PUT", FIRST.key)] * 3
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_store_that_asks_to_slow_down_is_obeyed_and_gets_everything(
+    endpoint: ScriptedS3, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    crowd = AtMost(4, Refusal(status, "SlowDown", "Please reduce your request rate."), seconds=0.005)
+    endpoint.always_answer("PUT", crowd)
+    many = [document(number) for number in range(300)]
+    access = S3Access(bucket=BUCKET, credentials=credentials, endpoint_url=endpoint.url)
+    store = s3_store(access, settings(), retries=NO_RETRIES)
+
+    with caplog.at_level("INFO", "job_history.destinations.s3"):
+        told = deliver(S3Destination(store, bucket=BUCKET, in_flight=64, waits=[0.02] * 50), many)
+
+    assert told == sorted((each.key, DELIVERED) for each in many)
+    assert endpoint.objects == {each.key: each.content() for each in many}
+    assert 4 < crowd.most <= 64
+    said = re.fullmatch(
+        r"The store asked ([0-9,]+) times to slow down; ([0-9]+) uploads were in flight in the end\.",
+        caplog.messages[-1],
+    )
+    assert said
+    assert int(said[1]) == crowd.refused == len(endpoint.requests) - 300
+    assert int(said[2]) <= 8
 
 
 @pytest.mark.parametrize("answer", [Reset(after_storing=True), TOO_SLOW], ids=["connection broke", "no answer in time"])
@@ -371,7 +393,7 @@ def test_an_object_that_goes_away_while_it_is_compared_is_written(endpoint: Scri
     ("method", "answer", "kind", "message"),
     [
         ("HEAD", Refusal(403), PermanentError, answered("HTTP 403.", ACCESS_REMEDY)),
-        ("HEAD", Refusal(503), TransientError, answered("HTTP 503.", LATER)),
+        ("HEAD", Refusal(503), SlowDownError, answered("HTTP 503.", LATER)),
         ("GET", Refusal(403, "AccessDenied", "No."), PermanentError, answered("403 AccessDenied: No.", ACCESS_REMEDY)),
         ("GET", Reset(), TransientError, f"Bucket {BUCKET}: the connection to ENDPOINT broke. {LATER}"),
     ],
@@ -492,7 +514,9 @@ def test_many_in_flight_end_with_one_error_and_a_second_run_completes(endpoint: 
     endpoint.always_answer("PUT", Refusal(403, "AccessDenied", "No."))
     many = [document(number) for number in range(200)]
     access = S3Access(bucket=BUCKET, credentials=credentials, endpoint_url=endpoint.url)
-    to = S3Destination(s3_store(access, settings(), retries=FEW_AND_FAST), bucket=BUCKET, in_flight=32)
+    to = S3Destination(
+        s3_store(access, settings(), retries=NO_RETRIES), bucket=BUCKET, in_flight=32, waits=FEW_AND_FAST
+    )
     told: list[tuple[str, Delivery]] = []
 
     with pytest.raises(PermanentError) as raised:
@@ -513,7 +537,7 @@ def test_many_in_flight_end_with_one_error_and_a_second_run_completes(endpoint: 
 def test_staging_and_ledger_in_a_bucket_tell_no_secrets_either(endpoint: ScriptedS3, method: str) -> None:
     endpoint.always_answer(method, Refusal(403, "SignatureDoesNotMatch", "The signature does not match.", ECHOES))
     access = S3Access(bucket=BUCKET, credentials=credentials, endpoint_url=endpoint.url)
-    storage = Storage(s3_store(access, settings(), retries=FEW_AND_FAST), f"s3://{BUCKET}/staging")
+    storage = Storage(s3_store(access, settings(), retries=NO_RETRIES), f"s3://{BUCKET}/staging")
 
     with pytest.raises(TransientError) as raised:
         storage.write("run-1/file", b"x") if method == "PUT" else storage.read("run-1/file")

@@ -78,6 +78,31 @@ class Slow:
         return answer
 
 
+@dataclass
+class AtMost:
+    """Serves so many requests at a time, each for some seconds, and refuses the others; `most` that ever came together."""
+
+    limit: int
+    refusal: Refusal
+    seconds: float
+    most: int = 0
+    refused: int = 0
+    _now: int = 0
+
+    async def give(self, endpoint: "ScriptedS3", request: web.Request, body: bytes) -> web.StreamResponse:
+        self._now += 1
+        self.most = max(self.most, self._now)
+        try:
+            if self._now > self.limit:
+                self.refused += 1
+                await asyncio.sleep(self.seconds)
+                return await self.refusal.give(endpoint, request, body)
+            await asyncio.sleep(self.seconds)
+            return endpoint.serve(request, body)
+        finally:
+            self._now -= 1
+
+
 @dataclass(frozen=True)
 class Served:
     """Nothing goes wrong."""

@@ -23,7 +23,7 @@ import msgspec
 
 from job_history.account import Account
 from job_history.destinations import Delivery, OnDelivery
-from job_history.destinations.s3 import S3Access, S3Destination, s3_store
+from job_history.destinations.s3 import NO_RETRIES, S3Access, S3Destination, s3_store
 from job_history.errors import ReplicationError
 from job_history.extract import Extracted, extract
 from job_history.job import JobRecord
@@ -203,7 +203,9 @@ def _step(name: str, setting: Setting, killer: _Killer) -> Extracted | Transform
         )
     keys = {"access_key_id": "local-s3-user", "secret_access_key": "local", "token": None, "expires_at": None}
     access = S3Access(bucket=setting.bucket, credentials=lambda: keys, endpoint_url=setting.endpoint_url)
-    destination = S3Destination(s3_store(access, setting.account.destination), bucket=setting.bucket, in_flight=16)
+    destination = S3Destination(
+        s3_store(access, setting.account.destination, retries=NO_RETRIES), bucket=setting.bucket, in_flight=16
+    )
     return load(
         setting.slice,
         setting.account,

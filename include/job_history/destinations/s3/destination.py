@@ -5,26 +5,30 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from math import inf
+from random import uniform
 from typing import Any, Literal, NamedTuple
 
 import obstore
 import uvloop
-from obstore.exceptions import AlreadyExistsError, GenericError
+from obstore.exceptions import AlreadyExistsError
 from obstore.store import S3Store
 
 from job_history.destinations import Delivery, OnDelivery
-from job_history.destinations.s3.faults import is_cut_off, store_faults
-from job_history.errors import ReplicationError
+from job_history.destinations.s3.faults import SlowDownError, store_faults
+from job_history.destinations.s3.pace import Pace
+from job_history.errors import ReplicationError, TransientError
 from job_history.transform import StagedDocument
 
 log = logging.getLogger(__name__)
 
-# Documents above this size wait for one of a few places, so that memory stays bounded: 256 of 40 MB would be 10 GB.
-LARGE_DOCUMENT_BYTES = 250_000
-LARGE_DOCUMENTS_IN_FLIGHT = 3
-# Before a create is tried again that another writer was in the way of, or whose connection broke.
-WAITS_SECONDS = (0.1, 0.4)
+# Documents in flight hold no more than this together, or are alone: 256 of 40 MB would be 10 GB.
+BYTES_IN_FLIGHT = 16_000_000
+# Before an upload is tried again; the task's own retries, minutes apart, are the long ones.
+WAITS_SECONDS = (0.1, 0.4, 1.6, 6.4, 12.8)
+# No further try of an upload whose tries took longer than that: one that gets no answer takes a minute.
+PATIENCE_SECONDS = 100.0
 
 
 class Stored(NamedTuple):
@@ -38,17 +42,26 @@ class S3Destination:
     """Puts each document under its key, once: an object that is there stays as it is."""
 
     def __init__(
-        self, store: S3Store, *, bucket: str, in_flight: int = 256, overwrite: bool = False, repair: bool = False
+        self,
+        store: S3Store,
+        *,
+        bucket: str,
+        in_flight: int = 256,
+        overwrite: bool = False,
+        repair: bool = False,
+        waits: Sequence[float] = WAITS_SECONDS,
     ) -> None:
-        """`overwrite` is for stores without conditional PUT, where "once" cannot be had.
+        """Uploads run at most `in_flight` at once. The client should not retry: that is done here, where it slows all down.
 
-        `repair` replaces an object whose bytes are not the source's, which otherwise would be a conflict.
+        `overwrite` is for stores without conditional PUT, where "once" cannot be had. `repair` replaces an object whose bytes
+        are not the source's, which otherwise would be a conflict. `waits`: seconds before each further try of an upload.
         """
         self._store = store
         self._bucket = bucket
         self._in_flight = in_flight
         self._overwrite = overwrite
         self._repair = repair
+        self._waits = waits
 
     def description(self) -> dict[str, Any]:
         return {"type": "s3", "bucket": self._bucket, "write_mode": "overwrite" if self._overwrite else "create_only"}
@@ -62,60 +75,78 @@ class S3Destination:
             raise _first_of(faults) from None
 
     async def _deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
-        turn, places_for_large = asyncio.Lock(), asyncio.Semaphore(LARGE_DOCUMENTS_IN_FLIGHT)
+        pace = Pace(self._in_flight, asyncio.get_running_loop().time)
+        turn, room = asyncio.Lock(), _Room(BYTES_IN_FLIGHT)
 
         async def work() -> None:
             while True:
-                # Whoever waits for a large place holds the turn, so that no other takes a document into memory.
+                # Whoever waits for room holds the turn, so that no other takes a document into memory.
                 async with turn:
                     document = next(documents, None)
                     if document is None:
                         return
-                    large = len(document.body) > LARGE_DOCUMENT_BYTES
-                    if large:
-                        await places_for_large.acquire()
+                    await room.take(len(document.body))
                 try:
-                    on_delivery(document, *await self._put(document))
+                    on_delivery(document, *await self._put(document, pace))
                 finally:
+                    room.give_back(len(document.body))
                     # A worker that waits for its next turn would hold its last document: 256 workers, 256 documents.
                     del document
-                    if large:
-                        places_for_large.release()
 
         async with asyncio.TaskGroup() as workers:
             for _ in range(self._in_flight):
                 workers.create_task(work())
+        if pace.slow_downs:
+            log.info(
+                "The store asked %s times to slow down; %s uploads were in flight in the end.",
+                f"{pace.slow_downs:,}",
+                pace.in_flight,
+            )
 
-    async def _put(self, document: StagedDocument) -> Stored:
-        content = document.content()
-        with store_faults(self._bucket):
-            if self._overwrite:
-                return Stored(Delivery.DELIVERED, await self._write(document, content, "overwrite"))
-            stored = await self._created(document, content)
-            if self._repair and stored.delivery is Delivery.CONFLICT:
-                stored = Stored(Delivery.DELIVERED, await self._write(document, content, "overwrite"))
-                log.warning("Repaired: %s had other bytes than the source's job.", document.key)
-        return stored
+    async def _put(self, document: StagedDocument, pace: Pace) -> Stored:
+        """Put a document, again and again where that may help. Raises the last try's fault.
 
-    async def _created(self, document: StagedDocument, content: bytes) -> Stored:
-        """Create the object. The client repeats a request itself, but not one that it takes for not repeatable.
-
-        A create may be repeated here: where the lost try did succeed, the comparison finds its object.
+        A create may be repeated: where a try whose answer was lost did succeed, the comparison finds its object.
         """
-        for wait in (*WAITS_SECONDS, None):
+        clock = asyncio.get_running_loop().time
+        waits = iter(self._waits)
+        patience = PATIENCE_SECONDS
+        while True:
+            wait = next(waits, inf)
             try:
-                return Stored(Delivery.DELIVERED, await self._write(document, content, "create"))
-            except AlreadyExistsError:
-                if (stored := await self._compared(document.key, content)) is not None:
+                async with pace:
+                    began = clock()
+                    with store_faults(self._bucket):
+                        stored = await self._put_once(document, at_last=wait == inf)
+            except TransientError as fault:
+                if isinstance(fault, SlowDownError):
+                    pace.asked_to_slow_down(began)
+                patience -= clock() - began
+                if wait == inf or patience < 0:
+                    raise
+            else:
+                if stored is not None:
+                    pace.uploaded()
                     return stored
-                # Nothing is there: S3 said 409, because somebody else was writing or deleting just then.
-                if wait is None:
-                    raise
-            except GenericError as fault:
-                if wait is None or not is_cut_off(fault):
-                    raise
-            await asyncio.sleep(wait)
-        raise AssertionError("the last of the tries returns or raises")
+            # Not all at the same moment: they failed together.
+            await asyncio.sleep(wait * uniform(0.5, 1.0))  # noqa: S311 - no secret
+
+    async def _put_once(self, document: StagedDocument, *, at_last: bool) -> Stored | None:
+        """Return None where a create met another writer, and nothing is there now; `at_last` that is raised."""
+        content = document.content()
+        if self._overwrite:
+            return Stored(Delivery.DELIVERED, await self._write(document, content, "overwrite"))
+        try:
+            return Stored(Delivery.DELIVERED, await self._write(document, content, "create"))
+        except AlreadyExistsError:
+            stored = await self._compared(document.key, content)
+            # S3 says 409 where somebody else was writing or deleting just then.
+            if stored is None and at_last:
+                raise
+        if self._repair and stored is not None and stored.delivery is Delivery.CONFLICT:
+            stored = Stored(Delivery.DELIVERED, await self._write(document, content, "overwrite"))
+            log.warning("Repaired: %s had other bytes than the source's job.", document.key)
+        return stored
 
     async def _write(
         self, document: StagedDocument, content: bytes, mode: Literal["create", "overwrite"]
@@ -146,6 +177,25 @@ class S3Destination:
         except FileNotFoundError:
             return None
         return Stored(Delivery.ALREADY_PRESENT if same else Delivery.CONFLICT, e_tag)
+
+
+class _Room:
+    """Room for so many bytes, or for one document that is larger than all of it. For one taker at a time."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._taken = 0
+        self._given_back = asyncio.Event()
+
+    async def take(self, size: int) -> None:
+        while self._taken and self._taken + size > self._size:
+            self._given_back.clear()
+            await self._given_back.wait()
+        self._taken += size
+
+    def give_back(self, size: int) -> None:
+        self._taken -= size
+        self._given_back.set()
 
 
 def _first_of(faults: ExceptionGroup[ReplicationError]) -> ReplicationError:

@@ -56,6 +56,11 @@ _TLS_REMEDY = (
 _TRY_LATER = "It is tried again; should it last, look at the store's own health page and at the network between."
 _TRY_CONNECTION_LATER = "It is tried again; should it last, check `endpoint_url` of the connection and the network."
 _TRANSIENT_STATUS = {408, 409, 425, 429, 500, 502, 503, 504}
+_SLOW_DOWN_STATUS = {429, 503}
+
+
+class SlowDownError(TransientError):
+    """The store asks for fewer requests."""
 
 
 @contextmanager
@@ -67,11 +72,6 @@ def store_faults(bucket: str) -> Iterator[None]:
         raise _sorted(str(fault), fault, f"Bucket {bucket}: ") from None
 
 
-def is_cut_off(fault: BaseError) -> bool:
-    """Whether a request ended without an answer, so that nobody knows what the store did with it."""
-    return bool(re.search(r"kind: (Timeout|Interrupted)\b", str(fault)))
-
-
 def _sorted(text: str, fault: Exception, where: str) -> PermanentError | TransientError:
     code = _first(_CODE, text)
     status = int(_first(_STATUS, text) or 0)
@@ -81,7 +81,7 @@ def _sorted(text: str, fault: Exception, where: str) -> PermanentError | Transie
     said = f"{where}the store answered " + (f"{status} {code}: {message}." if code else f"HTTP {status}.")
     remedy = _remedy(code, status, fault)
     if remedy is None:
-        return TransientError(f"{said} {_TRY_LATER}")
+        return (SlowDownError if status in _SLOW_DOWN_STATUS else TransientError)(f"{said} {_TRY_LATER}")
     region = _first(_REGION, text)
     return PermanentError(f"{said} The bucket is in {region}. {remedy}" if region else f"{said} {remedy}")
 

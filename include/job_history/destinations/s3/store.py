@@ -21,6 +21,8 @@ RETRIES: RetryConfig = {
     "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=10), "base": 2},
     "retry_timeout": timedelta(seconds=60),
 }
+NO_RETRIES: RetryConfig = {**RETRIES, "max_retries": 0}
+"""For a destination, which retries itself."""
 REQUEST_TIMEOUT = timedelta(seconds=60)
 CONNECT_TIMEOUT = timedelta(seconds=10)
 
