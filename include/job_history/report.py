@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pandas as pd
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 # Staged files of a failed slice are kept for whoever clears its load task; a week is longer than anybody waits.
 STAGED_FILES_KEPT = timedelta(days=7)
+WINDOWS_AT_A_TIME = 16
 
 
 def report(
@@ -41,24 +43,15 @@ def report(
             continue
         plans.append(plan)
         problems += [fault for fault in plan.faults if fault not in problems]
-        for planned in plan.windows:
-            outcomes, faults = _what_became_of(planned, record)
-            receipt = make_receipt(
-                planned,
-                outcomes,
-                faults,
-                unrecoverable=_is_unrecoverable(planned, record),
-                run=run,
-                finished_at=finished_at,
-                code_version=code_version,
-            )
-            stands = save_receipt(ledger, receipt)
-            delete_superseded_items(ledger, stands, finished_at - STAGED_FILES_KEPT)
-            receipts.append(receipt)
-            problems += faults + _conflicts(receipt)
-            if receipt.state.closed:
-                for slice_ in planned.slices:
-                    record.delete_staged_files(slice_)
+
+        def close(planned: PlannedWindow) -> tuple[Receipt, list[str]]:
+            return _closed(planned, record, ledger, run=run, finished_at=finished_at, code_version=code_version)
+
+        # Each has a folder of its own, and a ledger in a bucket takes its time for each: a thousand in turn, a minute.
+        with ThreadPoolExecutor(WINDOWS_AT_A_TIME, "receipts") as pool:
+            for receipt, faults in pool.map(close, plan.windows):
+                receipts.append(receipt)
+                problems += faults
     if len(plans) == len(destinations):
         problems += _planned_otherwise_than_once(plans)
     delete_old_runs(staging, finished_at - STAGED_FILES_KEPT)
@@ -71,6 +64,28 @@ def report(
             + "\n- ".join(problems)
         )
     return receipts
+
+
+def _closed(
+    planned: PlannedWindow, record: RunRecord, ledger: Storage, *, run: str, finished_at: datetime, code_version: str
+) -> tuple[Receipt, list[str]]:
+    """Write a window's receipt, and delete what its run needs no more; return the receipt, and what went wrong."""
+    outcomes, faults = _what_became_of(planned, record)
+    receipt = make_receipt(
+        planned,
+        outcomes,
+        faults,
+        unrecoverable=_is_unrecoverable(planned, record),
+        run=run,
+        finished_at=finished_at,
+        code_version=code_version,
+    )
+    stands = save_receipt(ledger, receipt)
+    delete_superseded_items(ledger, stands, finished_at - STAGED_FILES_KEPT)
+    if receipt.state.closed:
+        for slice_ in planned.slices:
+            record.delete_staged_files(slice_)
+    return receipt, faults + _conflicts(receipt)
 
 
 def _planned_otherwise_than_once(plans: list[Plan]) -> list[str]:
