@@ -32,7 +32,9 @@ def parts_of(key: str) -> JobKeyParts:
     """Return what a job's key was made of. Raises ValueError where it is not just the key that `job_key` makes of that."""
     match = _JOB_KEY.fullmatch(key)
     if match is None:
-        raise ValueError(f"{key!r} is no key of a job: it does not end as user_id/jobs/recipe_id/YYYYMMDD/.../name.json")
+        raise ValueError(
+            f"{key!r} is no key of a job: it does not end as user_id/jobs/recipe_id/YYYYMMDD/.../name.json"
+        )
     job_id, stamp = match["job_id"], match["stamp"]
     parts = JobKeyParts(
         prefix=match["prefix"] or "",
@@ -49,8 +51,7 @@ def parts_of(key: str) -> JobKeyParts:
 
 
 def _moment(key: str, stamp: str) -> datetime:
-    numbers = int(stamp[:4]), *(int(stamp[place : place + 2]) for place in range(4, 14, 2))
     try:
-        return datetime(*numbers, tzinfo=UTC)
+        return datetime.strptime(stamp, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError as fault:
-        raise ValueError(f"{key!r} is no key of a job: its stamp {stamp} is no moment ({fault})") from fault
+        raise ValueError(f"{key!r} is no key of a job: its stamp {stamp} is no moment") from fault

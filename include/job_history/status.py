@@ -107,7 +107,7 @@ def statuses(
     """
     hours_by_day = list(_by_day(window))
     days = (
-        _Day(account, kind, hours) for account in accounts for kind in account.events.kinds for hours in _by_day(window)
+        _Day(account, kind, hours) for account in accounts for kind in account.events.kinds for hours in hours_by_day
     )
     if ledger.is_local:
         for day in days:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from job_history.account import Account, Accounts
 from job_history.timestamp import parse_time
 from job_history.window import Window, last_full_hour
 
+if TYPE_CHECKING:
+    from job_history.account import Account, Accounts
 
-class _Moment(click.ParamType):
+
+class _Moment(click.ParamType[datetime]):
     name = "moment"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
@@ -26,7 +28,7 @@ MOMENT = _Moment()
 """ISO 8601 text with a date and a time, in UTC where it names no offset."""
 
 
-class _UserIds(click.ParamType):
+class _UserIds(click.ParamType[list[int]]):
     name = "user_id,..."
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:

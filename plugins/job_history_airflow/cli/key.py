@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from job_history_airflow.cli.asked import MOMENT
-from job_history_airflow.cli.printing import as_json, print_json
+from job_history_airflow.cli.printing import as_json, print_json, say
 
 _PARTS = ("user_id", "recipe_id", "job_id", "started_at", "status")
 
@@ -23,7 +23,10 @@ _PARTS = ("user_id", "recipe_id", "job_id", "started_at", "status")
 @click.option("--prefix", default="", help="The account's destination.prefix.")
 @as_json
 def key(object_key: str | None, prefix: str, as_json: bool, **parts: Any) -> None:
-    """Make the key of a job's document from its parts, or tell the parts of a KEY."""
+    """Make a document's key, or tell its parts.
+
+    Give all the parts of a job to have the key of its document; give a KEY to have its parts.
+    """
     given = [name for name in _PARTS if parts[name] is not None]
     if object_key is not None and given:
         raise click.UsageError("Give a KEY or its parts, not both.")
@@ -36,7 +39,7 @@ def key(object_key: str | None, prefix: str, as_json: bool, **parts: Any) -> Non
     if as_json:
         print_json({"key": made})
     else:
-        click.echo(made)
+        say(made)
 
 
 def _made(prefix: str, *, user_id: str, recipe_id: str, job_id: str, started_at: datetime, status: str) -> str:
@@ -69,4 +72,4 @@ def _tell_parts(object_key: str, *, as_json: bool) -> None:
         print_json(parts)
         return
     for name, value in parts.items():
-        click.echo(f"{name:<12}{value}")
+        say(f"{name:<12}{value}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from job_history_airflow.cli.asked import MOMENT
-from job_history_airflow.cli.printing import as_json, print_json, print_table
+from job_history_airflow.cli.printing import as_json, print_json, print_table, say
 
 if TYPE_CHECKING:
     from job_history.receipt import Receipt
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 @as_json
 @click.pass_context
 def show_receipt(
-    ctx: click.Context, user_id: int, window_start: datetime, window_end: datetime | None, kind: str, as_json: bool
+    ctx: click.Context, *, user_id: int, window_start: datetime, window_end: datetime | None, kind: str, as_json: bool
 ) -> None:
-    """Show the receipt of the window that begins at WINDOW_START: counts, items by outcome, runs, quarantine.
+    """Show the receipt of one window.
+
+    It is the one that begins at WINDOW_START: counts, faults, runs, and where items and quarantine lie.
 
     Exits with 1 where there is none, or it says that the window is not closed.
     """
@@ -65,7 +67,7 @@ def _print(receipt: Receipt, ledger: Storage) -> None:
         "settings": receipt.settings_hash,
         "version": receipt.code_version,
     }.items():
-        click.echo(f"{name:<16}{value}")
+        say(f"{name:<16}{value}")
     for name, lines in {
         "items": [ledger.url(path) for path in receipt.items],
         "quarantine": [ledger.url(path) for path in receipt.quarantine],
@@ -73,8 +75,8 @@ def _print(receipt: Receipt, ledger: Storage) -> None:
         "faults": receipt.faults,
     }.items():
         for line in lines:
-            click.echo(f"{name:<16}{line}")
-    click.echo()
+            say(f"{name:<16}{line}")
+    say()
     print_table(
         ["run", "finished at", "state", "delivered", "present", "quarantined"],
         [

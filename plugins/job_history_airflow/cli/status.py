@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from job_history_airflow.cli.asked import accounts_option, asked_accounts, asked_hours, window_options
-from job_history_airflow.cli.printing import as_json, print_json
+from job_history_airflow.cli.printing import as_json, print_json, say
 
 if TYPE_CHECKING:
     from job_history.status import WindowStatus
@@ -35,13 +35,16 @@ LETTERS = {
 @click.pass_context
 def status(
     ctx: click.Context,
+    *,
     chosen: list[int] | None,
     since: datetime | None,
     until: datetime | None,
     hours: int | None,
     as_json: bool,
 ) -> None:
-    """Show how each account's hours stand, by their receipts.
+    """Show how each account's hours stand.
+
+    It goes by the receipts alone, and asks neither source nor destination.
 
     Exits with 1 where an hour is open (it has settled, and has no receipt), failed or unrecoverable; with 2 where an
     account's settings cannot be used.
@@ -67,13 +70,13 @@ def status(
 
 def _print_days(told: list[WindowStatus]) -> None:
     """Print a block for each day: a row for each account and kind, a letter for each hour."""
-    width = max((len(_whose(each)) for each in told), default=0)
+    width = max([len("YYYY-MM-DD"), *(len(_whose(each)) for each in told)])
     by_day = sorted(told, key=lambda each: each.window["start"][:10])
     for day, of_day in groupby(by_day, lambda each: each.window["start"][:10]):
-        click.echo(f"{day:<{width}}  " + "".join(f"{hour:<6}" for hour in ("00", "06", "12", "18")).rstrip())
+        say(f"{day:<{width}}  " + "".join(f"{hour:<6}" for hour in ("00", "06", "12", "18")).rstrip())
         for whose, row in groupby(of_day, _whose):
-            click.echo(f"{whose:<{width}}  {_letters(row)}")
-        click.echo()
+            say(f"{whose:<{width}}  {_letters(row)}")
+        say()
 
 
 def _letters(row: Iterable[WindowStatus]) -> str:
@@ -82,11 +85,12 @@ def _letters(row: Iterable[WindowStatus]) -> str:
 
 
 def _print_summary(told: list[WindowStatus], owed: list[WindowStatus]) -> None:
-    counts = Counter(each.state for each in told)
-    click.echo(", ".join(f"{counts[state]:,} {state} ({LETTERS[state]})" for state in LETTERS if counts[state]))
-    for each in owed:
-        why = f": {each.last_fault}" if each.last_fault else ""
-        click.echo(f"{each.state}: {_whose(each)}, window {each.window['start']}{why}")
+    counts = Counter(sorted(each.state.value for each in told))
+    say(", ".join(f"{counts[state]:,} {state} ({LETTERS[state]})" for state in counts))
+    for (state, whose, fault), row in groupby(owed, lambda each: (each.state, _whose(each), each.last_fault)):
+        starts = [each.window["start"] for each in row]
+        hours = starts[0] if len(starts) == 1 else f"{starts[0]} to {starts[-1]} ({len(starts)} hours)"
+        say(f"{state}: {whose}, {hours}" + (f": {fault}" if fault else ""))
 
 
 def _whose(each: WindowStatus) -> str:

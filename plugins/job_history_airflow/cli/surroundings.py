@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import sys
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from job_history_airflow.cli.printing import keep_stdout_for_the_answer
 
 if TYPE_CHECKING:
     from job_history.account import Accounts
@@ -46,12 +46,7 @@ def surroundings() -> Surroundings:
     Without the mark of a server process the Task SDK leaves the database out; a task would have it asked for by others.
     """
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+    keep_stdout_for_the_answer()
     from job_history_airflow.settings import read_settings  # noqa: PLC0415 - takes a second
 
-    _log_to_stderr()
     return Surroundings(read_settings())
-
-
-def _log_to_stderr() -> None:
-    """Keep standard output for the answer: Airflow's own logging set-up writes there."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s: %(message)s", force=True)
