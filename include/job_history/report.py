@@ -12,6 +12,7 @@ import pandas as pd
 from job_history.errors import PermanentError
 from job_history.plan import Plan, PlannedWindow
 from job_history.progress import readable_bytes, readable_counts
+from job_history.quarantine_threshold import over_threshold
 from job_history.receipt import Receipt, delete_superseded_items, make_receipt, save_receipt
 from job_history.run_record import RunRecord
 from job_history.slice import RUNS
@@ -27,9 +28,19 @@ WINDOWS_AT_A_TIME = 16
 
 
 def report(
-    *, run: str, destinations: list[str], staging: Storage, ledger: Storage, finished_at: datetime, code_version: str
+    *,
+    run: str,
+    destinations: list[str],
+    staging: Storage,
+    ledger: Storage,
+    finished_at: datetime,
+    code_version: str,
+    quarantine_threshold: int,
 ) -> list[Receipt]:
-    """Write a receipt for each account, kind of event and window of a run. Raises PermanentError where any of it failed."""
+    """Write a receipt for each account, kind of event and window of a run. Raises PermanentError where any of it failed.
+
+    It also fails where more than `quarantine_threshold` percent of a window's listed went to quarantine.
+    """
     record = RunRecord(staging, run)
     receipts: list[Receipt] = []
     problems: list[str] = []
@@ -51,7 +62,7 @@ def report(
         with ThreadPoolExecutor(WINDOWS_AT_A_TIME, "receipts") as pool:
             for receipt, faults in pool.map(close, plan.windows):
                 receipts.append(receipt)
-                problems += faults
+                problems += faults + _conflicts(receipt) + over_threshold(receipt, quarantine_threshold)
     if len(plans) == len(destinations):
         problems += _planned_otherwise_than_once(plans)
     delete_old_runs(staging, finished_at - STAGED_FILES_KEPT)
@@ -85,7 +96,7 @@ def _closed(
     if receipt.state.closed:
         for slice_ in planned.slices:
             record.delete_staged_files(slice_)
-    return receipt, faults + _conflicts(receipt)
+    return receipt, faults
 
 
 def _planned_otherwise_than_once(plans: list[Plan]) -> list[str]:

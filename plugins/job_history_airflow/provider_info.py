@@ -75,6 +75,12 @@ def get_provider_info() -> dict[str, Any]:
                     "max_jobs_per_slice": _option(
                         "integer", "100000", "A window with more jobs is cut into slices, each a chain of tasks."
                     ),
+                    "quarantine_threshold": _option(
+                        "integer",
+                        "10",
+                        "A run fails where more percent of a window's jobs, and at least ten, go to quarantine. 0: any; "
+                        "100: never.",
+                    ),
                 },
             }
         },

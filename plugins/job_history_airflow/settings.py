@@ -16,7 +16,7 @@ SECTION = "job_history"
 
 @dataclass(frozen=True)
 class Settings:
-    """The section as it stands; sizes in bytes. Defaults are those of the provider info."""
+    """The section as it stands; sizes in bytes, the threshold in percent. Defaults are those of the provider info."""
 
     ledger_path: str
     staging_path: str
@@ -26,6 +26,7 @@ class Settings:
     max_message_bytes: int
     upload_concurrency: int
     max_jobs_per_slice: int
+    quarantine_threshold: int
 
 
 def read_settings() -> Settings:
@@ -39,6 +40,7 @@ def read_settings() -> Settings:
         max_message_bytes=_number("max_message_bytes", at_least=2_000, at_most=262_144),
         upload_concurrency=_number("upload_concurrency", at_least=1),
         max_jobs_per_slice=_number("max_jobs_per_slice", at_least=1),
+        quarantine_threshold=_number("quarantine_threshold", at_least=0, at_most=100),
     )
 
 

@@ -49,6 +49,7 @@ class Run:
             ledger=self.ledger,
             finished_at=FINISHED,
             code_version="0.1.0",
+            quarantine_threshold=10,
         )
 
     def failure(self, destinations: list[str] | None = None) -> str:
@@ -218,6 +219,19 @@ def test_a_slice_that_is_cleared_and_ends_well_mends_the_window(run: Run) -> Non
     run.record.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1))
     [receipt] = run.report()
     assert (str(receipt.state), run.receipt(5234)) == ("complete", receipt)
+
+
+def test_too_much_quarantine_fails_the_run_and_closes_the_window(run: Run) -> None:
+    acme, globex = window_of(ACME), window_of(GLOBEX)
+    run.plan(acme, globex)
+    run.record.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=80, quarantined={"bad_json": 20}))
+    run.record.save_outcome(globex.slices[0], outcome(globex.slices[0], delivered=99, quarantined={"bad_json": 1}))
+
+    assert run.failure().startswith(
+        "This run failed in 1 places; what is not named here was replicated.\n"
+        "- Account 5234 Acme, window 2018-05-21T00:00:00Z: of 100 listed jobs, in quarantine 20 (bad_json 20), more than"
+    )
+    assert {str(run.receipt(user_id).state) for user_id in (5234, 77)} == {"complete_with_quarantine"}
 
 
 def test_the_table_of_a_run(run: Run) -> None:

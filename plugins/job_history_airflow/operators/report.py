@@ -41,6 +41,7 @@ class ReportOperator(BaseOperator):
             ledger=storage_at(settings.ledger_path),
             finished_at=datetime.now(UTC),
             code_version=__version__,
+            quarantine_threshold=settings.quarantine_threshold,
         )
         self._fail_where_a_task_failed(context)
         return {
