@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from job_history.preflight.code import Code
+
 
 class ReplicationError(Exception):
-    """Anything this project raises on purpose; its message says where it happened, what happened and what to do."""
+    """Anything this project raises on purpose; its message says where it happened, what happened and what to do.
+
+    `code` is what a preflight calls it, where it is among what one can find; `said` is what happened, alone.
+    """
+
+    def __init__(self, message: str, *, code: Code | None = None, said: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.said = message if said is None else said
 
 
 class PermanentError(ReplicationError):

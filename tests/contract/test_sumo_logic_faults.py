@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import ipaddress
 import logging
 import socket
@@ -388,11 +389,11 @@ class TestTheWayThere:
         with local_source(token=TOKEN, idle_timeout=0.2) as source:
             sender = Sender(tmp_path, source.url)
             client = sender.client()
-            client.ping()
+            client.send(gzip.compress(BATCHES[0].body))
             threading.Event().wait(0.5)
-            client.ping()
+            client.send(gzip.compress(BATCHES[0].body))
 
-            assert [(request.method, request.status) for request in source.requests()] == [("GET", OK)] * 2
+            assert [(request.method, request.status) for request in source.requests()] == [("POST", OK)] * 2
 
 
 class TestSecretsInLogs:

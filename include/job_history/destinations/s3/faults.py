@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
 from job_history.errors import PermanentError, TransientError
+from job_history.preflight.catalogue import fix_of
+from job_history.preflight.code import Code
 
 _CODE = re.compile(r"<Code>([A-Za-z0-9.]+)</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]+)</Message>")
@@ -26,36 +28,27 @@ _CREDENTIALS_CODE = re.compile(r"An error occurred \(([A-Za-z0-9.]+)\)")
 _ACCESS_KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}")
 _LONGEST_QUOTE = 500
 
-_REGION_REMEDY = (
-    "Set `region_name` of the connection to the bucket's own region (`aws s3api get-bucket-location` tells it)."
-)
-_CREATE_REMEDY = 'The store does not know conditional PUT: set `"write_mode": "overwrite"` for the account.'
-# What each of S3's own error codes asks for; the list is S3's, "Error responses" in its API reference.
-_REMEDIES = {
-    "NoSuchBucket": "Create the bucket, or correct `destination.bucket` of the account (or the bucket of its connection).",
-    "AccessDenied": "Grant the connection's identity s3:PutObject and s3:GetObject on the bucket's objects (and the use "
-    "of the KMS key, where one encrypts them).",
-    "InvalidAccessKeyId": "Correct the access key of the connection.",
-    "InvalidClientTokenId": "Correct the access key of the connection.",
-    "SignatureDoesNotMatch": "Correct the secret key of the connection.",
-    "ExpiredToken": "Renew the session token of the connection, or let it assume a role.",
-    "InvalidToken": "Renew the session token of the connection, or let it assume a role.",
-    "RequestTimeTooSkewed": "Set the clock of this machine.",
-    "PermanentRedirect": _REGION_REMEDY,
-    "AuthorizationHeaderMalformed": _REGION_REMEDY,
-    "IllegalLocationConstraintException": _REGION_REMEDY,
-    "KMS.NotFoundException": "Correct `destination.kms_key_id` of the account.",
-    "KMS.DisabledException": "Enable the KMS key again.",
-    "NotImplemented": _CREATE_REMEDY,
+# The list of codes is S3's own, "Error responses" in its API reference.
+CODES = {
+    "NoSuchBucket": Code.S3_NO_SUCH_BUCKET,
+    "AccessDenied": Code.S3_ACCESS_DENIED,
+    "InvalidAccessKeyId": Code.S3_UNKNOWN_ACCESS_KEY,
+    "InvalidClientTokenId": Code.S3_UNKNOWN_ACCESS_KEY,
+    "SignatureDoesNotMatch": Code.S3_WRONG_SECRET_KEY,
+    "ExpiredToken": Code.S3_TOKEN_EXPIRED,
+    "InvalidToken": Code.S3_TOKEN_INVALID,
+    "RequestTimeTooSkewed": Code.S3_CLOCK_SKEWED,
+    "PermanentRedirect": Code.S3_WRONG_REGION,
+    "AuthorizationHeaderMalformed": Code.S3_WRONG_REGION,
+    "IllegalLocationConstraintException": Code.S3_WRONG_REGION,
+    "KMS.NotFoundException": Code.S3_KMS_KEY_NOT_FOUND,
+    "KMS.DisabledException": Code.S3_KMS_KEY_DISABLED,
+    "KMS.KMSInvalidStateException": Code.S3_KMS_KEY_DISABLED,
+    "NotImplemented": Code.S3_CREATE_ONLY_UNKNOWN,
 }
-_CREDENTIALS_REMEDY = "Give the connection an access key that is valid, or a role that it may assume."
-_TLS_REMEDY = (
-    "Correct `endpoint_url` of the connection (https:// or http://?), or give the store a certificate that this machine "
-    "trusts."
-)
 _TRY_LATER = "It is tried again; should it last, look at the store's own health page and at the network between."
 _TRY_CONNECTION_LATER = "It is tried again; should it last, check `endpoint_url` of the connection and the network."
-_TRANSIENT_STATUS = {408, 409, 425, 429, 500, 502, 503, 504}
+TRANSIENT_STATUS = {408, 409, 425, 429, 500, 502, 503, 504}
 _SLOW_DOWN_STATUS = {429, 503}
 
 
@@ -77,44 +70,49 @@ def _sorted(text: str, fault: Exception, where: str) -> PermanentError | Transie
     status = int(_first(_STATUS, text) or 0)
     if code is None and status == 0:
         return _without_answer(text, where)
-    message = _quoted(_first(_MESSAGE, text) or "")
+    message = quoted(_first(_MESSAGE, text) or "")
     said = f"{where}the store answered " + (f"{status} {code}: {message}." if code else f"HTTP {status}.")
-    remedy = _remedy(code, status, fault)
-    if remedy is None:
-        return (SlowDownError if status in _SLOW_DOWN_STATUS else TransientError)(f"{said} {_TRY_LATER}")
+    finding = _code(code, status, fault)
+    if finding is None:
+        kind = SlowDownError if status in _SLOW_DOWN_STATUS else TransientError
+        return kind(f"{said} {_TRY_LATER}", code=Code.S3_BUSY)
     region = _first(_REGION, text)
-    return PermanentError(f"{said} The bucket is in {region}. {remedy}" if region else f"{said} {remedy}")
+    where_it_is = f" The bucket is in {region}." if region else ""
+    return PermanentError(f"{said}{where_it_is} {fix_of(finding)}", code=finding)
 
 
-def _remedy(code: str | None, status: int, fault: Exception) -> str | None:
-    """Return what to do about an answer; None: try again."""
-    remedy = _REMEDIES.get(code or "")
-    if remedy is None and isinstance(fault, FileNotFoundError):
-        remedy = _REMEDIES["NoSuchBucket"]
-    elif remedy is None and isinstance(fault, PermissionDeniedError | UnauthenticatedError):
-        remedy = _REMEDIES["AccessDenied"]
-    elif remedy is None and 300 <= status < 400:
-        remedy = _REGION_REMEDY
-    elif remedy is None and status == 501:
-        remedy = _CREATE_REMEDY
-    elif remedy is None and 400 <= status < 500 and status not in _TRANSIENT_STATUS:
-        remedy = "Look the code up in S3's list of error responses."
-    return remedy
+def _code(code: str | None, status: int, fault: Exception) -> Code | None:
+    """Return what a preflight calls an answer; None: try again."""
+    found = CODES.get(code or "")
+    if found is None and isinstance(fault, FileNotFoundError):
+        found = Code.S3_NO_SUCH_BUCKET
+    elif found is None and isinstance(fault, PermissionDeniedError | UnauthenticatedError):
+        found = Code.S3_ACCESS_DENIED
+    elif found is None and 300 <= status < 400:
+        found = Code.S3_WRONG_REGION
+    elif found is None and status == 501:
+        found = Code.S3_CREATE_ONLY_UNKNOWN
+    elif found is None and 400 <= status < 500 and status not in TRANSIENT_STATUS:
+        found = Code.S3_REFUSED
+    return found
 
 
 def _without_answer(text: str, where: str) -> PermanentError | TransientError:
     """Sort what happened before the store said anything: to the credentials, or to the connection."""
     if _BARE_REDIRECT in text:
-        return PermanentError(f"{where}the store sent us to another region. {_REGION_REMEDY}")
+        region = Code.S3_WRONG_REGION
+        return PermanentError(f"{where}the store sent us to another region. {fix_of(region)}", code=region)
     if told := _first(_CREDENTIALS, text):
-        said = f"{where}the connection gave no credentials: {_quoted(told)}."
-        if _first(_CREDENTIALS_CODE, told) in _REMEDIES:
-            return PermanentError(f"{said} {_CREDENTIALS_REMEDY}")
+        said = f"{where}the connection gave no credentials: {quoted(told)}."
+        if _first(_CREDENTIALS_CODE, told) in CODES:
+            none = Code.S3_NO_CREDENTIALS
+            return PermanentError(f"{said} {fix_of(none)}", code=none)
         # The service that gives them may be away for a while, as any other.
-        return TransientError(f"{said} {_TRY_LATER}")
+        return TransientError(f"{said} {_TRY_LATER}", code=Code.S3_CREDENTIALS_AWAY)
     endpoint = _first(_ENDPOINT, text) or "the store"
     if trouble := _tls_trouble(text):
-        return PermanentError(f"{where}no connection to {endpoint}: {trouble}. {_TLS_REMEDY}")
+        tls = Code.S3_TLS_FAILED
+        return PermanentError(f"{where}no connection to {endpoint}: {trouble}. {fix_of(tls)}", code=tls)
     return TransientError(f"{where}{_connection_trouble(text, endpoint)}")
 
 
@@ -128,7 +126,7 @@ def _connection_trouble(text: str, endpoint: str) -> str:
         return f"no connection to {endpoint}: {cause}. {_TRY_CONNECTION_LATER}"
     if "kind: " in text:
         return f"the connection to {endpoint} broke. {_TRY_LATER}"
-    return f"{_quoted(text.split('Debug source:', maxsplit=1)[0])}. {_TRY_LATER}"
+    return f"{quoted(text.split('Debug source:', maxsplit=1)[0])}. {_TRY_LATER}"
 
 
 def _tls_trouble(text: str) -> str | None:
@@ -139,7 +137,7 @@ def _tls_trouble(text: str) -> str | None:
     return None
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """Take what somebody else said for a message of ours, without the access keys that may be in it."""
     words = _ACCESS_KEY.sub("***", html.unescape(" ".join(text.split())))
     return (words if len(words) <= _LONGEST_QUOTE else words[:_LONGEST_QUOTE] + "...").rstrip(".")

@@ -17,18 +17,17 @@ import urllib3
 
 from job_history.destinations.sumo_logic.endpoint import Endpoint
 from job_history.http_client import seconds_of
+from job_history.preflight.catalogue import fix_of
+from job_history.preflight.code import Code
 
 _MOST_SHOWN = 300
-_URL_REMEDY = (
-    "Compare the connection's URL with the source's own (Collection > the source > Show URL): generating a new one ends "
-    "the old one. A new URL may need some minutes until it is known."
-)
-_REMEDIES = {
-    400: "Look at the account's source_category, source_name, source_host and fields.",
-    401: _URL_REMEDY,
-    403: f"A proxy or a rule between may forbid it. {_URL_REMEDY}",
-    404: _URL_REMEDY,
-    413: "Something between does not let 1 MB through: raise the limit of that proxy or gateway.",
+_CODES = {
+    400: Code.SUMO_LOGIC_BAD_REQUEST,
+    401: Code.SUMO_LOGIC_UNAUTHORIZED,
+    403: Code.SUMO_LOGIC_FORBIDDEN,
+    404: Code.SUMO_LOGIC_NOT_FOUND,
+    413: Code.SUMO_LOGIC_TOO_LARGE,
+    429: Code.SUMO_LOGIC_THROTTLED,
 }
 _REJECTED_FOR_NOW = {425, 429, 503, 504}
 _RETRIED = {408, *_REJECTED_FOR_NOW}
@@ -38,39 +37,57 @@ _RETRIED = {408, *_REJECTED_FOR_NOW}
 class Attempt:
     """`accepted`: a 200 or 204. `unknown`: nobody can say whether (a part of) the request was stored.
 
-    `said` is what happened, in words that follow "the source"; `retry_after` is in seconds.
+    `said` is what happened, in words that follow "the source"; `code` is what a preflight calls it, None where nothing is
+    wrong; `retry_after` is in seconds.
     """
 
     said: str
+    code: Code | None = None
     accepted: bool = False
     retry: bool = False
     unknown: bool = False
     throttled: bool = False
-    remedy: str = ""
     warning: str = ""
     retry_after: float | None = None
+
+    @property
+    def remedy(self) -> str:
+        return fix_of(self.code) if self.code else ""
 
 
 # By what an attempt without a whole answer was caused by; the first line that fits counts.
 _BROKEN: tuple[tuple[tuple[type[BaseException], ...], Attempt], ...] = (
     (
         (ssl.SSLCertVerificationError,),
+        Attempt("could not be trusted: its TLS certificate does not verify", Code.SUMO_LOGIC_CERTIFICATE),
+    ),
+    (
+        (socket.gaierror,),
+        Attempt("could not be reached: no address is known for {host} (DNS)", Code.SUMO_LOGIC_NO_ADDRESS, retry=True),
+    ),
+    (
+        (ssl.SSLError,),
         Attempt(
-            said="could not be trusted: its TLS certificate does not verify",
-            remedy="Add the certificate authority of your proxy to this machine's (REQUESTS_CA_BUNDLE), or correct the URL.",
+            "could not be reached, or broke off: a fault of TLS", Code.SUMO_LOGIC_UNREACHABLE, retry=True, unknown=True
         ),
     ),
-    ((socket.gaierror,), Attempt(said="could not be reached: no address is known for {host} (DNS)", retry=True)),
-    ((ssl.SSLError,), Attempt(said="could not be reached, or broke off: a fault of TLS", retry=True, unknown=True)),
-    ((requests.ConnectTimeout,), Attempt(said="could not be reached: no connection in time", retry=True)),
+    (
+        (requests.ConnectTimeout,),
+        Attempt("could not be reached: no connection in time", Code.SUMO_LOGIC_UNREACHABLE, retry=True),
+    ),
     (
         (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ProxyError),
-        Attempt(said="could not be reached: no connection", retry=True),
+        Attempt("could not be reached: no connection", Code.SUMO_LOGIC_UNREACHABLE, retry=True),
     ),
-    ((requests.Timeout,), Attempt(said="did not answer in time", retry=True, unknown=True)),
+    (
+        (requests.Timeout,),
+        Attempt("did not answer in time", Code.SUMO_LOGIC_NO_ANSWER, retry=True, unknown=True),
+    ),
     (
         (requests.ConnectionError, requests.exceptions.ChunkedEncodingError),
-        Attempt(said="broke the connection before its answer was whole", retry=True, unknown=True),
+        Attempt(
+            "broke the connection before its answer was whole", Code.SUMO_LOGIC_NO_ANSWER, retry=True, unknown=True
+        ),
     ),
 )
 
@@ -80,19 +97,20 @@ def answered(response: requests.Response, endpoint: Endpoint, *, now: float) -> 
     status = response.status_code
     body = _shown(response, endpoint)
     if status in {200, 204}:
-        return Attempt(said=f"answered {status}", accepted=True, warning=body)
+        return Attempt(f"answered {status}", Code.SUMO_LOGIC_WARNED if body else None, accepted=True, warning=body)
     if 300 <= status < 400:
-        return Attempt(said=_redirect(response), remedy="A source does not redirect: correct the connection's URL.")
+        return Attempt(_redirect(response), Code.SUMO_LOGIC_REDIRECT)
     said = f"answered {status}" + (f" ({body})" if body else "")
     if status in _RETRIED or status >= 500:
         return Attempt(
-            said=said,
+            said,
+            _CODES.get(status, Code.SUMO_LOGIC_BUSY),
             retry=True,
             unknown=status not in _REJECTED_FOR_NOW,
             throttled=status == 429,
             retry_after=seconds_of(response.headers.get("Retry-After"), now),
         )
-    return Attempt(said=said, remedy=_REMEDIES.get(status, "Nothing of the request was stored; look the status up."))
+    return Attempt(said, _CODES.get(status, Code.SUMO_LOGIC_REFUSED))
 
 
 def broken(fault: Exception, endpoint: Endpoint) -> Attempt:
@@ -101,7 +119,7 @@ def broken(fault: Exception, endpoint: Endpoint) -> Attempt:
     for kinds, attempt in _BROKEN:
         if any(isinstance(cause, kinds) for cause in causes):
             return replace(attempt, said=attempt.said.format(host=endpoint.host))
-    return Attempt(said=f"could not be asked ({type(fault).__name__})", remedy="Correct the connection's URL.")
+    return Attempt(f"could not be asked ({type(fault).__name__})", Code.SUMO_LOGIC_URL_UNUSABLE)
 
 
 def _causes(fault: BaseException) -> Iterator[BaseException]:

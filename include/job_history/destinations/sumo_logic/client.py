@@ -80,7 +80,7 @@ class HttpSource:
         Raises PermanentError where another attempt cannot help, TransientError where none of several succeeded.
         """
         for number in range(1, self._retries.attempts + 1):
-            attempt = self._attempt("POST", body)
+            attempt = self._attempt(body)
             self.unknown_outcomes += attempt.unknown
             if attempt.accepted:
                 if attempt.warning:
@@ -104,30 +104,23 @@ class HttpSource:
         asked = f", and asks for {wait:.0f} s of silence" if wait > LONGEST_RETRY_AFTER_SECONDS else ""
         raise TransientError(
             f"{self} {attempt.said}{asked}; this was attempt {number} of {self._retries.attempts}. "
-            f"{_what_is_known(attempt)} The task's next try goes on from this request. "
-            + ("Its account is over its rate: look at its ingest volume." if attempt.throttled else _TRY_LATER)
+            f"{_what_is_known(attempt)} The task's next try goes on from this request. " + attempt.remedy
         )
 
-    def ping(self) -> None:
-        """Ask, with an empty GET, whether the source is there and knows the token. Stores nothing. Raises as `send`."""
-        attempt = self._attempt("GET", None)
-        if not attempt.accepted:
-            kind = TransientError if attempt.retry else PermanentError
-            raise kind(f"{self} {attempt.said}. {attempt.remedy or _TRY_LATER}")
+    def send_once(self, body: bytes) -> Attempt:
+        """Post one request, gzip-compressed, with no retry, and return what it came to; raises nothing."""
+        return self._attempt(body)
 
     def __str__(self) -> str:
         return f"The Sumo Logic source {self.endpoint.shown}"
 
-    def _attempt(self, method: str, body: bytes | None) -> Attempt:
-        headers: dict[str, Any] = {**self.headers, "X-Sumo-Client": CLIENT}
-        if body is not None:
-            headers["Content-Encoding"] = "gzip"
+    def _attempt(self, body: bytes) -> Attempt:
+        headers: dict[str, Any] = {**self.headers, "X-Sumo-Client": CLIENT, "Content-Encoding": "gzip"}
         if self.endpoint.token is not None:
             headers["x-sumo-token"] = self.endpoint.token
         try:
             with self.endpoint.hidden_in_logs():
-                response = self._session.request(
-                    method,
+                response = self._session.post(
                     self.endpoint.url,
                     data=body,
                     headers=headers,
@@ -138,9 +131,6 @@ class HttpSource:
             # Judged here, raised elsewhere: an error raised here would carry this one, and the URL in it, along.
             return broken(fault, self.endpoint)
         return answered(response, self.endpoint, now=self._clock())
-
-
-_TRY_LATER = "Should it last, look at the network between and at Sumo Logic's own status page."
 
 
 def _what_is_known(attempt: Attempt) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from job_history.errors import PermanentError, TransientError
+from job_history.preflight.catalogue import fix_of
+from job_history.preflight.code import Code
 
 # SQLSTATE classes: connection, transaction rollback, resources, operator intervention (shutdown), system error.
 _TRANSIENT_STATES = ("08", "40", "53", "57", "58")
@@ -17,9 +19,6 @@ _NOT_LET_IN = re.compile(
     r"FATAL: .*(does not exist|authentication failed|no pg_hba.conf entry|is not permitted to log in)"
 )
 _SQLITE_BUSY = ("locked", "busy", "disk i/o error")
-_REMEDY = (
-    "Map your schema with views as docs/job-store.md shows, and check that the connection names the right database."
-)
 
 
 @contextmanager
@@ -42,16 +41,18 @@ def _sorted(fault: Exception, about: str) -> PermanentError | TransientError:
     state = getattr(fault, "sqlstate", None) or getattr(fault, "pgcode", None) or ""
     diagnosis = getattr(getattr(fault, "diag", None), "message_primary", None)
     text = (diagnosis or str(fault)).strip().split("\n")[0]
-    message = f"Reading {about} failed: {text} ({type(fault).__name__}{', SQLSTATE ' + state if state else ''})."
+    said = f"{text} ({type(fault).__name__}{', SQLSTATE ' + state if state else ''})"
+    message = f"Reading {about} failed: {said}."
     if state in _UNDEFINED or any(sign in text.lower() for sign in _SQLITE_UNDEFINED):
-        return PermanentError(f"{message} {_REMEDY}")
-    if state.startswith(_TRANSIENT_STATES) or any(sign in text.lower() for sign in _SQLITE_BUSY):
-        return TransientError(f"{message} It is tried again.")
-    if not state and _NOT_LET_IN.search(str(fault)):
-        return PermanentError(f"{message} Correct the connection's database, login or password.")
-    if not state and type(fault).__name__ == "OperationalError":
+        code = Code.SQL_NOT_FOUND
+    elif state.startswith(_TRANSIENT_STATES) or any(sign in text.lower() for sign in _SQLITE_BUSY):
+        return TransientError(f"{message} It is tried again.", code=Code.SQL_AWAY, said=said)
+    elif not state and _NOT_LET_IN.search(str(fault)):
+        code = Code.SQL_NOT_LET_IN
+    elif not state and type(fault).__name__ == "OperationalError":
         # A connection that was refused, reset or timed out carries no SQLSTATE.
-        return TransientError(f"{message} It is tried again; should it last, check the connection's host and login.")
-    return PermanentError(
-        f"{message} Check the relations' column types against docs/job-store.md, and the permissions."
-    )
+        advice = "It is tried again; should it last, check the connection's host and login."
+        return TransientError(f"{message} {advice}", code=Code.SQL_AWAY, said=said)
+    else:
+        code = Code.SQL_NOT_READABLE
+    return PermanentError(f"{message} {fix_of(code)}", code=code, said=said)

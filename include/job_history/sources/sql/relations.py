@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from job_history.errors import PermanentError
+from job_history.preflight.catalogue import fix_of
+from job_history.preflight.code import Code
 from job_history.sources.sql.dialect import Dialect
 from job_history.sources.sql.rows import JOB_COLUMNS, LINE_COLUMNS, ExtraColumns
 
@@ -51,21 +53,25 @@ def _selection(
     present = _column_names(connection, relation)
     by_lower_case = {name.lower() for name in present}
     if missing := [name for name in (*keys, *wanted) if name not in by_lower_case]:
-        raise PermanentError(
-            f"The relation {relation} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}. Map your schema "
-            "with a view that has every column named in docs/job-store.md."
+        _refuse(
+            Code.SQL_COLUMN_MISSING,
+            f"relation {relation} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}",
         )
     extra = [name for name in present if name.lower() not in {*keys, *wanted}]
     if clashing := [name for name in extra if name.lower() in taken]:
-        raise PermanentError(
-            f"The relation {relation} has a column {clashing[0]!r}, which is the name of a document's own field. Leave it "
-            "out of the view, or give it another name."
+        _refuse(
+            Code.SQL_COLUMN_CLASHES,
+            f"relation {relation} has a column {clashing[0]!r}, which is the name of a document's own field",
         )
     expressions = [_read(dialect, f"{alias}.{name}", name) for name in wanted]
     for name in extra:
         column = f'{alias}."{name}"'
         expressions.append(dialect.any_as_json(column))
     return Selection(", ".join(expressions), ExtraColumns(extra, dialect.gives_any_as_json))
+
+
+def _refuse(code: Code, said: str) -> NoReturn:
+    raise PermanentError(f"The {said}. {fix_of(code)}", code=code, said=said)
 
 
 def _column_names(connection: Any, relation: str) -> list[str]:

@@ -14,15 +14,17 @@ import msgspec
 import requests
 
 from job_history.http_client import seconds_of
+from job_history.preflight.catalogue import fix_of
+from job_history.preflight.code import Code
 from job_history.sources.workato.endpoint import Endpoint
 
 _MOST_SHOWN = 300
 _RETRIED = {408, 425, 429}
-_REMEDIES = {
-    400: "The API does not take the request as documented: compare its version with docs/workato.md.",
-    401: "The token is not known there (revoked, mistyped, or of another data centre): correct the connection.",
-    403: "Give the role of the token's API client the permission to list recipes and to list and get jobs.",
-    404: "Check the connection's host, and the account's source.managed_user_id where it has one.",
+_CODES = {
+    400: Code.WORKATO_BAD_REQUEST,
+    401: Code.WORKATO_UNAUTHORIZED,
+    403: Code.WORKATO_FORBIDDEN,
+    404: Code.WORKATO_NOT_FOUND,
 }
 
 Envelope = dict[str, msgspec.Raw]
@@ -30,14 +32,21 @@ Envelope = dict[str, msgspec.Raw]
 
 @dataclass(frozen=True)
 class Answer:
-    """`envelope` is the JSON object of a 200; else `said` is what happened, in words that follow "the API"."""
+    """`envelope` is the JSON object of a 200; else `said` is what happened, in words that follow "the API".
+
+    `code` is what a preflight calls it.
+    """
 
     said: str = ""
+    code: Code | None = None
     envelope: Envelope | None = None
     status: int | None = None
     retry: bool = False
-    remedy: str = ""
     retry_after: float | None = None
+
+    @property
+    def remedy(self) -> str:
+        return fix_of(self.code) if self.code else ""
 
     @property
     def throttled(self) -> bool:
@@ -53,15 +62,13 @@ def answered(response: requests.Response, endpoint: Endpoint, *, now: float) -> 
     if status == 200:
         return _whole(response.content, endpoint)
     if 300 <= status < 400:
-        return Answer(
-            said=f"answered {status}, a redirect", status=status, remedy=f"Correct the host. {_REMEDIES[404]}"
-        )
+        return Answer(f"answered {status}, a redirect", Code.WORKATO_REDIRECT, status=status)
     shown = _shown(response.content, endpoint)
     said = f"answered {status}" + (f" ({shown})" if shown else "")
     if status in _RETRIED or status >= 500:
         wait = seconds_of(response.headers.get("Retry-After"), now)
-        return Answer(said=said, status=status, retry=True, retry_after=wait)
-    return Answer(said=said, status=status, remedy=_REMEDIES.get(status, "Look the status up; nothing was read."))
+        return Answer(said, Code.WORKATO_BUSY, status=status, retry=True, retry_after=wait)
+    return Answer(said, _CODES.get(status, Code.WORKATO_REFUSED), status=status)
 
 
 def _whole(content: bytes, endpoint: Endpoint) -> Answer:
@@ -70,24 +77,24 @@ def _whole(content: bytes, endpoint: Endpoint) -> Answer:
     except (msgspec.DecodeError, RecursionError):
         # An answer that was cut short, or a proxy's page: both may be gone the next time.
         shown = _shown(content[:_MOST_SHOWN], endpoint)
-        return Answer(said=f"answered 200 with what is no whole JSON object ({shown})", status=200, retry=True)
+        said = f"answered 200 with what is no whole JSON object ({shown})"
+        return Answer(said, Code.WORKATO_UNREACHABLE, status=200, retry=True)
 
 
 def broken(fault: Exception, endpoint: Endpoint) -> Answer:
     """Judge a request that got no whole answer. Nothing of the fault's own words is used."""
     host = endpoint.base_url
     if _is_caused_by(fault, ssl.SSLCertVerificationError):
-        remedy = (
-            "Add the certificate authority of your proxy to this machine's (REQUESTS_CA_BUNDLE), or correct the host."
-        )
-        return Answer(said="could not be trusted: its TLS certificate does not verify", remedy=remedy)
+        return Answer("could not be trusted: its TLS certificate does not verify", Code.WORKATO_CERTIFICATE)
     if isinstance(fault, requests.ConnectTimeout):
-        return Answer(said=f"could not be reached in time at {host}", retry=True)
-    if isinstance(fault, requests.Timeout):
-        return Answer(said="did not answer in time", retry=True)
-    if isinstance(fault, requests.ConnectionError | requests.exceptions.ChunkedEncodingError | OSError):
-        return Answer(said=f"could not be reached, or broke the connection ({host})", retry=True)
-    return Answer(said=f"could not be asked ({type(fault).__name__})", remedy="Correct the connection's host.")
+        said = f"could not be reached in time at {host}"
+    elif isinstance(fault, requests.Timeout):
+        said = "did not answer in time"
+    elif isinstance(fault, requests.ConnectionError | requests.exceptions.ChunkedEncodingError | OSError):
+        said = f"could not be reached, or broke the connection ({host})"
+    else:
+        return Answer(f"could not be asked ({type(fault).__name__})", Code.WORKATO_HOST_UNUSABLE)
+    return Answer(said, Code.WORKATO_UNREACHABLE, retry=True)
 
 
 def _is_caused_by(fault: BaseException, kind: type[BaseException]) -> bool:

@@ -104,7 +104,7 @@ class WorkatoClient:
                 return answer.envelope
             if not answer.retry:
                 kind = NotFoundError if answer.status == 404 else PermanentError
-                raise kind(f"{asked} {answer.said}. {answer.remedy}")
+                raise kind(f"{asked} {answer.said}. {answer.remedy}", code=answer.code, said=answer.said)
             wait = self._retries.wait(number, answer, self._share())
             if number == self._retries.attempts or wait > LONGEST_RETRY_AFTER_SECONDS:
                 break
@@ -124,8 +124,10 @@ class WorkatoClient:
             + (
                 "Others use the same quota: see who, or lower requests_per_minute in the connection's extra."
                 if answer.throttled
-                else "Should it last, look at the network between and at the platform's status page."
-            )
+                else answer.remedy
+            ),
+            code=answer.code,
+            said=answer.said,
         )
 
     def _attempt(self, path: str, parameters: Mapping[str, str | int]) -> Answer:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from job_history.errors import PermanentError, TransientError, UnrecoverableError
+from job_history.errors import TransientError, UnrecoverableError
 from job_history.job import JobRecord
 from job_history.sources.workato.checkpoint import Checkpoint
 from job_history.sources.workato.client import WorkatoClient
 from job_history.sources.workato.details import DetailReader
 from job_history.sources.workato.reading import COUNTERS, SECOND_LISTING, Reading, RecipeReader, portion_of
-from job_history.sources.workato.recipes import Recipe, recipes
+from job_history.sources.workato.recipes import Recipe, must_show_recipes, recipes
 from job_history.storage import local_storage
 from job_history.timestamp import format_time, parse_time
 from job_history.window import Window
@@ -119,25 +119,10 @@ class WorkatoSource:
     def _with_news(self, window: Window) -> list[Recipe]:
         known = list(recipes(self._client))
         if not known:
-            self._refuse_if_hidden()
+            must_show_recipes(self._client)
         asked = [recipe for recipe in known if recipe.can_have_news(window, self._longest_job)]
         log.info("%s of %s recipes can have jobs that ended in %s.", len(asked), len(known), window)
         return asked
-
-    def _refuse_if_hidden(self) -> None:
-        """A token whose role sees no project lists no recipes; that must not pass for a quiet hour."""
-        if self._client.is_embedded:
-            log.warning(
-                "%s lists no recipes at all. If the customer has some, look at the role's projects.", self._client
-            )
-            return
-        # Documented by the sample of an older answer only.
-        count = self._client.me().get("recipes_count")
-        if count is not None and bytes(count) not in {b"0", b"null"}:
-            raise PermanentError(
-                f"{self._client} lists no recipes, and says that the workspace has {bytes(count).decode()}: the role of the "
-                "token's API client has none of its projects. Give it all whose jobs are to be replicated."
-            )
 
     def _records(self, readings: list[Reading], checkpoint: Checkpoint, *, line_details: bool) -> Iterator[JobRecord]:
         details = DetailReader(self._client, checkpoint)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import msgspec
 
 from job_history.errors import PermanentError, TransientError
+from job_history.preflight.catalogue import fix_of
+from job_history.preflight.code import Code
 from job_history.sources.workato.client import WorkatoClient
 from job_history.timestamp import parse_time
 from job_history.window import Window
+
+log = logging.getLogger(__name__)
 
 # Documented: the most that a page can have.
 RECIPES_A_PAGE = 100
@@ -58,6 +63,22 @@ def recipes(client: WorkatoClient) -> Iterator[Recipe]:
         since_id = lowest
 
 
+def must_show_recipes(client: WorkatoClient) -> None:
+    """Refuse a token whose role sees no project, and so lists no recipes: that must not pass for a quiet hour.
+
+    Raises PermanentError; for a partner's customer, of whom nobody says how many there are, it warns.
+    """
+    if client.is_embedded:
+        log.warning("%s lists no recipes at all. If the customer has some, look at the role's projects.", client)
+        return
+    # Documented by the sample of an older answer only.
+    count = client.me().get("recipes_count")
+    if count is not None and bytes(count) not in {b"0", b"null"}:
+        said = f"{client} lists no recipes, and says that the workspace has {bytes(count).decode()}"
+        code = Code.WORKATO_NO_RECIPES
+        raise PermanentError(f"{said}. {fix_of(code)}", code=code, said=said)
+
+
 def _page(client: WorkatoClient, parameters: dict[str, str | int]) -> list[Recipe]:
     envelope = client.get("recipes", parameters)
     # Documented: `items` for one's own workspace; `result` for a customer's, which was `items` in 2020.
@@ -68,7 +89,11 @@ def _page(client: WorkatoClient, parameters: dict[str, str | int]) -> list[Recip
         said = f"an object with {sorted(envelope)[:5]}"
     except msgspec.DecodeError as fault:
         said = str(fault)
-    raise PermanentError(f"{client} lists recipes in a way that is not documented: {said}. Nothing was read.")
+    raise PermanentError(
+        f"{client} lists recipes in a way that is not documented: {said}. Nothing was read.",
+        code=Code.WORKATO_UNDOCUMENTED,
+        said=said,
+    )
 
 
 def _moment(text: str) -> datetime | None:

@@ -1,0 +1,37 @@
+"""Does the HTTP source take an account's documents? A small message is posted to it, which says that it is no job.
+
+Only a message shows that: what a GET is answered with is documented nowhere.
+"""
+
+from __future__ import annotations
+
+import gzip
+from datetime import datetime
+
+import msgspec
+
+from job_history.account import Account
+from job_history.destinations.sumo_logic import HttpSource
+from job_history.preflight.catalogue import finding
+from job_history.preflight.finding import Finding
+from job_history.timestamp import epoch_milliseconds
+
+NOTE = "Sent by job history replication to see whether this source takes its messages. It is no job; ignore it."
+
+
+def check_sumo_logic(source: HttpSource, *, account: Account | None, now: datetime) -> list[Finding]:
+    """Post the marked message once, and return what stands in the way. No account: for a connection alone."""
+    whose = f"Account {account.label}: the" if account else "The"
+    attempt = source.send_once(gzip.compress(marked_message(account, now), mtime=0))
+    if attempt.code is None:
+        return []
+    about = f"{whose} Sumo Logic source {source.endpoint.shown}"
+    return [finding(attempt.code, about, said=attempt.warning or attempt.said)]
+
+
+def marked_message(account: Account | None, now: datetime) -> bytes:
+    """Return the message, as a line of JSON. It has no `replication.delivery_id`, so that no query takes it for a job."""
+    whose = {"user_id": account.user_id, "settings_hash": account.settings_hash} if account else {}
+    return (
+        msgspec.json.encode({"timestamp": epoch_milliseconds(now), "replication": {"preflight": NOTE, **whose}}) + b"\n"
+    )
