@@ -13,6 +13,7 @@ import msgspec
 from job_history.account import ACCOUNTS_VARIABLE, Account, Accounts
 from job_history.errors import PermanentError
 from job_history.event_kind import EventKind
+from job_history.preflight.finding import Finding
 from job_history.slice import Slice
 from job_history.sources import CostlyToCount, JobSource
 from job_history.window import Window, parts_of_at_most
@@ -21,7 +22,11 @@ log = logging.getLogger(__name__)
 
 
 class PlannedWindow(msgspec.Struct):
-    """An account's window in a run, for one kind of event. `counted` is None where the source was not or could not be asked; its extract asks."""
+    """An account's window in a run, for one kind of event.
+
+    `counted` is None where the source was not or could not be asked; its extract asks. `held_back_by` is what a preflight
+    found at the destination that somebody must mend first: then there are no slices.
+    """
 
     user_id: int
     name: str
@@ -34,6 +39,7 @@ class PlannedWindow(msgspec.Struct):
     counted_by: str = "query"
     planned_at: str = ""
     kind: EventKind = EventKind.JOBS
+    held_back_by: list[Finding] = []
 
     @property
     def label(self) -> str:

@@ -124,7 +124,10 @@ def _conflicts(receipt: Receipt) -> list[str]:
 
 def _what_became_of(planned: PlannedWindow, record: RunRecord) -> tuple[list[SliceOutcome], list[str]]:
     outcomes: list[SliceOutcome] = []
-    faults: list[str] = []
+    faults = [
+        f"preflight of account {planned.label}, window {Window.from_dict(planned.window)}: {finding}"
+        for finding in planned.held_back_by
+    ]
     for slice_ in planned.slices:
         if (failure := record.failure(slice_)) is not None:
             faults.append(f"{failure.step} of {slice_.about}: {failure.message}")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from job_history.destinations.s3 import S3Access, S3Destination
-    from job_history.destinations.sumo_logic import SumoLogicDestination
+    from job_history.destinations.sumo_logic import HttpSource, SumoLogicDestination
     from job_history.sources import JobSource
     from job_history.sources.workato import WorkatoSource
 
@@ -105,7 +105,7 @@ def s3_destination(account: Account, *, in_flight: int, repair: bool) -> S3Desti
     )
 
     settings = _settings(account, S3Settings)
-    access = _s3_access(settings, f"account {account.label}")
+    _, access = s3_access(settings, f"account {account.label}")
     return S3Destination(
         s3_store(access, settings, retries=NO_RETRIES),
         bucket=access.bucket,
@@ -125,8 +125,16 @@ def sumo_logic_destination(
     from job_history.destinations.sumo_logic import (  # noqa: PLC0415 - each task imports what it uses
         Acknowledgements,
         SumoLogicDestination,
-        headers_of,
     )
+
+    source = http_source(account)
+    acknowledgements = Acknowledgements(staging, slice_.folder, source.endpoint, source.headers)
+    return SumoLogicDestination(source, acknowledgements, max_message_bytes=max_message_bytes)
+
+
+def http_source(account: Account) -> HttpSource:
+    """Return a client of the account's HTTP source. Raises PermanentError where its connection names none."""
+    from job_history.destinations.sumo_logic import headers_of  # noqa: PLC0415 - each task imports what it uses
     from job_history_airflow.hooks.sumo_logic import SumoLogicHook  # noqa: PLC0415
 
     settings = _settings(account, SumoLogicSettings)
@@ -138,11 +146,9 @@ def sumo_logic_destination(
             f"{SumoLogicHook.conn_type!r}. Name one of that type, with the source's URL as its password."
         )
     try:
-        source = SumoLogicHook(settings.conn_id, headers=headers_of(settings)).get_conn()
+        return SumoLogicHook(settings.conn_id, headers=headers_of(settings)).get_conn()
     except PermanentError as fault:
         raise PermanentError(f"The connection {settings.conn_id!r} ({named_by}) cannot be used: {fault}") from None
-    acknowledgements = Acknowledgements(staging, slice_.folder, source.endpoint, source.headers)
-    return SumoLogicDestination(source, acknowledgements, max_message_bytes=max_message_bytes)
 
 
 def storage_at(url: str) -> Storage:
@@ -157,11 +163,13 @@ def storage_at(url: str) -> Storage:
     settings = S3Settings(
         type="s3", conn_id=parts.username or "aws_default", bucket=parts.hostname, prefix=parts.path.strip("/")
     )
-    store = s3_store(_s3_access(settings, f"the path {url}"), settings, prefix=settings.prefix)
+    _, access = s3_access(settings, f"the path {url}")
+    store = s3_store(access, settings, prefix=settings.prefix)
     return Storage(store, f"s3://{parts.hostname}{parts.path.rstrip('/')}")
 
 
-def _s3_access(settings: S3Settings, whose: str) -> S3Access:
+def s3_access(settings: S3Settings, whose: str) -> tuple[Any, S3Access]:
+    """Return the connection's boto3 session, and how it reaches the bucket. Raises PermanentError, which names `whose`."""
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415 - takes half a second to import
     from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415
 
@@ -182,13 +190,14 @@ def _s3_access(settings: S3Settings, whose: str) -> S3Access:
             f"The connection {settings.conn_id!r} of {whose} has no credentials, and this machine has none either. Give it "
             "an access key, or a role to assume."
         )
-    return S3Access(
+    access = S3Access(
         bucket=bucket,
         credentials=Boto3CredentialProvider(session),
         region=session.region_name,
         endpoint_url=hook.conn_config.get_service_endpoint_url("s3"),
         verify=hook.verify is not False,
     )
+    return session, access
 
 
 def _settings(account: Account, kind: type[Settings]) -> Settings:

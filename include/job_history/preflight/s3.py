@@ -15,9 +15,11 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from job_history.account import Account, S3Destination
+from job_history.destinations.s3 import S3Access
 from job_history.preflight.catalogue import finding
 from job_history.preflight.code import Code
 from job_history.preflight.finding import Finding
+from job_history.preflight.s3_client import DEFAULT_REGION, probe_client
 from job_history.preflight.s3_faults import Attempted, sorted_fault
 
 PROBES = "_control/probe"
@@ -31,16 +33,23 @@ class S3Check:
     Its name and its bytes depend on account and settings alone, so that a second check finds it there and adds no version.
     """
 
-    def __init__(self, client: Any, account: Account, bucket: str, *, now: Callable[[], datetime]) -> None:
-        """`client`: of boto3, as `probe_client` makes it. Raises TypeError where the account goes elsewhere than to S3."""
-        if not isinstance(account.destination, S3Destination):
-            raise TypeError(f"account {account.label} has no bucket, but {account.destination.type}")
-        self._client = client
-        self._settings = account.destination
-        self._bucket = bucket
+    def __init__(
+        self,
+        session: Any,
+        access: S3Access,
+        account: Account,
+        settings: S3Destination,
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
+        """`session`: of boto3, with the credentials; `settings`: the account's destination."""
+        self._session = session
+        self._access = access
+        self._settings = settings
         self._now = now
-        self._about = f"Account {account.label}, bucket {bucket} at {client.meta.endpoint_url}"
-        self._key = probe_key(account, self._settings)
+        self._endpoint = access.endpoint_url or f"https://s3.{access.region or DEFAULT_REGION}.amazonaws.com"
+        self._about = f"Account {account.label}, bucket {access.bucket} at {self._endpoint}"
+        self._key = probe_key(account, settings)
         self._content = _content(account)
         self._found: list[Finding] = []
 
@@ -48,19 +57,21 @@ class S3Check:
         """Return what stands in the way; an empty list: nothing."""
         doing = "write"
         try:
-            if self._settings.write_mode == "overwrite":
-                self._look_at_clock(self._put())
-            elif not self._created():
-                # It was there already: that the store says so is the proof that it creates only.
-                pass
-            elif self._created():
-                self._add(Code.S3_CREATE_ONLY_IGNORED, key=self._key)
+            self._client = probe_client(self._session, self._access)
+            self._write()
             doing = "read"
-            self._compare(self._client.get_object(Bucket=self._bucket, Key=self._key))
+            self._compare(self._client.get_object(Bucket=self._access.bucket, Key=self._key))
         except (BotoCoreError, ClientError, ValueError) as fault:
-            attempted = Attempted(doing, self._key, self._client.meta.region_name)
+            attempted = Attempted(doing, self._key, self._access.region or DEFAULT_REGION)
             self._found.append(sorted_fault(fault, self._about, attempted))
         return self._found
+
+    def _write(self) -> None:
+        if self._settings.write_mode == "overwrite":
+            self._look_at_clock(self._put())
+        # The second create must be refused. So was the first, where the probe is there from an earlier check.
+        elif self._created() and self._created():
+            self._add(Code.S3_CREATE_ONLY_IGNORED, key=self._key)
 
     def _created(self) -> bool:
         """Write the probe if it is not there, and return whether it was written."""
@@ -79,7 +90,7 @@ class S3Check:
             "SSEKMSKeyId": self._settings.kms_key_id,
         }
         answer: dict[str, Any] = self._client.put_object(
-            Bucket=self._bucket,
+            Bucket=self._access.bucket,
             Key=self._key,
             Body=self._content,
             ContentType="application/json",

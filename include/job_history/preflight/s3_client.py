@@ -9,6 +9,7 @@ from typing import Any
 
 from job_history.destinations.s3 import S3Access
 
+DEFAULT_REGION = "us-east-1"
 CONNECT_SECONDS = 5
 READ_SECONDS = 15
 # Where Linux distributions keep the certificates that they trust, Debian's first.
@@ -24,7 +25,7 @@ def probe_client(session: Any, access: S3Access) -> Any:
 
     client = session.client(
         "s3",
-        region_name=access.region or "us-east-1",
+        region_name=access.region or DEFAULT_REGION,
         endpoint_url=access.endpoint_url,
         verify=_trusted() if access.verify else False,
         config=Config(

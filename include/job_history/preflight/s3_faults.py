@@ -54,6 +54,11 @@ def sorted_fault(fault: BotoCoreError | ClientError | ValueError, about: str, at
     return _without_answer(fault, about)
 
 
+def credentials_fault(fault: BotoCoreError | ClientError, about: str) -> Finding:
+    """Return the finding that a fault is which came before there was a client."""
+    return sorted_fault(fault, about, Attempted("use", "", ""))
+
+
 def _of_an_answer(fault: ClientError, about: str, attempted: Attempted) -> Finding:
     error: dict[str, Any] = fault.response.get("Error", {})
     metadata: dict[str, Any] = fault.response.get("ResponseMetadata", {})

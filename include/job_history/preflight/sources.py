@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from job_history.account import Account
-from job_history.errors import ReplicationError
-from job_history.preflight.catalogue import finding_of
 from job_history.preflight.finding import Finding
+from job_history.sources import JobSource
 
 
+@runtime_checkable
 class ReadableSource(Protocol):
     """A source that can look, without reading, whether it could."""
 
-    def must_be_readable(self, account: Account) -> None:
-        """Raise PermanentError or TransientError where a listing of what the account's toggles ask for would."""
+    def must_be_readable(self, *, line_details: bool) -> None:
+        """Raise PermanentError or TransientError where a listing would."""
         ...
 
 
-def check_source(source: ReadableSource, account: Account, about: str) -> list[Finding]:
+def check_source(source: JobSource, account: Account) -> list[Finding]:
     """Have the source look at what a listing of the account would read, and return what stands in the way."""
+    if not isinstance(source, ReadableSource):
+        return []
     try:
-        source.must_be_readable(account)
+        source.must_be_readable(line_details=account.events.line_details)
     except ReplicationError as fault:
-        return [finding_of(fault, f"Account {account.label}, {about}")]
+        return [finding_of(fault, f"Account {account.label}, source {account.source.conn_id!r}")]
     return []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
@@ -10,6 +11,8 @@ from airflow.sdk.log import mask_secret
 from job_history.destinations.sumo_logic import Endpoint, HttpSource, endpoint_of
 from job_history.errors import ReplicationError
 from job_history.http_client import one_connection
+from job_history.preflight import Severity
+from job_history.preflight.sumo_logic import check_sumo_logic
 
 
 class SumoLogicHook(BaseHook):
@@ -47,10 +50,12 @@ class SumoLogicHook(BaseHook):
         return endpoint
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask the source with an empty GET, as other senders do: nothing is stored there, and nothing is billed."""
+        """Post one small message, which says that it is a test, as a preflight does."""
         try:
             source = self.get_conn()
-            source.ping()
         except ReplicationError as fault:
             return False, str(fault)
-        return True, f"{source} is there and knows the token. Nothing was sent to it."
+        found = check_sumo_logic(source, account=None, now=datetime.now(UTC))
+        if found:
+            return all(finding.severity is Severity.WARNING for finding in found), " ".join(map(str, found))
+        return True, f"The Sumo Logic source {source.endpoint.shown} took a test message, which says that it is one."

@@ -10,7 +10,9 @@ import msgspec
 
 from job_history.account import Account
 from job_history.destinations import Destination
+from job_history.errors import PermanentError
 from job_history.extract import Extracted
+from job_history.preflight.passed import PassedPreflights
 from job_history.slice import Slice
 from job_history.transform import Transformed
 from job_history_airflow.operators.slice_step import SliceStepOperator
@@ -37,15 +39,20 @@ class LoadStepOperator(SliceStepOperator):
     def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:
         from job_history.load import load  # noqa: PLC0415 - brings pyarrow, which the other tasks do without
 
-        outcome = load(
-            slice_,
-            account,
-            extracted=msgspec.convert(self.extracted, Extracted),
-            transformed=msgspec.convert(self.transformed, Transformed),
-            destination=self.destination(slice_, account, context),
-            staging=self.staging,
-            ledger=self.ledger,
-        )
+        try:
+            outcome = load(
+                slice_,
+                account,
+                extracted=msgspec.convert(self.extracted, Extracted),
+                transformed=msgspec.convert(self.transformed, Transformed),
+                destination=self.destination(slice_, account, context),
+                staging=self.staging,
+                ledger=self.ledger,
+            )
+        except PermanentError:
+            # Whatever passed once does not now: the next run is to look before it reads the source.
+            PassedPreflights(self.ledger).forget(account)
+            raise
         self.record_of(slice_).save_outcome(slice_, outcome)
         return {"delivered": outcome.delivered, "already_present": outcome.already_present}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import conf
@@ -9,9 +10,12 @@ from airflow.sdk import BaseOperator
 
 from job_history.extract import read_at
 from job_history.plan import plan
+from job_history.preflight.holding_back import hold_back
+from job_history.preflight.passed import PassedPreflights
 from job_history.run_record import RunRecord
 from job_history.slice import run_folder
 from job_history_airflow.connections import source_of, storage_at
+from job_history_airflow.preflight import destination_check
 from job_history_airflow.run_window import window_of
 from job_history_airflow.settings import load_accounts, read_settings
 
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
 
 class PlanOperator(BaseOperator):
     """Counts the jobs of each account that has this kind of destination, and returns the slices to replicate.
+
+    An account whose destination cannot take them gets none: its window fails, with what the preflight found.
 
     The run's parameter `accounts` narrows them down to some user_ids.
 
@@ -38,10 +44,11 @@ class PlanOperator(BaseOperator):
         dag_run = context["dag_run"]
         run = run_folder(dag_run.dag_id, dag_run.run_id)
         staging = storage_at(settings.staging_path)
+        accounts = load_accounts()
         made = plan(
             run=run,
             window=window_of(dag_run, context["params"]),
-            accounts=load_accounts(),
+            accounts=accounts,
             chosen=[int(user_id) for user_id in context["params"].get("accounts") or []],
             destination=self.destination,
             source_of=lambda account, kind: source_of(
@@ -50,6 +57,13 @@ class PlanOperator(BaseOperator):
             max_jobs_per_slice=settings.max_jobs_per_slice,
             planned_at=read_at(),
             most_slices=conf.getint("core", "max_map_length"),
+        )
+        hold_back(
+            made,
+            accounts.usable,
+            check_of=destination_check,
+            passed=PassedPreflights(storage_at(settings.ledger_path)),
+            now=datetime.now(UTC),
         )
         RunRecord(staging, run).save_plan(made)
         return [{**slice_.as_dict(), "label": slice_.label} for slice_ in made.slices]

@@ -40,19 +40,37 @@ class SqlJobSource:
         self._most_line_bytes = most_line_bytes
 
     def count(self, user_id: int, window: Window) -> int:
-        with self._snapshot(user_id, window) as connection:
+        with self._snapshot(_jobs_of(user_id, window)) as connection:
             return self._count(connection, *self._dialect.finished_in(user_id, window))
 
     @contextmanager
     def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[SqlListing]:
-        with self._snapshot(user_id, window) as connection:
+        with self._snapshot(_jobs_of(user_id, window)) as connection:
             condition, parameters = self._dialect.finished_in(user_id, window)
             counted = self._count(connection, condition, parameters)
             yield SqlListing(counted, self._jobs(connection, condition, parameters, line_details=line_details))
 
+    def must_be_readable(self, *, line_details: bool) -> None:
+        """Look, without reading a row, whether a listing could. Raises PermanentError or TransientError where not."""
+        with self._snapshot("the relations of jobs") as connection:
+            jobs = select_jobs(connection, self._dialect).columns
+            self._run(connection, f"SELECT {jobs} FROM {JOBS} j WHERE 1 = 0")  # noqa: S608 - constants
+            if line_details:
+                lines = select_lines(connection, self._dialect).columns
+                self._run(
+                    connection,
+                    f"SELECT {lines} FROM {JOBS} j"  # noqa: S608 - constants
+                    f" JOIN {LINES} l ON l.user_id = j.user_id AND l.job_id = j.job_id WHERE 1 = 0",
+                )
+
+    @staticmethod
+    def _run(connection: Any, statement: str) -> None:
+        with closing(connection.cursor()) as cursor:
+            cursor.execute(statement)
+
     @contextmanager
-    def _snapshot(self, user_id: int, window: Window) -> Iterator[Any]:
-        with database_faults(f"the jobs of account {user_id} in {window}"), closing(self._connect()) as connection:
+    def _snapshot(self, about: str) -> Iterator[Any]:
+        with database_faults(about), closing(self._connect()) as connection:
             self._dialect.open_snapshot(connection)
             yield connection
 
@@ -99,6 +117,10 @@ class SqlJobSource:
         with closing(connection.cursor(**named)) as cursor:
             cursor.execute(statement, parameters)
             yield from fetched(cursor)
+
+
+def _jobs_of(user_id: int, window: Window) -> str:
+    return f"the jobs of account {user_id} in {window}"
 
 
 class _LinesByJob:

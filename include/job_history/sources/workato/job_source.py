@@ -113,6 +113,12 @@ class WorkatoSource:
             # Whoever clears a task that succeeded wants the platform asked anew.
             checkpoint.clear()
 
+    def must_be_readable(self, *, line_details: bool) -> None:  # noqa: ARG002 - a job's lines need no right of their own
+        """Ask who the token belongs to, and for recipes. Raises PermanentError or TransientError where a listing would."""
+        self._client.me()
+        if next(recipes(self._client), None) is None:
+            must_show_recipes(self._client)
+
     def _reader(self, user_id: int, window: Window) -> RecipeReader:
         return RecipeReader(self._client, user_id, window, self._longest_job)
 

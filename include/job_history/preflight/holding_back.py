@@ -1,0 +1,63 @@
+"""First thing in a run: accounts whose destination cannot take anything are held back, before their source is read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from job_history.account import Account
+from job_history.plan import Plan
+from job_history.preflight.check import Check, run_check
+from job_history.preflight.code import Severity
+from job_history.preflight.finding import Finding
+from job_history.preflight.passed import PassedPreflights
+
+log = logging.getLogger(__name__)
+
+# They wait for answers nearly all the time.
+CHECKS_AT_ONCE = 8
+
+
+def hold_back(
+    plan: Plan,
+    accounts: Mapping[int, Account],
+    *,
+    check_of: Callable[[Account], Check],
+    passed: PassedPreflights,
+    now: datetime,
+) -> None:
+    """Check the destinations of the accounts that have something to deliver, and have not passed yet.
+
+    Where somebody must mend something, the account's windows lose their slices and keep the findings. What may pass by
+    itself holds nothing back: the load task has retries, and finds out.
+    """
+    with_slices = dict.fromkeys(planned.user_id for planned in plan.windows if planned.slices)
+    to_check = [accounts[user_id] for user_id in with_slices if not passed.has(accounts[user_id])]
+    # Connections are looked up here, one after another; what the checks ask is asked together.
+    checks = [check_of(account) for account in to_check]
+    with ThreadPoolExecutor(CHECKS_AT_ONCE) as threads:
+        found = list(threads.map(run_check, checks, [f"Account {account.label}" for account in to_check]))
+    for account, findings in zip(to_check, found, strict=True):
+        _tell(account, findings)
+        severities = {finding.severity for finding in findings}
+        if Severity.ERROR in severities:
+            _take_slices(plan, account, findings)
+        elif Severity.TRANSIENT not in severities:
+            passed.note(account, findings, now)
+
+
+def _take_slices(plan: Plan, account: Account, findings: list[Finding]) -> None:
+    for planned in plan.windows:
+        if planned.user_id == account.user_id and planned.slices:
+            planned.slices = []
+            planned.held_back_by = findings
+
+
+def _tell(account: Account, findings: list[Finding]) -> None:
+    if not findings:
+        log.info("Preflight of account %s: its destination takes what is delivered.", account.label)
+    for finding in findings:
+        level = logging.ERROR if finding.severity is Severity.ERROR else logging.WARNING
+        log.log(level, "Preflight of account %s: %s", account.label, finding)

@@ -1,0 +1,70 @@
+"""An account's preflight, through Airflow's connections: for a run's plan, and for whoever asks by hand."""
+
+from __future__ import annotations
+
+import functools
+from datetime import UTC, datetime
+from typing import NoReturn
+
+from job_history.account import Account, S3Destination
+from job_history.event_kind import EventKind
+from job_history.preflight import Finding
+from job_history.preflight.check import Check, run_check
+from job_history_airflow.connections import http_source, s3_access, source_of, storage_at
+from job_history_airflow.settings import Settings
+
+
+def preflight_account(account: Account, settings: Settings) -> list[Finding]:
+    """Check an account's destination and source now, and return what stands in the way; an empty list: nothing.
+
+    Writes the probe to a bucket, posts a marked message to Sumo Logic; reads no job. Raises nothing. Like all that uses
+    storage, call it in a task, a request or a command, never while a DAG is parsed.
+    """
+    checks = [destination_check(account), *(_source_check(account, kind, settings) for kind in account.events.kinds)]
+    return [finding for check in checks for finding in run_check(check, f"Account {account.label}")]
+
+
+def destination_check(account: Account) -> Check:
+    """Look the account's connection up, and return the check of its destination, which may run in another thread."""
+    settings = account.destination
+    try:
+        return _s3_check(account, settings) if isinstance(settings, S3Destination) else _sumo_logic_check(account)
+    except Exception as fault:  # noqa: BLE001 - whoever runs the check tells it
+        return functools.partial(_raise, fault)
+
+
+def _s3_check(account: Account, settings: S3Destination) -> Check:
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - for those who check, and have a bucket
+
+    from job_history.preflight.s3 import S3Check  # noqa: PLC0415
+    from job_history.preflight.s3_faults import credentials_fault  # noqa: PLC0415
+
+    try:
+        session, access = s3_access(settings, f"account {account.label}")
+    except (BotoCoreError, ClientError) as fault:
+        # A role is assumed as soon as there is a session.
+        refused = credentials_fault(fault, f"Account {account.label}, connection {settings.conn_id!r}")
+        return lambda: [refused]
+    return S3Check(session, access, account, settings, now=lambda: datetime.now(UTC)).findings
+
+
+def _sumo_logic_check(account: Account) -> Check:
+    from job_history.preflight.sumo_logic import check_sumo_logic  # noqa: PLC0415 - for those who check
+
+    source = http_source(account)
+    return lambda: check_sumo_logic(source, account=account, now=datetime.now(UTC))
+
+
+def _source_check(account: Account, kind: EventKind, settings: Settings) -> Check:
+    from job_history.preflight.sources import check_source  # noqa: PLC0415 - for those who check
+
+    def check() -> list[Finding]:
+        staging = storage_at(settings.staging_path)
+        source = source_of(account, kind, max_document_bytes=settings.max_document_bytes, staging=staging)
+        return check_source(source, account)
+
+    return check
+
+
+def _raise(fault: Exception) -> NoReturn:
+    raise fault
