@@ -76,7 +76,7 @@ class World:
         """The keys of documents: a preflight's probe is none."""
         pages = self.s3.client().get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
         keys = {entry["Key"] for page in pages for entry in page.get("Contents", [])}
-        return {key for key in keys if not key.startswith("_control/")}
+        return {key for key in keys if "_control/" not in key}
 
     def receipts(self) -> dict[tuple[int, str], dict]:
         found = [json.loads(path.read_bytes()) for path in self.ledger.rglob("receipt.json")]

@@ -66,17 +66,21 @@ def test_the_provider_info_is_what_airflow_asks_for() -> None:
     jsonschema.validate(get_provider_info(), schema)
 
 
-def test_the_test_of_a_connection_stores_nothing(connect, source: LocalSource) -> None:  # noqa: ANN001
+def test_the_test_of_a_connection_posts_one_message_that_says_that_it_is_a_test(connect, source: LocalSource) -> None:  # noqa: ANN001
     from airflow.sdk import BaseHook
+
+    from job_history.preflight.sumo_logic import NOTE
 
     connect(password=source.url)
     hook = BaseHook.get_connection("acme_sumo").get_hook()
 
     assert hook.test_connection() == (
         True,
-        (f"The Sumo Logic source {source.receiver_url}/*** is there and knows the token. Nothing was sent to it."),
+        f"The Sumo Logic source {source.receiver_url}/*** took a test message, which says that it is one.",
     )
-    assert [(request.method, request.messages) for request in source.requests()] == [("GET", 0)]
+    (message,) = source.messages()
+    sent = json.loads(message.text)
+    assert sent == {"timestamp": sent["timestamp"], "replication": {"preflight": NOTE}}
 
 
 def test_the_newer_form_with_the_token_beside_the_url(connect, source: LocalSource) -> None:  # noqa: ANN001
@@ -98,7 +102,9 @@ def test_a_connection_that_does_not_work_says_why_and_not_with_what(connect, sou
     no_url = SumoLogicHook("acme_sumo").test_connection()
 
     assert [unknown[0], no_url[0]] == [False, False]
-    assert unknown[1].startswith(f"The Sumo Logic source {source.receiver_url}/*** answered 401 ")
+    assert unknown[1].startswith(
+        f"SUMO_LOGIC_UNAUTHORIZED: The Sumo Logic source {source.receiver_url}/***: it does not know the token (answered 401 "
+    )
     assert "Compare the connection's URL with the source's own" in unknown[1]
     assert no_url[1].startswith("The connection's password holds no URL of an HTTP source. Copy it anew")
     assert TOKEN.rstrip("=") not in unknown[1] + no_url[1]

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from job_history.destinations.sumo_logic import join_each
+from job_history.destinations.sumo_logic.envelope import is_of_preflight
 from simulators.sumo_logic import LocalSource, local_source, reset_after_ingest
 
 from .conftest import World
 from .test_replication_run import FINISHED, of_run, run
 
+OK_FOR_THE_PREFLIGHT = 200
 START = "2018-05-21T00:00:00Z"
 
 
@@ -101,7 +103,7 @@ def test_a_source_that_cannot_be_used_fails_its_account_and_no_other(
     receipts = world.receipts()
     assert of_run(receipts[5236, START]) == ("complete", FINISHED[5236], 0)
     (fault,) = receipts[5234, START]["faults"]
-    assert fault.startswith("load of account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): ")
+    assert fault.startswith("preflight of account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): ")
     assert said in fault
     assert source.token.rstrip("=") not in json.dumps(receipts[5234, START])
     assert source.messages() == []
@@ -111,6 +113,8 @@ def test_a_later_run_sends_only_what_the_source_does_not_have(world: World, sour
     world.accounts(to_sumo_logic(world, 5235, "Globex"))
     assert run()[0] == "success"
     sent = len(source.messages())
+    marked = [message for message in source.messages() if is_of_preflight(message.text.encode())]
+    assert len(marked) == 1
 
     assert run()[0] == "success"
     assert len(source.messages()) == sent
@@ -120,7 +124,7 @@ def test_a_later_run_sends_only_what_the_source_does_not_have(world: World, sour
     assert len(source.messages()) == sent
 
     assert run(mode="repair")[0] == "success"
-    assert len(source.messages()) == 2 * sent
+    assert len(source.messages()) == 2 * sent - len(marked)
 
 
 def test_another_category_is_another_target_and_has_nothing_yet(world: World, source: LocalSource) -> None:
@@ -135,13 +139,13 @@ def test_another_category_is_another_target_and_has_nothing_yet(world: World, so
 
 
 def test_what_may_be_there_twice_stands_in_the_receipt(world: World, source: LocalSource) -> None:
-    source.script([reset_after_ingest()])
+    source.script([OK_FOR_THE_PREFLIGHT, reset_after_ingest()])
     world.accounts(to_sumo_logic(world, 5236, "Initech"))
 
     assert run()[0] == "success"
     receipt = world.receipts()[5236, START]
     requests = source.requests()
-    assert [request.status for request in requests][:2] == [None, 200]
+    assert [request.status for request in requests][:3] == [200, None, 200]
     assert of_run(receipt) == ("complete", FINISHED[5236], 0)
     assert 0 < receipt["counts"]["repeated"] <= FINISHED[5236]
     assert len(documents(source)) == FINISHED[5236]

@@ -7,6 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from job_history.account import Account
+from job_history.preflight.passed import PassedPreflights
+from job_history.storage import local_storage
+
 from .conftest import ACCOUNTS, DAG_ID, HOUR, PAST_DAY, Installation, account
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
@@ -96,8 +100,11 @@ def test_a_run_by_hand_does_what_its_parameters_say(installation: Installation, 
 def test_a_failed_account_is_named_and_a_cleared_task_mends_it(installation: Installation) -> None:
     api = installation.stack.api
     api.unpause(DAG_ID)
-    wrong = {"type": "s3", "conn_id": "local_s3", "bucket": "mistyped-bucket"}
-    installation.set_accounts([account(5234, "Acme", destination=wrong), account(5235, "Globex")])
+    wrong = account(5234, "Acme", destination={"type": "s3", "conn_id": "local_s3", "bucket": "vanished-bucket"})
+    passed, acme = PassedPreflights(local_storage(installation.ledger)), Account.model_validate(wrong)
+    # It passed while it had its bucket; so the run looks no more, and its load finds out.
+    passed.note(acme, [], datetime(2018, 5, 21, 5, tzinfo=UTC))
+    installation.set_accounts([wrong, account(5235, "Globex")])
     conf = {"window_start": "2018-05-21T06:00:00Z", "window_end": "2018-05-21T07:00:00Z"}
     run = api.trigger(DAG_ID, conf=conf)
 
@@ -109,11 +116,12 @@ def test_a_failed_account_is_named_and_a_cleared_task_mends_it(installation: Ins
     assert states["s3.slice.load", "5235 Globex 2018-05-21T06:00:00Z"] == "success"
     report = api.task_log(DAG_ID, run.dag_run_id, "report")
     assert "account 5234 Acme, window [2018-05-21T06:00:00Z, 2018-05-21T07:00:00Z)" in report
-    assert "Bucket mistyped-bucket" in report
+    assert "Bucket vanished-bucket" in report
     assert "Create the bucket, or correct `destination.bucket` of the account" in report
     start = "2018-05-21T06:00:00Z"
     assert installation.receipts(5234)[start]["state"] == "failed"
     assert installation.receipts(5235)[start]["state"] == "complete"
+    assert not passed.has(acme)
 
     # The user mends the Variable and clears the failed task: the source is not asked again.
     installation.set_accounts(ACCOUNTS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Protocol, runtime_checkable
 
 from job_history.account import Account
+from job_history.errors import ReplicationError
+from job_history.preflight.catalogue import finding_of
 from job_history.preflight.finding import Finding
 from job_history.sources import JobSource
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 import gzip
 from datetime import datetime
 
-import msgspec
-
 from job_history.account import Account
 from job_history.destinations.sumo_logic import HttpSource
+from job_history.destinations.sumo_logic.envelope import preflight_message
 from job_history.preflight.catalogue import finding
 from job_history.preflight.finding import Finding
 from job_history.timestamp import epoch_milliseconds
@@ -32,6 +31,4 @@ def check_sumo_logic(source: HttpSource, *, account: Account | None, now: dateti
 def marked_message(account: Account | None, now: datetime) -> bytes:
     """Return the message, as a line of JSON. It has no `replication.delivery_id`, so that no query takes it for a job."""
     whose = {"user_id": account.user_id, "settings_hash": account.settings_hash} if account else {}
-    return (
-        msgspec.json.encode({"timestamp": epoch_milliseconds(now), "replication": {"preflight": NOTE, **whose}}) + b"\n"
-    )
+    return preflight_message(epoch_milliseconds(now), NOTE, **whose)

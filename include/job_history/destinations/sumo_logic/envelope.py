@@ -48,6 +48,17 @@ _encode = msgspec.json.Encoder().encode
 _replication_of = msgspec.json.Decoder(Replication).decode
 _ENVELOPE = re.compile(rb'\{"timestamp":\d{13},"replication":(\{(?:[^"}]|"(?:[^"\\]|\\.)*")*\})')
 
+_PREFLIGHT = re.compile(rb'\{"timestamp":\d{13},"replication":\{"preflight":')
+
+
+def preflight_message(timestamp_ms: int, note: str, **whose: object) -> bytes:
+    """Return the message that a preflight sends. It carries no part of a document, and so has no `delivery_id`."""
+    return _encode({"timestamp": timestamp_ms, "replication": {"preflight": note, **whose}}) + b"\n"
+
+
+def is_of_preflight(message: bytes) -> bool:
+    return _PREFLIGHT.match(message) is not None
+
 
 def envelope(timestamp_ms: int, replication: Replication) -> bytes:
     """The opening of a message, up to and with the end of its `replication`; the object is still to be closed."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from job_history.destinations.sumo_logic.envelope import Replication, opened
+from job_history.destinations.sumo_logic.envelope import Replication, is_of_preflight, opened
 from job_history.destinations.sumo_logic.splicing import fields_of_message
 
 
@@ -60,6 +60,8 @@ def join_each(messages: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
 def _deliveries(messages: Iterable[bytes]) -> dict[str, list[_Part]]:
     deliveries = defaultdict[str, list[_Part]](list)
     for message in messages:
+        if is_of_preflight(message):
+            continue
         try:
             part = _Part(*opened(message))
         except ValueError as problem:
