@@ -45,10 +45,10 @@ class Events(SettingsModel):
     def _something_is_on_and_fits(self) -> Events:
         if self.line_details and not self.job_history:
             raise ValueError("line_details needs job_history: lines are part of a job's document")
-        if self.admin_events:
-            raise ValueError("admin_events cannot be replicated by this version yet: set it to false")
-        if not self.job_history:
-            raise ValueError('nothing is switched on: set job_history, or pause the account with "enabled": false')
+        if not self.kinds:
+            raise ValueError(
+                'nothing is switched on: set job_history or admin_events, or pause the account with "enabled": false'
+            )
         return self
 
     @property
@@ -59,7 +59,7 @@ class Events(SettingsModel):
 
 
 class Account(SettingsModel):
-    """One workspace: where its jobs come from, where they go, and which events are replicated."""
+    """One workspace: where its jobs and admin events come from, where they go, and which events are replicated."""
 
     user_id: int = Field(gt=0, lt=10**21, description="The workspace's id; the first part of every key.")
     name: str = Field(min_length=1, max_length=100)

@@ -1,4 +1,4 @@
-"""A document: the exact bytes and the key of one finished job. The same record gives the same bytes, always."""
+"""A document: the exact bytes and the key of one finished job (an admin event's: event_document.py). The same record gives the same bytes, always."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from job_history.errors import BadRecordError, QuarantineReason
 from job_history.job import FinalStatus, Id, JobRecord, LineRecord, job_id_of, linked_id_of, number_id_of
 from job_history.json_text import compact_json
 from job_history.object_key import job_key
+from job_history.record import Record
 from job_history.timestamp import format_time, parse_time
 
 MASKED = msgspec.Raw(b'{"data":"masked"}')
@@ -58,7 +59,10 @@ class DocumentRules:
 
 @dataclass(frozen=True)
 class Document:
-    """`body` is UTF-8 JSON on one line, ended by a newline. `oversize`: its lines were left out for their size."""
+    """`body` is UTF-8 JSON on one line, ended by a newline. `oversize`: its lines were left out for their size.
+
+    Of an admin event, `job_id` is the id in its key and `completed_at` when it occurred.
+    """
 
     key: str
     body: bytes
@@ -72,17 +76,11 @@ _encode = msgspec.json.Encoder().encode
 
 def document_of(record: JobRecord, status: FinalStatus, rules: DocumentRules) -> Document:
     """Make the document of a finished job. Raises BadRecordError where the record cannot become one."""
-    if record.fault is not None:
-        raise BadRecordError(record.fault, record.fault_explanation)
-    user_id = number_id_of("user_id", record.user_id)
-    if user_id != rules.user_id:
-        raise BadRecordError(
-            QuarantineReason.WRONG_ACCOUNT, f"the source gave a job of account {user_id} when asked for {rules.user_id}"
-        )
+    user_id = must_be_of_the_account(record, rules)
     job_id = job_id_of(record.job_id)
     recipe_id = number_id_of("recipe_id", record.recipe_id)
-    started_at = _moment("started_at", record.started_at)
-    completed_at = _moment("completed_at", record.completed_at)
+    started_at = moment_of("started_at", record.started_at)
+    completed_at = moment_of("completed_at", record.completed_at)
     if completed_at < started_at:
         raise BadRecordError(
             QuarantineReason.BAD_TIME, f"completed_at {record.completed_at} lies before started_at {record.started_at}"
@@ -103,11 +101,11 @@ def document_of(record: JobRecord, status: FinalStatus, rules: DocumentRules) ->
     )
     if rules.line_details and record.lines is not None:
         job.lines = [_line(number, line) for number, line in enumerate(record.lines)]
-    body = _with_extra(_encode(job), record.extra) + b"\n"
+    body = with_extra(_encode(job), record.extra) + b"\n"
     oversize = rules.line_details and (record.lines_left_out or len(body) > rules.max_document_bytes)
     if oversize:
         job.lines = LINES_TOO_LARGE
-        body = _with_extra(_encode(job), record.extra) + b"\n"
+        body = with_extra(_encode(job), record.extra) + b"\n"
     key = job_key(
         prefix=rules.prefix,
         user_id=user_id,
@@ -117,6 +115,19 @@ def document_of(record: JobRecord, status: FinalStatus, rules: DocumentRules) ->
         status=status,
     )
     return Document(key=key, body=body, job_id=job_id, completed_at=job.completed_at, oversize=oversize)
+
+
+def must_be_of_the_account(record: Record, rules: DocumentRules) -> int:
+    """Return the record's user_id. Raises BadRecordError where it is another's, or was not readable at its source."""
+    if record.fault is not None:
+        raise BadRecordError(record.fault, record.fault_explanation)
+    user_id = number_id_of("user_id", record.user_id)
+    if user_id != rules.user_id:
+        raise BadRecordError(
+            QuarantineReason.WRONG_ACCOUNT,
+            f"the source gave a record of account {user_id} when asked for {rules.user_id}",
+        )
+    return user_id
 
 
 def _line(number: int, line: LineRecord) -> msgspec.Raw:
@@ -135,14 +146,14 @@ def _line(number: int, line: LineRecord) -> msgspec.Raw:
     )
     if line.error is not None:
         fields.error = MASKED if line.mask_data else line.error
-    return msgspec.Raw(_with_extra(_encode(fields), line.extra))
+    return msgspec.Raw(with_extra(_encode(fields), line.extra))
 
 
 def _json_of_line(field: str, text: str | msgspec.UnsetType | None) -> msgspec.Raw | msgspec.UnsetType:
     return msgspec.UNSET if isinstance(text, msgspec.UnsetType) else compact_json(field, text)
 
 
-def _with_extra(encoded: bytes, extra: dict[str, str]) -> bytes:
+def with_extra(encoded: bytes, extra: dict[str, str]) -> bytes:
     """Add the fields that only this source has, sorted by name, behind those that every document has."""
     if not extra:
         return encoded
@@ -150,7 +161,8 @@ def _with_extra(encoded: bytes, extra: dict[str, str]) -> bytes:
     return encoded[:-1] + b"," + members + b"}"
 
 
-def _moment(field: str, text: str | None) -> datetime:
+def moment_of(field: str, text: str | None) -> datetime:
+    """Read a record's moment. Raises BadRecordError."""
     if text is None:
         raise BadRecordError(QuarantineReason.BAD_TIME, f"{field} is missing")
     try:

@@ -38,7 +38,9 @@ class QuarantineReason(StrEnum):
     BAD_JSON = "bad_json"
     BAD_TIME = "bad_time"
     BAD_TEXT = "bad_text"
+    BAD_EVENT = "bad_event"
     DUPLICATE_JOB_ID = "duplicate_job_id"
+    DUPLICATE_EVENT_ID = "duplicate_event_id"
     WRONG_ACCOUNT = "wrong_account"
     CONFLICT = "conflict"
 

@@ -1,4 +1,4 @@
-"""Extract: stream an account's jobs from its source into a staged file."""
+"""Extract: stream an account's jobs, or its admin events, from its source into a staged file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import msgspec
 
 from job_history.account import Account
 from job_history.errors import TransientError
+from job_history.event_kind import EventKind
 from job_history.progress import Progress
+from job_history.record import Record
 from job_history.slice import Slice
-from job_history.sources import JobSource
+from job_history.sources import Source
 from job_history.staging import staged_writer
 from job_history.storage import Storage
 
@@ -38,26 +40,28 @@ def read_at() -> str:
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
-def extract(slice_: Slice, account: Account, source: JobSource, staging: Storage) -> Extracted:
-    """Stage the records of a slice. Raises TransientError where the source lists other jobs than it counts."""
+def extract(slice_: Slice, account: Account, source: Source[Record], staging: Storage) -> Extracted:
+    """Stage the records of a slice. Raises TransientError where the source lists other records than it counts."""
     began = read_at()
-    part = slice_.own_part
-    log.info("Asked for: %s; %s.", slice_.about, "with lines" if account.events.line_details else "without lines")
-    path = f"{slice_.folder}/jobs.jsonl.zst"
+    part, kind = slice_.own_part, slice_.kind
+    line_details = account.events.line_details if kind is EventKind.JOBS else None
+    lines = "" if line_details is None else "; with lines" if line_details else "; without lines"
+    log.info("Asked for: %s%s.", slice_.about, lines)
+    path = f"{slice_.folder}/{kind}.jsonl.zst"
     with (
-        source.listing(slice_.user_id, part, line_details=account.events.line_details) as listing,
+        source.listing(slice_.user_id, part, line_details=bool(line_details)) as listing,
         staged_writer(staging, path) as staged,
     ):
-        progress = Progress(log, "Read", listing.counted)
-        log.info("The source counts %s jobs that ended in %s.", f"{listing.counted:,}", part)
+        progress = Progress(log, "Read", listing.counted, of=kind.words)
+        log.info("The source counts %s %s in %s.", f"{listing.counted:,}", kind.words_by_time, part)
         for record in listing:
             staged.append(record)
             progress.add()
     if progress.records != listing.counted:
         raise TransientError(
-            f"The source of {slice_.about} counts {listing.counted:,} jobs, and lists {progress.records:,}. Nothing of "
-            "it was delivered, because nobody could say what is missing. Compare the relation (or view) of jobs with "
-            "a count of your own."
+            f"The source of {slice_.about} counts {listing.counted:,} {kind.words}, and lists {progress.records:,}. "
+            "Nothing of it was delivered, because nobody could say what is missing. Compare the relation (or view) of "
+            f"{kind.words} with a count of your own."
         )
     log.info("Read %s. Staged as %s.", progress, staging.url(path))
     return Extracted(
@@ -67,5 +71,5 @@ def extract(slice_: Slice, account: Account, source: JobSource, staging: Storage
         seconds=round(progress.seconds, 3),
         counted_by=listing.counted_by,
         read_at=began,
-        line_details=account.events.line_details,
+        line_details=line_details,
     )

@@ -19,7 +19,7 @@ ROWS_A_GROUP = 5_000
 
 
 class Item(msgspec.Struct, frozen=True, order=True):
-    """One listed job. `detail`: the status that gives no file, the reason of quarantine, `oversize`, or `repeated`.
+    """One listed job, or admin event with its id and its time. `detail`: the status that gives no file, the reason of quarantine, `oversize`, or `repeated`.
 
     `bytes` is the body's size; `e_tag` is the store's own word for them, by which a listing shows whether they are still
     the same. `late_seconds` and `unseen_seconds` are those of `lateness.Late`; only late jobs have them.

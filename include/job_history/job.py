@@ -64,6 +64,15 @@ class JobRecord(msgspec.Struct, omit_defaults=True):
     fault: QuarantineReason | None = None
     fault_explanation: str = ""
 
+    @property
+    def id(self) -> Id | None:
+        return self.job_id
+
+    @property
+    def moment(self) -> str | None:
+        """What decides to which window it belongs."""
+        return self.completed_at
+
 
 def final_status(status: str | None) -> FinalStatus | None:
     """Return `succeeded` or `failed`, or None for a status that gives no file (aborted, cancelled, pending, ...)."""
@@ -71,7 +80,12 @@ def final_status(status: str | None) -> FinalStatus | None:
 
 
 def job_id_of(value: Id | None) -> Id:
-    """Return a job id as a number where it is made of digits alone, else as the handle that it is.
+    """Return a job's id as it stands in its key. Raises BadRecordError."""
+    return id_of("job_id", value)
+
+
+def id_of(field: str, value: Id | None) -> Id:
+    """Return an id as a number where it is made of digits alone, else as the handle that it is.
 
     Raises BadRecordError for what may not enter a key: nothing from the source can add a `/` or `..` to one.
     """
@@ -79,11 +93,11 @@ def job_id_of(value: Id | None) -> Id:
         if not _HANDLE.fullmatch(value) or len(value) > MOST_HANDLE_LENGTH:
             raise BadRecordError(
                 QuarantineReason.BAD_ID,
-                f"job_id {_shown(value)} is neither a number nor a handle of at most {MOST_HANDLE_LENGTH} letters, "
+                f"{field} {shown(value)} is neither a number nor a handle of at most {MOST_HANDLE_LENGTH} letters, "
                 "digits and hyphens",
             )
         return value
-    return number_id_of("job_id", value)
+    return number_id_of(field, value)
 
 
 def number_id_of(field: str, value: Id | None) -> int:
@@ -92,10 +106,10 @@ def number_id_of(field: str, value: Id | None) -> int:
         raise BadRecordError(QuarantineReason.BAD_ID, f"{field} is missing")
     text = str(value)
     if not _DIGITS.fullmatch(text):
-        raise BadRecordError(QuarantineReason.BAD_ID, f"{field} {_shown(text)} is not a whole number from 0 up")
+        raise BadRecordError(QuarantineReason.BAD_ID, f"{field} {shown(text)} is not a whole number from 0 up")
     if len(text) > MOST_ID_DIGITS:
         raise BadRecordError(
-            QuarantineReason.BAD_ID, f"{field} {_shown(text)} has {len(text)} digits, more than {MOST_ID_DIGITS}"
+            QuarantineReason.BAD_ID, f"{field} {shown(text)} has {len(text)} digits, more than {MOST_ID_DIGITS}"
         )
     return int(text)
 
@@ -105,5 +119,6 @@ def linked_id_of(value: Id | None) -> Id | None:
     return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) and len(value) <= MOST_ID_DIGITS else value
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """Quote what a source has, cut to what fits into a message."""
     return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -1,4 +1,4 @@
-"""Load: hand the staged documents to the destination, and write down what became of each job."""
+"""Load: hand the staged documents to the destination, and write down what became of each job or event."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def load(
         slice_.about,
         ", ".join(f"{name} {value}" for name, value in destination.description().items()),
     )
-    progress = Progress(log, "Delivered", transformed.documents)
+    progress = Progress(log, "Delivered", transformed.documents, of=slice_.kind.words)
     counts = dict.fromkeys(Delivery, 0)
     delivered_bytes = 0
     example_keys: list[str] = []
@@ -100,7 +100,7 @@ def load(
     log.info("\n%s", _table(outcome))
     if not outcome.balanced:
         raise TransientError(
-            f"The books of {slice_.about} do not balance: of {extracted.listed:,} listed jobs, {outcome.delivered:,} were "
+            f"The books of {slice_.about} do not balance: of {extracted.listed:,} listed {slice_.kind.words}, {outcome.delivered:,} were "
             f"delivered, {outcome.already_present:,} already present, {outcome.filtered:,} filtered and "
             f"{outcome.quarantined:,} quarantined. The window stays open; clear this slice from its extract task on."
         )

@@ -1,4 +1,4 @@
-"""Object keys: a pure function of account and record, so that the same job always has the same place."""
+"""Object keys: a pure function of account and record, so that the same job or event always has the same place."""
 
 from __future__ import annotations
 
@@ -18,11 +18,26 @@ def formatted_id(record_id: Id) -> str:
     return "/".join(padded[piece : piece + 3] for piece in range(0, MOST_ID_DIGITS, 3))
 
 
+def event_key(*, prefix: str, user_id: int, event_id: Id, occurred_at: datetime, event: str) -> str:
+    """Return the key of an admin event's document; date and stamp in UTC. All parts are validated."""
+    day, stamp = _day_and_stamp(occurred_at)
+    folder = f"{user_id}/admin_events/{day}/{formatted_id(event_id)}"
+    return _below(prefix, f"{folder}/{user_id}-{event_id}-{stamp}-{event}.json")
+
+
 def job_key(*, prefix: str, user_id: int, recipe_id: int, job_id: Id, started_at: datetime, status: FinalStatus) -> str:
     """Return the key of a job's document; date and stamp come from `started_at` in UTC. All parts are validated ids."""
-    started = started_at.astimezone(UTC)
-    # strftime does not pad the years before 1000 on every platform.
-    day = f"{started.year:04d}{started:%m%d}"
+    day, stamp = _day_and_stamp(started_at)
     folder = f"{user_id}/jobs/{recipe_id}/{day}/{formatted_id(job_id)}"
-    key = f"{folder}/{user_id}-{recipe_id}-{job_id}-{day}{started:%H%M%S}-{status}.json"
+    return _below(prefix, f"{folder}/{user_id}-{recipe_id}-{job_id}-{stamp}-{status}.json")
+
+
+def _day_and_stamp(moment: datetime) -> tuple[str, str]:
+    moment = moment.astimezone(UTC)
+    # strftime does not pad the years before 1000 on every platform.
+    day = f"{moment.year:04d}{moment:%m%d}"
+    return day, f"{day}{moment:%H%M%S}"
+
+
+def _below(prefix: str, key: str) -> str:
     return f"{prefix}/{key}" if prefix else key

@@ -14,8 +14,9 @@ from job_history.account import ACCOUNTS_VARIABLE, Account, Accounts
 from job_history.errors import PermanentError
 from job_history.event_kind import EventKind
 from job_history.preflight.finding import Finding
+from job_history.record import Record
 from job_history.slice import Slice
-from job_history.sources import CostlyToCount, JobSource
+from job_history.sources import CostlyToCount, Source
 from job_history.window import Window, parts_of_at_most
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ def plan(
     accounts: Accounts,
     chosen: list[int],
     destination: str,
-    source_of: Callable[[Account, EventKind], JobSource],
+    source_of: Callable[[Account, EventKind], Source[Record]],
     max_jobs_per_slice: int,
     most_slices: int,
     planned_at: str = "",
@@ -134,7 +135,9 @@ def _window_of(account: Account, kind: EventKind, window: Window, planned_at: st
     )
 
 
-def _ask_source(planned: PlannedWindow, run: str, source_of: Callable[[], JobSource], max_jobs_per_slice: int) -> None:
+def _ask_source(
+    planned: PlannedWindow, run: str, source_of: Callable[[], Source[Record]], max_jobs_per_slice: int
+) -> None:
     window = Window.from_dict(planned.window)
     try:
         source = source_of()

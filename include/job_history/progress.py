@@ -14,10 +14,12 @@ RECORDS_BETWEEN_LOOKS = 256
 class Progress:
     """Counts records and bytes, and logs a line every ten seconds."""
 
-    def __init__(self, log: logging.Logger, doing: str, total: int | None = None) -> None:
+    def __init__(self, log: logging.Logger, doing: str, total: int | None = None, *, of: str = "jobs") -> None:
+        """`of`: what the records are, in the plural."""
         self._log = log
         self._doing = doing
         self._total = total
+        self._of = of
         self._started = self._last_line = time.monotonic()
         self.records = 0
         self.bytes = 0
@@ -37,7 +39,7 @@ class Progress:
         of_total = f" of {self._total:,}" if self._total is not None else ""
         size = f", {readable_bytes(self.bytes)}" if self.bytes else ""
         rate = self.records / max(self.seconds, 1e-9)
-        return f"{self.records:,}{of_total} jobs{size} in {self.seconds:.1f} s ({rate:,.0f} jobs/s)"
+        return f"{self.records:,}{of_total} {self._of}{size} in {self.seconds:.1f} s ({rate:,.0f} {self._of}/s)"
 
 
 def readable_counts(counts: Mapping[str, int]) -> str:

@@ -14,15 +14,17 @@ from typing import Self
 
 import msgspec
 
+from job_history.admin_event import EventRecord
 from job_history.errors import QuarantineReason
 from job_history.job import Id, JobRecord
+from job_history.record import Record
 from job_history.slice import Slice
 from job_history.staging import StagedWriter, staged_writer
 from job_history.storage import Storage
 
 
 class QuarantineEntry(msgspec.Struct, omit_defaults=True):
-    """A record as the source gave it, or, for a conflict, the key and the document that the destination has otherwise."""
+    """A record as the source gave it (an admin event as `event`), or, for a conflict, the key and the document that the destination has otherwise."""
 
     reason: QuarantineReason
     explanation: str
@@ -30,6 +32,7 @@ class QuarantineEntry(msgspec.Struct, omit_defaults=True):
     window: dict[str, str]
     sha256: str
     record: JobRecord | None = None
+    event: EventRecord | None = None
     key: str | None = None
     document: str | None = None
 
@@ -53,9 +56,14 @@ class Quarantine:
     ) -> None:
         self._files.__exit__(kind, fault, traceback)
 
-    def add_record(self, record: JobRecord, reason: QuarantineReason, explanation: str) -> None:
+    def add_record(self, record: Record, reason: QuarantineReason, explanation: str) -> None:
         digest = hashlib.sha256(msgspec.json.encode(record)).hexdigest()
-        self._add(QuarantineEntry(reason, explanation, record.job_id, self._slice.window, digest, record=record))
+        entry = QuarantineEntry(reason, explanation, record.id, self._slice.window, digest)
+        if isinstance(record, EventRecord):
+            entry.event = record
+        else:
+            entry.record = record
+        self._add(entry)
 
     def add_conflict(self, job_id: Id, key: str, sha256: str, document: msgspec.Raw) -> None:
         explanation = f"{key} is there already, with other bytes; the object was left as it is"

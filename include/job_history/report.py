@@ -150,12 +150,14 @@ def _contradictions(planned: PlannedWindow, outcomes: list[SliceOutcome]) -> lis
     """Say where the source's own numbers do not fit together although every task ended well."""
     counted = sum(outcome.extracted.counted for outcome in outcomes)
     listed = sum(outcome.extracted.listed for outcome in outcomes)
-    whose = f"Account {planned.label}, window {Window.from_dict(planned.window)}"
+    whose, what = f"Account {planned.label}, window {Window.from_dict(planned.window)}", planned.kind.words
     if counted != listed:
-        told = f"{counted:,} {planned.kind.words}, and {listed:,} were listed. The window stays open; clear the account's extract task."
+        told = (
+            f"{counted:,} {what}, and {listed:,} were listed. The window stays open; clear the account's extract task."
+        )
     elif planned.counted and not counted:
         told = (
-            f"{planned.counted:,} {planned.kind.words} when the run was planned, and none when they were read. See whether it has deleted "
+            f"{planned.counted:,} {what} when the run was planned, and none when they were read. See whether it has deleted "
             "them, then clear the account's extract task."
         )
     else:

@@ -1,4 +1,4 @@
-"""A slice: the part of an account's window, for one kind of event, that one chain of extract, transform and load handles."""
+"""A slice: the part of an account's window, for one kind of event, that one chain of tasks handles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an account's jobs come from, as its settings say it."""
+"""Where an account's jobs and admin events come from, as its settings say it."""
 
 from __future__ import annotations
 
@@ -36,6 +36,11 @@ class WorkatoSource(SettingsModel):
         default=None,
         ge=1,
         description="How long the workspace keeps jobs. Set: a window that begins before is refused as unrecoverable.",
+    )
+    activity_retention_days: int = Field(
+        default=365,
+        ge=1,
+        description="How long it keeps its activity log, which admin events come from; a window that begins before is refused.",
     )
 
 

@@ -10,13 +10,16 @@ from collections.abc import Iterator
 import msgspec
 
 from job_history.account import Account
+from job_history.admin_event import EventRecord
 from job_history.document import Document, DocumentRules, document_of
 from job_history.errors import BadRecordError, PermanentError
+from job_history.event_document import event_document_of
 from job_history.extract import Extracted
-from job_history.job import Id, JobRecord, final_status
+from job_history.job import Id, final_status
 from job_history.outcome import Outcome
 from job_history.progress import Progress, readable_bytes, readable_counts
 from job_history.quarantine import Quarantine
+from job_history.record import RECORD_TYPES, Record, status_without_a_file
 from job_history.slice import Slice
 from job_history.staging import staged_records, staged_writer
 from job_history.storage import Storage
@@ -27,7 +30,10 @@ MOST_LOGGED_FAULTS = 20
 
 
 class StagedDocument(msgspec.Struct):
-    """A document on its way to the destination. `body` is the document without the newline that ends it."""
+    """A document on its way to the destination. `body` is the document without the newline that ends it.
+
+    Of an admin event, `job_id` is the id in its key and `completed_at` when it occurred; so in all that follows.
+    """
 
     key: str
     job_id: Id
@@ -52,7 +58,7 @@ class _StagedText(msgspec.Struct, omit_defaults=True):
 
 
 class SetAside(msgspec.Struct):
-    """A listed job that gives no document: `detail` is its status, or the reason of quarantine."""
+    """A listed job or event that gives no document: `detail` is its status, or the reason of quarantine."""
 
     job_id: Id | None
     completed_at: str | None
@@ -61,7 +67,7 @@ class SetAside(msgspec.Struct):
 
 
 class DocumentedJob(msgspec.Struct, frozen=True):
-    """The first or the last job of a slice, by completion."""
+    """The first or the last job (or event) of a slice, by its end."""
 
     completed_at: str
     job_id: str
@@ -72,7 +78,7 @@ class DocumentedJob(msgspec.Struct, frozen=True):
 
 
 class Transformed(msgspec.Struct):
-    """What became of the listed jobs; `quarantine_paths` lie in the ledger, the other paths in staging."""
+    """What became of what was listed; `quarantine_paths` lie in the ledger, the other paths in staging."""
 
     documents_path: str
     set_aside_path: str
@@ -105,7 +111,7 @@ def transform(
     documents_path = f"{slice_.folder}/documents.jsonl.zst"
     set_aside_path = f"{slice_.folder}/set-aside.jsonl.zst"
     log.info("Asked for: documents of %s, from %s.", slice_.about, staging.url(extracted.path))
-    progress = Progress(log, "Made documents of", extracted.listed)
+    progress = Progress(log, "Made documents of", extracted.listed, of=slice_.kind.words)
     filtered: Counter[str] = Counter()
     oversize = 0
     first: DocumentedJob | None = None
@@ -115,20 +121,19 @@ def transform(
         staged_writer(staging, set_aside_path) as set_aside,
         Quarantine(ledger, slice_) as quarantine,
     ):
-        for record in staged_records(staging, extracted.path, JobRecord):
-            status = final_status(record.status)
-            if status is None and record.fault is None:
-                filtered[record.status or "none"] += 1
-                set_aside.append(_set_aside(record, Outcome.FILTERED, record.status or "none"))
+        for record in staged_records(staging, extracted.path, RECORD_TYPES[slice_.kind]):
+            if (status := status_without_a_file(record)) is not None:
+                filtered[status] += 1
+                set_aside.append(_set_aside(record, Outcome.FILTERED, status))
                 progress.add()
                 continue
             try:
-                document = document_of(record, status or "failed", rules)
+                document = _document_of(record, rules)
             except BadRecordError as fault:
                 quarantine.add_record(record, fault.reason, fault.explanation)
                 set_aside.append(_set_aside(record, Outcome.QUARANTINED, fault.reason))
                 if quarantine.counts.total() <= MOST_LOGGED_FAULTS:
-                    log.warning("Job %s goes to quarantine: %s.", record.job_id, fault)
+                    log.warning("%s %s goes to quarantine: %s.", slice_.kind.word.capitalize(), record.id, fault)
                 progress.add()
                 continue
             documents.append(_staged(document))
@@ -173,6 +178,12 @@ def staged_documents(staging: Storage, path: str) -> Iterator[StagedDocument]:
         )
 
 
+def _document_of(record: Record, rules: DocumentRules) -> Document:
+    if isinstance(record, EventRecord):
+        return event_document_of(record, rules)
+    return document_of(record, final_status(record.status) or "failed", rules)
+
+
 def _staged(document: Document) -> _StagedText:
     return _StagedText(
         key=document.key,
@@ -184,5 +195,5 @@ def _staged(document: Document) -> _StagedText:
     )
 
 
-def _set_aside(record: JobRecord, outcome: Outcome, detail: str) -> SetAside:
-    return SetAside(record.job_id, record.completed_at, outcome, detail)
+def _set_aside(record: Record, outcome: Outcome, detail: str) -> SetAside:
+    return SetAside(record.id, record.moment, outcome, detail)

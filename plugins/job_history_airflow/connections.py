@@ -24,26 +24,30 @@ if TYPE_CHECKING:
 
     from job_history.destinations.s3 import S3Access, S3Destination
     from job_history.destinations.sumo_logic import HttpSource, SumoLogicDestination
-    from job_history.sources import JobSource
-    from job_history.sources.workato import WorkatoSource
+    from job_history.record import Record
+    from job_history.sources import Source
 
     Settings = TypeVar("Settings", S3Settings, SumoLogicSettings)
 
 
 def source_of(
     account: Account, kind: EventKind, *, max_document_bytes: int, staging: Storage, slice_: Slice | None = None
-) -> JobSource:
-    """Return the account's source. Raises PermanentError where its connection is missing or of the wrong kind.
+) -> Source[Record]:
+    """Return where the account's events of a kind come from.
+
+    Raises PermanentError where its connection is missing or of the wrong kind.
 
     `staging` keeps what tasks share of it; with a slice, what was read of that before a task ended.
     """
-    from job_history.sources.sql import SqlJobSource, dialect_for  # noqa: PLC0415 - each task imports what it uses
+    from job_history.sources.sql import (  # noqa: PLC0415 - each task imports what it uses
+        SqlEventSource,
+        SqlJobSource,
+        dialect_for,
+    )
 
-    if kind is not EventKind.JOBS:
-        raise PermanentError(f"The source of account {account.label} gives no {kind.words}.")
     settings = account.source
     if isinstance(settings, WorkatoSettings):
-        return _workato_source(account, settings, staging, slice_)
+        return _workato_source(account, kind, settings, staging, slice_)
     connection = _connection(settings.conn_id, f"source.conn_id of account {account.label}")
     try:
         hook: Any = connection.get_hook()  # type: ignore[no-untyped-call]
@@ -57,19 +61,19 @@ def source_of(
             f"The connection {settings.conn_id!r} (source.conn_id of account {account.label}) is of type "
             f"{connection.conn_type!r}, which is no SQL database. Name one of a type whose hook is a DbApiHook."
         )
+    dialect = dialect_for(connection.conn_type or "", getattr(hook, "placeholder", "%s"))
+    if kind is EventKind.ADMIN_EVENTS:
+        return SqlEventSource(hook.get_conn, dialect)
     # Room for as much white space again as a document may be large; what is beyond it is not even read into memory.
-    return SqlJobSource(
-        hook.get_conn,
-        dialect_for(connection.conn_type or "", getattr(hook, "placeholder", "%s")),
-        most_line_bytes=2 * max_document_bytes,
-    )
+    return SqlJobSource(hook.get_conn, dialect, most_line_bytes=2 * max_document_bytes)
 
 
 def _workato_source(
-    account: Account, settings: WorkatoSettings, staging: Storage, slice_: Slice | None
-) -> WorkatoSource:
+    account: Account, kind: EventKind, settings: WorkatoSettings, staging: Storage, slice_: Slice | None
+) -> Source[Record]:
     from job_history.sources.workato import (  # noqa: PLC0415 - each task imports what it uses
         Checkpoint,
+        WorkatoEventSource,
         WorkatoSource,
     )
     from job_history_airflow.hooks.workato import WorkatoHook  # noqa: PLC0415
@@ -88,9 +92,13 @@ def _workato_source(
         raise PermanentError(f"The connection {settings.conn_id!r} ({named_by}) cannot be used: {fault}") from None
     # What was read under other settings of the account is not taken for what these would read.
     folder = f"{slice_.folder}/workato-{account.settings_hash}" if slice_ else ""
+    checkpoint = Checkpoint(staging, folder) if folder else None
+    if kind is EventKind.ADMIN_EVENTS:
+        retention = timedelta(days=settings.activity_retention_days)
+        return WorkatoEventSource(client, checkpoint=checkpoint, retention=retention)
     return WorkatoSource(
         client,
-        checkpoint=Checkpoint(staging, folder) if folder else None,
+        checkpoint=checkpoint,
         longest_job=timedelta(hours=settings.longest_job_hours),
         retention=None if settings.retention_days is None else timedelta(days=settings.retention_days),
     )

@@ -13,10 +13,10 @@ import psycopg
 import psycopg2
 
 from job_history.http_client import one_connection
-from job_history.sources import JobSource
-from job_history.sources.sql import SqlJobSource, dialect_for
-from job_history.sources.workato import Endpoint, Unlimited, WorkatoClient, WorkatoSource
-from simulators.job_store import SampleJob, SampleLine, create, fill
+from job_history.sources import EventSource, JobSource
+from job_history.sources.sql import SqlEventSource, SqlJobSource, dialect_for
+from job_history.sources.workato import Endpoint, Unlimited, WorkatoClient, WorkatoEventSource, WorkatoSource
+from simulators.job_store import SampleEvent, SampleJob, SampleLine, create, fill, fill_events
 from simulators.postgres import PostgresServer
 from simulators.workato import Partner, Workspace, local_workato
 
@@ -24,12 +24,17 @@ Connect = Callable[[], Any]
 
 
 class JobStore(Protocol):
-    """What the suite needs of a store."""
+    """What the suites need of a store."""
 
     def fill(self, jobs: Iterable[SampleJob]) -> None:
         """Add jobs with their lines."""
 
+    def fill_events(self, events: Iterable[SampleEvent]) -> None:
+        """Add admin events."""
+
     def source(self) -> JobSource: ...
+
+    def event_source(self) -> EventSource: ...
 
 
 class SqlStore:
@@ -54,6 +59,10 @@ class SqlStore:
         with closing(self.writer()) as connection:
             fill(connection, self.dialect, jobs)
 
+    def fill_events(self, events: Iterable[SampleEvent]) -> None:
+        with closing(self.writer()) as connection:
+            fill_events(connection, self.dialect, events)
+
     def execute(self, *statements: str) -> None:
         with closing(self.writer()) as connection:
             for statement in statements:
@@ -62,6 +71,9 @@ class SqlStore:
 
     def source(self) -> SqlJobSource:
         return SqlJobSource(self.connect, dialect_for(self.connection_type))
+
+    def event_source(self) -> SqlEventSource:
+        return SqlEventSource(self.connect, dialect_for(self.connection_type))
 
 
 class SqliteStore(SqlStore):
@@ -112,22 +124,31 @@ class WorkatoStore:
     def __init__(self, user_id: int, now: datetime, *, embedded: bool) -> None:
         self._user_id, self._now, self._embedded = user_id, now, embedded
         self._jobs: list[SampleJob] = []
+        self._events: list[SampleEvent] = []
         self._running = ExitStack()
 
     def fill(self, jobs: Iterable[SampleJob]) -> None:
         self._jobs += jobs
 
+    def fill_events(self, events: Iterable[SampleEvent]) -> None:
+        self._events += events
+
     def source(self) -> JobSource:
-        workspace = Workspace(user_id=self._user_id, jobs=self._jobs)
+        # A job of the suite may take a day and an hour.
+        return WorkatoSource(self._client(), clock=self._now.timestamp, longest_job=timedelta(hours=36))
+
+    def event_source(self) -> EventSource:
+        return WorkatoEventSource(self._client(), clock=self._now.timestamp)
+
+    def _client(self) -> WorkatoClient:
+        workspace = Workspace(user_id=self._user_id, jobs=self._jobs, events=self._events)
         partner = Partner(user_id=1, customers=[workspace])
         places: dict[str, Any] = {"partners": [partner]} if self._embedded else {"workspaces": [workspace]}
         limits = {"direct_limit": None, "partner_limit": None}
         api = self._running.enter_context(local_workato(**places, now=self._now, **limits))
         endpoint = Endpoint(api.url, partner.token if self._embedded else workspace.token)
         customer = str(self._user_id) if self._embedded else None
-        client = WorkatoClient(endpoint, one_connection(), Unlimited(), managed_user_id=customer)
-        # A job of the suite may take a day and an hour.
-        return WorkatoSource(client, clock=self._now.timestamp, longest_job=timedelta(hours=36))
+        return WorkatoClient(endpoint, one_connection(), Unlimited(), managed_user_id=customer)
 
     def close(self) -> None:
         self._running.close()

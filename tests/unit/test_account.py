@@ -157,12 +157,8 @@ NO_PREFIX = "use parts of letters, digits and _ . = - joined by single slashes, 
         ),
         (
             entry(events={}),
-            "Account 5234 Acme: events: nothing is switched on: set job_history, or pause the account with "
+            "Account 5234 Acme: events: nothing is switched on: set job_history or admin_events, or pause the account with "
             '"enabled": false.',
-        ),
-        (
-            entry(events={**EVENTS, "admin_events": True}),
-            "Account 5234 Acme: events: admin_events cannot be replicated by this version yet: set it to false.",
         ),
         (
             entry(events={**EVENTS, "job_history": "true"}),

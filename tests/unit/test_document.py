@@ -263,7 +263,7 @@ BAD_ID, BAD_TIME, BAD_JSON = QuarantineReason.BAD_ID, QuarantineReason.BAD_TIME,
         (
             record(user_id=5235),
             QuarantineReason.WRONG_ACCOUNT,
-            "the source gave a job of account 5235 when asked for 5234",
+            "the source gave a record of account 5235 when asked for 5234",
         ),
         (record(job_id=None), BAD_ID, "job_id is missing"),
         (record(recipe_id="r/1"), BAD_ID, "recipe_id 'r/1' is not a whole number from 0 up"),

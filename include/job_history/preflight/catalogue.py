@@ -222,7 +222,8 @@ CATALOGUE: dict[Code, Entry] = {
     Code.WORKATO_FORBIDDEN: Entry(
         ERROR,
         "the token's role does not allow it ({said})",
-        "Give the role of the token's API client the permission to list recipes and to list and get jobs.",
+        "Give the role of the token's API client the permission to list recipes, to list and get jobs, and for admin events to "
+        "read the activity log.",
     ),
     Code.WORKATO_NOT_FOUND: Entry(ERROR, "there is no such thing ({said})", _WORKATO_HOST),
     Code.WORKATO_REDIRECT: Entry(ERROR, "it sends us elsewhere ({said})", f"Correct the host. {_WORKATO_HOST}"),

@@ -8,7 +8,8 @@ from job_history.account import Account
 from job_history.errors import ReplicationError
 from job_history.preflight.catalogue import finding_of
 from job_history.preflight.finding import Finding
-from job_history.sources import JobSource
+from job_history.record import Record
+from job_history.sources import Source
 
 
 @runtime_checkable
@@ -20,7 +21,7 @@ class ReadableSource(Protocol):
         ...
 
 
-def check_source(source: JobSource, account: Account) -> list[Finding]:
+def check_source(source: Source[Record], account: Account) -> list[Finding]:
     """Have the source look at what a listing of the account would read, and return what stands in the way."""
     if not isinstance(source, ReadableSource):
         return []

@@ -1,17 +1,21 @@
-"""Where finished jobs come from. A source is asked by account and window, and streams."""
+"""Where events come from: finished jobs, or admin events. A source is asked by account and window, and streams."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
+from job_history.admin_event import EventRecord
 from job_history.job import JobRecord
+from job_history.record import Record
 from job_history.window import Window
 
+Record_co = TypeVar("Record_co", bound=Record, covariant=True)
 
-class Listing(Protocol):
-    """The ended jobs of one account and window, as they stood at one moment.
+
+class Listing(Protocol[Record_co]):
+    """The ended jobs, or the admin events, of one account and window, as they stood at one moment.
 
     `counted` is the source's own count of them: made by other means than by going through the records, so that a
     record which the listing loses is missed. `counted_by` names those means, for the receipt.
@@ -23,19 +27,25 @@ class Listing(Protocol):
     @property
     def counted_by(self) -> str: ...
 
-    def __iter__(self) -> Iterator[JobRecord]: ...
+    def __iter__(self) -> Iterator[Record_co]: ...
 
 
-class JobSource(Protocol):
-    """What the contract suite for sources holds each of them to. Faults are TransientError or PermanentError."""
+class Source(Protocol[Record_co]):
+    """What the contract suites for sources hold each of them to. Faults are TransientError or PermanentError."""
 
     def count(self, user_id: int, window: Window) -> int:
-        """Count the jobs, of any status, whose `completed_at` lies in the window."""
+        """Count the jobs, of any status, whose `completed_at` lies in the window; or the events that occurred in it."""
         ...
 
-    def listing(self, user_id: int, window: Window, *, line_details: bool) -> AbstractContextManager[Listing]:
-        """Open the listing of a window; with `line_details` each record brings its lines, in order."""
+    def listing(
+        self, user_id: int, window: Window, *, line_details: bool
+    ) -> AbstractContextManager[Listing[Record_co]]:
+        """Open the listing of a window; with `line_details` each job brings its lines, in order. Events have none."""
         ...
+
+
+JobSource = Source[JobRecord]
+EventSource = Source[EventRecord]
 
 
 @runtime_checkable
@@ -44,9 +54,9 @@ class CostlyToCount(Protocol):
 
     @property
     def counts_by(self) -> str:
-        """What says that there are no jobs: the receipt's `counted_by` where nothing had to be read."""
+        """What says that there is nothing: the receipt's `counted_by` where nothing had to be read."""
         ...
 
     def has_news(self, user_id: int, window: Window) -> bool:
-        """Say whether there can be jobs in the window; False only where there are none."""
+        """Say whether there can be anything in the window; False only where there is nothing."""
         ...

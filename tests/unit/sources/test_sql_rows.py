@@ -16,11 +16,11 @@ from job_history.sources.sql.rows import (
     JOB_COLUMNS,
     LINE_COLUMNS,
     MOST_ROWS_A_FETCH,
-    ExtraColumns,
     fetched,
     job_record,
     line_record,
 )
+from job_history.sources.sql.values import ExtraColumns
 
 BAD_ID, BAD_TEXT = QuarantineReason.BAD_ID, QuarantineReason.BAD_TEXT
 STARTED, COMPLETED = "2018-05-21T00:00:00Z", "2018-05-21T00:00:10Z"

@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from job_history.timestamp import format_time, parse_time
 from job_history.window import Window
 
 Parameters = tuple[Any, ...]
+
+
+class Relation(NamedTuple):
+    """A relation under its alias. The first of `moments` puts a row into a window; another stands in where it is unreadable."""
+
+    name: str
+    alias: str
+    moment_columns: tuple[str, ...]
+
+    @property
+    def user_id(self) -> str:
+        return f"{self.alias}.user_id"
+
+    @property
+    def moments(self) -> list[str]:
+        return [f"{self.alias}.{column}" for column in self.moment_columns]
+
+    @property
+    def moment(self) -> str:
+        return self.moments[0]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.alias}"
 
 
 class Dialect(Protocol):
@@ -21,8 +44,8 @@ class Dialect(Protocol):
         """Begin a read-only transaction in which each query sees the same rows."""
         ...
 
-    def finished_in(self, user_id: int, window: Window) -> tuple[str, Parameters]:
-        """Return the condition on `j` that holds for the account's jobs of a window, and its parameters."""
+    def within(self, relation: Relation, user_id: int, window: Window) -> tuple[str, Parameters]:
+        """Return the condition that holds for the account's rows of a window, and its parameters."""
         ...
 
     def text(self, column: str) -> str: ...
@@ -51,10 +74,10 @@ class PostgresDialect:
             # where the tables have no statistics yet.
             cursor.execute("SET LOCAL cursor_tuple_fraction = 1")
 
-    def finished_in(self, user_id: int, window: Window) -> tuple[str, Parameters]:
+    def within(self, relation: Relation, user_id: int, window: Window) -> tuple[str, Parameters]:
         # Texts, so that PostgreSQL reads them as the column's own type: user_id may be an integer, numeric or text.
         return (
-            "j.user_id = %s AND j.completed_at >= %s AND j.completed_at < %s",
+            f"{relation.user_id} = %s AND {relation.moment} >= %s AND {relation.moment} < %s",
             (str(user_id), format_time(window.start), format_time(window.end)),
         )
 
@@ -95,12 +118,12 @@ class _ColumnsAsTheyCome:
 class SqliteDialect(_ColumnsAsTheyCome):
     """SQLite, with ISO 8601 text in any offset as times.
 
-    A job whose `completed_at` cannot be read belongs to the window of its `started_at`, so that it is set aside once,
-    in plain sight, and not lost.
+    A row whose moment cannot be read belongs to the window of its other moment (a job's `started_at`), if it has one, so
+    that it is set aside once, in plain sight, and not lost.
     """
 
     def open_snapshot(self, connection: Any) -> None:
-        connection.create_function("job_history_moment", 2, _microseconds_of_either, deterministic=True)
+        connection.create_function("job_history_moment", -1, _microseconds_of_first, deterministic=True)
         # A text that is no UTF-8 is the fault of one record, not of the query.
         connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
         connection.execute("PRAGMA query_only = ON")
@@ -109,12 +132,13 @@ class SqliteDialect(_ColumnsAsTheyCome):
         connection.execute("PRAGMA cache_size = -8000")
         connection.execute("BEGIN")
 
-    def finished_in(self, user_id: int, window: Window) -> tuple[str, Parameters]:
+    def within(self, relation: Relation, user_id: int, window: Window) -> tuple[str, Parameters]:
+        moment = relation.moment
         # The comparison of texts is only there for speed, a day wide on either side for the sake of offsets.
-        condition = """j.user_id IN (?, ?) AND j.completed_at IS NOT NULL
-            AND ((j.completed_at >= ? AND j.completed_at < ?)
-                 OR j.completed_at NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][T ]*')
-            AND job_history_moment(j.completed_at, j.started_at) BETWEEN ? AND ?"""
+        condition = f"""{relation.user_id} IN (?, ?) AND {moment} IS NOT NULL
+            AND (({moment} >= ? AND {moment} < ?)
+                 OR {moment} NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][T ]*')
+            AND job_history_moment({", ".join(relation.moments)}) BETWEEN ? AND ?"""
         return condition, (
             # A whole number of SQLite has 64 bits; a longer id can only be there as text.
             user_id if user_id < 2**63 else str(user_id),
@@ -135,9 +159,9 @@ class PlainDialect(_ColumnsAsTheyCome):
     def open_snapshot(self, connection: Any) -> None:
         """Leave it at the database's own default isolation."""
 
-    def finished_in(self, user_id: int, window: Window) -> tuple[str, Parameters]:
-        mark = self._placeholder
-        condition = f"j.user_id = {mark} AND j.completed_at >= {mark} AND j.completed_at < {mark}"
+    def within(self, relation: Relation, user_id: int, window: Window) -> tuple[str, Parameters]:
+        mark, moment = self._placeholder, relation.moment
+        condition = f"{relation.user_id} = {mark} AND {moment} >= {mark} AND {moment} < {mark}"
         return condition, (user_id, window.start, window.end)
 
 
@@ -150,8 +174,8 @@ def dialect_for(connection_type: str, placeholder: str = "%s") -> Dialect:
     return PlainDialect(placeholder)
 
 
-def _microseconds_of_either(completed_at: object, started_at: object) -> int | None:
-    for moment in (completed_at, started_at):
+def _microseconds_of_first(*moments: object) -> int | None:
+    for moment in moments:
         try:
             return _microseconds(str(moment))
         except ValueError:

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from job_history.errors import BadRecordError, QuarantineReason, TransientError
 from job_history.job import JobRecord, LineRecord
+from job_history.sources.listing import StreamedListing
 from job_history.sources.sql.dialect import Dialect, Parameters
-from job_history.sources.sql.faults import database_faults
 from job_history.sources.sql.relations import JOBS, LINES, select_jobs, select_lines
-from job_history.sources.sql.rows import JOB_COLUMNS, ExtraColumns, Row, fetched, job_record, line_record
+from job_history.sources.sql.rows import JOB_COLUMNS, job_record, line_record
+from job_history.sources.sql.snapshot import Snapshot, snapshot, with_repeats
+from job_history.sources.sql.values import ExtraColumns, Row
 from job_history.window import Window
 
 _JOB_ID = JOB_COLUMNS.index("job_id")
-
-
-@dataclass(frozen=True)
-class SqlListing:
-    """The ended jobs of a window, ordered by id, so that an id that is there twice is seen."""
-
-    counted: int
-    jobs: Iterator[JobRecord]
-    counted_by: str = "query"
-
-    def __iter__(self) -> Iterator[JobRecord]:
-        return self.jobs
+_OF_THE_JOB = "l.user_id = j.user_id AND l.job_id = j.job_id"
 
 
 class SqlJobSource:
@@ -40,83 +30,53 @@ class SqlJobSource:
         self._most_line_bytes = most_line_bytes
 
     def count(self, user_id: int, window: Window) -> int:
-        with self._snapshot(_jobs_of(user_id, window)) as connection:
-            return self._count(connection, *self._dialect.finished_in(user_id, window))
+        with self._snapshot(_jobs_of(user_id, window)) as opened:
+            return opened.count(JOBS, *self._dialect.within(JOBS, user_id, window))
 
     @contextmanager
-    def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[SqlListing]:
-        with self._snapshot(_jobs_of(user_id, window)) as connection:
-            condition, parameters = self._dialect.finished_in(user_id, window)
-            counted = self._count(connection, condition, parameters)
-            yield SqlListing(counted, self._jobs(connection, condition, parameters, line_details=line_details))
+    def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[StreamedListing[JobRecord]]:
+        with self._snapshot(_jobs_of(user_id, window)) as opened:
+            condition, parameters = self._dialect.within(JOBS, user_id, window)
+            counted = opened.count(JOBS, condition, parameters)
+            yield StreamedListing(counted, self._jobs(opened, condition, parameters, line_details=line_details))
 
     def must_be_readable(self, *, line_details: bool) -> None:
         """Look, without reading a row, whether a listing could. Raises PermanentError or TransientError where not."""
-        with self._snapshot("the relations of jobs") as connection:
-            jobs = select_jobs(connection, self._dialect).columns
-            self._run(connection, f"SELECT {jobs} FROM {JOBS} j WHERE 1 = 0")  # noqa: S608 - constants
+        with self._snapshot("the relations of jobs") as opened:
+            opened.must_take(f"SELECT {select_jobs(opened.connection, self._dialect).columns} FROM {JOBS}")  # noqa: S608 - constants
             if line_details:
-                lines = select_lines(connection, self._dialect).columns
-                self._run(
-                    connection,
-                    f"SELECT {lines} FROM {JOBS} j"  # noqa: S608 - constants
-                    f" JOIN {LINES} l ON l.user_id = j.user_id AND l.job_id = j.job_id WHERE 1 = 0",
-                )
+                lines = select_lines(opened.connection, self._dialect).columns
+                opened.must_take(f"SELECT {lines} FROM {JOBS} JOIN {LINES} ON {_OF_THE_JOB}")  # noqa: S608 - constants
 
-    @staticmethod
-    def _run(connection: Any, statement: str) -> None:
-        with closing(connection.cursor()) as cursor:
-            cursor.execute(statement)
-
-    @contextmanager
-    def _snapshot(self, about: str) -> Iterator[Any]:
-        with database_faults(about), closing(self._connect()) as connection:
-            self._dialect.open_snapshot(connection)
-            yield connection
-
-    def _count(self, connection: Any, condition: str, parameters: Parameters) -> int:
-        with closing(connection.cursor()) as cursor:
-            cursor.execute(f"SELECT count(*) FROM {JOBS} j WHERE {condition}", parameters)  # noqa: S608 - constants
-            return int(cursor.fetchone()[0])
+    def _snapshot(self, about: str) -> AbstractContextManager[Snapshot]:
+        return snapshot(self._connect, self._dialect, about)
 
     def _jobs(
-        self, connection: Any, condition: str, parameters: Parameters, *, line_details: bool
+        self, opened: Snapshot, condition: str, parameters: Parameters, *, line_details: bool
     ) -> Iterator[JobRecord]:
-        selection = select_jobs(connection, self._dialect)
-        rows = self._query(
-            connection,
-            "jobs",
-            f"SELECT {selection.columns} FROM {JOBS} j WHERE {condition} ORDER BY j.job_id",  # noqa: S608 - constants
-            parameters,
-        )
+        # Ordered by id, so that one that is there twice is seen.
+        selection = select_jobs(opened.connection, self._dialect)
+        statement = f"SELECT {selection.columns} FROM {JOBS} WHERE {condition} ORDER BY j.job_id"  # noqa: S608 - constants
+        rows = with_repeats(opened.rows(JOBS, statement, parameters), _JOB_ID)
         if not line_details:
-            for row, repeated in _with_repeats(rows):
+            for row, repeated in rows:
                 yield _finished(job_record(row, selection.extra), repeated=repeated)
             return
-        lines = self._lines(connection, condition, parameters)
-        for row, repeated in _with_repeats(rows):
+        lines = self._lines(opened, condition, parameters)
+        for row, repeated in rows:
             record = job_record(row, selection.extra)
             lines.add_to(record, row[_JOB_ID])
             yield _finished(record, repeated=repeated)
         lines.must_be_used_up()
 
-    def _lines(self, connection: Any, condition: str, parameters: Parameters) -> _LinesByJob:
-        selection = select_lines(connection, self._dialect)
-        rows = self._query(
-            connection,
-            "lines",
-            f"SELECT j.job_id, {selection.columns} FROM {JOBS} j"  # noqa: S608 - constants
-            f" JOIN {LINES} l ON l.user_id = j.user_id AND l.job_id = j.job_id"
-            f" WHERE {condition} ORDER BY j.job_id, l.line_index",
-            parameters,
+    def _lines(self, opened: Snapshot, condition: str, parameters: Parameters) -> _LinesByJob:
+        selection = select_lines(opened.connection, self._dialect)
+        statement = (
+            f"SELECT j.job_id, {selection.columns} FROM {JOBS}"  # noqa: S608 - constants
+            f" JOIN {LINES} ON {_OF_THE_JOB}"
+            f" WHERE {condition} ORDER BY j.job_id, l.line_index"
         )
-        return _LinesByJob(rows, selection.extra, self._most_line_bytes)
-
-    def _query(self, connection: Any, name: str, statement: str, parameters: Parameters) -> Iterator[Row]:
-        named = {"name": f"job_history_{name}"} if self._dialect.streams_by_named_cursor else {}
-        with closing(connection.cursor(**named)) as cursor:
-            cursor.execute(statement, parameters)
-            yield from fetched(cursor)
+        return _LinesByJob(opened.rows(LINES, statement, parameters), selection.extra, self._most_line_bytes)
 
 
 def _jobs_of(user_id: int, window: Window) -> str:
@@ -157,17 +117,6 @@ class _LinesByJob:
                 f"The database gave lines of job {self._next[0]!r} out of the order of the jobs, so that lines would be "
                 "missing from documents. Nothing was delivered; it is tried again."
             )
-
-
-def _with_repeats(rows: Iterator[Row]) -> Iterator[tuple[Row, bool]]:
-    """Yield each row and whether its job id is there more than once; the rows are ordered by it."""
-    row = next(rows, None)
-    repeated = False
-    while row is not None:
-        following = next(rows, None)
-        same = following is not None and following[_JOB_ID] == row[_JOB_ID] is not None
-        yield row, repeated or same
-        row, repeated = following, same
 
 
 def _finished(record: JobRecord, *, repeated: bool) -> JobRecord:

@@ -1,20 +1,24 @@
-"""Rows of a database as records: every type that a driver may hand over, made one."""
+"""Rows of a database as records."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from datetime import datetime
-from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
-import msgspec
-
-from job_history.errors import BadRecordError, QuarantineReason
-from job_history.job import MOST_ID_DIGITS, Id, JobRecord, LineRecord
-from job_history.timestamp import format_time
-
-Row = tuple[Any, ...]
+from job_history.admin_event import EventRecord
+from job_history.errors import BadRecordError
+from job_history.job import JobRecord, LineRecord
+from job_history.sources.sql.values import (
+    ExtraColumns,
+    Row,
+    extra_values,
+    id_value,
+    json_value,
+    moment_value,
+    text_value,
+    truth_value,
+    whole_value,
+)
 
 # A batch of rows is asked for by its likely size, which is that of those before it: jobs of 40 MB one by one. Never many
 # at once, because a line of 1 MB may come after thousands of 1 kB.
@@ -46,17 +50,18 @@ LINE_COLUMNS = (
     "error",
     "mask_data",
 )
+EVENT_COLUMNS = (
+    "user_id",
+    "event_id",
+    "event",
+    "details",
+    "actor",
+    "team",
+    "resource",
+    "occurred_at",
+)
 IDENTIFYING = ("user_id", "recipe_id", "job_id", "status", "started_at", "completed_at")
-
-_TRUE = {"1", "t", "true", "y", "yes"}
-_FALSE = {"0", "f", "false", "n", "no", ""}
-
-
-class ExtraColumns(NamedTuple):
-    """The columns that only this store has. `are_json`: the database gives each value as JSON text already."""
-
-    names: list[str]
-    are_json: bool
+IDENTIFYING_AN_EVENT = ("user_id", "event_id", "event", "occurred_at")
 
 
 def fetched(cursor: Any) -> Iterator[Row]:
@@ -81,20 +86,20 @@ def job_record(row: Row, extra: ExtraColumns) -> JobRecord:
 def _job_record(row: Row, extra: ExtraColumns) -> JobRecord:
     columns = dict(zip(JOB_COLUMNS, row, strict=False))
     return JobRecord(
-        user_id=_id("user_id", columns["user_id"]),
-        recipe_id=_id("recipe_id", columns["recipe_id"]),
-        job_id=_id("job_id", columns["job_id"]),
-        status=_text("status", columns["status"]),
-        started_at=_moment("started_at", columns["started_at"]),
-        completed_at=_moment("completed_at", columns["completed_at"]),
-        parent_id=_id("parent_id", columns["parent_id"]),
-        calling_job_id=_id("calling_job_id", columns["calling_job_id"]),
-        error_type=_text("error_type", columns["error_type"]),
-        error=_text("error", columns["error"]),
-        title=_text("title", columns["title"]),
-        is_poll_error=_truth("is_poll_error", columns["is_poll_error"]),
-        report=_json("report", columns["report"]),
-        extra=_extra(row[len(JOB_COLUMNS) :], extra),
+        user_id=id_value("user_id", columns["user_id"]),
+        recipe_id=id_value("recipe_id", columns["recipe_id"]),
+        job_id=id_value("job_id", columns["job_id"]),
+        status=text_value("status", columns["status"]),
+        started_at=moment_value("started_at", columns["started_at"]),
+        completed_at=moment_value("completed_at", columns["completed_at"]),
+        parent_id=id_value("parent_id", columns["parent_id"]),
+        calling_job_id=id_value("calling_job_id", columns["calling_job_id"]),
+        error_type=text_value("error_type", columns["error_type"]),
+        error=text_value("error", columns["error"]),
+        title=text_value("title", columns["title"]),
+        is_poll_error=truth_value("is_poll_error", columns["is_poll_error"]),
+        report=json_value("report", columns["report"]),
+        extra=extra_values(row[len(JOB_COLUMNS) :], extra),
     )
 
 
@@ -102,108 +107,42 @@ def line_record(row: Row, extra: ExtraColumns) -> LineRecord:
     """Make the record of a line row, in the order of LINE_COLUMNS. Raises BadRecordError where it cannot be read."""
     number, adapter_name, adapter_operation, input_, output, error, mask_data = row[: len(LINE_COLUMNS)]
     return LineRecord(
-        recipe_line_number=_whole("recipe_line_number", number),
-        adapter_name=_text("adapter_name", adapter_name),
-        adapter_operation=_text("adapter_operation", adapter_operation),
-        input=_json("input", input_),
-        output=_json("output", output),
-        error=_text("error", error),
-        mask_data=bool(_truth("mask_data", mask_data)),
-        extra=_extra(row[len(LINE_COLUMNS) :], extra),
+        recipe_line_number=whole_value("recipe_line_number", number),
+        adapter_name=text_value("adapter_name", adapter_name),
+        adapter_operation=text_value("adapter_operation", adapter_operation),
+        input=json_value("input", input_),
+        output=json_value("output", output),
+        error=text_value("error", error),
+        mask_data=bool(truth_value("mask_data", mask_data)),
+        extra=extra_values(row[len(LINE_COLUMNS) :], extra),
     )
 
 
+def event_record(row: Row, extra: ExtraColumns) -> EventRecord:
+    """Make the record of an event row, in the order of EVENT_COLUMNS; what cannot be read is told as the record's fault."""
+    columns = dict(zip(EVENT_COLUMNS, row, strict=False))
+    try:
+        return EventRecord(
+            user_id=id_value("user_id", columns["user_id"]),
+            event_id=id_value("event_id", columns["event_id"]),
+            event=text_value("event", columns["event"]),
+            occurred_at=moment_value("occurred_at", columns["occurred_at"]),
+            details=json_value("details", columns["details"]),
+            user=json_value("actor", columns["actor"]),
+            team=json_value("team", columns["team"]),
+            resource=json_value("resource", columns["resource"]),
+            extra=extra_values(row[len(EVENT_COLUMNS) :], extra),
+        )
+    except BadRecordError as fault:
+        known = _known(columns, IDENTIFYING_AN_EVENT)
+        return EventRecord(**known, fault=fault.reason, fault_explanation=fault.explanation)
+
+
 def _unreadable(row: Row, fault: BadRecordError) -> JobRecord:
-    """Keep what identifies the job, in ASCII, so that whoever mends the source can find it there."""
-    columns = dict(zip(JOB_COLUMNS, row, strict=False))
-    known: dict[str, Any] = {
-        name: None if (value := columns[name]) is None else ascii(str(value))[1:-1] for name in IDENTIFYING
-    }
+    known = _known(dict(zip(JOB_COLUMNS, row, strict=False)), IDENTIFYING)
     return JobRecord(**known, fault=fault.reason, fault_explanation=fault.explanation)
 
 
-def _id(field: str, value: Any) -> Id | None:
-    if value is None or type(value) is int:
-        return value
-    if isinstance(value, Decimal):
-        return _whole_id(field, value, MOST_ID_DIGITS)
-    if isinstance(value, float):
-        # A column of ids that once had gaps: pandas, for one, writes it as floating point.
-        return _whole_id(field, Decimal(value), sys.float_info.dig)
-    return _text(field, value)
-
-
-def _whole_id(field: str, number: Decimal, most_digits: int) -> int:
-    """Keep out NaN and infinity, whose names would pass for handles, and digits that the type cannot hold."""
-    if not number.is_finite() or number != number.to_integral_value():
-        raise BadRecordError(QuarantineReason.BAD_ID, f"{field} {number:.25g} is not a whole number")
-    if number.adjusted() >= most_digits:
-        raise BadRecordError(QuarantineReason.BAD_ID, f"{field} {number:.25g} has more than {most_digits} digits")
-    return int(number)
-
-
-def _text(field: str, value: Any) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, bytes | bytearray | memoryview):
-        return _decoded(field, bytes(value))
-    text = value if isinstance(value, str) else str(value)
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError as fault:
-            raise BadRecordError(QuarantineReason.BAD_TEXT, f"{field} is not valid UTF-8: {fault}") from fault
-    return text
-
-
-def _decoded(field: str, value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError as fault:
-        raise BadRecordError(QuarantineReason.BAD_TEXT, f"{field} is not valid UTF-8: {fault}") from fault
-
-
-def _moment(field: str, value: Any) -> str | None:
-    return format_time(value) if isinstance(value, datetime) and value.tzinfo else _text(field, value)
-
-
-def _truth(field: str, value: Any) -> bool | None:
-    if value is None or isinstance(value, bool):
-        return value
-    word = str(value).strip().lower()
-    if word in _TRUE or word in _FALSE:
-        return word in _TRUE
-    # A guess could uncover what mask_data hides.
-    raise BadRecordError(QuarantineReason.BAD_TEXT, f"{field} {value!r} is neither true nor false")
-
-
-def _whole(field: str, value: Any) -> int | None:
-    if value is None or type(value) is int:
-        return value
-    try:
-        return int(str(value))
-    except ValueError as fault:
-        raise BadRecordError(QuarantineReason.BAD_TEXT, f"{field} {value!r} is not a whole number") from fault
-
-
-def _json(field: str, value: Any) -> str | None:
-    """Take JSON as the text it is; a driver that has parsed it already is asked for its values instead."""
-    if value is None or isinstance(value, str | bytes | bytearray | memoryview):
-        return _text(field, value)
-    return _encoded(field, value)
-
-
-def _extra(values: Row, columns: ExtraColumns) -> dict[str, str]:
-    # zip stops where there are none, which is nearly always.
-    return {
-        name: value if columns.are_json else _encoded(name, value)
-        for name, value in zip(columns.names, values, strict=True)
-        if value is not None
-    }
-
-
-def _encoded(field: str, value: Any) -> str:
-    try:
-        return msgspec.json.encode(value).decode()
-    except (TypeError, ValueError) as fault:
-        raise BadRecordError(QuarantineReason.BAD_TEXT, f"{field} cannot be written as JSON: {fault}") from fault
+def _known(columns: dict[str, Any], identifying: tuple[str, ...]) -> dict[str, Any]:
+    """Keep what identifies a record, in ASCII, so that whoever mends the source can find it there."""
+    return {name: None if (value := columns[name]) is None else ascii(str(value))[1:-1] for name in identifying}

@@ -10,6 +10,7 @@ from job_history.sources.workato.budget import (
 from job_history.sources.workato.checkpoint import Checkpoint
 from job_history.sources.workato.client import WorkatoClient
 from job_history.sources.workato.endpoint import DEFAULT_BASE_URL, Endpoint, endpoint_of
+from job_history.sources.workato.event_source import WorkatoEventSource
 from job_history.sources.workato.job_source import WorkatoSource
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "SharedBudget",
     "Unlimited",
     "WorkatoClient",
+    "WorkatoEventSource",
     "WorkatoSource",
     "endpoint_of",
 ]

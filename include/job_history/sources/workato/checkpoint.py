@@ -1,22 +1,23 @@
 """What was read before a task ended: kept, so that its next try does not spend the request budget on it again.
 
 A portion is a staged file, and beside it a small one that says that it is whole and what is in it. A portion is a recipe's
-jobs of the window, or (with lines) up to a hundred of them.
+jobs of the window, up to a hundred of them (with lines), or the window's admin events.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from job_history.job import JobRecord
 from job_history.staging import StagedWriter, staged_records, staged_writer
-from job_history.storage import Storage
+from job_history.storage import Storage, local_storage
 
-Note = TypeVar("Note", bound=msgspec.Struct)
+Kept = TypeVar("Kept", bound=msgspec.Struct)
 
 
 class Checkpoint:
@@ -27,7 +28,7 @@ class Checkpoint:
         self._storage = storage
         self._folder = folder
 
-    def note(self, portion: str, kind: type[Note]) -> Note | None:
+    def note(self, portion: str, kind: type[Kept]) -> Kept | None:
         """Return what was noted of a portion, or None where it is not whole."""
         content = self._storage.read(f"{self._folder}/{portion}.json")
         return None if content is None else msgspec.json.decode(content, type=kind)
@@ -41,11 +42,21 @@ class Checkpoint:
         """Say that a portion is whole."""
         self._storage.write(f"{self._folder}/{portion}.json", msgspec.json.encode(note))
 
-    def records(self, portion: str) -> Iterator[JobRecord]:
-        return staged_records(self._storage, self._path(portion), JobRecord)
+    def records(self, portion: str, record_type: type[Kept]) -> Iterator[Kept]:
+        return staged_records(self._storage, self._path(portion), record_type)
 
     def clear(self) -> None:
         self._storage.delete_below(self._folder)
 
     def _path(self, portion: str) -> str:
         return f"{self._folder}/{portion}.jsonl.zst"
+
+
+@contextmanager
+def checkpoint_or_passing(checkpoint: Checkpoint | None) -> Iterator[Checkpoint]:
+    """Return the checkpoint, or where there is none one that lasts as long as the block."""
+    if checkpoint is not None:
+        yield checkpoint
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Checkpoint(local_storage(Path(folder)), "reading")

@@ -34,7 +34,7 @@ class DetailReader:
 
     def records(self, recipe_id: int) -> Iterator[JobRecord]:
         """Yield the jobs that were staged of a recipe, with their lines."""
-        listed = self.checkpoint.records(portion_of(recipe_id))
+        listed = self.checkpoint.records(portion_of(recipe_id), JobRecord)
         number = 0
         while batch := list(islice(listed, JOBS_A_PORTION)):
             number += 1
@@ -44,7 +44,7 @@ class DetailReader:
                     for record in batch:
                         staged.append(self._with_lines(record))
                 self.checkpoint.keep(portion, _Portion(len(batch)))
-            yield from self.checkpoint.records(portion)
+            yield from self.checkpoint.records(portion, JobRecord)
 
     def _with_lines(self, record: JobRecord) -> JobRecord:
         if record.fault is not None or record.job_id is None:

@@ -68,6 +68,11 @@ def other_fields(fields: Fields, known: frozenset[str]) -> dict[str, str]:
     return {name: _as_text(name, raw) for name, raw in fields.items() if name not in known and bytes(raw) != b"null"}
 
 
+def readable(fields: Fields, names: tuple[str, ...]) -> dict[str, str]:
+    """Return what can be shown of some fields, whatever they hold, to find an odd record by."""
+    return {name: bytes(fields.get(name, b"")).decode("ascii", "replace").strip('"')[:200] for name in names}
+
+
 def _value(name: str, raw: msgspec.Raw | None) -> Any:
     try:
         return None if raw is None else msgspec.json.decode(raw)

@@ -3,43 +3,29 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 
 from job_history.errors import TransientError, UnrecoverableError
 from job_history.job import JobRecord
-from job_history.sources.workato.checkpoint import Checkpoint
+from job_history.sources.listing import StreamedListing
+from job_history.sources.workato.checkpoint import Checkpoint, checkpoint_or_passing
 from job_history.sources.workato.client import WorkatoClient
 from job_history.sources.workato.details import DetailReader
 from job_history.sources.workato.reading import COUNTERS, SECOND_LISTING, Reading, RecipeReader, portion_of
 from job_history.sources.workato.recipes import Recipe, must_show_recipes, recipes
-from job_history.storage import local_storage
-from job_history.timestamp import format_time, parse_time
-from job_history.window import Window
+from job_history.sources.workato.spending import requests_told
+from job_history.timestamp import parse_time
+from job_history.window import Window, is_older_than
 
 log = logging.getLogger(__name__)
 
 LONGEST_JOB = timedelta(hours=24)
 # Documented (an older FAQ): jobs are kept 30 or 90 days by plan, and for less where a workspace chooses so.
 SHORTEST_PLAN_RETENTION = timedelta(days=30)
-
-
-@dataclass(frozen=True)
-class WorkatoListing:
-    """`counted_by` says how the platform was made to count: by its own counters, by a second listing, or some by each."""
-
-    counted: int
-    counted_by: str
-    records: Iterator[JobRecord]
-
-    def __iter__(self) -> Iterator[JobRecord]:
-        return self.records
 
 
 class WorkatoSource:
@@ -72,7 +58,7 @@ class WorkatoSource:
         """Count by listing. Parts of a window that was just counted cost no requests, as its ends are remembered."""
         counted = self._counted
         if counted is None or counted[0] != user_id or window.start < counted[1].start or window.end > counted[1].end:
-            with self._told("counting", window):
+            with requests_told(self._client, "counting", window):
                 self._refuse_if_too_old(window)
                 reader = self._reader(user_id, window)
                 ended = [
@@ -86,26 +72,23 @@ class WorkatoSource:
 
     def has_news(self, user_id: int, window: Window) -> bool:  # noqa: ARG002 - the token, or its customer, is the account
         """Say whether any recipe can have jobs in the window: as much as a plan needs, for a request a hundred recipes."""
-        with self._told("looking for news in", window):
+        with requests_told(self._client, "looking for news in", window):
             self._refuse_if_too_old(window)
             return bool(self._with_news(window))
 
     @contextmanager
-    def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[WorkatoListing]:
+    def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[StreamedListing[JobRecord]]:
         """Read all recipes that can have news, then yield their jobs. Raises UnrecoverableError where they are gone.
 
         TransientError where two listings of a recipe differ.
         """
-        with ExitStack() as leaving, self._told("reading", window):
+        with checkpoint_or_passing(self._checkpoint) as checkpoint, requests_told(self._client, "reading", window):
             self._refuse_if_too_old(window)
-            checkpoint = self._checkpoint or Checkpoint(
-                local_storage(Path(leaving.enter_context(tempfile.TemporaryDirectory()))), "reading"
-            )
             reader = self._reader(user_id, window)
             readings = [reader.read(recipe.id, checkpoint) for recipe in self._with_news(window)]
             _must_agree(window, readings)
             self._refuse_if_swept(window, readings)
-            yield WorkatoListing(
+            yield StreamedListing(
                 counted=sum(reading.counted for reading in readings),
                 counted_by=_counted_by(readings),
                 records=self._records(readings, checkpoint, line_details=line_details),
@@ -136,10 +119,10 @@ class WorkatoSource:
             if line_details:
                 yield from details.records(reading.recipe_id)
             else:
-                yield from checkpoint.records(portion_of(reading.recipe_id))
+                yield from checkpoint.records(portion_of(reading.recipe_id), JobRecord)
 
     def _refuse_if_too_old(self, window: Window) -> None:
-        if self._retention is not None and window.start < self._now() - self._retention:
+        if self._retention is not None and is_older_than(window, self._retention, self._clock()):
             raise UnrecoverableError(
                 f"The window {window} begins before what the platform still holds (source.retention_days is "
                 f"{self._retention.days}). Its jobs can no longer be read; what was delivered in time is at the destination."
@@ -156,7 +139,7 @@ class WorkatoSource:
                 f"All {listed} jobs of the window {window} are erased: the platform's retention is over, and only their "
                 "times are left. What was delivered in time is at the destination."
             )
-        if window.start >= self._now() - SHORTEST_PLAN_RETENTION:
+        if not is_older_than(window, SHORTEST_PLAN_RETENTION, self._clock()):
             return
         # Counters that know of more than the whole list has: some are gone. Of this window, unless an older one is there.
         gone = sum(reading.uncounted for reading in readings)
@@ -166,25 +149,6 @@ class WorkatoSource:
                 f"The recipes' counters know of {gone} jobs that are no longer listed, and no job is listed that ended before "
                 f"the window {window}: the platform has dropped what this window asks for, or a part of it. What was "
                 "delivered in time is at the destination."
-            )
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock(), UTC)
-
-    @contextmanager
-    def _told(self, doing: str, window: Window) -> Iterator[None]:
-        """Say in the log what it cost, also where it failed."""
-        budget = self._client.budget
-        before = budget.spent
-        try:
-            yield
-        finally:
-            log.info(
-                "%s requests spent on %s the window from %s; %s.",
-                f"{budget.spent - before:,}",
-                doing,
-                format_time(window.start),
-                budget.left(),
             )
 
 

@@ -19,6 +19,7 @@ from job_history.window import Window
 log = logging.getLogger(__name__)
 
 COUNTERS = "counters"
+FIRST_LISTING = "listing"
 SECOND_LISTING = "second_listing"
 
 

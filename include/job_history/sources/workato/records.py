@@ -16,6 +16,7 @@ from job_history.sources.workato.fields import (
     json_field,
     number_field,
     other_fields,
+    readable,
     text_field,
     truth_field,
 )
@@ -48,9 +49,7 @@ def job_record(fields: Fields, *, user_id: int, recipe_id: int) -> JobRecord:
     try:
         return _job_record(fields, user_id, recipe_id)
     except BadRecordError as fault:
-        known = {
-            name: bytes(fields.get(name, b"")).decode("ascii", "replace").strip('"')[:200] for name in _IDENTIFYING
-        }
+        known = readable(fields, _IDENTIFYING)
         return JobRecord(
             user_id=user_id,
             recipe_id=recipe_id,

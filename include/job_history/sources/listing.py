@@ -1,0 +1,21 @@
+"""A listing whose records come as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Generic
+
+from job_history.sources import Record_co
+
+
+@dataclass(frozen=True)
+class StreamedListing(Generic[Record_co]):
+    """Can be gone through once. `counted_by` says how the source was made to count."""
+
+    counted: int
+    records: Iterator[Record_co]
+    counted_by: str = "query"
+
+    def __iter__(self) -> Iterator[Record_co]:
+        return self.records

@@ -1,0 +1,65 @@
+"""Admin events from a database, in one pass and one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from job_history.admin_event import EventRecord
+from job_history.errors import QuarantineReason
+from job_history.sources.listing import StreamedListing
+from job_history.sources.sql.dialect import Dialect, Parameters
+from job_history.sources.sql.relations import EVENTS, select_events
+from job_history.sources.sql.rows import EVENT_COLUMNS, event_record
+from job_history.sources.sql.snapshot import Snapshot, snapshot, with_repeats
+from job_history.window import Window
+
+_EVENT_ID = EVENT_COLUMNS.index("event_id")
+
+
+class SqlEventSource:
+    """Reads the relation of admin events through connections that `connect` opens, each for one snapshot."""
+
+    def __init__(self, connect: Callable[[], Any], dialect: Dialect) -> None:
+        self._connect = connect
+        self._dialect = dialect
+
+    def count(self, user_id: int, window: Window) -> int:
+        with self._snapshot(_events_of(user_id, window)) as opened:
+            return opened.count(EVENTS, *self._dialect.within(EVENTS, user_id, window))
+
+    @contextmanager
+    def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[StreamedListing[EventRecord]]:  # noqa: ARG002 - an event has no lines
+        with self._snapshot(_events_of(user_id, window)) as opened:
+            condition, parameters = self._dialect.within(EVENTS, user_id, window)
+            counted = opened.count(EVENTS, condition, parameters)
+            yield StreamedListing(counted, self._events(opened, condition, parameters))
+
+    def must_be_readable(self, *, line_details: bool) -> None:  # noqa: ARG002 - an event has no lines
+        """Look, without reading a row, whether a listing could. Raises PermanentError or TransientError where not."""
+        with self._snapshot("the relation of admin events") as opened:
+            opened.must_take(f"SELECT {select_events(opened.connection, self._dialect).columns} FROM {EVENTS}")  # noqa: S608 - constants
+
+    def _snapshot(self, about: str) -> AbstractContextManager[Snapshot]:
+        return snapshot(self._connect, self._dialect, about)
+
+    def _events(self, opened: Snapshot, condition: str, parameters: Parameters) -> Iterator[EventRecord]:
+        # Ordered by id, so that one that is there twice is seen.
+        selection = select_events(opened.connection, self._dialect)
+        statement = (
+            f"SELECT {selection.columns} FROM {EVENTS} WHERE {condition}"  # noqa: S608 - constants
+            " ORDER BY e.event_id, e.occurred_at"
+        )
+        for row, repeated in with_repeats(opened.rows(EVENTS, statement, parameters), _EVENT_ID):
+            record = event_record(row, selection.extra)
+            if repeated:
+                record.fault = QuarantineReason.DUPLICATE_EVENT_ID
+                record.fault_explanation = (
+                    f"the source has more than one row with event_id {record.event_id!r} in this window"
+                )
+            yield record
+
+
+def _events_of(user_id: int, window: Window) -> str:
+    return f"the admin events of account {user_id} in {window}"

@@ -1,0 +1,56 @@
+"""A database as it stands at one moment: counted, and read as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from job_history.sources.sql.dialect import Dialect, Parameters, Relation
+from job_history.sources.sql.faults import database_faults
+from job_history.sources.sql.rows import fetched
+from job_history.sources.sql.values import Row
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One transaction, in which each query sees the same rows."""
+
+    connection: Any
+    dialect: Dialect
+
+    def count(self, relation: Relation, condition: str, parameters: Parameters) -> int:
+        with closing(self.connection.cursor()) as cursor:
+            cursor.execute(f"SELECT count(*) FROM {relation} WHERE {condition}", parameters)  # noqa: S608 - constants
+            return int(cursor.fetchone()[0])
+
+    def must_take(self, selection: str) -> None:
+        """Have the database look at a selection, without reading a row of it."""
+        with closing(self.connection.cursor()) as cursor:
+            cursor.execute(f"{selection} WHERE 1 = 0")
+
+    def rows(self, relation: Relation, statement: str, parameters: Parameters) -> Iterator[Row]:
+        named = {"name": relation.name} if self.dialect.streams_by_named_cursor else {}
+        with closing(self.connection.cursor(**named)) as cursor:
+            cursor.execute(statement, parameters)
+            yield from fetched(cursor)
+
+
+@contextmanager
+def snapshot(connect: Callable[[], Any], dialect: Dialect, about: str) -> Iterator[Snapshot]:
+    """Open a connection for one snapshot, and close it. `about` is what a fault says was being read."""
+    with database_faults(about), closing(connect()) as connection:
+        dialect.open_snapshot(connection)
+        yield Snapshot(connection, dialect)
+
+
+def with_repeats(rows: Iterator[Row], column: int) -> Iterator[tuple[Row, bool]]:
+    """Yield each row and whether its id is there more than once; the rows are ordered by it, which stands in `column`."""
+    row = next(rows, None)
+    repeated = False
+    while row is not None:
+        following = next(rows, None)
+        same = following is not None and following[column] == row[column] is not None
+        yield row, repeated or same
+        row, repeated = following, same

@@ -1,0 +1,113 @@
+"""Values of a row: every type that a driver may hand over, made one."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import msgspec
+
+from job_history.errors import BadRecordError, QuarantineReason
+from job_history.job import MOST_ID_DIGITS, Id
+from job_history.timestamp import format_time
+
+Row = tuple[Any, ...]
+
+_TRUE = {"1", "t", "true", "y", "yes"}
+_FALSE = {"0", "f", "false", "n", "no", ""}
+
+
+class ExtraColumns(NamedTuple):
+    """The columns that only this store has. `are_json`: the database gives each value as JSON text already."""
+
+    names: list[str]
+    are_json: bool
+
+
+def id_value(field: str, value: Any) -> Id | None:
+    if value is None or type(value) is int:
+        return value
+    if isinstance(value, Decimal):
+        return _whole_id(field, value, MOST_ID_DIGITS)
+    if isinstance(value, float):
+        # A column of ids that once had gaps: pandas, for one, writes it as floating point.
+        return _whole_id(field, Decimal(value), sys.float_info.dig)
+    return text_value(field, value)
+
+
+def _whole_id(field: str, number: Decimal, most_digits: int) -> int:
+    """Keep out NaN and infinity, whose names would pass for handles, and digits that the type cannot hold."""
+    if not number.is_finite() or number != number.to_integral_value():
+        raise BadRecordError(QuarantineReason.BAD_ID, f"{field} {number:.25g} is not a whole number")
+    if number.adjusted() >= most_digits:
+        raise BadRecordError(QuarantineReason.BAD_ID, f"{field} {number:.25g} has more than {most_digits} digits")
+    return int(number)
+
+
+def text_value(field: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bytes | bytearray | memoryview):
+        return _decoded(field, bytes(value))
+    text = value if isinstance(value, str) else str(value)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as fault:
+            raise BadRecordError(QuarantineReason.BAD_TEXT, f"{field} is not valid UTF-8: {fault}") from fault
+    return text
+
+
+def _decoded(field: str, value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError as fault:
+        raise BadRecordError(QuarantineReason.BAD_TEXT, f"{field} is not valid UTF-8: {fault}") from fault
+
+
+def moment_value(field: str, value: Any) -> str | None:
+    return format_time(value) if isinstance(value, datetime) and value.tzinfo else text_value(field, value)
+
+
+def truth_value(field: str, value: Any) -> bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    word = str(value).strip().lower()
+    if word in _TRUE or word in _FALSE:
+        return word in _TRUE
+    # A guess could uncover what mask_data hides.
+    raise BadRecordError(QuarantineReason.BAD_TEXT, f"{field} {value!r} is neither true nor false")
+
+
+def whole_value(field: str, value: Any) -> int | None:
+    if value is None or type(value) is int:
+        return value
+    try:
+        return int(str(value))
+    except ValueError as fault:
+        raise BadRecordError(QuarantineReason.BAD_TEXT, f"{field} {value!r} is not a whole number") from fault
+
+
+def json_value(field: str, value: Any) -> str | None:
+    """Take JSON as the text it is; a driver that has parsed it already is asked for its values instead."""
+    if value is None or isinstance(value, str | bytes | bytearray | memoryview):
+        return text_value(field, value)
+    return _encoded(field, value)
+
+
+def extra_values(values: Row, columns: ExtraColumns) -> dict[str, str]:
+    # zip stops where there are none, which is nearly always.
+    return {
+        name: value if columns.are_json else _encoded(name, value)
+        for name, value in zip(columns.names, values, strict=True)
+        if value is not None
+    }
+
+
+def _encoded(field: str, value: Any) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except (TypeError, ValueError) as fault:
+        raise BadRecordError(QuarantineReason.BAD_TEXT, f"{field} cannot be written as JSON: {fault}") from fault

@@ -1,0 +1,104 @@
+"""Admin events of a workspace, from the activity log of the platform's own API."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import msgspec
+
+from job_history.admin_event import EventRecord
+from job_history.errors import TransientError, UnrecoverableError
+from job_history.sources.listing import StreamedListing
+from job_history.sources.workato.activity import ENTRIES_A_SHORTER_PAGE, entries, event_record, must_show_activity
+from job_history.sources.workato.checkpoint import Checkpoint, checkpoint_or_passing
+from job_history.sources.workato.client import WorkatoClient
+from job_history.sources.workato.reading import FIRST_LISTING, SECOND_LISTING
+from job_history.sources.workato.spending import requests_told
+from job_history.window import Window, is_older_than
+
+log = logging.getLogger(__name__)
+
+# Documented: how long the platform keeps its activity log by default.
+RETENTION = timedelta(days=365)
+_PORTION = "activity"
+
+
+class _Read(msgspec.Struct):
+    listed: int
+    counted: int
+
+
+class WorkatoEventSource:
+    """Reads one workspace's activity log, twice where there is anything in it: the second listing counts."""
+
+    counts_by = FIRST_LISTING
+
+    def __init__(
+        self,
+        client: WorkatoClient,
+        *,
+        checkpoint: Checkpoint | None = None,
+        retention: timedelta = RETENTION,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`checkpoint`: where a task that is tried again finds what it has read. `clock` is in seconds since 1970."""
+        self._client = client
+        self._checkpoint = checkpoint
+        self._retention = retention
+        self._clock = clock
+
+    def count(self, user_id: int, window: Window) -> int:  # noqa: ARG002 - the token, or its customer, is the account
+        with requests_told(self._client, "counting", window):
+            self._refuse_if_too_old(window)
+            return sum(1 for _ in entries(self._client, window))
+
+    def has_news(self, user_id: int, window: Window) -> bool:  # noqa: ARG002 - the token, or its customer, is the account
+        """Say whether anything occurred in the window: mostly for one request."""
+        with requests_told(self._client, "looking for news in", window):
+            self._refuse_if_too_old(window)
+            return next(entries(self._client, window), None) is not None
+
+    @contextmanager
+    def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[StreamedListing[EventRecord]]:  # noqa: ARG002 - an event has no lines
+        """Read the window's entries, then yield them. Raises UnrecoverableError where they are gone.
+
+        TransientError where two listings differ.
+        """
+        with checkpoint_or_passing(self._checkpoint) as checkpoint, requests_told(self._client, "reading", window):
+            self._refuse_if_too_old(window)
+            read = checkpoint.note(_PORTION, _Read) or self._read(user_id, window, checkpoint)
+            yield StreamedListing(read.counted, checkpoint.records(_PORTION, EventRecord), SECOND_LISTING)
+            # Whoever clears a task that succeeded wants the platform asked anew.
+            checkpoint.clear()
+
+    def must_be_readable(self, *, line_details: bool) -> None:  # noqa: ARG002 - an event has no lines
+        """Ask who the token belongs to, and for one entry. Raises PermanentError or TransientError where a listing would."""
+        self._client.me()
+        must_show_activity(self._client)
+
+    def _read(self, user_id: int, window: Window, checkpoint: Checkpoint) -> _Read:
+        with checkpoint.writer(_PORTION) as staged:
+            for entry in entries(self._client, window):
+                staged.append(event_record(entry, user_id=user_id))
+        counted = sum(1 for _ in entries(self._client, window, page_size=ENTRIES_A_SHORTER_PAGE))
+        if staged.records != counted:
+            raise TransientError(
+                f"{self._client} lists {staged.records} admin events of the window {window}, and {counted} the second time. "
+                "Nothing was delivered, because nobody could say what is missing; the next try reads them anew. Should it "
+                "last, raise [job_history] settle_minutes: the platform may show events late."
+            )
+        read = _Read(staged.records, counted)
+        checkpoint.keep(_PORTION, read)
+        return read
+
+    def _refuse_if_too_old(self, window: Window) -> None:
+        if is_older_than(window, self._retention, self._clock()):
+            raise UnrecoverableError(
+                f"The window {window} begins before what the platform's activity log still holds "
+                f"(source.activity_retention_days is {self._retention.days}). Its admin events can no longer be read; what "
+                "was delivered in time is at the destination."
+            )
