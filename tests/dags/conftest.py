@@ -59,6 +59,9 @@ class World:
     def accounts(self, *accounts: dict) -> None:
         self._patch.setenv("AIRFLOW_VAR_JOB_HISTORY_ACCOUNTS", json.dumps(accounts))
 
+    def forget_accounts(self) -> None:
+        self._patch.delenv("AIRFLOW_VAR_JOB_HISTORY_ACCOUNTS", raising=False)
+
     def account(self, user_id: int, name: str, **changes: object) -> dict:
         return {
             "user_id": user_id,

@@ -133,3 +133,24 @@ def test_each_promise_of_the_contract_names_a_test_that_is_there() -> None:
     assert missing == []
     assert len(promises) > 25
     assert [promise for promise in promises if "`tests/" not in promise] == []
+
+
+def test_the_page_of_commands_has_each_command_and_each_letter() -> None:
+    from job_history_airflow.cli import main
+    from job_history_airflow.cli.status import LETTERS
+
+    described = {names(row[0])[0].split()[1] for row in rows("docs/cli.md", "command")}
+    letters = {names(row[1])[0]: names(row[0])[0] for row in rows("docs/cli.md", "letter")}
+
+    assert described == set(main.commands)
+    assert letters == LETTERS
+
+
+def test_each_option_that_the_page_of_commands_names_is_one() -> None:
+    from job_history_airflow.cli import main
+
+    page = (ROOT / "docs" / "cli.md").read_text()
+    options = {option for command in main.commands.values() for each in command.params for option in each.opts}
+    options |= {"--help"}
+
+    assert set(re.findall(r"--[a-z][a-z-]*", page)) - options == set()

@@ -1,0 +1,47 @@
+"""The command `job-history`: what an operator asks and does without the UI, one command a file.
+
+Nothing here imports Airflow before a command runs, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import click
+
+from job_history import __version__
+from job_history.errors import ReplicationError
+from job_history_airflow.cli.key import key
+from job_history_airflow.cli.show_receipt import show_receipt
+from job_history_airflow.cli.status import status
+
+COULD_NOT_CHECK = 2
+
+
+class _Commands(click.Group):
+    """Commands whose faults end with the exit code that says that nothing could be checked."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ReplicationError as fault:
+            click.echo(f"Error: {fault}", err=True)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
+            raise
+        except Exception:  # noqa: BLE001 - Python itself would exit with 1, which says "differs"
+            traceback.print_exc()
+        return ctx.exit(COULD_NOT_CHECK)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__)
+def main() -> None:
+    """Look at the replication of job histories, and mend it.
+
+    Exit codes: 0 all is well; 1 something is missing or differs; 2 it could not be checked.
+    """
+
+
+for command in (status, show_receipt, key):
+    main.add_command(command)

@@ -1,0 +1,75 @@
+"""`job-history key`: where a job's document is, and which job a key belongs to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from job_history_airflow.cli.asked import MOMENT
+from job_history_airflow.cli.printing import as_json, print_json, say
+
+_PARTS = ("user_id", "recipe_id", "job_id", "started_at", "status")
+
+
+@click.command()
+@click.argument("object_key", metavar="[KEY]", required=False)
+@click.option("--user-id", help="The account.")
+@click.option("--recipe-id")
+@click.option("--job-id", help="A number, or a handle such as j-KGAKfhsz-GYoLeD.")
+@click.option("--started-at", type=MOMENT)
+@click.option("--status", help="completed, succeeded or failed.")
+@click.option("--prefix", default="", help="The account's destination.prefix.")
+@as_json
+def key(object_key: str | None, prefix: str, as_json: bool, **parts: Any) -> None:
+    """Make a document's key, or tell its parts.
+
+    Give all the parts of a job to have the key of its document; give a KEY to have its parts.
+    """
+    given = [name for name in _PARTS if parts[name] is not None]
+    if object_key is not None and given:
+        raise click.UsageError("Give a KEY or its parts, not both.")
+    if object_key is not None:
+        _tell_parts(object_key, as_json=as_json)
+        return
+    if missing := [f"--{name.replace('_', '-')}" for name in _PARTS if name not in given]:
+        raise click.UsageError(f"Give a KEY, or all of its parts: {', '.join(missing)} is missing.")
+    made = _made(prefix, **parts)
+    if as_json:
+        print_json({"key": made})
+    else:
+        say(made)
+
+
+def _made(prefix: str, *, user_id: str, recipe_id: str, job_id: str, started_at: datetime, status: str) -> str:
+    from job_history.job import final_status, job_id_of, number_id_of  # noqa: PLC0415 - for --help to be quick
+    from job_history.object_key import job_key  # noqa: PLC0415
+
+    final = final_status(status)
+    if final is None:
+        raise click.UsageError(f"A job of status {status!r} has no document, and so no key.")
+    return job_key(
+        prefix=prefix.strip("/"),
+        user_id=number_id_of("user_id", user_id),
+        recipe_id=number_id_of("recipe_id", recipe_id),
+        job_id=job_id_of(job_id),
+        started_at=started_at,
+        status=final,
+    )
+
+
+def _tell_parts(object_key: str, *, as_json: bool) -> None:
+    import msgspec  # noqa: PLC0415
+
+    from job_history.key_parts import parts_of  # noqa: PLC0415
+
+    try:
+        parts = msgspec.to_builtins(parts_of(object_key))
+    except ValueError as fault:
+        raise click.UsageError(str(fault)) from None
+    if as_json:
+        print_json(parts)
+        return
+    for name, value in parts.items():
+        say(f"{name:<12}{value}")

@@ -1,0 +1,47 @@
+"""How answers are printed: as JSON for programs, or as text for people."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import redirect_stdout
+from typing import Any
+
+import click
+import msgspec
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+
+def keep_stdout_for_the_answer() -> None:
+    """Have everything but answers go to standard error while the command runs: Airflow logs to standard output."""
+    context = click.get_current_context()
+    context.obj = sys.stdout
+    context.with_resource(redirect_stdout(sys.stderr))
+
+
+def say(text: str = "") -> None:
+    """Print a part of the answer."""
+    click.echo(text, file=click.get_current_context().obj)
+
+
+def print_json(answer: Any) -> None:
+    say(msgspec.json.format(msgspec.json.encode(answer), indent=1).decode())
+
+
+def print_table(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print columns as wide as they need to be: numbers to the right, the rest to the left."""
+    rows = list(rows)
+    lines = [list(heading), *([_written(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heading))]
+    numeric = [all(isinstance(row[column], int) for row in rows) for column in range(len(heading))]
+    for line in lines:
+        cells = (
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, numeric, strict=True)
+        )
+        say("  ".join(cells).rstrip())
+
+
+def _written(cell: object) -> str:
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)

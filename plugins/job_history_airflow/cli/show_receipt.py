@@ -1,0 +1,93 @@
+"""`job-history show-receipt`: what the ledger has about one window."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from job_history_airflow.cli.asked import MOMENT
+from job_history_airflow.cli.printing import as_json, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from job_history.receipt import Receipt
+    from job_history.storage import Storage
+
+
+@click.command()
+@click.argument("user_id", type=int)
+@click.argument("window_start", type=MOMENT)
+@click.option("--window-end", type=MOMENT, help="Where the window is no full hour.")
+@click.option("--kind", type=click.Choice(["jobs", "admin_events"]), default="jobs", show_default=True)
+@as_json
+@click.pass_context
+def show_receipt(
+    ctx: click.Context, *, user_id: int, window_start: datetime, window_end: datetime | None, kind: str, as_json: bool
+) -> None:
+    """Show the receipt of one window.
+
+    It is the one that begins at WINDOW_START: counts, faults, runs, and where items and quarantine lie.
+
+    Exits with 1 where there is none, or it says that the window is not closed.
+    """
+    from job_history.event_kind import EventKind  # noqa: PLC0415 - with all that it needs, for --help to be quick
+    from job_history.receipt import read_receipt  # noqa: PLC0415
+    from job_history.window import HOUR, Window  # noqa: PLC0415
+    from job_history_airflow.cli.surroundings import surroundings  # noqa: PLC0415
+
+    ledger = surroundings().ledger
+    window = Window(window_start, window_end) if window_end else next(Window(window_start, window_start + HOUR).hours())
+    receipt = read_receipt(ledger, user_id, EventKind(kind), window)
+    if receipt is None:
+        click.echo(f"There is no receipt of account {user_id}, {EventKind(kind).words}, window {window}.", err=True)
+    elif as_json:
+        print_json(receipt)
+    else:
+        _print(receipt, ledger)
+    ctx.exit(0 if receipt is not None and receipt.state.closed else 1)
+
+
+def _print(receipt: Receipt, ledger: Storage) -> None:
+    from job_history.progress import readable_bytes, readable_counts  # noqa: PLC0415
+
+    counts = receipt.counts
+    for name, value in {
+        "account": receipt.label,
+        "window": f"{receipt.window['start']} to {receipt.window['end']}",
+        "state": receipt.state,
+        "destination": ", ".join(f"{name} {value}" for name, value in receipt.destination.items()),
+        "counted": f"{counts.counted:,} (by {receipt.counted_by})",
+        "listed": f"{counts.listed:,}",
+        "delivered": f"{counts.delivered:,} ({readable_bytes(counts.delivered_bytes)})",
+        "already present": f"{counts.already_present:,}",
+        "filtered": readable_counts(counts.filtered),
+        "quarantined": readable_counts(counts.quarantined),
+        "read at": receipt.read_at,
+        "settings": receipt.settings_hash,
+        "version": receipt.code_version,
+    }.items():
+        say(f"{name:<16}{value}")
+    for name, lines in {
+        "items": [ledger.url(path) for path in receipt.items],
+        "quarantine": [ledger.url(path) for path in receipt.quarantine],
+        "examples": receipt.example_keys,
+        "faults": receipt.faults,
+    }.items():
+        for line in lines:
+            say(f"{name:<16}{line}")
+    say()
+    print_table(
+        ["run", "finished at", "state", "delivered", "present", "quarantined"],
+        [
+            (
+                entry.run,
+                entry.finished_at,
+                entry.state,
+                entry.counts.delivered,
+                entry.counts.already_present,
+                sum(entry.counts.quarantined.values()),
+            )
+            for entry in receipt.runs
+        ],
+    )

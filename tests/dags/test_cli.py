@@ -1,0 +1,278 @@
+"""The command `job-history` on ledgers, stores and buckets that are there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+from tests.unit.samples import DAY, EXAMPLE_KEY
+
+from job_history.event_kind import EventKind
+from job_history.receipt import Counts, Receipt, RunEntry, WindowState, receipt_path
+from job_history.storage import local_storage
+from job_history.timestamp import format_time
+from job_history.window import Window
+
+from .conftest import World
+
+JobHistory = Callable[..., Result]
+HOURS = ("--since", "2018-05-21T00:00:00Z", "--until", "2018-05-21T02:00:00Z")
+
+
+@pytest.fixture
+def job_history(world: World) -> JobHistory:
+    from job_history_airflow.cli import main
+
+    return lambda *arguments: CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def save_receipt(world: World, user_id: int, hour: int, state: str, **changes: Any) -> Receipt:
+    window = Window(DAY.replace(hour=hour), DAY.replace(hour=hour + 1))
+    faults = ["no bucket"] if state == "failed" else []
+    counts = Counts(counted=3, listed=3, delivered=3, delivered_bytes=4_100)
+    fields: dict[str, Any] = {
+        "user_id": user_id,
+        "name": "Acme",
+        "window": window.as_dict(),
+        "state": WindowState(state),
+        "counts": counts,
+        "gap": 0,
+        "read_at": "2018-05-21T01:11:00.000000Z",
+        "settings_hash": "0" * 16,
+        "code_version": "0.1.0",
+        "destination": {"type": "s3", "bucket": "acme-audit"},
+        "faults": faults,
+        "runs": [RunEntry("a-run", format_time(window.end), WindowState(state), counts, faults)],
+    }
+    receipt = Receipt(**{**fields, **changes})
+    ledger = local_storage(world.ledger)
+    ledger.write(receipt_path(user_id, EventKind.JOBS, window), msgspec.json.encode(receipt))
+    return receipt
+
+
+# status
+
+
+def test_status_shows_a_letter_for_each_hour_and_says_what_is_owed(world: World, job_history: JobHistory) -> None:
+    world.accounts(world.account(5234, "Acme"), world.account(77, "Paused", enabled=False))
+    save_receipt(world, 5234, 0, "complete")
+    save_receipt(world, 5234, 1, "failed")
+
+    result = job_history("status", *HOURS)
+
+    assert result.stdout == (
+        "2018-05-21  00    06    12    18\n"
+        "5234 Acme   .F\n"
+        "77 Paused   --\n"
+        "\n"
+        "1 complete (.), 2 disabled (-), 1 failed (F)\n"
+        "failed: 5234 Acme, 2018-05-21T01:00:00Z: no bucket\n"
+    )
+    assert result.exit_code == 1
+
+
+def test_status_is_0_where_nothing_is_owed(world: World, job_history: JobHistory) -> None:
+    world.accounts(world.account(5234, "Acme"), world.account(77, "Behind"))
+    save_receipt(world, 5234, 0, "complete")
+    save_receipt(world, 5234, 1, "complete_with_quarantine")
+
+    assert job_history("status", "--accounts", 5234, *HOURS).exit_code == 0
+    behind = job_history("status", "--accounts", "5234,77", *HOURS)
+    assert (behind.exit_code, behind.stdout.splitlines()[-1]) == (
+        1,
+        "open: 77 Behind, 2018-05-21T00:00:00Z to 2018-05-21T01:00:00Z (2 hours)",
+    )
+
+
+def test_status_as_json_has_each_window(world: World, job_history: JobHistory) -> None:
+    world.accounts(world.account(5234, "Acme"))
+    save_receipt(world, 5234, 0, "failed")
+
+    result = job_history("status", "--json", *HOURS)
+
+    told = json.loads(result.stdout)
+    failed, missing = told.pop("windows")
+    assert (result.exit_code, told) == (
+        1,
+        {"start": "2018-05-21T00:00:00Z", "end": "2018-05-21T02:00:00Z", "owed": 2, "faults": []},
+    )
+    assert (missing["state"], missing["runs"]) == ("open", [])
+    assert (failed["state"], failed["delivered"], failed["runs"], failed["last_fault"]) == (
+        "failed",
+        3,
+        ["a-run"],
+        "no bucket",
+    )
+
+
+def test_without_hours_status_shows_the_last_24(world: World, job_history: JobHistory) -> None:
+    world.accounts(world.account(5234, "Acme"))
+
+    assert len(json.loads(job_history("status", "--json").stdout)["windows"]) == 24
+    assert len(json.loads(job_history("status", "--json", "--hours", 5).stdout)["windows"]) == 5
+
+
+def test_status_is_2_where_an_account_cannot_be_used(world: World, job_history: JobHistory) -> None:
+    world.accounts(world.account(5234, "Acme"), world.account(77, "Wrong", colour="red"))
+    save_receipt(world, 5234, 0, "complete")
+    save_receipt(world, 5234, 1, "complete")
+
+    result = job_history("status", *HOURS)
+
+    assert (result.exit_code, result.stderr) == (2, "Error: Account 77 Wrong: unknown key 'colour'.\n")
+    assert "5234 Acme   ..\n" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["status", "--accounts", "77"], "Account 77 is not among the usable accounts"),
+        (["status", "--accounts", "Acme"], "is no list of user_ids"),
+        (["status", "--since", "yesterday"], "is not an ISO 8601 date and time"),
+        (["status", "--since", "2018-05-21T00:00:00Z", "--hours", "3"], "--since or --hours, not both"),
+        (["status", "--since", "2018-05-21T05:00:00Z", "--until", "2018-05-21T05:59:00Z"], "no full hour between"),
+        (["show-receipt", "5234", "2018-05-21T00:00:00Z", "--kind", "logs"], "'logs' is not one of"),
+        (["key"], "--user-id, --recipe-id, --job-id, --started-at, --status is missing"),
+        (["key", EXAMPLE_KEY, "--user-id", "1"], "Give a KEY or its parts, not both"),
+        (["key", "a/b.json"], "'a/b.json' is no key of a job"),
+        (["no-such-command"], "No such command"),
+    ],
+)
+def test_what_cannot_be_checked_exits_with_2_and_says_why(
+    world: World, job_history: JobHistory, arguments: list[str], said: str
+) -> None:
+    world.accounts(world.account(5234, "Acme"))
+
+    result = job_history(*arguments)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+
+
+def test_a_fault_that_nobody_foresaw_exits_with_2_as_well(
+    world: World, job_history: JobHistory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.accounts(world.account(5234, "Acme"))
+    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__LEDGER_PATH", "file:///proc/nobody/may/write/here")
+
+    result = job_history("status")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+# show-receipt
+
+
+def test_a_receipt_is_shown(world: World, job_history: JobHistory) -> None:
+    save_receipt(world, 5234, 0, "complete", items=["receipts/items-a-run-0001.parquet"])
+
+    result = job_history("show-receipt", 5234, "2018-05-21T00:00:00Z")
+
+    assert result.exit_code == 0
+    assert result.stdout == (
+        "account         5234 Acme\n"
+        "window          2018-05-21T00:00:00Z to 2018-05-21T01:00:00Z\n"
+        "state           complete\n"
+        "destination     type s3, bucket acme-audit\n"
+        "counted         3 (by query)\n"
+        "listed          3\n"
+        "delivered       3 (4.1 kB)\n"
+        "already present 0\n"
+        "filtered        0\n"
+        "quarantined     0\n"
+        "read at         2018-05-21T01:11:00.000000Z\n"
+        "settings        0000000000000000\n"
+        "version         0.1.0\n"
+        f"items           file://{world.ledger}/receipts/items-a-run-0001.parquet\n"
+        "\n"
+        "run    finished at           state     delivered  present  quarantined\n"
+        "a-run  2018-05-21T01:00:00Z  complete          3        0            0\n"
+    )
+
+
+def test_a_receipt_as_json_is_the_receipt(world: World, job_history: JobHistory) -> None:
+    receipt = save_receipt(world, 5234, 3, "failed")
+
+    result = job_history("show-receipt", 5234, "2018-05-21T03:00:00Z", "--json")
+
+    assert (result.exit_code, json.loads(result.stdout)) == (1, msgspec.to_builtins(receipt))
+
+
+def test_where_there_is_no_receipt_it_is_said(world: World, job_history: JobHistory) -> None:
+    result = job_history(
+        "show-receipt", 5234, "2018-05-21T00:00:00Z", "--window-end", "2018-05-21T00:30:00Z", "--kind", "admin_events"
+    )
+
+    assert (result.exit_code, result.stdout, result.stderr) == (
+        1,
+        "",
+        "There is no receipt of account 5234, admin events, window [2018-05-21T00:00:00Z, 2018-05-21T00:30:00Z).\n",
+    )
+
+
+# key
+
+PARTS = {"user_id": 5234, "recipe_id": 234, "job_id": 100, "started_at": "2018-05-21T00:00:00Z", "status": "succeeded"}
+
+
+def test_a_key_is_made_of_its_parts_and_told_as_them(job_history: JobHistory) -> None:
+    parts = [text for name, value in PARTS.items() for text in (f"--{name.replace('_', '-')}", value)]
+
+    assert job_history("key", *parts).stdout == f"{EXAMPLE_KEY}\n"
+    made = json.loads(job_history("key", *parts, "--prefix", "audit", "--json").stdout)
+    assert made == {"key": f"audit/{EXAMPLE_KEY}"}
+    assert json.loads(job_history("key", made["key"], "--json").stdout) == {"prefix": "audit", **PARTS}
+    assert job_history("key", EXAMPLE_KEY).stdout.splitlines()[3] == "job_id      100"
+
+
+def test_what_can_be_no_id_is_said_to_be_none(job_history: JobHistory) -> None:
+    parts = [text for name, value in PARTS.items() for text in (f"--{name.replace('_', '-')}", value)]
+
+    result = job_history("key", *parts, "--job-id", "a/b")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "job_id 'a/b' is neither a number nor a handle" in result.stderr
+
+
+# The console script
+
+
+def test_help_imports_no_airflow() -> None:
+    code = """import sys
+from job_history_airflow.cli import main
+main(["--help"], standalone_mode=False)
+print(sorted({"airflow", "obstore", "pandas", "pyarrow", "pydantic"} & {*sys.modules}))"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert told.startswith("Usage: ")
+    assert told.splitlines()[-1] == "[]"
+
+
+def test_variables_come_from_airflows_database_and_logs_stay_out_of_the_answer(world: World) -> None:
+    """As for Airflow's own commands: what was entered in the UI is seen, also where no task runs."""
+    from airflow.models import Variable
+
+    world.forget_accounts()
+    Variable.set("job_history_accounts", json.dumps([world.account(5234, "Entered")]))  # noqa: AIR311
+    try:
+        told = subprocess.run(
+            [Path(sys.executable).with_name("job-history"), "status", "--json", *HOURS],
+            env={**os.environ, "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        Variable.delete("job_history_accounts")  # noqa: AIR311
+
+    assert (told.returncode, {window["name"] for window in json.loads(told.stdout)["windows"]}) == (1, {"Entered"})
+    assert "[debug" in told.stderr
