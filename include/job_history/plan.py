@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from job_history.account import ACCOUNTS_VARIABLE, Account, Accounts
+from job_history.counting import counted_together
 from job_history.errors import PermanentError
 from job_history.event_kind import EventKind
 from job_history.preflight.finding import Finding
@@ -96,10 +97,13 @@ def plan(
         )
     plan_ = Plan(run=run, destination=destination, window=window.as_dict(), windows=[], faults=faults)
     plan_.considered = [account.user_id for account in to_do]
-    for account in [account for account in to_do if account.destination.type == destination]:
+    planned_here = [account for account in to_do if account.destination.type == destination]
+    counted = counted_together([account for account in planned_here if account.enabled], window, source_of)
+    for account in planned_here:
         for hour, kind in itertools.product(window.hours(), account.events.kinds):
             planned = _window_of(account, kind, hour, planned_at)
-            if account.enabled:
+            planned.counted = counted.get((account.user_id, kind, hour))
+            if account.enabled and planned.counted != 0:
                 _ask_source(planned, run, functools.partial(source_of, account, kind), max_jobs_per_slice)
             plan_.windows.append(planned)
     _keep_below(most_slices, plan_)
@@ -146,7 +150,8 @@ def _ask_source(
             planned.counted, planned.counted_by = None if has_news else 0, source.counts_by
             planned.slices = _slices(run, planned, [window] if has_news else [])
             return
-        planned.counted = source.count(planned.user_id, window)
+        if planned.counted is None:
+            planned.counted = source.count(planned.user_id, window)
         parts = (
             parts_of_at_most(
                 max_jobs_per_slice, window, planned.counted, lambda part: source.count(planned.user_id, part)

@@ -167,6 +167,16 @@ def test_no_events_of_another_account(store: JobStore) -> None:
 
 
 @every_database
+def test_many_accounts_are_counted_together_as_each_is_alone(store: SqlStore) -> None:
+    store.fill_events(event(number, user_id=USER_ID + number % 3) for number in range(7))
+    source = store.event_source()
+
+    together = source.counts([USER_ID, USER_ID + 1, USER_ID + 2, USER_ID + 3], HOUR)
+
+    assert together == [source.count(USER_ID + number, HOUR) for number in range(4)] == [3, 2, 2, 0]
+
+
+@every_database
 def test_an_event_without_an_id_is_delivered_under_its_digest(store: SqlStore) -> None:
     store.fill_events([event(None), event(None, event="user_logout"), event(1)])
 

@@ -139,6 +139,21 @@ def test_a_job_is_in_the_window_that_it_completed_in(store: JobStore) -> None:
     assert sorted(halves[0] + halves[1]) == found[1]
 
 
+@every_database
+def test_many_accounts_are_counted_together_as_each_is_alone(store: SqlStore) -> None:
+    """More of them than go into one statement; most have nothing in the window."""
+    user_ids = list(range(USER_ID, USER_ID + 250))
+    moments = ["2018-05-21T00:00:00Z", "2018-05-21T00:59:59.999999Z", "2018-05-21T01:00:00Z"]
+    store.fill(job(n, moments[n % 3])._replace(user_id=USER_ID + n % 230 // 7 * 7) for n in range(300))
+    source = store.source()
+
+    together = source.counts(user_ids, HOUR)
+
+    assert together == [source.count(user_id, HOUR) for user_id in user_ids]
+    assert (sum(together), len(together), len(set(together)) > 2) == (200, 250, True)
+    assert source.counts([], HOUR) == []
+
+
 @every_source
 def test_what_has_not_ended_is_not_listed_and_what_was_stopped_is(store: JobStore) -> None:
     store.fill(

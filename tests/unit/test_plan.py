@@ -1,6 +1,8 @@
 """Plan: which accounts, which windows, in which slices; and no account stops another."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -10,9 +12,10 @@ from tests.unit.samples import DAY, HOUR, RUN, MemorySource, account, record
 from job_history.account import Account, Accounts
 from job_history.errors import PermanentError, TransientError
 from job_history.event_kind import EventKind
+from job_history.job import JobRecord
 from job_history.plan import Plan, PlannedWindow, plan
 from job_history.slice import Slice
-from job_history.sources import JobSource
+from job_history.sources import JobSource, Listing
 from job_history.timestamp import format_time
 from job_history.window import Window
 
@@ -104,6 +107,57 @@ def test_an_account_with_jobs_gets_a_slice_and_one_without_gets_none() -> None:
         considered=[5234, 77],
     )
     assert made.slices == slices_of(busy, HOUR)
+
+
+@dataclass
+class TogetherSource:
+    """Holds numbers of jobs by account, and can tell many at once; alone, it counts what is in a window of any length."""
+
+    jobs: dict[int, int]
+    fault: Exception | None = None
+    asked_together: list[tuple[list[int], Window]] = field(default_factory=list)
+    asked_alone: list[int] = field(default_factory=list)
+
+    def count(self, user_id: int, window: Window) -> int:  # noqa: ARG002 - the same in each
+        self.asked_alone.append(user_id)
+        return self.jobs[user_id]
+
+    def counts(self, user_ids: Sequence[int], window: Window) -> list[int]:
+        self.asked_together.append((list(user_ids), window))
+        if self.fault is not None:
+            raise self.fault
+        return [self.jobs[user_id] for user_id in user_ids]
+
+    def listing(
+        self, user_id: int, window: Window, *, line_details: bool
+    ) -> AbstractContextManager[Listing[JobRecord]]:
+        raise NotImplementedError
+
+
+def test_accounts_that_share_a_source_are_counted_together_and_slices_are_as_one_by_one() -> None:
+    three = [account(user_id=user_id) for user_id in (1, 2, 3)]
+    elsewhere = account(user_id=4, source={"type": "sql", "conn_id": "another"})
+    paused = account(user_id=5, enabled=False)
+    source, other = TogetherSource({1: 7, 2: 0, 3: 1}), TogetherSource({4: 2})
+    sources: dict[int, JobSource] = {1: source, 2: source, 3: source, 4: other, 5: source}
+
+    together = planned_run(sources, [*three, elsewhere, paused], window=THREE_HOURS)
+
+    assert source.asked_together == [([1, 2, 3], hour) for hour in THREE_HOURS.hours()]
+    assert (source.asked_alone, other.asked_together, other.asked_alone) == ([], [], [4, 4, 4])
+    alone = [planned_run(sources, [each], window=THREE_HOURS).windows for each in [*three, elsewhere, paused]]
+    assert together.windows == [window for windows in alone for window in windows]
+    assert [window.counted for window in together.windows] == [7] * 3 + [0] * 3 + [1] * 3 + [2] * 3 + [None] * 3
+
+
+def test_where_counting_together_fails_each_account_is_counted_by_itself() -> None:
+    source = TogetherSource({1: 7, 2: 0}, fault=TransientError("The statement was too large."))
+    two = [account(user_id=user_id) for user_id in (1, 2)]
+
+    made = planned_run({1: source, 2: source}, two)
+
+    assert [(window.counted, len(window.slices)) for window in made.windows] == [(7, 1), (0, 0)]
+    assert (len(source.asked_together), source.asked_alone) == (1, [1, 2])
 
 
 def test_a_window_with_many_jobs_is_cut() -> None:

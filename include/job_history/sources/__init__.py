@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -59,4 +59,13 @@ class CostlyToCount(Protocol):
 
     def has_news(self, user_id: int, window: Window) -> bool:
         """Say whether there can be anything in the window; False only where there is nothing."""
+        ...
+
+
+@runtime_checkable
+class CountsTogether(Protocol):
+    """A source that can count for many accounts at once, for little more than for one."""
+
+    def counts(self, user_ids: Sequence[int], window: Window) -> list[int]:
+        """Count for each account what `count` would."""
         ...

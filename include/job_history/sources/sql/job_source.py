@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -32,6 +32,10 @@ class SqlJobSource:
     def count(self, user_id: int, window: Window) -> int:
         with self._snapshot(_jobs_of(user_id, window)) as opened:
             return opened.count(JOBS, *self._dialect.within(JOBS, user_id, window))
+
+    def counts(self, user_ids: Sequence[int], window: Window) -> list[int]:
+        with self._snapshot(f"the jobs of {len(user_ids)} accounts in {window}") as opened:
+            return opened.counts(JOBS, [self._dialect.within(JOBS, user_id, window) for user_id in user_ids])
 
     @contextmanager
     def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[StreamedListing[JobRecord]]:
