@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .environment import python_of
+from tests.support.client_environments import python_environment
 
 HERE = Path(__file__).parent
 CLIENT_SECONDS = 60
@@ -35,17 +35,20 @@ def tap(url: str, token: str, *, streams: Collection[str], scratch: Path) -> lis
 
 def cli(url: str, token: str, *arguments: str, scratch: Path) -> str:
     """Run the command `workato`, and give what it prints; raises AssertionError with what it says."""
-    return _run([str(python_of("cli").parent / "workato"), *arguments], **_cli_environment(url, token, scratch))
+    return _run(
+        [str(python_environment(HERE / "cli.txt").parent / "workato"), *arguments],
+        **_cli_environment(url, token, scratch),
+    )
 
 
 def cli_models(url: str, token: str, *, scratch: Path) -> dict[str, Any]:
     """The workspace and all its recipes, as the command's own strict models read them: keys `user` and `recipes`."""
-    command = [str(python_of("cli")), str(HERE / "cli_models.py")]
+    command = [str(python_environment(HERE / "cli.txt")), str(HERE / "cli_models.py")]
     return json.loads(_run(command, **_cli_environment(url, token, scratch)))
 
 
 def _tap_command(url: str, config: Path) -> list[str]:
-    return [str(python_of("tap")), str(HERE / "run_tap.py"), url, "--config", str(config)]
+    return [str(python_environment(HERE / "tap.txt")), str(HERE / "run_tap.py"), url, "--config", str(config)]
 
 
 @cache
