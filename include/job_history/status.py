@@ -105,8 +105,9 @@ def statuses(
     An account that is paused and has no receipt for an hour is `disabled`. A receipt that was read once is not read again by
     this process while it stays as it is.
     """
+    hours_by_day = list(_by_day(window))
     days = (
-        _Day(account, kind, hours) for account in accounts for kind in account.events.kinds for hours in _by_day(window)
+        _Day(account, kind, hours) for account in accounts for kind in account.events.kinds for hours in hours_by_day
     )
     if ledger.is_local:
         for day in days:

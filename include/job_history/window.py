@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from job_history.errors import PermanentError
 from job_history.timestamp import format_time, parse_time
@@ -35,7 +36,7 @@ class Window:
     def __str__(self) -> str:
         return f"[{format_time(self.start)}, {format_time(self.end)})"
 
-    @property
+    @cached_property
     def slug(self) -> str:
         """The window as part of a file name: `20180521T000000Z-20180521T010000Z`."""
         return f"{_compact(self.start)}-{_compact(self.end)}"
