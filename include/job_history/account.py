@@ -28,6 +28,7 @@ __all__ = [
     "SumoLogicDestination",
     "WorkatoSource",
     "accounts_json_schema",
+    "faults_by_place",
     "read_accounts",
 ]
 
@@ -165,6 +166,15 @@ def _sentence(error: Any) -> str:
         return f"{where} is no JSON object"
     what = error["msg"].removeprefix("Value error, ")
     return f"{where}: {what[:1].lower()}{what[1:]}"
+
+
+def faults_by_place(invalid: ValidationError) -> dict[str, list[str]]:
+    """Return what is wrong with an account's entry, by where it is (`destination.bucket`), in the DAG's own words."""
+    faults: dict[str, list[str]] = {}
+    for error in invalid.errors():
+        place = ".".join(_place(error["loc"]))
+        faults.setdefault(place, []).append(_sentence(error).removeprefix(f"{place}: "))
+    return faults
 
 
 def _place(location: tuple[int | str, ...]) -> list[str]:

@@ -1,0 +1,53 @@
+// What the pages do beyond plain HTML. Without it they still work: every form can be sent, every link be followed.
+
+// The UI shows the pages in a frame that may not navigate the window around it; a link of that window's own may.
+addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-airflow-link]");
+  if (!link || window === window.parent) return;
+  event.preventDefault();
+  const outside = parent.document.createElement("a");
+  outside.href = link.href;
+  if (event.ctrlKey || event.metaKey) outside.target = "_blank";
+  parent.document.body.append(outside);
+  outside.click();
+  outside.remove();
+});
+
+// Only the fields of the chosen kind are shown, and sent.
+for (const select of document.querySelectorAll("select[data-chooses]")) {
+  const show = () => {
+    for (const group of document.querySelectorAll(`[data-kind-of="${select.dataset.chooses}"]`)) {
+      group.hidden = group.dataset.kind !== select.value;
+    }
+  };
+  show();
+  select.addEventListener("change", show);
+}
+
+// A button that shows its answer in a part of the page.
+addEventListener("submit", async (event) => {
+  const button = event.submitter;
+  if (!button?.dataset.showsIn) return;
+  event.preventDefault();
+  const place = document.getElementById(button.dataset.showsIn);
+  place.innerHTML = '<p class="notice" role="status">A moment ...</p>';
+  button.disabled = true;
+  try {
+    const answer = await fetch(button.formAction, {
+      method: "POST",
+      body: new URLSearchParams(new FormData(event.target)),
+      headers: { accept: "application/json" },
+    });
+    if (answer.ok) place.innerHTML = await answer.text();
+    else {
+      place.innerHTML = '<p class="notice bad" role="alert"></p>';
+      place.firstChild.textContent = (await answer.json()).detail;
+    }
+  } catch (fault) {
+    place.innerHTML = '<p class="notice bad" role="alert"></p>';
+    place.firstChild.textContent = `The API server does not answer: ${fault.message}`;
+  } finally {
+    button.disabled = false;
+    place.scrollIntoView({ block: "nearest" });
+  }
+});

@@ -1,0 +1,44 @@
+"""The names of the connections that a field may take: of the right type, and such as the user may see."""
+
+from __future__ import annotations
+
+from functools import cache
+from pkgutil import resolve_name
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+from airflow.models import Connection
+from airflow.providers_manager import ProvidersManager
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+_TYPE_OF = {"s3": "aws", "sumo_logic": "sumo_logic", "workato": "workato"}
+
+
+def visible_connections(session: Session, user: BaseUser) -> dict[str, str]:
+    """Return the type of each connection of Airflow's database that the user may see, by its id."""
+    visible = get_auth_manager().get_authorized_connections(user=user, session=session)
+    rows = session.execute(select(Connection.conn_id, Connection.conn_type).order_by(Connection.conn_id))
+    return {conn_id: conn_type or "" for conn_id, conn_type in rows if conn_id in visible}
+
+
+def names_for(kind: str, connections: dict[str, str]) -> list[str]:
+    """Return those that fit a kind of source or destination, by name."""
+    if kind in _TYPE_OF:
+        return [conn_id for conn_id, conn_type in connections.items() if conn_type == _TYPE_OF[kind]]
+    return [conn_id for conn_id, conn_type in connections.items() if _is_database(conn_type)]
+
+
+@cache
+def _is_database(conn_type: str) -> bool:
+    """Whether connections of this type have a DbApiHook. Its class is imported, so this is for the types in use only."""
+    from airflow.providers.common.sql.hooks.sql import DbApiHook  # noqa: PLC0415 - brings sqlparse, more_itertools
+
+    hook = ProvidersManager().hooks.get(conn_type)
+    if hook is None:
+        return False
+    try:
+        hook_class = resolve_name(hook.hook_class_name)
+    except (ImportError, AttributeError):
+        return False
+    return isinstance(hook_class, type) and issubclass(hook_class, DbApiHook)

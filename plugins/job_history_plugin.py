@@ -1,0 +1,43 @@
+"""The project's pages in the Airflow UI: set-up and status of the replication.
+
+Every process of Airflow imports this file, tasks too, and only the API server asks for the app: it is made then, and no
+sooner. The `job_history_airflow` package itself is left alone by .airflowignore; see there.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from airflow.plugins_manager import AirflowPlugin
+
+URL_PREFIX = "/job-history"
+
+
+class JobHistoryPlugin(AirflowPlugin):
+    """Two pages in the navigation, and the app behind them."""
+
+    name = "job_history"
+    # Without a leading slash, so that the UI finds them also where Airflow is served below a path.
+    external_views = [
+        {
+            "name": "Audit log replication",
+            "href": f"{URL_PREFIX[1:]}/setup",
+            "destination": "nav",
+            "category": "admin",
+            "url_route": "job-history-setup",
+        },
+        {
+            "name": "Replication status",
+            "href": f"{URL_PREFIX[1:]}/status",
+            "destination": "nav",
+            "category": "browse",
+            "url_route": "job-history-status",
+        },
+    ]
+
+    @cached_property
+    def fastapi_apps(self) -> list[dict[str, Any]]:
+        from job_history_airflow.ui.app import build_app  # noqa: PLC0415 - takes seconds, and only one process needs it
+
+        return [{"app": build_app(), "url_prefix": URL_PREFIX, "name": "Job history replication"}]
