@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from job_history.account import Account
 from job_history.event_kind import EventKind
+from job_history.lateness import Lateness
 from job_history.receipt import WindowState, receipt_folder, receipt_path
 from job_history.storage import Storage
 from job_history.window import Window
@@ -52,7 +53,8 @@ class WindowStatus(msgspec.Struct, kw_only=True, frozen=True):
     """An account's window as it stands. Moments are ISO 8601 in UTC, empty where there is no receipt.
 
     `runs`, the oldest first, are the folders of the runs that the receipt remembers; `last_fault` is what the newest of them
-    that failed said.
+    that failed said; `closed_at` is when the first of them ended that closed the window. `bytes` are those of all documents,
+    delivered or present; `found_after` counts the late jobs, by `lateness.BUCKETS`.
     """
 
     user_id: int
@@ -68,6 +70,9 @@ class WindowStatus(msgspec.Struct, kw_only=True, frozen=True):
     late: int = 0
     read_at: str = ""
     finished_at: str = ""
+    closed_at: str = ""
+    bytes: int = 0
+    found_after: dict[str, int] = {}
     runs: list[str] = []
     last_fault: str | None = None
 
@@ -75,6 +80,7 @@ class WindowStatus(msgspec.Struct, kw_only=True, frozen=True):
 class _Run(msgspec.Struct):
     run: str
     finished_at: str
+    state: WindowState
     faults: list[str]
 
 
@@ -85,6 +91,7 @@ class _Counts(msgspec.Struct):
     filtered: dict[str, int]
     quarantined: dict[str, int]
     late: int = 0
+    bytes: int = 0
 
 
 class _Told(msgspec.Struct):
@@ -93,6 +100,7 @@ class _Told(msgspec.Struct):
     state: WindowState
     counts: _Counts
     read_at: str = ""
+    lateness: Lateness = msgspec.field(default_factory=Lateness)
     runs: list[_Run] = []
 
 
@@ -162,6 +170,9 @@ class _Day(NamedTuple):
             late=counts.late,
             read_at=told.read_at,
             finished_at=told.runs[-1].finished_at if told.runs else "",
+            closed_at=next((entry.finished_at for entry in told.runs if entry.state.closed), ""),
+            bytes=counts.bytes,
+            found_after=told.lateness.found_after,
             runs=[entry.run for entry in told.runs],
             last_fault=next((entry.faults[-1] for entry in reversed(told.runs) if entry.faults), None),
         )

@@ -13,6 +13,7 @@ from tests.unit.samples import DAY, HOUR, account
 
 from job_history.account import Account
 from job_history.event_kind import EventKind
+from job_history.lateness import Lateness
 from job_history.receipt import Counts, Receipt, RunEntry, WindowState, receipt_path
 from job_history.status import Standing, WindowStatus, statuses
 from job_history.storage import Storage, local_storage
@@ -39,6 +40,7 @@ def save(ledger: Storage, state: str, hour: Window = HOUR, user_id: int = 5234, 
         counts=told,
         gap=0,
         read_at="2018-05-21T01:11:00.000000Z",
+        lateness=Lateness(found_after={"1 h": 2}),
         settings_hash="0" * 16,
         code_version="0.1.0",
         destination={"type": "s3", "bucket": "acme-audit"},
@@ -57,7 +59,7 @@ def shown(ledger: Storage, *accounts: Account, window: Window = HOUR, now: datet
 
 
 def test_a_receipt_is_shown_with_its_counts_and_its_story(ledger: Storage) -> None:
-    save(ledger, "complete_with_quarantine", quarantined={"bad_id": 1})
+    save(ledger, "complete_with_quarantine", quarantined={"bad_id": 1}, bytes=7_000)
 
     assert shown(ledger) == [
         WindowStatus(
@@ -74,6 +76,9 @@ def test_a_receipt_is_shown_with_its_counts_and_its_story(ledger: Storage) -> No
             late=0,
             read_at="2018-05-21T01:11:00.000000Z",
             finished_at="2018-05-21T02:15:00Z",
+            closed_at="2018-05-21T02:15:00Z",
+            bytes=7_000,
+            found_after={"1 h": 2},
             runs=["first", "second"],
             last_fault="no luck",
         )

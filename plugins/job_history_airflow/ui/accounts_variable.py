@@ -27,10 +27,11 @@ class SavedMeanwhileError(Exception):
 class StoredAccounts:
     """The Variable as it was read.
 
-    `fingerprint` tells whether it is still the same. `held_elsewhere` names what overrides Airflow's database, where the
+    `text` is None where there is no such Variable; `fingerprint` tells whether it is still the same. `held_elsewhere` names what overrides Airflow's database, where the
     Variable cannot be changed from here; `unreadable` says why its text is no list.
     """
 
+    text: str | None = None
     entries: list[Any] = field(default_factory=list)
     fingerprint: str = ""
     held_elsewhere: str | None = None
@@ -105,6 +106,7 @@ def _stored(text: str | None, *, held_elsewhere: str | None = None) -> StoredAcc
         else:
             unreadable = None if isinstance(entries, list) else "holds JSON, but no list"
     return StoredAccounts(
+        text=text,
         entries=[] if unreadable else entries,
         fingerprint=_fingerprint(text),
         held_elsewhere=held_elsewhere,

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from job_history import __version__
 from job_history.errors import ReplicationError
-from job_history_airflow.ui import assets, setup_pages
+from job_history_airflow.ui import api, assets, setup_pages, status_pages
 from job_history_airflow.ui.access import Viewer
 from job_history_airflow.ui.rendering import rendered
 
@@ -38,6 +38,8 @@ def build_app() -> FastAPI:
     )
     app.include_router(assets.router)
     app.include_router(setup_pages.router)
+    app.include_router(status_pages.router)
+    app.include_router(api.router)
     app.add_api_route("/openapi.json", _openapi_of(app), include_in_schema=False)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(ReplicationError, _cannot)
@@ -47,7 +49,9 @@ def build_app() -> FastAPI:
 
 def _openapi_of(app: FastAPI) -> Callable[..., dict[str, Any]]:
     def openapi(user: Viewer) -> dict[str, Any]:  # noqa: ARG001 - only to ask who it is
-        return app.openapi()
+        documented = app.openapi()
+        documented.setdefault("components", {}).setdefault("schemas", {}).update(api.SCHEMAS)
+        return documented
 
     return openapi
 
