@@ -30,7 +30,9 @@ from simulators.demo.accounts import (
     demo_accounts,
     workato_connection,
 )
-from simulators.job_store import DEMO_ACCOUNTS, create, fill
+from job_history.window import Window, last_full_hour
+from simulators.job_store import DEMO_ACCOUNTS, broken_jobs, create, fill, plain_job
+from simulators.past_hours import replicate_past_hours
 from simulators.postgres import PostgresServer, local_postgres
 from simulators.processes import free_port, listens_on
 from simulators.project import DAGS, PLUGINS, STATE
@@ -40,7 +42,10 @@ from simulators.workato import WorkatoProcess, workato_process
 
 HOME = STATE / "up"
 USUAL_PORT = 8080
+SAMPLE_HOURS = 22
+PAUSED_USER_ID = 5239
 DAG_ID = "job_history_replication"
+HOUR = timedelta(hours=1)
 console = Console(highlight=False, soft_wrap=True)
 
 
@@ -108,6 +113,7 @@ def _fill_job_store(postgres: PostgresServer, start: datetime, end: datetime) ->
     postgres.create_database(JOB_STORE)
     with postgres.psycopg_connection(JOB_STORE) as connection:
         create(connection, "postgresql")
+        fill(connection, "postgresql", broken_jobs("id_with_slash", 5238, end - 3 * HOUR))
         return sum(fill(connection, "postgresql", account.jobs(1, start, end)) for account in DEMO_ACCOUNTS)
 
 
@@ -125,10 +131,40 @@ def _set_up(stack: AirflowStack, parts: Parts) -> None:
     for conn_id, connection in parts.connections().items():
         extra = json.dumps(connection.pop("extra", {}))
         stack.api.post("/connections", {"connection_id": conn_id, **connection, "extra": extra})
-    accounts = json.dumps(demo_accounts(), indent=1)
-    stack.api.post("/variables", {"key": "job_history_accounts", "value": accounts})
+    stack.api.post("/variables", {"key": "job_history_accounts", "value": json.dumps(_accounts(), indent=1)})
     stack.api.wait_for_dag(DAG_ID)
     stack.api.unpause(DAG_ID)
+
+
+def _accounts() -> list[dict[str, Any]]:
+    paused = {**demo_accounts()[0], "user_id": PAUSED_USER_ID, "name": "Vandelay", "enabled": False}
+    return [*demo_accounts(), paused]
+
+
+def _show_every_state(stack: AirflowStack, parts: Parts) -> None:
+    """Give the status page something of all that may happen; by the DAG's own operators, on the hours before the last."""
+    last = last_full_hour(datetime.now(UTC))
+    two, three, *earlier = [Window(last.start - ago * HOUR, last.end - ago * HOUR) for ago in range(1, SAMPLE_HOURS + 1)]
+    environment = stack.environment
+    replicate_past_hours(environment, [two])
+    # Jobs that the source shows only after their hour was replicated.
+    with parts.postgres.psycopg_connection(JOB_STORE) as connection:
+        fill(connection, "postgresql", [plain_job(5236, two.start, 900_100 + number) for number in range(3)])
+    replicate_past_hours(environment, [two], [5236])
+    # A bucket that was mistyped, and corrected since; and jobs whose data the platform erased before they were read.
+    mistyped = [
+        {**account, "destination": {**account["destination"], "bucket": "shared-audlt"}}
+        for account in demo_accounts()
+        if account["user_id"] == 5236
+    ]
+    replicate_past_hours(environment, [three], [5236], AIRFLOW_VAR_JOB_HISTORY_ACCOUNTS=json.dumps(mistyped))
+    parts.workato.change(sweep_days=0)
+    try:
+        replicate_past_hours(environment, [three], [WORKATO_USER_ID])
+    finally:
+        parts.workato.change(sweep_days=None)
+    replicate_past_hours(environment, [three], [5234, 5238, PAUSED_USER_ID])
+    replicate_past_hours(environment, earlier)
 
 
 def _wait_for_ctrl_c(stack: AirflowStack, parts: Parts) -> None:
@@ -137,9 +173,12 @@ def _wait_for_ctrl_c(stack: AirflowStack, parts: Parts) -> None:
     console.print(f"Sumo Logic   {parts.sumo_logic.address}/   what arrived at the local HTTP source")
     console.print(f"Workato API  {parts.workato.url}/api   the jobs of Globex come through it")
     console.print(f"Receipts     {HOME / 'airflow' / 'job_history' / 'ledger' / 'receipts'}")
+    console.print(f"Status page  {stack.url}/plugin/job-history-status   set-up {stack.url}/plugin/job-history-setup")
     console.print("\nThe last full hour is replicated now. For the hours before it, start a backfill: see README.md.")
     console.print("Ctrl-C ends all of it.")
     try:
+        _show_every_state(stack, parts)
+        console.print(f"\nThe status page has {SAMPLE_HOURS} more hours now, with something of all that may happen.")
         signal.pause()
     except KeyboardInterrupt:
         console.print("\nEnding ...")

@@ -29,7 +29,8 @@ _LABELS = {
     "workato": "Workato API",
 }
 _HINTS = {
-    "redaction": "A JSON list of rules; docs/redaction.md tells of them.",
+    "enabled": "Off: an explicit pause, which the reports say.",
+    "conn_id": "One of Airflow's connections of this type; its name, never its secrets.",
 }
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}")
 
@@ -190,7 +191,7 @@ def _field(name: str, place: str, schema: Mapping[str, Any], required: bool) -> 
         name=name,
         place=place,
         label=_LABELS.get(place) or _LABELS.get(key) or key.replace("_", " ").capitalize(),
-        hint=_HINTS.get(place) or schema.get("description", ""),
+        hint=_HINTS.get(place) or _HINTS.get(key) or schema.get("description", ""),
         kind="connection" if key.endswith("conn_id") else _kind(meant),
         required=required,
         choices=tuple(meant.get("enum", ())),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Annotated
 
 import msgspec
@@ -46,6 +47,7 @@ def status_grid(  # noqa: PLR0917 - each is a part of the address
 ) -> Response:
     period = period_of(span, until, datetime.now(UTC))
     shown = status_page(session, period, search=search.strip(), owed_only=show == "owed", number=page)
+    columns = [_column(start, by_day=period.by_day) for start in shown.overview.columns]
     return rendered(
         request,
         "status.html",
@@ -53,7 +55,8 @@ def status_grid(  # noqa: PLR0917 - each is a part of the address
         spans=SPANS,
         shown=shown,
         overview=shown.overview,
-        columns=[_column(start, by_day=period.by_day) for start in shown.overview.columns],
+        columns=columns,
+        groups=[(name, len(list(group))) for name, group in groupby(columns, key=itemgetter("group"))],
         words=WORDS,
         states=list(Standing),
         search=search.strip(),
