@@ -19,7 +19,7 @@ class JobHistoryPlugin(AirflowPlugin):
 
     name = "job_history"
     # Without a leading slash, so that the UI finds them also where Airflow is served below a path.
-    external_views = [
+    external_views = [  # noqa: RUF012 - as it is in the class below
         {
             "name": "Audit log replication",
             "href": f"{URL_PREFIX[1:]}/setup",
@@ -37,7 +37,7 @@ class JobHistoryPlugin(AirflowPlugin):
     ]
 
     @cached_property
-    def fastapi_apps(self) -> list[dict[str, Any]]:
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         from job_history_airflow.ui.app import build_app  # noqa: PLC0415 - takes seconds, and only one process needs it
 
         return [{"app": build_app(), "url_prefix": URL_PREFIX, "name": "Job history replication"}]

@@ -18,6 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
+from job_history.window import Window, last_full_hour
 from simulators.airflow_stack import AirflowStack, airflow_stack
 from simulators.demo.accounts import (
     BUCKETS,
@@ -30,7 +31,6 @@ from simulators.demo.accounts import (
     demo_accounts,
     workato_connection,
 )
-from job_history.window import Window, last_full_hour
 from simulators.job_store import DEMO_ACCOUNTS, broken_jobs, create, fill, plain_job
 from simulators.past_hours import replicate_past_hours
 from simulators.postgres import PostgresServer, local_postgres
@@ -144,7 +144,9 @@ def _accounts() -> list[dict[str, Any]]:
 def _show_every_state(stack: AirflowStack, parts: Parts) -> None:
     """Give the status page something of all that may happen; by the DAG's own operators, on the hours before the last."""
     last = last_full_hour(datetime.now(UTC))
-    two, three, *earlier = [Window(last.start - ago * HOUR, last.end - ago * HOUR) for ago in range(1, SAMPLE_HOURS + 1)]
+    two, three, *earlier = [
+        Window(last.start - ago * HOUR, last.end - ago * HOUR) for ago in range(1, SAMPLE_HOURS + 1)
+    ]
     environment = stack.environment
     replicate_past_hours(environment, [two])
     # Jobs that the source shows only after their hour was replicated.

@@ -28,7 +28,8 @@ def _viewer(user: GetUserDep) -> BaseUser:
     )
     if not allowed:
         raise HTTPException(
-            status.HTTP_403_FORBIDDEN, f"You may not see the runs of the DAG {REPLICATION_DAG}. Ask your Airflow's admin."
+            status.HTTP_403_FORBIDDEN,
+            f"You may not see the runs of the DAG {REPLICATION_DAG}. Ask your Airflow's admin.",
         )
     return user
 
@@ -40,9 +41,9 @@ def may_edit(user: BaseUser) -> bool:
     """Whether a user may make and change the Variable with the accounts."""
     details = VariableDetails(key=ACCOUNTS_VARIABLE)
     manager = get_auth_manager()
-    return manager.is_authorized_variable(
-        method="PUT", details=details, user=user
-    ) and manager.is_authorized_variable(method="POST", details=details, user=user)
+    return manager.is_authorized_variable(method="PUT", details=details, user=user) and manager.is_authorized_variable(
+        method="POST", details=details, user=user
+    )
 
 
 def may_start_runs(user: BaseUser) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from job_history.account import Account, accounts_json_schema
+from job_history.account import accounts_json_schema
 
 _LABELS = {
     "user_id": "Workspace id",
@@ -118,6 +118,12 @@ class AccountForm:
     events: tuple[Field, ...]
     others: tuple[Field, ...]
 
+    def has(self, place: str) -> bool:
+        """Whether a fault at this place is shown beside a field."""
+        kinds = (kind for section in self.sections for kind in section.kinds)
+        fields = (*self.basics, *self.events, *self.others, *(field for kind in kinds for field in kind.fields))
+        return place == "events" or any(place == field.place for field in fields)
+
     def texts_of(self, entry: Mapping[str, Any]) -> dict[str, str]:
         """Return what the inputs show for an account's entry, by their names."""
         texts = {field.name: field.text_of(entry) for field in (*self.basics, *self.others)}
@@ -177,11 +183,6 @@ def account_form() -> AccountForm:
         events=fields(models[_last(account["properties"]["events"]["$ref"])], "events.", "events."),
         others=tuple(field for name, field in every.items() if name not in apart),
     )
-
-
-def entry_of(account: Account) -> dict[str, Any]:
-    """Return an account as somebody would write it into the Variable."""
-    return account.model_dump(mode="json", exclude_none=True)
 
 
 def _field(name: str, place: str, schema: Mapping[str, Any], required: bool) -> Field:

@@ -9,7 +9,8 @@ from typing import Any
 
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.configuration import ensure_secrets_loaded
-from airflow.models import Log, Variable
+from airflow.models.log import Log
+from airflow.models.variable import Variable
 from airflow.secrets.metastore import MetastoreBackend
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
@@ -52,7 +53,7 @@ def read_stored(session: Session) -> StoredAccounts:
 
 def replace_entries(session: Session, stored: StoredAccounts, entries: list[Any]) -> None:
     """Write the accounts, where they are still as they were read. Raises SavedMeanwhileError where they are not."""
-    written = Variable(ACCOUNTS_VARIABLE, json.dumps(entries, indent=1, ensure_ascii=False))
+    written: Variable = Variable(ACCOUNTS_VARIABLE, json.dumps(entries, indent=1, ensure_ascii=False))  # type: ignore[no-untyped-call]
     row = session.execute(
         select(Variable.__table__.c.id, Variable.__table__.c.val).where(Variable.__table__.c.key == ACCOUNTS_VARIABLE)
     ).one_or_none()
@@ -66,7 +67,7 @@ def replace_entries(session: Session, stored: StoredAccounts, entries: list[Any]
             raise SavedMeanwhileError from None
         return
     # Only over the very text that was compared: two who save in the same moment both got this far.
-    done = session.execute(
+    done: Any = session.execute(
         update(Variable.__table__)
         .where(Variable.__table__.c.id == row.id, Variable.__table__.c.val == row.val)
         .values(val=written._val, is_encrypted=written.is_encrypted)  # noqa: SLF001 - the encrypted text has no other name
@@ -75,14 +76,14 @@ def replace_entries(session: Session, stored: StoredAccounts, entries: list[Any]
         raise SavedMeanwhileError
 
 
-def note_in_audit_log(session: Session, user: BaseUser, what: str, **details: Any) -> None:
+def note_in_audit_log(session: Session, user: BaseUser, what: str, told: dict[str, Any]) -> None:
     """Leave an entry in Airflow's own audit log, where the hourly DAG's are."""
     session.add(
         Log(
             event=f"job_history_accounts_{what}",
             owner=user.get_name(),
             owner_display_name=user.get_name(),
-            extra=json.dumps(details),
+            extra=json.dumps(told),
             dag_id=REPLICATION_DAG,
         )
     )

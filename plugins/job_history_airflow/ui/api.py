@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
-from airflow.api_fastapi.common.db.common import SessionDep
 from fastapi import APIRouter, HTTPException, Query, Response, status
 
 from job_history.event_kind import EventKind
@@ -16,6 +15,7 @@ from job_history_airflow.ui.overview import Overview
 from job_history_airflow.ui.replication_status import ledger, status_page
 from job_history_airflow.ui.shown_period import SPANS, period_of
 from job_history_airflow.ui.status_pages import asked_window
+from job_history_airflow.ui.visits import Visit
 
 
 class StatusAnswer(msgspec.Struct, kw_only=True):
@@ -39,9 +39,8 @@ def _documented(schema: str) -> dict[int | str, dict[str, Any]]:
 
 
 @router.get("/status", responses=_documented("StatusAnswer"), response_class=Response)
-def status_of_accounts(
-    user: Viewer,  # noqa: ARG001 - only to ask who it is
-    session: SessionDep,
+def status_of_accounts(  # noqa: PLR0917 - each is a part of the address
+    visitor: Visit,
     span: Annotated[str, Query(description=f"One of {', '.join(SPANS)}; with d, a cell is a day.")] = "24h",
     until: Annotated[str | None, Query(description="ISO 8601; left out: now.")] = None,
     search: Annotated[str, Query(description="Part of `user_id name`.")] = "",
@@ -50,11 +49,11 @@ def status_of_accounts(
 ) -> Response:
     """How each account's windows stand, with sums, lag and lateness."""
     period = period_of(span, until, datetime.now(UTC))
-    shown = status_page(session, period, search=search.strip(), owed_only=show == "owed", number=page)
+    shown = status_page(visitor.session, period, search=search.strip(), owed_only=show == "owed", number=page)
     overview = msgspec.structs.replace(shown.overview, rows=shown.rows)
-    return _json(StatusAnswer(
-            page=shown.number, pages=shown.of, accounts=shown.accounts, faults=shown.faults, overview=overview
-        ))
+    return _json(
+        StatusAnswer(page=shown.number, pages=shown.of, accounts=shown.accounts, faults=shown.faults, overview=overview)
+    )
 
 
 @router.get("/windows/{user_id}/{kind}", responses=_documented("Receipt"), response_class=Response)

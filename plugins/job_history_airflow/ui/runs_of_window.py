@@ -47,18 +47,22 @@ def _run(session: Session, entry: RunEntry, known: tuple[str, str] | None, recei
     dag_id, run_id = known
     path = f"/dags/{dag_id}/runs/{run_id}"
     slices = f"{receipt.label} {receipt.window['start']}"
-    found = session.execute(
-        select(TaskInstance.task_id, TaskInstance.map_index, TaskInstance.state, TaskInstance.rendered_map_index)
+    found = session.scalars(
+        select(TaskInstance)
         .where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
         .order_by(TaskInstance.start_date, TaskInstance.map_index)
     )
-    tasks = [
-        TaskLink(
-            name=task_id if map_index < 0 else f"{task_id} {label.removeprefix(slices).strip()}".strip(),
-            state=str(state or "none"),
-            path=f"{path}/tasks/{task_id}" + (f"/mapped/{map_index}" if map_index >= 0 else ""),
-        )
-        for task_id, map_index, state, label in found
-        if task_id == "report" or (label or "").startswith(slices)
-    ]
-    return Run(entry, path, tasks)
+    return Run(
+        entry,
+        path,
+        [
+            _link(task, path)
+            for task in found
+            if task.task_id == "report" or (task.rendered_map_index or "").startswith(slices)
+        ],
+    )
+
+
+def _link(task: TaskInstance, path: str) -> TaskLink:
+    mapped = f"/mapped/{task.map_index}" if task.map_index >= 0 else ""
+    return TaskLink(task.task_id, str(task.state or "none"), f"{path}/tasks/{task.task_id}{mapped}")

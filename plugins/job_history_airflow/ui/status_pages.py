@@ -8,8 +8,7 @@ from operator import itemgetter
 from typing import Annotated
 
 import msgspec
-from airflow.api_fastapi.common.db.common import SessionDep
-from fastapi import APIRouter, HTTPException, Query, Request, Response, status
+from fastapi import APIRouter, HTTPException, Query, Response, status
 
 from job_history.errors import ReplicationError
 from job_history.event_kind import EventKind
@@ -21,13 +20,13 @@ from job_history.status import Standing
 from job_history.storage import Storage
 from job_history.timestamp import parse_time
 from job_history.window import Window
-from job_history_airflow.ui.access import REPLICATION_DAG, Viewer, may_start_runs
+from job_history_airflow.ui.access import REPLICATION_DAG, may_start_runs
 from job_history_airflow.ui.charts import bar_chart
 from job_history_airflow.ui.overview import WORDS, Overview
-from job_history_airflow.ui.rendering import rendered
 from job_history_airflow.ui.replication_status import hours_of, ledger, status_page
 from job_history_airflow.ui.runs_of_window import runs_of
 from job_history_airflow.ui.shown_period import SPANS, period_of
+from job_history_airflow.ui.visits import Visit
 
 router = APIRouter(prefix="/status", include_in_schema=False)
 
@@ -36,9 +35,7 @@ MOST_QUARANTINED_SHOWN = 20
 
 @router.get("")
 def status_grid(  # noqa: PLR0917 - each is a part of the address
-    request: Request,
-    user: Viewer,  # noqa: ARG001 - only to ask who it is
-    session: SessionDep,
+    visitor: Visit,
     span: str = "24h",
     until: str | None = None,
     search: str = "",
@@ -46,10 +43,9 @@ def status_grid(  # noqa: PLR0917 - each is a part of the address
     page: Annotated[int, Query(ge=1)] = 1,
 ) -> Response:
     period = period_of(span, until, datetime.now(UTC))
-    shown = status_page(session, period, search=search.strip(), owed_only=show == "owed", number=page)
+    shown = status_page(visitor.session, period, search=search.strip(), owed_only=show == "owed", number=page)
     columns = [_column(start, by_day=period.by_day) for start in shown.overview.columns]
-    return rendered(
-        request,
+    return visitor.shown(
         "status.html",
         period=period,
         spans=SPANS,
@@ -70,22 +66,19 @@ def status_grid(  # noqa: PLR0917 - each is a part of the address
 
 
 @router.get("/windows/{user_id}/{kind}")
-def window(
-    request: Request, user: Viewer, session: SessionDep, user_id: int, kind: EventKind, start: str, end: str
-) -> Response:
+def window(visitor: Visit, user_id: int, kind: EventKind, start: str, end: str) -> Response:
     asked = asked_window(start, end)
     if asked.end - asked.start > timedelta(hours=1):
-        hours = hours_of(session, user_id, kind, asked)
-        return rendered(request, "day.html", user_id=user_id, kind=kind, window=asked, hours=hours, words=WORDS)
+        hours = hours_of(visitor.session, user_id, kind, asked)
+        return visitor.shown("day.html", user_id=user_id, kind=kind, window=asked, hours=hours, words=WORDS)
     storage = ledger()
     receipt = read_receipt(storage, user_id, kind, asked)
-    stands = next(iter(hours_of(session, user_id, kind, asked)), None)
+    stands = next(iter(hours_of(visitor.session, user_id, kind, asked)), None)
     if receipt is None and stands is None:
         raise HTTPException(
             status.HTTP_404_NOT_FOUND, f"There is no receipt of account {user_id} for {asked}, and no such account."
         )
-    return rendered(
-        request,
+    return visitor.shown(
         "window.html",
         user_id=user_id,
         kind=kind,
@@ -96,12 +89,12 @@ def window(
         receipt=receipt,
         stands=stands,
         words=WORDS,
-        runs=runs_of(session, receipt) if receipt else [],
+        runs=runs_of(visitor.session, receipt) if receipt else [],
         quarantined=quarantined_of(storage, receipt) if receipt else [],
         paths=[storage.url(path) for path in (*receipt.items, *receipt.quarantine)] if receipt else [],
         plain=msgspec.json.format(msgspec.json.encode(receipt), indent=1).decode() if receipt else "",
         dag=REPLICATION_DAG,
-        may_start=may_start_runs(user),
+        may_start=may_start_runs(visitor.user),
         size=readable_bytes,
         duration=readable_duration,
     )
