@@ -8,7 +8,7 @@ from pkgutil import resolve_name
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.models.connection import Connection
-from airflow.providers_manager import ProvidersManager
+from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -34,7 +34,7 @@ def _is_database(conn_type: str) -> bool:
     """Whether connections of this type have a DbApiHook. Its class is imported, so this is for the types in use only."""
     from airflow.providers.common.sql.hooks.sql import DbApiHook  # noqa: PLC0415 - brings sqlparse, more_itertools
 
-    hook = ProvidersManager().hooks.get(conn_type)  # type: ignore[no-untyped-call]
+    hook = ProvidersManagerTaskRuntime().hooks.get(conn_type)
     if hook is None:
         return False
     try:

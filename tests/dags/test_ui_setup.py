@@ -1,0 +1,410 @@
+"""The set-up page: who may what, what is saved, what is refused and in which words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from job_history.account import accounts_json_schema, read_accounts
+
+from .ui import Pages, inputs, running_pages
+
+SCRIPT = '<script>alert("1")</script>'
+
+
+@pytest.fixture(scope="module")
+def server(airflow_home: Path) -> Iterator[Pages]:
+    with running_pages(airflow_home) as pages:
+        yield pages
+
+
+@pytest.fixture
+def pages(server: Pages, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pages]:
+    # As the API server's own process has it: connections and Variables come from the database.
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
+    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__LEDGER_PATH", str(tmp_path / "ledger"))
+    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__STAGING_PATH", str(tmp_path / "staging"))
+    server.clear()
+    yield server
+    server.clear()
+
+
+def account(user_id: int = 5234, name: str = "Acme", **changes: Any) -> dict[str, Any]:
+    return {
+        "user_id": user_id,
+        "name": name,
+        "enabled": True,
+        "source": {"type": "sql", "conn_id": "job_store"},
+        "destination": {"type": "s3", "conn_id": "acme_s3", "bucket": "acme-audit"},
+        "events": {"job_history": True, "line_details": True, "admin_events": False},
+        **changes,
+    }
+
+
+GETS = [
+    "/setup",
+    "/setup/accounts/0",
+    "/status",
+    "/status/windows/5234/jobs?start=2018-05-21T00:00:00Z&end=2018-05-21T01:00:00Z",
+    "/assets/style.css",
+    "/api/status",
+    "/openapi.json",
+]
+RECEIPT = "/api/windows/5234/jobs?start=2018-05-21T00:00:00Z&end=2018-05-21T01:00:00Z"
+POSTS = [
+    "/setup/accounts/new",
+    "/setup/accounts/0",
+    "/setup/accounts/0/pause",
+    "/setup/accounts/0/resume",
+    "/setup/accounts/0/remove",
+    "/setup/preview",
+]
+
+
+def test_each_route_is_among_those_that_are_tried_here() -> None:
+    from job_history_airflow.ui.app import build_app
+
+    ids = {"user_id": "5234", "kind": "jobs", "position": "0", "name": "style.css"}
+    routes = {(method, route.path.format(**ids)) for route in build_app().routes for method in route.methods}
+
+    tried = {("GET", path.partition("?")[0]) for path in [*GETS, RECEIPT, "/setup/accounts/new"]}
+    assert routes == tried | {("POST", path) for path in POSTS}
+
+
+@pytest.mark.parametrize("path", [*GETS, RECEIPT, "/setup/accounts/new"])
+def test_without_a_token_every_page_answers_401(pages: Pages, path: str) -> None:
+    pages.set_accounts([account()])
+
+    answer = pages.anonymous().get(path)
+
+    assert answer.status_code == 401
+    assert "acme" not in answer.text.lower()
+
+
+@pytest.mark.parametrize("path", POSTS)
+def test_without_a_token_nothing_can_be_sent(pages: Pages, path: str) -> None:
+    pages.set_accounts([account()])
+
+    assert pages.anonymous().post(path, {}).status_code == 401
+    assert pages.accounts == [account()]
+
+
+@pytest.mark.parametrize("path", GETS)
+def test_a_viewer_sees_every_page(pages: Pages, path: str) -> None:
+    pages.set_accounts([account()])
+
+    assert pages.as_user("vic").get(path).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["vic", "uma"])
+@pytest.mark.parametrize("path", POSTS)
+def test_who_may_not_edit_variables_may_not_save_here_either(pages: Pages, path: str, name: str) -> None:
+    pages.set_accounts([account()])
+    form = pages.as_user("ona").form("/setup/accounts/0")
+
+    refused = pages.as_user(name).post(path, form)
+
+    assert (refused.status_code, pages.accounts, pages.audit_log()) == (403, [account()], [])
+    assert "You may not edit the Airflow Variable job_history_accounts" in refused.text
+    page = pages.as_user(name).get("/setup").text
+    assert "5234 Acme" in page
+    assert "<button" not in page
+    assert pages.as_user(name).get("/setup/accounts/new").status_code == 403
+
+
+def test_every_answer_forbids_scripts_from_elsewhere_and_inline(pages: Pages) -> None:
+    pages.set_accounts([account()])
+    for path in GETS:
+        page = pages.as_user("ona").get(path)
+        policy = dict(rule.split(" ", 1) for rule in page.headers["content-security-policy"].split("; "))
+        assert policy["default-src"] == "'none'"
+        assert {policy["script-src"], policy["style-src"], policy["form-action"]} == {"'self'"}
+        assert " style=" not in page.text
+        assert "<script>" not in page.text
+        assert " onclick=" not in page.text
+
+
+def test_an_account_is_added_and_the_audit_log_tells_who_did(pages: Pages) -> None:
+    editor = pages.as_user("ona")
+    form = editor.form("/setup/accounts/new")
+
+    saved = editor.post(
+        "/setup/accounts/new",
+        form
+        | {
+            "user_id": "5234",
+            "name": "Acme",
+            "destination.s3.conn_id": "acme_s3",
+            "destination.s3.bucket": " acme-audit ",
+            "source.sql.conn_id": "job_store",
+        },
+    )
+
+    assert (saved.status_code, saved.headers["location"]) == (303, "/job-history/setup?done=added")
+    (entry,) = pages.accounts or []
+    assert entry | {"redaction": []} == {
+        **account(),
+        "destination": {"type": "s3", "conn_id": "acme_s3", "bucket": "acme-audit", "write_mode": "create_only"},
+        "redaction": [],
+    }
+    assert pages.audit_log() == [("ona", "job_history_accounts_added", {"user_id": 5234})]
+    assert "The account was added" in editor.get("/setup?done=added").text
+
+
+def test_a_change_keeps_what_the_form_does_not_know_and_all_other_entries(pages: Pages) -> None:
+    broken = {"user_id": "not a number", "whatever": [1, 2]}
+    big = account(99999999999999999999, "Big")
+    sumo = account(
+        5238,
+        "Hooli",
+        destination={"type": "sumo_logic", "conn_id": "s", "fields": {"env": "prod"}, "new_option": 1},
+    )
+    pages.set_accounts([broken, sumo, big])
+    editor = pages.as_user("ona")
+    form = editor.form("/setup/accounts/1")
+    assert form["destination.sumo_logic.fields"] == "env=prod"
+
+    # An option that this version does not know is an error, as it is for the DAG; it is not lost silently.
+    refused = editor.post("/setup/accounts/1", form | {"name": "Hooli Ltd"})
+    assert refused.status_code == 422
+    assert "unknown key &#39;destination.new_option&#39;" in refused.text
+
+    del sumo["destination"]["new_option"]
+    pages.set_accounts([broken, sumo, big])
+    form = editor.form("/setup/accounts/1") | {"name": "Hooli Ltd", "destination.sumo_logic.fields": "env=prod\nteam=a"}
+    assert editor.post("/setup/accounts/1", form).status_code == 303
+    told = pages.accounts or []
+    assert (told[0], told[2]) == (broken, big)
+    assert told[1]["name"] == "Hooli Ltd"
+    assert told[1]["destination"]["fields"] == {"env": "prod", "team": "a"}
+    ((owner, event, details),) = pages.audit_log()
+    assert (owner, event, details["user_id"]) == ("ona", "job_history_accounts_changed", 5238)
+    assert {"name", "destination"} <= set(details["fields"])
+
+
+def test_pause_resume_and_remove(pages: Pages) -> None:
+    pages.set_accounts([account(), account(5235, "Globex")])
+    editor = pages.as_user("ona")
+
+    def post(action: str) -> None:
+        form = editor.form("/setup/accounts/1")
+        done = editor.post(f"/setup/accounts/1/{action}", {name: form[name] for name in ("csrf_token", "loaded")})
+        assert done.status_code == 303, done.text
+
+    post("pause")
+    assert pages.accounts == [account(), account(5235, "Globex", enabled=False)]
+    post("resume")
+    assert pages.accounts == [account(), account(5235, "Globex")]
+    post("remove")
+    assert pages.accounts == [account()]
+    assert [event for _, event, _ in pages.audit_log()] == [
+        "job_history_accounts_paused",
+        "job_history_accounts_resumed",
+        "job_history_accounts_removed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"user_id": "Acme"}, "input should be a valid integer"),
+        ({"user_id": ""}, "user_id is missing"),
+        ({"user_id": "5235"}, "user_id 5235 is there more than once"),
+        ({"destination.s3.bucket": "No_Bucket"}, "no legal bucket name"),
+        ({"destination.s3.prefix": "/audit"}, "none at the ends"),
+        ({"destination.s3.conn_id": ""}, "destination.conn_id is missing"),
+        ({"events.job_history": "", "events.line_details": "on"}, "line_details needs job_history"),
+        ({"destination.type": "sumo_logic"}, "destination.conn_id is missing"),
+        ({"name": ""}, "name is missing"),
+        ({"name": "x" * 101}, "at most 100 characters"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_the_words_of_the_dag(pages: Pages, changes: dict[str, str], said: str) -> None:
+    pages.set_accounts([account(), account(5235, "Globex")])
+    editor = pages.as_user("ona")
+
+    refused = editor.post("/setup/accounts/0", editor.form("/setup/accounts/0") | changes)
+
+    assert refused.status_code == 422
+    assert said in refused.text
+    assert pages.accounts == [account(), account(5235, "Globex")]
+    entered = {name: value for name, value in changes.items() if value}
+    assert entered.items() <= inputs(refused.text).items()
+
+
+@pytest.mark.parametrize("token", ["", "rubbish", "of somebody else"])
+def test_a_form_from_elsewhere_is_refused(pages: Pages, token: str) -> None:
+    pages.set_accounts([account()])
+    form = pages.as_user("ona").form("/setup/accounts/0")
+    if token == "of somebody else":
+        token = pages.as_user("ada").form("/setup/accounts/0")["csrf_token"]
+
+    refused = pages.as_user("ona").post("/setup/accounts/0", form | {"name": "Other", "csrf_token": token})
+
+    assert (refused.status_code, pages.accounts) == (403, [account()])
+    assert "This form is too old, or not from this page" in refused.text
+
+
+def test_of_two_who_save_at_once_the_second_is_shown_what_the_first_wrote(pages: Pages) -> None:
+    pages.set_accounts([account(5230, "First"), account()])
+    ada, ona = pages.as_user("ada"), pages.as_user("ona")
+    adas, onas = ada.form("/setup/accounts/1"), ona.form("/setup/accounts/1")
+    first = ada.form("/setup/accounts/0")
+    assert ada.post("/setup/accounts/1", adas | {"name": "Acme of Ada"}).status_code == 303
+    first["loaded"] = ada.form("/setup/accounts/0")["loaded"]
+    assert ada.post("/setup/accounts/0/remove", first).status_code == 303
+
+    conflict = ona.post("/setup/accounts/1", onas | {"name": "Acme of Ona"})
+
+    assert conflict.status_code == 409
+    assert "Somebody else saved the accounts since you opened this page" in conflict.text
+    assert "&#34;name&#34;: &#34;Acme of Ada&#34;" in conflict.text
+    assert [entry["name"] for entry in pages.accounts or []] == ["Acme of Ada"]
+    # What was entered is still there, and is saved at the place that the account has come to.
+    again = inputs(conflict.text)
+    assert again["name"] == "Acme of Ona"
+    assert 'action="/job-history/setup/accounts/0"' in conflict.text
+    assert ona.post("/setup/accounts/0", again).status_code == 303
+    assert [entry["name"] for entry in pages.accounts or []] == ["Acme of Ona"]
+
+
+def test_two_who_save_in_the_same_moment_do_not_both_succeed(pages: Pages) -> None:
+    """Both have compared before either writes: the database itself decides."""
+    from airflow.utils.session import create_session
+
+    from job_history_airflow.ui.accounts_variable import SavedMeanwhileError, read_stored, replace_entries
+
+    for accounts in ([account()], None):
+        pages.clear()
+        if accounts is not None:
+            pages.set_accounts(accounts)
+        with create_session() as session:
+            stored = read_stored(session)
+        with create_session() as session:
+            replace_entries(session, stored, [account(1, "One")])
+        with create_session() as session, pytest.raises(SavedMeanwhileError):
+            replace_entries(session, stored, [account(2, "Two")])
+        assert [entry["name"] for entry in pages.accounts or []] == ["One"]
+
+
+def test_what_was_stored_as_a_script_is_shown_as_text(pages: Pages) -> None:
+    pages.set_accounts([account(name=SCRIPT), {"user_id": SCRIPT, "name": SCRIPT, SCRIPT: SCRIPT}])
+    editor = pages.as_user("ona")
+    form = editor.form("/setup/accounts/0")
+
+    shown = [
+        editor.get("/setup"),
+        editor.get("/setup/accounts/0"),
+        editor.get("/setup/accounts/1"),
+        editor.get("/status"),
+        editor.post("/setup/accounts/0", form | {"destination.s3.bucket": SCRIPT, "user_id": SCRIPT}),
+        editor.post("/setup/preview", form),
+        editor.get(f"/status?search={SCRIPT}"),
+        editor.get(f"/status?until={SCRIPT}"),
+        editor.get(f"/setup?done={SCRIPT}"),
+    ]
+
+    assert form["name"] == SCRIPT
+    assert [page.text.lower().count("<script>") for page in shown] == [0] * len(shown)
+    assert "&lt;script&gt;" in shown[0].text
+
+
+def test_the_preview_is_the_key_and_the_document_of_the_feature_page(pages: Pages) -> None:
+    pages.set_accounts([account()])
+    editor = pages.as_user("ona")
+    form = editor.form("/setup/accounts/0")
+
+    with_lines = editor.post("/setup/preview", form | {"destination.s3.prefix": "a/b"}).text
+    without_lines = editor.post("/setup/preview", {**form, "events.line_details": ""}).text
+
+    key = "5234/jobs/234/20180521/000/000/000/000/000/000/100/5234-234-100-20180521000000-succeeded.json"
+    assert f"a/b/{key}" in with_lines
+    assert "&#34;lines&#34;: [" in with_lines
+    assert "&#34;lines&#34;" not in without_lines
+    assert pages.accounts == [account()]
+
+
+def test_connections_of_the_right_type_are_offered_by_name_and_no_secret_is_shown(pages: Pages) -> None:
+    pages.set_accounts([account()])
+    for conn_id, conn_type in (("b1", "aws"), ("h1", "sumo_logic"), ("w1", "workato"), ("d1", "sqlite"), ("x", "http")):
+        pages.connect(conn_id, conn_type, password="canary-secret", host="canary-host", extra='{"k": "canary-extra"}')
+
+    def offered(name: str) -> dict[str, list[str]]:
+        page = pages.as_user(name).get("/setup/accounts/0").text
+        assert "canary" not in page
+        lists = page.split('<datalist id="')[1:]
+        return {
+            part.partition("-offered")[0]: [option.partition('"')[0] for option in part.split('<option value="')[1:]]
+            for part in (whole.partition("</datalist>")[0] for whole in lists)
+        }
+
+    assert offered("ona") == {
+        "destination-s3-conn_id": ["b1"],
+        "destination-sumo_logic-conn_id": ["h1"],
+        "source-sql-conn_id": ["d1"],
+        "source-workato-conn_id": ["w1"],
+    }
+    # A viewer may not see connections.
+    assert set(map(tuple, offered("vic").values())) == {()}
+
+
+def test_accounts_that_cannot_be_read_are_left_alone(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    editor = pages.as_user("ona")
+    pages.set_accounts([account()])
+    form = editor.form("/setup/accounts/0")
+    pages.set_accounts('{"no": "list"}')
+    page = editor.get("/setup").text
+    assert "holds JSON, but no list" in page
+    assert "Add an account" not in page
+    new = editor.form("/setup/accounts/new")
+    assert editor.post("/setup/accounts/new", form | {"loaded": new["loaded"]}).status_code == 409
+    assert pages.accounts_text == '{"no": "list"}'
+
+    pages.set_accounts([account()])
+    monkeypatch.setenv("AIRFLOW_VAR_JOB_HISTORY_ACCOUNTS", json.dumps([account(7, "Elsewhere")]))
+    page = editor.get("/setup").text
+    assert "7 Elsewhere" in page
+    assert "The accounts come from EnvironmentVariablesBackend" in page
+    loaded = editor.form("/setup/accounts/0")
+    assert editor.post("/setup/accounts/0", loaded | {"name": "Mine"}).status_code == 409
+    assert pages.accounts == [account()]
+
+
+def test_the_form_has_a_field_for_each_setting_of_the_models(pages: Pages) -> None:
+    from job_history_airflow.ui.account_form import account_form
+
+    form = account_form()
+    shown = {field.place for field in (*form.basics, *form.events, *form.others)}
+    shown |= {field.place for section in form.sections for kind in section.kinds for field in kind.fields}
+    models = accounts_json_schema()["$defs"]
+    settings = {name for name in models["Account"]["properties"] if name not in {"source", "destination", "events"}}
+    for name in ("SqlSource", "WorkatoSource"):
+        settings |= {f"source.{key}" for key in models[name]["properties"] if key != "type"}
+    for name in ("S3Destination", "SumoLogicDestination"):
+        settings |= {f"destination.{key}" for key in models[name]["properties"] if key != "type"}
+    settings |= {f"events.{key}" for key in models["Events"]["properties"]}
+
+    assert shown == settings
+
+
+def test_what_the_page_saves_is_what_the_dag_reads(pages: Pages) -> None:
+    """Filled in and saved without a change, an account is the same account, with the same hash."""
+    accounts = [
+        account(redaction=[]),
+        account(5235, "Globex", source={"type": "workato", "conn_id": "w", "longest_job_hours": 36}),
+        account(5238, "Hooli", destination={"type": "sumo_logic", "conn_id": "s", "source_category": "audit/jobs"}),
+        account(5236, "Initech", destination={"type": "s3", "conn_id": "s", "prefix": "a/b"}, enabled=False),
+    ]
+    pages.set_accounts(accounts)
+    before = read_accounts(pages.accounts_text)
+    editor = pages.as_user("ona")
+
+    for position in range(len(accounts)):
+        assert editor.post(f"/setup/accounts/{position}", editor.form(f"/setup/accounts/{position}")).status_code == 303
+
+    assert read_accounts(pages.accounts_text) == before
+    assert before.faults == []
