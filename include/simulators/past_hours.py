@@ -29,8 +29,8 @@ def replicate_past_hours(
         # As the API server: connections and Variables come from the database.
         env={**environment, "_AIRFLOW_PROCESS_CONTEXT": "server", **changed},
         check=True,
+        # What it logs is not for the terminal that tells of the local Airflow; the traceback of a fault of ours is.
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
     )
 
 
@@ -75,6 +75,7 @@ def _replicate(window: Window, accounts: list[int]) -> None:
             ledger=storage_at(settings.ledger_path),
             finished_at=window.end + _AFTER_THE_HOUR,
             code_version=__version__,
+            quarantine_threshold=settings.quarantine_threshold,
         )
 
 

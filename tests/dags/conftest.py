@@ -15,6 +15,8 @@ import pytest
 from simulators.job_store import demo_store
 from simulators.s3_endpoint import S3Endpoint, local_s3
 
+from .ui import Pages, running_pages
+
 HOUR = datetime(2018, 5, 21, 0, tzinfo=UTC)
 HOUR_END = datetime(2018, 5, 21, 1, tzinfo=UTC)
 
@@ -88,3 +90,21 @@ def world(
     airflow_home: Path, tmp_path: Path, s3: S3Endpoint, job_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> World:
     return World(tmp_path, s3, job_store, monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def api_server(airflow_home: Path) -> Iterator[Pages]:
+    with running_pages(airflow_home) as pages:
+        yield pages
+
+
+@pytest.fixture
+def pages(api_server: Pages, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pages]:
+    """The project's pages in the API server, before anybody has set anything up."""
+    # As the API server's own process has it: connections and Variables come from the database.
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
+    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__LEDGER_PATH", str(tmp_path / "ledger"))
+    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__STAGING_PATH", str(tmp_path / "staging"))
+    api_server.clear()
+    yield api_server
+    api_server.clear()

@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from job_history.account import accounts_json_schema, read_accounts
+from simulators.s3_endpoint import S3Endpoint
 
-from .ui import Pages, inputs, running_pages
+from .ui import Pages, inputs
 
 SCRIPT = '<script>alert("1")</script>'
-
-
-@pytest.fixture(scope="module")
-def server(airflow_home: Path) -> Iterator[Pages]:
-    with running_pages(airflow_home) as pages:
-        yield pages
-
-
-@pytest.fixture
-def pages(server: Pages, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pages]:
-    # As the API server's own process has it: connections and Variables come from the database.
-    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
-    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__LEDGER_PATH", str(tmp_path / "ledger"))
-    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__STAGING_PATH", str(tmp_path / "staging"))
-    server.clear()
-    yield server
-    server.clear()
 
 
 def account(user_id: int = 5234, name: str = "Acme", **changes: Any) -> dict[str, Any]:
@@ -62,6 +45,7 @@ POSTS = [
     "/setup/accounts/0/resume",
     "/setup/accounts/0/remove",
     "/setup/preview",
+    "/setup/test",
 ]
 
 
@@ -325,6 +309,28 @@ def test_the_preview_is_the_key_and_the_document_of_the_feature_page(pages: Page
     assert f"a/b/{key}" in with_lines
     assert "&#34;lines&#34;: [" in with_lines
     assert "&#34;lines&#34;" not in without_lines
+    assert pages.accounts == [account()]
+
+
+def test_the_test_of_connections_is_the_preflight_with_its_codes_and_fixes(
+    pages: Pages, s3: S3Endpoint, job_store: Path
+) -> None:
+    pages.set_accounts([account()])
+    editor = pages.as_user("ona")
+    form = editor.form("/setup/accounts/0")
+    nothing_there = editor.post("/setup/test", form).text
+    assert "CONNECTION_UNUSABLE" in nothing_there
+    assert "Create it (Admin &gt; Connections)" in nothing_there
+
+    s3.create_bucket("ui-audit")
+    secrets = json.loads(s3.airflow_connection())
+    pages.connect("acme_s3", **secrets | {"extra": json.dumps(secrets["extra"])})
+    pages.connect("job_store", "sqlite", host=str(job_store))
+    no_bucket = editor.post("/setup/test", form).text
+    assert "S3_NO_SUCH_BUCKET" in no_bucket
+    assert secrets["password"] not in no_bucket
+    assert "Nothing stands in the way" in editor.post("/setup/test", form | {"destination.s3.bucket": "ui-audit"}).text
+    assert "name is missing" in editor.post("/setup/test", form | {"name": ""}).text
     assert pages.accounts == [account()]
 
 

@@ -34,7 +34,7 @@ def _is_database(conn_type: str) -> bool:
     """Whether connections of this type have a DbApiHook. Its class is imported, so this is for the types in use only."""
     from airflow.providers.common.sql.hooks.sql import DbApiHook  # noqa: PLC0415 - brings sqlparse, more_itertools
 
-    hook = ProvidersManagerTaskRuntime().hooks.get(conn_type)
+    hook = ProvidersManagerTaskRuntime().hooks.get(conn_type)  # type: ignore[no-untyped-call]
     if hook is None:
         return False
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from airflow.models import DagRun, TaskInstance
 from sqlalchemy import select
@@ -45,7 +46,7 @@ def _run(session: Session, entry: RunEntry, known: tuple[str, str] | None, recei
     if known is None:
         return Run(entry, None, [])
     dag_id, run_id = known
-    path = f"/dags/{dag_id}/runs/{run_id}"
+    path = f"/dags/{dag_id}/runs/{quote(run_id, safe='')}"
     slices = f"{receipt.label} {receipt.window['start']}"
     found = session.scalars(
         select(TaskInstance)

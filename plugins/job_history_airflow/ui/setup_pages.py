@@ -11,6 +11,8 @@ from fastapi import APIRouter, HTTPException, Response, status
 from fastapi.responses import RedirectResponse
 
 from job_history.account import Account
+from job_history_airflow.preflight import preflight_account
+from job_history_airflow.settings import read_settings
 from job_history_airflow.ui import setup_views
 from job_history_airflow.ui.account_entries import read_entry, sentences, shown, user_ids_but
 from job_history_airflow.ui.account_form import account_form
@@ -87,6 +89,17 @@ def preview(visitor: Post) -> Response:
     account, faults = _entered(visitor)
     made = None if account is None else preview_of(account)
     return visitor.shown("preview.html", preview=made, account=account, faults=faults)
+
+
+@router.post("/test")
+def test_connection(visitor: Post) -> Response:
+    """Check source and destination now, as a run would first of all. It may take some seconds, in a thread of its own."""
+    account, faults = _entered(visitor)
+    if account is None:
+        return visitor.shown("findings.html", account=None, faults=faults, findings=[])
+    _refuse_hidden_connections(visitor, account)
+    findings = preflight_account(account, read_settings())
+    return visitor.shown("findings.html", account=account, faults=[], findings=findings)
 
 
 def _save(visitor: Visitor, position: int | None) -> Response:

@@ -1,0 +1,297 @@
+"""The status page: what it makes of receipts, what is behind a cell, and the same as JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+
+from job_history.errors import QuarantineReason
+from job_history.event_kind import EventKind
+from job_history.job import JobRecord
+from job_history.lateness import Lateness
+from job_history.quarantine import Quarantine
+from job_history.receipt import Counts, Receipt, RunEntry, WindowState, receipt_path
+from job_history.slice import Slice, run_folder
+from job_history.storage import Storage, local_storage
+from job_history.timestamp import format_time
+from job_history.window import Window
+
+from .ui import Pages
+
+DAY = datetime(2018, 5, 21, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+FIRST = Window(DAY, DAY + HOUR)
+UNTIL = "until=2018-05-22T00:00:00Z"
+SCRIPT = '<script>alert("1")</script>'
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Storage:
+    return local_storage(tmp_path / "ledger")
+
+
+def account(user_id: int, name: str, *, enabled: bool = True) -> dict[str, Any]:
+    return {
+        "user_id": user_id,
+        "name": name,
+        "enabled": enabled,
+        "source": {"type": "sql", "conn_id": "job_store"},
+        "destination": {"type": "s3", "conn_id": "acme_s3", "bucket": "acme-audit"},
+        "events": {"job_history": True},
+    }
+
+
+def save(
+    ledger: Storage,
+    user_id: int,
+    window: Window,
+    state: WindowState = WindowState.COMPLETE,
+    *,
+    minutes: int = 12,
+    faults: tuple[str, ...] = (),
+    run: str = "run-1",
+    quarantine: tuple[str, ...] = (),
+    **counts: Any,
+) -> None:
+    told = Counts(**counts)
+    entry = RunEntry(run, format_time(window.end + timedelta(minutes=minutes)), state, told, list(faults))
+    receipt = Receipt(
+        user_id=user_id,
+        name="Acme",
+        window=window.as_dict(),
+        state=state,
+        counts=told,
+        gap=0,
+        lateness=Lateness(found_after={"6 h": told.late} if told.late else {}),
+        settings_hash="0" * 16,
+        code_version="0.1.0",
+        destination={"type": "s3", "bucket": "acme-audit"},
+        faults=list(faults),
+        quarantine=list(quarantine),
+        runs=[entry],
+    )
+    ledger.write(receipt_path(user_id, EventKind.JOBS, window), msgspec.json.encode(receipt))
+
+
+def hour(number: int) -> Window:
+    return Window(DAY + number * HOUR, DAY + (number + 1) * HOUR)
+
+
+def status(pages: Pages, query: str = "") -> dict[str, Any]:
+    answer = pages.as_user("vic").get(f"/api/status?{UNTIL}&{query}", accept="application/json")
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_the_picture_of_a_day_is_what_its_receipts_say(pages: Pages, ledger: Storage) -> None:
+    pages.set_accounts([account(5234, "Acme"), account(5239, "Vandelay", enabled=False)])
+    save(ledger, 5234, hour(0), minutes=10, listed=5, delivered=4, filtered={"aborted": 1}, bytes=700)
+    save(ledger, 5234, hour(1), minutes=20, listed=3, already_present=3, late=2)
+    save(ledger, 5234, hour(2), WindowState.COMPLETE_WITH_QUARANTINE, minutes=90, listed=1, quarantined={"bad_id": 1})
+    save(ledger, 5234, hour(3), WindowState.FAILED, faults=("no bucket",))
+    save(ledger, 5234, hour(4), WindowState.UNRECOVERABLE, faults=("retention is over",))
+
+    told = status(pages)
+
+    overview = told.pop("overview")
+    assert told == {"page": 1, "pages": 1, "accounts": 2, "faults": []}
+    assert overview["columns"] == [format_time(hour(number).start) for number in range(24)]
+    acme, vandelay = overview.pop("rows")
+    assert [cell["state"] for cell in acme.pop("cells")] == [
+        "complete",
+        "late",
+        "complete_with_quarantine",
+        "failed",
+        "unrecoverable",
+        *["open"] * 19,
+    ]
+    assert {cell["state"] for cell in vandelay["cells"]} == {"disabled"}
+    assert acme == {
+        "user_id": 5234,
+        "name": "Acme",
+        "kind": "jobs",
+        "sums": {
+            "listed": 9,
+            "delivered": 4,
+            "already_present": 3,
+            "filtered": 1,
+            "quarantined": 1,
+            "late": 2,
+            "bytes": 700,
+        },
+        "lag": {"p50": 1200, "p95": 5400},
+        "last_success": "2018-05-21T04:30:00Z",
+        "last_error": "retention is over",
+        "last_error_window": "2018-05-21T04:00:00Z",
+    }
+    assert overview["states"] == {
+        "complete": 1,
+        "late": 1,
+        "complete_with_quarantine": 1,
+        "open": 19,
+        "failed": 1,
+        "unrecoverable": 1,
+        "disabled": 24,
+        "waiting": 0,
+    }
+    assert overview["sums"] == acme["sums"]
+    assert overview["throughput"] == [4, 3, *[0] * 22]
+    assert overview["lateness"] == {"15 min": 0, "1 h": 0, "6 h": 2, "24 h": 0, "48 h": 0, "longer": 0}
+
+
+def test_zoomed_out_a_day_is_as_its_worst_hour_and_opens_its_hours(pages: Pages, ledger: Storage) -> None:
+    pages.set_accounts([account(5234, "Acme")])
+    for number in range(48):
+        save(ledger, 5234, hour(number), listed=1, delivered=1)
+    save(ledger, 5234, hour(30), WindowState.FAILED, faults=("no bucket",))
+
+    told = status(pages, "span=7d&until=2018-05-23T00:00:00Z")["overview"]
+
+    (row,) = told["rows"]
+    assert [(cell["start"], cell["end"], cell["state"], cell["listed"]) for cell in row["cells"][-2:]] == [
+        ("2018-05-21T00:00:00Z", "2018-05-22T00:00:00Z", "complete", 24),
+        ("2018-05-22T00:00:00Z", "2018-05-23T00:00:00Z", "failed", 23),
+    ]
+    assert told["throughput"] == [0, 0, 0, 0, 0, 24, 23]
+    day = pages.as_user("vic").get("/status/windows/5234/jobs?start=2018-05-22T00:00:00Z&end=2018-05-23T00:00:00Z").text
+    assert day.count("start=2018-05-22T") == 24
+    assert day.count("</span> failed</td>") == 1
+
+
+def test_the_hour_that_has_not_ended_waits(pages: Pages) -> None:
+    pages.set_accounts([account(5234, "Acme")])
+
+    cells = pages.as_user("vic").get("/api/status").json()["overview"]["rows"][0]["cells"]
+
+    assert (cells[-1]["state"], cells[0]["state"]) == ("waiting", "open")
+
+
+def test_the_page_shows_the_grid_and_links_each_cell(pages: Pages, ledger: Storage) -> None:
+    pages.set_accounts([account(5234, "Acme"), account(5235, "Globex")])
+    save(ledger, 5234, hour(3), listed=1234, delivered=1234)
+
+    page = pages.as_user("vic").get(f"/status?{UNTIL}").text
+
+    link = "/job-history/status/windows/5234/jobs?start=2018-05-21T03:00:00Z&amp;end=2018-05-21T04:00:00Z"
+    assert f'class="cell complete" href="{link}" title="complete, 21 May 03:00: 1234 listed"' in page
+    assert page.count('<a class="cell ') == 48
+    assert page.count('<rect class="bar"') == 24
+    assert "1,234" in page
+
+
+def test_only_what_is_asked_for_is_shown_a_page_at_a_time(pages: Pages, ledger: Storage) -> None:
+    pages.set_accounts([account(number, "Many") for number in range(1, 301)] + [account(5234, "Acme")])
+    for number in range(24):
+        save(ledger, 7, hour(number))
+
+    assert [len(status(pages, f"page={page}")["overview"]["rows"]) for page in (1, 2, 3)] == [250, 51, 0]
+    assert status(pages)["overview"]["states"]["open"] == 300 * 24
+    assert [row["user_id"] for row in status(pages, "search=acm")["overview"]["rows"]] == [5234]
+    owed = [row["user_id"] for page in (1, 2) for row in status(pages, f"show=owed&page={page}")["overview"]["rows"]]
+    assert owed == [*(number for number in range(1, 301) if number != 7), 5234]
+    days = status(pages, "span=30d&page=7")
+    assert (days["pages"], [row["user_id"] for row in days["overview"]["rows"]]) == (7, [5234])
+
+
+@pytest.mark.parametrize("query", ["span=1y", "until=yesterday", "page=0"])
+def test_an_address_that_makes_no_sense_is_refused(pages: Pages, query: str) -> None:
+    assert pages.as_user("vic").get(f"/api/status?{query}").status_code == 422
+    assert pages.as_user("vic").get(f"/status?{query}").status_code == 422
+
+
+def test_behind_a_cell_are_receipt_quarantine_and_runs_and_all_of_it_is_text(pages: Pages, ledger: Storage) -> None:
+    """Ids, faults and explanations come from outside; titles and the rest of a record are not even shown."""
+    pages.set_accounts([account(5234, SCRIPT)])
+    slice_ = Slice(run="run-1", user_id=5234, name="Acme", window=FIRST.as_dict(), part=FIRST.as_dict())
+    record = JobRecord(5234, 234, SCRIPT, "completed", None, None, title="the title " + SCRIPT)
+    with Quarantine(ledger, slice_) as quarantine:
+        quarantine.add_record(record, QuarantineReason.BAD_ID, f"job_id {SCRIPT} is no id")
+    save(
+        ledger,
+        5234,
+        FIRST,
+        WindowState.FAILED,
+        faults=(f"no bucket {SCRIPT}",),
+        quarantine=tuple(quarantine.paths),
+        quarantined={"bad_id": 1},
+        listed=1,
+    )
+    path = "/status/windows/5234/jobs?start=2018-05-21T00:00:00Z&end=2018-05-21T01:00:00Z"
+
+    page = pages.as_user("vic").get(path).text
+
+    assert "<script>" not in page.replace('<script src="', "")
+    assert page.count("job_id &lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt; is no id") == 1
+    assert page.count("no bucket &lt;script&gt;") >= 1
+    assert "the title" not in page
+    assert "not in Airflow any more" in page
+    # Only who may start runs is offered one.
+    assert "Start a run" not in page
+    assert "Start a run" in pages.as_user("uma").get(path).text
+    receipt = pages.as_user("vic").get(f"/api{path.removeprefix('/status')}", accept="application/json").json()
+    assert (receipt["state"], receipt["counts"]["quarantined"]) == ("failed", {"bad_id": 1})
+
+
+def test_a_run_that_airflow_still_has_is_linked_with_the_logs_of_its_tasks(pages: Pages, ledger: Storage) -> None:
+    from airflow.models import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete
+
+    run_id = "manual__2018-05-21T01:10:00+00:00"
+    with create_session() as session:
+        session.add(DagRun(dag_id="job_history_replication", run_id=run_id, run_type="manual", run_after=DAY))
+    try:
+        save(ledger, 5234, FIRST, run=run_folder("job_history_replication", run_id))
+        pages.set_accounts([account(5234, "Acme")])
+        page = pages.as_user("vic").get("/status/windows/5234/jobs?start=2018-05-21T00:00:00Z&end=2018-05-21T01:00:00Z")
+    finally:
+        with create_session() as session:
+            session.execute(delete(DagRun))
+
+    assert 'href="/dags/job_history_replication/runs/manual__2018-05-21T01%3A10%3A00%2B00%3A00"' in page.text
+
+
+def test_the_json_is_as_its_openapi_document_says(pages: Pages, ledger: Storage) -> None:
+    pages.set_accounts([account(5234, "Acme"), {"user_id": 1}])
+    save(ledger, 5234, FIRST, WindowState.FAILED, faults=("no bucket",), listed=1, late=1, quarantined={"bad_id": 1})
+    visitor = pages.as_user("vic")
+    openapi = visitor.get("/openapi.json").json()
+
+    def checked(path: str, answer: dict[str, Any]) -> None:
+        schema = openapi["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        jsonschema.Draft202012Validator({**schema, "components": openapi["components"]}).validate(answer)
+
+    assert set(openapi["paths"]) == {"/api/status", "/api/windows/{user_id}/{kind}"}
+    told = status(pages)
+    assert told["faults"] == [
+        "Account 1: name is missing; source is missing; destination is missing; events is missing."
+    ]
+    checked("/api/status", told)
+    window = "start=2018-05-21T00:00:00Z&end=2018-05-21T01:00:00Z"
+    checked("/api/windows/{user_id}/{kind}", visitor.get(f"/api/windows/5234/jobs?{window}").json())
+    missing = visitor.get(f"/api/windows/5235/jobs?{window}", accept="application/json")
+    assert (missing.status_code, "There is no receipt of account 5235" in missing.json()["detail"]) == (404, True)
+
+
+def test_a_ledger_that_cannot_be_read_is_told_and_not_shown_as_nothing(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages.set_accounts([account(5234, "Acme")])
+    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__LEDGER_PATH", "gopher://nowhere")
+
+    answer = pages.as_user("vic").get("/status")
+
+    assert answer.status_code == 503
+    assert "use file:// or s3://" in answer.text
+
+
+def test_json_says_what_went_wrong_too(pages: Pages) -> None:
+    answer = pages.anonymous().get("/api/status", accept="application/json")
+
+    assert (answer.status_code, json.loads(answer.text)) == (401, {"detail": "Not authenticated"})
