@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -118,6 +118,19 @@ def items_at(storage: Storage, path: str, destination: dict[str, Any] | None = N
         return
     for batch in parquet.iter_batches(ROWS_A_GROUP):
         yield from (Item(**row) for row in batch.to_pylist())
+
+
+def copy_items(storage: Storage, path: str, to: str, stays: Callable[[Item], bool]) -> bool:
+    """Copy a list, with its destination, but for items that do not stay; where all do, copy nothing and return False."""
+    content = storage.read(path)
+    if content is None or all(stays(item) for item in items_at(storage, path)):
+        return False
+    metadata = pq.read_schema(pa.BufferReader(content)).metadata or {}
+    with item_writer(storage, to, msgspec.json.decode(metadata.get(_DESTINATION, b"null"))) as copy:
+        for item in items_at(storage, path):
+            if stays(item):
+                copy.append(item)
+    return True
 
 
 def read_items(storage: Storage, path: str) -> pa.Table:

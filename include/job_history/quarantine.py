@@ -81,10 +81,23 @@ class Quarantine:
 
     def _add(self, entry: QuarantineEntry) -> None:
         if entry.reason not in self._writers:
-            slice_ = self._slice
-            whose = f"{slice_.user_id}/{slice_.kind}/{slice_.whole_window.slug}"
-            path = f"_control/quarantine/{entry.reason}/{whose}/{slice_.own_part.slug}.jsonl.zst"
+            path = f"{quarantine_folder(self._slice, entry.reason)}/{_name(self._slice)}.jsonl.zst"
             self._writers[entry.reason] = self._files.enter_context(staged_writer(self._storage, path))
             self.paths.append(path)
         self._writers[entry.reason].append(entry)
         self.counts[entry.reason] += 1
+
+
+def quarantine_folder(slice_: Slice, reason: QuarantineReason) -> str:
+    return f"_control/quarantine/{reason}/{slice_.user_id}/{slice_.kind}/{slice_.whole_window.slug}"
+
+
+def reason_of(path: str) -> QuarantineReason:
+    """Return the reason for which the entries of a file are in quarantine."""
+    return QuarantineReason(path.split("/")[2])
+
+
+def _name(slice_: Slice) -> str:
+    """Running a window again replaces what it had set aside. A redrive does not: it is what it reads from."""
+    part = slice_.own_part.slug
+    return f"{part}-{slice_.run}-{slice_.number:04d}" if slice_.redriven else part

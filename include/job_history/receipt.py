@@ -134,11 +134,11 @@ def make_receipt(
     unrecoverable: bool = False,
 ) -> Receipt:
     """Make the receipt of what one run did with an account's window."""
-    counts = _added_up(outcomes)
+    counts = added_up(outcomes)
     if faults or not outcomes:
         counts.counted = max(counts.counted, planned.counted or 0)
     state = _state(planned, counts, faults, unrecoverable=unrecoverable)
-    seconds = _seconds(outcomes)
+    seconds = seconds_of(outcomes)
     jobs = [job for outcome in outcomes for job in (outcome.transformed.first_job, outcome.transformed.last_job) if job]
     return Receipt(
         user_id=planned.user_id,
@@ -215,8 +215,13 @@ def _state(planned: PlannedWindow, counts: Counts, faults: list[str], *, unrecov
 
 def _destination(planned: PlannedWindow, outcomes: list[SliceOutcome]) -> dict[str, Any]:
     """Return where the window went; where it was changed between slices, every place."""
-    places = [outcome.destination for outcome in outcomes] or [planned.destination]
-    different = [place for number, place in enumerate(places) if place not in places[:number]]
+    return all_places([outcome.destination for outcome in outcomes] or [planned.destination])
+
+
+def all_places(places: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the one place that they all are, or all the different ones."""
+    each = [one for place in places for one in place.get("several", [place])]
+    different = [place for number, place in enumerate(each) if place not in each[:number]]
     return different[0] if len(different) == 1 else {"type": different[0]["type"], "several": different}
 
 
@@ -224,7 +229,7 @@ def _counted_by(planned: PlannedWindow, outcomes: list[SliceOutcome]) -> str:
     return " and ".join(sorted({outcome.extracted.counted_by for outcome in outcomes})) or planned.counted_by
 
 
-def _added_up(outcomes: list[SliceOutcome]) -> Counts:
+def added_up(outcomes: list[SliceOutcome]) -> Counts:
     return Counts(
         counted=sum(outcome.extracted.counted for outcome in outcomes),
         listed=sum(outcome.extracted.listed for outcome in outcomes),
@@ -250,7 +255,7 @@ def _merged(counts: Iterable[dict[str, int]]) -> dict[str, int]:
     return dict(total)
 
 
-def _seconds(outcomes: list[SliceOutcome]) -> dict[str, float]:
+def seconds_of(outcomes: list[SliceOutcome]) -> dict[str, float]:
     return {
         "extract": round(sum(outcome.extracted.seconds for outcome in outcomes), 3),
         "transform": round(sum(outcome.transformed.seconds for outcome in outcomes), 3),

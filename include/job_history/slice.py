@@ -16,7 +16,10 @@ RUNS = "runs"
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
-    """Small and plain, because it travels between tasks; the account's settings are looked up by each task anew."""
+    """Small and plain, because it travels between tasks; the account's settings are looked up by each task anew.
+
+    `redriven`: its records come from the window's quarantine, not from the source.
+    """
 
     run: str
     user_id: int
@@ -26,6 +29,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     part: dict[str, str]
     number: int = 1
     of: int = 1
+    redriven: bool = False
 
     @property
     def whole_window(self) -> Window:

@@ -21,7 +21,7 @@ from job_history.progress import Progress, readable_bytes, readable_counts
 from job_history.quarantine import Quarantine
 from job_history.record import RECORD_TYPES, Record, status_without_a_file
 from job_history.slice import Slice
-from job_history.staging import staged_records, staged_writer
+from job_history.staging import StagedWriter, staged_records, staged_writer
 from job_history.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ def transform(
                     log.warning("%s %s goes to quarantine: %s.", slice_.kind.word.capitalize(), record.id, fault)
                 progress.add()
                 continue
-            documents.append(_staged(document))
+            stage_document(documents, document)
             oversize += document.oversize
             job = DocumentedJob(document.completed_at, str(document.job_id))
             first, last = min(first or job, job), max(last or job, job)
@@ -184,14 +184,16 @@ def _document_of(record: Record, rules: DocumentRules) -> Document:
     return document_of(record, final_status(record.status) or "failed", rules)
 
 
-def _staged(document: Document) -> _StagedText:
-    return _StagedText(
-        key=document.key,
-        job_id=document.job_id,
-        completed_at=document.completed_at,
-        sha256=hashlib.sha256(document.body).hexdigest(),
-        text=document.body[:-1].decode(),
-        oversize=document.oversize,
+def stage_document(documents: StagedWriter, document: Document) -> None:
+    documents.append(
+        _StagedText(
+            key=document.key,
+            job_id=document.job_id,
+            completed_at=document.completed_at,
+            sha256=hashlib.sha256(document.body).hexdigest(),
+            text=document.body[:-1].decode(),
+            oversize=document.oversize,
+        )
     )
 
 

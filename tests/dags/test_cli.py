@@ -13,8 +13,11 @@ from typing import Any
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
-from tests.unit.samples import DAY, EXAMPLE_KEY
+from tests.support.one_hour import replicate
+from tests.unit.samples import DAY, EXAMPLE_KEY, MemorySource, record
+from tests.unit.samples import HOUR as WINDOW
 
+from job_history.account import Account
 from job_history.event_kind import EventKind
 from job_history.receipt import Counts, Receipt, RunEntry, WindowState, receipt_path
 from job_history.storage import local_storage
@@ -240,6 +243,96 @@ def test_what_can_be_no_id_is_said_to_be_none(job_history: JobHistory) -> None:
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert "job_id 'a/b' is neither a number nor a handle" in result.stderr
+
+
+# redrive
+
+
+@pytest.fixture
+def quarantined(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Replicate an hour to a bucket, when handles were held to be shorter; return the key of the job that is left."""
+    from job_history_airflow.connections import s3_destination
+
+    handle = "j-" + 148 * "x"
+    told = world.account(5234, "Acme")
+    world.accounts(told)
+    acme = Account.model_validate(told)
+    destination = s3_destination(acme, in_flight=4, repair=False)
+    source = MemorySource([record(), record(job_id=handle)])
+    with monkeypatch.context() as then:
+        then.setattr("job_history.job.MOST_HANDLE_LENGTH", 100)
+        replicate(acme, source, destination, local_storage(world.ledger), local_storage(world.ledger / "staging"))
+    assert world.keys() == {EXAMPLE_KEY}
+    return f"5234/jobs/234/20180521/{handle}/5234-234-{handle}-20180521000000-succeeded.json"
+
+
+def test_what_is_in_quarantine_is_delivered_once_its_cause_is_mended(
+    world: World, job_history: JobHistory, quarantined: str
+) -> None:
+    before = job_history("status", *HOURS[:2], "--until", "2018-05-21T01:00:00Z")
+    result = job_history("redrive", *HOURS)
+
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "account    window                delivered  present  left  state\n"
+        "5234 Acme  2018-05-21T00:00:00Z          1        0     0  complete\n",
+    )
+    assert world.keys() == {EXAMPLE_KEY, quarantined}
+    after = job_history("status", *HOURS[:2], "--until", "2018-05-21T01:00:00Z")
+    assert ("5234 Acme   q\n" in before.stdout, "5234 Acme   .\n" in after.stdout) == (True, True)
+    again = job_history("redrive", *HOURS, "--json")
+    assert (again.exit_code, [each["left"] for each in json.loads(again.stdout)["windows"]]) == (0, [{}])
+
+
+def test_what_stays_in_quarantine_is_told(
+    world: World, job_history: JobHistory, quarantined: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("job_history.job.MOST_HANDLE_LENGTH", 100)
+
+    result = job_history("redrive", *HOURS, "--json")
+
+    assert (result.exit_code, json.loads(result.stdout)) == (
+        1,
+        {
+            "start": "2018-05-21T00:00:00Z",
+            "end": "2018-05-21T02:00:00Z",
+            "faults": [],
+            "windows": [
+                {
+                    "user_id": 5234,
+                    "name": "Acme",
+                    "kind": "jobs",
+                    "window": WINDOW.as_dict(),
+                    "state": "complete_with_quarantine",
+                    "delivered": 0,
+                    "already_present": 0,
+                    "filtered": 0,
+                    "left": {"bad_id": 1},
+                }
+            ],
+        },
+    )
+
+
+def test_a_destination_that_is_away_leaves_all_as_it_is(
+    world: World, job_history: JobHistory, quarantined: str
+) -> None:
+    world.accounts(world.account(5234, "Acme", destination={"type": "s3", "conn_id": "s3", "bucket": "no-such-bucket"}))
+
+    result = job_history("redrive", *HOURS)
+
+    assert (result.exit_code, result.stdout) == (2, "Nothing was redriven.\n")
+    assert "NoSuchBucket" in result.stderr
+    assert world.receipts()[5234, "2018-05-21T00:00:00Z"]["state"] == "complete_with_quarantine"
+
+
+def test_where_nothing_is_in_quarantine_it_is_said(world: World, job_history: JobHistory) -> None:
+    world.accounts(world.account(5234, "Acme"))
+    save_receipt(world, 5234, 0, "complete")
+
+    result = job_history("redrive", *HOURS)
+
+    assert (result.exit_code, result.stdout) == (0, "Nothing was redriven.\n")
 
 
 # The console script

@@ -161,12 +161,16 @@ class MemorySource:
 
 @dataclass
 class MemoryDestination:
-    """A create-only store in a dict. It breaks down with `fault` after `healthy_for` documents, where that is set."""
+    """A create-only store in a dict. It breaks down with `fault` after `healthy_for` documents, where that is set.
+
+    With `repair` it replaces what has other bytes.
+    """
 
     objects: dict[str, bytes] = field(default_factory=dict)
     fault: ReplicationError | None = None
     healthy_for: int = 0
     forgets: Iterable[str] = ()
+    repair: bool = False
 
     def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
         for number, document in enumerate(documents):
@@ -175,6 +179,8 @@ class MemoryDestination:
             present = self.objects.setdefault(document.key, content := document.content())
             if document.key in self.forgets:
                 continue
+            if self.repair and present != content:
+                present = self.objects[document.key] = content
             if present is content:
                 on_delivery(document, Delivery.DELIVERED)
             else:

@@ -23,6 +23,7 @@ def test_a_slice_travels_as_plain_values() -> None:
         "part": {"start": "2018-05-21T00:00:00Z", "end": "2018-05-21T00:30:00Z"},
         "number": 1,
         "of": 2,
+        "redriven": False,
     }
     # What the UI adds for its own sake is passed over.
     assert Slice.from_dict({**one.as_dict(), "label": one.label}) == one

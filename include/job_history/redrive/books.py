@@ -1,0 +1,104 @@
+"""The books of a window after a redrive: what has gone out of quarantine stands where it went."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+
+import msgspec
+
+from job_history.errors import PermanentError
+from job_history.items import Item, copy_items
+from job_history.lateness import all_of
+from job_history.outcome import Outcome
+from job_history.quarantine import reason_of
+from job_history.receipt import Counts, Receipt, RunEntry, WindowState, added_up, all_places, receipt_folder, seconds_of
+from job_history.slice import Slice
+from job_history.slice_outcome import SliceOutcome
+from job_history.storage import Storage
+from job_history.timestamp import format_time
+
+
+def receipt_with(
+    receipt: Receipt,
+    outcomes: list[SliceOutcome],
+    taken: list[str],
+    *,
+    run: str,
+    finished_at: datetime,
+    code_version: str,
+) -> Receipt:
+    """Return the receipt as it stands once the taken files of quarantine came to these outcomes; its run is the only one.
+
+    `items` are those of the outcomes. Raises PermanentError where the books would not balance.
+    """
+    done = added_up(outcomes)
+    counts = _counts(receipt, done, taken)
+    state = WindowState.COMPLETE_WITH_QUARANTINE if counts.quarantined else WindowState.COMPLETE
+    jobs = [
+        job
+        for job in (
+            receipt.first_job,
+            receipt.last_job,
+            *(job for each in outcomes for job in (each.transformed.first_job, each.transformed.last_job)),
+        )
+        if job
+    ]
+    seconds = seconds_of(outcomes)
+    left = [path for path in receipt.quarantine if path not in taken]
+    return msgspec.structs.replace(
+        receipt,
+        state=state,
+        counts=counts,
+        first_job=min(jobs, default=None),
+        last_job=max(jobs, default=None),
+        lateness=all_of([receipt.lateness, *(outcome.lateness for outcome in outcomes)]),
+        code_version=code_version,
+        destination=all_places([receipt.destination, *(outcome.destination for outcome in outcomes)]),
+        items=[outcome.items_path for outcome in outcomes],
+        quarantine=sorted({*left, *(path for outcome in outcomes for path in outcome.quarantine_paths)}),
+        runs=[RunEntry(run, format_time(finished_at), state, done, [], seconds)],
+    )
+
+
+def _counts(receipt: Receipt, done: Counts, taken: list[str]) -> Counts:
+    before = receipt.counts
+    reasons = {reason_of(path) for path in taken}
+    left = {reason: count for reason, count in before.quarantined.items() if reason not in reasons}
+    counts = Counts(
+        counted=before.counted,
+        listed=before.listed,
+        delivered=before.delivered + done.delivered,
+        already_present=before.already_present + done.already_present,
+        repeated=before.repeated + done.repeated,
+        late=before.late + done.late,
+        filtered=dict(Counter(before.filtered) + Counter(done.filtered)),
+        quarantined=dict(Counter(left) + Counter(done.quarantined)),
+        oversize=before.oversize + done.oversize,
+        bytes=before.bytes + done.bytes,
+        delivered_bytes=before.delivered_bytes + done.delivered_bytes,
+    )
+    accounted_for = (
+        counts.delivered + counts.already_present + sum(counts.filtered.values()) + sum(counts.quarantined.values())
+    )
+    if accounted_for != counts.listed:
+        raise PermanentError(
+            f"Account {receipt.label}, window {receipt.window['start']}: with what was redriven its books would not balance, "
+            f"{accounted_for:,} of {counts.listed:,} listed. Its receipt was left as it is. Run the window again."
+        )
+    return counts
+
+
+def items_without(ledger: Storage, receipt: Receipt, taken: list[str], slice_: Slice) -> list[str]:
+    """Copy the item lists that tell of what was taken, without it; return the lists that now tell of all the others."""
+    reasons = {str(reason_of(path)) for path in taken}
+    folder = receipt_folder(slice_.user_id, slice_.kind, slice_.whole_window)
+
+    def stays(item: Item) -> bool:
+        return item.outcome != Outcome.QUARANTINED or item.detail not in reasons
+
+    lists = []
+    for number, path in enumerate(receipt.items, start=1):
+        copy = f"{folder}/items-{slice_.run}-others-{number:04d}.parquet"
+        lists.append(copy if copy_items(ledger, path, copy, stays) else path)
+    return lists

@@ -1,0 +1,69 @@
+"""Conflicts in quarantine: they were kept as the documents that they are, ready to be delivered."""
+
+from __future__ import annotations
+
+import msgspec
+
+from job_history.document import LINES_TOO_LARGE, Document
+from job_history.errors import PermanentError
+from job_history.extract import Extracted
+from job_history.quarantine import QuarantineEntry
+from job_history.receipt import Receipt
+from job_history.redrive.quarantined import entries
+from job_history.slice import Slice
+from job_history.staging import staged_writer
+from job_history.storage import Storage
+from job_history.transform import Transformed, stage_document
+
+
+class _Told(msgspec.Struct):
+    """When a document says that its job ended, or its event occurred."""
+
+    completed_at: str = ""
+    timestamp: str = ""
+    lines: msgspec.Raw = msgspec.Raw(b"null")
+
+
+def stage_conflicts(
+    slice_: Slice, receipt: Receipt, paths: list[str], ledger: Storage, staging: Storage
+) -> tuple[Extracted, Transformed]:
+    """Stage the documents of the entries, as a transform would. Their bytes are in the books already, so it counts none."""
+    documents_path, set_aside_path = f"{slice_.folder}/documents.jsonl.zst", f"{slice_.folder}/set-aside.jsonl.zst"
+    with staged_writer(staging, documents_path) as documents, staged_writer(staging, set_aside_path):
+        for entry in entries(ledger, paths, receipt):
+            stage_document(documents, _document(entry, slice_))
+    extracted = Extracted(
+        path=documents_path,
+        counted=documents.records,
+        listed=documents.records,
+        seconds=0,
+        counted_by="quarantine",
+        read_at=receipt.read_at,
+    )
+    transformed = Transformed(
+        documents_path=documents_path,
+        set_aside_path=set_aside_path,
+        documents=documents.records,
+        filtered={},
+        quarantined={},
+        quarantine_paths=[],
+        oversize=0,
+        bytes=0,
+        first_job=None,
+        last_job=None,
+        seconds=0,
+    )
+    return extracted, transformed
+
+
+def _document(entry: QuarantineEntry, slice_: Slice) -> Document:
+    if entry.key is None or entry.document is None or entry.job_id is None:
+        raise PermanentError(f"An entry in quarantine of {slice_.about} has no document. Run the window again.")
+    told = msgspec.json.decode(entry.document, type=_Told)
+    return Document(
+        key=entry.key,
+        body=entry.document.encode() + b"\n",
+        job_id=entry.job_id,
+        completed_at=told.completed_at or told.timestamp,
+        oversize=bytes(told.lines) == msgspec.json.encode(LINES_TOO_LARGE),
+    )

@@ -1,0 +1,58 @@
+"""What a redrive leaves behind when it ends, or is killed."""
+
+from __future__ import annotations
+
+import msgspec
+
+from job_history.errors import QuarantineReason
+from job_history.quarantine import quarantine_folder
+from job_history.receipt import Receipt
+from job_history.slice import Slice
+from job_history.storage import Storage
+
+
+class Taken(msgspec.Struct):
+    """The files of quarantine that a redrive took its records from, as they were: what to delete once it stands."""
+
+    versions: dict[str, str]
+
+    @classmethod
+    def of(cls, ledger: Storage, paths: list[str]) -> Taken:
+        return cls({path: version for path in paths for version in [_version(ledger, path)] if version})
+
+    def save(self, staging: Storage, slice_: Slice) -> None:
+        staging.write(_note(slice_), msgspec.json.encode(self))
+
+
+def delete_taken(ledger: Storage, staging: Storage, slice_: Slice, receipt: Receipt) -> None:
+    """Delete what a redrive took and the standing receipt does not name, and what it staged; the note of it goes last.
+
+    A file that was written anew since then is another's.
+    """
+    note = staging.read(_note(slice_))
+    if note is None:
+        return
+    for path, version in msgspec.json.decode(note, type=Taken).versions.items():
+        if path not in receipt.quarantine and _version(ledger, path) == version:
+            ledger.delete(path)
+    run = slice_.folder.rpartition("/")[0]
+    for path in [path for path in staging.paths(run) if path != _note(slice_)]:
+        staging.delete(path)
+    staging.delete_unfinished(run)
+    staging.delete(_note(slice_))
+
+
+def delete_leftovers(ledger: Storage, slice_: Slice, receipt: Receipt) -> None:
+    """Delete the quarantine of redrives that never came to stand: nothing names it."""
+    for reason in QuarantineReason:
+        for path in list(ledger.paths(quarantine_folder(slice_, reason))):
+            if "-redrive-" in path and slice_.run not in path and path not in receipt.quarantine:
+                ledger.delete(path)
+
+
+def _note(slice_: Slice) -> str:
+    return f"{slice_.folder}/taken.json"
+
+
+def _version(ledger: Storage, path: str) -> str | None:
+    return dict(ledger.versions(path.rpartition("/")[0])).get(path)

@@ -1,0 +1,51 @@
+"""One hour of one account, replicated without a scheduler: the steps of a run and its receipt."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from tests.unit.samples import HOUR, slice_of
+
+from job_history.account import Account
+from job_history.destinations import Destination
+from job_history.extract import extract
+from job_history.load import load
+from job_history.plan import PlannedWindow
+from job_history.receipt import Receipt, make_receipt, save_receipt
+from job_history.sources import Source
+from job_history.storage import Storage
+from job_history.transform import transform
+
+
+def replicate(
+    account: Account, source: Source[Any], destination: Destination, ledger: Storage, staging: Storage
+) -> Receipt:
+    """Replicate the hour of the samples, and return what its receipt says then."""
+    slice_ = slice_of(user_id=account.user_id)
+    extracted = extract(slice_, account, source, staging)
+    transformed = transform(slice_, account, extracted, staging=staging, ledger=ledger, max_document_bytes=40_000_000)
+    outcome = load(
+        slice_,
+        account,
+        extracted=extracted,
+        transformed=transformed,
+        destination=destination,
+        staging=staging,
+        ledger=ledger,
+    )
+    staging.delete_below(f"runs/{slice_.run}")
+    planned = PlannedWindow(
+        user_id=account.user_id,
+        name=account.name,
+        window=HOUR.as_dict(),
+        enabled=True,
+        counted=extracted.counted,
+        slices=[slice_],
+        settings_hash=account.settings_hash,
+        destination={},
+    )
+    finished_at = HOUR.end + timedelta(minutes=15)
+    return save_receipt(
+        ledger, make_receipt(planned, [outcome], [], run=slice_.run, finished_at=finished_at, code_version="0.1.0")
+    )
