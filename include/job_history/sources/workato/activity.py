@@ -47,7 +47,7 @@ def entries(client: WorkatoClient, window: Window, *, page_size: int = ENTRIES_A
     seen: set[Id] = set()
     for page in _pages(client, window, page_size):
         for entry in page:
-            moment, entry_id = moment_field(entry, "timestamp"), _id(entry)
+            moment, entry_id = moment_field(entry, "timestamp"), entry_id_of(entry)
             if entry_id in seen or (moment is not None and moment not in window):
                 continue
             if entry_id is not None:
@@ -97,7 +97,7 @@ def _pages(client: WorkatoClient, window: Window, page_size: int) -> Iterator[li
     used: set[Id] = set()
     while page := _page(client, {"from": _written(window.start - _MARGIN), **_rest(window, page_size), **position}):
         yield page
-        last = next((entry_id for entry in reversed(page) if (entry_id := _id(entry)) is not None), None)
+        last = next((entry_id for entry in reversed(page) if (entry_id := entry_id_of(entry)) is not None), None)
         if last is None or last in used:
             raise TransientError(
                 f"{client}: the activity log turns in a circle (a page ends with "
@@ -126,7 +126,8 @@ def _page(client: WorkatoClient, parameters: dict[str, str | int]) -> list[Field
     )
 
 
-def _id(entry: Fields) -> Id | None:
+def entry_id_of(entry: Fields) -> Id | None:
+    """Return an entry's id, or None where it has none that could be read."""
     try:
         return id_field(entry, "id")
     except BadRecordError:

@@ -12,8 +12,15 @@ import msgspec
 
 from job_history.admin_event import EventRecord
 from job_history.errors import TransientError, UnrecoverableError
+from job_history.job import Id
 from job_history.sources.listing import StreamedListing
-from job_history.sources.workato.activity import ENTRIES_A_SHORTER_PAGE, entries, event_record, must_show_activity
+from job_history.sources.workato.activity import (
+    ENTRIES_A_SHORTER_PAGE,
+    entries,
+    entry_id_of,
+    event_record,
+    must_show_activity,
+)
 from job_history.sources.workato.checkpoint import Checkpoint, checkpoint_or_passing
 from job_history.sources.workato.client import WorkatoClient
 from job_history.sources.workato.reading import FIRST_LISTING, SECOND_LISTING
@@ -81,14 +88,17 @@ class WorkatoEventSource:
         must_show_activity(self._client)
 
     def _read(self, user_id: int, window: Window, checkpoint: Checkpoint) -> _Read:
+        known: set[Id | None] = set()
         with checkpoint.writer(_PORTION) as staged:
             for entry in entries(self._client, window):
                 staged.append(event_record(entry, user_id=user_id))
-        counted = sum(1 for _ in entries(self._client, window, page_size=ENTRIES_A_SHORTER_PAGE))
-        if staged.records != counted:
+                known.add(entry_id_of(entry))
+        again = [entry_id_of(entry) for entry in entries(self._client, window, page_size=ENTRIES_A_SHORTER_PAGE)]
+        counted, others = len(again), len(set(again) - known)
+        if staged.records != counted or others:
             raise TransientError(
-                f"{self._client} lists {staged.records} admin events of the window {window}, and {counted} the second time. "
-                "Nothing was delivered, because nobody could say what is missing; the next try reads them anew. Should it "
+                f"{self._client} lists {staged.records} admin events of the window {window}, and the second time {counted}, "
+                f"{others} of them others. Nothing was delivered, because nobody could say what is missing; the next try reads them anew. Should it "
                 "last, raise [job_history] settle_minutes: the platform may show events late."
             )
         read = _Read(staged.records, counted)
