@@ -1,19 +1,16 @@
 """What the store, or the way to it, does wrong: sorted, told in full, without secrets, and nothing lost by it."""
 
-import ipaddress
 import re
 import ssl
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from tests.support.certificates import self_signed_server
 from tests.support.deliveries import deliver, document, settings
 from tests.support.scripted_s3 import Answer, AtMost, Refusal, Request, Reset, ScriptedS3, Served, Slow, scripted_s3
 
@@ -446,25 +443,7 @@ def test_https_to_a_port_without_tls(endpoint: ScriptedS3) -> None:
 
 @pytest.fixture
 def self_signed(tmp_path: Path) -> ssl.SSLContext:
-    """A certificate for 127.0.0.1 that nobody trusts."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "scripted S3")])
-    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(datetime(2018, 1, 1, tzinfo=UTC))
-        .not_valid_after(datetime(2118, 1, 1, tzinfo=UTC))
-        .add_extension(here, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = tmp_path / "self-signed.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    pem.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    return context
+    return self_signed_server(tmp_path)
 
 
 def test_a_certificate_that_nobody_trusts(self_signed: ssl.SSLContext) -> None:

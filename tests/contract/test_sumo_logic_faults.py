@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import gzip
-import ipaddress
 import logging
-import socket
-import ssl
 import threading
 import traceback
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from tests.support.certificates import self_signed_server
 from tests.support.deliveries import deliver
+from tests.support.sockets import full_port, tls_server
 from tests.support.sumo_logic_sender import DOCUMENTS, Sender, batches_of, bodies, joined
 
 from job_history.destinations import Delivery
@@ -348,7 +341,7 @@ class TestTheWayThere:
         assert sender.slept == [1, 2]
 
     def test_a_certificate_that_nobody_vouches_for(self, tmp_path: Path) -> None:
-        with tls_server(tmp_path) as port:
+        with tls_server(self_signed_server(tmp_path)) as port:
             sender = Sender(tmp_path / "staging", f"https://127.0.0.1:{port}/receiver/v1/http/{TOKEN}")
 
             assert fails(sender.destination()) == (
@@ -411,62 +404,3 @@ class TestSecretsInLogs:
         logging.getLogger("urllib3.connectionpool").debug("%s said of %s", "somebody", source.receiver_url)
         assert caplog.messages[-1] == f"somebody said of {source.receiver_url}"
         assert logging.getLogger("urllib3.connectionpool").filters == []
-
-
-@contextmanager
-def tls_server(folder: Path) -> Iterator[int]:
-    """Accept TLS with a certificate that it signed itself, until the block ends."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(address, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = folder / "server.pem"
-    pem.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                try:
-                    context.wrap_socket(connection, server_side=True).close()
-                except OSError:
-                    connection.close()
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
-
-
-@contextmanager
-def full_port() -> Iterator[int]:
-    """A port whose queue of connections is full, so that the next one hangs."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        port = listener.getsockname()[1]
-        with closing(_connecting(port)), closing(_connecting(port)):
-            yield port
-
-
-def _connecting(port: int) -> Any:
-    waiting = socket.socket()
-    waiting.setblocking(False)
-    waiting.connect_ex(("127.0.0.1", port))
-    return waiting

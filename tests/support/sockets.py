@@ -1,0 +1,48 @@
+"""Servers that do no more than they must, for faults of the way to a real one."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+
+@contextmanager
+def full_port() -> Iterator[int]:
+    """A port whose queue of connections is full, so that the next one hangs."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        with closing(_connecting(port)), closing(_connecting(port)):
+            yield port
+
+
+def _connecting(port: int) -> socket.socket:
+    waiting = socket.socket()
+    waiting.setblocking(False)
+    waiting.connect_ex(("127.0.0.1", port))
+    return waiting
+
+
+@contextmanager
+def tls_server(context: ssl.SSLContext) -> Iterator[int]:
+    """Accept TLS, and say nothing, until the block ends."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                try:
+                    context.wrap_socket(connection, server_side=True).close()
+                except OSError:
+                    connection.close()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
