@@ -31,13 +31,20 @@ if TYPE_CHECKING:
 
 
 def source_of(
-    account: Account, kind: EventKind, *, max_document_bytes: int, staging: Storage, slice_: Slice | None = None
+    account: Account,
+    kind: EventKind,
+    *,
+    max_document_bytes: int,
+    staging: Storage,
+    slice_: Slice | None = None,
+    patient: bool = True,
 ) -> Source[Record]:
     """Return where the account's events of a kind come from.
 
     Raises PermanentError where its connection is missing or of the wrong kind.
 
-    `staging` keeps what tasks share of it; with a slice, what was read of that before a task ended.
+    `staging` keeps what tasks share of it; with a slice, what was read of that before a task ended. One that is not
+    `patient` says at once what went wrong, for somebody who waits for the answer.
     """
     from job_history.sources.sql import (  # noqa: PLC0415 - each task imports what it uses
         SqlEventSource,
@@ -47,7 +54,7 @@ def source_of(
 
     settings = account.source
     if isinstance(settings, WorkatoSettings):
-        return _workato_source(account, kind, settings, staging, slice_)
+        return _workato_source(account, kind, settings, staging, slice_, patient=patient)
     connection = _connection(settings.conn_id, f"source.conn_id of account {account.label}")
     try:
         hook: Any = connection.get_hook()  # type: ignore[no-untyped-call]
@@ -69,10 +76,17 @@ def source_of(
 
 
 def _workato_source(
-    account: Account, kind: EventKind, settings: WorkatoSettings, staging: Storage, slice_: Slice | None
+    account: Account,
+    kind: EventKind,
+    settings: WorkatoSettings,
+    staging: Storage,
+    slice_: Slice | None,
+    *,
+    patient: bool,
 ) -> Source[Record]:
     from job_history.sources.workato import (  # noqa: PLC0415 - each task imports what it uses
         Checkpoint,
+        Retries,
         WorkatoEventSource,
         WorkatoSource,
     )
@@ -87,7 +101,7 @@ def _workato_source(
         )
     hook = WorkatoHook(settings.conn_id, managed_user_id=settings.managed_user_id)
     try:
-        client = hook.get_conn(hook.shared_budget(staging))
+        client = hook.get_conn(hook.shared_budget(staging), retries=Retries() if patient else Retries(attempts=1))
     except PermanentError as fault:
         raise PermanentError(f"The connection {settings.conn_id!r} ({named_by}) cannot be used: {fault}") from None
     # What was read under other settings of the account is not taken for what these would read.

@@ -60,7 +60,9 @@ def _source_check(account: Account, kind: EventKind, settings: Settings) -> Chec
 
     def check() -> list[Finding]:
         staging = storage_at(settings.staging_path)
-        source = source_of(account, kind, max_document_bytes=settings.max_document_bytes, staging=staging)
+        source = source_of(
+            account, kind, max_document_bytes=settings.max_document_bytes, staging=staging, patient=False
+        )
         return check_source(source, account)
 
     return check

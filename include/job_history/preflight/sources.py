@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
-
 from job_history.account import Account
 from job_history.errors import ReplicationError
 from job_history.preflight.catalogue import finding_of
@@ -12,19 +10,8 @@ from job_history.record import Record
 from job_history.sources import Source
 
 
-@runtime_checkable
-class ReadableSource(Protocol):
-    """A source that can look, without reading, whether it could."""
-
-    def must_be_readable(self, *, line_details: bool) -> None:
-        """Raise PermanentError or TransientError where a listing would."""
-        ...
-
-
 def check_source(source: Source[Record], account: Account) -> list[Finding]:
     """Have the source look at what a listing of the account would read, and return what stands in the way."""
-    if not isinstance(source, ReadableSource):
-        return []
     try:
         source.must_be_readable(line_details=account.events.line_details)
     except ReplicationError as fault:

@@ -43,6 +43,10 @@ class Source(Protocol[Record_co]):
         """Open the listing of a window; with `line_details` each job brings its lines, in order. Events have none."""
         ...
 
+    def must_be_readable(self, *, line_details: bool) -> None:
+        """Look, without reading, whether a listing could. Raises TransientError or PermanentError where not."""
+        ...
+
 
 JobSource = Source[JobRecord]
 EventSource = Source[EventRecord]

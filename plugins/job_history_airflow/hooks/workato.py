@@ -16,6 +16,7 @@ from job_history.sources.workato import (
     EMBEDDED_REQUESTS_A_MINUTE,
     Endpoint,
     RequestBudget,
+    Retries,
     SharedBudget,
     Unlimited,
     WorkatoClient,
@@ -48,13 +49,17 @@ class WorkatoHook(BaseHook):
         self.workato_conn_id = workato_conn_id
         self.managed_user_id = managed_user_id
 
-    def get_conn(self, budget: RequestBudget | None = None) -> WorkatoClient:
+    def get_conn(self, budget: RequestBudget | None = None, *, retries: Retries | None = None) -> WorkatoClient:
         """Return a client. Raises PermanentError where the connection holds no usable URL or token.
 
         Without a budget it sends as fast as it is used, which is for a few requests by hand.
         """
         return WorkatoClient(
-            self.endpoint(), one_connection(), budget or Unlimited(), managed_user_id=self.managed_user_id
+            self.endpoint(),
+            one_connection(),
+            budget or Unlimited(),
+            managed_user_id=self.managed_user_id,
+            retries=retries or Retries(),
         )
 
     def endpoint(self) -> Endpoint:
@@ -82,7 +87,7 @@ class WorkatoHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Ask the API who the token belongs to."""
         try:
-            client = self.get_conn()
+            client = self.get_conn(retries=Retries(attempts=1))
             workspace = client.me()
         except ReplicationError as fault:
             return False, str(fault)

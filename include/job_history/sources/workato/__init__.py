@@ -8,7 +8,7 @@ from job_history.sources.workato.budget import (
     Unlimited,
 )
 from job_history.sources.workato.checkpoint import Checkpoint
-from job_history.sources.workato.client import WorkatoClient
+from job_history.sources.workato.client import Retries, WorkatoClient
 from job_history.sources.workato.endpoint import DEFAULT_BASE_URL, Endpoint, endpoint_of
 from job_history.sources.workato.event_source import WorkatoEventSource
 from job_history.sources.workato.job_source import WorkatoSource
@@ -20,6 +20,7 @@ __all__ = [
     "Checkpoint",
     "Endpoint",
     "RequestBudget",
+    "Retries",
     "SharedBudget",
     "Unlimited",
     "WorkatoClient",

@@ -1,0 +1,164 @@
+"""What a preflight of an HTTP source finds, against the local source."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.certificates import self_signed_server
+from tests.support.sockets import full_port, tls_server
+from tests.unit.samples import account
+
+from job_history.destinations.sumo_logic import HttpSource, endpoint_of, join_each
+from job_history.http_client import one_connection
+from job_history.preflight import Code, Finding, Severity
+from job_history.preflight.catalogue import CATALOGUE
+from job_history.preflight.sumo_logic import NOTE, check_sumo_logic, marked_message
+from simulators.processes import free_port
+from simulators.sumo_logic import Fault, LocalSource, cut_answer, local_source, redirect, reset_before_ingest, slow
+from simulators.sumo_logic.faults import warning
+
+NOW = datetime(2026, 11, 22, 15, 6, 40, tzinfo=UTC)
+TOKEN = "ZaVnC4dhaV1CANARY_token-of-a-source0123456789=="
+ACME = account(destination={"type": "sumo_logic", "conn_id": "acme_sumo"})
+
+
+@pytest.fixture
+def source() -> Iterator[LocalSource]:
+    with local_source(token=TOKEN) as running:
+        yield running
+
+
+def check(url: str) -> list[Finding]:
+    client = HttpSource(endpoint_of(host=None, password=url), one_connection(), timeout=(0.3, 0.3))
+    found = check_sumo_logic(client, account=ACME, now=NOW)
+    assert TOKEN.rstrip("=") not in repr(found)
+    return found
+
+
+def told(found: list[Finding]) -> list[tuple[Code, str]]:
+    assert [(finding.severity, finding.fix) for finding in found] == [
+        (CATALOGUE[finding.code].severity, CATALOGUE[finding.code].fix) for finding in found
+    ]
+    return [(finding.code, finding.cause.partition("/***: ")[2]) for finding in found]
+
+
+def test_one_message_is_posted_which_says_that_it_is_no_job(source: LocalSource) -> None:
+    assert check(source.url) == []
+
+    (message,) = source.messages()
+    assert json.loads(message.text) == {
+        "timestamp": 1795360000000,
+        "replication": {"preflight": NOTE, "user_id": 5234, "settings_hash": ACME.settings_hash},
+    }
+
+
+def test_whoever_joins_what_arrived_does_not_meet_it() -> None:
+    assert list(join_each([marked_message(ACME, NOW), marked_message(None, NOW)])) == []
+
+
+def test_a_finding_names_account_and_source() -> None:
+    port = free_port()
+
+    (found,) = check(f"http://127.0.0.1:{port}/receiver/v1/http/{TOKEN}")
+
+    assert found == Finding(
+        code=Code.SUMO_LOGIC_UNREACHABLE,
+        severity=Severity.TRANSIENT,
+        cause=f"Account 5234 Acme: the Sumo Logic source http://127.0.0.1:{port}/receiver/v1/http/***: no connection (could not "
+        "be reached: no connection).",
+        fix="Should it last, look at the network between and at Sumo Logic's own status page.",
+    )
+
+
+ANSWERS: dict[str, tuple[Fault | int, Code, str]] = {
+    "400": (Fault(status=400, body="No."), Code.SUMO_LOGIC_BAD_REQUEST, "it does not take the request (answered 400 (No.))."),
+    "401": (Fault(status=401, body="No."), Code.SUMO_LOGIC_UNAUTHORIZED, "it does not know the token (answered 401 (No.))."),
+    "403": (
+        Fault(status=403, body=f"Not {TOKEN}."),
+        Code.SUMO_LOGIC_FORBIDDEN,
+        "it, or something between, forbids the request (answered 403 (Not ***.)).",
+    ),
+    "404": (Fault(status=404, body="No."), Code.SUMO_LOGIC_NOT_FOUND, "there is no such source (answered 404 (No.))."),
+    "413": (Fault(status=413, body="No."), Code.SUMO_LOGIC_TOO_LARGE, "the request was too large (answered 413 (No.))."),
+    "418": (Fault(status=418, body="No."), Code.SUMO_LOGIC_REFUSED, "it refuses the request (answered 418 (No.))."),
+    "429": (Fault(status=429, body="Slow."), Code.SUMO_LOGIC_THROTTLED, "it takes no more for now (answered 429 (Slow.))."),
+    "500": (Fault(status=500, body="Oh."), Code.SUMO_LOGIC_BUSY, "it is not available now (answered 500 (Oh.))."),
+    "redirect": (
+        redirect("https://elsewhere.example/x"),
+        Code.SUMO_LOGIC_REDIRECT,
+        "it sends us elsewhere (answered 301, a redirect to elsewhere.example).",
+    ),
+    "reset": (
+        reset_before_ingest(),
+        Code.SUMO_LOGIC_NO_ANSWER,
+        "no whole answer (broke the connection before its answer was whole).",
+    ),
+    "cut": (
+        cut_answer(),
+        Code.SUMO_LOGIC_NO_ANSWER,
+        "no whole answer (broke the connection before its answer was whole).",
+    ),
+    "slow": (slow(2), Code.SUMO_LOGIC_NO_ANSWER, "no whole answer (did not answer in time)."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_is_named_at_the_first_try(source: LocalSource, name: str) -> None:
+    fault, code, cause = ANSWERS[name]
+    source.script([fault])
+
+    assert told(check(source.url)) == [(code, cause)]
+
+
+def test_a_200_with_a_text_is_a_warning(source: LocalSource) -> None:
+    source.script([warning("The data is too old")])
+
+    ((code, cause),) = told(found := check(source.url))
+
+    assert (code, found[0].severity) == (Code.SUMO_LOGIC_WARNED, Severity.WARNING)
+    assert "The data is too old" in cause
+
+
+@pytest.mark.parametrize("url", [f"https://collectors.sumologic.invalid/receiver/v1/http/{TOKEN}"])
+def test_a_name_without_an_address(url: str) -> None:
+    assert told(check(url)) == [
+        (
+            Code.SUMO_LOGIC_NO_ADDRESS,
+            "its name is not known (could not be reached: no address is known for collectors.sumologic.invalid (DNS)).",
+        )
+    ]
+
+
+def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
+    with tls_server(self_signed_server(tmp_path)) as port:
+        assert told(check(f"https://127.0.0.1:{port}/receiver/v1/http/{TOKEN}")) == [
+            (
+                Code.SUMO_LOGIC_CERTIFICATE,
+                "its TLS certificate is not valid here (could not be trusted: its TLS certificate does not verify).",
+            )
+        ]
+
+
+def test_a_connection_that_is_never_accepted() -> None:
+    with full_port() as port:
+        assert told(check(f"http://127.0.0.1:{port}/receiver/v1/http/{TOKEN}")) == [
+            (Code.SUMO_LOGIC_UNREACHABLE, "no connection (could not be reached: no connection in time).")
+        ]
+
+
+def test_requests_that_cannot_be_made() -> None:
+    class Broken:
+        def post(self, *_: Any, **__: Any) -> Any:
+            raise ValueError(f"No such adapter for {TOKEN}")
+
+    endpoint = endpoint_of(host=None, password=f"https://collectors.sumologic.com/receiver/v1/http/{TOKEN}")
+
+    found = check_sumo_logic(HttpSource(endpoint, Broken()), account=ACME, now=NOW)  # type: ignore[arg-type]
+
+    assert told(found) == [(Code.SUMO_LOGIC_URL_UNUSABLE, "requests cannot be made (could not be asked (ValueError)).")]
+    assert TOKEN not in repr(found)
