@@ -1,0 +1,215 @@
+"""What a preflight of a source finds: SQLite here, PostgreSQL in tests/contract; the platform's API by its local one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.certificates import self_signed_server
+from tests.support.job_stores import SqliteStore
+from tests.support.sockets import tls_server
+from tests.unit.samples import account
+
+from job_history.http_client import one_connection
+from job_history.preflight import Code, Severity
+from job_history.preflight.catalogue import CATALOGUE
+from job_history.preflight.sources import check_source
+from job_history.sources.sql import SqlEventSource, SqlJobSource, dialect_for
+from job_history.sources.workato import Retries, Unlimited, WorkatoClient, WorkatoSource, endpoint_of
+from simulators.processes import free_port
+from simulators.workato import Fault, LocalWorkato, SampleRecipe, Workspace, local_workato, slow, throttled
+
+ACME = account()
+WITHOUT_LINES = account(events={"job_history": True})
+TOKEN = "CANARY-token/0123456789=="
+NOON = datetime(2018, 5, 21, 12, tzinfo=UTC)
+
+
+def told(source: Any, of: Any = ACME) -> list[tuple[Code, Severity, str]]:
+    found = check_source(source, of)
+    assert [finding.fix for finding in found] == [CATALOGUE[finding.code].fix for finding in found]
+    assert TOKEN not in repr(found)
+    return [
+        (finding.code, finding.severity, finding.cause.removeprefix("Account 5234 Acme, source 'job_store': "))
+        for finding in found
+    ]
+
+
+class TestSql:
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> SqliteStore:
+        return SqliteStore(tmp_path)
+
+    def test_relations_that_have_all_columns(self, store: SqliteStore) -> None:
+        assert told(store.source()) == []
+        assert told(SqlEventSource(store.connect, dialect_for("sqlite"))) == []
+
+    def test_relations_that_are_not_there(self, tmp_path: Path) -> None:
+        empty = SqliteStore(tmp_path, empty=True)
+
+        assert told(empty.source()) == [
+            (
+                Code.SQL_NOT_FOUND,
+                Severity.ERROR,
+                "what is read is not there: no such table: job_history_jobs (OperationalError).",
+            )
+        ]
+        assert told(SqlEventSource(empty.connect, dialect_for("sqlite"))) == [
+            (
+                Code.SQL_NOT_FOUND,
+                Severity.ERROR,
+                "what is read is not there: no such table: job_history_admin_events (OperationalError).",
+            )
+        ]
+
+    def test_columns_that_are_missing(self, store: SqliteStore) -> None:
+        store.execute(
+            "ALTER TABLE job_history_jobs DROP COLUMN title", "ALTER TABLE job_history_jobs DROP COLUMN report"
+        )
+
+        assert told(store.source()) == [
+            (
+                Code.SQL_COLUMN_MISSING,
+                Severity.ERROR,
+                "a column is missing: the relation job_history_jobs lacks the columns title, report.",
+            )
+        ]
+
+    def test_a_column_that_a_document_could_not_have_twice(self, store: SqliteStore) -> None:
+        store.execute("ALTER TABLE job_history_jobs ADD COLUMN flow_id integer")
+
+        assert told(store.source()) == [
+            (
+                Code.SQL_COLUMN_CLASHES,
+                Severity.ERROR,
+                "a column is in the way: the relation job_history_jobs has a column 'flow_id', which is the name of a "
+                "document's own field.",
+            )
+        ]
+
+    def test_lines_are_looked_at_where_the_account_wants_them(self, store: SqliteStore) -> None:
+        store.execute("DROP TABLE job_history_lines")
+
+        assert told(store.source(), WITHOUT_LINES) == []
+        assert [code for code, _, _ in told(store.source())] == [Code.SQL_NOT_FOUND]
+
+    @pytest.mark.parametrize(
+        ("fault", "code", "severity", "cause"),
+        [
+            (
+                sqlite3.OperationalError("database is locked"),
+                Code.SQL_AWAY,
+                Severity.TRANSIENT,
+                "the database is away or busy: database is locked (OperationalError).",
+            ),
+            (
+                sqlite3.OperationalError('FATAL: password authentication failed for user "reader"'),
+                Code.SQL_NOT_LET_IN,
+                Severity.ERROR,
+                'the server lets nobody in: FATAL: password authentication failed for user "reader" (OperationalError).',
+            ),
+            (
+                sqlite3.DatabaseError("database disk image is malformed"),
+                Code.SQL_NOT_READABLE,
+                Severity.ERROR,
+                "it cannot be read: database disk image is malformed (DatabaseError).",
+            ),
+        ],
+    )
+    def test_a_database_that_does_not_open(self, fault: Exception, code: Code, severity: Severity, cause: str) -> None:
+        def connect() -> Any:
+            raise fault
+
+        assert told(SqlJobSource(connect, dialect_for("sqlite"))) == [(code, severity, cause)]
+
+
+class TestWorkato:
+    @pytest.fixture
+    def api(self) -> Iterator[LocalWorkato]:
+        workspace = Workspace(user_id=5234, token=TOKEN, recipes=[SampleRecipe(recipe_id=7)])
+        with local_workato(workspaces=[workspace], now=NOON) as running:
+            yield running
+
+    def source(self, url: str) -> WorkatoSource:
+        endpoint = endpoint_of(host=url, password=TOKEN)
+        client = WorkatoClient(endpoint, one_connection(), Unlimited(), retries=Retries(attempts=1), timeout=(0.3, 0.3))
+        return WorkatoSource(client)
+
+    def test_two_requests_say_that_it_can_be_read(self, api: LocalWorkato) -> None:
+        assert told(self.source(api.url)) == []
+        assert [request.path.partition("?")[0] for request in api.requests()] == ["/api/users/me", "/api/recipes"]
+
+    @pytest.mark.parametrize(
+        ("fault", "code", "cause"),
+        [
+            (
+                Fault(status=400, body="{}"),
+                Code.WORKATO_BAD_REQUEST,
+                "it does not take the request (answered 400 ({})).",
+            ),
+            (
+                Fault(status=401, body="{}"),
+                Code.WORKATO_UNAUTHORIZED,
+                "it does not know the token (answered 401 ({})).",
+            ),
+            (
+                Fault(status=403, body="{}"),
+                Code.WORKATO_FORBIDDEN,
+                "the token's role does not allow it (answered 403 ({})).",
+            ),
+            (Fault(status=404, body="{}"), Code.WORKATO_NOT_FOUND, "there is no such thing (answered 404 ({}))."),
+            (Fault(status=418, body="{}"), Code.WORKATO_REFUSED, "it refuses the request (answered 418 ({}))."),
+            (Fault(status=302), Code.WORKATO_REDIRECT, "it sends us elsewhere (answered 302, a redirect)."),
+            (throttled(), Code.WORKATO_BUSY, None),
+            (Fault(status=503, body="{}"), Code.WORKATO_BUSY, "it is not available now (answered 503 ({}))."),
+            (slow(2), Code.WORKATO_UNREACHABLE, "no whole answer (did not answer in time)."),
+            (
+                Fault(body="<html>", path="users/me"),
+                Code.WORKATO_UNREACHABLE,
+                "no whole answer (answered 200 with what is no whole JSON object (<html>)).",
+            ),
+            (
+                Fault(body='{"things": []}', path="recipes"),
+                Code.WORKATO_UNDOCUMENTED,
+                "its answer is not as documented (an object with ['things']).",
+            ),
+        ],
+        ids=lambda value: str(value) if isinstance(value, Code) else "",
+    )
+    def test_an_answer_is_named(self, api: LocalWorkato, fault: Fault, code: Code, cause: str | None) -> None:
+        api.script([fault])
+
+        ((found, severity, said),) = told(self.source(api.url))
+
+        assert (found, severity) == (code, CATALOGUE[code].severity)
+        assert cause in {None, said}
+
+    def test_a_role_that_sees_no_project(self, api: LocalWorkato) -> None:
+        api.script([Fault(body='{"items": []}', path="recipes")])
+
+        assert told(self.source(api.url)) == [
+            (
+                Code.WORKATO_NO_RECIPES,
+                Severity.ERROR,
+                f"the recipes cannot be seen (The API at {api.url} lists no recipes, and says that the workspace has 1).",
+            )
+        ]
+
+    def test_nobody_there(self) -> None:
+        url = f"http://127.0.0.1:{free_port()}"
+
+        assert told(self.source(url)) == [
+            (
+                Code.WORKATO_UNREACHABLE,
+                Severity.TRANSIENT,
+                f"no whole answer (could not be reached, or broke the connection ({url})).",
+            )
+        ]
+
+    def test_a_certificate_that_nobody_vouches_for(self, tmp_path: Path) -> None:
+        with tls_server(self_signed_server(tmp_path)) as port:
+            assert [code for code, _, _ in told(self.source(f"https://127.0.0.1:{port}"))] == [Code.WORKATO_CERTIFICATE]
