@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from pathlib import Path
 
 from job_history.errors import PermanentError, TransientError
 from job_history.preflight import Code, Severity
@@ -13,6 +14,17 @@ from job_history.preflight.catalogue import CATALOGUE, finding, finding_of
 def test_each_code_is_in_the_catalogue_once_under_its_own_name() -> None:
     assert list(CATALOGUE) == list(Code)
     assert {code.name: code.value for code in Code} == {code.name: code.name for code in Code}
+
+
+def test_each_finding_is_provoked_by_a_test() -> None:
+    """So that none is in the list which nothing can find."""
+    named = {
+        code
+        for path in Path(__file__).parent.glob("test_*.py")
+        for code in re.findall(r"Code\.(\w+)", path.read_text())
+    }
+
+    assert set(Code.__members__) - named == set()
 
 
 def test_each_cause_and_fix_reads_as_it_should() -> None:

@@ -213,3 +213,14 @@ class TestWorkato:
     def test_a_certificate_that_nobody_vouches_for(self, tmp_path: Path) -> None:
         with tls_server(self_signed_server(tmp_path)) as port:
             assert [code for code, _, _ in told(self.source(f"https://127.0.0.1:{port}"))] == [Code.WORKATO_CERTIFICATE]
+
+    def test_requests_that_cannot_be_made(self) -> None:
+        class Broken:
+            def get(self, *_: Any, **__: Any) -> Any:
+                raise ValueError(f"No such adapter for {TOKEN}")
+
+        endpoint = endpoint_of(host="https://www.workato.com", password=TOKEN)
+
+        assert told(WorkatoSource(WorkatoClient(endpoint, Broken(), Unlimited()))) == [  # type: ignore[arg-type]
+            (Code.WORKATO_HOST_UNUSABLE, Severity.ERROR, "requests cannot be made (could not be asked (ValueError)).")
+        ]
