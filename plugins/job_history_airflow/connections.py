@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from job_history.destinations.s3 import S3Access, S3Destination
     from job_history.destinations.sumo_logic import HttpSource, SumoLogicDestination
     from job_history.record import Record
-    from job_history.sources import Source
+    from job_history.sources import RemoteSource
 
     Settings = TypeVar("Settings", S3Settings, SumoLogicSettings)
 
@@ -38,7 +38,7 @@ def source_of(
     staging: Storage,
     slice_: Slice | None = None,
     patient: bool = True,
-) -> Source[Record]:
+) -> RemoteSource[Record]:
     """Return where the account's events of a kind come from.
 
     Raises PermanentError where its connection is missing or of the wrong kind.
@@ -83,7 +83,7 @@ def _workato_source(
     slice_: Slice | None,
     *,
     patient: bool,
-) -> Source[Record]:
+) -> RemoteSource[Record]:
     from job_history.sources.workato import (  # noqa: PLC0415 - each task imports what it uses
         Checkpoint,
         Retries,

@@ -118,6 +118,17 @@ def test_each_message_of_the_operations_page_is_one_that_the_code_says() -> None
     assert [piece for piece in pieces if piece not in source] == []
 
 
+def test_the_operations_page_lists_each_finding_of_a_preflight_as_the_catalogue_has_it() -> None:
+    made = subprocess.run(
+        [sys.executable, "-m", "job_history.preflight.catalogue"], check=True, capture_output=True, text=True
+    ).stdout
+    page = (ROOT / "docs" / "operations.md").read_text()
+
+    assert page[page.index("| code | severity |") :] == made, (
+        "write it anew: .venv/bin/python -m job_history.preflight.catalogue"
+    )
+
+
 def test_each_promise_of_the_contract_names_a_test_that_is_there() -> None:
     contract = (ROOT / "include" / "job_history" / "CONTRACT.md").read_text()
     promises = [

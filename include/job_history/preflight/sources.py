@@ -7,10 +7,10 @@ from job_history.errors import ReplicationError
 from job_history.preflight.catalogue import finding_of
 from job_history.preflight.finding import Finding
 from job_history.record import Record
-from job_history.sources import Source
+from job_history.sources import RemoteSource
 
 
-def check_source(source: Source[Record], account: Account) -> list[Finding]:
+def check_source(source: RemoteSource[Record], account: Account) -> list[Finding]:
     """Have the source look at what a listing of the account would read, and return what stands in the way."""
     try:
         source.must_be_readable(line_details=account.events.line_details)

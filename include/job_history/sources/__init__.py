@@ -43,6 +43,10 @@ class Source(Protocol[Record_co]):
         """Open the listing of a window; with `line_details` each job brings its lines, in order. Events have none."""
         ...
 
+
+class RemoteSource(Source[Record_co], Protocol[Record_co]):
+    """A source that somebody else runs, so that whether it can be read is worth asking before."""
+
     def must_be_readable(self, *, line_details: bool) -> None:
         """Look, without reading, whether a listing could. Raises TransientError or PermanentError where not."""
         ...
