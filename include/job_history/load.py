@@ -70,8 +70,9 @@ def load(
             if delivery is Delivery.CONFLICT:
                 quarantine.add_conflict(document.job_id, document.key, document.sha256, document.body)
                 log.error("Conflict: %s is there already, with other bytes. It was left as it is.", document.key)
-            elif len(example_keys) < EXAMPLE_KEYS:
-                example_keys.append(document.key)
+            elif len(example_keys) < EXAMPLE_KEYS or document.key < example_keys[-1]:
+                # The first by name: which uploads end first is chance, and a receipt is to be the same each time.
+                example_keys[:] = sorted([*example_keys, document.key])[:EXAMPLE_KEYS]
             late = lateness_of(str(document.job_id), document.completed_at, extracted.read_at)
             if late is not None:
                 lateness.add(late)
@@ -90,7 +91,7 @@ def load(
         load_seconds=round(progress.seconds, 3),
         items_path=items_path,
         quarantine_paths=sorted({*transformed.quarantine_paths, *quarantine.paths}),
-        example_keys=sorted(example_keys),
+        example_keys=example_keys,
         destination=destination.description(),
         settings_hash=account.settings_hash,
         repeated=counts[Delivery.REPEATED],
