@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.benchmarks import s3_load, scale
+from tests.benchmarks import accounts, end_to_end, s3_load, scale, sumo_logic
 from tests.benchmarks.table import Table
 
 from simulators.project import ROOT
@@ -27,18 +27,13 @@ BEGIN, END = "<!-- written by `make bench`: begin -->", "<!-- end -->"
 VERSIONS_SHOWN = ("apache-airflow", "obstore", "uvloop", "msgspec", "boto3", "psycopg2-binary")
 
 
-def sumo_logic_tables(*, quick: bool) -> Iterator[Table]:
-    from tests.benchmarks import sumo_logic
-
-    yield Table(
-        "Sumo Logic, documents of 4 kB to a source that is 30 ms away", sumo_logic.rows(4_000 if quick else 16_000)
-    )
-
-
+# Each gives its tables one by one, as it comes to them: minutes lie between.
 BENCHMARKS: dict[str, Callable[..., Iterator[Table]]] = {
     "load": s3_load.tables,
+    "end_to_end": end_to_end.tables,
     "scale": scale.tables,
-    "sumo_logic": sumo_logic_tables,
+    "accounts": accounts.tables,
+    "sumo_logic": sumo_logic.tables,
 }
 
 
@@ -58,13 +53,17 @@ def main() -> int:
     print(circumstances)
     if asked.write:
         _write(PAGE, "\n\n".join([circumstances, *(table.as_markdown() for table in tables)]))
+        for plot in (table.plot for table in tables if table.plot):
+            (PAGE.parent / plot.file_name).write_text(plot.as_svg())
     return int(any(row.get("kept") == "NO" for table in tables for row in table.rows))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="under three minutes")
-    parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.relative_to(ROOT)}")
+    parser.add_argument(
+        "--write", action="store_true", help=f"put the tables into {PAGE.relative_to(ROOT)}, and the plots beside it"
+    )
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHMARKS)}; none: all")
     asked = parser.parse_args()
     if unknown := [name for name in asked.names if name not in BENCHMARKS]:

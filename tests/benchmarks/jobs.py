@@ -18,6 +18,7 @@ from job_history.window import Window
 from simulators.job_store import SampleJob, SampleLine, small_jobs
 
 BUCKET = "bench-audit"
+ACCESS_KEY, SECRET_KEY = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # AWS's own examples
 WINDOW = Window.from_dict({"start": "2018-05-21T00:00:00Z", "end": "2018-05-21T01:00:00Z"})
 MAX_DOCUMENT_BYTES = 40_000_000
 
@@ -39,8 +40,8 @@ def s3_connection(store: Sink) -> str:
     return json.dumps(
         {
             "conn_type": "aws",
-            "login": "AKIAIOSFODNN7EXAMPLE",
-            "password": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "login": ACCESS_KEY,
+            "password": SECRET_KEY,
             "extra": {"endpoint_url": store.url, "region_name": "us-east-1"},
         }
     )

@@ -5,13 +5,18 @@ from __future__ import annotations
 import multiprocessing
 import os
 import resource
+import signal
+import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
+
+import psutil
 
 # What a worker of the LocalExecutor has imported when it forks a task.
 _PRELOADED = [
@@ -36,7 +41,11 @@ class Measured(NamedTuple):
 
 
 class MeasuredWorkError(RuntimeError):
-    """The work raised; the message is its traceback."""
+    """The work failed; the message is its traceback, or a program's last words."""
+
+
+LONGEST_COMMAND_SECONDS = 300
+SECONDS_BETWEEN_LOOKS = 0.05
 
 
 def measured(prepare: Callable[..., Work], *arguments: Any, environment: dict[str, str] | None = None) -> Measured:
@@ -85,3 +94,52 @@ def _peak_bytes() -> int:
         return int(line.split()[1]) * 1_024
     unit = 1 if sys.platform == "darwin" else 1_024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def measured_command(
+    words: list[str], *, folder: Path, environment: dict[str, str] | None = None, stdin: IO[bytes] | None = None
+) -> Measured:
+    """Measure a program from its start to its end, with those that it starts; the peak is that of the largest of them.
+
+    Raises MeasuredWorkError where it fails, or does not come to an end.
+    """
+    log = folder / f"{Path(words[0]).name}.log"
+    started = time.perf_counter()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            words,
+            stdin=stdin or subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=os.environ | (environment or {}),
+            start_new_session=True,
+        )
+        too_long = threading.Timer(LONGEST_COMMAND_SECONDS, os.killpg, [process.pid, signal.SIGKILL])
+        too_long.start()
+        ended, peaks = threading.Event(), [0]
+        watcher = threading.Thread(target=_watch, args=(process.pid, peaks, ended))
+        watcher.start()
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        finally:
+            ended.set()
+            too_long.cancel()
+            watcher.join()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise MeasuredWorkError(
+            f"{words[0]} ended with {process.returncode}:\n{log.read_text(errors='replace')[-4_000:]}"
+        )
+    return Measured(None, time.perf_counter() - started, usage.ru_utime + usage.ru_stime, max(peaks))
+
+
+def _watch(process_id: int, peaks: list[int], ended: threading.Event) -> None:
+    """Note what the largest process has resident, again and again: a parent's own share would be in what the system tells."""
+    while not ended.wait(SECONDS_BETWEEN_LOOKS):
+        try:
+            process = psutil.Process(process_id)
+            peaks.extend(each.memory_info().rss for each in [process, *process.children(recursive=True)])
+        except psutil.Error:
+            continue
+        peaks[:] = [max(peaks)]

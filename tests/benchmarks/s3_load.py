@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from datetime import UTC, datetime
+from itertools import cycle, islice, repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from tests.benchmarks.jobs import BUCKET, account, airflow_environment, s3_connection, stage_documents, whole_window
-from tests.benchmarks.measuring import Measured, Work, measured
+import uvloop
+from tests.benchmarks.jobs import (
+    ACCESS_KEY,
+    BUCKET,
+    SECRET_KEY,
+    account,
+    airflow_environment,
+    s3_connection,
+    stage_documents,
+    whole_window,
+)
+from tests.benchmarks.measuring import Work, measured
+from tests.benchmarks.plot import Plot
+from tests.benchmarks.raw_sockets import Object, Signer, put_all
 from tests.benchmarks.sink import sink
-from tests.benchmarks.table import Table
+from tests.benchmarks.table import Table, promise
 
 from job_history.extract import Extracted
 from job_history.load import load
@@ -26,53 +37,92 @@ USER_ID = 5234
 DOCUMENT_BYTES = 4_000
 IN_FLIGHT = 256
 THREADS = 64
-DELAYS_MS = (0, 30)
+MOST_IN_MEMORY = 5_000
+TOLD_DELAYS_MS = (0, 30)
+PLOTTED_DELAYS_MS = (0, 10, 30, 100)
+OURS = "job_history"
+LOOP = "S3Hook.load_string, in a loop"
+HOOK_THREADS = f"S3Hook.load_string, {THREADS} threads"
+BOTO3_THREADS = f"boto3 put_object, {THREADS} threads"
+LIMIT = f"limit: signed PUTs on {IN_FLIGHT} raw sockets"
+STORE = "(the store alone: ready-made PUTs, unsigned)"
+AGAIN = "job_history, once more"
+# What ours is to be at 30 ms, as a multiple of each.
+PROMISED_MULTIPLES = {LOOP: 100, HOOK_THREADS: 20, BOTO3_THREADS: 10, LIMIT: 0.7}
 
 Staged = tuple[Slice, Extracted, Transformed]
 Put = Callable[[StagedDocument], None]
+Rates = dict[str, dict[int, float]]
+
+
+class Client(NamedTuple):
+    """A way to put documents; `counts`: at some delays (ms), where it is not the usual one."""
+
+    name: str
+    prepare: Callable[..., Work]
+    usual_count: int
+    counts: dict[int, int]
+
+    def count(self, delay_ms: int) -> int:
+        return self.counts.get(delay_ms, self.usual_count)
 
 
 def tables(*, quick: bool) -> Iterator[Table]:
-    """Give a table for each delay; each client in a process of its own, ours first and once more at the end."""
-    ours_count, raw_count, theirs_count = (10_000, 20_000, 300) if quick else (40_000, 60_000, 1_500)
+    """Give a table for each delay that is told; each client in a process of its own, ours first and once more at the end."""
+    ours_count, theirs_count = (10_000, 300) if quick else (40_000, 1_500)
+    far = ours_count // 2
+    clients = [
+        Client(OURS, deliver_with_ours, ours_count, {100: far}),
+        Client(LOOP, load_string_in_a_loop, theirs_count, {10: far // 100, 30: theirs_count // 5, 100: far // 200}),
+        Client(HOOK_THREADS, load_string_in_threads, theirs_count, {}),
+        Client(BOTO3_THREADS, put_object_in_threads, theirs_count, {}),
+        Client(LIMIT, put_on_raw_sockets, ours_count, {100: far}),
+    ]
+    at_both_ends = [Client(STORE, put_ready_made, ours_count, {}), Client(AGAIN, deliver_with_ours, ours_count, {})]
+    rates: Rates = {client.name: {} for client in [*clients, *at_both_ends]}
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         staging = local_storage(home / "staging")
         a_slice = whole_window(USER_ID, "bench")
         staged = (a_slice, *stage_documents(staging, a_slice, ours_count, DOCUMENT_BYTES))
-        clients: list[tuple[str, Callable[..., Work], int, dict[int, int]]] = [
-            ("job_history", deliver_with_ours, ours_count, {}),
-            ("S3Hook.load_string, in a loop", load_string_in_a_loop, theirs_count, {30: theirs_count // 5}),
-            (f"S3Hook.load_string, {THREADS} threads", load_string_in_threads, theirs_count, {}),
-            (f"boto3 put_object, {THREADS} threads", put_object_in_threads, theirs_count, {}),
-            (f"(the store's own limit: ready-made PUTs, {IN_FLIGHT} sockets)", put_ready_made, raw_count, {}),
-            ("job_history, once more", deliver_with_ours, ours_count, {}),
-        ]
-        for delay_ms in DELAYS_MS:
-            ours = 0.0
-            rows: list[dict[str, Any]] = []
-            for name, client, usual_count, other_counts in clients:
-                count = other_counts.get(delay_ms, usual_count)
-                with sink(home, delay_ms=delay_ms) as store:
-                    environment = airflow_environment(home, bench_s3=s3_connection(store))
-                    taken = measured(client, home, staged, count, store.port, environment=environment)
-                    assert store.counts()["PUT"] == count
-                ours = ours or count / taken.seconds
-                rows.append(_row(name, count, taken, ours))
-            yield Table(
-                f"Load step, documents of 4 kB, from staged files to a store that answers in {delay_ms} ms", rows
-            )
+        for delay_ms in TOLD_DELAYS_MS if quick else PLOTTED_DELAYS_MS:
+            told = delay_ms in TOLD_DELAYS_MS
+            rows = [_row(client, delay_ms, rates, home, staged) for client in clients + at_both_ends * told]
+            if told:
+                yield Table(
+                    f"Load step, documents of 4 kB, from staged files to a store that answers in {delay_ms} ms", rows
+                )
+    by_client = {client.name: rates[client.name] for client in clients}
+    yield Table(
+        "Load step: objects a second by the time that the store takes to answer",
+        [{"client": name, **{f"{ms} ms": rate for ms, rate in by.items()}} for name, by in by_client.items()],
+        plot=Plot("throughput-by-latency.svg", "milliseconds until the store answers", "objects a second", by_client),
+    )
+    at_30_ms = {name: by[30] for name, by in rates.items()}
+    ours = (at_30_ms[OURS] + at_30_ms[AGAIN]) / 2
+    yield Table(
+        "Promises of the load step, at 30 ms",
+        [
+            promise(f"ours, as a multiple of {name}", ours / at_30_ms[name], at_least=multiple)
+            for name, multiple in PROMISED_MULTIPLES.items()
+        ],
+    )
 
 
-def _row(name: str, count: int, taken: Measured, ours: float) -> dict[str, Any]:
-    rate = count / taken.seconds
+def _row(client: Client, delay_ms: int, rates: Rates, home: Path, staged: Staged) -> dict[str, Any]:
+    count = client.count(delay_ms)
+    with sink(home, delay_ms=delay_ms) as store:
+        environment = airflow_environment(home, bench_s3=s3_connection(store))
+        taken = measured(client.prepare, home, staged, count, store.port, environment=environment)
+        assert store.counts()["PUT"] == count
+    rate = rates[client.name][delay_ms] = count / taken.seconds
     return {
-        "client": name,
+        "client": client.name,
         "objects": count,
         "objects/s": rate,
         "CPU s/1,000": taken.cpu_seconds / count * 1_000,
         "peak MB": taken.peak_bytes / 1e6,
-        "ours is x": ours / rate,
+        "ours is x": rates[OURS][delay_ms] / rate,
     }
 
 
@@ -122,29 +172,23 @@ def put_object_in_threads(home: Path, staged: Staged, count: int, _port: int) ->
     return _in_threads(put, home, staged, count)
 
 
+def put_on_raw_sockets(home: Path, staged: Staged, count: int, port: int) -> Work:
+    """Sign and send documents that are in memory: what is left of the work when everything but that is taken away."""
+    documents = [Object(document.key, document.content()) for document in _documents(home, staged, MOST_IN_MEMORY)]
+    signer = Signer(
+        host=f"127.0.0.1:{port}", bucket=BUCKET, access_key=ACCESS_KEY, secret_key=SECRET_KEY, now=datetime.now(UTC)
+    )
+    requests = map(signer.request, islice(cycle(documents), count))
+    return lambda: uvloop.run(put_all(requests, port=port, connections=IN_FLIGHT))
+
+
 def put_ready_made(_home: Path, _staged: Staged, count: int, port: int) -> Work:
     """Send one PUT over and over, unsigned: what store and machine can do when the client has nothing to do."""
-    return lambda: asyncio.run(_put_ready_made(count, port))
-
-
-async def _put_ready_made(count: int, port: int) -> None:
     head = (
         f"PUT /{BUCKET}/key HTTP/1.1\r\nHost: 127.0.0.1\r\nIf-None-Match: *\r\nContent-Length: {DOCUMENT_BYTES}\r\n\r\n"
     )
     request = head.encode() + b"x" * DOCUMENT_BYTES
-    loop = asyncio.get_running_loop()
-    turns = iter(range(count))
-
-    async def work() -> None:
-        connection = socket.create_connection(("127.0.0.1", port))
-        connection.setblocking(False)
-        for _ in turns:
-            await loop.sock_sendall(connection, request)
-            answer = await loop.sock_recv(connection, 4_096)
-            assert answer.startswith(b"HTTP/1.1 200")
-        connection.close()
-
-    await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
+    return lambda: uvloop.run(put_all(repeat(request, count), port=port, connections=IN_FLIGHT))
 
 
 def _hook() -> Any:

@@ -1,9 +1,9 @@
 """A store that answers every PUT at once, or after a delay: so fast that the client is what is measured.
 
 `python -m tests.benchmarks.sink PORT DELAY_MS` listens until it is ended. It takes the requests that the clients under
-test make (PUT, also with `Expect: 100-continue`; HEAD, which finds nothing), keeps no bytes, and does not look at
-signatures. With `REMEMBER` as third word it keeps a hash of each key, and answers 412 to a create-only PUT of a key
-that it has. `GET /-/counts` tells what came.
+test make (PUT, also with `Expect: 100-continue`; HEAD and GET, which find nothing; listings, which are empty), keeps no
+bytes, and does not look at signatures. With `REMEMBER` as third word it keeps a hash of each key: HEAD finds it, and a
+create-only PUT of it gets 412. What lies below `_control/` it keeps whole. `GET /-/counts` tells what came.
 """
 
 from __future__ import annotations
@@ -25,9 +25,21 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _EXPECT = re.compile(rb"\r\nexpect: *100-continue", re.IGNORECASE)
 _CREATE_ONLY = re.compile(rb"\r\nif-none-match: *\*", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
+_BUCKET = re.compile(rb"/[^/?]+/?(\?.*)?")
+_KEPT = b"/_control/"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _STORED = b'HTTP/1.1 200 OK\r\nETag: "d41d8cd98f00b204e9800998ecf8427e"\r\nContent-Length: 0\r\n\r\n'
 _NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+_FOUND = (
+    b'HTTP/1.1 200 OK\r\nETag: "d41d8cd98f00b204e9800998ecf8427e"\r\nContent-Length: 0\r\n'
+    b"Last-Modified: Mon, 21 May 2018 00:00:00 GMT\r\n\r\n"
+)
+_DELETED = b"HTTP/1.1 204 No Content\r\n\r\n"
+_NO_KEYS = b'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>false</IsTruncated></ListBucketResult>'
+_NOTHING_LISTED = b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n\r\n%s" % (
+    len(_NO_KEYS),
+    _NO_KEYS,
+)
 _THERE_ALREADY = b"HTTP/1.1 412 Precondition Failed\r\nContent-Length: 0\r\n\r\n"
 _NOT_UNDERSTOOD = b"HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -40,6 +52,7 @@ class Counts:
     create_only: int = 0
     bytes: int = 0
     keys: set[int] | None = None
+    kept: dict[bytes, bytearray] = field(default_factory=dict)
 
     def as_json(self) -> bytes:
         distinct = None if self.keys is None else len(self.keys)
@@ -64,8 +77,8 @@ class _Connection(asyncio.Protocol):
         self._received += data
         while self._received and self._request_is_whole():
             request, self._received = self._received[: self._whole_bytes], self._received[self._whole_bytes :]
-            head, self._head_bytes = bytes(request[: self._head_bytes]), 0
-            self._reply(head, len(request) - len(head))
+            head, body, self._head_bytes = bytes(request[: self._head_bytes]), request[self._head_bytes :], 0
+            self._reply(head, body)
 
     def _request_is_whole(self) -> bool:
         if self._head_bytes == 0:
@@ -80,30 +93,49 @@ class _Connection(asyncio.Protocol):
                 self._transport.write(_CONTINUE)
         return len(self._received) >= self._whole_bytes
 
-    def _reply(self, head: bytes, body_bytes: int) -> None:
-        answer = self._answer(head, body_bytes)
+    def _reply(self, head: bytes, body: bytearray) -> None:
+        answer = self._answer(head, body)
         if self._delay:
             self._loop.call_later(self._delay, self._transport.write, answer)
         else:
             self._transport.write(answer)
 
-    def _answer(self, head: bytes, body_bytes: int) -> bytes:
-        method, key, _ = head.split(b" ", 2)
-        if method == b"GET":
+    def _answer(self, head: bytes, body: bytearray) -> bytes:
+        method, path, _ = head.split(b" ", 2)
+        if path == b"/-/counts":
             told = self._counts.as_json()
             return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(told), told)
         counts = self._counts
+        if _KEPT in path:
+            return self._keep(method, path, body)
         counts.methods[method.decode()] = counts.methods.get(method.decode(), 0) + 1
-        if method != b"PUT":
+        if method == b"PUT":
+            return self._put(path, head, len(body))
+        if method == b"HEAD":
+            return _FOUND if counts.keys is not None and hash(path) in counts.keys else _NOT_FOUND
+        if method == b"GET":
+            return _NOTHING_LISTED if _BUCKET.fullmatch(path) else _NOT_FOUND
+        return _DELETED if method == b"DELETE" else _NOT_UNDERSTOOD
+
+    def _keep(self, method: bytes, path: bytes, body: bytearray) -> bytes:
+        """Serve what is not a document as a store would, uncounted: a preflight writes twice, and reads back."""
+        kept = self._counts.kept
+        if method == b"PUT":
+            return _STORED if kept.setdefault(path, body) is body else _THERE_ALREADY
+        if path not in kept:
             return _NOT_FOUND
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(kept[path]), bytes(kept[path]))
+
+    def _put(self, path: bytes, head: bytes, body_bytes: int) -> bytes:
         if _CHUNKED.search(head):
             return _NOT_UNDERSTOOD
+        counts = self._counts
         create_only = _CREATE_ONLY.search(head) is not None
         counts.create_only += create_only
         if counts.keys is not None:
-            if create_only and hash(key) in counts.keys:
+            if create_only and hash(path) in counts.keys:
                 return _THERE_ALREADY
-            counts.keys.add(hash(key))
+            counts.keys.add(hash(path))
         counts.bytes += body_bytes
         return _STORED
 

@@ -1,20 +1,21 @@
-"""How fast documents reach an HTTP source that is 30 ms away, beside the limits of what the vendor advises.
+"""How fast documents reach an HTTP source that is 30 ms away: ours, the vendor's SDK, and a request for each job.
 
-`python -m tests.benchmarks.sumo_logic` prints the table. The source is the local one, a process of its own, which keeps
-counts only.
+The source is the local one, a process of its own, which keeps counts only.
 """
 
 from __future__ import annotations
 
 import tempfile
-import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
-import pandas as pd
+from tests.benchmarks import peers
+from tests.benchmarks.measuring import Measured, Work, measured, measured_command
+from tests.benchmarks.table import Table
 
 from job_history.account import Account
 from job_history.destinations.sumo_logic import (
@@ -30,33 +31,55 @@ from job_history.job import JobRecord, LineRecord
 from job_history.slice import Slice
 from job_history.staging import staged_writer
 from job_history.storage import Storage, local_storage
-from job_history.transform import Transformed, staged_documents, transform
+from job_history.transform import StagedDocument, Transformed, staged_documents, transform
 from simulators.sumo_logic import SourceProcess, source_process
 
 LATENCY_SECONDS = 0.030
-JOBS = 16_000
-JOBS_ONE_BY_ONE = 100
 WINDOW = {"start": "2018-05-21T00:00:00Z", "end": "2018-05-21T01:00:00Z"}
+OURS = "job_history: SumoLogicDestination"
 
 
-def rows(jobs: int = JOBS) -> list[dict[str, Any]]:
-    """Run it all, in about ten seconds; a row for each way to send."""
+class Way(NamedTuple):
+    """A way to send the first of the staged documents to a URL."""
+
+    name: str
+    send: Callable[[Path, Transformed, int, str], Measured]
+    documents: int
+
+
+def tables(*, quick: bool) -> Iterator[Table]:
+    """A row for each way to send; each in a process of its own."""
+    jobs = 4_000 if quick else 16_000
+    ways = [
+        Way(OURS, lambda *what: measured(destination, *what), jobs),
+        Way(
+            "limit: a ready-made request of 1 MB, posted over and over", lambda *what: measured(ready_made, *what), jobs
+        ),
+        Way("Sumo Logic's own SDK for Python, 1 MB a request", send_with_sdk, jobs),
+        Way("requests.Session.post, a document at a time", lambda *what: measured(one_by_one, *what), jobs // 40),
+    ]
     with tempfile.TemporaryDirectory() as folder, source_process(storage="counts", latency=LATENCY_SECONDS) as source:
-        staging = local_storage(Path(folder))
-        transformed = staged(staging, jobs)
-        bytes_a_document = transformed.bytes / jobs
-        limit = 1 / LATENCY_SECONDS
-        return [
-            {
-                "way": "limit: one connection, 1 MB a request, 30 ms, nothing else",
-                "documents/s": limit * 1_000_000 / bytes_a_document,
-                "requests/s": limit,
-                "MB/s": limit,
-            },
-            measured("one ready-made request of 1 MB, posted over and over", source, transformed, ready_made(staging)),
-            measured("job_history: SumoLogicDestination", source, transformed, destination(staging)),
-            measured("requests.Session.post, a document at a time", source, transformed, one_by_one(staging)),
-        ]
+        transformed = staged(local_storage(Path(folder)), jobs)
+        rows = [_row(way, Path(folder), transformed, source) for way in ways]
+    for row in rows:
+        row["ours is x"] = rows[0]["documents/s"] / row["documents/s"]
+    yield Table("Sumo Logic, documents of 4 kB to a source that is 30 ms away", rows)
+
+
+def _row(way: Way, folder: Path, transformed: Transformed, source: SourceProcess) -> dict[str, Any]:
+    source.reset()
+    taken = way.send(folder, transformed, way.documents, source.url)
+    requests = source.requests()
+    assert {(request.status, request.in_flight) for request in requests} == {(200, 1)}
+    return {
+        "way": way.name,
+        "documents": way.documents,
+        "documents/s": way.documents / taken.seconds,
+        "requests/s": len(requests) / taken.seconds,
+        "MB/s": sum(request.bytes for request in requests) / taken.seconds / 1e6,
+        "CPU s/1,000": taken.cpu_seconds / way.documents * 1_000,
+        "peak MB": taken.peak_bytes / 1e6,
+    }
 
 
 def staged(staging: Storage, jobs: int) -> Transformed:
@@ -91,65 +114,58 @@ def staged(staging: Storage, jobs: int) -> Transformed:
     return transform(slice_, account, extracted, staging=staging, ledger=staging, max_document_bytes=40_000_000)
 
 
-Send = Callable[[SourceProcess, Transformed], int]
+def destination(folder: Path, transformed: Transformed, documents: int, url: str) -> Work:
+    staging = local_storage(folder)
+    client = HttpSource(endpoint_of(host=None, password=url), one_connection())
+    to = SumoLogicDestination(client, Acknowledgements(staging, "slice", client.endpoint, {}))
 
-
-def measured(way: str, source: SourceProcess, transformed: Transformed, send: Send) -> dict[str, Any]:
-    """Time one way to send; `send` returns how many documents went."""
-    source.reset()
-    started = time.perf_counter()
-    documents = send(source, transformed)
-    seconds = time.perf_counter() - started
-    requests = source.requests()
-    assert {(request.status, request.in_flight) for request in requests} == {(200, 1)}
-    return {
-        "way": way,
-        "documents/s": documents / seconds,
-        "requests/s": len(requests) / seconds,
-        "MB/s": sum(request.bytes for request in requests) / seconds / 1e6,
-    }
-
-
-def destination(staging: Storage) -> Send:
-    def send(source: SourceProcess, transformed: Transformed) -> int:
-        client = HttpSource(endpoint_of(host=None, password=source.url), one_connection())
+    def work() -> None:
         delivered: list[str] = []
-        SumoLogicDestination(client, Acknowledgements(staging, "slice", client.endpoint, {})).deliver(
+        to.deliver(
             staged_documents(staging, transformed.documents_path), lambda document, *_: delivered.append(document.key)
         )
-        assert len(delivered) == transformed.documents
-        return len(delivered)
+        assert len(delivered) == documents
 
-    return send
+    return work
 
 
-def ready_made(staging: Storage) -> Send:
+def ready_made(folder: Path, transformed: Transformed, documents: int, url: str) -> Work:
     """What is left once there is nothing to make: the connection, the client library and the source."""
+    batch = next(batches(document.content() for document in _documents(folder, transformed, documents)))
+    compressor = zlib.compressobj(3, zlib.DEFLATED, 31)
+    body = compressor.compress(batch.body) + compressor.flush()
+    client = HttpSource(endpoint_of(host=None, password=url), one_connection())
 
-    def send(source: SourceProcess, transformed: Transformed) -> int:
-        documents = (document.content() for document in staged_documents(staging, transformed.documents_path))
-        batch = next(batches(documents))
-        compressor = zlib.compressobj(3, zlib.DEFLATED, 31)
-        body = compressor.compress(batch.body) + compressor.flush()
-        times = transformed.documents // batch.messages
-        client = HttpSource(endpoint_of(host=None, password=source.url), one_connection())
-        for _ in range(times):
+    def work() -> None:
+        for _ in range(-(-documents // batch.messages)):
             client.send(body)
-        return times * batch.messages
 
-    return send
-
-
-def one_by_one(staging: Storage) -> Send:
-    def send(source: SourceProcess, transformed: Transformed) -> int:
-        with one_connection() as session:
-            documents = staged_documents(staging, transformed.documents_path)
-            for _, document in zip(range(JOBS_ONE_BY_ONE), documents, strict=False):
-                session.post(source.url, data=document.content(), timeout=60)
-        return JOBS_ONE_BY_ONE
-
-    return send
+    return work
 
 
-if __name__ == "__main__":
-    print(pd.DataFrame(rows()).to_string(index=False, float_format="{:,.1f}".format))
+def one_by_one(folder: Path, transformed: Transformed, documents: int, url: str) -> Work:
+    session = one_connection()
+
+    def work() -> None:
+        for document in _documents(folder, transformed, documents):
+            session.post(url, data=document.content(), timeout=60)
+
+    return work
+
+
+def send_with_sdk(folder: Path, transformed: Transformed, documents: int, url: str) -> Measured:
+    """Have it send the documents, and take off what it takes for a single one: that is its start."""
+    command = peers.sumo_logic_sdk(url)
+
+    def run(count: int) -> Measured:
+        lines = folder / "documents.jsonl"
+        lines.write_bytes(b"".join(document.content() for document in _documents(folder, transformed, count)))
+        with lines.open("rb") as stdin:
+            return measured_command(command.words, folder=folder, stdin=stdin)
+
+    start, whole = run(1), run(documents)
+    return whole._replace(seconds=whole.seconds - start.seconds, cpu_seconds=whole.cpu_seconds - start.cpu_seconds)
+
+
+def _documents(folder: Path, transformed: Transformed, count: int) -> Iterator[StagedDocument]:
+    return islice(staged_documents(local_storage(folder), transformed.documents_path), count)

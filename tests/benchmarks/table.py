@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from tests.benchmarks.plot import Plot
+
 
 class Table(NamedTuple):
-    """Rows of figures, all with the same names, under a title."""
+    """Rows of figures, all with the same names, under a title; and the plot that shows them."""
 
     title: str
     rows: list[dict[str, Any]]
+    plot: Plot | None = None
 
     def as_markdown(self) -> str:
         """Write it in Markdown that reads well as it is, too."""
@@ -27,7 +30,17 @@ class Table(NamedTuple):
             + " |"
             for line in (cells[0], rule, *cells[1:])
         ]
-        return f"**{self.title}**\n\n" + "\n".join(lines)
+        plot = f"\n\n![{self.plot.y_title} by {self.plot.x_title}]({self.plot.file_name})" if self.plot else ""
+        return f"**{self.title}**\n\n" + "\n".join(lines) + plot
+
+
+def promise(
+    what: str, measured: float, *, at_least: float | None = None, at_most: float | None = None
+) -> dict[str, Any]:
+    """A row of a table of promises."""
+    kept = (at_least is None or measured >= at_least) and (at_most is None or measured <= at_most)
+    asked = f"at least {_shown(at_least)}" if at_least is not None else f"at most {_shown(at_most)}"
+    return {"what is promised": what, "asked": asked, "measured": measured, "kept": "yes" if kept else "NO"}
 
 
 def _shown(value: Any) -> str:

@@ -1,0 +1,168 @@
+"""A run over very many accounts, few of which have jobs: its plan, its task instances, and its receipts.
+
+Once all accounts in one run, once each account in a run of its own: the receipts must be the same.
+"""
+
+from __future__ import annotations
+
+import json
+import runpy
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+from tests.benchmarks.jobs import WINDOW, account
+from tests.benchmarks.measuring import Measured, Work, measured
+from tests.benchmarks.sink import sink
+from tests.benchmarks.table import Table, promise
+from tests.benchmarks.tasks import (
+    DATABASE,
+    context_of,
+    environment_of,
+    extracting,
+    loading,
+    planning,
+    reporting,
+    transforming,
+)
+
+from job_history.items import read_items
+from job_history.storage import local_storage
+from simulators.job_store import create, create_indexes, fill, small_jobs
+from simulators.postgres import PostgresServer, local_postgres
+from simulators.project import ROOT
+
+FIRST_USER_ID = 10_000
+JOBS_EACH = 20
+MOST_TASK_INSTANCES = 160
+MOST_PLAN_SECONDS = 10
+# What tells when and in which run it was, and not what became of the jobs.
+OF_THE_RUN = {"runs", "read_at", "seconds", "items"}
+
+
+class Run(NamedTuple):
+    """What a run left behind: each account's receipt and items, by user_id."""
+
+    slices: int
+    receipts: dict[int, dict[str, Any]]
+    items: dict[int, pa.Table]
+
+
+def tables(*, quick: bool) -> Iterator[Table]:
+    """Compare the run of all accounts with a run of each."""
+    accounts, with_jobs = (100, 5) if quick else (1_000, 50)
+    user_ids = range(FIRST_USER_ID, FIRST_USER_ID + accounts)
+    with tempfile.TemporaryDirectory() as folder, local_postgres(Path(folder) / "postgres") as server:
+        _fill(server, list(user_ids)[:: accounts // with_jobs])
+        plan, together, at_once = _run(Path(folder) / "together", server, user_ids, [[]])
+        _, alone, one_by_one = _run(Path(folder) / "alone", server, user_ids, [[user_id] for user_id in user_ids])
+    instances = _task_instances(together.slices)
+    yield Table(
+        f"A run over {accounts:,} accounts, of which {with_jobs} have jobs",
+        [
+            {
+                "runs": runs,
+                "slices": run.slices,
+                "task instances": count,
+                "plan s": seconds,
+                "wall s": taken.seconds,
+                "CPU s": taken.cpu_seconds,
+                "peak MB": taken.peak_bytes / 1e6,
+            }
+            for runs, run, count, seconds, taken in (
+                ("all accounts in one", together, instances, plan.seconds, at_once),
+                (
+                    "each account in one of its own",
+                    alone,
+                    accounts * _task_instances(0) + 3 * alone.slices,
+                    "-",
+                    one_by_one,
+                ),
+            )
+        ],
+    )
+    differing = [user_id for user_id in user_ids if not _same(together, alone, user_id)]
+    yield Table(
+        "Promises for many accounts",
+        [
+            promise("task instances", instances, at_most=MOST_TASK_INSTANCES),
+            promise("seconds of the plan", plan.seconds, at_most=MOST_PLAN_SECONDS),
+            promise("accounts whose receipts differ from those one by one", len(differing), at_most=0),
+            promise("receipts", len(together.receipts), at_least=accounts),
+        ],
+    )
+
+
+def _fill(server: PostgresServer, user_ids: list[int]) -> None:
+    server.create_database(DATABASE)
+    with closing(server.psycopg_connection(DATABASE)) as connection:
+        create(connection, "postgresql", indexes=False)
+        window = {"start": WINDOW.start, "end": WINDOW.end}
+        jobs = (small_jobs(JOBS_EACH, user_id=user_id, first_job_id=user_id * 1_000, **window) for user_id in user_ids)
+        fill(connection, "postgresql", chain.from_iterable(jobs))
+        create_indexes(connection)
+        connection.autocommit = True
+        connection.execute("VACUUM ANALYZE")
+
+
+def _run(
+    home: Path, server: PostgresServer, user_ids: range, chosen: list[list[int]]
+) -> tuple[Measured, Run, Measured]:
+    """Plan all accounts for the clock, then do whole runs, each over those chosen (none: all), in one process."""
+    home.mkdir()
+    with sink(home, delay_ms=0, remember=True) as store:
+        accounts = [account(user_id) for user_id in user_ids]
+        environment = environment_of(home, server, store, accounts, jobs_a_slice=100_000)
+        plan = measured(planning, context_of("only-a-plan"), environment=environment)
+        taken = measured(running, chosen, environment=environment)
+    ledger = local_storage(home / "ledger")
+    receipts = {
+        receipt["user_id"]: receipt
+        for path in ledger.paths("receipts")
+        if path.endswith("/receipt.json")
+        for receipt in [json.loads(ledger.read(path) or b"")]
+    }
+    items = {
+        user_id: pa.concat_tables(read_items(ledger, path) for path in receipt["items"]).sort_by("job_id")
+        for user_id, receipt in receipts.items()
+        if receipt["items"]
+    }
+    return plan, Run(taken.result, receipts, items), taken
+
+
+def running(chosen: list[list[int]]) -> Work:
+    """All the tasks of each run, one after the other; returns how many slices there were."""
+
+    def work() -> int:
+        slices = 0
+        for accounts in chosen:
+            context = context_of(f"run-{time.monotonic_ns()}", accounts=accounts)
+            for a_slice in planning(context)():
+                extracted = extracting(context, a_slice)()
+                transformed = transforming(context, a_slice, extracted)()
+                loading(context, a_slice, extracted, transformed)()
+                slices += 1
+            reporting(context)()
+        return slices
+
+    return work
+
+
+def _task_instances(slices: int) -> int:
+    """Count what Airflow would have for a run of the DAG; a mapped task with nothing to map is one instance, skipped."""
+    dag = runpy.run_path(str(ROOT / "dags" / "job_history_replication.py"))["dag"]
+    to_s3 = [task for task in dag.tasks if task.task_id.startswith("s3.slice.")]
+    return len(dag.tasks) + len(to_s3) * (max(slices, 1) - 1)
+
+
+def _same(together: Run, alone: Run, user_id: int) -> bool:
+    told = [
+        {name: value for name, value in run.receipts[user_id].items() if name not in OF_THE_RUN}
+        for run in (together, alone)
+    ]
+    return told[0] == told[1] and together.items.get(user_id) == alone.items.get(user_id)

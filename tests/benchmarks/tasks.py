@@ -1,0 +1,83 @@
+"""The operators of the DAG, and what Airflow would give them: for a benchmark that runs them without a scheduler."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from tests.benchmarks.jobs import WINDOW, airflow_environment, s3_connection
+from tests.benchmarks.measuring import Work
+from tests.benchmarks.sink import Sink
+
+from job_history.account import Account
+from simulators.postgres import PostgresServer
+
+DATABASE = "job_store"
+STEPS = ("plan", "extract", "transform", "load", "report")
+
+
+def environment_of(
+    home: Path, server: PostgresServer, store: Sink, accounts: list[Account], *, jobs_a_slice: int
+) -> dict[str, str]:
+    """What a task has in its environment: connections to job store and bucket, the accounts, the settings."""
+    return {
+        **airflow_environment(home, job_store=server.airflow_connection(DATABASE), bench_s3=s3_connection(store)),
+        "AIRFLOW_VAR_JOB_HISTORY_ACCOUNTS": json.dumps([each.model_dump(exclude_none=True) for each in accounts]),
+        "AIRFLOW__JOB_HISTORY__MAX_JOBS_PER_SLICE": str(jobs_a_slice),
+    }
+
+
+def context_of(run_id: str, **params: Any) -> dict[str, Any]:
+    """As much of a task's context as the operators look at."""
+    dag_run = SimpleNamespace(
+        dag_id="job_history_replication",
+        run_id=run_id,
+        data_interval_start=WINDOW.start,
+        data_interval_end=WINDOW.end,
+        run_after=datetime.fromisoformat("2018-05-21T01:10:00+00:00"),
+    )
+    return {"params": params, "dag_run": dag_run, "ti": _NoTaskFailed()}
+
+
+class _NoTaskFailed:
+    """What the report asks its task instance: how the run's other tasks ended."""
+
+    def get_task_states(self, *, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:  # noqa: ARG002
+        return {run_id: {} for run_id in run_ids}
+
+
+def planning(context: dict[str, Any]) -> Work:
+    from job_history_airflow.operators import PlanOperator
+
+    return lambda: PlanOperator(task_id="plan", destination="s3").execute(context)
+
+
+def extracting(context: dict[str, Any], a_slice: dict[str, Any]) -> Work:
+    from job_history_airflow.operators import ExtractJobsOperator
+
+    return lambda: ExtractJobsOperator(task_id="extract", slice=a_slice).execute(context)
+
+
+def transforming(context: dict[str, Any], a_slice: dict[str, Any], extracted: dict[str, Any]) -> Work:
+    from job_history_airflow.operators import TransformJobsOperator
+
+    return lambda: TransformJobsOperator(task_id="transform", slice=a_slice, extracted=extracted).execute(context)
+
+
+def loading(
+    context: dict[str, Any], a_slice: dict[str, Any], extracted: dict[str, Any], transformed: dict[str, Any]
+) -> Work:
+    from job_history_airflow.operators import JobHistoryToS3Operator
+
+    return lambda: JobHistoryToS3Operator(
+        task_id="load", slice=a_slice, extracted=extracted, transformed=transformed
+    ).execute(context)
+
+
+def reporting(context: dict[str, Any]) -> Work:
+    from job_history_airflow.operators import ReportOperator
+
+    return lambda: ReportOperator(task_id="report", destinations=["s3"]).execute(context)
