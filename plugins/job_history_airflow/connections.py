@@ -118,7 +118,7 @@ def _workato_source(
     )
 
 
-def s3_destination(account: Account, *, in_flight: int, repair: bool) -> S3Destination:
+def s3_destination(account: Account, *, in_flight: int, repair: bool = False, dry_run: bool = False) -> S3Destination:
     """Return the account's bucket as a destination. Raises PermanentError where connection or bucket are not named."""
     from job_history.destinations.s3 import (  # noqa: PLC0415 - each task imports what it uses
         NO_RETRIES,
@@ -134,6 +134,7 @@ def s3_destination(account: Account, *, in_flight: int, repair: bool) -> S3Desti
         in_flight=in_flight,
         overwrite=settings.write_mode == "overwrite",
         repair=repair,
+        dry_run=dry_run,
     )
 
 

@@ -16,7 +16,7 @@ from tests.support.deliveries import access, deliver, document, documents, setti
 
 from job_history.destinations import Delivery
 from job_history.destinations.s3 import NO_RETRIES, S3Destination, s3_store
-from job_history.errors import TransientError
+from job_history.errors import PermanentError, TransientError
 from job_history.transform import StagedDocument
 from simulators.s3_endpoint import S3Endpoint
 
@@ -32,9 +32,19 @@ class Bucket:
     endpoint: S3Endpoint
     name: str
 
-    def destination(self, *, in_flight: int = 16, overwrite: bool = False, repair: bool = False, **fields: Any) -> Any:
+    def destination(
+        self,
+        *,
+        in_flight: int = 16,
+        overwrite: bool = False,
+        repair: bool = False,
+        dry_run: bool = False,
+        **fields: Any,
+    ) -> Any:
         store = s3_store(access(self.endpoint, self.name), settings(**fields), retries=NO_RETRIES)
-        return S3Destination(store, bucket=self.name, in_flight=in_flight, overwrite=overwrite, repair=repair)
+        return S3Destination(
+            store, bucket=self.name, in_flight=in_flight, overwrite=overwrite, repair=repair, dry_run=dry_run
+        )
 
     def objects(self) -> dict[str, bytes]:
         client = self.endpoint.client()
@@ -167,6 +177,30 @@ def test_two_thousand_documents_arrive_once_each(bucket: Bucket) -> None:
     expected = {each.key: md5(each.content()) for each in documents(2_000)}
     assert told == [(key, DELIVERED) for key in sorted(expected)]
     assert bucket.digests() == expected
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_dry_run_tells_what_a_delivery_would_come_to_and_writes_nothing(moto_bucket: Bucket, overwrite: bool) -> None:
+    same, altered, in_parts, missing = document(100), document(101), document(102), document(103)
+    deliver(moto_bucket.destination(), [same])
+    moto_bucket.endpoint.client().put_object(Bucket=moto_bucket.name, Key=altered.key, Body=b"of somebody else")
+    moto_bucket.put_in_parts(in_parts.key, in_parts.content())
+    before = moto_bucket.versions()
+
+    told = deliver(moto_bucket.destination(dry_run=True, overwrite=overwrite), [same, altered, in_parts, missing])
+
+    assert dict(told) == {
+        same.key: ALREADY_PRESENT,
+        altered.key: CONFLICT,
+        in_parts.key: ALREADY_PRESENT,
+        missing.key: DELIVERED,
+    }
+    assert moto_bucket.versions() == before
+
+
+def test_a_dry_run_on_a_bucket_that_is_not_there_fails(moto: S3Endpoint) -> None:
+    with pytest.raises(PermanentError, match="NoSuchBucket"):
+        deliver(Bucket(moto, "no-such-bucket").destination(dry_run=True), [document(100)])
 
 
 def test_deliveries_at_the_same_time_write_each_key_once(bucket: Bucket) -> None:

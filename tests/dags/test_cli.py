@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from tests.unit.samples import HOUR as WINDOW
 
 from job_history.account import Account
 from job_history.event_kind import EventKind
+from job_history.key_parts import parts_of
 from job_history.receipt import Counts, Receipt, RunEntry, WindowState, receipt_path
 from job_history.storage import local_storage
 from job_history.timestamp import format_time
@@ -245,6 +249,82 @@ def test_what_can_be_no_id_is_said_to_be_none(job_history: JobHistory) -> None:
     assert "job_id 'a/b' is neither a number nor a handle" in result.stderr
 
 
+# diff
+
+
+@pytest.fixture
+def delivered(world: World, job_store: Path, tmp_path: Path) -> Path:
+    """Replicate an hour of 108 jobs to a bucket; return a job store of the test's own."""
+    from job_history_airflow.connections import s3_destination, source_of
+
+    store = Path(shutil.copy(job_store, tmp_path / "jobs.db"))
+    world.connect("job_store", {"conn_type": "sqlite", "host": str(store)})
+    told = world.account(5234, "Acme")
+    world.accounts(told, world.account(77, "Paused", enabled=False))
+    acme = Account.model_validate(told)
+    staging = local_storage(tmp_path / "staging")
+    source = source_of(acme, EventKind.JOBS, max_document_bytes=40_000_000, staging=staging)
+    replicate(acme, source, s3_destination(acme, in_flight=8), local_storage(world.ledger), staging)
+    return store
+
+
+def test_diff_of_what_was_delivered_finds_nothing(world: World, job_history: JobHistory, delivered: Path) -> None:
+    result = job_history("diff", *HOURS[:2], "--until", "2018-05-21T01:00:00Z")
+
+    assert (result.exit_code, result.stdout.splitlines()[0].split()) == (
+        0,
+        ["account", "window", "same", "missing", "altered", "extra", "filtered", "quarantined"],
+    )
+    [row] = [line.split() for line in result.stdout.splitlines()[1:]]
+    assert row[:7] == ["5234", "Acme", "2018-05-21T00:00:00Z", "108", "0", "0", "0"]
+
+
+def test_diff_tells_what_is_missing_altered_and_extra(world: World, job_history: JobHistory, delivered: Path) -> None:
+    client, (lost, changed, deleted) = world.s3.client(), sorted(world.keys())[:3]
+    client.delete_object(Bucket=world.bucket, Key=lost)
+    client.put_object(Bucket=world.bucket, Key=changed, Body=b"of somebody else")
+    ids = [str(parts_of(key).job_id) for key in (lost, changed, deleted)]
+    with closing(sqlite3.connect(delivered)) as connection, connection:
+        connection.execute("DELETE FROM job_history_jobs WHERE job_id = ?", (int(ids[2]),))
+
+    result = job_history("diff", "--json", *HOURS)
+
+    told = json.loads(result.stdout)
+    first, second = told.pop("windows")
+    assert (result.exit_code, told) == (
+        1,
+        {"start": "2018-05-21T00:00:00Z", "end": "2018-05-21T02:00:00Z", "faults": []},
+    )
+    assert {sort: (first[sort], first[f"{sort}_ids"]) for sort in ("missing", "altered", "extra")} == {
+        "missing": (1, [ids[0]]),
+        "altered": (1, [ids[1]]),
+        "extra": (1, [ids[2]]),
+    }
+    assert (first["same"], second["same"], second["missing"]) == (105, 0, 0)
+    assert job_history("diff", *HOURS).stdout.splitlines()[-3:] == [
+        f"{sort}: 5234 Acme, 2018-05-21T00:00:00Z: {job_id}"
+        for sort, job_id in zip(("missing", "altered", "extra"), ids, strict=True)
+    ]
+    # It was asked, and not mended.
+    left = world.keys()
+    assert lost not in left
+
+
+def test_what_cannot_be_compared_is_2_and_stops_no_other(
+    world: World, job_history: JobHistory, delivered: Path
+) -> None:
+    nowhere = {"type": "s3", "conn_id": "s3", "bucket": "no-such-bucket"}
+    world.accounts(world.account(5236, "Initech", destination=nowhere), world.account(5234, "Acme"))
+
+    result = job_history("diff", "--json", *HOURS[:2], "--until", "2018-05-21T01:00:00Z")
+
+    told = json.loads(result.stdout)
+    assert (result.exit_code, [(each["user_id"], each["same"]) for each in told["windows"]]) == (2, [(5234, 108)])
+    [fault] = told["faults"]
+    assert fault.startswith("Account 5236 Initech, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): Bucket no-such")
+    assert fault in result.stderr
+
+
 # redrive
 
 
@@ -257,7 +337,7 @@ def quarantined(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
     told = world.account(5234, "Acme")
     world.accounts(told)
     acme = Account.model_validate(told)
-    destination = s3_destination(acme, in_flight=4, repair=False)
+    destination = s3_destination(acme, in_flight=4)
     source = MemorySource([record(), record(job_id=handle)])
     with monkeypatch.context() as then:
         then.setattr("job_history.job.MOST_HANDLE_LENGTH", 100)

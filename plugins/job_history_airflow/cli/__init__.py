@@ -12,6 +12,7 @@ import click
 
 from job_history import __version__
 from job_history.errors import ReplicationError
+from job_history_airflow.cli.diff import diff
 from job_history_airflow.cli.key import key
 from job_history_airflow.cli.redrive import redrive
 from job_history_airflow.cli.show_receipt import show_receipt
@@ -44,5 +45,5 @@ def main() -> None:
     """
 
 
-for command in (status, redrive, show_receipt, key):
+for command in (status, diff, redrive, show_receipt, key):
     main.add_command(command)

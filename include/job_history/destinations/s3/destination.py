@@ -49,18 +49,21 @@ class S3Destination:
         in_flight: int = 256,
         overwrite: bool = False,
         repair: bool = False,
+        dry_run: bool = False,
         waits: Sequence[float] = WAITS_SECONDS,
     ) -> None:
         """Uploads run at most `in_flight` at once. The client should not retry: that is done here, where it slows all down.
 
         `overwrite` is for stores without conditional PUT, where "once" cannot be had. `repair` replaces an object whose bytes
-        are not the source's, which otherwise would be a conflict. `waits`: seconds before each further try of an upload.
+        are not the source's, which otherwise would be a conflict. `dry_run`: nothing is written, and each document is told as
+        a create-only delivery would tell it. `waits`: seconds before each further try of an upload.
         """
         self._store = store
         self._bucket = bucket
         self._in_flight = in_flight
         self._overwrite = overwrite
         self._repair = repair
+        self._dry_run = dry_run
         self._waits = waits
 
     def description(self) -> dict[str, Any]:
@@ -68,11 +71,18 @@ class S3Destination:
 
     def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
         """Deliver every document. Raises PermanentError or TransientError at the store's first fault."""
+        if self._dry_run:
+            self._must_be_there()
         try:
             uvloop.run(self._deliver(documents, on_delivery))
         except* ReplicationError as faults:
             # The first to fail stopped the others; what they may have said as well is the same.
             raise _first_of(faults) from None
+
+    def _must_be_there(self) -> None:
+        """Raise PermanentError where there is no bucket: HEAD says of its objects just what it says of missing ones."""
+        with store_faults(self._bucket):
+            next(iter(obstore.list(self._store, chunk_size=1)), None)
 
     async def _deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
         pace = Pace(self._in_flight, asyncio.get_running_loop().time)
@@ -134,6 +144,8 @@ class S3Destination:
     async def _put_once(self, document: StagedDocument, *, at_last: bool) -> Stored | None:
         """Return None where a create met another writer, and nothing is there now; `at_last` that is raised."""
         content = document.content()
+        if self._dry_run:
+            return await self._compared(document.key, content) or Stored(Delivery.DELIVERED, None)
         if self._overwrite:
             return Stored(Delivery.DELIVERED, await self._write(document, content, "overwrite"))
         try:
