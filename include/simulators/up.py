@@ -31,7 +31,7 @@ from simulators.demo.accounts import (
     demo_accounts,
     workato_connection,
 )
-from simulators.job_store import DEMO_ACCOUNTS, broken_jobs, create, fill, plain_job
+from simulators.job_store import DEMO_ACCOUNTS, broken_jobs, create, fill, fill_events, plain_job
 from simulators.past_hours import replicate_past_hours
 from simulators.postgres import PostgresServer, local_postgres
 from simulators.processes import free_port, listens_on
@@ -114,6 +114,8 @@ def _fill_job_store(postgres: PostgresServer, start: datetime, end: datetime) ->
     with postgres.psycopg_connection(JOB_STORE) as connection:
         create(connection, "postgresql")
         fill(connection, "postgresql", broken_jobs("id_with_slash", 5238, end - 3 * HOUR))
+        for account in DEMO_ACCOUNTS:
+            fill_events(connection, "postgresql", account.events(1, start, end))
         return sum(fill(connection, "postgresql", account.jobs(1, start, end)) for account in DEMO_ACCOUNTS)
 
 

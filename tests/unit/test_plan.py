@@ -172,6 +172,28 @@ def test_a_long_window_is_planned_hour_by_hour() -> None:
     ]
 
 
+def test_each_hour_has_a_window_for_each_kind_of_event_that_is_switched_on() -> None:
+    both = account(events={"job_history": True, "admin_events": True})
+    alone = account(77, "Alone", events={"admin_events": True})
+    sources = {EventKind.JOBS: jobs(1, 2), EventKind.ADMIN_EVENTS: jobs(61)}
+    made = planned_run(
+        {}, [both, alone], window=Window(DAY, DAY + timedelta(hours=2)), source_of=lambda _, kind: sources[kind]
+    )
+    assert [(planned.label, planned.window["start"], planned.counted) for planned in made.windows] == [
+        ("5234 Acme", "2018-05-21T00:00:00Z", 2),
+        ("5234 Acme (admin events)", "2018-05-21T00:00:00Z", 0),
+        ("5234 Acme", "2018-05-21T01:00:00Z", 0),
+        ("5234 Acme (admin events)", "2018-05-21T01:00:00Z", 1),
+        ("77 Alone (admin events)", "2018-05-21T00:00:00Z", 0),
+        ("77 Alone (admin events)", "2018-05-21T01:00:00Z", 1),
+    ]
+    assert [(slice_.label, slice_.kind) for slice_ in made.slices] == [
+        ("5234 Acme 2018-05-21T00:00:00Z", "jobs"),
+        ("5234 Acme (admin events) 2018-05-21T01:00:00Z", "admin_events"),
+        ("77 Alone (admin events) 2018-05-21T01:00:00Z", "admin_events"),
+    ]
+
+
 def test_a_paused_account_is_in_the_plan_and_its_source_is_not_asked() -> None:
     paused, source = account(enabled=False), jobs(1)
     assert planned_run({5234: source}, [paused]).windows == [planned_window(paused, None, [])]

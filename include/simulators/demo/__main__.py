@@ -36,7 +36,9 @@ def main() -> int:
             s3.create_bucket(bucket)
         store = HOME / "job_store.db"
         jobs = sum(demo_store(store, HOUR, HOUR_END).values()) + _plant_a_broken_job(store)
-        console.print(f"Job store        {_shown(store)}: {jobs} jobs of 5 accounts, one of them broken")
+        console.print(
+            f"Job store        {_shown(store)}: {jobs} jobs of 5 accounts, one of them broken; Acme's admin events"
+        )
         console.print(f"S3 endpoint      {s3.url}, buckets {', '.join(BUCKETS)}")
         console.print(f"Sumo Logic       {sumo_logic.receiver_url}/... (a local HTTP source)")
         with workato_process(

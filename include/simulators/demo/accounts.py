@@ -14,7 +14,7 @@ BUCKETS = ("acme-audit", "globex-audit", "shared-audit")
 def demo_accounts() -> list[dict[str, Any]]:
     """The Variable `job_history_accounts`; its connections are JOB_STORE, LOCAL_WORKATO, LOCAL_S3 and LOCAL_SUMO_LOGIC."""
     return [
-        _account(5234, "Acme", _bucket("acme-audit")),
+        _account(5234, "Acme", _bucket("acme-audit"), admin_events=True),
         # Through the platform's API; some of the sample jobs take more than a day.
         _account(
             WORKATO_USER_ID,
@@ -43,6 +43,7 @@ def _account(
     *,
     source: dict[str, Any] | None = None,
     line_details: bool = True,
+    admin_events: bool = False,
 ) -> dict[str, Any]:
     return {
         "user_id": user_id,
@@ -50,7 +51,7 @@ def _account(
         "enabled": True,
         "source": source or {"type": "sql", "conn_id": JOB_STORE},
         "destination": destination,
-        "events": {"job_history": True, "line_details": line_details, "admin_events": False},
+        "events": {"job_history": True, "line_details": line_details, "admin_events": admin_events},
         "redaction": [],
     }
 

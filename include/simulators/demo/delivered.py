@@ -12,19 +12,19 @@ from simulators.s3_endpoint import S3Endpoint
 
 
 def receipts_below(ledger: Path) -> list[Receipt]:
-    """Every receipt of the ledger, by account."""
+    """Every receipt of the ledger, by account and kind of event."""
     storage = local_storage(ledger)
     paths = sorted(path for path in storage.paths("receipts") if path.endswith("receipt.json"))
     return [msgspec.json.decode(storage.read(path) or b"", type=Receipt) for path in paths]
 
 
 def run_table(title: str, receipts: list[Receipt], run_number: int) -> Table:
-    """One run of the hour as a table, a row for each account."""
+    """One run of the hour as a table, a row for each account and kind of event."""
     table = Table(title=title, title_justify="left", title_style="bold")
     for heading in (
         "account",
         "destination",
-        "jobs counted",
+        "counted",
         "delivered",
         "present",
         "filtered",
@@ -35,7 +35,7 @@ def run_table(title: str, receipts: list[Receipt], run_number: int) -> Table:
         table.add_column(heading, justify="left" if heading in {"account", "destination"} else "right")
     for receipt in receipts:
         run = receipt.runs[run_number]
-        table.add_row(f"{receipt.user_id} {receipt.name}", _destination(receipt), *_cells(run.counts, run.seconds))
+        table.add_row(receipt.label, _destination(receipt), *_cells(run.counts, run.seconds))
     return table
 
 
