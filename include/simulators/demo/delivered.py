@@ -32,7 +32,11 @@ def run_table(title: str, receipts: list[Receipt], run_number: int) -> Table:
         "bytes",
         "objects/s",
     ):
-        table.add_column(heading, justify="left" if heading in {"account", "destination"} else "right")
+        table.add_column(
+            heading,
+            justify="left" if heading in {"account", "destination"} else "right",
+            no_wrap=heading == "account",
+        )
     for receipt in receipts:
         run = receipt.runs[run_number]
         table.add_row(receipt.label, _destination(receipt), *_cells(run.counts, run.seconds))

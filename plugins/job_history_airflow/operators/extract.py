@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ExtractJobsOperator(SliceStepOperator):
-    """Streams a slice's jobs from the account's source into a staged file."""
+    """Streams a slice's jobs or admin events from the account's source into a staged file."""
 
     ui_color = "#fdf3d8"
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class PlanOperator(BaseOperator):
-    """Counts the jobs of each account that has this kind of destination, and returns the slices to replicate.
+    """Counts the jobs and admin events of each account that has this kind of destination, and returns the slices to replicate.
 
     An account whose destination cannot take them gets none: its window fails, with what the preflight found.
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ReportOperator(BaseOperator):
-    """Writes a receipt for each account and window, and fails where any of them failed.
+    """Writes a receipt for each account, kind of event and window, and fails where any of them failed.
 
     :param destinations: the kinds of destination that were planned
     """

@@ -157,7 +157,7 @@ class S3Destination:
                 raise
         if self._repair and stored is not None and stored.delivery is Delivery.CONFLICT:
             stored = Stored(Delivery.DELIVERED, await self._write(document, content, "overwrite"))
-            log.warning("Repaired: %s had other bytes than the source's job.", document.key)
+            log.warning("Repaired: %s had other bytes than the source has now.", document.key)
         return stored
 
     async def _write(
