@@ -121,7 +121,7 @@ def test_a_failed_account_is_named_and_a_cleared_task_mends_it(installation: Ins
     start = "2018-05-21T06:00:00Z"
     assert installation.receipts(5234)[start]["state"] == "failed"
     assert installation.receipts(5235)[start]["state"] == "complete"
-    assert not passed.has(acme)
+    assert passed.lacking([acme]) == [acme]
 
     # The user mends the Variable and clears the failed task: the source is not asked again.
     installation.set_accounts(ACCOUNTS)

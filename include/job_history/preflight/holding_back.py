@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from job_history.account import Account
+from job_history.errors import TransientError
 from job_history.plan import Plan
 from job_history.preflight.check import Check, run_check
 from job_history.preflight.code import Severity
@@ -17,7 +19,9 @@ from job_history.preflight.passed import PassedPreflights
 log = logging.getLogger(__name__)
 
 # They wait for answers nearly all the time.
-CHECKS_AT_ONCE = 8
+CHECKS_AT_ONCE = 16
+# A thousand new accounts at a store that answers nobody must not use up the time of the plan.
+MOST_SECONDS = 600.0
 
 
 def hold_back(
@@ -27,18 +31,20 @@ def hold_back(
     check_of: Callable[[Account], Check],
     passed: PassedPreflights,
     now: datetime,
+    clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Check the destinations of the accounts that have something to deliver, and have not passed yet.
 
     Where somebody must mend something, the account's windows lose their slices and keep the findings. What may pass by
-    itself holds nothing back: the load task has retries, and finds out.
+    itself holds nothing back: the load task has retries, and finds out. `clock` is in seconds.
     """
     with_slices = dict.fromkeys(planned.user_id for planned in plan.windows if planned.slices)
-    to_check = [accounts[user_id] for user_id in with_slices if not passed.has(accounts[user_id])]
+    to_check = passed.lacking(accounts[user_id] for user_id in with_slices)
     # Connections are looked up here, one after another; what the checks ask is asked together.
     checks = [check_of(account) for account in to_check]
+    in_time = _until(clock() + MOST_SECONDS, clock)
     with ThreadPoolExecutor(CHECKS_AT_ONCE) as threads:
-        found = list(threads.map(run_check, checks, [f"Account {account.label}" for account in to_check]))
+        found = list(threads.map(run_check, map(in_time, checks), [f"Account {account.label}" for account in to_check]))
     for account, findings in zip(to_check, found, strict=True):
         _tell(account, findings)
         severities = {finding.severity for finding in findings}
@@ -48,11 +54,25 @@ def hold_back(
             passed.note(account, findings, now)
 
 
+def _until(deadline: float, clock: Callable[[], float]) -> Callable[[Check], Check]:
+    """Let checks begin before the deadline only."""
+
+    def in_time(check: Check) -> Check:
+        def check_in_time() -> list[Finding]:
+            if clock() > deadline:
+                raise TransientError("others took too long, and the run has to go on")
+            return check()
+
+        return check_in_time
+
+    return in_time
+
+
 def _take_slices(plan: Plan, account: Account, findings: list[Finding]) -> None:
     for planned in plan.windows:
         if planned.user_id == account.user_id and planned.slices:
             planned.slices = []
-            planned.held_back_by = findings
+            planned.held_back_by = [finding for finding in findings if finding.severity is Severity.ERROR]
 
 
 def _tell(account: Account, findings: list[Finding]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -20,8 +21,11 @@ class PassedPreflights:
     def __init__(self, ledger: Storage) -> None:
         self._ledger = ledger
 
-    def has(self, account: Account) -> bool:
-        return self._ledger.read(_path(account)) is not None
+    def lacking(self, accounts: Iterable[Account]) -> list[Account]:
+        """Return those of the accounts that have not passed under their settings."""
+        # One listing, however many accounts there are.
+        noted = set(self._ledger.paths(FOLDER))
+        return [account for account in accounts if _path(account) not in noted]
 
     def note(self, account: Account, found: list[Finding], at: datetime) -> None:
         """Remember that the account passed, with the warnings that it got."""

@@ -47,8 +47,7 @@ class S3Check:
         self._access = access
         self._settings = settings
         self._now = now
-        self._endpoint = access.endpoint_url or f"https://s3.{access.region or DEFAULT_REGION}.amazonaws.com"
-        self._about = f"Account {account.label}, bucket {access.bucket} at {self._endpoint}"
+        self._about = f"Account {account.label}, bucket {access.bucket} at {access.endpoint_url or 'Amazon S3'}"
         self._key = probe_key(account, settings)
         self._content = _content(account)
         self._found: list[Finding] = []

@@ -16,7 +16,7 @@ from job_history.plan import Plan, plan
 from job_history.preflight import Code, Finding
 from job_history.preflight.catalogue import finding
 from job_history.preflight.check import Check
-from job_history.preflight.holding_back import hold_back
+from job_history.preflight.holding_back import MOST_SECONDS, hold_back
 from job_history.preflight.passed import PassedPreflights
 from job_history.receipt import WindowState, read_receipt
 from job_history.report import report
@@ -79,7 +79,7 @@ def run(
 
 
 def test_what_somebody_must_mend_takes_the_slices_of_that_account_alone(passed: PassedPreflights) -> None:
-    checks = Checks(of_5234=[NO_BUCKET])
+    checks = Checks(of_5234=[CLOCK, NO_BUCKET])
 
     assert run(planned(ACME, GLOBEX), checks, passed, ACME, GLOBEX) == [
         (5234, 0, [NO_BUCKET]),
@@ -87,7 +87,7 @@ def test_what_somebody_must_mend_takes_the_slices_of_that_account_alone(passed: 
         (5235, 1, []),
         (5235, 0, []),
     ]
-    assert (passed.has(ACME), passed.has(GLOBEX)) == (False, True)
+    assert passed.lacking([ACME, GLOBEX]) == [ACME]
 
 
 def test_who_has_nothing_to_deliver_is_not_asked(passed: PassedPreflights) -> None:
@@ -96,14 +96,14 @@ def test_who_has_nothing_to_deliver_is_not_asked(passed: PassedPreflights) -> No
     run(planned(ACME, INITECH), checks, passed, ACME, INITECH)
 
     assert checks.asked == [5234]
-    assert not passed.has(INITECH)
+    assert passed.lacking([ACME, INITECH]) == [INITECH]
 
 
 def test_what_may_pass_holds_nothing_back_and_is_not_taken_for_passed(
     passed: PassedPreflights, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert run(planned(ACME), Checks(of_5234=[BUSY]), passed, ACME) == [(5234, 1, []), (5234, 0, [])]
-    assert not passed.has(ACME)
+    assert passed.lacking([ACME]) == [ACME]
     assert ("WARNING", f"Preflight of account 5234 Acme: {BUSY}") in [
         (record.levelname, record.getMessage()) for record in caplog.records
     ]
@@ -148,6 +148,23 @@ def test_a_check_that_breaks_stops_no_other(
 
     assert [(user_id, count) for user_id, count, _ in left] == [(5234, slices), (5234, 0), (5235, 1), (5235, 0)]
     assert f"Preflight of account 5234 Acme: {code}: Account 5234 Acme: " in caplog.text
+
+
+def test_accounts_that_no_time_is_left_for_go_on_unchecked(passed: PassedPreflights) -> None:
+    times = iter([0.0, 1.0, MOST_SECONDS + 1])
+    plan_, checks = planned(ACME, GLOBEX), Checks(of_5234=[NO_BUCKET], of_5235=[NO_BUCKET])
+
+    hold_back(
+        plan_,
+        {5234: ACME, 5235: GLOBEX},
+        check_of=checks.of,
+        passed=passed,
+        now=NOW,
+        clock=lambda: next(times),
+    )
+
+    assert sorted(len(window.slices) for window in plan_.windows) == [0, 0, 0, 1]
+    assert passed.lacking([ACME, GLOBEX]) == [ACME, GLOBEX]
 
 
 def test_the_report_tells_code_cause_and_fix_and_the_window_stays_open(
