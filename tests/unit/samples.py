@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +13,7 @@ from job_history.destinations import Delivery, OnDelivery
 from job_history.errors import ReplicationError
 from job_history.extract import Extracted
 from job_history.job import JobRecord, LineRecord
+from job_history.record import Record
 from job_history.slice import Slice
 from job_history.slice_outcome import SliceOutcome
 from job_history.timestamp import parse_time
@@ -127,18 +128,18 @@ class MemoryListing:
     """A listing of records that are in a list; `counted` can be told otherwise than they are."""
 
     counted: int
-    records: list[JobRecord]
+    records: Sequence[Record]
     counted_by: str = "query"
 
-    def __iter__(self) -> Iterator[JobRecord]:
+    def __iter__(self) -> Iterator[Record]:
         return iter(self.records)
 
 
 @dataclass
 class MemorySource:
-    """A source that holds its records, by their `completed_at`. `fault` is raised by whoever asks."""
+    """A source that holds its records, by their moment. `fault` is raised by whoever asks."""
 
-    records: list[JobRecord] = field(default_factory=list)
+    records: Sequence[Record] = field(default_factory=list)
     miscount: int = 0
     fault: ReplicationError | None = None
     asked: list[tuple[int, Window]] = field(default_factory=list)
@@ -155,8 +156,8 @@ class MemorySource:
         self.asked_for_lines.append(line_details)
         yield MemoryListing(self.count(user_id, window), self._in(window))
 
-    def _in(self, window: Window) -> list[JobRecord]:
-        return [record for record in self.records if parse_time(record.completed_at or "") in window]
+    def _in(self, window: Window) -> list[Record]:
+        return [record for record in self.records if parse_time(record.moment or "") in window]
 
 
 @dataclass

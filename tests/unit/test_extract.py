@@ -3,10 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.unit.samples import DAY, MemorySource, account, record, slice_of
 
+from job_history.admin_event import EventRecord
 from job_history.errors import TransientError
+from job_history.event_kind import EventKind
 from job_history.extract import Extracted, extract
 from job_history.job import JobRecord
 from job_history.staging import staged_records
@@ -66,6 +69,29 @@ def test_a_source_that_lists_other_jobs_than_it_counts_delivers_nothing(
         "The source of account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z) counts "
         f"{counted} jobs, and lists 5. Nothing of it was delivered, because nobody could say what is missing. Compare "
         "the relation (or view) of jobs with a count of your own."
+    )
+
+
+EVENT = EventRecord(user_id=5234, event_id=7, event="user_login", occurred_at="2018-05-21T00:15:00Z")
+
+
+def test_admin_events_go_the_same_way_and_have_no_lines(staging: Storage) -> None:
+    events = msgspec.structs.replace(slice_of(), kind=EventKind.ADMIN_EVENTS)
+    source = MemorySource([EVENT])
+    extracted = extract(events, account(), source, staging)
+    assert (extracted.path, extracted.listed, extracted.line_details, source.asked_for_lines) == (
+        f"{events.folder}/admin_events.jsonl.zst",
+        1,
+        None,
+        [False],
+    )
+    assert list(staged_records(staging, extracted.path, EventRecord)) == [EVENT]
+    with pytest.raises(TransientError) as refused:
+        extract(events, account(), MemorySource([EVENT], miscount=1), staging)
+    assert str(refused.value) == (
+        "The source of account 5234 Acme (admin events), window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z) counts 2 admin "
+        "events, and lists 1. Nothing of it was delivered, because nobody could say what is missing. Compare the relation (or "
+        "view) of admin events with a count of your own."
     )
 
 
