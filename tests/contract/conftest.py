@@ -6,7 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from tests.support.ceph_rgw import CephGateway, CephUnavailable, ceph_rgw
+from tests.support.ceph_rgw import CephGateway, ceph_rgw
+from tests.support.debian_packages import PackagesUnavailable
 
 from simulators.postgres import PostgresServer, local_postgres
 from simulators.s3_endpoint import S3Endpoint, local_s3
@@ -30,6 +31,6 @@ def ceph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CephGateway]:
     with ExitStack() as running:
         try:
             gateway = running.enter_context(ceph_rgw(tmp_path_factory.mktemp("ceph")))
-        except CephUnavailable as reason:
+        except PackagesUnavailable as reason:
             pytest.skip(str(reason))
         yield gateway

@@ -16,7 +16,8 @@ import pytest
 from botocore.exceptions import ClientError
 from obstore.exceptions import AlreadyExistsError, PermissionDeniedError
 from obstore.store import S3Store
-from tests.support.ceph_rgw import CephGateway, CephUnavailable, ceph_rgw
+from tests.support.ceph_rgw import CephGateway, ceph_rgw
+from tests.support.debian_packages import PackagesUnavailable
 
 from simulators.processes import ProcessFailedError
 
@@ -224,7 +225,7 @@ def test_nothing_is_left_behind_by_a_start_that_fails_half_way(tmp_path: Path, m
 def test_a_machine_without_packages_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    with pytest.raises(CephUnavailable) as unavailable, ceph_rgw(tmp_path):
+    with pytest.raises(PackagesUnavailable) as unavailable, ceph_rgw(tmp_path):
         pass
 
     assert str(unavailable.value) == (

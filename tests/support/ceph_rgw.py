@@ -6,9 +6,7 @@ our making. It needs neither systemd nor containers, only Debian's packages, and
 
 import json
 import os
-import shutil
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,13 +14,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from tests.support.debian_packages import have_programs
+
 from simulators.processes import ChildProcess, free_port
 from simulators.s3_endpoint import DEFAULT_REGION, S3Endpoint
 
 PACKAGES = ("ceph-mon", "ceph-osd", "radosgw", "ceph-common")
 PROGRAMS = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
 
-_INSTALL_SECONDS = 300
 _COMMAND_SECONDS = 60
 _START_SECONDS = 60
 
@@ -84,10 +83,6 @@ rgw thread pool size = 64
 """
 
 
-class CephUnavailable(RuntimeError):  # noqa: N818 (not the tests' error: it is why they are skipped)
-    """Ceph cannot be had on this machine. The message says why, and what to install."""
-
-
 class CephGateway(S3Endpoint):
     """A running gateway, used like the simulated endpoint, except that it accepts no keys but its own."""
 
@@ -103,10 +98,10 @@ def ceph_rgw(directory: Path) -> Iterator[CephGateway]:
     Everything it writes is in a subdirectory of `directory`, which exists and is left empty, but for the log of an
     installation. Takes some 2 s and 200 MB of memory, and 20 s more where Debian's packages (60 MB) come first.
 
-    Raises `CephUnavailable` if they cannot be had, and `simulators.processes.ProcessFailedError` or
+    Raises `PackagesUnavailable` if they cannot be had, and `simulators.processes.ProcessFailedError` or
     `subprocess.SubprocessError` if Ceph is there and does not start.
     """
-    _install_what_is_missing(log_path=directory / "apt-get.log")
+    have_programs("Ceph", PROGRAMS, PACKAGES, log_path=directory / "apt-get.log")
     with TemporaryDirectory(dir=directory, prefix="ceph-") as home, ExitStack() as running:
         yield _start(Path(home), running)
 
@@ -151,38 +146,6 @@ def _start(home: Path, running: ExitStack) -> CephGateway:
     user = json.loads(_run(command("radosgw-admin", "user", "create", "--uid=judge", "--display-name=judge")))
     keys = user["keys"][0]
     return CephGateway(f"http://127.0.0.1:{gateway_port}", keys["access_key"], keys["secret_key"])
-
-
-def _install_what_is_missing(log_path: Path) -> None:
-    missing = [program for program in PROGRAMS if shutil.which(program) is None]
-    if not missing:
-        return
-    wanted = f"Ceph is not installed ({', '.join(missing)} missing)"
-    advice = f"On Debian 12, as root: apt-get install --no-install-recommends {' '.join(PACKAGES)}"
-    if sys.platform != "linux":
-        raise CephUnavailable(f"{wanted}, and it runs on Linux only.")
-    if shutil.which("apt-get") is None:
-        raise CephUnavailable(f"{wanted}, and there is no apt-get here to install it with. {advice}")
-    if os.geteuid() != 0:
-        raise CephUnavailable(f"{wanted}, and only root can install it. {advice}")
-    install = ["apt-get", "install", "--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120", *PACKAGES]
-    with log_path.open("ab") as log:
-        for step in (["apt-get", "update"], install):
-            try:
-                subprocess.run(
-                    step,
-                    check=True,
-                    timeout=_INSTALL_SECONDS,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    # The run level of a machine under repair: packages start no services of theirs.
-                    env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"},
-                )
-            except subprocess.SubprocessError as error:
-                raise CephUnavailable(
-                    f"{wanted}, and `{step[0]} {step[1]}` failed: see {log_path}. {advice}"
-                ) from error
 
 
 def _run(command: list[str]) -> str:
