@@ -20,6 +20,8 @@ from job_history.transform import DocumentedJob
 from job_history.window import Window
 
 MOST_RUNS_REMEMBERED = 50
+REDRIVE = "redrive-"
+"""How the name of a redrive begins, among the runs of a receipt."""
 
 
 class WindowState(StrEnum):
@@ -169,11 +171,14 @@ def save_receipt(ledger: Storage, receipt: Receipt) -> Receipt:
     """Write a run's receipt over the window's, keep the story of earlier runs, and return what stands now.
 
     A window that is closed stays closed when a later run of it fails: what was delivered is delivered. The failure is
-    told among its runs. Nor does a run that read the source earlier replace one that read it later, whichever ended first.
+    told among its runs. Nor does a run that read the source earlier replace one that read it later, whichever ended first;
+    nor one that is reported again what a redrive has made of it since.
     """
     window = Window.from_dict(receipt.window)
     earlier = read_receipt(ledger, receipt.user_id, receipt.kind, window)
     stands = receipt
+    if earlier is not None and _was_redriven_since(earlier, receipt):
+        return earlier
     if earlier is not None:
         runs = [entry for entry in earlier.runs if entry.run != receipt.runs[-1].run] + receipt.runs
         if earlier.state.closed and (not receipt.state.closed or receipt.read_at < earlier.read_at):
@@ -189,6 +194,13 @@ def save_receipt(ledger: Storage, receipt: Receipt) -> Receipt:
         for path in {*earlier.quarantine} - {*receipt.quarantine}:
             ledger.delete(path)
     return stands
+
+
+def _was_redriven_since(earlier: Receipt, receipt: Receipt) -> bool:
+    runs = [entry.run for entry in earlier.runs]
+    if receipt.read_at != earlier.read_at or receipt.runs[-1].run not in runs:
+        return False
+    return any(run.startswith(REDRIVE) for run in runs[runs.index(receipt.runs[-1].run) + 1 :])
 
 
 def delete_superseded_items(ledger: Storage, receipt: Receipt, before: datetime) -> None:

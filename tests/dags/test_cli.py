@@ -22,7 +22,7 @@ from tests.unit.samples import HOUR as WINDOW
 
 from job_history.account import Account
 from job_history.event_kind import EventKind
-from job_history.key_parts import parts_of
+from job_history.key_parts import JobKeyParts, parts_of
 from job_history.receipt import Counts, Receipt, RunEntry, WindowState, receipt_path
 from job_history.storage import local_storage
 from job_history.timestamp import format_time
@@ -149,7 +149,7 @@ def test_status_is_2_where_an_account_cannot_be_used(world: World, job_history: 
         (["show-receipt", "5234", "2018-05-21T00:00:00Z", "--kind", "logs"], "'logs' is not one of"),
         (["key"], "--user-id, --recipe-id, --job-id, --started-at, --status is missing"),
         (["key", EXAMPLE_KEY, "--user-id", "1"], "Give a KEY or its parts, not both"),
-        (["key", "a/b.json"], "'a/b.json' is no key of a job"),
+        (["key", "a/b.json"], "'a/b.json' is the key of no document"),
         (["no-such-command"], "No such command"),
     ],
 )
@@ -237,6 +237,14 @@ def test_a_key_is_made_of_its_parts_and_told_as_them(job_history: JobHistory) ->
     made = json.loads(job_history("key", *parts, "--prefix", "audit", "--json").stdout)
     assert made == {"key": f"audit/{EXAMPLE_KEY}"}
     assert json.loads(job_history("key", made["key"], "--json").stdout) == {"prefix": "audit", **PARTS}
+    event = "5234/admin_events/20180521/e-1/5234-e-1-20180521000000-user_login.json"
+    assert json.loads(job_history("key", event, "--json").stdout) == {
+        "prefix": "",
+        "user_id": 5234,
+        "event_id": "e-1",
+        "occurred_at": "2018-05-21T00:00:00Z",
+        "event": "user_login",
+    }
     assert job_history("key", EXAMPLE_KEY).stdout.splitlines()[3] == "job_id      100"
 
 
@@ -283,7 +291,7 @@ def test_diff_tells_what_is_missing_altered_and_extra(world: World, job_history:
     client, (lost, changed, deleted) = world.s3.client(), sorted(world.keys())[:3]
     client.delete_object(Bucket=world.bucket, Key=lost)
     client.put_object(Bucket=world.bucket, Key=changed, Body=b"of somebody else")
-    ids = [str(parts_of(key).job_id) for key in (lost, changed, deleted)]
+    ids = [str(parts.job_id) for parts in map(parts_of, (lost, changed, deleted)) if isinstance(parts, JobKeyParts)]
     with closing(sqlite3.connect(delivered)) as connection, connection:
         connection.execute("DELETE FROM job_history_jobs WHERE job_id = ?", (int(ids[2]),))
 

@@ -9,6 +9,7 @@ from tests.unit.samples import HOUR, slice_of
 
 from job_history.account import Account
 from job_history.destinations import Destination
+from job_history.event_kind import EventKind
 from job_history.extract import extract
 from job_history.load import load
 from job_history.plan import PlannedWindow
@@ -19,10 +20,16 @@ from job_history.transform import transform
 
 
 def replicate(
-    account: Account, source: Source[Any], destination: Destination, ledger: Storage, staging: Storage
+    account: Account,
+    source: Source[Any],
+    destination: Destination,
+    ledger: Storage,
+    staging: Storage,
+    *,
+    kind: EventKind = EventKind.JOBS,
 ) -> Receipt:
     """Replicate the hour of the samples, and return what its receipt says then."""
-    slice_ = slice_of(user_id=account.user_id)
+    slice_ = slice_of(user_id=account.user_id, kind=kind)
     extracted = extract(slice_, account, source, staging)
     transformed = transform(slice_, account, extracted, staging=staging, ledger=ledger, max_document_bytes=40_000_000)
     outcome = load(
@@ -38,6 +45,7 @@ def replicate(
     planned = PlannedWindow(
         user_id=account.user_id,
         name=account.name,
+        kind=kind,
         window=HOUR.as_dict(),
         enabled=True,
         counted=extracted.counted,

@@ -11,6 +11,7 @@ from typing import Any
 from job_history.account import Account
 from job_history.destinations import Delivery, OnDelivery
 from job_history.errors import ReplicationError
+from job_history.event_kind import EventKind
 from job_history.extract import Extracted
 from job_history.job import JobRecord, LineRecord
 from job_history.record import Record
@@ -46,9 +47,18 @@ def account(user_id: int = 5234, name: str = "Acme", **changes: Any) -> Account:
     return Account.model_validate(entry(user_id, name, **changes))
 
 
-def slice_of(part: Window = HOUR, *, number: int = 1, of: int = 1, run: str = RUN, user_id: int = 5234) -> Slice:
+def slice_of(
+    part: Window = HOUR,
+    *,
+    number: int = 1,
+    of: int = 1,
+    run: str = RUN,
+    user_id: int = 5234,
+    kind: EventKind = EventKind.JOBS,
+) -> Slice:
+    window = HOUR.as_dict()
     return Slice(
-        run=run, user_id=user_id, name="Acme", window=HOUR.as_dict(), part=part.as_dict(), number=number, of=of
+        run=run, user_id=user_id, name="Acme", kind=kind, window=window, part=part.as_dict(), number=number, of=of
     )
 
 

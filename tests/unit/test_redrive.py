@@ -16,13 +16,14 @@ from tests.support.one_hour import replicate
 from tests.unit.samples import EXAMPLE_KEY, HOUR, MemoryDestination, MemorySource, account, record
 
 from job_history.account import Account
+from job_history.admin_event import EventRecord
 from job_history.destinations import OnDelivery
 from job_history.destinations.only_new import OnlyNew
 from job_history.errors import PermanentError, TransientError
 from job_history.event_kind import EventKind
 from job_history.items import items_at
 from job_history.quarantine import QuarantineEntry
-from job_history.receipt import Receipt, read_receipt, receipt_path
+from job_history.receipt import Receipt, read_receipt, receipt_path, save_receipt
 from job_history.redrive import Means, Redriven, redrive, was_redriven
 from job_history.staging import staged_records, staged_writer
 from job_history.storage import Storage, local_storage
@@ -145,6 +146,21 @@ def test_what_can_be_delivered_now_is_and_the_rest_stays(world: World) -> None:
     ]
     assert was_redriven([entry.run for entry in after.runs])
     assert list(world.staging.paths("")) == []
+
+
+def test_a_run_that_is_reported_again_does_not_undo_its_redrive(world: World) -> None:
+    reported = world.receipt()
+    world.redrive()
+    after = world.receipt()
+
+    assert save_receipt(world.ledger, msgspec.structs.replace(reported, runs=reported.runs[-1:])) == after
+    assert world.receipt() == after
+
+
+def test_item_lists_that_were_written_anew_are_gone(world: World) -> None:
+    world.redrive()
+
+    assert {path for path in world.ledger.paths("receipts") if path.endswith(".parquet")} == {*world.receipt().items}
 
 
 def test_a_conflict_is_replaced_only_on_request(world: World) -> None:
@@ -270,6 +286,36 @@ def test_a_receipt_that_a_run_wrote_meanwhile_is_not_written_over(world: World) 
     assert [entry.run.split("-")[0] for entry in after.runs] == ["scheduled"]
     assert world.redrive().left == {"conflict": 1, "bad_json": 1}
     assert world.quarantine() == [("bad_json", 102), ("conflict", 104)]
+
+
+def test_admin_events_are_redriven_as_jobs_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = account(events={"admin_events": True})
+    ledger, staging, destination = (
+        local_storage(tmp_path / "ledger"),
+        local_storage(tmp_path / "s"),
+        MemoryDestination(),
+    )
+    recorded = [
+        EventRecord(5234, number, name, "2018-05-21T00:15:00.5Z") for number, name in [(1, "login"), (2, "a_b")]
+    ]
+    key = "5234/admin_events/20180521/000/000/000/000/000/000/{0:03}/5234-{0}-20180521001500-{1}.json"
+    objects = {key.format(1, "login"): b'{"event":"login","timestamp":"2018-05-21T00:15:00Z"}\n'}
+    destination.objects[key.format(2, "a_b")] = OTHER_BYTES
+    with monkeypatch.context() as then:
+        then.setattr("job_history.admin_event.LONGEST_EVENT_NAME", 4)
+        before = replicate(events, MemorySource(recorded), destination, ledger, staging, kind=EventKind.ADMIN_EVENTS)
+    assert before.counts.quarantined == {"bad_event": 1, "conflict": 1}
+    assert destination.objects.keys() == {key.format(2, "a_b")}
+
+    destination.repair = True
+    means = Means(ledger, staging, lambda _: destination, 40_000_000)
+    told = redrive(events, EventKind.ADMIN_EVENTS, HOUR, means, replace=True, finished_at=LATER, code_version="2")
+
+    assert (told.delivered, told.left, str(told.state)) == (2, {}, "complete")
+    assert destination.objects == {
+        **objects,
+        key.format(2, "a_b"): b'{"event":"a_b","timestamp":"2018-05-21T00:15:00Z"}\n',
+    }
 
 
 # Killed

@@ -139,6 +139,14 @@ def test_accounts_come_as_given_and_their_hours_in_order_across_days(ledger: Sto
     assert [status.state for status in told] == ["complete", *["open"] * 52, "failed"]
 
 
+def test_each_kind_of_event_is_shown_on_its_own(ledger: Storage) -> None:
+    save(ledger, "complete")
+
+    both = shown(ledger, account(events={"job_history": True, "admin_events": True}))
+
+    assert [(status.kind, status.state) for status in both] == [("jobs", "complete"), ("admin_events", "open")]
+
+
 def test_more_folders_than_are_read_at_once_are_all_read(ledger: Storage) -> None:
     accounts = [account(user_id, "Many") for user_id in range(1, 151)]
     for one in accounts:

@@ -12,7 +12,7 @@ from job_history.storage import Storage
 
 
 class Taken(msgspec.Struct):
-    """The files of quarantine that a redrive took its records from, as they were: what to delete once it stands."""
+    """The files of the ledger that a redrive may make superfluous, as they were: what to delete once it stands."""
 
     versions: dict[str, str]
 
@@ -25,7 +25,7 @@ class Taken(msgspec.Struct):
 
 
 def delete_taken(ledger: Storage, staging: Storage, slice_: Slice, receipt: Receipt) -> None:
-    """Delete what a redrive took and the standing receipt does not name, and what it staged; the note of it goes last.
+    """Delete what a redrive took and the standing receipt names no more, and what it staged; the note of it goes last.
 
     A file that was written anew since then is another's.
     """
@@ -33,7 +33,7 @@ def delete_taken(ledger: Storage, staging: Storage, slice_: Slice, receipt: Rece
     if note is None:
         return
     for path, version in msgspec.json.decode(note, type=Taken).versions.items():
-        if path not in receipt.quarantine and _version(ledger, path) == version:
+        if path not in {*receipt.quarantine, *receipt.items} and _version(ledger, path) == version:
             ledger.delete(path)
     run = slice_.folder.rpartition("/")[0]
     for path in [path for path in staging.paths(run) if path != _note(slice_)]:

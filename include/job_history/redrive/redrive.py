@@ -16,7 +16,7 @@ import msgspec
 from job_history.account import Account
 from job_history.errors import PermanentError, TransientError
 from job_history.event_kind import EventKind
-from job_history.receipt import Receipt, WindowState, receipt_path, save_receipt
+from job_history.receipt import REDRIVE, Receipt, WindowState, receipt_path, save_receipt
 from job_history.redrive.books import items_without, receipt_with
 from job_history.redrive.leftovers import Taken, delete_leftovers, delete_taken
 from job_history.redrive.quarantined import records_and_conflicts
@@ -27,8 +27,6 @@ from job_history.storage import Storage
 from job_history.window import Window
 
 log = logging.getLogger(__name__)
-
-REDRIVE = "redrive-"
 
 
 class Redriven(msgspec.Struct, kw_only=True):
@@ -73,7 +71,7 @@ def redrive(
     taken = _to_take(receipt, account, about, replace=replace)
     if not taken:
         return _redriven(receipt, [])
-    Taken.of(means.ledger, taken).save(means.staging, slice_)
+    Taken.of(means.ledger, [*taken, *receipt.items]).save(means.staging, slice_)
     outcomes = go_through_the_steps(slice_, account, receipt, taken, means)
     made = receipt_with(receipt, outcomes, taken, run=slice_.run, finished_at=finished_at, code_version=code_version)
     if made.counts.quarantined == receipt.counts.quarantined:

@@ -1,4 +1,4 @@
-"""`job-history key`: where a job's document is, and which job a key belongs to."""
+"""`job-history key`: where a job's document is, and what a key was made of."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _PARTS = ("user_id", "recipe_id", "job_id", "started_at", "status")
 def key(object_key: str | None, prefix: str, as_json: bool, **parts: Any) -> None:
     """Make a document's key, or tell its parts.
 
-    Give all the parts of a job to have the key of its document; give a KEY to have its parts.
+    Give all the parts of a job to have the key of its document; give a KEY, of a job or
+    an admin event, to have its parts.
     """
     given = [name for name in _PARTS if parts[name] is not None]
     if object_key is not None and given:
