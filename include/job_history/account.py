@@ -84,7 +84,16 @@ class Account(SettingsModel):
     @property
     def settings_hash(self) -> str:
         """First 16 hex digits of the SHA-256 of the settings: a receipt tells by it under which ones it was made."""
-        return hashlib.sha256(msgspec.json.encode(self.model_dump(), order="deterministic")).hexdigest()[:16]
+        return _hash_of(self.model_dump())
+
+    @property
+    def destination_hash(self) -> str:
+        """The same of the destination alone: a window is complete only at the destination that it went to."""
+        return _hash_of(self.destination.model_dump())
+
+
+def _hash_of(settings: dict[str, Any]) -> str:
+    return hashlib.sha256(msgspec.json.encode(settings, order="deterministic")).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -19,30 +19,36 @@ Counted = dict[tuple[int, EventKind, Window], int]
 
 
 def counted_together(
-    accounts: Iterable[Account], window: Window, source_of: Callable[[Account, EventKind], Source[Record]]
+    windows: Iterable[tuple[Account, EventKind, Window]], source_of: Callable[[Account, EventKind], Source[Record]]
 ) -> Counted:
-    """Count each hour of the window for the accounts that share a source which can. The others are not in what it returns."""
+    """Count the windows of accounts that share a source which can. The others are not in what it returns."""
     counted: Counted = {}
-    for (_, kind), group in _by_source(accounts).items():
-        if len(group) == 1:
-            continue
-        user_ids = [account.user_id for account in group]
-        try:
-            source = source_of(group[0], kind)
-            if isinstance(source, CountsTogether):
-                for hour in window.hours():
+    for (_, kind), group in _by_source(windows).items():
+        for hour, accounts in group.items():
+            if len(accounts) == 1:
+                continue
+            user_ids = [account.user_id for account in accounts]
+            try:
+                source = source_of(accounts[0], kind)
+                if isinstance(source, CountsTogether):
                     numbers = source.counts(user_ids, hour)
                     counted |= {
                         (user_id, kind, hour): number for user_id, number in zip(user_ids, numbers, strict=True)
                     }
-        except Exception as fault:  # noqa: BLE001 - each account's own count meets it again, and tells it under its name
-            log.warning("%s accounts of one source are counted one by one, for together failed: %s", len(group), fault)
+            except Exception as fault:  # noqa: BLE001 - each account's own count meets it again, and tells it under its name
+                log.warning(
+                    "%s accounts of one source are counted one by one, for together failed: %s", len(accounts), fault
+                )
+                break
     return counted
 
 
-def _by_source(accounts: Iterable[Account]) -> dict[tuple[str, EventKind], list[Account]]:
-    groups: defaultdict[tuple[str, EventKind], list[Account]] = defaultdict(list)
-    for account in accounts:
-        for kind in account.events.kinds:
-            groups[account.source.model_dump_json(), kind].append(account)
-    return groups
+def _by_source(
+    windows: Iterable[tuple[Account, EventKind, Window]],
+) -> dict[tuple[str, EventKind], dict[Window, list[Account]]]:
+    groups: defaultdict[tuple[str, EventKind], defaultdict[Window, list[Account]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for account, kind, hour in windows:
+        groups[account.source.model_dump_json(), kind][hour].append(account)
+    return {source: dict(hours) for source, hours in groups.items()}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 
 import msgspec
 
 from job_history.admin_event import EventRecord, event_id_of, event_name_of
 from job_history.document import Document, DocumentRules, moment_of, must_be_of_the_account, with_extra
+from job_history.errors import BadRecordError
 from job_history.json_text import compact_json
 from job_history.object_key import event_key
 from job_history.timestamp import format_time
@@ -49,6 +51,19 @@ def event_document_of(record: EventRecord, rules: DocumentRules) -> Document:
         event_id = hashlib.sha256(body).hexdigest()[:DIGITS_OF_A_DIGEST]
     key = event_key(prefix=rules.prefix, user_id=user_id, event_id=event_id, occurred_at=occurred_at, event=name)
     return Document(key=key, body=body, job_id=event_id, completed_at=format_time(occurred_at))
+
+
+def item_id_of(record: EventRecord) -> str:
+    """Return the id that an item list has for the event: its own, or, where it has none, that of its document."""
+    if record.event_id is not None or record.fault is not None:
+        return str(record.event_id)
+    rules = DocumentRules(
+        user_id=int(record.user_id or 0), prefix="", line_details=False, max_document_bytes=sys.maxsize
+    )
+    try:
+        return str(event_document_of(record, rules).job_id)
+    except BadRecordError:
+        return str(None)
 
 
 def _json(field: str, text: str | None) -> msgspec.Raw | msgspec.UnsetType:

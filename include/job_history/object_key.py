@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from job_history.job import MOST_ID_DIGITS, FinalStatus, Id
+
+_DAY_FOLDER = re.compile(r"(?:.*/)?[0-9]+/(?:jobs/[0-9]+|admin_events)/[0-9]{8}(?=/)")
 
 
 def formatted_id(record_id: Id) -> str:
@@ -23,6 +26,14 @@ def event_key(*, prefix: str, user_id: int, event_id: Id, occurred_at: datetime,
     day, stamp = _day_and_stamp(occurred_at)
     folder = f"{user_id}/admin_events/{day}/{formatted_id(event_id)}"
     return _below(prefix, f"{folder}/{user_id}-{event_id}-{stamp}-{event}.json")
+
+
+def day_folder(key: str) -> str:
+    """Return the part of a document's key that it shares with others of its day: and, where it is a job's, of its recipe."""
+    found = _DAY_FOLDER.match(key)
+    if found is None:
+        raise ValueError(f"{key!r} is not the key of a document")
+    return found[0]
 
 
 def job_key(*, prefix: str, user_id: int, recipe_id: int, job_id: Id, started_at: datetime, status: FinalStatus) -> str:

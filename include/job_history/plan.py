@@ -14,6 +14,7 @@ from job_history.account import ACCOUNTS_VARIABLE, Account, Accounts
 from job_history.counting import counted_together
 from job_history.errors import PermanentError
 from job_history.event_kind import EventKind
+from job_history.known_accounts import KnownAccounts
 from job_history.preflight.finding import Finding
 from job_history.record import Record
 from job_history.slice import Slice
@@ -22,12 +23,21 @@ from job_history.window import Window, parts_of_at_most
 
 log = logging.getLogger(__name__)
 
+Stands = Callable[[Account, EventKind, Window], str | None]
+"""Says of a window in which state it needs nothing; None: it is to be replicated."""
+
+
+def nothing_stands(_account: Account, _kind: EventKind, _window: Window) -> str | None:
+    """Have every window replicated, whatever its state."""
+    return None
+
 
 class PlannedWindow(msgspec.Struct):
     """An account's window in a run, for one kind of event.
 
     `counted` is None where the source was not or could not be asked; its extract asks. `held_back_by` is what a preflight
-    found at the destination that somebody must mend first: then there are no slices.
+    found at the destination that somebody must mend first: then there are no slices. `settings_changes`: what of the account
+    is set otherwise than in the run before.
     """
 
     user_id: int
@@ -42,6 +52,8 @@ class PlannedWindow(msgspec.Struct):
     planned_at: str = ""
     kind: EventKind = EventKind.JOBS
     held_back_by: list[Finding] = []
+    destination_hash: str = ""
+    settings_changes: list[str] = []
 
     @property
     def label(self) -> str:
@@ -51,7 +63,9 @@ class PlannedWindow(msgspec.Struct):
 class Plan(msgspec.Struct):
     """What a run set out to do. `faults`: accounts that could not be planned at all, each in a sentence.
 
-    `considered` are the user_ids of all accounts that were to be planned, whatever their destination.
+    `considered` are the user_ids of all accounts that were to be planned, whatever their destination, and `planned` of those
+    with this one. `standing`: how many windows need nothing, by the state that they are in. `settings` are those of planned
+    accounts that are new or were changed, for the next run to know; `whole_list`: these are all accounts that there are.
     """
 
     run: str
@@ -60,6 +74,10 @@ class Plan(msgspec.Struct):
     windows: list[PlannedWindow]
     faults: list[str]
     considered: list[int] = []
+    planned: list[int] = []
+    standing: dict[str, int] = {}
+    settings: dict[str, dict[str, Any]] = {}
+    whole_list: bool = False
 
     @property
     def slices(self) -> list[Slice]:
@@ -77,10 +95,13 @@ def plan(
     max_jobs_per_slice: int,
     most_slices: int,
     planned_at: str = "",
+    known: KnownAccounts | None = None,
+    stands: Stands = nothing_stands,
 ) -> Plan:
     """Plan a run over those of the chosen accounts (none chosen: all) that go to this kind of destination.
 
-    Raises PermanentError where no account is left to work on, or where it would take more slices than Airflow maps.
+    `known` are the accounts as the run before saw them. Raises PermanentError where no account is left to work on, or where
+    it would take more slices than Airflow maps.
     """
     log.info(
         "Asked for: %s, window %s, destination %s.",
@@ -88,27 +109,43 @@ def plan(
         window,
         destination,
     )
+    known = known or KnownAccounts()
     to_do, faults = _chosen(accounts, chosen)
+    if lost_half := known.lost_half(len(accounts.usable) + len(accounts.faults)):
+        faults.append(lost_half)
     for fault in faults:
         log.error("Not replicated: %s", fault)
     if not to_do:
         raise PermanentError(
             f"No account of the Variable {ACCOUNTS_VARIABLE} can be replicated in window {window}: " + " ".join(faults)
         )
-    plan_ = Plan(run=run, destination=destination, window=window.as_dict(), windows=[], faults=faults)
-    plan_.considered = [account.user_id for account in to_do]
-    planned_here = [account for account in to_do if account.destination.type == destination]
-    counted = counted_together([account for account in planned_here if account.enabled], window, source_of)
-    for account in planned_here:
-        for hour, kind in itertools.product(window.hours(), account.events.kinds):
-            planned = _window_of(account, kind, hour, planned_at)
-            planned.counted = counted.get((account.user_id, kind, hour))
-            if account.enabled and planned.counted != 0:
-                _ask_source(planned, run, functools.partial(source_of, account, kind), max_jobs_per_slice)
-            plan_.windows.append(planned)
+    here = [account for account in to_do if account.destination.type == destination]
+    plan_ = Plan(
+        run=run,
+        destination=destination,
+        window=window.as_dict(),
+        windows=[],
+        faults=faults,
+        considered=[account.user_id for account in to_do],
+        planned=[account.user_id for account in here],
+        settings=known.differing(here),
+        whole_list=not chosen and not faults,
+    )
+    for account in here:
+        _add_windows(plan_, account, known, stands, planned_at)
+    _ask_sources(plan_, {account.user_id: account for account in here}, source_of, max_jobs_per_slice)
     _keep_below(most_slices, plan_)
+    if plan_.standing:
+        log.info("Nothing to do: %s.", readable_standing(plan_.standing))
     log.info("%s slices to replicate:\n%s", len(plan_.slices), _table(plan_))
     return plan_
+
+
+def readable_standing(standing: dict[str, int]) -> str:
+    """Write it as `24 windows complete`."""
+    return ", ".join(
+        f"{number:,} window{'s' * (number > 1)} {state.replace('_', ' ')}" for state, number in standing.items()
+    )
 
 
 def _chosen(accounts: Accounts, chosen: list[int]) -> tuple[list[Account], list[str]]:
@@ -135,8 +172,38 @@ def _window_of(account: Account, kind: EventKind, window: Window, planned_at: st
         slices=[],
         settings_hash=account.settings_hash,
         destination=account.destination.model_dump(exclude_none=True),
+        destination_hash=account.destination_hash,
         planned_at=planned_at,
     )
+
+
+def _add_windows(plan_: Plan, account: Account, known: KnownAccounts, stands: Stands, planned_at: str) -> None:
+    changes = known.changes(account)
+    for change in changes:
+        log.warning("Account %s is set otherwise than in the run before: %s.", account.label, change)
+    for hour, kind in itertools.product(Window.from_dict(plan_.window).hours(), account.events.kinds):
+        if state := stands(account, kind, hour):
+            plan_.standing[state] = plan_.standing.get(state, 0) + 1
+            continue
+        planned = _window_of(account, kind, hour, planned_at)
+        planned.settings_changes = changes
+        plan_.windows.append(planned)
+
+
+def _ask_sources(
+    plan_: Plan,
+    accounts: dict[int, Account],
+    source_of: Callable[[Account, EventKind], Source[Record]],
+    max_jobs_per_slice: int,
+) -> None:
+    to_ask = [(planned, accounts[planned.user_id]) for planned in plan_.windows if planned.enabled]
+    counted = counted_together(
+        [(account, planned.kind, Window.from_dict(planned.window)) for planned, account in to_ask], source_of
+    )
+    for planned, account in to_ask:
+        planned.counted = counted.get((planned.user_id, planned.kind, Window.from_dict(planned.window)))
+        if planned.counted != 0:
+            _ask_source(planned, plan_.run, functools.partial(source_of, account, planned.kind), max_jobs_per_slice)
 
 
 def _ask_source(

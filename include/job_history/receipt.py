@@ -81,6 +81,7 @@ class Receipt(msgspec.Struct, kw_only=True):
     """The record of an account's window. `items` and `quarantine` are paths in the ledger; seconds are summed.
 
     `counted_by`: how the source counted on its own (`query`; for the platform's API `counters`, `second_listing` or both).
+    `settings_changes`: what was set otherwise than in the run before.
     """
 
     version: int = 1
@@ -100,6 +101,8 @@ class Receipt(msgspec.Struct, kw_only=True):
     settings_hash: str
     code_version: str
     destination: dict[str, Any]
+    destination_hash: str = ""
+    settings_changes: list[str] = []
     items: list[str] = []
     quarantine: list[str] = []
     example_keys: list[str] = []
@@ -158,6 +161,8 @@ def make_receipt(
         settings_hash=outcomes[0].settings_hash if outcomes else planned.settings_hash,
         code_version=code_version,
         destination=_destination(planned, outcomes),
+        destination_hash=planned.destination_hash,
+        settings_changes=planned.settings_changes,
         read_at=min((outcome.extracted.read_at for outcome in outcomes), default=planned.planned_at),
         items=[outcome.items_path for outcome in outcomes],
         quarantine=sorted({path for outcome in outcomes for path in outcome.quarantine_paths}),

@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from job_history.errors import PermanentError
-from job_history.plan import Plan, PlannedWindow
+from job_history.known_accounts import KnownAccounts, read_known_accounts, save_known_accounts
+from job_history.plan import Plan, PlannedWindow, readable_standing
 from job_history.progress import readable_bytes, readable_counts
 from job_history.quarantine_threshold import over_threshold
 from job_history.receipt import Receipt, delete_superseded_items, make_receipt, save_receipt
+from job_history.reconciliation.tell import tell
 from job_history.run_record import RunRecord
 from job_history.slice import RUNS
 from job_history.slice_outcome import SliceOutcome
@@ -65,10 +67,15 @@ def report(
                 problems += faults + _conflicts(receipt) + over_threshold(receipt, quarantine_threshold)
     if len(plans) == len(destinations):
         problems += _planned_otherwise_than_once(plans)
+        _remember_accounts(ledger, plans)
     delete_old_runs(staging, finished_at - STAGED_FILES_KEPT)
+    for plan in [plan for plan in plans if plan.standing]:
+        log.info("Nothing to do for %s: %s.", plan.destination, readable_standing(plan.standing))
     if receipts:
         log.info("\n%s", run_table(receipts))
     _warn_of_quarantine(receipts, ledger)
+    if reconciled := [findings for each in destinations if (findings := record.findings(each)) is not None]:
+        problems += tell(reconciled, receipts)
     if problems:
         raise PermanentError(
             f"This run failed in {len(problems)} places; what is not named here was replicated.\n- "
@@ -101,7 +108,7 @@ def _closed(
 
 def _planned_otherwise_than_once(plans: list[Plan]) -> list[str]:
     """Each plan reads the accounts for itself; where they were changed in between, an account may fall through."""
-    times_planned = Counter(user_id for plan in plans for user_id in {planned.user_id for planned in plan.windows})
+    times_planned = Counter(user_id for plan in plans for user_id in plan.planned)
     considered = sorted({user_id for plan in plans for user_id in plan.considered})
     return [
         f"Account {user_id} is in {times_planned[user_id]} of this run's plans instead of one: its settings were changed while "
@@ -109,6 +116,17 @@ def _planned_otherwise_than_once(plans: list[Plan]) -> list[str]:
         for user_id in considered
         if times_planned[user_id] != 1
     ]
+
+
+def _remember_accounts(ledger: Storage, plans: list[Plan]) -> None:
+    """For the next run to notice what is set otherwise, and who is missing; nobody is forgotten while anything is amiss."""
+    known = read_known_accounts(ledger)
+    settings = known.settings | {user_id: new for plan in plans for user_id, new in plan.settings.items()}
+    if all(plan.whole_list for plan in plans):
+        there = {str(user_id) for plan in plans for user_id in plan.considered}
+        settings = {user_id: of_account for user_id, of_account in settings.items() if user_id in there}
+    if settings != known.settings:
+        save_known_accounts(ledger, KnownAccounts(settings))
 
 
 def _conflicts(receipt: Receipt) -> list[str]:

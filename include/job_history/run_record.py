@@ -10,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from job_history.plan import Plan
+from job_history.reconciliation.findings import Findings
 from job_history.slice import RUNS, Slice
 from job_history.slice_outcome import SliceOutcome
 from job_history.storage import Storage
@@ -40,6 +41,13 @@ class RunRecord:
 
     def plan(self, destination: str) -> Plan | None:
         return self._read(f"{RUNS}/{self._run}/plan-{destination}.json", Plan)
+
+    def save_findings(self, findings: Findings) -> None:
+        self._staging.write(f"{RUNS}/{self._run}/findings-{findings.destination}.json", msgspec.json.encode(findings))
+
+    def findings(self, destination: str) -> Findings | None:
+        """Return what a reconciliation found; None where the run is none."""
+        return self._read(f"{RUNS}/{self._run}/findings-{destination}.json", Findings)
 
     def begin(self, slice_: Slice) -> None:
         """Forget what an earlier try of the slice came to."""

@@ -138,6 +138,15 @@ def s3_destination(account: Account, *, in_flight: int, repair: bool = False, dr
     )
 
 
+def listable_bucket(account: Account) -> S3Destination:
+    """Return the account's bucket for a look at what it holds, by a client that retries by itself. Raises as above."""
+    from job_history.destinations.s3 import S3Destination, s3_store  # noqa: PLC0415 - each task imports what it uses
+
+    settings = _settings(account, S3Settings)
+    _, access = s3_access(settings, f"account {account.label}")
+    return S3Destination(s3_store(access, settings), bucket=access.bucket, overwrite=settings.write_mode == "overwrite")
+
+
 def sumo_logic_destination(
     account: Account, slice_: Slice, *, staging: Storage, max_message_bytes: int
 ) -> SumoLogicDestination:

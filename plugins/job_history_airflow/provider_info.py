@@ -60,6 +60,11 @@ def get_provider_info() -> dict[str, Any]:
                     "settle_minutes": _option(
                         "integer", "10", "Minutes to wait after a window's end, because sources show jobs late."
                     ),
+                    "lookback_hours": _option(
+                        "integer",
+                        "24",
+                        "How late a source may show a job for the daily reconciliation still to find it.",
+                    ),
                     "start_date": _option(
                         "string",
                         None,

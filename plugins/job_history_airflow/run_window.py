@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from job_history.window import Window, asked_window, last_full_hour
+from job_history.window import HOUR, Window, asked_window, last_full_hour
+
+BETWEEN_RECONCILIATIONS = timedelta(days=1)
 
 
 class DagRun(Protocol):
@@ -27,3 +29,16 @@ def window_of(dag_run: DagRun, params: Mapping[str, Any]) -> Window:
     if start is not None and end is not None and start < end:
         return Window(start, end)
     return last_full_hour(dag_run.run_after)
+
+
+def look_back_of(dag_run: DagRun, params: Mapping[str, Any], *, settle: timedelta, lookback: timedelta) -> Window:
+    """Return the hours that a daily reconciliation compares. Raises PermanentError where its parameters make none.
+
+    It looks back from the newest hour that has settled, and whose own run has had another hour, over a day and the look-back
+    more: so each hour is looked at when it is as old as the look-back, whenever in the day it was (docs/decisions/0007).
+    """
+    asked = asked_window(params.get("window_start"), params.get("window_end"))
+    if asked is not None:
+        return asked
+    end = last_full_hour(dag_run.run_after - settle - HOUR).end
+    return Window(end - BETWEEN_RECONCILIATIONS - lookback, end)

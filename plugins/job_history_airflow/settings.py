@@ -21,6 +21,7 @@ class Settings:
     ledger_path: str
     staging_path: str
     settle: timedelta
+    lookback: timedelta
     start_date: datetime | None
     max_document_bytes: int
     max_message_bytes: int
@@ -35,6 +36,7 @@ def read_settings() -> Settings:
         ledger_path=_text("ledger_path"),
         staging_path=_text("staging_path"),
         settle=timedelta(minutes=_number("settle_minutes", at_least=0)),
+        lookback=timedelta(hours=_number("lookback_hours", at_least=1)),
         start_date=read_start_date(),
         max_document_bytes=_number("max_document_bytes", at_least=1_000),
         max_message_bytes=_number("max_message_bytes", at_least=2_000, at_most=262_144),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from simulators.job_store import demo_store
+from simulators.project import DAGS
 from simulators.s3_endpoint import S3Endpoint, local_s3
 
 from .ui import Pages, running_pages
@@ -85,6 +88,19 @@ class World:
         return {(receipt["user_id"], receipt["window"]["start"]): receipt for receipt in found}
 
 
+def run_dag(dag_id: str, at: datetime = HOUR_END, **conf: object) -> tuple[str, dict[tuple[str, int], str]]:
+    """Run a DAG once, with no retries; return the run's state and its tasks'."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    dag = DagBag(DAGS).dags[dag_id]
+    for task in dag.tasks:
+        task.retries = 0  # a retry would wait its minute
+    dag_run = dag.test(logical_date=at, run_conf=conf or None)
+    return str(dag_run.state), {
+        (task.task_id, task.map_index): str(task.state) for task in dag_run.get_task_instances()
+    }
+
+
 @pytest.fixture
 def world(
     airflow_home: Path, tmp_path: Path, s3: S3Endpoint, job_store: Path, monkeypatch: pytest.MonkeyPatch
@@ -108,3 +124,22 @@ def pages(api_server: Pages, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     api_server.clear()
     yield api_server
     api_server.clear()
+
+
+@pytest.fixture
+def store(world: World, job_store: Path, tmp_path: Path) -> Path:
+    """A job store of the test's own, in which jobs show up later."""
+    own = tmp_path / "jobs.db"
+    shutil.copy(job_store, own)
+    world.connect("job_store", {"conn_type": "sqlite", "host": str(own)})
+    return own
+
+
+def show(store: Path, user_id: int, job_id: int) -> None:
+    """Have the job store show one more job that ended in the hour."""
+    job = (user_id, 234, job_id, "completed", "2018-05-21T00:10:00Z", "2018-05-21T00:20:00Z")
+    with sqlite3.connect(store) as connection:
+        connection.execute(
+            "INSERT INTO job_history_jobs (user_id, recipe_id, job_id, status, started_at, completed_at) VALUES (?,?,?,?,?,?)",
+            job,
+        )

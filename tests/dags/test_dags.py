@@ -15,7 +15,7 @@ PARSE = """
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
 bag = DagBag({dags!r})
-dag = bag.dags["job_history_replication"]
+dag = bag.dags[{dag_id!r}]
 print(json.dumps({{
     "errors": bag.import_errors,
     "dags": sorted(bag.dags),
@@ -25,17 +25,21 @@ print(json.dumps({{
     "start": dag.start_date.isoformat(),
     "params": {{name: dag.params.get_param(name).value for name in dag.params}},
     "retries": {{task.task_id: task.retries for task in dag.tasks}},
+    "operators": {{task.task_id: task.task_type for task in dag.tasks}},
     "timeouts": [task.task_id for task in dag.tasks if task.execution_timeout is None],
     "heavy": sorted({{"pandas", "boto3", "pyarrow"}} & set(sys.modules)),
 }}))
 """
 
 
-def parsed(airflow_home: Path, monkeypatch: pytest.MonkeyPatch, **environment: str) -> dict:
+REPLICATION, RECONCILIATION = "job_history_replication", "job_history_reconciliation"
+
+
+def parsed(airflow_home: Path, monkeypatch: pytest.MonkeyPatch, dag_id: str = REPLICATION, **environment: str) -> dict:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     done = subprocess.run(
-        [sys.executable, "-c", PARSE.format(dags=str(DAGS))], check=True, capture_output=True, text=True
+        [sys.executable, "-c", PARSE.format(dags=str(DAGS), dag_id=dag_id)], check=True, capture_output=True, text=True
     )
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -44,7 +48,7 @@ def test_the_hourly_dag_is_what_the_interfaces_promise(airflow_home: Path, monke
     dag = parsed(airflow_home, monkeypatch)
 
     assert dag["errors"] == {}
-    assert dag["dags"] == ["job_history_replication"]
+    assert dag["dags"] == [RECONCILIATION, REPLICATION]
     assert dag["schedule"][0] == "CronDataIntervalTimetable"
     assert dag["catchup"] is False
     assert dag["params"] == {"accounts": [], "window_start": None, "window_end": None, "mode": "missing_only"}
@@ -56,6 +60,22 @@ def test_the_hourly_dag_is_what_the_interfaces_promise(airflow_home: Path, monke
         "s3.slice.load",
         "report",
     } <= set(dag["tasks"])
+
+
+def test_the_daily_dag_is_what_the_interfaces_promise(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dag = parsed(airflow_home, monkeypatch, RECONCILIATION)
+
+    assert dag["schedule"][0] == "CronDataIntervalTimetable"
+    assert dag["catchup"] is False
+    assert dag["params"] == {"accounts": [], "window_start": None, "window_end": None, "repair": False}
+    assert {task: kind for task, kind in dag["operators"].items() if not task.startswith("sumo_logic.")} == {
+        "s3.plan": "ReconcileOperator",
+        "s3.slice.extract": "ExtractJobsOperator",
+        "s3.slice.transform": "TransformJobsOperator",
+        "s3.slice.load": "JobHistoryToS3Operator",
+        "report": "ReportOperator",
+    }
+    assert (min(dag["retries"].values()) >= 1, dag["timeouts"]) == (True, [])
 
 
 def test_every_task_that_works_has_retries_and_a_time_out(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,31 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import HOUR_END, World
+from .conftest import World, run_dag
 
 FINISHED = {5234: 108, 5235: 52, 5236: 35, 5237: 0, 5238: 26}
 
 
 def run(**conf: object) -> tuple[str, dict[tuple[str, int], str]]:
-    """Run the hour with no retries; return the run's state and its tasks'."""
-    from airflow.dag_processing.dagbag import DagBag
-
-    from simulators.project import DAGS
-
-    dag = DagBag(DAGS).dags["job_history_replication"]
-    for task in dag.tasks:
-        task.retries = 0  # a retry would wait its minute
-    dag_run = dag.test(logical_date=HOUR_END, run_conf=conf or None)
-    return str(dag_run.state), {
-        (task.task_id, task.map_index): str(task.state) for task in dag_run.get_task_instances()
-    }
+    return run_dag("job_history_replication", **conf)
 
 
 def of_run(receipt: dict) -> tuple[str, int, int]:
     return receipt["state"], receipt["counts"]["delivered"], receipt["counts"]["already_present"]
 
 
-def test_an_hour_is_delivered_once_and_found_there_the_second_time(world: World) -> None:
+def test_an_hour_is_delivered_once_and_complete_the_second_time(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
     world.accounts(*(world.account(user_id, f"No {user_id}") for user_id in FINISHED))
 
     state, tasks = run()
@@ -48,11 +39,38 @@ def test_an_hour_is_delivered_once_and_found_there_the_second_time(world: World)
     }
     assert len(keys) == sum(FINISHED.values())
 
-    assert run()[0] == "success"
+    receipts = world.receipts()
+    state, tasks = run()
+    assert (state, tasks["s3.slice.extract", -1]) == ("success", "skipped")
+    assert (world.keys(), world.receipts()) == (keys, receipts)
+
+
+def test_read_again_by_repair_an_hour_is_found_there_as_it_is(world: World) -> None:
+    world.accounts(world.account(5234, "Acme"))
+    run()
+    keys = world.keys()
+
+    assert run(mode="repair")[0] == "success"
+
+    assert of_run(world.receipts()[5234, "2018-05-21T00:00:00Z"]) == ("complete", 0, FINISHED[5234])
     assert world.keys() == keys
-    assert {user_id: of_run(receipt) for (user_id, _), receipt in world.receipts().items()} == {
-        user_id: ("complete", 0, finished) for user_id, finished in FINISHED.items()
-    }
+
+
+def test_a_complete_window_is_not_complete_at_another_destination(world: World) -> None:
+    world.accounts(world.account(5234, "Acme"))
+    run()
+    world.accounts(
+        world.account(
+            5234, "Acme", destination={"type": "s3", "conn_id": "s3", "bucket": world.bucket, "prefix": "new"}
+        )
+    )
+
+    assert run()[0] == "success"
+
+    receipt = world.receipts()[5234, "2018-05-21T00:00:00Z"]
+    assert of_run(receipt) == ("complete", FINISHED[5234], 0)
+    assert receipt["settings_changes"] == ['destination.prefix: "" became "new"']
+    assert len({key for key in list(world.keys()) if key.startswith("new/")}) == FINISHED[5234]
 
 
 def test_no_jobs_anywhere_gives_receipts_and_no_slices(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from job_history.destinations.sumo_logic import join_each
 from job_history.destinations.sumo_logic.envelope import is_of_preflight
 from simulators.sumo_logic import LocalSource, local_source, reset_after_ingest
 
-from .conftest import World
+from .conftest import World, run_dag, show
 from .test_replication_run import FINISHED, of_run, run
 
 OK_FOR_THE_PREFLIGHT = 200
@@ -56,7 +57,7 @@ def test_each_account_goes_to_its_own_destination(world: World, source: LocalSou
     assert len(sent) == FINISHED[5234]
     assert {message.source_category for message in source.messages()} == {"audit/jobs"}
 
-    world.accounts(world.account(5234, "Acme"))
+    world.accounts(world.account(5234, "Acme"), world.account(5236, "Initech"))
     assert run()[0] == "success"
     client, keys = world.s3.client(), world.keys()
     stored = {
@@ -109,22 +110,27 @@ def test_a_source_that_cannot_be_used_fails_its_account_and_no_other(
     assert source.messages() == []
 
 
-def test_a_later_run_sends_only_what_the_source_does_not_have(world: World, source: LocalSource) -> None:
+def test_a_later_run_sends_only_what_the_source_does_not_have(world: World, source: LocalSource, store: Path) -> None:
     world.accounts(to_sumo_logic(world, 5235, "Globex"))
     assert run()[0] == "success"
-    sent = len(source.messages())
+    sent = documents(source)
+    messages = len(source.messages())
     marked = [message for message in source.messages() if is_of_preflight(message.text.encode())]
     assert len(marked) == 1
 
-    assert run()[0] == "success"
-    assert len(source.messages()) == sent
-    assert of_run(world.receipts()[5235, START]) == ("complete", 0, FINISHED[5235])
-    # Still so in the third run, whose receipt before it knows of no delivery, only of what was there.
-    assert run()[0] == "success"
-    assert len(source.messages()) == sent
+    # The third time, the receipt before knows of one delivery, and of what was there.
+    for number, late_job in enumerate((100_000_000, 100_000_001), start=1):
+        show(store, 5235, late_job)
+        conf = {"window_start": START, "window_end": "2018-05-21T01:00:00Z"}
+        assert run_dag("job_history_reconciliation", **conf)[0] == "success"
+
+        assert len(source.messages()) == messages + number
+        assert of_run(world.receipts()[5235, START]) == ("complete", 1, FINISHED[5235] + number - 1)
+        assert world.receipts()[5235, START]["counts"]["late"] == number
+    assert len(documents(source)) == len(sent) + 2
 
     assert run(mode="repair")[0] == "success"
-    assert len(source.messages()) == 2 * sent - len(marked)
+    assert len(source.messages()) == 2 * (messages + 2) - len(marked)
 
 
 def test_another_category_is_another_target_and_has_nothing_yet(world: World, source: LocalSource) -> None:

@@ -139,6 +139,9 @@ class _KilledSource:
     def count(self, user_id: int, window: Window) -> int:
         return self._source.count(user_id, window)
 
+    def ids(self, user_id: int, window: Window) -> Iterator[str]:
+        return self._source.ids(user_id, window)
+
     @contextmanager
     def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[_KilledListing]:
         with self._source.listing(user_id, window, line_details=line_details) as listing:

@@ -161,6 +161,12 @@ class MemorySource:
             raise self.fault
         return len(self._in(window)) + self.miscount
 
+    def ids(self, user_id: int, window: Window) -> Iterator[str]:
+        self.asked.append((user_id, window))
+        if self.fault is not None:
+            raise self.fault
+        return iter([str(record.job_id) for record in self._in(window)])
+
     @contextmanager
     def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[MemoryListing]:
         self.asked_for_lines.append(line_details)

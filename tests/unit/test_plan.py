@@ -13,6 +13,7 @@ from job_history.account import Account, Accounts
 from job_history.errors import PermanentError, TransientError
 from job_history.event_kind import EventKind
 from job_history.job import JobRecord
+from job_history.known_accounts import KnownAccounts
 from job_history.plan import Plan, PlannedWindow, plan
 from job_history.slice import Slice
 from job_history.sources import JobSource, Listing
@@ -69,6 +70,7 @@ def planned_window(account: Account, counted: int | None, slices: list[Slice], w
             "prefix": "",
             "write_mode": "create_only",
         },
+        destination_hash=account.destination_hash,
     )
 
 
@@ -105,6 +107,9 @@ def test_an_account_with_jobs_gets_a_slice_and_one_without_gets_none() -> None:
         windows=[planned_window(busy, 3, slices_of(busy, HOUR)), planned_window(idle, 0, [])],
         faults=[],
         considered=[5234, 77],
+        planned=[5234, 77],
+        settings=KnownAccounts.of([busy, idle]).settings,
+        whole_list=True,
     )
     assert made.slices == slices_of(busy, HOUR)
 
@@ -281,3 +286,49 @@ def test_a_run_that_would_need_too_many_slices_says_what_to_do() -> None:
         "This run would need 3 slices, more than Airflow maps in one run ([core] max_map_length = 2). Ask for a shorter "
         "window or fewer accounts at a time, start a backfill (one run for each hour), or raise max_map_length."
     )
+
+
+def test_windows_that_stand_are_counted_and_not_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+    source = jobs(5, 65)
+    complete = Window(DAY, DAY + timedelta(hours=1))
+
+    def stands(_account: Account, _kind: EventKind, hour: Window) -> str | None:
+        return "complete" if hour == complete else None
+
+    with caplog.at_level("INFO"):
+        plan_ = planned_run({5234: source}, [account()], window=THREE_HOURS, stands=stands)
+
+    assert "Nothing to do: 1 window complete." in [entry.getMessage() for entry in caplog.records]
+    assert [planned.window["start"] for planned in plan_.windows] == ["2018-05-21T01:00:00Z", "2018-05-21T02:00:00Z"]
+    assert (plan_.standing, plan_.planned) == ({"complete": 1}, [5234])
+    assert complete not in [window for _, window in source.asked]
+
+
+def test_what_is_set_otherwise_than_in_the_run_before_is_told_with_each_of_the_accounts_windows() -> None:
+    known = KnownAccounts.of([account(), account(user_id=77)])
+    changed = account(events={"job_history": True}, destination={"type": "s3", "conn_id": "acme_s3", "bucket": "new"})
+
+    plan_ = planned_run({5234: jobs(), 77: jobs()}, [changed, account(user_id=77)], known=known)
+
+    assert {planned.user_id: planned.settings_changes for planned in plan_.windows} == {
+        5234: ['destination.bucket: "acme-audit" became "new"', "events.line_details: true became false"],
+        77: [],
+    }
+    assert (list(plan_.settings), plan_.whole_list) == (["5234"], True)
+
+
+def test_a_list_that_lost_half_of_itself_fails_the_run_and_the_rest_is_planned() -> None:
+    known = KnownAccounts.of([account(user_id=number) for number in (5234, 2, 3, 4)])
+
+    plan_ = planned_run({5234: jobs(5), 2: jobs()}, [account(), account(user_id=2)], known=known)
+
+    assert plan_.faults == [
+        "The Variable job_history_accounts has 2 accounts, and had 4. Whatever is left is replicated. If that was a mistake, "
+        "bring the others back: each hour that they miss is owed, and can be run again. If it was meant, delete "
+        "_control/accounts.json in the ledger, and runs succeed again. To stop an account for a while, pause it instead "
+        '("enabled": false).'
+    ]
+    assert (len(plan_.slices), plan_.whole_list) == (1, False)
+    assert planned_run({5234: jobs()}, [account()], known=KnownAccounts.of([account()])).faults == []
+    three = {number: jobs() for number in (5234, 2, 3)}
+    assert planned_run(three, [account(user_id=number) for number in three], known=known).faults == []

@@ -14,6 +14,7 @@ from job_history.account import Account
 from job_history.errors import PermanentError
 from job_history.event_kind import EventKind
 from job_history.extract import Extracted
+from job_history.known_accounts import KnownAccounts, read_known_accounts
 from job_history.plan import Plan, PlannedWindow
 from job_history.receipt import Receipt, read_receipt
 from job_history.report import STAGED_FILES_KEPT, delete_old_runs, report, run_table
@@ -301,6 +302,23 @@ def test_an_account_that_fell_between_two_plans_is_missed(run: Run) -> None:
 
 def test_an_account_in_one_plan_of_two_is_as_it_should_be(run: Run) -> None:
     planned = window_of(account(), slices=0, counted=0)
-    run.record.save_plan(Plan(RUN, "s3", HOUR.as_dict(), [planned], [], considered=[5234]))
+    run.record.save_plan(Plan(RUN, "s3", HOUR.as_dict(), [planned], [], considered=[5234], planned=[5234]))
     run.record.save_plan(Plan(RUN, "sumo_logic", HOUR.as_dict(), [], [], considered=[5234]))
     assert [receipt.user_id for receipt in run.report(["s3", "sumo_logic"])] == [5234]
+
+
+def test_the_next_run_knows_the_accounts_and_nobody_is_forgotten_while_anything_is_amiss(run: Run) -> None:
+    def planned(*accounts: Account, whole_list: bool) -> Plan:
+        ids = [each.user_id for each in accounts]
+        settings = KnownAccounts.of(accounts).settings
+        return Plan(
+            RUN, "s3", HOUR.as_dict(), [], [], considered=ids, planned=ids, settings=settings, whole_list=whole_list
+        )
+
+    known = []
+    for accounts, whole_list in [([1, 2], True), ([2, 3], False), ([2, 3], True)]:
+        run.record.save_plan(planned(*(account(user_id=number) for number in accounts), whole_list=whole_list))
+        run.report()
+        known.append(sorted(read_known_accounts(run.ledger).settings))
+
+    assert known == [["1", "2"], ["1", "2", "3"], ["2", "3"]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from job_history.transform import StagedDocument
 
@@ -40,4 +40,24 @@ class Destination(Protocol):
 
     def description(self) -> dict[str, Any]:
         """Return what a receipt says of the destination: no secret."""
+        ...
+
+
+class StoredObject(NamedTuple):
+    """An object as a listing shows it."""
+
+    key: str
+    bytes: int
+    e_tag: str | None
+
+
+class Listable(Protocol):
+    """A destination that can say what it holds. Faults are PermanentError or TransientError."""
+
+    def listing(self, folder: str) -> Iterator[StoredObject]:
+        """List the objects whose keys begin with the folder."""
+        ...
+
+    def description(self) -> dict[str, Any]:
+        """Return what a receipt says of the destination."""
         ...

@@ -45,10 +45,14 @@ class Source(Protocol[Record_co]):
 
 
 class RemoteSource(Source[Record_co], Protocol[Record_co]):
-    """A source that somebody else runs, so that whether it can be read is worth asking before."""
+    """A source that somebody else runs: whether it can be read is worth asking before, and what it lists, comparing later."""
 
     def must_be_readable(self, *, line_details: bool) -> None:
         """Look, without reading, whether a listing could. Raises TransientError or PermanentError where not."""
+        ...
+
+    def ids(self, user_id: int, window: Window) -> Iterator[str]:
+        """List what `count` counts, in any order, each by its id as an item list has it; `None` where a job has none."""
         ...
 
 

@@ -4,6 +4,7 @@ from job_history_airflow.operators.extract import ExtractJobsOperator
 from job_history_airflow.operators.load_to_s3 import JobHistoryToS3Operator
 from job_history_airflow.operators.load_to_sumo_logic import JobHistoryToSumoLogicOperator
 from job_history_airflow.operators.plan import PlanOperator
+from job_history_airflow.operators.reconcile import ReconcileOperator
 from job_history_airflow.operators.report import ReportOperator
 from job_history_airflow.operators.settle import WaitUntilSettledOperator
 from job_history_airflow.operators.transform import TransformJobsOperator
@@ -13,6 +14,7 @@ __all__ = [
     "JobHistoryToS3Operator",
     "JobHistoryToSumoLogicOperator",
     "PlanOperator",
+    "ReconcileOperator",
     "ReportOperator",
     "TransformJobsOperator",
     "WaitUntilSettledOperator",

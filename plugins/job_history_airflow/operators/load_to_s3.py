@@ -21,5 +21,6 @@ class JobHistoryToS3Operator(LoadStepOperator):
         return s3_destination(
             account,
             in_flight=self.settings.upload_concurrency,
-            repair=context["params"].get("mode") == "repair",
+            # The first is the hourly run's parameter, the other the reconciliation's.
+            repair=context["params"].get("mode") == "repair" or bool(context["params"].get("repair")),
         )

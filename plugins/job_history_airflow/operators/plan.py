@@ -8,19 +8,27 @@ from typing import TYPE_CHECKING, Any
 from airflow.configuration import conf
 from airflow.sdk import BaseOperator
 
+from job_history.account import Account, Accounts
+from job_history.event_kind import EventKind
 from job_history.extract import read_at
-from job_history.plan import plan
+from job_history.known_accounts import read_known_accounts
+from job_history.plan import Stands, nothing_stands, plan
 from job_history.preflight.holding_back import hold_back
 from job_history.preflight.passed import PassedPreflights
+from job_history.record import Record
 from job_history.run_record import RunRecord
 from job_history.slice import run_folder
+from job_history.sources import RemoteSource
+from job_history.window import Window
 from job_history_airflow.connections import source_of, storage_at
 from job_history_airflow.preflight import destination_check
 from job_history_airflow.run_window import window_of
-from job_history_airflow.settings import load_accounts, read_settings
+from job_history_airflow.settings import Settings, load_accounts, read_settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from job_history.storage import Storage
 
 
 class PlanOperator(BaseOperator):
@@ -28,42 +36,63 @@ class PlanOperator(BaseOperator):
 
     An account whose destination cannot take them gets none: its window fails, with what the preflight found.
 
-    The run's parameter `accounts` narrows them down to some user_ids.
+    The run's parameter `accounts` narrows them down to some user_ids; `mode` `missing_only` leaves out complete windows.
 
     :param destination: the accounts' `destination.type`
     """
 
     ui_color = "#e8f1fb"
 
+    settings: Settings
+    staging: Storage
+    ledger: Storage
+    run_record: RunRecord
+
     def __init__(self, *, destination: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.destination = destination
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        settings = read_settings()
+        self.settings = read_settings()
         dag_run = context["dag_run"]
         run = run_folder(dag_run.dag_id, dag_run.run_id)
-        staging = storage_at(settings.staging_path)
+        self.staging, self.ledger = storage_at(self.settings.staging_path), storage_at(self.settings.ledger_path)
+        self.run_record = RunRecord(self.staging, run)
+        planned_at = read_at()
         accounts = load_accounts()
+        window = self.window(context)
         made = plan(
             run=run,
-            window=window_of(dag_run, context["params"]),
+            window=window,
             accounts=accounts,
             chosen=[int(user_id) for user_id in context["params"].get("accounts") or []],
             destination=self.destination,
-            source_of=lambda account, kind: source_of(
-                account, kind, max_document_bytes=settings.max_document_bytes, staging=staging
-            ),
-            max_jobs_per_slice=settings.max_jobs_per_slice,
-            planned_at=read_at(),
+            source_of=self.source_of,
+            max_jobs_per_slice=self.settings.max_jobs_per_slice,
+            planned_at=planned_at,
             most_slices=conf.getint("core", "max_map_length"),
+            known=read_known_accounts(self.ledger),
+            stands=self.stands(context, accounts, window),
         )
         hold_back(
             made,
             accounts.usable,
             check_of=destination_check,
-            passed=PassedPreflights(storage_at(settings.ledger_path)),
+            passed=PassedPreflights(self.ledger),
             now=datetime.now(UTC),
         )
-        RunRecord(staging, run).save_plan(made)
+        self.run_record.save_plan(made)
         return [{**slice_.as_dict(), "label": slice_.label} for slice_ in made.slices]
+
+    def window(self, context: Context) -> Window:
+        """Return what the run is about."""
+        return window_of(context["dag_run"], context["params"])
+
+    def stands(self, context: Context, accounts: Accounts, window: Window) -> Stands:  # noqa: ARG002 - others look at them
+        """Return what says of a window that it needs nothing."""
+        from job_history.owed import complete_windows  # noqa: PLC0415 - only where it is asked
+
+        return complete_windows(self.ledger) if context["params"].get("mode") == "missing_only" else nothing_stands
+
+    def source_of(self, account: Account, kind: EventKind) -> RemoteSource[Record]:
+        return source_of(account, kind, max_document_bytes=self.settings.max_document_bytes, staging=self.staging)

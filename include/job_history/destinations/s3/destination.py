@@ -15,7 +15,7 @@ import uvloop
 from obstore.exceptions import AlreadyExistsError
 from obstore.store import S3Store
 
-from job_history.destinations import Delivery, OnDelivery
+from job_history.destinations import Delivery, OnDelivery, StoredObject
 from job_history.destinations.s3.faults import SlowDownError, store_faults
 from job_history.destinations.s3.pace import Pace
 from job_history.errors import ReplicationError, TransientError
@@ -68,6 +68,13 @@ class S3Destination:
 
     def description(self) -> dict[str, Any]:
         return {"type": "s3", "bucket": self._bucket, "write_mode": "overwrite" if self._overwrite else "create_only"}
+
+    def listing(self, folder: str) -> Iterator[StoredObject]:
+        """List the objects below a folder, a thousand a request. Raises PermanentError or TransientError."""
+        with store_faults(self._bucket):
+            for page in obstore.list(self._store, folder):
+                for found in page:
+                    yield StoredObject(found["path"], found["size"], found["e_tag"])
 
     def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
         """Deliver every document. Raises PermanentError or TransientError at the store's first fault."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from job_history.admin_event import EventRecord
 from job_history.errors import QuarantineReason
+from job_history.event_document import item_id_of
 from job_history.sources.listing import StreamedListing
 from job_history.sources.sql.dialect import Dialect, Parameters
 from job_history.sources.sql.relations import EVENTS, select_events
@@ -32,6 +33,11 @@ class SqlEventSource:
     def counts(self, user_ids: Sequence[int], window: Window) -> list[int]:
         with self._snapshot(f"the admin events of {len(user_ids)} accounts in {window}") as opened:
             return opened.counts(EVENTS, [self._dialect.within(EVENTS, user_id, window) for user_id in user_ids])
+
+    def ids(self, user_id: int, window: Window) -> Iterator[str]:
+        with self.listing(user_id, window, line_details=False) as events:
+            for record in events:
+                yield item_id_of(record)
 
     @contextmanager
     def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[StreamedListing[EventRecord]]:  # noqa: ARG002 - an event has no lines

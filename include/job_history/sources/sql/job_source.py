@@ -11,7 +11,7 @@ from job_history.job import JobRecord, LineRecord
 from job_history.sources.listing import StreamedListing
 from job_history.sources.sql.dialect import Dialect, Parameters
 from job_history.sources.sql.relations import JOBS, LINES, select_jobs, select_lines
-from job_history.sources.sql.rows import JOB_COLUMNS, job_record, line_record
+from job_history.sources.sql.rows import JOB_COLUMNS, id_text, job_record, line_record
 from job_history.sources.sql.snapshot import Snapshot, snapshot, with_repeats
 from job_history.sources.sql.values import ExtraColumns, Row
 from job_history.window import Window
@@ -36,6 +36,13 @@ class SqlJobSource:
     def counts(self, user_ids: Sequence[int], window: Window) -> list[int]:
         with self._snapshot(f"the jobs of {len(user_ids)} accounts in {window}") as opened:
             return opened.counts(JOBS, [self._dialect.within(JOBS, user_id, window) for user_id in user_ids])
+
+    def ids(self, user_id: int, window: Window) -> Iterator[str]:
+        with self._snapshot(_jobs_of(user_id, window)) as opened:
+            condition, parameters = self._dialect.within(JOBS, user_id, window)
+            statement = f"SELECT j.job_id FROM {JOBS} WHERE {condition}"  # noqa: S608 - constants
+            for (job_id,) in opened.rows(JOBS, statement, parameters):
+                yield id_text(job_id)
 
     @contextmanager
     def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[StreamedListing[JobRecord]]:

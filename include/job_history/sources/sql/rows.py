@@ -143,6 +143,14 @@ def _unreadable(row: Row, fault: BadRecordError) -> JobRecord:
     return JobRecord(**known, fault=fault.reason, fault_explanation=fault.explanation)
 
 
+def id_text(value: Any) -> str:
+    """Write a job's id as its record would have it, readable or not."""
+    try:
+        return str(id_value("job_id", value))
+    except BadRecordError:
+        return ascii(str(value))[1:-1]
+
+
 def _known(columns: dict[str, Any], identifying: tuple[str, ...]) -> dict[str, Any]:
     """Keep what identifies a record, in ASCII, so that whoever mends the source can find it there."""
     return {name: None if (value := columns[name]) is None else ascii(str(value))[1:-1] for name in identifying}

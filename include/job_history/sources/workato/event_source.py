@@ -12,6 +12,7 @@ import msgspec
 
 from job_history.admin_event import EventRecord
 from job_history.errors import TransientError, UnrecoverableError
+from job_history.event_document import item_id_of
 from job_history.job import Id
 from job_history.sources.listing import StreamedListing
 from job_history.sources.workato.activity import (
@@ -68,6 +69,12 @@ class WorkatoEventSource:
         with requests_told(self._client, "looking for news in", window):
             self._refuse_if_too_old(window)
             return next(entries(self._client, window), None) is not None
+
+    def ids(self, user_id: int, window: Window) -> Iterator[str]:
+        with requests_told(self._client, "comparing", window):
+            self._refuse_if_too_old(window)
+            for entry in entries(self._client, window):
+                yield item_id_of(event_record(entry, user_id=user_id))
 
     @contextmanager
     def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[StreamedListing[EventRecord]]:  # noqa: ARG002 - an event has no lines

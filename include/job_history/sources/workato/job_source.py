@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from job_history.errors import TransientError, UnrecoverableError
-from job_history.job import JobRecord
+from job_history.job import Id, JobRecord
 from job_history.sources.listing import StreamedListing
 from job_history.sources.workato.checkpoint import Checkpoint, checkpoint_or_passing
 from job_history.sources.workato.client import WorkatoClient
@@ -26,6 +27,17 @@ log = logging.getLogger(__name__)
 LONGEST_JOB = timedelta(hours=24)
 # Documented (an older FAQ): jobs are kept 30 or 90 days by plan, and for less where a workspace chooses so.
 SHORTEST_PLAN_RETENTION = timedelta(days=30)
+
+
+class _Ended(NamedTuple):
+    id: Id | None
+    at: datetime
+
+
+class _Listed(NamedTuple):
+    user_id: int
+    window: Window
+    ended: list[_Ended]
 
 
 class WorkatoSource:
@@ -52,23 +64,34 @@ class WorkatoSource:
         self._longest_job = longest_job
         self._retention = retention
         self._clock = clock
-        self._counted: tuple[int, Window, list[datetime]] | None = None
+        self._listed: _Listed | None = None
 
     def count(self, user_id: int, window: Window) -> int:
-        """Count by listing. Parts of a window that was just counted cost no requests, as its ends are remembered."""
-        counted = self._counted
-        if counted is None or counted[0] != user_id or window.start < counted[1].start or window.end > counted[1].end:
+        """Count by listing. Parts of a window that was just counted cost no requests, as what was listed is remembered."""
+        return len(self._ended(user_id, window))
+
+    def ids(self, user_id: int, window: Window) -> Iterator[str]:
+        """Yield the ids of what `count` counts, at the same cost."""
+        return (str(job.id) for job in self._ended(user_id, window))
+
+    def _ended(self, user_id: int, window: Window) -> list[_Ended]:
+        listed = self._listed
+        if (
+            listed is None
+            or listed.user_id != user_id
+            or not (listed.window.start <= window.start < window.end <= listed.window.end)
+        ):
             with requests_told(self._client, "counting", window):
                 self._refuse_if_too_old(window)
                 reader = self._reader(user_id, window)
                 ended = [
-                    moment
+                    _Ended(job.id, moment)
                     for recipe in self._with_news(window)
                     for job in reader.ended_in_window(recipe.id)
                     if (moment := job.completed_at or job.started_at) is not None
                 ]
-            counted = self._counted = (user_id, window, ended)
-        return sum(moment in window for moment in counted[2])
+            listed = self._listed = _Listed(user_id, window, ended)
+        return [job for job in listed.ended if job.at in window]
 
     def has_news(self, user_id: int, window: Window) -> bool:  # noqa: ARG002 - the token, or its customer, is the account
         """Say whether any recipe can have jobs in the window: as much as a plan needs, for a request a hundred recipes."""

@@ -1,0 +1,51 @@
+"""### Job history reconciliation
+
+Every day: what each account's source has, what the receipts say, and what the bucket holds, compared hour by hour.
+
+**Inputs**: the Variable `job_history_accounts`, the connections that it names, the receipts in the ledger.
+**Outputs**: jobs that their source showed late, delivered and marked as late; windows without a receipt, or that failed, run
+again; in the log of `report` what was missing, lost or altered, and a histogram of how late jobs were.
+**Parameters** of a run started by hand: `accounts`, `window_start` and `window_end` (in place of the look-back), `repair`.
+**When it fails**: read the log of `report`. Lost or altered objects are only reported, because somebody may have meant it;
+run it by hand with `repair` to have them as their source has them. A Sumo Logic source cannot be read, so what its receipts say
+is all that is known.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, CronDataIntervalTimetable, Param
+
+from job_history_airflow.operators import ReconcileOperator, ReportOperator
+from job_history_airflow.policies import RETRIES
+from job_history_airflow.settings import read_start_date
+from job_history_airflow.slices import DESTINATIONS, replicate_to
+
+catch_up_from = read_start_date()
+
+with DAG(
+    dag_id="job_history_reconciliation",
+    schedule=CronDataIntervalTimetable("30 1 * * *", timezone="UTC"),
+    start_date=catch_up_from or datetime(2018, 1, 1, tzinfo=UTC),
+    catchup=catch_up_from is not None,
+    max_active_runs=1,
+    default_args=RETRIES,
+    params={
+        "accounts": Param([], type="array", items={"type": "integer"}, description="user_ids; empty: all accounts"),
+        "window_start": Param(
+            None, type=["null", "string"], format="date-time", description="with window_end, or neither"
+        ),
+        "window_end": Param(None, type=["null", "string"], format="date-time"),
+        "repair": Param(
+            False, type="boolean", description="put lost and altered objects back as their source has them"
+        ),
+    },
+    doc_md=__doc__,
+    tags=["job history"],
+) as dag:
+    report = ReportOperator(
+        task_id="report", destinations=DESTINATIONS, execution_timeout=timedelta(minutes=30), retries=1
+    ).as_teardown(on_failure_fail_dagrun=True)
+
+    [replicate_to(destination, plan_operator=ReconcileOperator) for destination in DESTINATIONS] >> report

@@ -1,0 +1,82 @@
+"""The receipts of an account against its source: jobs that one has and the other has not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+
+import pandas as pd
+
+from job_history.account import Account
+from job_history.errors import UnrecoverableError
+from job_history.event_kind import EventKind
+from job_history.items import items_at
+from job_history.job import MOST_ID_DIGITS
+from job_history.receipt import Receipt, WindowState, read_receipt
+from job_history.reconciliation.findings import MOST_EXAMPLES, OPEN, WindowFinding
+from job_history.record import Record
+from job_history.sources import RemoteSource
+from job_history.storage import Storage
+from job_history.window import Window
+
+log = logging.getLogger(__name__)
+
+Ids = Callable[[Window], Iterable[str]]
+
+
+def compared_with_source(
+    account: Account, kind: EventKind, hours: Window, source: RemoteSource[Record], ledger: Storage
+) -> Iterator[tuple[WindowFinding, Receipt | None]]:
+    """Yield of each hour what there is to say, and its receipt as it stands. Raises what the source raises."""
+    ids = _ids_of(account, hours, source)
+    for hour in hours.hours():
+        receipt = read_receipt(ledger, account.user_id, kind, hour)
+        finding = WindowFinding(
+            user_id=account.user_id,
+            name=account.name,
+            kind=kind,
+            window=hour.as_dict(),
+            state=OPEN if receipt is None else receipt.state,
+        )
+        if receipt is not None and receipt.state.closed:
+            try:
+                listed = list(ids(hour))
+            except UnrecoverableError as gone:
+                log.info("Not compared with the source: %s (%s)", finding.label, gone)
+            else:
+                # Read again: a run may have written one meanwhile, and the source is listed before what it is compared with.
+                receipt = read_receipt(ledger, account.user_id, kind, hour) or receipt
+                missing, finding.gone = _anti_joined(listed, _known_ids(ledger, receipt))
+                finding.missing, finding.missing_ids = len(missing), missing[:MOST_EXAMPLES]
+                finding.compared = True
+        finding.is_run = bool(finding.missing) or finding.state in {OPEN, WindowState.FAILED}
+        yield finding, receipt
+
+
+def _ids_of(account: Account, hours: Window, source: RemoteSource[Record]) -> Ids:
+    """Return what lists the ids of an hour. An account without a job in all of them is asked once, and not for each."""
+    try:
+        if not source.count(account.user_id, hours):
+            return lambda _: ()
+    except UnrecoverableError:
+        log.info("Account %s: the source no longer holds all of %s; it is asked hour by hour.", account.label, hours)
+    return lambda hour: source.ids(account.user_id, hour)
+
+
+def _known_ids(ledger: Storage, receipt: Receipt) -> Iterator[str]:
+    return (item.job_id for path in receipt.items for item in items_at(ledger, path))
+
+
+def _anti_joined(listed: Iterable[str], known: Iterable[str]) -> tuple[list[str], int]:
+    """Return the ids that are only listed, and how many are only known."""
+    left, right = (
+        pd.DataFrame({"id": pd.Series([*map(_as_in_documents, ids)], dtype="str")}) for ids in (listed, known)
+    )
+    joined = left.drop_duplicates().merge(right.drop_duplicates(), on="id", how="outer", indicator=True)
+    return joined.id[joined["_merge"] == "left_only"].tolist(), int((joined["_merge"] == "right_only").sum())
+
+
+def _as_in_documents(job_id: str) -> str:
+    """An id of digits alone is a number, however the source writes it."""
+    is_number = job_id.isascii() and job_id.isdigit() and len(job_id) <= MOST_ID_DIGITS
+    return str(int(job_id)) if is_number else job_id

@@ -1,0 +1,79 @@
+"""What receipts say a bucket holds, kept on disk, because it grows with the look-back."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from job_history.destinations import StoredObject
+from job_history.items import Item
+from job_history.object_key import day_folder
+from job_history.outcome import Outcome
+
+_THERE = {Outcome.DELIVERED, Outcome.ALREADY_PRESENT}
+
+
+class Damage(NamedTuple):
+    """An object that is not (or no longer) as it was delivered; `window` is the slug of the one that delivered it."""
+
+    window: str
+    key: str
+    is_lost: bool
+
+
+class ExpectedObjects:
+    """Objects by key, each with the window whose receipt names it."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        database.execute(
+            "CREATE TABLE expected (key TEXT PRIMARY KEY, bytes INT, e_tag TEXT, window TEXT, folder TEXT, found INT)"
+        )
+
+    def add(self, window: str, items: Iterable[Item]) -> None:
+        self._database.executemany(
+            "INSERT OR REPLACE INTO expected VALUES (?, ?, ?, ?, ?, 0)",
+            (
+                (item.key, item.bytes, item.e_tag, window, day_folder(item.key))
+                for item in items
+                if item.key is not None and item.outcome in _THERE
+            ),
+        )
+
+    def __len__(self) -> int:
+        return int(self._database.execute("SELECT count(*) FROM expected").fetchone()[0])
+
+    def folders(self) -> list[str]:
+        """Return the folders to list: one for each recipe and day, of which a window has few."""
+        return [folder for (folder,) in self._database.execute("SELECT DISTINCT folder FROM expected ORDER BY folder")]
+
+    def note(self, objects: Iterable[StoredObject]) -> None:
+        """Note what is there: with the bytes that were delivered, or with others."""
+        self._database.executemany(
+            "UPDATE expected SET found = CASE WHEN bytes = ? AND (e_tag IS NULL OR e_tag = ?) THEN 1 ELSE 2 END WHERE key = ?",
+            ((stored.bytes, stored.e_tag, stored.key) for stored in objects),
+        )
+
+    def damages(self) -> Iterator[Damage]:
+        for window, key, found in self._database.execute(
+            "SELECT window, key, found FROM expected WHERE found <> 1 ORDER BY window, key"
+        ):
+            yield Damage(window, key, is_lost=not found)
+
+
+@contextmanager
+def expected_objects() -> Iterator[ExpectedObjects]:
+    """Open an empty collection in a temporary file."""
+    with (
+        tempfile.TemporaryDirectory(prefix="job-history-") as folder,
+        closing(sqlite3.connect(Path(folder) / "expected.sqlite", isolation_level=None)) as database,
+    ):
+        # Nothing of it outlives the block, so that nothing is to be made safe on disk.
+        database.execute("PRAGMA journal_mode = OFF")
+        database.execute("PRAGMA synchronous = OFF")
+        database.execute("BEGIN")
+        yield ExpectedObjects(database)

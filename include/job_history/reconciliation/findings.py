@@ -1,0 +1,66 @@
+"""What a reconciliation found: only the windows of which there is something to tell."""
+
+from __future__ import annotations
+
+import msgspec
+
+from job_history.event_kind import EventKind
+from job_history.lateness import Lateness
+from job_history.window import Window
+
+MOST_EXAMPLES = 5
+OPEN = "open"
+"""Shown as the state of a window that has no receipt."""
+
+
+class WindowFinding(msgspec.Struct, kw_only=True):
+    """`compared`: its receipt was, with the source. `missing`: listed by the source, and in no receipt; `gone`: the other way round. `lost` and `altered`: at the bucket.
+
+    `state` is the receipt's, or `open`. Examples are ids of missing jobs, and keys of lost or altered objects. `is_run`: this
+    reconciliation has the window run again.
+    """
+
+    user_id: int
+    name: str
+    kind: EventKind
+    window: dict[str, str]
+    state: str
+    compared: bool = False
+    missing: int = 0
+    gone: int = 0
+    lost: int = 0
+    altered: int = 0
+    missing_ids: list[str] = []
+    damaged_keys: list[str] = []
+    is_run: bool = False
+
+    @property
+    def label(self) -> str:
+        return f"account {self.kind.of(f'{self.user_id} {self.name}')}, window {Window.from_dict(self.window)}"
+
+    @property
+    def damaged(self) -> int:
+        return self.lost + self.altered
+
+
+class Findings(msgspec.Struct, kw_only=True):
+    """Of one kind of destination. `compared`: windows whose receipts were compared with the source; `objects` with the bucket.
+
+    `lateness`: of the windows that are not run again. `faults`: what could not be compared, each in a sentence.
+    """
+
+    destination: str
+    window: dict[str, str]
+    windows: list[WindowFinding] = []
+    compared: int = 0
+    objects: int = 0
+    lateness: Lateness = msgspec.field(default_factory=Lateness)
+    faults: list[str] = []
+    repair: bool = False
+
+    def to_run(self) -> set[tuple[int, EventKind, Window]]:
+        return {
+            (finding.user_id, finding.kind, Window.from_dict(finding.window))
+            for finding in self.windows
+            if finding.is_run
+        }

@@ -1,0 +1,123 @@
+"""Compare source, receipts and destination over the look-back, and say which windows are to be run again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from job_history.account import Account
+from job_history.destinations import Listable
+from job_history.event_kind import EventKind
+from job_history.items import items_at
+from job_history.lateness import Lateness, all_of
+from job_history.receipt import Receipt, WindowState
+from job_history.reconciliation.against_source import compared_with_source
+from job_history.reconciliation.expected_objects import Damage, expected_objects
+from job_history.reconciliation.findings import MOST_EXAMPLES, Findings, WindowFinding
+from job_history.record import Record
+from job_history.sources import RemoteSource
+from job_history.storage import Storage
+from job_history.window import Window
+
+log = logging.getLogger(__name__)
+
+ONCE_MENDED = "Run the reconciliation again once this is mended."
+
+Told = list[tuple[WindowFinding, Receipt | None]]
+
+
+def reconcile(
+    *,
+    destination: str,
+    hours: Window,
+    accounts: Iterable[Account],
+    ledger: Storage,
+    source_of: Callable[[Account, EventKind], RemoteSource[Record]],
+    bucket_of: Callable[[Account], Listable] | None,
+    repair: bool,
+) -> Findings:
+    """Compare each account that is not paused. What is wrong with one is told among the faults, and stops no other.
+
+    `bucket_of` is None for destinations that cannot be listed. `repair`: windows whose objects are lost or altered are run
+    again as well.
+    """
+    findings = Findings(destination=destination, window=hours.as_dict(), repair=repair)
+    lateness: list[Lateness] = []
+    for account in [account for account in accounts if account.enabled]:
+        for kind in account.events.kinds:
+            comparison = _Comparison(account, kind, ledger, findings)
+            told = comparison.with_source(hours, source_of)
+            if bucket_of is not None:
+                comparison.with_bucket(told, bucket_of)
+            lateness += [receipt.lateness for finding, receipt in told if receipt and not finding.is_run]
+            findings.windows += [finding for finding, _ in told if _worth_telling(finding)]
+    findings.lateness = all_of(lateness)
+    log.info(
+        "Compared %s windows with their sources, and %s objects with their buckets. %s windows are run again.",
+        f"{findings.compared:,}",
+        f"{findings.objects:,}",
+        f"{len(findings.to_run()):,}",
+    )
+    return findings
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """One account and kind of event."""
+
+    account: Account
+    kind: EventKind
+    ledger: Storage
+    findings: Findings
+
+    @property
+    def _whose(self) -> str:
+        return f"Account {self.kind.of(self.account.label)}"
+
+    def with_source(self, hours: Window, source_of: Callable[[Account, EventKind], RemoteSource[Record]]) -> Told:
+        told: Told = []
+        try:
+            source = source_of(self.account, self.kind)
+            for each in compared_with_source(self.account, self.kind, hours, source, self.ledger):
+                told.append(each)  # what was compared before a fault counts
+        except Exception as fault:  # noqa: BLE001 - whatever it is, it is this account's, and stops no other
+            self.findings.faults.append(
+                f"{self._whose}: {len(told)} hours of {hours} could be compared with the source, the others not: {fault} "
+                f"{ONCE_MENDED}"
+            )
+        self.findings.compared += sum(finding.compared for finding, _ in told)
+        return told
+
+    def with_bucket(self, told: Told, bucket_of: Callable[[Account], Listable]) -> None:
+        by_window = {Window.from_dict(finding.window).slug: finding for finding, _ in told}
+        try:
+            bucket = bucket_of(self.account)
+            with expected_objects() as expected:
+                for finding, receipt in told:
+                    # Also of windows that are not closed: what an earlier run delivered is there to stay.
+                    for path in receipt.items if receipt else []:
+                        items = items_at(self.ledger, path, bucket.description())
+                        expected.add(Window.from_dict(finding.window).slug, items)
+                self.findings.objects += len(expected)
+                for folder in expected.folders():
+                    expected.note(bucket.listing(folder))
+                for damage in expected.damages():
+                    _add(damage, by_window[damage.window])
+        except Exception as fault:  # noqa: BLE001 - as above
+            self.findings.faults.append(
+                f"{self._whose}: its objects could not be compared with the receipts: {fault} {ONCE_MENDED}"
+            )
+        for finding in by_window.values():
+            finding.is_run |= self.findings.repair and finding.damaged > 0
+
+
+def _add(damage: Damage, finding: WindowFinding) -> None:
+    finding.lost += damage.is_lost
+    finding.altered += not damage.is_lost
+    if len(finding.damaged_keys) < MOST_EXAMPLES:
+        finding.damaged_keys.append(damage.key)
+
+
+def _worth_telling(finding: WindowFinding) -> bool:
+    return bool(finding.is_run or finding.gone or finding.damaged or finding.state == WindowState.UNRECOVERABLE)

@@ -1,0 +1,55 @@
+"""The task that compares source, receipts and destination, and has run again what that shows to be missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from job_history.account import Account, Accounts
+from job_history.event_kind import EventKind
+from job_history.plan import Stands
+from job_history.window import Window
+from job_history_airflow.connections import listable_bucket
+from job_history_airflow.operators.plan import PlanOperator
+from job_history_airflow.run_window import look_back_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class ReconcileOperator(PlanOperator):
+    """Plans the windows of the look-back that lack a receipt, failed, or miss jobs that their source has by now.
+
+    The run's parameters: `accounts`, `window_start` and `window_end` in place of the look-back, and `repair`, by which
+    windows whose objects the bucket lost or altered are run again too.
+    """
+
+    def window(self, context: Context) -> Window:
+        return look_back_of(
+            context["dag_run"], context["params"], settle=self.settings.settle, lookback=self.settings.lookback
+        )
+
+    def stands(self, context: Context, accounts: Accounts, window: Window) -> Stands:
+        from job_history.reconciliation.reconcile import reconcile  # noqa: PLC0415 - brings pandas
+
+        params = context["params"]
+        chosen = params.get("accounts") or accounts.usable
+        findings = reconcile(
+            destination=self.destination,
+            hours=window,
+            accounts=[
+                account
+                for user_id, account in accounts.usable.items()
+                if user_id in chosen and account.destination.type == self.destination
+            ],
+            ledger=self.ledger,
+            source_of=self.source_of,
+            bucket_of=listable_bucket if self.destination == "s3" else None,
+            repair=bool(params.get("repair")),
+        )
+        self.run_record.save_findings(findings)
+        to_run = findings.to_run()
+
+        def stands(account: Account, kind: EventKind, hour: Window) -> str | None:
+            return None if (account.user_id, kind, hour) in to_run else "left as they are"
+
+        return stands
