@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from job_history.lateness import Late
 from job_history.storage import Storage
 
-# A larger group saves a twentieth of the file, costs 30 MB, and holds the uploads up for longer while it is written.
-ROWS_A_GROUP = 5_000
+# A larger group makes the file no smaller; 5,000 rows cost 15 MB more, and hold the uploads up while they are written.
+ROWS_A_GROUP = 2_000
 
 
 class Item(msgspec.Struct, frozen=True, order=True):

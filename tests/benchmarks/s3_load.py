@@ -70,13 +70,17 @@ class Client(NamedTuple):
 def tables(*, quick: bool) -> Iterator[Table]:
     """Give a table for each delay that is told; each client in a process of its own, ours first and once more at the end."""
     ours_count, theirs_count = (10_000, 300) if quick else (40_000, 1_500)
-    far = ours_count // 2
     clients = [
-        Client(OURS, deliver_with_ours, ours_count, {100: far}),
-        Client(LOOP, load_string_in_a_loop, theirs_count, {10: far // 100, 30: theirs_count // 5, 100: far // 200}),
+        Client(OURS, deliver_with_ours, ours_count, {}),
+        Client(
+            LOOP,
+            load_string_in_a_loop,
+            theirs_count,
+            {10: theirs_count // 5, 30: theirs_count // 5, 100: theirs_count // 15},
+        ),
         Client(HOOK_THREADS, load_string_in_threads, theirs_count, {}),
         Client(BOTO3_THREADS, put_object_in_threads, theirs_count, {}),
-        Client(LIMIT, put_on_raw_sockets, ours_count, {100: far}),
+        Client(LIMIT, put_on_raw_sockets, ours_count, {100: ours_count // 2}),
     ]
     at_both_ends = [Client(STORE, put_ready_made, ours_count, {}), Client(AGAIN, deliver_with_ours, ours_count, {})]
     rates: Rates = {client.name: {} for client in [*clients, *at_both_ends]}

@@ -13,7 +13,7 @@ from job_history.sources.sql.dialect import Dialect, Parameters
 from job_history.sources.sql.relations import JOBS, LINES, select_jobs, select_lines
 from job_history.sources.sql.rows import JOB_COLUMNS, id_text, job_record, line_record
 from job_history.sources.sql.snapshot import Snapshot, snapshot, with_repeats
-from job_history.sources.sql.values import ExtraColumns, Row
+from job_history.sources.sql.values import ExtraColumns, Row, text_size
 from job_history.window import Window
 
 _JOB_ID = JOB_COLUMNS.index("job_id")
@@ -110,7 +110,7 @@ class _LinesByJob:
         while self._next is not None and self._next[0] == job_id:
             row = self._next[1:]
             self._next = next(self._rows, None)
-            text_bytes += sum(len(value) for value in row if type(value) is str)
+            text_bytes += text_size(row)
             if text_bytes > self._most_bytes:
                 record.lines_left_out = True
                 lines.clear()

@@ -15,6 +15,7 @@ from job_history.sources.sql.values import (
     id_value,
     json_value,
     moment_value,
+    text_size,
     text_value,
     truth_value,
     whole_value,
@@ -70,7 +71,7 @@ def fetched(cursor: Any) -> Iterator[Row]:
     while rows := cursor.fetchmany(size):
         largest = 1
         for row in rows:
-            largest = max(largest, sum(len(value) for value in row if type(value) is str))
+            largest = max(largest, text_size(row))
             yield row
         size = max(1, min(MOST_ROWS_A_FETCH, FETCH_BYTES // largest, 4 * size))
 
