@@ -120,6 +120,18 @@ def test_status_as_json_has_each_window(world: World, job_history: JobHistory) -
     )
 
 
+def test_status_of_a_ledger_in_a_bucket(world: World, job_history: JobHistory, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.accounts(world.account(5234, "Acme"))
+    receipt = save_receipt(world, 5234, 1, "complete")
+    path = receipt_path(5234, EventKind.JOBS, Window.from_dict(receipt.window))
+    world.s3.client().upload_file(world.ledger / path, world.bucket, f"ledger/{path}")
+    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__LEDGER_PATH", f"s3://s3@{world.bucket}/ledger")
+
+    result = job_history("status", *HOURS)
+
+    assert (result.exit_code, result.stdout.splitlines()[1]) == (1, "5234 Acme   O.")
+
+
 def test_without_hours_status_shows_the_last_24(world: World, job_history: JobHistory) -> None:
     world.accounts(world.account(5234, "Acme"))
 

@@ -18,7 +18,8 @@ class Taken(msgspec.Struct):
 
     @classmethod
     def of(cls, ledger: Storage, paths: list[str]) -> Taken:
-        return cls({path: version for path in paths for version in [_version(ledger, path)] if version})
+        versions = {path: _version(ledger, path) for path in paths}
+        return cls({path: version for path, version in versions.items() if version is not None})
 
     def save(self, staging: Storage, slice_: Slice) -> None:
         staging.write(_note(slice_), msgspec.json.encode(self))

@@ -1,0 +1,77 @@
+"""Redrive to an HTTP source, which cannot recognise a repeat: it gets what it has not, and once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.support.one_hour import replicate
+from tests.support.sumo_logic_sender import Sender, joined
+from tests.unit.samples import EXAMPLE_KEY, HOUR, MemorySource, account, record, slice_of
+
+from job_history.destinations import Destination
+from job_history.destinations.only_new import OnlyNew
+from job_history.event_kind import EventKind
+from job_history.redrive import Means, Redriven, redrive
+from job_history.slice import Slice
+from job_history.storage import Storage, local_storage
+from simulators.sumo_logic import LocalSource, local_source
+
+LONG_HANDLE = "j-" + 148 * "x"
+LONG_KEY = f"5234/jobs/234/20180521/{LONG_HANDLE}/5234-234-{LONG_HANDLE}-20180521000000-succeeded.json"
+
+
+class KilledError(BaseException):
+    """Nothing of ours catches it, as nothing catches SIGKILL."""
+
+
+class LedgerOfTheKilled(Storage):
+    """A ledger whose process is killed when it is about to write a receipt: all was delivered, and nothing is told."""
+
+    def write(self, path: str, content: bytes) -> None:
+        if path.endswith("/receipt.json"):
+            raise KilledError
+        super().write(path, content)
+
+
+@pytest.fixture
+def source() -> Iterator[LocalSource]:
+    with local_source() as running:
+        yield running
+
+
+def test_a_redrive_that_was_killed_before_its_receipt_sends_nothing_twice(
+    source: LocalSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staging = tmp_path / "staging"
+    ledger = local_storage(tmp_path / "ledger")
+    killed = LedgerOfTheKilled(ledger.store, ledger.root, tmp_path / "ledger")
+
+    def sender(slice_: Slice) -> Destination:
+        return Sender(staging, source.url, slice_folder=slice_.folder).destination()
+
+    def redriven(ledger: Storage) -> Redriven:
+        means = Means(
+            ledger, local_storage(staging), lambda slice_: OnlyNew(sender(slice_), ledger, slice_), 40_000_000
+        )
+        now = datetime(2018, 6, 1, tzinfo=UTC)
+        return redrive(account(), EventKind.JOBS, HOUR, means, replace=False, finished_at=now, code_version="2")
+
+    with monkeypatch.context() as then:
+        then.setattr("job_history.job.MOST_HANDLE_LENGTH", 100)
+        records = [record(), record(job_id=LONG_HANDLE)]
+        replicate(account(), MemorySource(records), sender(slice_of()), ledger, local_storage(staging))
+    assert joined(source).keys() == {EXAMPLE_KEY}
+
+    with pytest.raises(KilledError):
+        redriven(killed)
+    assert joined(source).keys() == {EXAMPLE_KEY, LONG_KEY}
+    told = redriven(ledger)
+
+    assert (told.already_present, told.left, str(told.state)) == (1, {}, "complete")
+    sent = [msgspec.json.decode(message.text)["replication"]["delivery_id"] for message in source.messages()]
+    assert Counter(sent) == {EXAMPLE_KEY: 1, LONG_KEY: 1}
