@@ -42,6 +42,7 @@ class QuarantineReason(StrEnum):
     DUPLICATE_JOB_ID = "duplicate_job_id"
     DUPLICATE_EVENT_ID = "duplicate_event_id"
     WRONG_ACCOUNT = "wrong_account"
+    REDACTION = "redaction"
     CONFLICT = "conflict"
 
 

@@ -1,0 +1,141 @@
+"""A policy: an account's rules, what they are called by, and the key of their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from job_history.errors import BadRecordError, QuarantineReason
+from job_history.job import JobRecord, LineRecord
+from job_history.json_text import compact_json
+from job_history.redaction.location import Location, Route, Rule, document_root
+from job_history.redaction.path import segment_of_field, segments_of
+from job_history.redaction.patterns import PATTERNS
+from job_history.redaction.redactor import Change, Patterns, Redactor
+from job_history.redaction.rules import FieldRule, PathRule, RedactionRule, ValueRule
+
+LANGUAGE_VERSION = 1
+"""Goes up when the same rules come to mean something else, so that the policy's hash tells."""
+
+
+class PolicyName(msgspec.Struct, frozen=True, order=True):
+    """What receipts and objects say of a policy. `key`: a sign by which another key of the hashes is noticed."""
+
+    policy: str
+    sha256: str
+    key: str | None = None
+
+
+class Redaction:
+    """A policy as it is applied to records. It remembers what it learns of names, and nothing of values."""
+
+    def __init__(
+        self,
+        rules: Sequence[RedactionRule],
+        *,
+        name: str | None = None,
+        key: bytes | None = None,
+        on_change: Callable[[Change], None] | None = None,
+    ) -> None:
+        """`key` is asked for by rules that hash."""
+        self._key = key
+        self.name = policy_name(rules, name=name, key=key)
+        routes: list[Route] = []
+        patterns: Patterns = []
+        for number, rule in enumerate(rules, start=1):
+            what = Rule(number, rule.action)
+            match rule:
+                case PathRule():
+                    routes.append(Route(what, segments_of(rule.path)))
+                case FieldRule():
+                    routes.append(Route(what, (segment_of_field(rule.field),)))
+                case ValueRule():
+                    patterns.append((what, PATTERNS[rule.value]))
+        self._root = document_root(routes)
+        self._redactor = Redactor(patterns, self._hash_of, on_change)
+
+    def job(self, record: JobRecord) -> JobRecord:
+        """Return the record as it may leave. Raises BadRecordError where a rule cannot be applied to it."""
+        if record.fault is not None:
+            return record
+        at = self._root.members
+        try:
+            return msgspec.structs.replace(
+                record,
+                title=self._text(record.title, at['"title"'], "title"),
+                error=self._text(record.error, at['"error"'], "error"),
+                error_type=self._text(record.error_type, at['"error_type"'], "error_type"),
+                report=self._json(record.report, at['"report"'], "report"),
+                extra=self._extra(record.extra, self._root, ""),
+                lines=None if record.lines is None else self._lines(record.lines),
+            )
+        except (RecursionError, ValueError) as fault:
+            # The fault's own words may hold what must not be seen.
+            raise BadRecordError(
+                QuarantineReason.REDACTION, f"the rules cannot be applied to it ({type(fault).__name__})"
+            ) from None
+
+    def _lines(self, lines: list[LineRecord]) -> list[LineRecord]:
+        location = self._root.members['"lines"'].element
+        return [self._line(line, location, f"lines[{number}]") for number, line in enumerate(lines)]
+
+    def _line(self, line: LineRecord, location: Location, path: str) -> LineRecord:
+        extra = self._extra(line.extra, location, f"{path}.")
+        if line.mask_data:
+            # The document will show nothing of the rest.
+            return line if extra is line.extra else msgspec.structs.replace(line, extra=extra)
+        at = location.members
+        return msgspec.structs.replace(
+            line,
+            input=self._json_or_unset(line.input, at['"input"'], f"{path}.input"),
+            output=self._json_or_unset(line.output, at['"output"'], f"{path}.output"),
+            error=self._text(line.error, at['"error"'], f"{path}.error"),
+            extra=extra,
+        )
+
+    def _extra(self, extra: dict[str, str], location: Location, path: str) -> dict[str, str]:
+        if not extra:
+            return extra
+        redacted = {
+            name: self._json(text, location.member(name), f"{path}{name}") for name, text in extra.items()
+        }
+        return {name: text for name, text in redacted.items() if text is not None}
+
+    def _text(self, text: str | None, location: Location, path: str) -> str | None:
+        if text is None:
+            return None
+        if location.rule is not None:
+            return self._redactor.whole_text(location.rule, text, path)
+        return self._redactor.text(text, location, path)
+
+    def _json_or_unset(
+        self, text: str | msgspec.UnsetType | None, location: Location, path: str
+    ) -> str | msgspec.UnsetType | None:
+        if isinstance(text, msgspec.UnsetType):
+            return text
+        redacted = self._json(text or "null", location, path)
+        return msgspec.UNSET if redacted is None else redacted
+
+    def _json(self, text: str | None, location: Location, path: str) -> str | None:
+        """Return None where the value is left out."""
+        if text is None:
+            return None
+        compact = bytes(compact_json(path, text)).decode()
+        if location.rule is not None:
+            return self._redactor.value(location.rule, compact, path)
+        return self._redactor.json(compact, location, path)
+
+    def _hash_of(self, text: str) -> str:
+        if self._key is None:
+            raise RuntimeError("a rule hashes, and no key was given")
+        return hmac.digest(self._key, text.encode(errors="surrogatepass"), "sha256").hex()
+
+
+def policy_name(rules: Sequence[RedactionRule], *, name: str | None, key: bytes | None) -> PolicyName:
+    plain = {"version": LANGUAGE_VERSION, "rules": [rule.model_dump() for rule in rules]}
+    sha256 = hashlib.sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest()
+    sign = None if key is None else hmac.digest(key, b"the key of job_history's redaction", "sha256").hex()[:8]
+    return PolicyName(f"{name}-{sha256[:12]}" if name else sha256[:12], sha256, sign)
