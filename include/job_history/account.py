@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from job_history.destination_settings import DestinationSettings, S3Destination, SumoLogicDestination
 from job_history.errors import PermanentError
 from job_history.event_kind import EventKind
-from job_history.settings_model import SettingsModel
+from job_history.redaction import RedactionRule, rules_sha256
+from job_history.settings_model import ConnectionId, SettingsModel
 from job_history.source_settings import SourceSettings, SqlSource, WorkatoSource
 
 __all__ = [
@@ -68,18 +69,39 @@ class Account(SettingsModel):
     source: SourceSettings
     destination: DestinationSettings
     events: Events
-    redaction: list[dict[str, Any]] = Field(default_factory=list)
+    redaction: list[RedactionRule] = Field(
+        default_factory=list,
+        max_length=1_000,
+        description="What must not leave; of rules for one value the first counts.",
+    )
+    redaction_name: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9._-]{1,60}$", description="What receipts and objects call the rules."
+    )
+    redaction_key_conn_id: ConnectionId | None = Field(
+        default=None, description="The connection whose password is the key of rules that hash."
+    )
 
-    @field_validator("redaction")
-    @classmethod
-    def _rules_can_be_applied(cls, redaction: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        if redaction:
-            raise ValueError("this version cannot redact: remove the rules, or nothing of this account is delivered")
-        return redaction
+    @model_validator(mode="after")
+    def _hashes_have_a_key(self) -> Account:
+        if (number := self.first_rule_that_hashes) is not None and self.redaction_key_conn_id is None:
+            raise ValueError(
+                f"redaction rule {number} hashes: name the connection with its key in redaction_key_conn_id"
+            )
+        return self
 
     @property
     def label(self) -> str:
         return f"{self.user_id} {self.name}"
+
+    @property
+    def first_rule_that_hashes(self) -> int | None:
+        """The number of the first redaction rule that needs a key, counted from 1."""
+        return next((number for number, rule in enumerate(self.redaction, start=1) if rule.action == "hash"), None)
+
+    @property
+    def redaction_sha256(self) -> str | None:
+        """What the redaction rules come to, or None where there are none."""
+        return rules_sha256(self.redaction) if self.redaction else None
 
     @property
     def settings_hash(self) -> str:
@@ -188,6 +210,9 @@ def faults_by_place(invalid: ValidationError) -> dict[str, list[str]]:
 
 def _place(location: tuple[int | str, ...]) -> list[str]:
     """Write where an error is as the Variable's author sees it: without the kind that pydantic puts behind a union."""
+    if location[:1] == ("redaction",) and len(location) > 1:
+        number, field = int(location[1]) + 1, [str(part) for part in location[3:]]
+        return [": ".join([f"redaction rule {number}", *field])]
     parts = [str(part) for part in location]
     return parts[:1] + parts[2:] if parts[:1] in (["destination"], ["source"]) else parts
 

@@ -6,7 +6,7 @@ import logging
 
 from job_history.account import Account
 from job_history.destinations import Delivery, Destination
-from job_history.errors import TransientError
+from job_history.errors import PermanentError, TransientError
 from job_history.extract import Extracted
 from job_history.items import Item, ItemWriter, item_writer
 from job_history.known_jobs import lateness_before
@@ -44,6 +44,11 @@ def load(
     ledger: Storage,
 ) -> SliceOutcome:
     """Deliver a slice. Raises TransientError where the books do not balance, and what the destination raises."""
+    if (transformed.redaction.sha256 if transformed.redaction else None) != account.redaction_sha256:
+        raise PermanentError(
+            f"The redaction of {slice_.about} was changed since its documents were made: none of them was sent. Clear its "
+            "transform task, so that they are made as the account now says."
+        )
     log.info(
         "Asked for: %s documents (%s) of %s, to %s.",
         f"{transformed.documents:,}",
@@ -79,7 +84,7 @@ def load(
             items.append(_item(document, delivery, size, e_tag, late))
             progress.add(size)
 
-        destination.deliver(staged_documents(staging, transformed.documents_path), note)
+        destination.deliver(staged_documents(staging, transformed.documents_path, transformed.redaction), note)
         _add_set_aside(items, staging, transformed.set_aside_path)
     outcome = SliceOutcome(
         extracted=extracted,

@@ -13,6 +13,7 @@ import msgspec
 from job_history.event_kind import EventKind
 from job_history.lateness import Lateness, all_of
 from job_history.plan import PlannedWindow
+from job_history.redaction import Policy
 from job_history.slice_outcome import SliceOutcome
 from job_history.storage import Storage
 from job_history.timestamp import format_time
@@ -80,6 +81,8 @@ class RunEntry(msgspec.Struct):
 class Receipt(msgspec.Struct, kw_only=True):
     """The record of an account's window. `items` and `quarantine` are paths in the ledger; seconds are summed.
 
+    `redaction`: the policy that its documents were made under (several, where it was changed between slices).
+
     `counted_by`: how the source counted on its own (`query`; for the platform's API `counters`, `second_listing` or both).
     `settings_changes`: what was set otherwise than in the run before.
     """
@@ -103,6 +106,7 @@ class Receipt(msgspec.Struct, kw_only=True):
     destination: dict[str, Any]
     destination_hash: str = ""
     settings_changes: list[str] = []
+    redaction: list[Policy] = []
     items: list[str] = []
     quarantine: list[str] = []
     example_keys: list[str] = []
@@ -163,6 +167,7 @@ def make_receipt(
         destination=_destination(planned, outcomes),
         destination_hash=planned.destination_hash,
         settings_changes=planned.settings_changes,
+        redaction=sorted({outcome.transformed.redaction for outcome in outcomes if outcome.transformed.redaction}),
         read_at=min((outcome.extracted.read_at for outcome in outcomes), default=planned.planned_at),
         items=[outcome.items_path for outcome in outcomes],
         quarantine=sorted({path for outcome in outcomes for path in outcome.quarantine_paths}),

@@ -20,6 +20,7 @@ from job_history.outcome import Outcome
 from job_history.progress import Progress, readable_bytes, readable_counts
 from job_history.quarantine import Quarantine
 from job_history.record import RECORD_TYPES, Record, status_without_a_file
+from job_history.redaction import Policy, Redaction
 from job_history.slice import Slice
 from job_history.staging import StagedWriter, staged_records, staged_writer
 from job_history.storage import Storage
@@ -41,6 +42,7 @@ class StagedDocument(msgspec.Struct):
     sha256: str
     body: msgspec.Raw
     oversize: bool = False
+    redaction: Policy | None = None
 
     def content(self) -> bytes:
         return bytes(self.body) + b"\n"
@@ -91,12 +93,26 @@ class Transformed(msgspec.Struct):
     first_job: DocumentedJob | None
     last_job: DocumentedJob | None
     seconds: float
+    redaction: Policy | None = None
 
 
 def transform(
-    slice_: Slice, account: Account, extracted: Extracted, *, staging: Storage, ledger: Storage, max_document_bytes: int
+    slice_: Slice,
+    account: Account,
+    extracted: Extracted,
+    *,
+    staging: Storage,
+    ledger: Storage,
+    max_document_bytes: int,
+    redaction: Redaction | None = None,
 ) -> Transformed:
-    """Stage the documents of a slice, and put into quarantine what cannot become one."""
+    """Stage the documents of a slice, and put into quarantine what cannot become one.
+
+    `redaction` is made of the account's rules; None where it has none. Quarantine keeps records as they came.
+    """
+    policy = redaction.policy if redaction else None
+    if (policy.sha256 if policy else None) != account.redaction_sha256:
+        raise PermanentError(f"The redaction of {slice_.about} is not the account's: nothing was made of its records.")
     if extracted.line_details not in {None, account.events.line_details}:
         raise PermanentError(
             f"line_details of {slice_.about} was changed since its jobs were read. Clear its extract task, so that they are "
@@ -128,7 +144,7 @@ def transform(
                 progress.add()
                 continue
             try:
-                document = _document_of(record, rules)
+                document = _document_of(redaction.record(record) if redaction else record, rules)
             except BadRecordError as fault:
                 quarantine.add_record(record, fault.reason, fault.explanation)
                 set_aside.append(_set_aside(record, Outcome.QUARANTINED, fault.reason))
@@ -162,11 +178,12 @@ def transform(
         first_job=first,
         last_job=last,
         seconds=round(progress.seconds, 3),
+        redaction=policy,
     )
 
 
-def staged_documents(staging: Storage, path: str) -> Iterator[StagedDocument]:
-    """Stream what a transform staged. Raises TransientError where the file is not whole."""
+def staged_documents(staging: Storage, path: str, redaction: Policy | None = None) -> Iterator[StagedDocument]:
+    """Stream what a transform staged, under this policy. Raises TransientError where the file is not whole."""
     for staged in staged_records(staging, path, _StagedText):
         yield StagedDocument(
             key=staged.key,
@@ -175,6 +192,7 @@ def staged_documents(staging: Storage, path: str) -> Iterator[StagedDocument]:
             sha256=staged.sha256,
             body=msgspec.Raw(staged.text.encode()),
             oversize=staged.oversize,
+            redaction=redaction,
         )
 
 

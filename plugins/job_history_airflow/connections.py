@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
+from airflow.sdk.log import mask_secret
 
 from job_history.account import Account
 from job_history.account import S3Destination as S3Settings
@@ -16,6 +17,7 @@ from job_history.account import SumoLogicDestination as SumoLogicSettings
 from job_history.account import WorkatoSource as WorkatoSettings
 from job_history.errors import PermanentError
 from job_history.event_kind import EventKind
+from job_history.redaction import Redaction
 from job_history.slice import Slice
 from job_history.storage import Storage, folder_of, local_storage
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from job_history.sources import RemoteSource
 
     Settings = TypeVar("Settings", S3Settings, SumoLogicSettings)
+
+SHORTEST_REDACTION_KEY = 32
 
 
 def source_of(
@@ -181,6 +185,29 @@ def http_source(account: Account) -> HttpSource:
         return SumoLogicHook(settings.conn_id, headers=headers_of(settings)).get_conn()
     except PermanentError as fault:
         raise PermanentError(f"The connection {settings.conn_id!r} ({named_by}) cannot be used: {fault}") from None
+
+
+def redaction_of(account: Account) -> Redaction | None:
+    """Return the account's rules as they are applied, or None where it has none.
+
+    Raises PermanentError where rules hash, and the connection with their key is missing or has no fit password.
+    """
+    if not account.redaction:
+        return None
+    if account.first_rule_that_hashes is None or account.redaction_key_conn_id is None:
+        return Redaction(account.redaction, name=account.redaction_name)
+    named_by = (
+        f"redaction_key_conn_id of account {account.label}, for its redaction rule {account.first_rule_that_hashes}"
+    )
+    key = _connection(account.redaction_key_conn_id, named_by).password or ""
+    mask_secret(key)
+    if len(key) < SHORTEST_REDACTION_KEY:
+        raise PermanentError(
+            f"The connection {account.redaction_key_conn_id!r} ({named_by}) has no password of at least "
+            f"{SHORTEST_REDACTION_KEY} characters. Give it a random one, such as `openssl rand -hex 32` prints: with a short "
+            "one, hashes can be guessed."
+        )
+    return Redaction(account.redaction, name=account.redaction_name, key=key.encode())
 
 
 def storage_at(url: str) -> Storage:

@@ -1,7 +1,7 @@
 """Redaction: what of a record must not leave is dropped, masked or hashed, by the rules of the account."""
 
-from job_history.redaction.policy import PolicyName, Redaction
+from job_history.redaction.policy import Policy, Redaction, rules_sha256
 from job_history.redaction.redactor import MASK, Change
 from job_history.redaction.rules import RedactionRule
 
-__all__ = ["MASK", "Change", "PolicyName", "Redaction", "RedactionRule"]
+__all__ = ["MASK", "Change", "Policy", "Redaction", "RedactionRule", "rules_sha256"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from typing import NamedTuple
 
 
@@ -18,10 +19,12 @@ _END = Edit(sys.maxsize, sys.maxsize, None)
 
 
 def edited(text: str, edits: list[Edit]) -> str:
-    """Make the edits, which are in the order of the text and do not overlap."""
+    """Make the edits, in the order of the text; of two that begin at one place the later one counts."""
     pieces: list[str] = []
     behind = 0
-    for edit in edits:
+    for edit, following in pairwise([*edits, _END]):
+        if edit.start == following.start:
+            continue
         if edit.start > behind:
             pieces.append(text[behind : edit.start])
         behind = edit.end

@@ -41,20 +41,23 @@ def _always(_: str) -> bool:
 def segments_of(path: str) -> tuple[Segment, ...]:
     """Read a path; `$.` in front may be left out. Raises ValueError where it cannot be followed, or leads nowhere."""
     # Only accounts with such rules pay for the import.
-    from jsonpath import JSONPathEnvironment, JSONPathError  # noqa: PLC0415
+    from jsonpath import JSONPath, JSONPathEnvironment, JSONPathError  # noqa: PLC0415
     from jsonpath.segments import JSONPathRecursiveDescentSegment  # noqa: PLC0415
     from jsonpath.selectors import NameSelector, WildcardSelector  # noqa: PLC0415
 
     try:
-        parsed = JSONPathEnvironment(strict=True).compile(path if path.startswith("$") else f"$.{path}").segments
+        parsed = JSONPathEnvironment(strict=True).compile(path if path.startswith("$") else f"$.{path}")
     except JSONPathError as fault:
         raise ValueError(f"{path!r} is no JSONPath (RFC 9535): {fault.args[0]}") from None
     segments = []
-    for each in parsed:
+    for each in parsed.segments if isinstance(parsed, JSONPath) else ():
+        names: frozenset[str] | None = frozenset(
+            selector.name for selector in each.selectors if isinstance(selector, NameSelector)
+        )
+        anything = any(isinstance(selector, WildcardSelector) for selector in each.selectors)
         if not all(isinstance(selector, NameSelector | WildcardSelector) for selector in each.selectors):
             raise ValueError(f"{path!r} has a filter, an index or a slice; a rule takes names, * and .. only")
-        anything = any(isinstance(selector, WildcardSelector) for selector in each.selectors)
-        names = None if anything else frozenset(selector.name for selector in each.selectors)
+        names = None if anything else names
         segments.append(_named(names, anywhere_below=isinstance(each, JSONPathRecursiveDescentSegment)))
     _check_that_it_leads_somewhere(path, segments)
     return tuple(segments)

@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from job_history.admin_event import EventRecord
 from job_history.errors import BadRecordError, QuarantineReason
 from job_history.job import JobRecord, LineRecord
 from job_history.json_text import compact_json
+from job_history.record import Record
 from job_history.redaction.location import Location, Route, Rule, document_root
 from job_history.redaction.path import segment_of_field, segments_of
 from job_history.redaction.patterns import PATTERNS
@@ -21,10 +23,10 @@ LANGUAGE_VERSION = 1
 """Goes up when the same rules come to mean something else, so that the policy's hash tells."""
 
 
-class PolicyName(msgspec.Struct, frozen=True, order=True):
-    """What receipts and objects say of a policy. `key`: a sign by which another key of the hashes is noticed."""
+class Policy(msgspec.Struct, frozen=True, order=True):
+    """What receipts and objects say of the rules in use. `key`: a sign by which another key of the hashes is noticed."""
 
-    policy: str
+    id: str
     sha256: str
     key: str | None = None
 
@@ -42,7 +44,7 @@ class Redaction:
     ) -> None:
         """`key` is asked for by rules that hash."""
         self._key = key
-        self.name = policy_name(rules, name=name, key=key)
+        self.policy = _policy(rules, name, key)
         routes: list[Route] = []
         patterns: Patterns = []
         for number, rule in enumerate(rules, start=1):
@@ -57,26 +59,40 @@ class Redaction:
         self._root = document_root(routes)
         self._redactor = Redactor(patterns, self._hash_of, on_change)
 
-    def job(self, record: JobRecord) -> JobRecord:
+    def record(self, record: Record) -> Record:
         """Return the record as it may leave. Raises BadRecordError where a rule cannot be applied to it."""
         if record.fault is not None:
             return record
-        at = self._root.members
         try:
-            return msgspec.structs.replace(
-                record,
-                title=self._text(record.title, at['"title"'], "title"),
-                error=self._text(record.error, at['"error"'], "error"),
-                error_type=self._text(record.error_type, at['"error_type"'], "error_type"),
-                report=self._json(record.report, at['"report"'], "report"),
-                extra=self._extra(record.extra, self._root, ""),
-                lines=None if record.lines is None else self._lines(record.lines),
-            )
+            return self._event(record) if isinstance(record, EventRecord) else self._job(record)
         except (RecursionError, ValueError) as fault:
             # The fault's own words may hold what must not be seen.
             raise BadRecordError(
                 QuarantineReason.REDACTION, f"the rules cannot be applied to it ({type(fault).__name__})"
             ) from None
+
+    def _job(self, record: JobRecord) -> JobRecord:
+        at = self._root.members
+        return msgspec.structs.replace(
+            record,
+            title=self._text(record.title, at['"title"'], "title"),
+            error=self._text(record.error, at['"error"'], "error"),
+            error_type=self._text(record.error_type, at['"error_type"'], "error_type"),
+            report=self._json(record.report, at['"report"'], "report"),
+            extra=self._extra(record.extra, self._root, ""),
+            lines=None if record.lines is None else self._lines(record.lines),
+        )
+
+    def _event(self, record: EventRecord) -> EventRecord:
+        at = self._root.members
+        return msgspec.structs.replace(
+            record,
+            details=self._json(record.details, at['"details"'], "details"),
+            user=self._json(record.user, at['"user"'], "user"),
+            team=self._json(record.team, at['"team"'], "team"),
+            resource=self._json(record.resource, at['"resource"'], "resource"),
+            extra=self._extra(record.extra, self._root, ""),
+        )
 
     def _lines(self, lines: list[LineRecord]) -> list[LineRecord]:
         location = self._root.members['"lines"'].element
@@ -99,9 +115,7 @@ class Redaction:
     def _extra(self, extra: dict[str, str], location: Location, path: str) -> dict[str, str]:
         if not extra:
             return extra
-        redacted = {
-            name: self._json(text, location.member(name), f"{path}{name}") for name, text in extra.items()
-        }
+        redacted = {name: self._json(text, location.member(name), f"{path}{name}") for name, text in extra.items()}
         return {name: text for name, text in redacted.items() if text is not None}
 
     def _text(self, text: str | None, location: Location, path: str) -> str | None:
@@ -134,8 +148,13 @@ class Redaction:
         return hmac.digest(self._key, text.encode(errors="surrogatepass"), "sha256").hex()
 
 
-def policy_name(rules: Sequence[RedactionRule], *, name: str | None, key: bytes | None) -> PolicyName:
+def rules_sha256(rules: Sequence[RedactionRule]) -> str:
+    """Return what tells one list of rules from another."""
     plain = {"version": LANGUAGE_VERSION, "rules": [rule.model_dump() for rule in rules]}
-    sha256 = hashlib.sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest()
+
+
+def _policy(rules: Sequence[RedactionRule], name: str | None, key: bytes | None) -> Policy:
+    sha256 = rules_sha256(rules)
     sign = None if key is None else hmac.digest(key, b"the key of job_history's redaction", "sha256").hex()[:8]
-    return PolicyName(f"{name}-{sha256[:12]}" if name else sha256[:12], sha256, sign)
+    return Policy(f"{name}-{sha256[:12]}" if name else sha256[:12], sha256, sign)

@@ -85,15 +85,14 @@ class Redactor:
         by_name = walk(self, text, location, [], path) if location.may_lead_on(text) else []
         return edited(text, outermost(by_name, plain)) if by_name or plain else text
 
-    def written_text(self, written: str, location: Location, path: str) -> str | None:
-        """Redact what is in a text that is written as JSON. Returns None where nothing was to be done."""
+    def text_or_number(self, written: str, location: Location, path: str) -> str | None:
+        """Redact what is in a text or number that is written as JSON. Returns None where nothing was to be done."""
+        if not written.startswith('"'):
+            redacted = self._without_patterns(written, path, "number")
+            return None if redacted == written else json_string(redacted)
         text = text_of(written)
         redacted = self.text(text, location, path)
         return None if redacted == text else json_string(redacted)
-
-    def number(self, written: str, path: str) -> str | None:
-        redacted = self._without_patterns(written, path, "number")
-        return None if redacted == written else json_string(redacted)
 
     def name(self, written: str, path: str | None) -> str:
         """Return a member's name, as it is written, without what looks like something secret."""
@@ -143,7 +142,11 @@ def _is_plainly_in_a_text(text: str, span: Span) -> bool:
     """Say whether a span of JSON text can be replaced as it is: no part of an escape, of a name, or of a number."""
     start, end = span
     quote = text.find('"', end)
-    return text[start - 1] != "\\" and text[quote + 1 : quote + 2] != ":" and not text[start:end].replace(" ", "").isdigit()
+    return (
+        text[start - 1] != "\\"
+        and text[quote + 1 : quote + 2] != ":"
+        and not text[start:end].replace(" ", "").isdigit()
+    )
 
 
 def _nested_json(text: str, path: str) -> str | None:

@@ -11,6 +11,7 @@ from job_history.account import Account
 from job_history.extract import Extracted
 from job_history.slice import Slice
 from job_history.transform import transform
+from job_history_airflow.connections import redaction_of
 from job_history_airflow.operators.slice_step import SliceStepOperator
 
 if TYPE_CHECKING:
@@ -38,5 +39,6 @@ class TransformJobsOperator(SliceStepOperator):
             staging=self.staging,
             ledger=self.ledger,
             max_document_bytes=self.settings.max_document_bytes,
+            redaction=redaction_of(account),
         )
         return msgspec.to_builtins(transformed)  # type: ignore[no-any-return]

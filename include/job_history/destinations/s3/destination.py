@@ -174,7 +174,7 @@ class S3Destination:
             self._store,
             document.key,
             content,
-            attributes={"Content-Type": "application/json", "sha256": document.sha256},
+            attributes=_attributes(document),
             mode=mode,
             use_multipart=False,
         )
@@ -215,6 +215,15 @@ class _Room:
     def give_back(self, size: int) -> None:
         self._taken -= size
         self._given_back.set()
+
+
+def _attributes(document: StagedDocument) -> dict[str, str]:
+    """Return the object's metadata: also the redaction that it was made under, of which its bytes tell nothing."""
+    attributes = {"Content-Type": "application/json", "sha256": document.sha256}
+    if document.redaction is not None:
+        attributes["redaction-policy"] = document.redaction.id
+        attributes["redaction-sha256"] = document.redaction.sha256
+    return attributes
 
 
 def _first_of(faults: ExceptionGroup[ReplicationError]) -> ReplicationError:
