@@ -166,9 +166,9 @@ NO_PREFIX = "use parts of letters, digits and _ . = - joined by single slashes, 
         ),
         (entry(events={**EVENTS, "audit": True}), "Account 5234 Acme: unknown key 'events.audit'."),
         (
-            entry(redaction=[{"path": "report.ssn", "action": "drop"}]),
-            "Account 5234 Acme: redaction: this version cannot redact: remove the rules, or nothing of this account is "
-            "delivered.",
+            entry(redaction=[{"path": "report.ssn", "action": "drop"}, {"path": "reprot.ssn", "action": "drop"}]),
+            "Account 5234 Acme: redaction rule 2: path: 'reprot.ssn' begins with 'reprot'; there are title, error, "
+            "error_type, report, lines, details, user, team, resource (or $.. for any depth).",
         ),
         (entry(comment="ours"), "Account 5234 Acme: unknown key 'comment'."),
     ],

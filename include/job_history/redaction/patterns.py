@@ -30,6 +30,7 @@ _CARD = re.compile(
     r"|(?:6011|64[4-9]\d|65\d\d)\d{12,15}|35\d{14,17}|62\d{14,17}|(?:50|5[6-9]|6\d)\d{11,17}"
 )
 _LONGEST_CARD = 19
+_FIRST_DIGITS = "23456"
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
@@ -68,6 +69,8 @@ def _cards_among(text: str, alike: bytes, run: re.Match[bytes]) -> Iterator[Span
 
 
 def _last_group_of_card(text: str, groups: list[Span], first: int) -> int | None:
+    if text[groups[first][0]] not in _FIRST_DIGITS:
+        return None
     digits = ""
     last_found = None
     for last in range(first, len(groups)):
@@ -85,4 +88,4 @@ def _check_digit_fits(digits: str) -> bool:
     return not (sum(map(int, digits[-1::-2])) + sum(_DOUBLED[int(digit)] for digit in digits[-2::-2])) % 10
 
 
-PATTERNS: dict[PatternName, Pattern] = {PatternName.EMAIL: _emails, PatternName.CARD_NUMBER: _cards}
+PATTERNS: dict[PatternName, Pattern] = {"email": _emails, "card_number": _cards}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -21,6 +22,8 @@ from job_history.redaction.rules import FieldRule, PathRule, RedactionRule, Valu
 
 LANGUAGE_VERSION = 1
 """Goes up when the same rules come to mean something else, so that the policy's hash tells."""
+
+AnyRecord = TypeVar("AnyRecord", JobRecord, EventRecord)
 
 
 class Policy(msgspec.Struct, frozen=True, order=True):
@@ -61,10 +64,21 @@ class Redaction:
 
     def record(self, record: Record) -> Record:
         """Return the record as it may leave. Raises BadRecordError where a rule cannot be applied to it."""
+        return self.event(record) if isinstance(record, EventRecord) else self.job(record)
+
+    def job(self, record: JobRecord) -> JobRecord:
+        """Do so with a job."""
+        return self._applied(self._job, record)
+
+    def event(self, record: EventRecord) -> EventRecord:
+        """Do so with an admin event."""
+        return self._applied(self._event, record)
+
+    def _applied(self, apply: Callable[[AnyRecord], AnyRecord], record: AnyRecord) -> AnyRecord:
         if record.fault is not None:
             return record
         try:
-            return self._event(record) if isinstance(record, EventRecord) else self._job(record)
+            return apply(record)
         except (RecursionError, ValueError) as fault:
             # The fault's own words may hold what must not be seen.
             raise BadRecordError(

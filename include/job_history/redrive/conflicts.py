@@ -52,6 +52,8 @@ def stage_conflicts(
         first_job=None,
         last_job=None,
         seconds=0,
+        # Of several policies nobody could say which document was made by which.
+        redaction=receipt.redaction[0] if len(receipt.redaction) == 1 else None,
     )
     return extracted, transformed
 

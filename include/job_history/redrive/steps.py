@@ -12,6 +12,7 @@ from job_history.destinations import Destination
 from job_history.extract import Extracted, extract
 from job_history.load import load
 from job_history.receipt import Receipt
+from job_history.redaction import Redaction
 from job_history.redrive.conflicts import stage_conflicts
 from job_history.redrive.quarantined import QuarantinedRecords, records_and_conflicts
 from job_history.slice import Slice
@@ -22,12 +23,16 @@ from job_history.transform import Transformed, transform
 
 @dataclass(frozen=True)
 class Means:
-    """What a redrive works with; to replace conflicts, `destination_of` must give destinations that repair."""
+    """What a redrive works with; to replace conflicts, `destination_of` must give destinations that repair.
+
+    `redaction` is made of the account's rules; None where it has none.
+    """
 
     ledger: Storage
     staging: Storage
     destination_of: Callable[[Slice], Destination]
     max_document_bytes: int
+    redaction: Redaction | None = None
 
 
 def go_through_the_steps(
@@ -45,6 +50,7 @@ def go_through_the_steps(
             staging=means.staging,
             ledger=means.ledger,
             max_document_bytes=means.max_document_bytes,
+            redaction=means.redaction,
         )
         outcomes.append(_load(slice_, account, extracted, transformed, means))
     if conflicts:

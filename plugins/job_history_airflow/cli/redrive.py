@@ -80,12 +80,14 @@ def _redriven(here: Surroundings, account: Account, status: WindowStatus, *, rep
     from job_history import __version__  # noqa: PLC0415
     from job_history.redrive import Means, redrive  # noqa: PLC0415
     from job_history.window import Window  # noqa: PLC0415
+    from job_history_airflow.connections import redaction_of  # noqa: PLC0415
 
     means = Means(
         ledger=here.ledger,
         staging=here.staging,
         destination_of=_destination_of(here, account, replace=replace),
         max_document_bytes=here.settings.max_document_bytes,
+        redaction=redaction_of(account),
     )
     return redrive(
         account,

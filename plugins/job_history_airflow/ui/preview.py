@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from job_history.account import Account
 from job_history.document import DocumentRules, document_of
 from job_history.job import JobRecord, LineRecord
+from job_history.redaction import Redaction
 
 SAMPLE_MAX_BYTES = 1_000_000
 
@@ -27,8 +28,13 @@ def preview_of(account: Account) -> Preview:
         line_details=account.events.line_details,
         max_document_bytes=SAMPLE_MAX_BYTES,
     )
-    document = document_of(_sample(account), "succeeded", rules)
+    document = document_of(_redacted(_sample(account), account), "succeeded", rules)
     return Preview(document.key, json.dumps(json.loads(document.body), indent=2, ensure_ascii=False))
+
+
+def _redacted(sample: JobRecord, account: Account) -> JobRecord:
+    """Apply the account's rules. A page has no business with the key: what it shows as a hash is of no real one."""
+    return Redaction(account.redaction, key=b"of the preview").job(sample) if account.redaction else sample
 
 
 def _sample(account: Account) -> JobRecord:

@@ -1,0 +1,89 @@
+"""Values that are known by their looks: which are found, to the character, and which are not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from job_history.redaction.patterns import PATTERNS
+
+# The card schemes' own test numbers.
+CARDS = {
+    "Visa": "4111111111111111",
+    "Visa of 13 digits": "4222222222222",
+    "Visa of 19 digits": "4000000000000000006",
+    "Mastercard": "5555555555554444",
+    "Mastercard, 2 series": "2223003122003222",
+    "American Express": "378282246310005",
+    "Discover": "6011111111111117",
+    "Diners Club": "30569309025904",
+    "JCB": "3530111333300000",
+    "UnionPay": "6240008631401148",
+    "Maestro": "6759649826438453",
+}
+
+
+def found(name: str, text: str) -> list[str]:
+    return [text[start:end] for start, end in PATTERNS[name](text)]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ("a@b.co", ["a@b.co"]),
+        ("Mail <ana.d'souza+crm@mail.example.co.uk>, or call.", ["ana.d'souza+crm@mail.example.co.uk"]),
+        ("mailto:x_1@example.com?subject=hi", ["x_1@example.com"]),
+        ("jürgen@müller.example", ["jürgen@müller.example"]),
+        ("?user=ana%40example.com&x=1", ["ana%40example.com"]),
+        ("100%ana@example.com", ["100%ana@example.com"]),
+        ("a@b.co,c@d.co;e@f.co", ["a@b.co", "c@d.co", "e@f.co"]),
+        ("a@b@c.co", ["b@c.co"]),
+        ("to a@b.co. Then", ["a@b.co"]),
+        ("ana@localhost", []),
+        ("@example.com", []),
+        ("ana@", []),
+        ("at 5 @ 3.50", []),
+    ],
+)
+def test_addresses(text: str, addresses: list[str]) -> None:
+    assert found("email", text) == addresses
+
+
+@pytest.mark.parametrize("number", CARDS.values(), ids=CARDS)
+def test_a_card_number_with_its_check_digit_in_whatever_grouping(number: str) -> None:
+    grouped = " ".join(number[place : place + 4] for place in range(0, len(number), 4))
+    for written in (number, grouped, grouped.replace(" ", "-")):
+        assert found("card_number", f"PAN{written}, valid 12/29") == [written]
+    wrong = number[:-1] + str((int(number[-1]) + 1) % 10)
+    assert found("card_number", f"PAN {wrong}") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("order 77 4111 1111 1111 1111 12 29", ["4111 1111 1111 1111"]),
+        ("4111111111111111 4111111111111111", ["4111111111111111"] * 2),
+        ("4111  1111  1111  1111", []),
+        ("1526860810000", []),  # a time in milliseconds
+        ("41111111111111110", []),  # one digit more
+        ("00000000000000000000", []),
+        ("é٤١١١١١١١١١١١١١١١", []),  # digits, but not of a card
+        ("zł 4111111111111111 🚀 5555555555554444", ["4111111111111111", "5555555555554444"]),
+    ],
+)
+def test_numbers_among_others(text: str, numbers: list[str]) -> None:
+    assert found("card_number", text) == numbers
+
+
+@given(st.text(), st.sampled_from(sorted(PATTERNS)))
+def test_what_is_found_lies_in_the_text_in_order_and_apart(text: str, name: str) -> None:
+    places = [place for span in PATTERNS[name](text) for place in span]  # type: ignore[index]
+    assert places == sorted(places)
+    assert all(0 <= place <= len(text) for place in places)
+
+
+@pytest.mark.parametrize("unit", ["a", "a@", "%41", "1 ", "4", "@b.", "a.b@", "-1", "%40a"])
+def test_a_text_that_is_made_to_be_slow_is_not(unit: str) -> None:
+    """An expression that goes back over so many characters would be at it for hours, and time the test out."""
+    text = unit * (200_000 // len(unit))
+    for pattern in PATTERNS.values():
+        pattern(text)
