@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from job_history.destination_settings import DestinationSettings, S3Destination, SumoLogicDestination
 from job_history.errors import PermanentError
 from job_history.event_kind import EventKind
-from job_history.redaction import RedactionRule, rules_sha256
+from job_history.redaction import RedactionRule, first_rule_that_hashes, rules_sha256
 from job_history.settings_model import ConnectionId, SettingsModel
 from job_history.source_settings import SourceSettings, SqlSource, WorkatoSource
 
@@ -78,25 +78,20 @@ class Account(SettingsModel):
         default=None, pattern=r"^[A-Za-z0-9._-]{1,60}$", description="What receipts and objects call the rules."
     )
     redaction_key_conn_id: ConnectionId | None = Field(
-        default=None, description="The connection whose password is the key of rules that hash."
+        default=None, validate_default=True, description="The connection whose password is the key of rules that hash."
     )
 
-    @model_validator(mode="after")
-    def _hashes_have_a_key(self) -> Account:
-        if (number := self.first_rule_that_hashes) is not None and self.redaction_key_conn_id is None:
-            raise ValueError(
-                f"redaction rule {number} hashes: name the connection with its key in redaction_key_conn_id"
-            )
-        return self
+    @field_validator("redaction_key_conn_id")
+    @classmethod
+    def _hashes_have_a_key(cls, conn_id: str | None, others: ValidationInfo) -> str | None:
+        number = first_rule_that_hashes(others.data.get("redaction", []))
+        if number is not None and conn_id is None:
+            raise ValueError(f"redaction rule {number} hashes: name the connection with the key")
+        return conn_id
 
     @property
     def label(self) -> str:
         return f"{self.user_id} {self.name}"
-
-    @property
-    def first_rule_that_hashes(self) -> int | None:
-        """The number of the first redaction rule that needs a key, counted from 1."""
-        return next((number for number, rule in enumerate(self.redaction, start=1) if rule.action == "hash"), None)
 
     @property
     def redaction_sha256(self) -> str | None:
@@ -203,7 +198,8 @@ def faults_by_place(invalid: ValidationError) -> dict[str, list[str]]:
     """Return what is wrong with an account's entry, by where it is (`destination.bucket`), in the DAG's own words."""
     faults: dict[str, list[str]] = {}
     for error in invalid.errors():
-        place = ".".join(_place(error["loc"]))
+        # Of the rules there is one field, whichever of them is at fault.
+        place = "redaction" if error["loc"][:1] == ("redaction",) else ".".join(_place(error["loc"]))
         faults.setdefault(place, []).append(_sentence(error).removeprefix(f"{place}: "))
     return faults
 

@@ -17,7 +17,7 @@ from job_history.account import SumoLogicDestination as SumoLogicSettings
 from job_history.account import WorkatoSource as WorkatoSettings
 from job_history.errors import PermanentError
 from job_history.event_kind import EventKind
-from job_history.redaction import Redaction
+from job_history.redaction import Redaction, first_rule_that_hashes
 from job_history.slice import Slice
 from job_history.storage import Storage, folder_of, local_storage
 
@@ -194,11 +194,10 @@ def redaction_of(account: Account) -> Redaction | None:
     """
     if not account.redaction:
         return None
-    if account.first_rule_that_hashes is None or account.redaction_key_conn_id is None:
+    number = first_rule_that_hashes(account.redaction)
+    if number is None or account.redaction_key_conn_id is None:
         return Redaction(account.redaction, name=account.redaction_name)
-    named_by = (
-        f"redaction_key_conn_id of account {account.label}, for its redaction rule {account.first_rule_that_hashes}"
-    )
+    named_by = f"redaction_key_conn_id of account {account.label}, for its redaction rule {number}"
     key = _connection(account.redaction_key_conn_id, named_by).password or ""
     mask_secret(key)
     if len(key) < SHORTEST_REDACTION_KEY:

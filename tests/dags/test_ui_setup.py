@@ -353,6 +353,8 @@ def test_connections_of_the_right_type_are_offered_by_name_and_no_secret_is_show
         "destination-sumo_logic-conn_id": ["h1"],
         "source-sql-conn_id": ["d1"],
         "source-workato-conn_id": ["w1"],
+        # A key may be in a connection of any type.
+        "redaction_key_conn_id": ["b1", "d1", "h1", "w1", "x"],
     }
     # A viewer may not see connections.
     assert set(map(tuple, offered("vic").values())) == {()}

@@ -24,6 +24,10 @@ from job_history.event_kind import EventKind
 from job_history.items import items_at
 from job_history.quarantine import QuarantineEntry
 from job_history.receipt import Receipt, read_receipt, receipt_path, save_receipt
+
+
+from job_history.receipt import Receipt, read_receipt, receipt_path
+from job_history.redaction import Redaction
 from job_history.redrive import Means, Redriven, redrive, was_redriven
 from job_history.staging import staged_records, staged_writer
 from job_history.storage import Storage, local_storage
@@ -418,3 +422,14 @@ def test_killed_at_any_step_and_run_again_ends_as_if_undisturbed(world: World, t
             continue
         break
     assert steps > 40
+
+
+def test_what_is_redriven_is_redacted_as_the_account_now_says(world: World) -> None:
+    strict = account(redaction=[{"path": "report.name", "action": "mask"}])
+
+    with pytest.raises(PermanentError, match="is not the account's"):
+        world.redrive(strict)
+    done = world.redrive(strict, redaction=Redaction(strict.redaction))
+
+    assert (done.delivered, done.left) == (1, {"bad_json": 1, "conflict": 1})
+    assert b'"report":{"name":"***","age":35}' in world.destination.objects[LONG_KEY]

@@ -2,6 +2,6 @@
 
 from job_history.redaction.policy import Policy, Redaction, rules_sha256
 from job_history.redaction.redactor import MASK, Change
-from job_history.redaction.rules import RedactionRule
+from job_history.redaction.rules import RedactionRule, first_rule_that_hashes
 
-__all__ = ["MASK", "Change", "Policy", "Redaction", "RedactionRule", "rules_sha256"]
+__all__ = ["MASK", "Change", "Policy", "Redaction", "RedactionRule", "first_rule_that_hashes", "rules_sha256"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator
@@ -64,3 +65,8 @@ RedactionRule = Annotated[
         custom_error_message="write an object with action and just one of path, field and value",
     ),
 ]
+
+
+def first_rule_that_hashes(rules: Sequence[RedactionRule]) -> int | None:
+    """Return the number of the first rule that needs a key, counted from 1."""
+    return next((number for number, rule in enumerate(rules, start=1) if rule.action == "hash"), None)

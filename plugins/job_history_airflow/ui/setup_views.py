@@ -60,6 +60,7 @@ def form(visitor: Visitor, stored: StoredAccounts, filled: Filled, *, code: int 
         else f"{shown(entry, 'user_id')} {shown(entry, 'name')}".strip() or f"Entry {filled.position + 1}",
         other_faults=sentences(beside_no_field),
         offered={kind.type: names_for(kind.type, connections) for section in fields.sections for kind in section.kinds},
+        every_connection=list(connections),
         stored=stored,
         editable=may_edit(visitor.user) and stored.can_change,
         csrf_token=token_for(visitor.user),

@@ -35,9 +35,7 @@ def redacted_input(text: str, *rules: dict[str, Any], on_change: Callable[[Chang
 
 
 def redacted(job: JobRecord, *rules: dict[str, Any], on_change: Callable[[Change], None] | None = None) -> JobRecord:
-    changed = redaction(*rules, on_change=on_change).record(job)
-    assert isinstance(changed, JobRecord)
-    return changed
+    return redaction(*rules, on_change=on_change).job(job)
 
 
 def mask(**rule: str) -> dict[str, str]:

@@ -4,9 +4,10 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from tests.unit.samples import account, entry
 
-from job_history.account import read_accounts
+from job_history.account import faults_by_place, read_accounts
 
 ROOTS = "title, error, error_type, report, lines, details, user, team, resource"
 FORM = "write an object with action and just one of path, field and value"
@@ -94,9 +95,20 @@ def test_a_key_that_rules_do_not_have() -> None:
 def test_rules_that_hash_need_the_connection_with_the_key() -> None:
     rule = {"value": "email", "action": "hash"}
     assert faults(rule) == [
-        "Account 5234 Acme: the entry: redaction rule 2 hashes: name the connection with its key in redaction_key_conn_id."
+        "Account 5234 Acme: redaction_key_conn_id: redaction rule 2 hashes: name the connection with the key."
     ]
     assert faults(rule, redaction_key_conn_id="redaction_key") == []
+
+
+def test_a_form_shows_the_faults_of_all_rules_beside_their_one_field() -> None:
+    with pytest.raises(ValidationError) as invalid:
+        account(redaction=[{"path": "id", "action": "mask"}, {"field": "a"}])
+    assert faults_by_place(invalid.value) == {
+        "redaction": [
+            f"redaction rule 1: path: 'id' begins with 'id'; there are {ROOTS} (or $.. for any depth)",
+            "redaction rule 2: action is missing",
+        ]
+    }
 
 
 def test_other_rules_are_other_settings() -> None:
