@@ -15,6 +15,7 @@ from job_history.items import items_at
 from job_history.outcome import Outcome
 from job_history.receipt import read_receipt
 from job_history.record import Record
+from job_history.redaction import Redaction
 from job_history.slice import Slice
 from job_history.sources import Source
 from job_history.storage import Storage
@@ -79,14 +80,21 @@ def difference(
     scratch: Storage,
     max_document_bytes: int,
     most_examples: int,
+    redaction: Redaction | None = None,
 ) -> Difference:
     """Read the window from its source, make its documents as they would be today, and ask `dry_run` about each.
 
-    `scratch` takes what is staged, and what would go to quarantine. Raises what the source and the destination raise.
+    `scratch` takes what is staged, and what would go to quarantine. `redaction` is made of the account's rules. Raises what the source and the destination raise.
     """
     extracted = extract(slice_, account, source, scratch)
     transformed = transform(
-        slice_, account, extracted, staging=scratch, ledger=scratch, max_document_bytes=max_document_bytes
+        slice_,
+        account,
+        extracted,
+        staging=scratch,
+        ledger=scratch,
+        max_document_bytes=max_document_bytes,
+        redaction=redaction,
     )
     told = Difference(
         user_id=account.user_id,

@@ -13,6 +13,7 @@ from job_history.destinations import Destination
 from job_history.difference import ByReceipt, Difference, difference
 from job_history.event_kind import EventKind
 from job_history.job import JobRecord
+from job_history.redaction import Redaction
 from job_history.storage import Storage, local_storage
 
 RECORDS = [record(job_id=job_id) for job_id in range(100, 106)]
@@ -28,10 +29,11 @@ def ledger(tmp_path: Path) -> Storage:
 
 def compared(records: list[JobRecord], ledger: Storage, tmp_path: Path, **changes: Any) -> Difference:
     """Compare a source with a destination that cannot be read."""
+    one = changes.pop("one", account())
     fields: dict[str, Any] = {"dry_run": ByReceipt(MemoryDestination(), ledger, slice_of()), "most_examples": 2}
     return difference(
         slice_of(),
-        account(),
+        one,
         source=MemorySource(records),
         ledger=ledger,
         scratch=local_storage(tmp_path / "scratch"),
@@ -101,3 +103,12 @@ def test_a_destination_that_can_be_read_is_asked_and_not_the_receipt(ledger: Sto
     assert compared(RECORDS[:2], ledger, tmp_path, dry_run=MemoryDestination(objects)) == told(
         missing=1, missing_ids=["101"], altered=1, altered_ids=["100"], extra=4, extra_ids=["102", "103"]
     )
+
+
+def test_what_is_compared_is_what_the_rules_of_now_leave(ledger: Storage, tmp_path: Path) -> None:
+    strict = account(redaction=[{"path": "title", "action": "mask"}, {"path": "report.missing", "action": "drop"}])
+    records = [*RECORDS[:2], record(job_id=102, title="***")]
+
+    different = compared(records, ledger, tmp_path, one=strict, redaction=Redaction(strict.redaction))
+
+    assert (different.same, different.altered, different.missing) == (0, 3, 0)

@@ -83,7 +83,7 @@ def _compared(here: Surroundings, account: Account, kind: EventKind, hour: Windo
     from job_history.difference import difference  # noqa: PLC0415
     from job_history.slice import Slice  # noqa: PLC0415
     from job_history.storage import local_storage  # noqa: PLC0415
-    from job_history_airflow.connections import source_of  # noqa: PLC0415
+    from job_history_airflow.connections import redaction_of, source_of  # noqa: PLC0415
 
     slice_ = Slice(
         run="diff", user_id=account.user_id, name=account.name, kind=kind, window=hour.as_dict(), part=hour.as_dict()
@@ -100,6 +100,7 @@ def _compared(here: Surroundings, account: Account, kind: EventKind, hour: Windo
             scratch=scratch,
             max_document_bytes=here.settings.max_document_bytes,
             most_examples=examples,
+            redaction=redaction_of(account),
         )
 
 
