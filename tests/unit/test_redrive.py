@@ -24,9 +24,6 @@ from job_history.event_kind import EventKind
 from job_history.items import items_at
 from job_history.quarantine import QuarantineEntry
 from job_history.receipt import Receipt, read_receipt, receipt_path, save_receipt
-
-
-from job_history.receipt import Receipt, read_receipt, receipt_path
 from job_history.redaction import Redaction
 from job_history.redrive import Means, Redriven, redrive, was_redriven
 from job_history.staging import staged_records, staged_writer
