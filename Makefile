@@ -22,7 +22,7 @@ check: .venv/.ready  ## format, lint, types
 	$(PY) -m mypy
 
 bench: .venv/.ready  ## benchmarks, side by side with what a user would otherwise use
-	$(PY) -m tests.benchmarks
+	$(PY) -m tests.benchmarks $(ARGS)
 
 format: .venv/.ready  ## write the format that `make check` asks for
 	$(PY) -m ruff format .
