@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,7 +18,7 @@ from job_history.account import SumoLogicDestination as SumoLogicSettings
 from job_history.account import WorkatoSource as WorkatoSettings
 from job_history.errors import PermanentError
 from job_history.event_kind import EventKind
-from job_history.redaction import Redaction, first_rule_that_hashes
+from job_history.redaction import Change, Redaction, first_rule_that_hashes
 from job_history.slice import Slice
 from job_history.storage import Storage, folder_of, local_storage
 
@@ -187,8 +188,8 @@ def http_source(account: Account) -> HttpSource:
         raise PermanentError(f"The connection {settings.conn_id!r} ({named_by}) cannot be used: {fault}") from None
 
 
-def redaction_of(account: Account) -> Redaction | None:
-    """Return the account's rules as they are applied, or None where it has none.
+def redaction_of(account: Account, on_change: Callable[[Change], None] | None = None) -> Redaction | None:
+    """Return the account's rules as they are applied, or None where it has none. `on_change` is told what they do.
 
     Raises PermanentError where rules hash, and the connection with their key is missing or has no fit password.
     """
@@ -196,7 +197,7 @@ def redaction_of(account: Account) -> Redaction | None:
         return None
     number = first_rule_that_hashes(account.redaction)
     if number is None or account.redaction_key_conn_id is None:
-        return Redaction(account.redaction, name=account.redaction_name)
+        return Redaction(account.redaction, name=account.redaction_name, on_change=on_change)
     named_by = f"redaction_key_conn_id of account {account.label}, for its redaction rule {number}"
     key = _connection(account.redaction_key_conn_id, named_by).password or ""
     mask_secret(key)
@@ -206,7 +207,7 @@ def redaction_of(account: Account) -> Redaction | None:
             f"{SHORTEST_REDACTION_KEY} characters. Give it a random one, such as `openssl rand -hex 32` prints: with a short "
             "one, hashes can be guessed."
         )
-    return Redaction(account.redaction, name=account.redaction_name, key=key.encode())
+    return Redaction(account.redaction, name=account.redaction_name, key=key.encode(), on_change=on_change)
 
 
 def storage_at(url: str) -> Storage:

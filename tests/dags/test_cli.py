@@ -469,3 +469,41 @@ def test_variables_come_from_airflows_database_and_logs_stay_out_of_the_answer(w
 
     assert (told.returncode, {window["name"] for window in json.loads(told.stdout)["windows"]}) == (1, {"Entered"})
     assert "[debug" in told.stderr
+
+
+# redact
+
+
+def test_a_sample_of_what_the_rules_would_change_is_shown_without_the_values(
+    world: World, job_history: JobHistory
+) -> None:
+    rules = [{"path": "title", "action": "mask"}, {"path": "error", "action": "drop"}]
+    world.accounts(world.account(5236, "Initech", redaction=rules), world.account(5235, "Hooli"))
+    shown = job_history("redact", *HOURS, "--sample", 3, "--json")
+
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    answer = json.loads(shown.stdout)
+    assert len(answer["records"]) == 3
+    assert {each["account"] for each in answer["records"]} == {"5236 Initech"}
+    titles = [change for each in answer["records"] for change in each["record"]["changes"] if change[0] == "title"]
+    assert [(path, rule["number"], kind, after) for path, rule, kind, _, after in titles] == [
+        ("title", 1, "text", "***")
+    ] * len(titles)
+    assert len(titles) == 3
+
+    table = job_history("redact", *HOURS, "--sample", 3)
+    assert table.exit_code == 0
+    assert "3 of 3 records would be changed." in table.stdout
+    assert world.keys() == set()
+
+
+def test_rules_without_their_key_cannot_be_tried(world: World, job_history: JobHistory) -> None:
+    rules = [{"path": "title", "action": "hash"}]
+    world.accounts(world.account(5236, "Initech", redaction=rules, redaction_key_conn_id="nowhere"))
+    shown = job_history("redact", *HOURS)
+
+    assert shown.exit_code == 2
+    assert (
+        "There is no Airflow connection 'nowhere', which is redaction_key_conn_id of account 5236 Initech"
+        in shown.stderr
+    )

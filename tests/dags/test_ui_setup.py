@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from job_history.account import accounts_json_schema, read_accounts
+from job_history.account import Account, accounts_json_schema, read_accounts
 from simulators.s3_endpoint import S3Endpoint
 
 from .ui import Pages, inputs
@@ -416,3 +416,16 @@ def test_what_the_page_saves_is_what_the_dag_reads(pages: Pages) -> None:
 
     assert read_accounts(pages.accounts_text) == before
     assert before.faults == []
+
+
+def test_the_preview_is_of_what_the_redaction_rules_leave() -> None:
+    from job_history_airflow.ui.preview import preview_of
+
+    rules = [{"value": "email", "action": "mask"}, {"path": "report.name", "action": "hash"}]
+    redacting = account() | {"redaction": rules, "redaction_key_conn_id": "nowhere"}
+    preview = preview_of(Account.model_validate(redacting))
+
+    assert '"email": "***"' in preview.document
+    assert '"age": 35' in preview.document
+    assert "ada@example.com" not in preview.document
+    assert preview.document.count("Ada Example") == 1  # in the input of a line

@@ -14,6 +14,7 @@ from job_history import __version__
 from job_history.errors import ReplicationError
 from job_history_airflow.cli.diff import diff
 from job_history_airflow.cli.key import key
+from job_history_airflow.cli.redact import redact
 from job_history_airflow.cli.redrive import redrive
 from job_history_airflow.cli.show_receipt import show_receipt
 from job_history_airflow.cli.status import status
@@ -45,5 +46,5 @@ def main() -> None:
     """
 
 
-for command in (status, diff, redrive, show_receipt, key):
+for command in (status, diff, redrive, redact, show_receipt, key):
     main.add_command(command)

@@ -1,0 +1,58 @@
+"""A dry run: what rules would change is told by path, rule, kind and length, and never by the value."""
+
+import msgspec
+from tests.unit.redaction.samples import drop, hash_of, hashed, mask, redaction
+from tests.unit.redaction.test_flow import DEEP
+from tests.unit.samples import line, record
+
+from job_history.redaction import Change, Sampled, dry_run
+from job_history.redaction.location import Rule
+
+RULES = [
+    mask(field="*password*"), drop(path="report.age"), hashed(path="lines[*].output.rows[*].id"),
+    hashed(value="email"), mask(value="card_number"),
+]  # fmt: skip
+SECRETS = ["hunter2", "ana@example.com", "4111111111111111", "Xavier", "77001"]
+
+
+def test_each_change_is_told_without_its_value() -> None:
+    full = record(
+        error='400: {"password": "hunter2"} for ana@example.com',
+        lines=[
+            line(
+                input='{"body":"{\\"Password\\":{\\"new\\":\\"hunter2\\"}}","ana@example.com":4111111111111111}',
+                output='{"rows":[{"id":77001},{"id":null}]}',
+            )
+        ],
+    )
+    records = [record(job_id=1, status="aborted"), full, record(job_id=101, report="{}"), record(job_id=102)]
+    told = list(dry_run(records, lambda on_change: redaction(*RULES, on_change=on_change), most=2))
+
+    masking, dropping, hashing, addresses, cards = (
+        Rule(number, rule["action"]) for number, rule in enumerate(RULES, 1)
+    )  # type: ignore[arg-type]
+    digest = hash_of("ana@example.com")
+    assert told == [
+        Sampled(
+            100,
+            [
+                Change("error..password", masking, "text", 7, "***"),
+                Change("error", addresses, "part of a text", 15, digest),
+                Change("report.age", dropping, "number", 2, None),
+                Change("lines[0].input.body.Password", masking, "object", 17, "***"),
+                Change("lines[0].input", addresses, "name", 15, digest),
+                Change(f"lines[0].input.{digest}", cards, "number", 16, "***"),
+                Change("lines[0].output.rows[*].id", hashing, "number", 5, hash_of("77001")),
+            ],
+        ),
+        Sampled(101, []),
+    ]
+    shown = msgspec.json.encode(told).decode()
+    assert [secret for secret in SECRETS if secret in shown] == []
+
+
+def test_a_record_that_would_go_to_quarantine_is_told_with_the_reason() -> None:
+    bad = record(lines=[line(output=f'{{"password":1,"text":{DEEP}}}')])
+    [told] = dry_run([bad], lambda on_change: redaction(*RULES, on_change=on_change), most=5)
+    assert told.fault == "lines[0].output.text holds JSON in a text that is nested too deeply to be redacted"
+    assert "hunter2" not in msgspec.json.encode(told).decode()
