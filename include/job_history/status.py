@@ -49,7 +49,8 @@ class Standing(StrEnum):
         return self in {Standing.OPEN, Standing.FAILED, Standing.UNRECOVERABLE}
 
 
-class WindowStatus(msgspec.Struct, kw_only=True, frozen=True):
+# gc=False: thousands of them at a time, without a cycle, would have the collector go through all that a process holds.
+class WindowStatus(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """An account's window as it stands. Moments are ISO 8601 in UTC, empty where there is no receipt.
 
     `runs`, the oldest first, are the folders of the runs that the receipt remembers; `last_fault` is what the newest of them
@@ -77,14 +78,14 @@ class WindowStatus(msgspec.Struct, kw_only=True, frozen=True):
     last_fault: str | None = None
 
 
-class _Run(msgspec.Struct):
+class _Run(msgspec.Struct, gc=False):
     run: str
     finished_at: str
     state: WindowState
     faults: list[str]
 
 
-class _Counts(msgspec.Struct):
+class _Counts(msgspec.Struct, gc=False):
     listed: int
     delivered: int
     already_present: int
@@ -94,7 +95,7 @@ class _Counts(msgspec.Struct):
     bytes: int = 0
 
 
-class _Told(msgspec.Struct):
+class _Told(msgspec.Struct, gc=False):
     """What a status takes from a receipt; the rest of it is not even decoded."""
 
     state: WindowState

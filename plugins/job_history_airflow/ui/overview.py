@@ -46,7 +46,7 @@ class Sums(msgspec.Struct, kw_only=True):
     late: int = 0
     bytes: int = 0
 
-    def add(self, window: WindowStatus) -> None:
+    def add(self, window: WindowStatus | Sums) -> None:
         self.listed += window.listed
         self.delivered += window.delivered
         self.already_present += window.already_present
@@ -63,7 +63,7 @@ class Lag(msgspec.Struct, kw_only=True):
     p95: int | None = None
 
 
-class Cell(msgspec.Struct, kw_only=True):
+class Cell(msgspec.Struct, kw_only=True, gc=False):
     """An hour of an account, or a day with the state of its worst hour."""
 
     start: str
@@ -118,11 +118,11 @@ def overview_of(statuses: Iterable[WindowStatus], window: Window, *, by_day: boo
         windows = list(of_account)
         of_row = _lags(windows)
         rows.append(_row(windows, of_row, by_day=by_day))
+        sums.add(rows[-1].sums)
         lags += of_row
         for one in windows:
             states[one.state] += 1
             found_after.update(one.found_after)
-            sums.add(one)
             column = f"{one.window['start'][:10]}T00:00:00Z" if by_day else one.window["start"]
             if column in place:
                 throughput[place[column]] += one.delivered + one.already_present
