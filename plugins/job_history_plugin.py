@@ -6,10 +6,13 @@ sooner. The `job_history_airflow` package itself is left alone by .airflowignore
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from typing import Any
 
-from airflow.plugins_manager import AirflowPlugin
+from airflow.sdk.plugins_manager import AirflowPlugin
+
+log = logging.getLogger(__name__)
 
 URL_PREFIX = "/job-history"
 
@@ -38,6 +41,13 @@ class JobHistoryPlugin(AirflowPlugin):
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
-        from job_history_airflow.ui.app import build_app  # noqa: PLC0415 - takes seconds, and only one process needs it
-
+        try:
+            from job_history_airflow.ui.app import build_app  # noqa: PLC0415 - takes seconds, and one process needs it
+        except ImportError:
+            # Raised on, it would keep the API server from starting: nobody's pages, for want of ours.
+            log.exception(
+                "The pages of the job history replication cannot be shown. Install the project where the API server runs: "
+                "`pip install -r requirements.txt .`"
+            )
+            return []
         return [{"app": build_app(), "url_prefix": URL_PREFIX, "name": "Job history replication"}]
