@@ -334,6 +334,55 @@ def test_the_test_of_connections_is_the_preflight_with_its_codes_and_fixes(
     assert pages.accounts == [account()]
 
 
+def test_redaction_rules_are_rows_and_each_fault_stands_at_its_rule(pages: Pages) -> None:
+    rules = [{"path": "report.email", "action": "drop"}, {"field": "*token*", "action": "mask"}]
+    pages.set_accounts([account(redaction=rules)])
+    editor = pages.as_user("ona")
+    form = editor.form("/setup/accounts/0")
+    assert {name: text for name, text in form.items() if name.startswith("redaction.")} == {
+        "redaction.1.form": "path",
+        "redaction.1.about": "report.email",
+        "redaction.1.action": "drop",
+        "redaction.2.form": "field",
+        "redaction.2.about": "*token*",
+        "redaction.2.action": "mask",
+        "redaction.3.form": "path",
+        "redaction.3.about": "",
+        "redaction.3.action": "drop",
+    }
+
+    # The second is emptied, the third and a fourth are new; what was left empty is no rule.
+    form |= {"redaction.2.about": "", "redaction.3.about": "nowhere..", "redaction.4.form": "value"}
+    form |= {"redaction.4.about": "email", "redaction.4.action": "mask"}
+    refused = editor.post("/setup/accounts/0", form)
+    assert refused.status_code == 422
+    assert 'id="rule-2-fault"' in refused.text
+    assert refused.text.count('class="fault"') == 1
+    assert "&#39;nowhere..&#39; is no JSONPath (RFC 9535)" in refused.text
+    again = inputs(refused.text) | {"redaction.2.about": "report.name"}
+    previewed = editor.post("/setup/preview", again).text
+    assert "Ada" not in previewed.partition("<h3>Document")[2].partition("lines")[0]
+    assert editor.post("/setup/accounts/0", again).status_code == 303
+    assert (pages.accounts or [])[0]["redaction"] == [
+        {"path": "report.email", "action": "drop"},
+        {"path": "report.name", "action": "drop"},
+        {"value": "email", "action": "mask"},
+    ]
+
+
+def test_rules_that_no_row_can_hold_are_shown_as_they_are(pages: Pages) -> None:
+    rules = [{"path": "report.email", "field": "email", "action": "drop"}, 7]
+    pages.set_accounts([account(redaction=rules)])
+    editor = pages.as_user("ona")
+
+    form = editor.form("/setup/accounts/0")
+
+    assert json.loads(form["redaction"]) == rules
+    assert editor.post("/setup/accounts/0", form).status_code == 422
+    assert editor.post("/setup/accounts/0", form | {"redaction": "[]"}).status_code == 303
+    assert (pages.accounts or [])[0]["redaction"] == []
+
+
 def test_connections_of_the_right_type_are_offered_by_name_and_no_secret_is_shown(pages: Pages) -> None:
     pages.set_accounts([account()])
     for conn_id, conn_type in (("b1", "aws"), ("h1", "sumo_logic"), ("w1", "workato"), ("d1", "sqlite"), ("x", "http")):
@@ -342,7 +391,7 @@ def test_connections_of_the_right_type_are_offered_by_name_and_no_secret_is_show
     def offered(name: str) -> dict[str, list[str]]:
         page = pages.as_user(name).get("/setup/accounts/0").text
         assert "canary" not in page
-        lists = page.split('<datalist id="')[1:]
+        lists = [part for part in page.split('<datalist id="')[1:] if "-offered" in part.partition('"')[0]]
         return {
             part.partition("-offered")[0]: [option.partition('"')[0] for option in part.split('<option value="')[1:]]
             for part in (whole.partition("</datalist>")[0] for whole in lists)

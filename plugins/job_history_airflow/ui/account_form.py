@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from job_history.account import accounts_json_schema
+from job_history_airflow.ui import redaction_rows
 
 _LABELS = {
     "user_id": "Workspace id",
@@ -35,6 +36,7 @@ _HINTS = {
     "enabled": "Off: an explicit pause, which the reports say.",
     "conn_id": "One of Airflow's connections of this type; its name, never its secrets.",
 }
+_KINDS = {"redaction": "rules"}
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}")
 
 
@@ -42,7 +44,7 @@ _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}")
 class Field:
     """One field. `name` is the input's; `place` is where the models say it is.
 
-    `kind`: text, number, choice, switch, connection, pairs (lines of key=value) or json.
+    `kind`: text, number, choice, switch, connection, pairs (lines of key=value), rules (of redaction, in rows) or json.
     """
 
     name: str
@@ -85,7 +87,7 @@ class Field:
         if self.kind == "pairs":
             pairs = (line.partition("=") for line in text.splitlines() if line.strip())
             return {key.strip(): value.strip() for key, _, value in pairs}
-        if self.kind == "json":
+        if self.kind in {"json", "rules"}:
             return _json_or_text(text)
         return text
 
@@ -129,7 +131,10 @@ class AccountForm:
 
     def texts_of(self, entry: Mapping[str, Any]) -> dict[str, str]:
         """Return what the inputs show for an account's entry, by their names."""
-        texts = {field.name: field.text_of(entry) for field in (*self.basics, *self.others)}
+        texts: dict[str, str] = {}
+        for field in (*self.basics, *self.others):
+            rows = redaction_rows.rows_of(entry.get(field.key, [])) if field.kind == "rules" else None
+            texts |= {field.name: field.text_of(entry)} if rows is None else redaction_rows.texts_of(rows)
         texts |= {field.name: field.text_of(_part(entry, "events")) for field in self.events}
         for section in self.sections:
             part = _part(entry, section.name)
@@ -196,7 +201,7 @@ def _field(name: str, place: str, schema: Mapping[str, Any], required: bool) -> 
         place=place,
         label=_LABELS.get(place) or _LABELS.get(key) or key.replace("_", " ").capitalize(),
         hint=_HINTS.get(place) or _HINTS.get(key) or schema.get("description", ""),
-        kind="connection" if key.endswith("conn_id") else _kind(meant),
+        kind=_KINDS.get(place) or ("connection" if key.endswith("conn_id") else _kind(meant)),
         required=required,
         choices=tuple(meant.get("enum", ())),
         default=schema.get("default"),
@@ -213,6 +218,9 @@ def _kind(schema: Mapping[str, Any]) -> str:
 
 def _entered(fields: tuple[Field, ...], posted: Mapping[str, str]) -> dict[str, Any]:
     values = {field.key: field.value_of(posted.get(field.name, "")) for field in fields}
+    for field in fields:
+        if field.kind == "rules" and field.name not in posted:
+            values[field.key] = [row.rule for row in redaction_rows.rows_in(posted)]
     return {key: value for key, value in values.items() if value is not None}
 
 

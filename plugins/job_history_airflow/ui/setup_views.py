@@ -12,6 +12,7 @@ from job_history_airflow.ui.account_form import account_form
 from job_history_airflow.ui.accounts_variable import StoredAccounts
 from job_history_airflow.ui.forms import token_for
 from job_history_airflow.ui.offered_connections import names_for, visible_connections
+from job_history_airflow.ui.redaction_rows import ACTIONS, FORMS, PATTERNS, rows_in
 from job_history_airflow.ui.visits import Visitor
 
 
@@ -58,6 +59,10 @@ def form(visitor: Visitor, stored: StoredAccounts, filled: Filled, *, code: int 
         title="Add an account"
         if filled.position is None
         else f"{shown(entry, 'user_id')} {shown(entry, 'name')}".strip() or f"Entry {filled.position + 1}",
+        rules=rows_in(filled.texts),
+        rule_forms=FORMS,
+        rule_actions=ACTIONS,
+        patterns=PATTERNS,
         other_faults=sentences(beside_no_field),
         offered={kind.type: names_for(kind.type, connections) for section in fields.sections for kind in section.kinds},
         every_connection=list(connections),

@@ -24,6 +24,21 @@ for (const select of document.querySelectorAll("select[data-chooses]")) {
   select.addEventListener("change", show);
 }
 
+// One more row for a redaction rule; those that stay empty are not saved.
+document.querySelector("[data-adds-rule]")?.addEventListener("click", () => {
+  const last = [...document.querySelectorAll("[data-rule]")].at(-1);
+  const row = last.cloneNode(true);
+  const number = Number(last.dataset.rule) + 1;
+  row.dataset.rule = number;
+  for (const part of [row, ...row.querySelectorAll("[name]")]) {
+    if (part.name) part.name = part.name.replace(/[0-9]+/, number);
+    part.setAttribute("aria-label", part.getAttribute("aria-label").replace(/[0-9]+/, number));
+  }
+  row.querySelector("input").value = "";
+  last.after(row);
+  row.querySelector("input").focus();
+});
+
 // A button that shows its answer in a part of the page.
 addEventListener("submit", async (event) => {
   const button = event.submitter;
