@@ -562,6 +562,19 @@ def test_a_listing_is_a_snapshot(store: SqlStore) -> None:
     assert len(listed(store.source())) == 2_002
 
 
+@every_database
+def test_whoever_stops_on_the_way_leaves_nothing_open(store: SqlStore) -> None:
+    """A cursor that outlives its connection complains of that when it is collected, into the log of a task."""
+    store.fill(job(number) for number in range(100))
+
+    with pytest.raises(KeyError), store.source().listing(USER_ID, HOUR, line_details=True) as listing:
+        jobs = iter(listing)
+        next(jobs)
+        raise KeyError
+
+    assert next(jobs, None) is None
+
+
 @both_databases
 def test_memory_does_not_grow_with_the_window(store: SqlStore) -> None:
     store.execute(many_jobs(store, 30_000))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any
 
 from job_history.admin_event import EventRecord
@@ -44,7 +44,9 @@ class SqlEventSource:
         with self._snapshot(_events_of(user_id, window)) as opened:
             condition, parameters = self._dialect.within(EVENTS, user_id, window)
             counted = opened.count(EVENTS, condition, parameters)
-            yield StreamedListing(counted, self._events(opened, condition, parameters))
+            # Ended before the connection is, also where whoever reads it stops on the way.
+            with closing(self._events(opened, condition, parameters)) as events:
+                yield StreamedListing(counted, events)
 
     def must_be_readable(self, *, line_details: bool) -> None:  # noqa: ARG002 - an event has no lines
         """Look, without reading a row, whether a listing could. Raises PermanentError or TransientError where not."""
@@ -54,7 +56,7 @@ class SqlEventSource:
     def _snapshot(self, about: str) -> AbstractContextManager[Snapshot]:
         return snapshot(self._connect, self._dialect, about)
 
-    def _events(self, opened: Snapshot, condition: str, parameters: Parameters) -> Iterator[EventRecord]:
+    def _events(self, opened: Snapshot, condition: str, parameters: Parameters) -> Generator[EventRecord]:
         # Ordered by id, so that one that is there twice is seen.
         selection = select_events(opened.connection, self._dialect)
         statement = (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any
 
 from job_history.errors import BadRecordError, QuarantineReason, TransientError
@@ -49,7 +49,9 @@ class SqlJobSource:
         with self._snapshot(_jobs_of(user_id, window)) as opened:
             condition, parameters = self._dialect.within(JOBS, user_id, window)
             counted = opened.count(JOBS, condition, parameters)
-            yield StreamedListing(counted, self._jobs(opened, condition, parameters, line_details=line_details))
+            # Ended before the connection is, also where whoever reads it stops on the way.
+            with closing(self._jobs(opened, condition, parameters, line_details=line_details)) as jobs:
+                yield StreamedListing(counted, jobs)
 
     def must_be_readable(self, *, line_details: bool) -> None:
         """Look, without reading a row, whether a listing could. Raises PermanentError or TransientError where not."""
@@ -64,7 +66,7 @@ class SqlJobSource:
 
     def _jobs(
         self, opened: Snapshot, condition: str, parameters: Parameters, *, line_details: bool
-    ) -> Iterator[JobRecord]:
+    ) -> Generator[JobRecord]:
         # Ordered by id, so that one that is there twice is seen.
         selection = select_jobs(opened.connection, self._dialect)
         statement = f"SELECT {selection.columns} FROM {JOBS} WHERE {condition} ORDER BY j.job_id"  # noqa: S608 - constants
