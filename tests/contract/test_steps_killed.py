@@ -11,12 +11,16 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import md5
 from pathlib import Path
 from random import Random
 from uuid import uuid4
 
 import pytest
-from tests.support.steps import SECONDS, Death, Setting, outcome, run_steps, start_steps
+from tests.support.crash_matrix import crash_cell
+from tests.support.oracle import expected_documents
+from tests.support.steps import Death, Setting, outcome, run_steps, start_steps
+from tests.support.world import keys_of
 
 from job_history.items import read_items
 from job_history.run_record import RunRecord
@@ -27,7 +31,7 @@ from simulators.s3_endpoint import S3Endpoint
 
 USER_ID = 5234
 START = datetime(2018, 5, 21, tzinfo=UTC)
-STEPS = ["extract", "transform", "load"]
+STEPS = ["plan", "extract", "transform", "load"]
 FINISHED, STOPPED, BROKEN = 120, 10, 3
 # Above what obstore gathers before a file appears on the disk (10 MB), and of a kind that does not compress well.
 LINE_BYTES = 100_000
@@ -79,12 +83,18 @@ class Run:
         items = read_items(local_storage(Path(self.setting.ledger)), outcome(self.setting).items_path)
         return dict(Counter(items["outcome"].to_pylist()))
 
+    def completes_from(self, step: str, undisturbed: dict[str, tuple[int, str]]) -> None:
+        """Do the rest of the run; everything must be there, and told, then."""
+        assert self.steps([*STEPS[STEPS.index(step) :], "report"]) == (0, "")
+        assert self.objects() == undisturbed
+        receipt = self.setting.receipt()
+        assert receipt is not None
+        assert keys_of(receipt, local_storage(Path(self.setting.ledger))) == sorted(undisturbed)
+
     def staged(self) -> list[str]:
-        """What is in the staging folder, also what obstore would not list."""
-        staging = Path(self.setting.staging)
-        return sorted(
-            str(path.relative_to(staging / "runs" / "run-1")) for path in staging.rglob("*") if path.is_file()
-        )
+        """What is in the slice's staging folder, also what obstore would not list."""
+        folder = Path(self.setting.staging) / self.setting.slice.folder
+        return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 def new_run(folder: Path, filled_store: Path, endpoint: S3Endpoint) -> Run:
@@ -119,19 +129,23 @@ def undisturbed(
     objects = run.objects()
     assert (len(objects), sum(size for size, _ in objects.values())) > (FINISHED - 1, FINISHED * LINE_BYTES)
     assert run.receipt() == {"delivered": FINISHED, "filtered": STOPPED, "quarantined": BROKEN}
+    expected = expected_documents(job for job in jobs() if isinstance(job.job_id, int) and job.job_id < FINISHED)
+    assert objects == {
+        key: (len(body), f'"{md5(body, usedforsecurity=False).hexdigest()}"') for key, body in expected.items()
+    }
     return objects
 
 
 DEATHS = [
     Death("extract", "record", 110),
     Death("extract", "write", 115),
-    Death("extract", "end"),
+    Death("extract", "after extract"),
     Death("transform", "write", 115),
-    Death("transform", "end"),
-    Death("load", "start"),
-    Death("load", "document", 20),
-    Death("load", "delivery", 60),
-    Death("load", "end"),
+    Death("transform", "after transform"),
+    Death("load", "before load"),
+    Death("load", "before put", 20),
+    Death("load", "after put", 60),
+    Death("load", "after load"),
 ]
 
 
@@ -153,16 +167,15 @@ def test_a_step_that_was_killed_and_run_again_ends_as_if_undisturbed(
     delivered, already_present = receipt.pop("delivered", 0), receipt.pop("already_present", 0)
     assert (delivered + already_present, receipt) == (FINISHED, {"filtered": STOPPED, "quarantined": BROKEN})
     assert already_present >= len(there)
-    if death.place in {"start", "end"}:
+    if death.place in {"before load", "after load"}:
         assert (delivered, already_present) == (FINISHED - len(there), len(there))
 
 
 def test_what_a_killed_step_left_on_the_disk_is_cleared_away_with_the_rest(run: Run) -> None:
-    assert run.steps(["extract"], Death("extract", "write", 115)) == (-signal.SIGKILL, "")
-    folder = run.setting.slice.folder.removeprefix("runs/run-1/")
-    assert run.staged() == [f"{folder}/jobs.jsonl.zst#1"]
+    assert run.steps(["plan", "extract"], Death("extract", "write", 115)) == (-signal.SIGKILL, "")
+    assert run.staged() == ["jobs.jsonl.zst#1"]
     assert run.steps(["extract"]) == (0, "")
-    assert run.staged() == [f"{folder}/jobs.jsonl.zst", f"{folder}/jobs.jsonl.zst#1"]
+    assert run.staged() == ["jobs.jsonl.zst", "jobs.jsonl.zst#1"]
 
     RunRecord(local_storage(Path(run.setting.staging)), "run-1").delete_staged_files(run.setting.slice)
 
@@ -177,20 +190,19 @@ def test_every_step_twice_changes_nothing(run: Run, undisturbed: dict[str, tuple
 
 
 def test_two_loads_at_once(run: Run, undisturbed: dict[str, tuple[int, str]], tmp_path: Path) -> None:
-    assert run.steps(STEPS[:2]) == (0, "")
+    assert run.steps(STEPS[:3]) == (0, "")
     other = replace(run.setting, results=str(tmp_path / "other results"))
     Path(other.results).mkdir()
-    for name in ("extract.json", "transform.json"):
-        (Path(other.results) / name).hardlink_to(Path(run.setting.results) / name)
+    for path in Path(run.setting.results).iterdir():
+        (Path(other.results) / path.name).hardlink_to(path)
 
     both = [start_steps(setting, ["load"]) for setting in (run.setting, other)]
     try:
-        printed = [process.communicate(timeout=SECONDS)[0] for process in both]
+        assert [steps.ended() for steps in both] == [(0, ""), (0, "")]
     finally:
-        for process in both:
-            process.kill()
+        for steps in both:
+            steps.kill()
 
-    assert ([process.returncode for process in both], printed) == ([0, 0], ["", ""])
     assert run.objects() == undisturbed
     outcomes = [outcome(setting) for setting in (run.setting, other)]
     assert [each.delivered + each.already_present for each in outcomes] == [FINISHED, FINISHED]
@@ -214,7 +226,21 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 # Of the two files of a transform, either may be the one that is told first of the disk.
 @pytest.mark.parametrize(
-    ("step", "file"), [("extract", r"jobs\.jsonl\.zst"), ("transform", r"(documents|set-aside)\.jsonl\.zst")]
+    ("step", "file"),
+    [
+        pytest.param(
+            step,
+            file,
+            marks=crash_cell(
+                "around", "the disk of the staged files is full", f"stage of {step}, to S3", "room, and tried again"
+            ),
+            id=step,
+        )
+        for step, file in {
+            "extract": r"jobs\.jsonl\.zst",
+            "transform": r"(documents|set-aside)\.jsonl\.zst",
+        }.items()
+    ],
 )
 def test_a_full_disk_is_said_and_survived(
     run: Run, undisturbed: dict[str, tuple[int, str]], small_disk: Path, step: str, file: str
@@ -222,12 +248,13 @@ def test_a_full_disk_is_said_and_survived(
     full = Run(replace(run.setting, staging=str(small_disk)), run.endpoint)
     before = STEPS[: STEPS.index(step)]
     assert full.steps(before) == (0, "")
+    folder = full.setting.slice.folder
     usage = os.statvfs(small_disk)
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"x" * (usage.f_bavail * usage.f_frsize - 5_000_000))
 
     message = re.compile(
-        f"TransientError: Cannot write file://{small_disk}/{run.setting.slice.folder}/{file}: the disk is full "
+        f"TransientError: Cannot write file://{small_disk}/{folder}/{file}: the disk is full "
         r"\(No space left on device\)\. Make room there, or point the path elsewhere\.\n"
     )
     for _ in range(2):
@@ -235,5 +262,20 @@ def test_a_full_disk_is_said_and_survived(
         assert (code, printed) == (1, message.fullmatch(printed) and printed)
 
     ballast.unlink()
-    assert full.steps(STEPS[STEPS.index(step) :]) == (0, "")
-    assert full.objects() == undisturbed
+    full.completes_from(step, undisturbed)
+
+
+@crash_cell(
+    "around", "a staged file may not grow (`ulimit -f`)", "stage of transform, to S3", "no limit, and tried again"
+)
+def test_a_file_that_may_not_grow_is_said_and_survived(run: Run, undisturbed: dict[str, tuple[int, str]]) -> None:
+    """Needs no mount, so that a full disk's place is held where root is not to be had."""
+    assert run.steps(STEPS[:2]) == (0, "")
+    limited = Run(replace(run.setting, most_file_bytes=5_000_000), run.endpoint)
+
+    code, printed = limited.steps(["transform"])
+
+    path = f"file://{run.setting.staging}/{run.setting.slice.folder}/documents.jsonl.zst"
+    message = re.fullmatch(f"TransientError: Cannot write {path}: .*File too large.*\n", printed)
+    assert (code, printed) == (1, message and printed)
+    run.completes_from("transform", undisturbed)

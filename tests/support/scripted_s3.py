@@ -7,6 +7,7 @@ import asyncio
 import hashlib
 import ssl
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -118,6 +119,7 @@ class ScriptedS3:
         self.bucket = bucket
         self.scheme = scheme
         self.objects: dict[str, bytes] = {}
+        self.writes: Counter[str] = Counter()  # one for each version that a bucket with versions would have
         self.requests: list[Request] = []
         self._script: dict[str, list[Answer]] = {}
         self._for_ever: dict[str, Answer] = {}
@@ -141,6 +143,12 @@ class ScriptedS3:
         self._for_ever.clear()
         self.requests.clear()
 
+    def reset(self) -> None:
+        """Become an empty bucket again."""
+        self.recover()
+        self.objects.clear()
+        self.writes.clear()
+
     def serve(self, request: web.Request, body: bytes) -> web.Response:
         """Do what S3 does."""
         key = self._key(request)
@@ -148,6 +156,7 @@ class ScriptedS3:
             if request.headers.get("If-None-Match") == "*" and key in self.objects:
                 return web.Response(status=412)
             self.objects[key] = body
+            self.writes[key] += 1
         if key not in self.objects:
             return web.Response(status=404)
         content = self.objects[key]

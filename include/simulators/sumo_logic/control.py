@@ -1,7 +1,7 @@
 """Control of a running source over HTTP, below `/_control/`; a JSON body each, 400 where it is wrong.
 
 `POST script`: a list of faults or statuses for the next requests, such as `[429, {"breaks": "after_ingest"}]`.
-`POST settings`: an object of settings to change. `POST reset`: a fresh source.
+`POST recover`: no more faults. `POST settings`: an object of settings to change. `POST reset`: a fresh source.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ class Control:
             self._source.change(_SETTINGS.decode(await request.read()))
         except ValueError as problem:
             return web.Response(status=400, text=str(problem))
+        return json_answer({})
+
+    async def recover(self, _request: web.Request) -> web.Response:
+        self._source.script.clear()
         return json_answer({})
 
     async def reset(self, _request: web.Request) -> web.Response:

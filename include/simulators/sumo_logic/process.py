@@ -44,6 +44,10 @@ class SourceProcess:
         """What happens to the next requests, one by one; a bare number is a status. Raises ValueError."""
         self._control("script", list(faults))
 
+    def recover(self) -> None:
+        """Forget what was scripted; what arrived stays."""
+        self._control("recover", None)
+
     def change(self, **settings: Any) -> None:
         """Change settings while the source runs; raises ValueError."""
         self._control("settings", settings)

@@ -62,6 +62,7 @@ def _application(source: Source) -> web.Application:
             web.get("/logs/count", reports.logs_count),
             web.get("/metrics", reports.metrics),
             web.post("/_control/script", control.script),
+            web.post("/_control/recover", control.recover),
             web.post("/_control/settings", control.settings),
             web.post("/_control/reset", control.reset),
         ]
@@ -100,6 +101,10 @@ class LocalSource:
     def script(self, faults: Sequence[Fault | int]) -> None:
         """What happens to the next requests, one by one; a bare number is a status. Raises ValueError."""
         self._source.script.extend(faults)
+
+    def recover(self) -> None:
+        """Forget what was scripted; what arrived stays."""
+        self._source.script.clear()
 
     def change(self, **settings: Any) -> None:
         """Change settings while the source runs; raises ValueError."""

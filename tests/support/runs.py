@@ -1,0 +1,201 @@
+"""Whole runs of the hourly job in this process, without a scheduler: what the DAG chains, with its retries.
+
+What a task returns is kept as JSON, as Airflow would keep it, so that a run can be taken up again by another process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from tests.support.places import Passes, WatchedDestination, WatchedSource, WatchedStorage
+
+from job_history.account import Account, Accounts
+from job_history.destinations import Destination
+from job_history.destinations.only_new import OnlyNew
+from job_history.errors import PermanentError, ReplicationError
+from job_history.event_kind import EventKind
+from job_history.extract import Extracted, extract, read_at
+from job_history.load import load
+from job_history.plan import plan
+from job_history.receipt import Receipt
+from job_history.run_record import Failure, RunRecord
+from job_history.slice import Slice
+from job_history.slice_outcome import SliceOutcome
+from job_history.sources import JobSource
+from job_history.transform import Transformed, transform
+from job_history.window import Window
+
+STEPS = ("extract", "transform", "load")
+KINDS = ("s3", "sumo_logic")
+
+
+class KilledError(BaseException):
+    """A task ended without a word, as a process does on SIGKILL. No `except Exception` of the project sees it."""
+
+
+@dataclass
+class Run:
+    """One run and its parameters; `returned` is what its tasks returned, by step and slice."""
+
+    name: str
+    window: Window
+    chosen: list[int] = field(default_factory=list)
+    mode: str = "missing_only"
+    kinds: tuple[str, ...] = KINDS
+    returned: MutableMapping[str, bytes] = field(default_factory=dict)
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass
+class Runs:
+    """Does runs over these accounts, sources and destinations. A task is tried `tries` times, as Airflow would."""
+
+    staging: Any
+    ledger: Any
+    accounts: Accounts
+    source_of: Callable[[Account, EventKind], JobSource]
+    destination_of: Callable[[Account, Slice], Destination]
+    passes: Passes = lambda _: None
+    tries: int = 1
+    max_jobs_per_slice: int = 50_000
+
+    def __post_init__(self) -> None:
+        self.staging = WatchedStorage(self.staging, self.passes)
+        self.ledger = WatchedStorage(self.ledger, self.passes)
+
+    def do(self, run: Run) -> list[Receipt]:
+        """Do a whole run. Raises PermanentError where its report does: it is red then, and may be cleared or left."""
+        for kind in run.kinds:
+            self._tried(lambda kind=kind: self.plan(run, kind))
+        for slice_ in self.slices(run):
+            self.do_slice(run, slice_)
+        return self.do_report(run)
+
+    def do_slice(self, run: Run, slice_: Slice, steps: Iterable[str] = STEPS) -> bool:
+        """Do these steps of a slice, one behind the other; returns whether all of them ended well."""
+        return all(self._tried(lambda step=step: self.step(run, slice_, step)) for step in steps)
+
+    def clear(self, run: Run, step: str = "extract") -> list[Receipt]:
+        """Do the failed slices again from this step on, or from an earlier one that they lack, and report anew."""
+        record = RunRecord(self.staging, run.name)
+        for slice_ in self.slices(run):
+            if record.outcome(slice_) is None or record.failure(slice_) is not None:
+                done = [each for each in STEPS if f"{each} {slice_.folder}" in run.returned]
+                first = min(STEPS.index(step), len(done))
+                self.do_slice(run, slice_, STEPS[first:])
+        return self.do_report(run)
+
+    def do_report(self, run: Run) -> list[Receipt]:
+        for left in reversed(range(self.tries)):
+            try:
+                return self.report(run)
+            except (KilledError, ReplicationError) as fault:
+                if left == 0 or isinstance(fault, PermanentError):
+                    raise
+        return []
+
+    @staticmethod
+    def slices(run: Run) -> list[Slice]:
+        return [
+            slice_
+            for kind in run.kinds
+            if f"plan {kind}" in run.returned
+            for slice_ in msgspec.json.decode(run.returned[f"plan {kind}"], type=list[Slice])
+        ]
+
+    def plan(self, run: Run, kind: str) -> None:
+        made = plan(
+            run=run.name,
+            window=run.window,
+            accounts=self.accounts,
+            chosen=run.chosen,
+            destination=kind,
+            source_of=self._source,
+            max_jobs_per_slice=self.max_jobs_per_slice,
+            most_slices=1_000,
+            planned_at=read_at(),
+        )
+        RunRecord(self.staging, run.name).save_plan(made)
+        run.returned[f"plan {kind}"] = msgspec.json.encode(made.slices)
+
+    def step(self, run: Run, slice_: Slice, name: str) -> None:
+        """Do one step of a slice, and leave word of its failure, unless it was killed."""
+        record = RunRecord(self.staging, slice_.run)
+        record.begin(slice_)
+        self.passes(f"before {name}")
+        try:
+            result = self._step(run, slice_, name, record)
+        except Exception as fault:
+            with suppress(ReplicationError):  # the disk may be full
+                record.save_failure(slice_, Failure(name, str(fault)))
+            raise
+        self.passes(f"after {name}")
+        run.returned[f"{name} {slice_.folder}"] = msgspec.json.encode(result)
+
+    def report(self, run: Run) -> list[Receipt]:
+        from job_history.report import report  # brings pandas, which no other step should pay for
+
+        self.passes("before report")
+        receipts = report(
+            run=run.name,
+            destinations=list(run.kinds),
+            staging=self.staging,
+            ledger=self.ledger,
+            finished_at=run.at,
+            code_version="0",
+            quarantine_threshold=100,
+        )
+        self.passes("after report")
+        return receipts
+
+    def _step(self, run: Run, slice_: Slice, name: str, record: RunRecord) -> Extracted | Transformed | SliceOutcome:
+        account = self.accounts.get(slice_.user_id)
+        if name == "extract":
+            if run.mode == "repair":
+                record.forget_acknowledgements(slice_)
+            return extract(slice_, account, self._source(account, slice_.kind), self.staging)
+        extracted = msgspec.json.decode(run.returned[f"extract {slice_.folder}"], type=Extracted)
+        if name == "transform":
+            return transform(
+                slice_, account, extracted, staging=self.staging, ledger=self.ledger, max_document_bytes=40_000_000
+            )
+        destination = self.destination_of(account, slice_)
+        if account.destination.type == "sumo_logic" and run.mode != "repair":
+            destination = OnlyNew(destination, self.ledger, slice_)
+        outcome = load(
+            slice_,
+            account,
+            extracted=extracted,
+            transformed=msgspec.json.decode(run.returned[f"transform {slice_.folder}"], type=Transformed),
+            destination=WatchedDestination(destination, self.passes),
+            staging=self.staging,
+            ledger=self.ledger,
+        )
+        record.save_outcome(slice_, outcome)
+        return outcome
+
+    def _source(self, account: Account, kind: EventKind) -> JobSource:
+        return WatchedSource(self.source_of(account, kind), self.passes)
+
+    def _tried(self, task: Callable[[], None]) -> bool:
+        for _ in range(self.tries):
+            try:
+                task()
+            except KilledError:
+                continue
+            except BaseExceptionGroup as group:
+                # The destination works on many documents at once.
+                if group.subgroup(KilledError) is None:
+                    raise
+            except PermanentError:
+                return False
+            except ReplicationError:
+                continue
+            else:
+                return True
+        return False

@@ -1,0 +1,180 @@
+"""A small world to run in: accounts with a job store, a bucket and a Sumo Logic source, and the ledger between them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from obstore.store import S3Store
+from tests.support.job_stores import SqliteStore
+from tests.support.oracle import expected_documents, sumo_logic_documents
+from tests.support.places import Passes, watched_session
+from tests.support.runs import Runs
+from tests.support.scripted_s3 import ScriptedS3
+
+from job_history.account import Account, Accounts, read_accounts
+from job_history.destinations import Destination
+from job_history.destinations.s3 import NO_RETRIES, S3Access, S3Destination, s3_store
+from job_history.destinations.sumo_logic import (
+    Acknowledgements,
+    HttpSource,
+    Retries,
+    SumoLogicDestination,
+    endpoint_of,
+)
+from job_history.event_kind import EventKind
+from job_history.http_client import one_connection
+from job_history.items import read_items
+from job_history.outcome import Outcome
+from job_history.receipt import Receipt, read_receipt
+from job_history.slice import Slice
+from job_history.sources import JobSource
+from job_history.sources.sql import SqlJobSource, dialect_for
+from job_history.storage import local_storage
+from job_history.window import Window
+from simulators.job_store import SampleJob
+from simulators.sumo_logic import LocalSource
+
+BUCKET = "acme-audit"
+FAST = (0.001, 0.002)
+"""Seconds before an upload is tried again."""
+_CREDENTIALS = {"access_key_id": "local", "secret_access_key": "local", "token": None, "expires_at": None}
+
+
+def accounts_of(to_s3: Iterable[int], to_sumo_logic: Iterable[int], bucket: str = BUCKET) -> Accounts:
+    """Return the accounts with these user_ids."""
+    destinations = [(user_id, {"type": "s3", "conn_id": "s3", "bucket": bucket}) for user_id in to_s3]
+    destinations += [(user_id, {"type": "sumo_logic", "conn_id": "sumo"}) for user_id in to_sumo_logic]
+    entries = [
+        {
+            "user_id": user_id,
+            "name": f"Account {user_id}",
+            "source": {"type": "sql", "conn_id": "job_store"},
+            "destination": destination,
+            "events": {"job_history": True, "line_details": True},
+        }
+        for user_id, destination in destinations
+    ]
+    return read_accounts(json.dumps(entries))
+
+
+@dataclass
+class World:
+    """`jobs` are those that the store has; `source_fault` is asked before each connection and may raise."""
+
+    folder: Path
+    accounts: Accounts
+    s3: ScriptedS3
+    sumo_logic: LocalSource
+    jobs: list[SampleJob] = field(default_factory=list)
+    request_timeout: timedelta = timedelta(seconds=10)
+    source_fault: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
+        self.store = SqliteStore(self.folder)
+        self.ledger = local_storage(self.folder / "ledger")
+        self.staging = local_storage(self.folder / "staging")
+        self._stores: dict[str, S3Store] = {}
+
+    def add(self, jobs: Iterable[SampleJob]) -> None:
+        added = list(jobs)
+        self.store.fill(added)
+        self.jobs += added
+
+    def runs(self, *, passes: Passes = lambda _: None, tries: int = 1, **options: Any) -> Runs:
+        def destination_of(account: Account, slice_: Slice) -> Destination:
+            return self._destination(account, slice_, passes)
+
+        return Runs(
+            staging=self.staging,
+            ledger=self.ledger,
+            accounts=self.accounts,
+            source_of=self._source,
+            destination_of=destination_of,
+            passes=passes,
+            tries=tries,
+            **options,
+        )
+
+    def assert_nothing_is_missing(self, windows: Iterable[Window]) -> None:
+        """Both destinations have what the source has, byte for byte, and the receipts of these windows say so."""
+        expected = expected_documents(self.jobs)
+        to_s3 = {user_id for user_id, account in self.accounts.usable.items() if account.destination.type == "s3"}
+        of_s3 = {key: body for key, body in expected.items() if int(key.partition("/")[0]) in to_s3}
+        assert dict(sorted(self.s3.objects.items())) == of_s3
+        assert self.s3.writes == Counter(of_s3.keys())
+        of_sumo_logic = {key: body for key, body in expected.items() if key not in of_s3}
+        assert sumo_logic_documents(self.sumo_logic.messages()) == of_sumo_logic
+        listed: list[str] = []
+        for user_id in self.accounts.usable:
+            for window in windows:
+                receipt = read_receipt(self.ledger, user_id, EventKind.JOBS, window)
+                assert receipt is not None, f"account {user_id}, window {window} has no receipt"
+                listed += keys_of(receipt, self.ledger)
+        assert sorted(listed) == list(expected)
+
+    def open_windows(self, windows: Iterable[Window]) -> list[tuple[int, Window]]:
+        """Return the accounts and windows that have no receipt, or one that is not closed."""
+        return [
+            (user_id, window)
+            for window in windows
+            for user_id in self.accounts.usable
+            if (receipt := read_receipt(self.ledger, user_id, EventKind.JOBS, window)) is None
+            or not receipt.state.closed
+        ]
+
+    def _source(self, _account: Account, _kind: EventKind) -> JobSource:
+        def connect() -> sqlite3.Connection:
+            self.source_fault()
+            return self.store.connect()
+
+        return SqlJobSource(connect, dialect_for(self.store.connection_type))
+
+    def _destination(self, account: Account, slice_: Slice, passes: Passes) -> Destination:
+        if account.destination.type == "s3":
+            # A task makes its own, for 5 ms; a test of thousands of them does better.
+            if BUCKET not in self._stores:
+                self._stores[BUCKET] = s3_store_of(account, self.s3.url, self.request_timeout)
+            # With one request in flight, a seed gives the same faults to the same documents.
+            return S3Destination(self._stores[BUCKET], bucket=BUCKET, in_flight=1, waits=FAST)
+        timeout = self.request_timeout.total_seconds()
+        return sumo_logic_destination(slice_, self.sumo_logic.url, self.staging, passes, timeout=timeout, attempts=3)
+
+
+def keys_of(receipt: Receipt, ledger: Any) -> list[str]:
+    """Return the keys that a receipt lists, sorted; the receipt must be closed, and its books and its list balanced."""
+    counts = receipt.counts
+    there = counts.delivered + counts.already_present
+    accounted_for = there + sum(counts.filtered.values()) + sum(counts.quarantined.values())
+    assert (receipt.state.closed, receipt.gap, counts.counted, counts.listed) == (True, 0, accounted_for, accounted_for)
+    items = [row for path in receipt.items for row in read_items(ledger, path).to_pylist()]
+    keys = [row["key"] for row in items if row["outcome"] in {Outcome.DELIVERED, Outcome.ALREADY_PRESENT}]
+    assert (len(items), len(keys)) == (counts.listed, there)
+    return sorted(keys)
+
+
+def s3_store_of(account: Account, url: str, request_timeout: timedelta = timedelta(seconds=60)) -> S3Store:
+    """Return the client of the account's bucket at this endpoint."""
+    settings: Any = account.destination
+    access = S3Access(bucket=settings.bucket, credentials=lambda: _CREDENTIALS, endpoint_url=url)
+    return s3_store(access, settings, retries=NO_RETRIES, request_timeout=request_timeout)
+
+
+def sumo_logic_destination(
+    slice_: Slice, url: str, staging: Any, passes: Passes, *, timeout: float, attempts: int = 8
+) -> SumoLogicDestination:
+    """Return the HTTP source with this URL; nobody waits between two attempts."""
+    source = HttpSource(
+        endpoint_of(host=None, password=url),
+        watched_session(one_connection(), passes),
+        retries=Retries(attempts=attempts),
+        timeout=(timeout, timeout),
+        sleep=lambda _: None,
+    )
+    return SumoLogicDestination(source, Acknowledgements(staging, slice_.folder, source.endpoint, source.headers))
