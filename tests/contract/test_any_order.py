@@ -1,0 +1,190 @@
+"""Whatever happens to the runs of a day, in any order: in the end the destinations have what the source has."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from tests.support.places import in_the_main_thread
+from tests.support.runs import STEPS, KilledError, Run, Runs
+from tests.support.scripted_s3 import Answer, Refusal, Reset, ScriptedS3, Served, scripted_s3
+from tests.support.world import BUCKET, World, accounts_of
+
+from job_history.errors import PermanentError
+from job_history.window import Window
+from simulators.job_store import plain_job
+from simulators.sumo_logic import Fault, LocalSource, local_source, reset_after_ingest, reset_before_ingest, timed_out
+
+S3_USER, SUMO_LOGIC_USER = 5001, 6001
+START = datetime(2018, 5, 21, tzinfo=UTC)
+DAY = Window(START, START + timedelta(hours=4))
+HOURS = list(DAY.hours())
+MICROSECOND = timedelta(microseconds=1)
+
+users = st.sampled_from([S3_USER, SUMO_LOGIC_USER])
+hours = st.sampled_from(HOURS)
+# Where one window ends and the next one begins, and at either end of a second.
+moments = st.sampled_from(
+    [timedelta(0), MICROSECOND, timedelta(seconds=1) - MICROSECOND, timedelta(hours=1) - MICROSECOND]
+)
+ends = moments | st.timedeltas(timedelta(0), timedelta(hours=1) - MICROSECOND)
+statuses = st.sampled_from(["completed", "succeeded", "failed", "cancelled"])
+modes = st.sampled_from(["missing_only", "missing_only", "repair"])
+at_the_bucket: st.SearchStrategy[list[Answer]] = st.lists(
+    st.sampled_from(
+        [
+            Served(),
+            Served(),
+            Refusal(403, "AccessDenied"),
+            Refusal(409, "ConditionalRequestConflict"),
+            Refusal(500, "InternalError"),
+            Refusal(503, "SlowDown"),
+            Reset(),
+            Reset(after_storing=True),
+        ]
+    ),
+    max_size=6,
+)
+at_sumo_logic: st.SearchStrategy[list[Fault | int]] = st.lists(
+    st.sampled_from([200, 200, 401, 408, 429, 500, reset_before_ingest(), reset_after_ingest(), timed_out()]),
+    max_size=6,
+)
+# Where tasks are killed, one after another, each the first or second time that one passes there.
+places = st.sampled_from(
+    [
+        "after count",
+        "after list",
+        "record",
+        "after stage",
+        "before load",
+        "after put",
+        "before post",
+        "after post",
+        "after acknowledgement",
+        "before outcome",
+        "after outcome",
+        "before report",
+    ]
+)
+
+
+class Misfortune(NamedTuple):
+    """What goes wrong in a run: the answers to its first requests, where its tasks are killed, how often each is tried."""
+
+    s3: list[Answer]
+    sumo_logic: list[Fault | int]
+    deaths: list[tuple[str, int]]
+    tries: int
+
+
+misfortunes = st.builds(
+    Misfortune,
+    at_the_bucket,
+    at_sumo_logic,
+    st.lists(st.tuples(places, st.integers(1, 2)), max_size=3),
+    st.integers(1, 2),
+)
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Jobs appear at any time after they ended, be it that the run of their hour saw them or not."""
+
+    def __init__(self, s3: ScriptedS3, sumo_logic: LocalSource) -> None:
+        super().__init__()
+        for endpoint in (s3, sumo_logic):
+            endpoint.reset()
+        self.folder = tempfile.TemporaryDirectory(prefix="any-order-")
+        self.world = World(Path(self.folder.name), accounts_of([S3_USER], [SUMO_LOGIC_USER]), s3, sumo_logic)
+        self.numbers = count(1)
+        self.done: list[Run] = []
+        self.deaths: list[tuple[str, int]] = []
+
+    @initialize(of=st.lists(st.tuples(users, hours, ends, statuses), min_size=2, max_size=6))
+    def jobs_that_are_there_from_the_start(self, of: list[tuple[int, Window, timedelta, str]]) -> None:
+        for user_id, hour, end, status in of:
+            self.a_job_appears(user_id, hour, end, status)
+
+    @rule(user_id=users, hour=hours, end=ends, status=statuses)
+    def a_job_appears(self, user_id: int, hour: Window, end: timedelta, status: str) -> None:
+        ended = hour.start + end
+        began = ended.replace(microsecond=0) - timedelta(minutes=90)
+        job = plain_job(user_id, hour.start, next(self.numbers))._replace(
+            status=status,
+            started_at=f"{began:%Y-%m-%dT%H:%M:%SZ}",
+            completed_at=ended.isoformat().replace("+00:00", "Z"),
+        )
+        # A fraction's zeros at its end are dropped.
+        fraction = job.completed_at.removesuffix("Z").rstrip("0") if "." in (job.completed_at or "") else None
+        self.world.add([job._replace(completed_at=f"{fraction}Z") if fraction else job])
+
+    @rule(hour=hours, mode=modes, misfortune=misfortunes)
+    def an_hour_is_run(self, hour: Window, mode: str, misfortune: Misfortune) -> None:
+        self.is_run(Run(f"run-{next(self.numbers)}", hour, mode=mode), misfortune)
+
+    @rule(first=st.integers(0, 3), misfortune=misfortunes)
+    def several_hours_are_run_at_once(self, first: int, misfortune: Misfortune) -> None:
+        self.is_run(Run(f"run-{next(self.numbers)}", Window(HOURS[first].start, DAY.end)), misfortune)
+
+    @precondition(lambda self: self.done)
+    @rule(which=st.integers(0, 100), step=st.sampled_from(STEPS), misfortune=misfortunes)
+    def a_run_is_cleared(self, which: int, step: str, misfortune: Misfortune) -> None:
+        """An old one too, whose hour others have done since; its failed slices go on where they stopped, or begin anew."""
+        run = self.done[which % len(self.done)]
+        self.goes_wrong(misfortune, lambda runs: runs.clear(run, step))
+
+    def is_run(self, run: Run, misfortune: Misfortune) -> None:
+        self.done.append(run)
+        self.goes_wrong(misfortune, lambda runs: runs.do(run))
+
+    def goes_wrong(self, misfortune: Misfortune, do: Callable[[Runs], object]) -> None:
+        self.world.s3.answer("PUT", *misfortune.s3)
+        self.world.sumo_logic.script(misfortune.sumo_logic)
+        self.deaths = list(misfortune.deaths)
+        try:
+            do(self.world.runs(passes=in_the_main_thread(self.passes), tries=misfortune.tries))
+        except (PermanentError, KilledError):
+            pass  # red; the window is open, and the end of this test closes it
+        finally:
+            self.world.s3.recover()
+            self.world.sumo_logic.recover()
+            self.deaths = []
+
+    def passes(self, place: str) -> None:
+        if not self.deaths or self.deaths[0][0] != place:
+            return
+        place, left = self.deaths.pop(0)
+        if left == 1:
+            raise KilledError(place)
+        self.deaths.insert(0, (place, left - 1))
+
+    def teardown(self) -> None:
+        """What a look-back over the day does: the hours are run again, and nothing goes wrong."""
+        self.world.runs().do(Run("the last", DAY))
+        self.world.assert_nothing_is_missing(HOURS)
+        self.folder.cleanup()
+
+
+@pytest.fixture
+def endpoints() -> Iterator[tuple[ScriptedS3, LocalSource]]:
+    with scripted_s3(BUCKET) as s3, local_source() as sumo_logic:
+        yield s3, sumo_logic
+
+
+# A task that is really killed leaves no half-written list behind for the garbage collector to close.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.timeout(300)
+def test_in_the_end_the_destinations_have_what_the_source_has(endpoints: tuple[ScriptedS3, LocalSource]) -> None:
+    run_state_machine_as_test(
+        lambda: AnyOrder(*endpoints),
+        settings=settings(
+            max_examples=40, stateful_step_count=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        ),
+    )

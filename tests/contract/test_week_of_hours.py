@@ -1,0 +1,140 @@
+"""A week of hourly windows for twenty accounts, with faults at random: nothing is lost, and nothing is there twice."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+from tests.support.places import in_the_main_thread
+from tests.support.runs import KilledError, Run
+from tests.support.scripted_s3 import Answer, Refusal, Reset, ScriptedS3, Served, scripted_s3
+from tests.support.world import BUCKET, World, accounts_of
+
+from job_history.errors import PermanentError
+from job_history.report import delete_old_runs
+from job_history.window import Window
+from simulators.job_store import SampleJob, plain_job
+from simulators.sumo_logic import Fault, local_source, reset_after_ingest, reset_before_ingest, timed_out
+
+START = datetime(2018, 5, 21, tzinfo=UTC)
+WEEK = Window(START, START + timedelta(days=7))
+HOURS = list(WEEK.hours())
+TO_S3, TO_SUMO_LOGIC = range(5001, 5011), range(6001, 6011)
+STATUSES = ["completed", "succeeded", "failed", "aborted"]
+PASSING: list[Answer] = [
+    Refusal(409, "ConditionalRequestConflict"),
+    Refusal(429, "TooManyRequests"),
+    Refusal(500, "InternalError"),
+    Refusal(503, "SlowDown"),
+    Reset(),
+    Reset(after_storing=True),
+]
+LASTING = [Refusal(403, "AccessDenied"), Refusal(404, "NoSuchBucket"), Refusal(400, "ExpiredToken"), Refusal(503)]
+AT_SUMO_LOGIC: list[Fault | int] = [408, 429, 500, 503, 401, reset_before_ingest(), reset_after_ingest(), timed_out()]
+BOUNDARIES = [timedelta(0), timedelta(hours=1, microseconds=-1), timedelta(minutes=59, seconds=59)]
+
+
+def jobs(random: Random) -> Iterator[SampleJob]:
+    """Up to two jobs an account and hour, a fifth of them at the very edge of it."""
+    number = 0
+    for window in HOURS:
+        for user_id in (*TO_S3, *TO_SUMO_LOGIC):
+            for _ in range(random.choice([0, 0, 0, 1, 1, 2])):
+                number += 1
+                yield job(user_id, window, number, random)
+
+
+def job(user_id: int, window: Window, number: int, random: Random) -> SampleJob:
+    inside = random.choice(BOUNDARIES) if random.random() < 0.2 else timedelta(seconds=random.randrange(3_600))
+    ended = window.start + inside
+    began = ended.replace(microsecond=0) - timedelta(seconds=random.randrange(7_200))
+    return plain_job(user_id, window.start, number)._replace(
+        status=random.choice(STATUSES),
+        started_at=f"{began:%Y-%m-%dT%H:%M:%SZ}",
+        completed_at=ended.isoformat().replace("+00:00", "Z"),
+    )
+
+
+class Misfortune:
+    """Strikes with a chance of one in so many, at a place, a connection or a request; `seed` decides when."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.over = False
+        self.struck = 0
+
+    def strikes(self, one_in: int) -> bool:
+        strikes = not self.over and self.random.randrange(one_in) == 0
+        self.struck += strikes
+        return strikes
+
+    def kills(self, place: str) -> None:
+        if self.strikes(400):
+            raise KilledError(place)
+
+    def locks_the_store(self) -> None:
+        if self.strikes(60):
+            raise sqlite3.OperationalError("database is locked")
+
+    def spoils(self, world: World) -> None:
+        """Decide what becomes of the requests of the next run."""
+        world.s3.recover()
+        world.sumo_logic.recover()
+        if self.strikes(12):
+            world.s3.always_answer("PUT", self.random.choice(LASTING))
+        else:
+            world.s3.answer("PUT", *[self.random.choice(PASSING) if self.strikes(10) else Served() for _ in range(40)])
+        if not self.over:
+            world.sumo_logic.script([self.random.choice(AT_SUMO_LOGIC) if self.strikes(10) else 200 for _ in range(15)])
+
+
+@pytest.fixture
+def endpoint() -> Iterator[ScriptedS3]:
+    with scripted_s3(BUCKET) as endpoint:
+        yield endpoint
+
+
+# A task that is really killed leaves no half-written list behind for the garbage collector to close.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.timeout(300)
+def test_nothing_is_lost_and_nothing_is_there_twice(tmp_path: Path, endpoint: ScriptedS3) -> None:
+    misfortune = Misfortune(seed=5)
+    with local_source() as sumo_logic:
+        world = World(
+            tmp_path,
+            accounts_of(TO_S3, TO_SUMO_LOGIC),
+            endpoint,
+            sumo_logic,
+            source_fault=misfortune.locks_the_store,
+        )
+        world.add(jobs(Random(1)))
+        runs = world.runs(passes=in_the_main_thread(misfortune.kills), tries=2)
+        red = 0
+
+        def do(name: str, window: Window, chosen: list[int]) -> None:
+            nonlocal red
+            misfortune.spoils(world)
+            try:
+                runs.do(Run(name, window, chosen))
+            except (PermanentError, KilledError):
+                red += 1
+
+        for number, window in enumerate(HOURS):
+            do(f"hour-{window.slug}", window, [])
+            if number % 6 == 5:
+                # Each report looks for what is a week old; here six hours are as long as that.
+                delete_old_runs(world.staging, datetime.now(UTC))
+        assert red > 20
+        open_once = world.open_windows(HOURS)
+        assert len(open_once) > 50
+        for user_id, window in open_once:
+            do(f"backfill-{user_id}-{window.slug}", window, [user_id])
+        misfortune.over = True
+        for user_id, window in world.open_windows(HOURS):
+            do(f"again-{user_id}-{window.slug}", window, [user_id])
+
+        world.assert_nothing_is_missing(HOURS)
