@@ -83,7 +83,13 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             plugins_folder=PLUGINS,
             database_uri=postgres.create_database("airflow"),
             # The hour that just ended is asked for at once: the sample jobs are all there.
-            environment={"AIRFLOW__JOB_HISTORY__SETTLE_MINUTES": "0"},
+            environment={
+                "AIRFLOW__JOB_HISTORY__SETTLE_MINUTES": "0",
+                # So that the tasks of a scheduler that is no more are found soon.
+                "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
+                "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
+                "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "2",
+            },
             log_directory=folder / "logs",
         ) as stack:
             for conn_id, connection in (

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Self
@@ -35,7 +35,16 @@ class AirflowStack:
     home: Path
     log_directory: Path
     environment: Mapping[str, str]
-    process_ids: Mapping[str, int]
+    processes: "_Processes" = field(repr=False)
+
+    @property
+    def process_ids(self) -> Mapping[str, int]:
+        return self.processes.ids()
+
+    def crash_and_restart_scheduler(self) -> None:
+        """Kill the scheduler and every task that it runs, as the end of its machine would, and start another."""
+        kill_all(members_of_sessions({self.process_ids["scheduler"]}))
+        self.processes.start_scheduler()
 
 
 @contextmanager
@@ -79,11 +88,11 @@ def airflow_stack(
         # asked: together they take the time of one.
         processes.start("api-server")
         processes.run("db", "migrate")
-        processes.start("scheduler", "--skip-serve-logs")  # Those servers listen on all addresses, and the API server
-        processes.start("triggerer", "--skip-serve-logs")  # finds the files by itself on this machine.
+        processes.start_scheduler()
+        processes.start("triggerer", "--skip-serve-logs")
         processes.start("dag-processor")
         _wait_until_healthy(api, processes)
-        yield AirflowStack(url, api, home, log_directory, variables, processes.ids())
+        yield AirflowStack(url, api, home, log_directory, variables, processes)
 
 
 class _Processes:
@@ -106,6 +115,10 @@ class _Processes:
             grace_seconds=_GRACE_SECONDS,
         )
         self._children[name] = self._exits.enter_context(child)
+
+    def start_scheduler(self) -> None:
+        # Servers for logs listen on all addresses, and the API server finds the files by itself on this machine.
+        self.start("scheduler", "--skip-serve-logs")
 
     def run(self, *arguments: str) -> None:
         """Run a command to its end. Raises `ProcessFailedError` if it fails."""
