@@ -426,7 +426,13 @@ def test_what_is_redriven_is_redacted_as_the_account_now_says(world: World) -> N
 
     with pytest.raises(PermanentError, match="is not the account's"):
         world.redrive(strict)
-    done = world.redrive(strict, redaction=Redaction(strict.redaction))
+    redaction = Redaction(strict.redaction)
+    done = world.redrive(strict, redaction=redaction)
 
     assert (done.delivered, done.left) == (1, {"bad_json": 1, "conflict": 1})
     assert b'"report":{"name":"***","age":35}' in world.destination.objects[LONG_KEY]
+    assert world.receipt().redaction == [redaction.policy]
+    # The document in conflict was made without them; nor does it go out once the account has no rules again.
+    for one, given in ((strict, redaction), (account(), None)):
+        assert world.redrive(one, redaction=given, replace=True).left == {"bad_json": 1, "conflict": 1}
+    assert world.destination.objects[CONFLICT_KEY] == OTHER_BYTES

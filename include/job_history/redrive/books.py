@@ -55,6 +55,9 @@ def receipt_with(
         lateness=all_of([receipt.lateness, *(outcome.lateness for outcome in outcomes)]),
         code_version=code_version,
         destination=all_places([receipt.destination, *(outcome.destination for outcome in outcomes)]),
+        redaction=sorted(
+            {*receipt.redaction, *(each.transformed.redaction for each in outcomes if each.transformed.redaction)}
+        ),
         items=[outcome.items_path for outcome in outcomes],
         quarantine=sorted({*left, *(path for outcome in outcomes for path in outcome.quarantine_paths)}),
         runs=[RunEntry(run, format_time(finished_at), state, done, [], seconds)],

@@ -53,7 +53,7 @@ def stage_conflicts(
         last_job=None,
         seconds=0,
         # Of several policies nobody could say which document was made by which.
-        redaction=receipt.redaction[0] if len(receipt.redaction) == 1 else None,
+        redaction=receipt.redaction[0] if receipt.redaction else None,
     )
     return extracted, transformed
 

@@ -68,7 +68,7 @@ def redrive(
     receipt = _closed(content, account, about)
     slice_ = _slice(account, kind, window, f"{REDRIVE}{hashlib.sha256(content or b'').hexdigest()[:12]}")
     _end_what_was_killed(receipt, slice_, means)
-    taken = _to_take(receipt, account, about, replace=replace)
+    taken = _to_take(receipt, account, about, means, replace=replace)
     if not taken:
         return _redriven(receipt, [])
     Taken.of(means.ledger, [*taken, *receipt.items]).save(means.staging, slice_)
@@ -115,11 +115,12 @@ def _end_what_was_killed(receipt: Receipt, slice_: Slice, means: Means) -> None:
     delete_leftovers(means.ledger, slice_, receipt)
 
 
-def _to_take(receipt: Receipt, account: Account, about: str, *, replace: bool) -> list[str]:
+def _to_take(receipt: Receipt, account: Account, about: str, means: Means, *, replace: bool) -> list[str]:
     records, conflicts = records_and_conflicts(receipt.quarantine)
     if not conflicts or not replace:
         return records
-    if receipt.settings_hash != account.settings_hash:
+    policies = [means.redaction.policy] if means.redaction else []
+    if (receipt.settings_hash, receipt.redaction) != (account.settings_hash, policies):
         # They were kept as documents, made by the settings of then: perhaps with what must no longer leave.
         log.warning(
             "Of %s, conflicts stay: the account's settings have changed since. Run the window with mode repair.", about
