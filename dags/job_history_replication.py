@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 
 from job_history_airflow.operators import ReportOperator, WaitUntilSettledOperator
-from job_history_airflow.policies import RETRIES
+from job_history_airflow.policies import OF_EVERY_TASK
 from job_history_airflow.settings import read_start_date
 from job_history_airflow.slices import DESTINATIONS, replicate_to
 
@@ -31,7 +31,7 @@ with DAG(
     start_date=catch_up_from or datetime(2018, 1, 1, tzinfo=UTC),
     catchup=catch_up_from is not None,
     max_active_runs=2,
-    default_args=RETRIES,
+    default_args=OF_EVERY_TASK,
     params={
         "accounts": Param([], type="array", items={"type": "integer"}, description="user_ids; empty: all accounts"),
         "window_start": Param(

@@ -41,6 +41,7 @@ from simulators.sumo_logic import SourceProcess, source_process
 from simulators.workato import WorkatoProcess, workato_process
 
 HOME = STATE / "up"
+BACKFILL_POOL = "job_history_backfills"
 USUAL_PORT = 8080
 SAMPLE_HOURS = 22
 PAUSED_USER_ID = 5239
@@ -81,7 +82,10 @@ def main() -> int:
             plugins_folder=PLUGINS,
             database_uri=parts.postgres.create_database("airflow"),
             # The sample jobs are all there: nobody needs to wait for late ones.
-            environment={"AIRFLOW__JOB_HISTORY__SETTLE_MINUTES": "0"},
+            environment={
+                "AIRFLOW__JOB_HISTORY__SETTLE_MINUTES": "0",
+                "AIRFLOW__JOB_HISTORY__BACKFILL_POOL": BACKFILL_POOL,
+            },
             log_directory=HOME / "logs",
             port=free_port() if listens_on(USUAL_PORT) else USUAL_PORT,
         ) as stack:
@@ -133,6 +137,7 @@ def _set_up(stack: AirflowStack, parts: Parts) -> None:
     for conn_id, connection in parts.connections().items():
         extra = json.dumps(connection.pop("extra", {}))
         stack.api.post("/connections", {"connection_id": conn_id, **connection, "extra": extra})
+    stack.api.post("/pools", {"name": BACKFILL_POOL, "slots": 4, "description": "Backfills of the job history"})
     stack.api.post("/variables", {"key": "job_history_accounts", "value": json.dumps(_accounts(), indent=1)})
     stack.api.wait_for_dag(DAG_ID)
     stack.api.unpause(DAG_ID)

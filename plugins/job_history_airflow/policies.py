@@ -1,4 +1,4 @@
-"""What a failure means for the next try."""
+"""What every task has: how often it is tried, what a failure means for the next try, and its priority."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 from job_history.errors import PermanentError
 
 # With the client's own few and short retries below it (a minute at most), a task keeps trying for about half an hour.
-RETRIES: dict[str, Any] = {
+OF_EVERY_TASK: dict[str, Any] = {
+    # Backfills have less (backfill_policy).
+    "priority_weight": 10,
     "retries": 4,
     "retry_delay": timedelta(minutes=1),
     "retry_exponential_backoff": True,

@@ -70,6 +70,11 @@ def get_provider_info() -> dict[str, Any]:
                         None,
                         "ISO 8601. Set: every hour from then on is owed, and caught up. Unset: no catch-up.",
                     ),
+                    "backfill_pool": _option(
+                        "string",
+                        None,
+                        "The pool that backfills of these DAGs run in; it must exist. Unset: that of the other runs.",
+                    ),
                     "max_document_bytes": _option(
                         "integer", "40000000", "A larger document is delivered without its lines, and says so."
                     ),

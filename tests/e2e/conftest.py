@@ -19,6 +19,7 @@ from simulators.s3_endpoint import S3Endpoint, local_s3
 
 DAG_ID = "job_history_replication"
 BUCKET = "e2e-audit"
+BACKFILL_POOL = "backfills"
 PAST_DAY = datetime(2018, 5, 21, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
@@ -89,6 +90,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
                 "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
                 "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
                 "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "2",
+                "AIRFLOW__JOB_HISTORY__BACKFILL_POOL": BACKFILL_POOL,
             },
             log_directory=folder / "logs",
         ) as stack:
@@ -98,6 +100,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             ):
                 extra = json.dumps(connection.pop("extra", {}))
                 stack.api.post("/connections", {"connection_id": conn_id, **connection, "extra": extra})
+            stack.api.post("/pools", {"name": BACKFILL_POOL, "slots": 4})
             stack.api.post("/variables", {"key": "job_history_accounts", "value": json.dumps(ACCOUNTS)})
             stack.api.wait_for_dag(DAG_ID)
             yield Installation(stack, s3, postgres)

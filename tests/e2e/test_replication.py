@@ -10,8 +10,9 @@ import pytest
 from job_history.account import Account
 from job_history.preflight.passed import PassedPreflights
 from job_history.storage import local_storage
+from simulators.airflow_stack import AirflowApi
 
-from .conftest import ACCOUNTS, DAG_ID, HOUR, PAST_DAY, Installation, account
+from .conftest import ACCOUNTS, BACKFILL_POOL, DAG_ID, HOUR, PAST_DAY, Installation, account
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
@@ -58,6 +59,11 @@ def test_the_scheduled_run_is_the_hour_that_just_ended(installation: Installatio
         )
 
 
+def pools_and_priorities(api: AirflowApi, run_id: str) -> set[tuple[str, int]]:
+    tasks = api.get(f"/dags/{DAG_ID}/dagRuns/{run_id}/taskInstances")["task_instances"]
+    return {(task["pool"], task["priority_weight"]) for task in tasks}
+
+
 def test_a_backfill_of_five_hours_is_five_windows_and_no_more(installation: Installation, accounts: None) -> None:
     api = installation.stack.api
     api.unpause(DAG_ID)
@@ -67,6 +73,7 @@ def test_a_backfill_of_five_hours_is_five_windows_and_no_more(installation: Inst
     )
 
     assert [(run.run_type, run.state) for run in runs] == [("backfill", "success")] * 5
+    assert {placed for run in runs for placed in pools_and_priorities(api, run.dag_run_id)} == {(BACKFILL_POOL, 1)}
     expected = hours(PAST_DAY, 5)
     for user_id in (5234, 5235, 5237):
         receipts = {start: receipt for start, receipt in installation.receipts(user_id).items() if start < "2019"}
@@ -89,6 +96,8 @@ def test_a_run_by_hand_does_what_its_parameters_say(installation: Installation, 
 
     assert api.wait_run(DAG_ID, run.dag_run_id).state == "success"
 
+    placed = pools_and_priorities(api, run.dag_run_id)
+    assert ({pool for pool, _ in placed}, min(priority for _, priority in placed)) == ({"default_pool"}, 10)
     eight, nine = hours(PAST_DAY + 8 * HOUR, 2)
     receipts = installation.receipts(5235)
     assert {start: receipts[start]["counts"]["delivered"] for start in (eight, nine)} == {
