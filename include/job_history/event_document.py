@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,6 +14,9 @@ from job_history.errors import BadRecordError
 from job_history.json_text import compact_json
 from job_history.object_key import event_key
 from job_history.timestamp import format_time
+
+if TYPE_CHECKING:
+    from job_history.redaction import Redaction
 
 DIGITS_OF_A_DIGEST = 16
 
@@ -53,15 +57,15 @@ def event_document_of(record: EventRecord, rules: DocumentRules) -> Document:
     return Document(key=key, body=body, job_id=event_id, completed_at=format_time(occurred_at))
 
 
-def item_id_of(record: EventRecord) -> str:
-    """Return the id that an item list has for the event: its own, or, where it has none, that of its document."""
+def item_id_of(record: EventRecord, redaction: Redaction | None = None) -> str:
+    """Return the id that an item list has for the event: its own, or, where it has none, that of its (redacted) document."""
     if record.event_id is not None or record.fault is not None:
         return str(record.event_id)
     rules = DocumentRules(
         user_id=int(record.user_id or 0), prefix="", line_details=False, max_document_bytes=sys.maxsize
     )
     try:
-        return str(event_document_of(record, rules).job_id)
+        return str(event_document_of(redaction.event(record) if redaction else record, rules).job_id)
     except BadRecordError:
         return str(None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ from job_history.storage import Storage, folder_of, local_storage
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
+    from job_history.admin_event import EventRecord
     from job_history.destinations.s3 import S3Access, S3Destination
     from job_history.destinations.sumo_logic import HttpSource, SumoLogicDestination
     from job_history.record import Record
@@ -75,7 +77,7 @@ def source_of(
         )
     dialect = dialect_for(connection.conn_type or "", getattr(hook, "placeholder", "%s"))
     if kind is EventKind.ADMIN_EVENTS:
-        return SqlEventSource(hook.get_conn, dialect)
+        return SqlEventSource(hook.get_conn, dialect, item_id=_item_ids_of(account))
     # Room for as much white space again as a document may be large; what is beyond it is not even read into memory.
     return SqlJobSource(hook.get_conn, dialect, most_line_bytes=2 * max_document_bytes)
 
@@ -186,6 +188,14 @@ def http_source(account: Account) -> HttpSource:
         return SumoLogicHook(settings.conn_id, headers=headers_of(settings)).get_conn()
     except PermanentError as fault:
         raise PermanentError(f"The connection {settings.conn_id!r} ({named_by}) cannot be used: {fault}") from None
+
+
+def _item_ids_of(account: Account) -> Callable[[EventRecord], str]:
+    from job_history.event_document import item_id_of  # noqa: PLC0415 - each task imports what it uses
+
+    # Its key is looked up when the first event asks for it: a task that only reads does without.
+    redaction = functools.cache(functools.partial(redaction_of, account))
+    return lambda record: item_id_of(record, redaction() if record.event_id is None else None)
 
 
 def redaction_of(account: Account, on_change: Callable[[Change], None] | None = None) -> Redaction | None:

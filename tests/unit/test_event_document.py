@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from job_history.admin_event import EventRecord, event_id_of
 from job_history.document import Document, DocumentRules
 from job_history.errors import BadRecordError, QuarantineReason
-from job_history.event_document import event_document_of
+from job_history.event_document import event_document_of, item_id_of
 from job_history.job import Id
 from job_history.object_key import event_key, formatted_id
+from job_history.redaction import Redaction
+from job_history.redaction.rules import FieldRule
 from job_history.timestamp import format_time, parse_time
 
 VECTORS = Path(__file__).parents[1] / "event_vectors"
@@ -182,3 +184,15 @@ def test_whatever_a_source_has_a_key_stays_in_its_folder(event_id: str, name: st
         else:
             folder = r"5234/admin_events/20180521/(\d{3}(/\d{3}){6}|[A-Za-z0-9-]+)"
             assert re.fullmatch(rf"{folder}/5234-[A-Za-z0-9-]+-20180521001500-[a-z0-9_]+\.json", key)
+
+
+def test_the_id_that_an_item_list_has_is_the_events_own_or_that_of_its_document_as_the_rules_leave_it() -> None:
+    redaction = Redaction([FieldRule(field="email", action="mask")])
+    nameless, named = event(event_id=None, details='{"email":"a@b.example"}'), event(event_id=7)
+
+    def documented(record: EventRecord) -> str:
+        return str(event_document_of(record, RULES).job_id)
+
+    assert item_id_of(nameless) == documented(nameless)
+    assert item_id_of(nameless, redaction) == documented(redaction.event(nameless)) != documented(nameless)
+    assert (item_id_of(named, redaction), item_id_of(event(event_id=None, event="No Name"))) == ("7", "None")

@@ -22,9 +22,13 @@ _EVENT_ID = EVENT_COLUMNS.index("event_id")
 class SqlEventSource:
     """Reads the relation of admin events through connections that `connect` opens, each for one snapshot."""
 
-    def __init__(self, connect: Callable[[], Any], dialect: Dialect) -> None:
+    def __init__(
+        self, connect: Callable[[], Any], dialect: Dialect, *, item_id: Callable[[EventRecord], str] = item_id_of
+    ) -> None:
+        """`item_id` says what id an item list has for an event: where it has none, that depends on the account's redaction."""
         self._connect = connect
         self._dialect = dialect
+        self._item_id = item_id
 
     def count(self, user_id: int, window: Window) -> int:
         with self._snapshot(_events_of(user_id, window)) as opened:
@@ -37,7 +41,7 @@ class SqlEventSource:
     def ids(self, user_id: int, window: Window) -> Iterator[str]:
         with self.listing(user_id, window, line_details=False) as events:
             for record in events:
-                yield item_id_of(record)
+                yield self._item_id(record)
 
     @contextmanager
     def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[StreamedListing[EventRecord]]:  # noqa: ARG002 - an event has no lines
