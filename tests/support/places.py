@@ -50,6 +50,11 @@ class WatchedSource:
         self._passes("after count")
         return counted
 
+    def ids(self, user_id: int, window: Window) -> Iterator[str]:
+        self._passes("before ids")
+        yield from self._source.ids(user_id, window)
+        self._passes("after ids")
+
     @contextmanager
     def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[Any]:
         self._passes("before list")

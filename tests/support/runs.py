@@ -15,13 +15,14 @@ import msgspec
 from tests.support.places import Passes, WatchedDestination, WatchedSource, WatchedStorage
 
 from job_history.account import Account, Accounts
-from job_history.destinations import Destination
+from job_history.destinations import Destination, Listable
 from job_history.destinations.only_new import OnlyNew
 from job_history.errors import PermanentError, ReplicationError
 from job_history.event_kind import EventKind
 from job_history.extract import Extracted, extract, read_at
 from job_history.load import load
-from job_history.plan import plan
+from job_history.owed import complete_windows
+from job_history.plan import Stands, nothing_stands, plan
 from job_history.receipt import Receipt
 from job_history.run_record import Failure, RunRecord
 from job_history.slice import Slice
@@ -40,7 +41,10 @@ class KilledError(BaseException):
 
 @dataclass
 class Run:
-    """One run and its parameters; `returned` is what its tasks returned, by step and slice."""
+    """One run and its parameters; `returned` is what its tasks returned, by step and slice.
+
+    `mode` is that of the hourly job, or `reconciliation` for a run of that.
+    """
 
     name: str
     window: Window
@@ -60,6 +64,7 @@ class Runs:
     accounts: Accounts
     source_of: Callable[[Account, EventKind], JobSource]
     destination_of: Callable[[Account, Slice], Destination]
+    bucket_of: Callable[[Account], Listable]
     passes: Passes = lambda _: None
     tries: int = 1
     max_jobs_per_slice: int = 50_000
@@ -109,6 +114,7 @@ class Runs:
         ]
 
     def plan(self, run: Run, kind: str) -> None:
+        planned_at = read_at()
         made = plan(
             run=run.name,
             window=run.window,
@@ -118,10 +124,29 @@ class Runs:
             source_of=self._source,
             max_jobs_per_slice=self.max_jobs_per_slice,
             most_slices=1_000,
-            planned_at=read_at(),
+            planned_at=planned_at,
+            stands=self._stands(run, kind),
         )
         RunRecord(self.staging, run.name).save_plan(made)
         run.returned[f"plan {kind}"] = msgspec.json.encode(made.slices)
+
+    def _stands(self, run: Run, kind: str) -> Stands:
+        if run.mode != "reconciliation":
+            return complete_windows(self.ledger) if run.mode == "missing_only" else nothing_stands
+        from job_history.reconciliation.reconcile import reconcile  # brings pandas, as below
+
+        findings = reconcile(
+            destination=kind,
+            hours=run.window,
+            accounts=[account for account in self.accounts.usable.values() if account.destination.type == kind],
+            ledger=self.ledger,
+            source_of=self._source,
+            bucket_of=self.bucket_of if kind == "s3" else None,
+            repair=False,
+        )
+        RunRecord(self.staging, run.name).save_findings(findings)
+        to_run = findings.to_run()
+        return lambda account, event, hour: None if (account.user_id, event, hour) in to_run else "left as they are"
 
     def step(self, run: Run, slice_: Slice, name: str) -> None:
         """Do one step of a slice, and leave word of its failure, unless it was killed."""
@@ -179,7 +204,7 @@ class Runs:
         record.save_outcome(slice_, outcome)
         return outcome
 
-    def _source(self, account: Account, kind: EventKind) -> JobSource:
+    def _source(self, account: Account, kind: EventKind) -> Any:
         return WatchedSource(self.source_of(account, kind), self.passes)
 
     def _tried(self, task: Callable[[], None]) -> bool:

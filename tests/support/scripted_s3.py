@@ -1,6 +1,6 @@
 """An S3 endpoint that misbehaves as it is told: each request takes the next answer of the script, if one is left.
 
-Without an answer for it, a request is served from memory, as S3 would: PUT (also with `If-None-Match: *`), HEAD, GET.
+Without an answer for it, a request is served from memory, as S3 would: PUT (also with `If-None-Match: *`), HEAD, GET, and a listing.
 """
 
 import asyncio
@@ -157,13 +157,24 @@ class ScriptedS3:
                 return web.Response(status=412)
             self.objects[key] = body
             self.writes[key] += 1
+        if "list-type" in request.query:
+            return self._listed(request.query.get("prefix", ""))
         if key not in self.objects:
             return web.Response(status=404)
         content = self.objects[key]
-        etag = f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
-        headers = {"ETag": etag, "Last-Modified": "Mon, 21 May 2018 00:00:00 GMT"}
+        headers = {"ETag": _etag(content), "Last-Modified": "Mon, 21 May 2018 00:00:00 GMT"}
         # aiohttp leaves the body out of an answer to HEAD, and keeps its length.
         return web.Response(body=b"" if request.method == "PUT" else content, headers=headers)
+
+    def _listed(self, prefix: str) -> web.Response:
+        entries = "".join(
+            f"<Contents><Key>{escape(key)}</Key><Size>{len(content)}</Size><ETag>{escape(_etag(content))}</ETag>"
+            "<LastModified>2018-05-21T00:00:00.000Z</LastModified></Contents>"
+            for key, content in sorted(self.objects.items())
+            if key.startswith(prefix)
+        )
+        text = f"<ListBucketResult><IsTruncated>false</IsTruncated>{entries}</ListBucketResult>"
+        return web.Response(text=text, content_type="application/xml")
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -174,6 +185,10 @@ class ScriptedS3:
 
     def _key(self, request: web.Request) -> str:
         return request.path.removeprefix(f"/{self.bucket}").lstrip("/")
+
+
+def _etag(content: bytes) -> str:
+    return f'"{hashlib.md5(content, usedforsecurity=False).hexdigest()}"'
 
 
 @contextmanager

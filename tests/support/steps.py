@@ -183,6 +183,9 @@ def _runs(setting: Setting, passes: Passes) -> Runs:
     def destination_of(account: Account, slice_: Slice) -> Destination:
         if setting.sumo_logic_url:
             return sumo_logic_destination(slice_, setting.sumo_logic_url, staging, passes, timeout=10)
+        return bucket_of(account)
+
+    def bucket_of(account: Account) -> S3Destination:
         return S3Destination(s3_store_of(account, setting.endpoint_url), bucket=setting.bucket, in_flight=16)
 
     to_s3, to_sumo_logic = ([], [setting.user_id]) if setting.sumo_logic_url else ([setting.user_id], [])
@@ -192,6 +195,7 @@ def _runs(setting: Setting, passes: Passes) -> Runs:
         accounts=accounts_of(to_s3, to_sumo_logic, setting.bucket),
         source_of=lambda _account, _kind: _source(setting.store),
         destination_of=destination_of,
+        bucket_of=bucket_of,
         passes=passes,
     )
 

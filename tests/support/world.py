@@ -97,6 +97,7 @@ class World:
             accounts=self.accounts,
             source_of=self._source,
             destination_of=destination_of,
+            bucket_of=self._bucket,
             passes=passes,
             tries=tries,
             **options,
@@ -136,13 +137,16 @@ class World:
 
         return SqlJobSource(connect, dialect_for(self.store.connection_type))
 
+    def _bucket(self, account: Account) -> S3Destination:
+        # A task makes a client of its own, for 5 ms; a test of thousands of them does better.
+        if BUCKET not in self._stores:
+            self._stores[BUCKET] = s3_store_of(account, self.s3.url, self.request_timeout)
+        # With one request in flight, a seed gives the same faults to the same documents.
+        return S3Destination(self._stores[BUCKET], bucket=BUCKET, in_flight=1, waits=FAST)
+
     def _destination(self, account: Account, slice_: Slice, passes: Passes) -> Destination:
         if account.destination.type == "s3":
-            # A task makes its own, for 5 ms; a test of thousands of them does better.
-            if BUCKET not in self._stores:
-                self._stores[BUCKET] = s3_store_of(account, self.s3.url, self.request_timeout)
-            # With one request in flight, a seed gives the same faults to the same documents.
-            return S3Destination(self._stores[BUCKET], bucket=BUCKET, in_flight=1, waits=FAST)
+            return self._bucket(account)
         timeout = self.request_timeout.total_seconds()
         return sumo_logic_destination(slice_, self.sumo_logic.url, self.staging, passes, timeout=timeout, attempts=3)
 
