@@ -192,3 +192,19 @@ def test_in_the_end_the_destinations_have_what_the_source_has(endpoints: tuple[S
             max_examples=30, stateful_step_count=12, deadline=None, suppress_health_check=[HealthCheck.too_slow]
         ),
     )
+
+
+def test_a_job_that_appears_between_a_kill_and_the_next_try(endpoints: tuple[ScriptedS3, LocalSource]) -> None:
+    """Its request has the number of one that was acknowledged, and other bytes: it must not be taken for that."""
+    day = AnyOrder(*endpoints)
+    day.a_job_appears(SUMO_LOGIC_USER, HOURS[0], timedelta(minutes=20), "completed")
+    # The first note says that a try is under way, the second one is of the request.
+    killed = Misfortune(s3=[], sumo_logic=[], deaths=[("after acknowledgement", 2)], tries=1)
+    day.an_hour_is_run(HOURS[0], "missing_only", killed)
+    assert len(day.world.sumo_logic.messages()) == 1
+    assert (SUMO_LOGIC_USER, HOURS[0]) in day.world.open_windows(HOURS[:1])
+    day.a_job_appears(SUMO_LOGIC_USER, HOURS[0], timedelta(minutes=10), "completed")
+
+    day.a_run_is_cleared(0, "extract", Misfortune(s3=[], sumo_logic=[], deaths=[], tries=1))
+
+    day.teardown()

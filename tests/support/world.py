@@ -14,7 +14,7 @@ from typing import Any
 from obstore.store import S3Store
 from tests.support.job_stores import SqliteStore
 from tests.support.oracle import expected_documents, sumo_logic_documents
-from tests.support.places import Passes, watched_session
+from tests.support.places import Passes, WatchedStorage, watched_session
 from tests.support.runs import Runs
 from tests.support.scripted_s3 import ScriptedS3
 
@@ -148,7 +148,9 @@ class World:
         if account.destination.type == "s3":
             return self._bucket(account)
         timeout = self.request_timeout.total_seconds()
-        return sumo_logic_destination(slice_, self.sumo_logic.url, self.staging, passes, timeout=timeout, attempts=3)
+        return sumo_logic_destination(
+            slice_, self.sumo_logic.url, WatchedStorage(self.staging, passes), passes, timeout=timeout, attempts=3
+        )
 
 
 def keys_of(receipt: Receipt, ledger: Any) -> list[str]:
