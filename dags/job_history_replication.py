@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 
 from job_history_airflow.operators import ReportOperator, WaitUntilSettledOperator
+from job_history_airflow.params import WHICH_WINDOWS
 from job_history_airflow.policies import OF_EVERY_TASK
 from job_history_airflow.settings import read_start_date
 from job_history_airflow.slices import DESTINATIONS, replicate_to
@@ -33,11 +34,7 @@ with DAG(
     max_active_runs=2,
     default_args=OF_EVERY_TASK,
     params={
-        "accounts": Param([], type="array", items={"type": "integer"}, description="user_ids; empty: all accounts"),
-        "window_start": Param(
-            None, type=["null", "string"], format="date-time", description="with window_end, or neither"
-        ),
-        "window_end": Param(None, type=["null", "string"], format="date-time"),
+        **WHICH_WINDOWS,
         "mode": Param(
             "missing_only",
             enum=["missing_only", "repair"],

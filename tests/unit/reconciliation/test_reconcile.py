@@ -20,7 +20,7 @@ from job_history.items import Item, item_writer
 from job_history.job import JobRecord
 from job_history.lateness import Lateness
 from job_history.outcome import Outcome
-from job_history.receipt import Counts, Receipt, WindowState, receipt_folder, save_receipt
+from job_history.receipt import Counts, Receipt, RunEntry, WindowState, receipt_folder, save_receipt
 from job_history.reconciliation.findings import Findings, WindowFinding
 from job_history.reconciliation.reconcile import reconcile
 from job_history.reconciliation.tell import tell
@@ -67,6 +67,22 @@ class MemoryBucket:
         return BUCKET
 
 
+def receipt(hour: int, state: WindowState, **changes: Any) -> Receipt:
+    return Receipt(
+        user_id=5234,
+        name="Acme",
+        window=HOURS[hour].as_dict(),
+        state=state,
+        counts=Counts(),
+        gap=0,
+        settings_hash="",
+        code_version="",
+        destination=BUCKET,
+        runs=[RunEntry("run-1", "2018-05-21T04:00:00Z", state, Counts(), [])],
+        **changes,
+    )
+
+
 @dataclass
 class World:
     ledger: Storage
@@ -82,22 +98,7 @@ class World:
                 writer.append(each)
                 if each.key:
                     self.bucket.objects[each.key] = StoredObject(each.key, each.bytes or 0, each.e_tag)
-        save_receipt(
-            self.ledger,
-            Receipt(
-                user_id=5234,
-                name="Acme",
-                window=HOURS[hour].as_dict(),
-                state=state,
-                counts=Counts(),
-                gap=0,
-                settings_hash="",
-                code_version="",
-                destination=BUCKET,
-                items=[path],
-                lateness=lateness or Lateness(),
-            ),
-        )
+        save_receipt(self.ledger, receipt(hour, state, items=[path], lateness=lateness or Lateness()))
 
     def reconcile(self, *accounts: Account, repair: bool = False) -> Findings:
         return reconcile(
@@ -207,22 +208,9 @@ def test_a_repair_that_failed_is_told_and_one_that_succeeded_is_not(world: World
     world.bucket.objects.clear()
     findings = world.reconcile(repair=True)
 
-    def receipt(state: WindowState) -> Receipt:
-        return Receipt(
-            user_id=5234,
-            name="Acme",
-            window=HOURS[0].as_dict(),
-            state=state,
-            counts=Counts(),
-            gap=0,
-            settings_hash="",
-            code_version="",
-            destination=BUCKET,
-        )
-
     assert len(tell([findings], [])) == 1
-    assert len(tell([findings], [receipt(WindowState.FAILED)])) == 1
-    assert tell([findings], [receipt(WindowState.COMPLETE)]) == []
+    assert len(tell([findings], [receipt(0, WindowState.FAILED)])) == 1
+    assert tell([findings], [receipt(0, WindowState.COMPLETE)]) == []
 
 
 def test_objects_that_went_to_another_bucket_are_not_looked_for_in_this_one(world: World) -> None:

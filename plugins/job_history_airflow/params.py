@@ -1,0 +1,11 @@
+"""The parameters that a run of either DAG takes, to say which accounts and which windows it is about."""
+
+from __future__ import annotations
+
+from airflow.sdk import Param
+
+WHICH_WINDOWS: dict[str, Param] = {
+    "accounts": Param([], type="array", items={"type": "integer"}, description="user_ids; empty: all accounts"),
+    "window_start": Param(None, type=["null", "string"], format="date-time", description="with window_end, or neither"),
+    "window_end": Param(None, type=["null", "string"], format="date-time"),
+}
