@@ -80,6 +80,7 @@ def last_full_hour(moment: datetime) -> Window:
 def asked_window(start: str | None, end: str | None) -> Window | None:
     """Return the window that somebody typed into a run's parameters, or None where both are left empty.
 
+    It is made whole hours: windows never overlap, and a receipt of half an hour would not know what the hour's delivered.
     Raises PermanentError where only one is given, or they are no moments in order.
     """
     if not start and not end:
@@ -88,8 +89,9 @@ def asked_window(start: str | None, end: str | None) -> Window | None:
         given = f"window_start={start!r}" if start else f"window_end={end!r}"
         raise PermanentError(f"The run's parameters have only {given}: give window_start and window_end, or neither.")
     try:
-        return Window(parse_time(start), parse_time(end))
-    except ValueError as fault:
+        asked = Window(parse_time(start), parse_time(end))
+        return Window(_full_hour(asked.start), _full_hour(asked.end - timedelta.resolution) + HOUR)
+    except (ValueError, OverflowError) as fault:
         raise PermanentError(
             f"The run's parameters window_start={start!r} and window_end={end!r} make no window: {fault}. "
             "Write both as ISO 8601, as in 2018-05-21T00:00:00Z, the later one second."

@@ -6,6 +6,8 @@ from airflow.sdk import Param
 
 WHICH_WINDOWS: dict[str, Param] = {
     "accounts": Param([], type="array", items={"type": "integer"}, description="user_ids; empty: all accounts"),
-    "window_start": Param(None, type=["null", "string"], format="date-time", description="with window_end, or neither"),
+    "window_start": Param(
+        None, type=["null", "string"], format="date-time", description="with window_end, or neither; made whole hours"
+    ),
     "window_end": Param(None, type=["null", "string"], format="date-time"),
 }

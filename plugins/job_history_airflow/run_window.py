@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from job_history.errors import PermanentError
+from job_history.timestamp import format_time
 from job_history.window import HOUR, Window, asked_window, last_full_hour
 
 BETWEEN_RECONCILIATIONS = timedelta(days=1)
@@ -35,10 +37,17 @@ def look_back_of(dag_run: DagRun, params: Mapping[str, Any], *, settle: timedelt
     """Return the hours that a daily reconciliation compares. Raises PermanentError where its parameters make none.
 
     It looks back from the newest hour that has settled, and whose own run has had another hour, over a day and the look-back
-    more: so each hour is looked at when it is as old as the look-back, whenever in the day it was (docs/decisions/0007).
+    more: so each hour is looked at when it is as old as the look-back, whenever in the day it was (docs/decisions/0007). Of a
+    window that somebody asked for, hours that have not settled are left out: their receipts would close them too early.
     """
     asked = asked_window(params.get("window_start"), params.get("window_end"))
     if asked is not None:
-        return asked
+        settled = last_full_hour(dag_run.run_after - settle).end
+        if asked.start >= settled:
+            raise PermanentError(
+                f"Nothing of the window {asked} has settled yet, so there is nothing to compare. Ask for hours that ended by "
+                f"{format_time(settled)}."
+            )
+        return Window(asked.start, min(asked.end, settled))
     end = last_full_hour(dag_run.run_after - settle - HOUR).end
     return Window(end - BETWEEN_RECONCILIATIONS - lookback, end)

@@ -161,6 +161,11 @@ def test_the_window_that_somebody_asked_for() -> None:
     assert asked_window("2018-05-20T17:00:00-07:00", "2018-05-21T03:00:00Z") == Window(START, START + 3 * HOUR)
 
 
+def test_a_window_that_somebody_asked_for_is_made_whole_hours() -> None:
+    assert asked_window("2018-05-21T00:20:00Z", "2018-05-21T00:40:00.5Z") == Window(START, START + HOUR)
+    assert asked_window("2018-05-21T00:59:59Z", "2018-05-21T01:00:00.000001Z") == Window(START, START + 2 * HOUR)
+
+
 @pytest.mark.parametrize(
     ("start", "end", "said"),
     [

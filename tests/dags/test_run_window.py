@@ -1,0 +1,41 @@
+"""Which hours a run is about, by its parameters and the moment that it was due."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from job_history.errors import PermanentError
+from job_history.window import Window
+from job_history_airflow.run_window import look_back_of
+
+AT = datetime(2018, 5, 21, 5, 20, tzinfo=UTC)
+SETTLE, LOOKBACK = timedelta(minutes=10), timedelta(hours=2)
+
+
+def looked_back(*, at: datetime = AT, start: str | None = None, end: str | None = None) -> Window:
+    due = SimpleNamespace(data_interval_start=None, data_interval_end=None, run_after=at)
+    return look_back_of(due, {"window_start": start, "window_end": end}, settle=SETTLE, lookback=LOOKBACK)
+
+
+def test_it_leaves_the_newest_hour_to_its_own_run() -> None:
+    assert looked_back() == Window(AT.replace(day=20, hour=2, minute=0), AT.replace(hour=4, minute=0))
+
+
+@pytest.mark.parametrize(("minute", "last"), [(9, 4), (10, 5)])
+def test_of_hours_that_somebody_asked_for_those_that_have_settled_are_compared(minute: int, last: int) -> None:
+    asked = looked_back(at=AT.replace(minute=minute), start="2018-05-21T03:00:00Z", end="2030-01-01T00:00:00Z")
+
+    assert asked == Window(AT.replace(hour=3, minute=0), AT.replace(hour=last, minute=0))
+
+
+def test_a_window_of_which_nothing_has_settled_is_not_compared() -> None:
+    with pytest.raises(PermanentError) as refused:
+        looked_back(start="2018-05-21T05:00:00Z", end="2018-05-21T06:00:00Z")
+
+    assert str(refused.value) == (
+        "Nothing of the window [2018-05-21T05:00:00Z, 2018-05-21T06:00:00Z) has settled yet, so there is nothing to compare. "
+        "Ask for hours that ended by 2018-05-21T05:00:00Z."
+    )

@@ -1,0 +1,52 @@
+"""Which windows need nothing: those that are complete, where their account delivers now, of a source that was read after them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.samples import HOUR, account
+
+from job_history.event_kind import EventKind
+from job_history.owed import complete_windows
+from job_history.receipt import Counts, Receipt, WindowState, save_receipt
+from job_history.storage import local_storage
+from job_history.timestamp import format_time
+
+AFTER, BEFORE = (format_time(HOUR.end + timedelta(microseconds=late)) for late in (0, -1))
+
+
+@pytest.mark.parametrize(
+    ("said", "stands"),
+    [
+        ({}, "complete"),
+        ({"state": WindowState.COMPLETE_WITH_QUARANTINE}, None),
+        ({"state": WindowState.FAILED}, None),
+        ({"state": WindowState.DISABLED}, None),
+        ({"destination_hash": "another"}, None),
+        # Jobs may have ended after that, and nobody has asked for them.
+        ({"read_at": BEFORE}, None),
+        ({"read_at": ""}, None),
+    ],
+)
+def test_what_needs_nothing(tmp_path: Path, said: dict[str, Any], stands: str | None) -> None:
+    ledger, acme = local_storage(tmp_path), account()
+    fields = {"state": WindowState.COMPLETE, "destination_hash": acme.destination_hash, "read_at": AFTER, **said}
+    receipt = Receipt(
+        user_id=acme.user_id,
+        name=acme.name,
+        window=HOUR.as_dict(),
+        counts=Counts(),
+        gap=0,
+        settings_hash="",
+        code_version="",
+        destination={},
+        **fields,
+    )
+
+    save_receipt(ledger, receipt)
+
+    assert complete_windows(ledger)(acme, EventKind.JOBS, HOUR) == stands
+    assert complete_windows(ledger)(account(user_id=77), EventKind.JOBS, HOUR) is None
