@@ -182,12 +182,21 @@ def _add_windows(plan_: Plan, account: Account, known: KnownAccounts, stands: St
     for change in changes:
         log.warning("Account %s is set otherwise than in the run before: %s.", account.label, change)
     for hour, kind in itertools.product(Window.from_dict(plan_.window).hours(), account.events.kinds):
-        if state := stands(account, kind, hour):
+        if state := _state_in_which_it_stands(stands, account, kind, hour):
             plan_.standing[state] = plan_.standing.get(state, 0) + 1
             continue
         planned = _window_of(account, kind, hour, planned_at)
         planned.settings_changes = changes
         plan_.windows.append(planned)
+
+
+def _state_in_which_it_stands(stands: Stands, account: Account, kind: EventKind, hour: Window) -> str | None:
+    try:
+        return stands(account, kind, hour)
+    except PermanentError as fault:
+        # A receipt that cannot be read: this account's tasks meet it again, and tell it under its name.
+        log.warning("Account %s, window %s is replicated: %s", kind.of(account.label), hour, fault)
+        return None
 
 
 def _ask_sources(

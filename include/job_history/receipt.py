@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from job_history.errors import PermanentError
 from job_history.event_kind import EventKind
 from job_history.lateness import Lateness, all_of
 from job_history.plan import PlannedWindow
@@ -128,8 +129,15 @@ def receipt_path(user_id: int, kind: EventKind, window: Window) -> str:
 
 
 def read_receipt(ledger: Storage, user_id: int, kind: EventKind, window: Window) -> Receipt | None:
-    content = ledger.read(receipt_path(user_id, kind, window))
-    return None if content is None else msgspec.json.decode(content, type=Receipt)
+    """Raises PermanentError where what is there is no receipt."""
+    path = receipt_path(user_id, kind, window)
+    content = ledger.read(path)
+    try:
+        return None if content is None else msgspec.json.decode(content, type=Receipt)
+    except msgspec.DecodeError as fault:
+        raise PermanentError(
+            f"{ledger.url(path)} is no receipt ({fault}). Delete it and run the window again."
+        ) from fault
 
 
 def make_receipt(
@@ -181,7 +189,7 @@ def save_receipt(ledger: Storage, receipt: Receipt) -> Receipt:
     """Write a run's receipt over the window's, keep the story of earlier runs, and return what stands now.
 
     A window that is closed stays closed when a later run of it fails: what was delivered is delivered. The failure is
-    told among its runs. Nor does a run that read the source earlier replace one that read it later, whichever ended first;
+    told among its runs. A pause owes nothing, and forgives nothing: what failed before it is owed still. Nor does a run that read the source earlier replace one that read it later, whichever ended first;
     nor one that is reported again what a redrive has made of it since.
     """
     window = Window.from_dict(receipt.window)
@@ -191,7 +199,9 @@ def save_receipt(ledger: Storage, receipt: Receipt) -> Receipt:
         return earlier
     if earlier is not None:
         runs = [entry for entry in earlier.runs if entry.run != receipt.runs[-1].run] + receipt.runs
-        if earlier.state.closed and (not receipt.state.closed or receipt.read_at < earlier.read_at):
+        if (earlier.state.closed and (not receipt.state.closed or receipt.read_at < earlier.read_at)) or (
+            earlier.state is not WindowState.DISABLED and receipt.state is WindowState.DISABLED
+        ):
             stands = earlier
         elif not receipt.state.closed:
             # What earlier runs delivered is still there.

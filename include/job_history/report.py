@@ -57,14 +57,14 @@ def report(
         plans.append(plan)
         problems += [fault for fault in plan.faults if fault not in problems]
 
-        def close(planned: PlannedWindow) -> tuple[Receipt, list[str]]:
+        def close(planned: PlannedWindow) -> tuple[list[Receipt], list[str]]:
             return _closed(planned, record, ledger, run=run, finished_at=finished_at, code_version=code_version)
 
         # Each has a folder of its own, and a ledger in a bucket takes its time for each: a thousand in turn, a minute.
         with ThreadPoolExecutor(WINDOWS_AT_A_TIME, "receipts") as pool:
-            for receipt, faults in pool.map(close, plan.windows):
-                receipts.append(receipt)
-                problems += faults + _conflicts(receipt) + over_threshold(receipt, quarantine_threshold)
+            for written, faults in pool.map(close, plan.windows):
+                receipts += written
+                problems += faults + _set_aside(written, quarantine_threshold)
     if len(plans) == len(destinations):
         problems += _planned_otherwise_than_once(plans)
         _remember_accounts(ledger, plans)
@@ -86,8 +86,8 @@ def report(
 
 def _closed(
     planned: PlannedWindow, record: RunRecord, ledger: Storage, *, run: str, finished_at: datetime, code_version: str
-) -> tuple[Receipt, list[str]]:
-    """Write a window's receipt, and delete what its run needs no more; return the receipt, and what went wrong."""
+) -> tuple[list[Receipt], list[str]]:
+    """Write a window's receipt, and delete what its run needs no more; return it, if it could be written, and what went wrong."""
     outcomes, faults = _what_became_of(planned, record)
     receipt = make_receipt(
         planned,
@@ -98,12 +98,16 @@ def _closed(
         finished_at=finished_at,
         code_version=code_version,
     )
-    stands = save_receipt(ledger, receipt)
+    try:
+        stands = save_receipt(ledger, receipt)
+    except PermanentError as fault:
+        where = f"Account {planned.label}, window {Window.from_dict(planned.window)}"
+        return [], [*faults, f"{where}: its receipt could not be written: {fault}"]
     delete_superseded_items(ledger, stands, finished_at - STAGED_FILES_KEPT)
     if receipt.state.closed:
         for slice_ in planned.slices:
             record.delete_staged_files(slice_)
-    return receipt, faults
+    return [receipt], faults
 
 
 def _planned_otherwise_than_once(plans: list[Plan]) -> list[str]:
@@ -127,6 +131,10 @@ def _remember_accounts(ledger: Storage, plans: list[Plan]) -> None:
         settings = {user_id: of_account for user_id, of_account in settings.items() if user_id in there}
     if settings != known.settings:
         save_known_accounts(ledger, KnownAccounts(settings))
+
+
+def _set_aside(receipts: list[Receipt], percent: int) -> list[str]:
+    return [problem for receipt in receipts for problem in _conflicts(receipt) + over_threshold(receipt, percent)]
 
 
 def _conflicts(receipt: Receipt) -> list[str]:

@@ -304,6 +304,22 @@ def test_windows_that_stand_are_counted_and_not_asked_for(caplog: pytest.LogCapt
     assert complete not in [window for _, window in source.asked]
 
 
+def test_an_account_whose_receipt_cannot_be_read_is_planned_and_so_are_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    acme, idle = account(), account(77, "Idle")
+
+    def stands(one: Account, _kind: EventKind, _hour: Window) -> str | None:
+        if one is acme:
+            raise PermanentError("That is no receipt.")
+        return None
+
+    plan_ = planned_run({5234: jobs(1), 77: jobs()}, [acme, idle], stands=stands)
+
+    assert plan_.windows == [planned_window(acme, 1, slices_of(acme, HOUR)), planned_window(idle, 0, [])]
+    assert f"Account 5234 Acme, window {HOUR} is replicated: That is no receipt." in caplog.messages
+
+
 def test_what_is_set_otherwise_than_in_the_run_before_is_told_with_each_of_the_accounts_windows() -> None:
     known = KnownAccounts.of([account(), account(user_id=77)])
     changed = account(events={"job_history": True}, destination={"type": "s3", "conn_id": "acme_s3", "bucket": "new"})

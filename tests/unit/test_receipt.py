@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.samples import HOUR, RUN, account, outcome, slice_of
 
+from job_history.errors import PermanentError
 from job_history.event_kind import EventKind
 from job_history.plan import PlannedWindow
 from job_history.receipt import (
@@ -289,6 +290,25 @@ def test_a_closed_window_stays_closed_when_a_later_run_fails_or_the_account_is_p
     entries = [closed.runs[0], *later.runs]
     assert (stands.state, stands.counts, stands.faults) == ("complete_with_quarantine", closed.counts, [])
     assert (stands.runs, left_in(ledger)) == (entries, sorted(files(closed)))
+
+
+def test_what_failed_is_owed_still_when_the_account_is_paused(ledger: Storage) -> None:
+    failed = receipt([outcome(FIRST, delivered=1)], ["load of 2 failed"], run="one")
+    paused = receipt(enabled=False, counted=None, run="two")
+    saved(ledger, failed)
+    stands = saved(ledger, paused)
+    assert (stands.state, stands.counts, stands.items) == ("failed", failed.counts, failed.items)
+    assert stands.runs == [failed.runs[0], *paused.runs]
+
+
+def test_what_is_no_receipt_is_said_with_its_path(ledger: Storage) -> None:
+    path = receipt_path(5234, EventKind.JOBS, HOUR)
+    ledger.write(path, b'{"version": 1, "user_')
+    with pytest.raises(
+        PermanentError, match=r"^file://.*/receipt.json is no receipt .* Delete it and run the window again."
+    ):
+        read_receipt(ledger, 5234, EventKind.JOBS, HOUR)
+    assert ledger.read(path) == b'{"version": 1, "user_'
 
 
 def test_a_run_that_is_cleared_replaces_its_own_entry_and_keeps_its_files(ledger: Storage) -> None:

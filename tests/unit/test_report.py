@@ -16,7 +16,7 @@ from job_history.event_kind import EventKind
 from job_history.extract import Extracted
 from job_history.known_accounts import KnownAccounts, read_known_accounts
 from job_history.plan import Plan, PlannedWindow
-from job_history.receipt import Receipt, read_receipt
+from job_history.receipt import Receipt, read_receipt, receipt_path
 from job_history.report import STAGED_FILES_KEPT, delete_old_runs, report, run_table
 from job_history.run_record import Failure, RunRecord
 from job_history.slice import Slice
@@ -142,6 +142,16 @@ def test_a_slice_that_was_killed_says_nothing_and_is_named_all_the_same(run: Run
     assert run.failure() == f"This run failed in 1 places; what is not named here was replicated.\n- {said}"
     receipt = run.receipt(5234)
     assert (str(receipt.state), receipt.counts.delivered, receipt.faults) == ("failed", 1, [said])
+
+
+def test_a_receipt_that_cannot_be_read_fails_its_account_and_the_others_have_theirs(run: Run) -> None:
+    run.plan(window_of(ACME, slices=0, counted=0), window_of(IDLE, slices=0, counted=0))
+    run.ledger.write(receipt_path(ACME.user_id, EventKind.JOBS, HOUR), b"{")
+    said = run.failure()
+    assert said.startswith("This run failed in 1 places")
+    assert f"- Account 5234 Acme, {WINDOW}: its receipt could not be written: file://" in said
+    assert said.endswith("Delete it and run the window again.")
+    assert run.receipt(IDLE.user_id).state == "complete"
 
 
 def test_conflicts_close_the_window_and_fail_the_run(run: Run) -> None:

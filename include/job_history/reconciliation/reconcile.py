@@ -96,7 +96,8 @@ class _Comparison:
             with expected_objects() as expected:
                 for finding, receipt in told:
                     # Also of windows that are not closed: what an earlier run delivered is there to stay.
-                    for path in receipt.items if receipt else []:
+                    # The newest list comes first, and has the last word.
+                    for path in reversed(receipt.items) if receipt else []:
                         items = items_at(self.ledger, path, bucket.description())
                         expected.add(Window.from_dict(finding.window).slug, items)
                 self.findings.objects += len(expected)

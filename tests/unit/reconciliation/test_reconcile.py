@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.unit.samples import DAY, MemorySource, account, record
 
@@ -147,6 +148,18 @@ def test_an_id_is_the_same_however_the_source_writes_it(world: World) -> None:
     assert world.reconcile().windows == []
 
 
+def test_of_two_runs_of_an_open_window_the_later_says_what_the_bucket_holds(world: World) -> None:
+    world.receipt(0, item(1), state=WindowState.FAILED)
+    replaced = msgspec.structs.replace(item(1), e_tag='"replaced"')
+    path = f"{receipt_folder(5234, EventKind.JOBS, HOURS[0])}/items-2.parquet"
+    with item_writer(world.ledger, path, BUCKET) as writer:
+        writer.append(replaced)
+    save_receipt(world.ledger, receipt(0, WindowState.FAILED, items=[path]))
+    world.bucket.objects[key(1)] = StoredObject(key(1), 10, '"replaced"')
+
+    assert world.reconcile().windows[0] == finding(0, "failed", is_run=True)
+
+
 def test_a_job_that_no_receipt_has_makes_its_window_run_again_and_one_that_is_gone_is_told(world: World) -> None:
     world.source.records = [job(1), job(2), job(3), job(4, hour=1)]
     world.receipt(0, item(1))
@@ -174,7 +187,7 @@ def test_windows_without_a_receipt_or_that_failed_are_run_and_no_others(world: W
         finding(2, "unrecoverable"),
     ]
     assert findings.compared == 0
-    world.receipt(2, state=WindowState.DISABLED)
+    world.receipt(0, state=WindowState.DISABLED)
     assert len(world.reconcile().windows) == 2
 
 

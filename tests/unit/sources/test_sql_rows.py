@@ -17,6 +17,7 @@ from job_history.sources.sql.rows import (
     LINE_COLUMNS,
     MOST_ROWS_A_FETCH,
     fetched,
+    id_text,
     job_record,
     line_record,
 )
@@ -187,6 +188,12 @@ def test_text_that_is_no_utf_8_is_the_fault_of_its_record(field: str, value: Any
     assert (unreadable.fault, unreadable.fault_explanation) == (BAD_TEXT, f"{field} is not valid UTF-8: {why}")
     expected_id = ("caf\\udce9" if isinstance(value, str) else "b'caf\\\\xe9'") if field == "job_id" else "100"
     assert (unreadable.job_id, unreadable.user_id, unreadable.recipe_id) == (expected_id, "5234", "234")
+
+
+@pytest.mark.parametrize("value", [17, 17.0, Decimal("17.000"), "017", "caf\xe9", b"j-17", b"caf\xe9", float("nan")])
+def test_a_job_has_one_id_whether_it_can_be_read_or_not(value: Any) -> None:
+    # By it the reconciliation knows a job that is in quarantine; else it would be missing every day.
+    assert str(job(job_id=value, is_poll_error="perhaps").job_id) == id_text(value)
 
 
 def test_a_line_that_is_no_utf_8_says_so() -> None:

@@ -140,7 +140,11 @@ def event_record(row: Row, extra: ExtraColumns) -> EventRecord:
 
 
 def _unreadable(row: Row, fault: BadRecordError) -> JobRecord:
-    known = _known(dict(zip(JOB_COLUMNS, row, strict=False)), IDENTIFYING)
+    columns = dict(zip(JOB_COLUMNS, row, strict=False))
+    known = _known(columns, IDENTIFYING)
+    if columns["job_id"] is not None:
+        # As a listing of ids writes it, or the reconciliation would miss the job for ever.
+        known["job_id"] = id_text(columns["job_id"])
     return JobRecord(**known, fault=fault.reason, fault_explanation=fault.explanation)
 
 
