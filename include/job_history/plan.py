@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,10 @@ from job_history.sources import CostlyToCount, Source
 from job_history.window import Window, parts_of_at_most
 
 log = logging.getLogger(__name__)
+
+# A database that lets connections run into the void takes two minutes to fail, and a thousand accounts may be in it. The plan
+# has others to think of, and half an hour: after that much in vain, who could not be counted yet is left to its own extract.
+MOST_SECONDS_IN_VAIN = 600.0
 
 Stands = Callable[[Account, EventKind, Window], str | None]
 """Says of a window in which state it needs nothing; None: it is to be replicated."""
@@ -97,11 +102,12 @@ def plan(
     planned_at: str = "",
     known: KnownAccounts | None = None,
     stands: Stands = nothing_stands,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Plan:
     """Plan a run over those of the chosen accounts (none chosen: all) that go to this kind of destination.
 
-    `known` are the accounts as the run before saw them. Raises PermanentError where no account is left to work on, or where
-    it would take more slices than Airflow maps.
+    `known` are the accounts as the run before saw them; `clock` is in seconds. Raises PermanentError where no account is left
+    to work on.
     """
     log.info(
         "Asked for: %s, window %s, destination %s.",
@@ -133,7 +139,7 @@ def plan(
     )
     for account in here:
         _add_windows(plan_, account, known, stands, planned_at)
-    _ask_sources(plan_, {account.user_id: account for account in here}, source_of, max_jobs_per_slice)
+    _ask_sources(plan_, {account.user_id: account for account in here}, source_of, max_jobs_per_slice, clock)
     _keep_below(most_slices, plan_)
     if plan_.standing:
         log.info("Nothing to do: %s.", readable_standing(plan_.standing))
@@ -204,20 +210,31 @@ def _ask_sources(
     accounts: dict[int, Account],
     source_of: Callable[[Account, EventKind], Source[Record]],
     max_jobs_per_slice: int,
+    clock: Callable[[], float],
 ) -> None:
+    patience = MOST_SECONDS_IN_VAIN
     to_ask = [(planned, accounts[planned.user_id]) for planned in plan_.windows if planned.enabled]
     counted = counted_together(
         [(account, planned.kind, Window.from_dict(planned.window)) for planned, account in to_ask], source_of
     )
     for planned, account in to_ask:
         planned.counted = counted.get((planned.user_id, planned.kind, Window.from_dict(planned.window)))
-        if planned.counted != 0:
-            _ask_source(planned, plan_.run, functools.partial(source_of, account, planned.kind), max_jobs_per_slice)
+        if planned.counted == 0:
+            continue
+        if patience <= 0:
+            planned.slices = _slices(plan_.run, planned, [Window.from_dict(planned.window)])
+            continue
+        began = clock()
+        if not _ask_source(planned, plan_.run, functools.partial(source_of, account, planned.kind), max_jobs_per_slice):
+            patience -= clock() - began
+    if patience <= 0:
+        log.warning("Sources that do not answer took too long: the windows behind them were not counted.")
 
 
 def _ask_source(
     planned: PlannedWindow, run: str, source_of: Callable[[], Source[Record]], max_jobs_per_slice: int
-) -> None:
+) -> bool:
+    """Count a window and cut it; returns whether its source could be asked."""
     window = Window.from_dict(planned.window)
     try:
         source = source_of()
@@ -225,7 +242,7 @@ def _ask_source(
             has_news = source.has_news(planned.user_id, window)
             planned.counted, planned.counted_by = None if has_news else 0, source.counts_by
             planned.slices = _slices(run, planned, [window] if has_news else [])
-            return
+            return True
         if planned.counted is None:
             planned.counted = source.count(planned.user_id, window)
         parts = (
@@ -240,6 +257,8 @@ def _ask_source(
         # Its own extract asks again, with its own retries, and fails under the account's name; the others go on.
         log.warning("The source of account %s, window %s could not be counted: %s", planned.label, window, fault)
         planned.slices = _slices(run, planned, [window])
+        return False
+    return True
 
 
 def _slices(run: str, planned: PlannedWindow, parts: list[Window]) -> list[Slice]:
@@ -259,18 +278,31 @@ def _slices(run: str, planned: PlannedWindow, parts: list[Window]) -> list[Slice
 
 
 def _keep_below(most_slices: int, plan_: Plan) -> None:
-    """Leave windows whole where all their parts together are more than Airflow can map."""
+    """Leave windows whole where all their parts together are more than Airflow can map, and out what is still too many."""
     if len(plan_.slices) <= most_slices:
         return
     for planned in plan_.windows:
         if planned.slices:
             planned.slices = _slices(plan_.run, planned, [Window.from_dict(planned.window)])
-    if len(plan_.slices) > most_slices:
-        raise PermanentError(
-            f"This run would need {len(plan_.slices):,} slices, more than Airflow maps in one run ([core] max_map_length "
-            f"= {most_slices:,}). Ask for a shorter window or fewer accounts at a time, start a backfill (one run for each "
-            "hour), or raise max_map_length."
-        )
+    too_many = len(plan_.slices) - most_slices
+    if too_many <= 0:
+        return
+    # The oldest hours first: they are the first that a reconciliation no longer looks back to.
+    with_slices = sorted(
+        (planned for planned in plan_.windows if planned.slices), key=lambda planned: planned.window["start"]
+    )
+    left_over = {(planned.user_id, planned.kind, planned.window["start"]) for planned in with_slices[most_slices:]}
+    plan_.windows = [
+        planned
+        for planned in plan_.windows
+        if (planned.user_id, planned.kind, planned.window["start"]) not in left_over
+    ]
+    plan_.faults.append(
+        f"{too_many:,} windows are left over: this run would need {most_slices + too_many:,} slices, more than Airflow maps in "
+        f"one run ([core] max_map_length = {most_slices:,}). The oldest are replicated. Run it again for the others, start a "
+        "backfill (one run for each hour), or raise max_map_length."
+    )
+    log.error("Not replicated: %s", plan_.faults[-1])
 
 
 def _table(plan_: Plan) -> str:

@@ -279,13 +279,37 @@ def test_where_the_parts_would_be_too_many_windows_stay_whole() -> None:
     assert [len(window.slices) for window in within.windows] == [2, 2, 0]
 
 
-def test_a_run_that_would_need_too_many_slices_says_what_to_do() -> None:
-    with pytest.raises(PermanentError) as refused:
-        planned_run({5234: jobs(1, 61, 121)}, [account()], window=THREE_HOURS, most_slices=2)
-    assert str(refused.value) == (
-        "This run would need 3 slices, more than Airflow maps in one run ([core] max_map_length = 2). Ask for a shorter "
-        "window or fewer accounts at a time, start a backfill (one run for each hour), or raise max_map_length."
-    )
+def test_of_more_windows_than_airflow_maps_the_oldest_are_planned_and_the_others_told() -> None:
+    acme, globex, idle = account(), account(77, "Globex"), account(78, "Idle")
+    sources: dict[int, JobSource] = {5234: jobs(1, 61, 121), 77: jobs(2, 62), 78: jobs()}
+
+    made = planned_run(sources, [acme, globex, idle], window=THREE_HOURS, most_slices=3)
+
+    assert [(planned.user_id, planned.window["start"][11:13], len(planned.slices)) for planned in made.windows] == [
+        (5234, "00", 1),
+        (5234, "01", 1),
+        (77, "00", 1),
+        (77, "02", 0),
+        (78, "00", 0),
+        (78, "01", 0),
+        (78, "02", 0),
+    ]
+    assert made.faults == [
+        "2 windows are left over: this run would need 5 slices, more than Airflow maps in one run ([core] max_map_length = 3). "
+        "The oldest are replicated. Run it again for the others, start a backfill (one run for each hour), or raise "
+        "max_map_length."
+    ]
+
+
+def test_sources_that_let_everybody_wait_do_not_use_up_the_time_of_the_plan() -> None:
+    moments = iter(range(0, 10_000, 130))
+    away = MemorySource(fault=TransientError("no connection in time"))
+    many = [account(user_id=user_id) for user_id in range(1, 11)]
+
+    made = planned_run(dict.fromkeys(range(1, 11), away), many, clock=lambda: next(moments))  # type: ignore[arg-type]
+
+    assert [user_id for user_id, _ in away.asked] == [1, 2, 3, 4, 5]
+    assert made.windows == [planned_window(each, None, slices_of(each, HOUR)) for each in many]
 
 
 def test_windows_that_stand_are_counted_and_not_asked_for(caplog: pytest.LogCaptureFixture) -> None:
