@@ -143,7 +143,8 @@ def plan(
     _keep_below(most_slices, plan_)
     if plan_.standing:
         log.info("Nothing to do: %s.", readable_standing(plan_.standing))
-    log.info("%s slices to replicate:\n%s", len(plan_.slices), _table(plan_))
+    if plan_.windows:
+        log.info("%s slices to replicate:\n%s", len(plan_.slices), _table(plan_))
     return plan_
 
 

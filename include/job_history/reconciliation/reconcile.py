@@ -42,9 +42,17 @@ def reconcile(
     `bucket_of` is None for destinations that cannot be listed. `repair`: windows whose objects are lost or altered are run
     again as well.
     """
+    to_compare = [account for account in accounts if account.enabled]
+    log.info(
+        "Asked for: %s accounts with destination %s, hours of %s, compared with their sources%s.",
+        len(to_compare),
+        destination,
+        hours,
+        " and buckets" if bucket_of else "; this destination cannot be read",
+    )
     findings = Findings(destination=destination, window=hours.as_dict(), repair=repair)
     lateness: list[Lateness] = []
-    for account in [account for account in accounts if account.enabled]:
+    for account in to_compare:
         for kind in account.events.kinds:
             comparison = _Comparison(account, kind, ledger, findings)
             told = comparison.with_source(hours, source_of)
@@ -52,6 +60,7 @@ def reconcile(
                 comparison.with_bucket(told, bucket_of)
             lateness += [receipt.lateness for finding, receipt in told if receipt and not finding.is_run]
             findings.windows += [finding for finding, _ in told if _worth_telling(finding)]
+            _log_comparison(account, kind, [finding for finding, _ in told])
     findings.lateness = all_of(lateness)
     log.info(
         "Compared %s windows with their sources, and %s objects with their buckets. %s windows are run again.",
@@ -60,6 +69,19 @@ def reconcile(
         f"{len(findings.to_run()):,}",
     )
     return findings
+
+
+def _log_comparison(account: Account, kind: EventKind, told: list[WindowFinding]) -> None:
+    log.info(
+        "Account %s: %s hours compared; missing %s, gone %s, lost %s, altered %s; %s hours are run again.",
+        kind.of(account.label),
+        sum(finding.compared for finding in told),
+        sum(finding.missing for finding in told),
+        sum(finding.gone for finding in told),
+        sum(finding.lost for finding in told),
+        sum(finding.altered for finding in told),
+        sum(finding.is_run for finding in told),
+    )
 
 
 @dataclass(frozen=True)
