@@ -253,5 +253,9 @@ def test_the_endpoint_ends_with_its_block(tmp_path: Path) -> None:
     with local_s3(tmp_path) as running:
         port = int(running.url.rpartition(":")[2])
         assert listens_on(port)
+        # It listens a moment before it says so.
+        deadline = time.monotonic() + 30
+        while "Running on http://127.0.0.1" not in (tmp_path / "s3_endpoint.log").read_text():
+            assert time.monotonic() < deadline, "the endpoint's log does not say where it runs"
+            time.sleep(0.05)
     assert not listens_on(port)
-    assert "Running on http://127.0.0.1" in (tmp_path / "s3_endpoint.log").read_text()
