@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -107,7 +107,17 @@ def item_writer(storage: Storage, path: str, destination: dict[str, Any] | None 
 
 def items_at(storage: Storage, path: str, destination: dict[str, Any] | None = None) -> Iterator[Item]:
     """Stream a list's items; with a `destination`, only where they went to just this one, else nothing."""
-    content = storage.read(path)
+    return _items_of(storage.read(path), destination)
+
+
+def item_lists(
+    storage: Storage, paths: Iterable[str], destination: dict[str, Any] | None = None
+) -> Iterator[Iterator[Item]]:
+    """Yield of each list what `items_at` does, in the order given; the next ones are read meanwhile."""
+    return (_items_of(content, destination) for content in storage.read_all(paths))
+
+
+def _items_of(content: bytes | None, destination: dict[str, Any] | None) -> Iterator[Item]:
     if content is None:
         return
     parquet = pq.ParquetFile(pa.BufferReader(content))

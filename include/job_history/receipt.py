@@ -131,7 +131,16 @@ def receipt_path(user_id: int, kind: EventKind, window: Window) -> str:
 def read_receipt(ledger: Storage, user_id: int, kind: EventKind, window: Window) -> Receipt | None:
     """Raises PermanentError where what is there is no receipt."""
     path = receipt_path(user_id, kind, window)
-    content = ledger.read(path)
+    return _decoded(ledger, path, ledger.read(path))
+
+
+def read_receipts(ledger: Storage, user_id: int, kind: EventKind, windows: Iterable[Window]) -> list[Receipt | None]:
+    """Read the receipts of several windows. Raises as above."""
+    paths = [receipt_path(user_id, kind, window) for window in windows]
+    return [_decoded(ledger, path, content) for path, content in zip(paths, ledger.read_all(paths), strict=True)]
+
+
+def _decoded(ledger: Storage, path: str, content: bytes | None) -> Receipt | None:
     try:
         return None if content is None else msgspec.json.decode(content, type=Receipt)
     except msgspec.DecodeError as fault:

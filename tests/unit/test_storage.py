@@ -1,11 +1,13 @@
 """Storage in a folder: whole files, and faults that say where."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from obstore.store import MemoryStore
 
 from job_history.errors import TransientError
-from job_history.storage import folder_of, local_storage
+from job_history.storage import FILES_AHEAD_IN_A_BUCKET, Storage, folder_of, local_storage
 
 
 def test_files_are_written_read_listed_and_deleted(tmp_path: Path) -> None:
@@ -26,6 +28,41 @@ def test_files_are_written_read_listed_and_deleted(tmp_path: Path) -> None:
     assert storage.read("a/b.json") is None
     storage.delete_below("a")
     assert (list(storage.paths("a")), storage.read("ab.json")) == ([], b"4")
+
+
+def in_a_folder(folder: Path) -> Storage:
+    return local_storage(folder)
+
+
+def in_a_bucket(_folder: Path) -> Storage:
+    return Storage(MemoryStore(), "memory://")
+
+
+@pytest.mark.parametrize("storage_in", [in_a_folder, in_a_bucket])
+def test_many_files_are_read_in_the_order_asked_for(storage_in: Callable[[Path], Storage], tmp_path: Path) -> None:
+    storage = storage_in(tmp_path)
+    numbers = range(3 * FILES_AHEAD_IN_A_BUCKET)
+    for number in numbers:
+        storage.write(f"a/{number}", b"%d" % number)
+    asked = [f"a/{number}" for number in numbers]
+    assert list(storage.read_all(["a/none", *asked])) == [None, *(b"%d" % number for number in numbers)]
+
+
+def test_of_a_bucket_only_so_many_files_are_in_memory() -> None:
+    storage = in_a_bucket(Path())
+    storage.write("a", b"")
+    asked: list[str] = []
+
+    def paths() -> Iterator[str]:
+        while True:
+            asked.append("a")
+            yield "a"
+
+    reading = storage.read_all(paths())
+    for _ in range(3):
+        next(reading)
+    reading.close()
+    assert len(asked) == FILES_AHEAD_IN_A_BUCKET + 3
 
 
 def test_the_folder_is_for_its_owner_only(tmp_path: Path) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TypeGuard
 
 import pandas as pd
 
 from job_history.account import Account
 from job_history.errors import UnrecoverableError
 from job_history.event_kind import EventKind
-from job_history.items import items_at
+from job_history.items import Item, item_lists
 from job_history.job import MOST_ID_DIGITS
-from job_history.receipt import Receipt, WindowState, read_receipt
+from job_history.receipt import Receipt, WindowState, read_receipt, read_receipts
 from job_history.reconciliation.findings import MOST_EXAMPLES, OPEN, WindowFinding
 from job_history.record import Record
 from job_history.sources import RemoteSource
@@ -29,8 +32,12 @@ def compared_with_source(
 ) -> Iterator[tuple[WindowFinding, Receipt | None]]:
     """Yield of each hour what there is to say, and its receipt as it stands. Raises what the source raises."""
     ids = _ids_of(account, hours, source)
-    for hour in hours.hours():
-        receipt = read_receipt(ledger, account.user_id, kind, hour)
+    each_hour = list(hours.hours())
+    receipts = read_receipts(ledger, account.user_id, kind, each_hour)
+    # Read ahead, because in a bucket each takes its time: a thousand accounts have fifty thousand of them.
+    lists = item_lists(ledger, [path for receipt in receipts if _is_compared(receipt) for path in receipt.items])
+    for hour, receipt in zip(each_hour, receipts, strict=True):
+        standing = receipt
         finding = WindowFinding(
             user_id=account.user_id,
             name=account.name,
@@ -38,19 +45,27 @@ def compared_with_source(
             window=hour.as_dict(),
             state=OPEN if receipt is None else receipt.state,
         )
-        if receipt is not None and receipt.state.closed:
+        if _is_compared(receipt):
+            of_hour = islice(lists, len(receipt.items))
             try:
                 listed = list(ids(hour))
             except UnrecoverableError as gone:
                 log.info("Not compared with the source: %s (%s)", finding.label, gone)
+                deque(of_hour, maxlen=0)
             else:
-                # Read again: a run may have written one meanwhile, and the source is listed before what it is compared with.
-                receipt = read_receipt(ledger, account.user_id, kind, hour) or receipt
-                missing, finding.gone = _anti_joined(listed, _known_ids(ledger, receipt))
+                missing, finding.gone = _anti_joined(listed, _ids_in(of_hour))
+                if missing:
+                    # Read again: a run may have written one meanwhile.
+                    standing = read_receipt(ledger, account.user_id, kind, hour) or receipt
+                    missing, finding.gone = _anti_joined(listed, _ids_in(item_lists(ledger, standing.items)))
                 finding.missing, finding.missing_ids = len(missing), missing[:MOST_EXAMPLES]
                 finding.compared = True
         finding.is_run = bool(finding.missing) or finding.state in {OPEN, WindowState.FAILED}
-        yield finding, receipt
+        yield finding, standing
+
+
+def _is_compared(receipt: Receipt | None) -> TypeGuard[Receipt]:
+    return receipt is not None and receipt.state.closed
 
 
 def _ids_of(account: Account, hours: Window, source: RemoteSource[Record]) -> Ids:
@@ -63,8 +78,8 @@ def _ids_of(account: Account, hours: Window, source: RemoteSource[Record]) -> Id
     return lambda hour: source.ids(account.user_id, hour)
 
 
-def _known_ids(ledger: Storage, receipt: Receipt) -> Iterator[str]:
-    return (item.job_id for path in receipt.items for item in items_at(ledger, path))
+def _ids_in(lists: Iterable[Iterable[Item]]) -> Iterator[str]:
+    return (item.job_id for items in lists for item in items)
 
 
 def _anti_joined(listed: Iterable[str], known: Iterable[str]) -> tuple[list[str], int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from job_history.account import Account
 from job_history.destinations import Listable
 from job_history.event_kind import EventKind
-from job_history.items import items_at
+from job_history.items import item_lists
 from job_history.lateness import Lateness, all_of
 from job_history.receipt import Receipt, WindowState
 from job_history.reconciliation.against_source import compared_with_source
@@ -116,12 +116,17 @@ class _Comparison:
         try:
             bucket = bucket_of(self.account)
             with expected_objects() as expected:
-                for finding, receipt in told:
-                    # Also of windows that are not closed: what an earlier run delivered is there to stay.
-                    # The newest list comes first, and has the last word.
-                    for path in reversed(receipt.items) if receipt else []:
-                        items = items_at(self.ledger, path, bucket.description())
-                        expected.add(Window.from_dict(finding.window).slug, items)
+                # Also of windows that are not closed: what an earlier run delivered is there to stay. The newest list of a
+                # window comes first, and has the last word.
+                lists = [
+                    (Window.from_dict(finding.window).slug, path)
+                    for finding, receipt in told
+                    if receipt is not None
+                    for path in reversed(receipt.items)
+                ]
+                each_items = item_lists(self.ledger, [path for _, path in lists], bucket.description())
+                for (window, _), items in zip(lists, each_items, strict=True):
+                    expected.add(window, items)
                 self.findings.objects += len(expected)
                 for folder in expected.folders():
                     expected.note(bucket.listing(folder))

@@ -91,9 +91,14 @@ class World:
     bucket: MemoryBucket = field(default_factory=MemoryBucket)
 
     def receipt(
-        self, hour: int, *items: Item, state: WindowState = WindowState.COMPLETE, lateness: Lateness | None = None
+        self,
+        hour: int,
+        *items: Item,
+        state: WindowState = WindowState.COMPLETE,
+        lateness: Lateness | None = None,
+        run: str = "run-1",
     ) -> None:
-        path = f"{receipt_folder(5234, EventKind.JOBS, HOURS[hour])}/items.parquet"
+        path = f"{receipt_folder(5234, EventKind.JOBS, HOURS[hour])}/items-{run}.parquet"
         with item_writer(self.ledger, path, BUCKET) as writer:
             for each in items:
                 writer.append(each)
@@ -148,14 +153,28 @@ def test_an_id_is_the_same_however_the_source_writes_it(world: World) -> None:
     assert world.reconcile().windows == []
 
 
+def test_a_job_that_a_run_delivers_while_it_is_compared_is_not_missing(world: World) -> None:
+    world.source.records = [job(1)]
+    world.receipt(0, item(1))
+    world.receipt(1)
+    world.receipt(2)
+    listed = world.source.ids
+
+    def ids(user_id: int, window: Window) -> Iterator[str]:
+        if window == HOURS[0]:
+            world.source.records = [job(1), job(2)]
+            world.receipt(0, item(1), item(2), run="run-2")
+        return listed(user_id, window)
+
+    world.source.ids = ids  # type: ignore[method-assign]
+
+    assert world.reconcile().windows == []
+
+
 def test_of_two_runs_of_an_open_window_the_later_says_what_the_bucket_holds(world: World) -> None:
     world.receipt(0, item(1), state=WindowState.FAILED)
     replaced = msgspec.structs.replace(item(1), e_tag='"replaced"')
-    path = f"{receipt_folder(5234, EventKind.JOBS, HOURS[0])}/items-2.parquet"
-    with item_writer(world.ledger, path, BUCKET) as writer:
-        writer.append(replaced)
-    save_receipt(world.ledger, receipt(0, WindowState.FAILED, items=[path]))
-    world.bucket.objects[key(1)] = StoredObject(key(1), 10, '"replaced"')
+    world.receipt(0, replaced, state=WindowState.FAILED, run="run-2")
 
     assert world.reconcile().windows[0] == finding(0, "failed", is_run=True)
 
