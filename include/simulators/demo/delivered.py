@@ -7,6 +7,7 @@ from rich.table import Table
 
 from job_history.progress import readable_bytes
 from job_history.receipt import Counts, Receipt
+from job_history.reconciliation.findings import Findings
 from job_history.storage import local_storage
 from simulators.s3_endpoint import S3Endpoint
 
@@ -16,6 +17,17 @@ def receipts_below(ledger: Path) -> list[Receipt]:
     storage = local_storage(ledger)
     paths = sorted(path for path in storage.paths("receipts") if path.endswith("receipt.json"))
     return [msgspec.json.decode(storage.read(path) or b"", type=Receipt) for path in paths]
+
+
+def reconciled_below(staging: Path) -> str:
+    """Say what the reconciliation compared and found."""
+    found = [
+        msgspec.json.decode(path.read_bytes(), type=Findings) for path in sorted(staging.glob("runs/*/findings-*.json"))
+    ]
+    windows, objects = sum(each.compared for each in found), sum(each.objects for each in found)
+    told = [finding for each in found for finding in each.windows]
+    verdict = f"{len(told)} windows differ." if told else "Nothing is missing, lost or altered."
+    return f"{windows} windows compared with their sources, {objects} objects with their buckets. {verdict}"
 
 
 def run_table(title: str, receipts: list[Receipt], run_number: int) -> Table:

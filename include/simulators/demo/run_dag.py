@@ -1,4 +1,4 @@
-"""Runs the hourly DAG for one hour, as often as it is told, in this process: `dag.test()`, Airflow's own way to do so.
+"""Runs the hour twice and the reconciliation once, in this process: `dag.test()`, Airflow's own way to do so.
 
 What it logs goes to standard output; the exit code tells whether all runs succeeded.
 """
@@ -8,19 +8,23 @@ from datetime import datetime
 
 from airflow.dag_processing.dagbag import DagBag
 
+from job_history.timestamp import format_time
 from simulators.project import DAGS
 
+REPLICATION, RECONCILIATION = "job_history_replication", "job_history_reconciliation"
 
-def main(window_end: str, times: int) -> int:
-    """Run the hour that ends at `window_end` (ISO 8601), and return 0 where each run ended well."""
+
+def main(window_start: str, window_end: str) -> int:
+    """Run the hour between these moments (ISO 8601), and return 0 where each run ended well."""
+    start, end = datetime.fromisoformat(window_start), datetime.fromisoformat(window_end)
+    of_the_hour = {"window_start": format_time(start), "window_end": format_time(end)}
     states = []
-    for _ in range(times):
+    for dag_id, conf in ((REPLICATION, None), (REPLICATION, None), (RECONCILIATION, of_the_hour)):
         # A fresh DAG each time: test() leaves the run's parameters in it.
-        dag = DagBag(DAGS).dags["job_history_replication"]
-        run = dag.test(logical_date=datetime.fromisoformat(window_end))
+        run = DagBag(DAGS).dags[dag_id].test(logical_date=end, run_conf=conf)
         states.append(str(run.state))
     return 0 if set(states) == {"success"} else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], int(sys.argv[2])))
+    sys.exit(main(*sys.argv[1:]))
