@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from job_history.account import SumoLogicDestination as SumoLogicSettings
 from job_history.account import WorkatoSource as WorkatoSettings
 from job_history.errors import PermanentError
 from job_history.event_kind import EventKind
+from job_history.hiding import hiding
 from job_history.redaction import Change, Redaction, first_rule_that_hashes
 from job_history.slice import Slice
 from job_history.storage import Storage, folder_of, local_storage
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     Settings = TypeVar("Settings", S3Settings, SumoLogicSettings)
 
 SHORTEST_REDACTION_KEY = 32
+_NAME_OF_A_SECRET = re.compile(r"pass|secret|token|private|credential", re.IGNORECASE)
 
 
 def source_of(
@@ -76,10 +79,11 @@ def source_of(
             f"{connection.conn_type!r}, which is no SQL database. Name one of a type whose hook is a DbApiHook."
         )
     dialect = dialect_for(connection.conn_type or "", getattr(hook, "placeholder", "%s"))
+    hide = hiding(*_secrets_of(connection))
     if kind is EventKind.ADMIN_EVENTS:
-        return SqlEventSource(hook.get_conn, dialect, item_id=_item_ids_of(account))
+        return SqlEventSource(hook.get_conn, dialect, item_id=_item_ids_of(account), hide=hide)
     # Room for as much white space again as a document may be large; what is beyond it is not even read into memory.
-    return SqlJobSource(hook.get_conn, dialect, most_line_bytes=2 * max_document_bytes)
+    return SqlJobSource(hook.get_conn, dialect, most_line_bytes=2 * max_document_bytes, hide=hide)
 
 
 def _workato_source(
@@ -276,6 +280,13 @@ def _settings(account: Account, kind: type[Settings]) -> Settings:
             "Start a new run of the window."
         )
     return account.destination
+
+
+def _secrets_of(connection: Connection) -> list[str]:
+    """What a database may repeat of a connection that nobody else may read."""
+    extra: dict[str, Any] = connection.extra_dejson
+    named_so = [value for name, value in extra.items() if isinstance(value, str) and _NAME_OF_A_SECRET.search(name)]
+    return [connection.password or "", *named_so]
 
 
 def _connection(conn_id: str, named_by: str) -> Connection:

@@ -153,6 +153,12 @@ ANSWERS: dict[str, tuple[Answer, type[ReplicationError], str, int]] = {
         1,
     ),
     "403 without a word": (Refusal(403), PermanentError, answered("HTTP 403.", ACCESS_REMEDY), 1),
+    "403 that repeats what it was told": (
+        Refusal(403, "AccessDenied", "Not with secret/CANARY and token%2FCANARY."),
+        PermanentError,
+        answered("403 AccessDenied: Not with *** and ***.", ACCESS_REMEDY),
+        1,
+    ),
     "403 wrong secret key": (
         Refusal(403, "SignatureDoesNotMatch", "The request signature we calculated does not match.", ECHOES),
         PermanentError,

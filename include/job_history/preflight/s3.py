@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from job_history.account import Account, S3Destination
 from job_history.destinations.s3 import S3Access
+from job_history.destinations.s3.faults import hide_credentials
 from job_history.preflight.catalogue import finding
 from job_history.preflight.code import Code
 from job_history.preflight.finding import Finding
@@ -62,7 +63,7 @@ class S3Check:
             self._compare(self._client.get_object(Bucket=self._access.bucket, Key=self._key))
         except (BotoCoreError, ClientError, ValueError) as fault:
             attempted = Attempted(doing, self._key, self._access.region or DEFAULT_REGION)
-            self._found.append(sorted_fault(fault, self._about, attempted))
+            self._found.append(sorted_fault(fault, self._about, attempted, hide_credentials(self._access.credentials)))
         return self._found
 
     def _write(self) -> None:

@@ -20,6 +20,7 @@ from botocore.exceptions import (
 from urllib3.exceptions import NameResolutionError
 
 from job_history.destinations.s3.faults import CODES, TRANSIENT_STATUS, quoted
+from job_history.hiding import Hide
 from job_history.preflight.catalogue import finding
 from job_history.preflight.code import Code
 from job_history.preflight.finding import Finding
@@ -47,10 +48,12 @@ class Attempted(NamedTuple):
     region: str
 
 
-def sorted_fault(fault: BotoCoreError | ClientError | ValueError, about: str, attempted: Attempted) -> Finding:
-    """Return the finding that a fault of the client is."""
+def sorted_fault(
+    fault: BotoCoreError | ClientError | ValueError, about: str, attempted: Attempted, hide: Hide = str
+) -> Finding:
+    """Return the finding that a fault of the client is. `hide` takes the credentials out of what the store said."""
     if isinstance(fault, ClientError):
-        return _of_an_answer(fault, about, attempted)
+        return _of_an_answer(fault, about, attempted, hide)
     return _without_answer(fault, about)
 
 
@@ -59,11 +62,11 @@ def credentials_fault(fault: BotoCoreError | ClientError, about: str) -> Finding
     return sorted_fault(fault, about, Attempted("use", "", ""))
 
 
-def _of_an_answer(fault: ClientError, about: str, attempted: Attempted) -> Finding:
+def _of_an_answer(fault: ClientError, about: str, attempted: Attempted, hide: Hide) -> Finding:
     error: dict[str, Any] = fault.response.get("Error", {})
     metadata: dict[str, Any] = fault.response.get("ResponseMetadata", {})
     status = int(metadata.get("HTTPStatusCode", 0))
-    code, message = str(error.get("Code", status)), str(error.get("Message", ""))
+    code, message = str(error.get("Code", status)), hide(str(error.get("Message", "")))
     said = f"{status} {code}" + (f": {quoted(message)}" if message and message != code else "")
     if fault.operation_name not in _OPERATIONS:
         refused = code in CODES or (400 <= status < 500 and status not in TRANSIENT_STATUS and "Throttl" not in code)

@@ -81,6 +81,6 @@ def test_nothing_that_is_printed_tells_the_token(endpoint) -> None:  # noqa: ANN
 
     assert stem not in f"{endpoint!r} {endpoint} {client!r} {client}"
     assert endpoint.without_secrets(f"{URL} {TOKEN} {stem}%3D%3D {stem}") in {
-        "*** *** ***%3D%3D ***",
-        f"{RECEIVER}/*** *** ***%3D%3D ***",
+        "*** *** *** ***",
+        f"{RECEIVER}/*** *** *** ***",
     }

@@ -62,11 +62,15 @@ SESSION = boto3.Session(
 )
 
 
+def credentials() -> dict[str, str]:
+    return {"secret_access_key": "secret/CANARY", "token": "token/CANARY"}
+
+
 def check(
     url: str, *, verify: bool = True, now: datetime | None = None, with_session: Any = None, **settings: Any
 ) -> list[Finding]:
     acme, destination = account_to_s3(**settings)
-    access = S3Access(bucket=BUCKET, credentials=dict, endpoint_url=url, verify=verify)
+    access = S3Access(bucket=BUCKET, credentials=credentials, endpoint_url=url, verify=verify)
     found = S3Check(with_session or SESSION, access, acme, destination, now=lambda: now or datetime.now(UTC)).findings()
     assert [secret for secret in SECRETS if secret in repr(found)] == []
     return found
@@ -166,6 +170,11 @@ REFUSALS: dict[str, tuple[Answer, Code, str]] = {
         Code.S3_WRONG_SECRET_KEY,
         "the secret key is not that of the access key (403 SignatureDoesNotMatch: The request signature we calculated does "
         "not match)",
+    ),
+    "keys repeated": (
+        Refusal(403, "AccessDenied", "Not with secret/CANARY and token%2FCANARY."),
+        Code.S3_ACCESS_DENIED,
+        f"the identity may not write `{KEY}` (403 AccessDenied: Not with *** and ***)",
     ),
     "expired token": (
         Refusal(400, "ExpiredToken", "The provided token has expired.", ECHOES),

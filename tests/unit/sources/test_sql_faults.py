@@ -7,6 +7,7 @@ import psycopg2
 import pytest
 
 from job_history.errors import PermanentError, ReplicationError, TransientError
+from job_history.hiding import hiding
 from job_history.sources.sql.faults import database_faults
 
 ABOUT = "the jobs of account 5234 in [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z)"
@@ -63,6 +64,16 @@ def told(fault: Exception) -> tuple[type[ReplicationError], str]:
             "permission denied for table job_history_jobs (InsufficientPrivilege, SQLSTATE 42501). " + CHECK_TYPES,
         ),
         (
+            psycopg.errors.InvalidTextRepresentation('invalid input syntax for type integer: "mail "a@b.c" to \'x\'"'),
+            PermanentError,
+            "invalid input syntax for type integer: *** (InvalidTextRepresentation, SQLSTATE 22P02). " + CHECK_TYPES,
+        ),
+        (
+            psycopg2.DataError("Conversion failed when converting the varchar value 'a@b.c' to data type int."),
+            PermanentError,
+            "Conversion failed when converting the varchar value *** to data type int. (DataError). " + CHECK_TYPES,
+        ),
+        (
             psycopg2.OperationalError("connection to server failed: Connection refused\n\tIs it running?\n"),
             TransientError,
             f"connection to server failed: Connection refused (OperationalError). {CHECK_HOST}",
@@ -71,6 +82,12 @@ def told(fault: Exception) -> tuple[type[ReplicationError], str]:
 )
 def test_a_fault_of_a_database(fault: Exception, kind: type[ReplicationError], said: str) -> None:
     assert told(fault) == (kind, said)
+
+
+def test_what_a_database_repeats_of_the_connection_is_hidden() -> None:
+    with pytest.raises(PermanentError) as raised, database_faults(ABOUT, hiding("s3cr=t")):
+        raise psycopg2.OperationalError("FATAL:  password authentication failed: s3cr=t (s3cr%3Dt)")
+    assert raised.value.said == "FATAL:  password authentication failed: *** (***) (OperationalError)"
 
 
 @pytest.mark.parametrize("fault", [KeyError("job_id"), TransientError("lists fewer"), OSError("disk")])

@@ -71,7 +71,7 @@ class S3Destination:
 
     def listing(self, folder: str) -> Iterator[StoredObject]:
         """List the objects below a folder, a thousand a request. Raises PermanentError or TransientError."""
-        with store_faults(self._bucket):
+        with store_faults(self._bucket, self._store.credential_provider):
             for page in obstore.list(self._store, folder):
                 for found in page:
                     yield StoredObject(found["path"], found["size"], found["e_tag"])
@@ -88,7 +88,7 @@ class S3Destination:
 
     def _must_be_there(self) -> None:
         """Raise PermanentError where there is no bucket: HEAD says of its objects just what it says of missing ones."""
-        with store_faults(self._bucket):
+        with store_faults(self._bucket, self._store.credential_provider):
             next(iter(obstore.list(self._store, chunk_size=1)), None)
 
     async def _deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
@@ -133,7 +133,7 @@ class S3Destination:
             try:
                 async with pace:
                     began = clock()
-                    with store_faults(self._bucket):
+                    with store_faults(self._bucket, self._store.credential_provider):
                         stored = await self._put_once(document, at_last=wait == inf)
             except TransientError as fault:
                 if isinstance(fault, SlowDownError):

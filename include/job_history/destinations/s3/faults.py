@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
 from job_history.errors import PermanentError, TransientError
+from job_history.hiding import HIDDEN, Hide, hiding
 from job_history.preflight.catalogue import fix_of
 from job_history.preflight.code import Code
 
@@ -52,17 +54,33 @@ TRANSIENT_STATUS = {408, 409, 425, 429, 500, 502, 503, 504}
 _SLOW_DOWN_STATUS = {429, 503}
 
 
+Credentials = Callable[[], Any]
+"""Gives `secret_access_key` and `token`, as they are now."""
+
+
 class SlowDownError(TransientError):
     """The store asks for fewer requests."""
 
 
 @contextmanager
-def store_faults(bucket: str) -> Iterator[None]:
-    """Raise the client's errors as PermanentError or TransientError that name the bucket and what to do."""
+def store_faults(bucket: str, credentials: Credentials | None = None) -> Iterator[None]:
+    """Raise the client's errors as PermanentError or TransientError that name the bucket and what to do.
+
+    `credentials` are those that the client sends, which the store may repeat.
+    """
     try:
         yield
     except (BaseError, OSError) as fault:
-        raise _sorted(str(fault), fault, f"Bucket {bucket}: ") from None
+        raise _sorted(hide_credentials(credentials)(str(fault)), fault, f"Bucket {bucket}: ") from None
+
+
+def hide_credentials(credentials: Credentials | None) -> Hide:
+    """Return what takes the credentials out of what the store said. An id of a key stays, if it has not Amazon's form."""
+    try:
+        held = credentials() if credentials else {}
+    except Exception:  # noqa: BLE001 - where there are none, none were sent
+        return str
+    return hiding(held.get("secret_access_key"), held.get("token"))
 
 
 def _sorted(text: str, fault: Exception, where: str) -> PermanentError | TransientError:
@@ -139,7 +157,7 @@ def _tls_trouble(text: str) -> str | None:
 
 def quoted(text: str) -> str:
     """Take what somebody else said for a message of ours, without the access keys that may be in it."""
-    words = _ACCESS_KEY.sub("***", html.unescape(" ".join(text.split())))
+    words = _ACCESS_KEY.sub(HIDDEN, html.unescape(" ".join(text.split())))
     return (words if len(words) <= _LONGEST_QUOTE else words[:_LONGEST_QUOTE] + "...").rstrip(".")
 
 

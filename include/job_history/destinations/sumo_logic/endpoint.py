@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from job_history.errors import PermanentError
+from job_history.hiding import HIDDEN, hidden
 
 _RECEIVER = "/receiver/v1/http"
 _OWN_MACHINE = {"127.0.0.1", "::1", "localhost"}
 _WRONG_CHARACTERS = re.compile(r"[^!-~]")
-HIDDEN = "***"
 # They write the path of a request, whose last part is the token, at DEBUG.
 _LOGGERS_THAT_TELL_PATHS = ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry")
 _REMEDY = (
@@ -44,9 +44,7 @@ class Endpoint:
         return [*whole_url, token, unquote(token), token.rstrip("=")]
 
     def without_secrets(self, text: str) -> str:
-        for secret in self.secrets:
-            text = text.replace(secret, HIDDEN)
-        return text
+        return hidden(text, self.secrets)
 
     @contextmanager
     def hidden_in_logs(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ from typing import Any
 from job_history.admin_event import EventRecord
 from job_history.errors import QuarantineReason
 from job_history.event_document import item_id_of
+from job_history.hiding import Hide
 from job_history.sources.listing import StreamedListing
 from job_history.sources.sql.dialect import Dialect, Parameters
 from job_history.sources.sql.relations import EVENTS, select_events
@@ -23,9 +24,18 @@ class SqlEventSource:
     """Reads the relation of admin events through connections that `connect` opens, each for one snapshot."""
 
     def __init__(
-        self, connect: Callable[[], Any], dialect: Dialect, *, item_id: Callable[[EventRecord], str] = item_id_of
+        self,
+        connect: Callable[[], Any],
+        dialect: Dialect,
+        *,
+        item_id: Callable[[EventRecord], str] = item_id_of,
+        hide: Hide = str,
     ) -> None:
-        """`item_id` says what id an item list has for an event: where it has none, that depends on the account's redaction."""
+        """`item_id` says what id an item list has for an event: where it has none, that depends on the account's redaction.
+
+        `hide` takes the secrets of the connection out of what the database says.
+        """
+        self._hide = hide
         self._connect = connect
         self._dialect = dialect
         self._item_id = item_id
@@ -58,7 +68,7 @@ class SqlEventSource:
             opened.must_take(f"SELECT {select_events(opened.connection, self._dialect).columns} FROM {EVENTS}")  # noqa: S608 - constants
 
     def _snapshot(self, about: str) -> AbstractContextManager[Snapshot]:
-        return snapshot(self._connect, self._dialect, about)
+        return snapshot(self._connect, self._dialect, about, self._hide)
 
     def _events(self, opened: Snapshot, condition: str, parameters: Parameters) -> Generator[EventRecord]:
         # Ordered by id, so that one that is there twice is seen.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from job_history.errors import PermanentError, TransientError
+from job_history.hiding import HIDDEN, Hide
 from job_history.preflight.catalogue import fix_of
 from job_history.preflight.code import Code
 
@@ -18,29 +19,41 @@ _SQLITE_UNDEFINED = ("no such table", "no such column", "unable to open database
 _NOT_LET_IN = re.compile(
     r"FATAL: .*(does not exist|authentication failed|no pg_hba.conf entry|is not permitted to log in)"
 )
+# Faults of a row's data quote the value, which no rule of redaction has seen (PEP 249's names for them).
+_QUOTING = {"DataError", "IntegrityError"}
+_QUOTED = re.compile(r"""(["'`]).*\1""")
 _SQLITE_BUSY = ("locked", "busy", "disk i/o error")
 
 
 @contextmanager
-def database_faults(about: str) -> Iterator[None]:
-    """Raise a database's own errors as TransientError or PermanentError; `about` says what was being read."""
+def database_faults(about: str, hide: Hide = str) -> Iterator[None]:
+    """Raise a database's own errors as TransientError or PermanentError; `about` says what was being read.
+
+    `hide` takes the secrets of the connection out of what the database says.
+    """
     try:
         yield
     except Exception as fault:
         if not _is_of_a_database(fault):
             raise
-        raise _sorted(fault, about) from None
+        raise _sorted(fault, about, hide) from None
 
 
 def _is_of_a_database(fault: Exception) -> bool:
     """PEP 249 names the base classes but gives drivers no common one."""
-    return any(kind.__name__ in {"DatabaseError", "InterfaceError"} for kind in type(fault).__mro__)
+    return _is_one_of({"DatabaseError", "InterfaceError"}, fault)
 
 
-def _sorted(fault: Exception, about: str) -> PermanentError | TransientError:
+def _is_one_of(names: set[str], fault: Exception) -> bool:
+    return any(kind.__name__ in names for kind in type(fault).__mro__)
+
+
+def _sorted(fault: Exception, about: str, hide: Hide) -> PermanentError | TransientError:
     state = getattr(fault, "sqlstate", None) or getattr(fault, "pgcode", None) or ""
     diagnosis = getattr(getattr(fault, "diag", None), "message_primary", None)
-    text = (diagnosis or str(fault)).strip().split("\n")[0]
+    text = hide((diagnosis or str(fault)).strip().split("\n")[0])
+    if _is_one_of(_QUOTING, fault):
+        text = _QUOTED.sub(HIDDEN, text)
     said = f"{text} ({type(fault).__name__}{', SQLSTATE ' + state if state else ''})"
     message = f"Reading {about} failed: {said}."
     if state in _UNDEFINED or any(sign in text.lower() for sign in _SQLITE_UNDEFINED):

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any
 
 from job_history.errors import BadRecordError, QuarantineReason, TransientError
+from job_history.hiding import Hide
 from job_history.job import JobRecord, LineRecord
 from job_history.sources.listing import StreamedListing
 from job_history.sources.sql.dialect import Dialect, Parameters
@@ -23,8 +24,14 @@ _OF_THE_JOB = "l.user_id = j.user_id AND l.job_id = j.job_id"
 class SqlJobSource:
     """Reads the two relations through connections that `connect` opens; each is used for one snapshot and closed."""
 
-    def __init__(self, connect: Callable[[], Any], dialect: Dialect, *, most_line_bytes: int = 80_000_000) -> None:
-        """`most_line_bytes`: a job whose lines hold more text than that is read without them, as oversize."""
+    def __init__(
+        self, connect: Callable[[], Any], dialect: Dialect, *, most_line_bytes: int = 80_000_000, hide: Hide = str
+    ) -> None:
+        """`most_line_bytes`: a job whose lines hold more text than that is read without them, as oversize.
+
+        `hide` takes the secrets of the connection out of what the database says.
+        """
+        self._hide = hide
         self._connect = connect
         self._dialect = dialect
         self._most_line_bytes = most_line_bytes
@@ -62,7 +69,7 @@ class SqlJobSource:
                 opened.must_take(f"SELECT {lines} FROM {JOBS} JOIN {LINES} ON {_OF_THE_JOB}")  # noqa: S608 - constants
 
     def _snapshot(self, about: str) -> AbstractContextManager[Snapshot]:
-        return snapshot(self._connect, self._dialect, about)
+        return snapshot(self._connect, self._dialect, about, self._hide)
 
     def _jobs(
         self, opened: Snapshot, condition: str, parameters: Parameters, *, line_details: bool

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from job_history.hiding import Hide
 from job_history.sources.sql.dialect import Dialect, Parameters, Relation
 from job_history.sources.sql.faults import database_faults
 from job_history.sources.sql.rows import fetched
@@ -55,9 +56,12 @@ class Snapshot:
 
 
 @contextmanager
-def snapshot(connect: Callable[[], Any], dialect: Dialect, about: str) -> Iterator[Snapshot]:
-    """Open a connection for one snapshot, and close it. `about` is what a fault says was being read."""
-    with database_faults(about), closing(connect()) as connection:
+def snapshot(connect: Callable[[], Any], dialect: Dialect, about: str, hide: Hide = str) -> Iterator[Snapshot]:
+    """Open a connection for one snapshot, and close it. `about` is what a fault says was being read.
+
+    `hide` takes the secrets of the connection out of what a fault says.
+    """
+    with database_faults(about, hide), closing(connect()) as connection:
         dialect.open_snapshot(connection)
         yield Snapshot(connection, dialect)
 

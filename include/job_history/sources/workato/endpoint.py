@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import requests
 from requests.auth import AuthBase
 
 from job_history.errors import PermanentError
+from job_history.hiding import hidden
 
 DEFAULT_BASE_URL = "https://www.workato.com"
-HIDDEN = "***"
 _OWN_MACHINE = {"127.0.0.1", "::1", "localhost"}
 _WRONG_CHARACTERS = re.compile(r"[^!-~]")
 _URL_REMEDY = (
@@ -51,7 +51,7 @@ class Endpoint:
         return f"{self.base_url}/api/{path}"
 
     def without_secrets(self, text: str) -> str:
-        return text.replace(self.token, HIDDEN).replace(quote(self.token, safe=""), HIDDEN)
+        return hidden(text, [self.token])
 
 
 def endpoint_of(*, host: str | None, password: str | None, port: int | None = None) -> Endpoint:
