@@ -119,6 +119,11 @@ def linked_id_of(value: Id | None) -> Id | None:
     return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) and len(value) <= MOST_ID_DIGITS else value
 
 
+def described(value: object) -> str:
+    """Say what a value is, and not what it says: messages go into logs, where no rule of redaction reaches."""
+    return f"a text of {len(value)} characters" if isinstance(value, str) else f"a value of type {type(value).__name__}"
+
+
 def shown(text: str) -> str:
     """Quote what a source has, cut to what fits into a message."""
     return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -148,7 +148,12 @@ def test_all_of_them_at_once(replication: Replication, good_objects: dict[str, b
             "title is not valid UTF-8: 'utf-8' codec can't encode character '\\udce9' in position 3: surrogates not "
             "allowed",
         ),
-        ("is_poll_error = 'maybe'", "bad_text", "1", "is_poll_error 'maybe' is neither true nor false"),
+        (
+            "is_poll_error = 'maybe'",
+            "bad_text",
+            "1",
+            "is_poll_error is neither true nor false, but a text of 5 characters",
+        ),
         ("report = ''", "bad_json", 1, "report holds no valid JSON: Input data was truncated"),
         ("report = x'7b'", "bad_json", 1, "report holds no valid JSON: Input data was truncated"),
     ],

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from job_history.errors import BadRecordError, QuarantineReason
-from job_history.job import Id, JobRecord, LineRecord
+from job_history.job import Id, JobRecord, LineRecord, described
 from job_history.sources.sql.rows import (
     JOB_COLUMNS,
     LINE_COLUMNS,
@@ -149,7 +149,10 @@ def test_truths(value: Any, truth: bool | None) -> None:
 
 @pytest.mark.parametrize("value", ["maybe", 2, -1, "on", "masked"])
 def test_what_could_uncover_a_masked_line_is_not_guessed_at(value: Any) -> None:
-    assert fault_of_line(mask_data=value) == (BAD_TEXT, f"mask_data {value!r} is neither true nor false")
+    assert fault_of_line(mask_data=value) == (
+        BAD_TEXT,
+        f"mask_data is neither true nor false, but {described(value)}",
+    )
 
 
 @pytest.mark.parametrize(
@@ -173,7 +176,10 @@ def test_json_is_taken_as_text_and_what_a_driver_has_parsed_is_written_again(val
 def test_numbers_of_lines() -> None:
     numbers = [line(recipe_line_number=value).recipe_line_number for value in (7, "7", Decimal(7), None)]
     assert numbers == [7, 7, 7, None]
-    assert fault_of_line(recipe_line_number="first") == (BAD_TEXT, "recipe_line_number 'first' is not a whole number")
+    assert fault_of_line(recipe_line_number="first") == (
+        BAD_TEXT,
+        "recipe_line_number is not a whole number, but a text of 5 characters",
+    )
 
 
 NO_UTF_8 = b"caf\xe9".decode("utf-8", "surrogateescape")

@@ -159,6 +159,16 @@ def test_the_token_is_hidden_even_where_the_server_repeats_it(
     assert "CANARY" not in str(raised.value) + caplog.text + repr(Endpoint(api.url, TOKEN))
 
 
+def test_of_jobs_that_were_cut_short_nothing_is_told(api: LocalWorkato, caplog: pytest.LogCaptureFixture) -> None:
+    """They have a title and an error, and redaction comes later."""
+    api.script([Fault(body='{"items":[{"id":1,"title":"CANARY')] * 6)
+
+    with caplog.at_level(logging.DEBUG), pytest.raises(TransientError) as raised:
+        client_of(api).get("recipes")
+    assert "answered 200 with what is no whole JSON object (33 bytes, cut short)" in str(raised.value)
+    assert "CANARY" not in str(raised.value) + caplog.text
+
+
 def test_a_netrc_of_the_machine_does_not_replace_the_token(
     api: LocalWorkato, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

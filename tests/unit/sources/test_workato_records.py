@@ -115,7 +115,11 @@ def test_erased_jobs_have_no_lines_and_say_so() -> None:
     [
         ({"id": 1.5}, QuarantineReason.BAD_ID, "id 1.5 is neither a number nor a handle"),
         ({"id": {"a": 1}}, QuarantineReason.BAD_ID, "id {'a': 1} is neither a number nor a handle"),
-        ({"is_poll_error": "no"}, QuarantineReason.BAD_TEXT, "is_poll_error 'no' is neither true nor false"),
+        (
+            {"is_poll_error": "no"},
+            QuarantineReason.BAD_TEXT,
+            "is_poll_error is neither true nor false, but a text of 2 characters",
+        ),
         ({"calling_job_id": [1]}, QuarantineReason.BAD_ID, "calling_job_id [1] is neither a number nor a handle"),
     ],
 )
@@ -140,8 +144,8 @@ def test_text_that_is_no_utf_8_is_the_fault_of_its_record(name: str) -> None:
     ("lines", "explanation"),
     [
         ([1], "lines are no list of objects: Expected `object`, got `int` - at `$[0]`"),
-        ([{"recipe_line_number": "one"}], "recipe_line_number 'one' is not a whole number"),
-        ([{"mask_data": "yes"}], "mask_data 'yes' is neither true nor false"),
+        ([{"recipe_line_number": "one"}], "recipe_line_number is not a whole number, but a text of 3 characters"),
+        ([{"mask_data": "yes"}], "mask_data is neither true nor false, but a text of 3 characters"),
     ],
 )
 def test_an_odd_line_is_the_fault_of_its_job(lines: Any, explanation: str) -> None:

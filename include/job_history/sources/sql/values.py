@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from job_history.errors import BadRecordError, QuarantineReason
-from job_history.job import MOST_ID_DIGITS, Id
+from job_history.job import MOST_ID_DIGITS, Id, described
 from job_history.timestamp import format_time
 
 Row = tuple[Any, ...]
@@ -84,7 +84,7 @@ def truth_value(field: str, value: Any) -> bool | None:
     if word in _TRUE or word in _FALSE:
         return word in _TRUE
     # A guess could uncover what mask_data hides.
-    raise BadRecordError(QuarantineReason.BAD_TEXT, f"{field} {value!r} is neither true nor false")
+    raise BadRecordError(QuarantineReason.BAD_TEXT, f"{field} is neither true nor false, but {described(value)}")
 
 
 def whole_value(field: str, value: Any) -> int | None:
@@ -92,8 +92,10 @@ def whole_value(field: str, value: Any) -> int | None:
         return value
     try:
         return int(str(value))
-    except ValueError as fault:
-        raise BadRecordError(QuarantineReason.BAD_TEXT, f"{field} {value!r} is not a whole number") from fault
+    except ValueError:
+        raise BadRecordError(
+            QuarantineReason.BAD_TEXT, f"{field} is not a whole number, but {described(value)}"
+        ) from None
 
 
 def json_value(field: str, value: Any) -> str | None:

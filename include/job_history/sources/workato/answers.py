@@ -75,8 +75,10 @@ def _whole(content: bytes, endpoint: Endpoint) -> Answer:
     try:
         return Answer(envelope=_decode(content), status=200)
     except (msgspec.DecodeError, RecursionError):
-        # An answer that was cut short, or a proxy's page: both may be gone the next time.
-        shown = _shown(content[:_MOST_SHOWN], endpoint)
+        # An answer that was cut short, or a proxy's page: both may be gone the next time. Of the first nothing is told,
+        # because jobs are in it, and no rule of redaction has seen them.
+        cut_short = content.lstrip()[:1] in {b"{", b"["}
+        shown = f"{len(content):,} bytes, cut short" if cut_short else _shown(content, endpoint)
         said = f"answered 200 with what is no whole JSON object ({shown})"
         return Answer(said, Code.WORKATO_UNREACHABLE, status=200, retry=True)
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from job_history.errors import BadRecordError, QuarantineReason
-from job_history.job import Id
+from job_history.job import Id, described
 from job_history.timestamp import parse_time
 
 Fields = dict[str, msgspec.Raw]
@@ -38,14 +38,14 @@ def truth_field(fields: Fields, name: str) -> bool | None:
     value = _value(name, fields.get(name))
     if value is None or isinstance(value, bool):
         return value
-    raise BadRecordError(QuarantineReason.BAD_TEXT, f"{name} {value!r:.60} is neither true nor false")
+    raise BadRecordError(QuarantineReason.BAD_TEXT, f"{name} is neither true nor false, but {described(value)}")
 
 
 def number_field(fields: Fields, name: str) -> int | None:
     value = _value(name, fields.get(name))
     if value is None or type(value) is int:
         return value
-    raise BadRecordError(QuarantineReason.BAD_TEXT, f"{name} {value!r:.60} is not a whole number")
+    raise BadRecordError(QuarantineReason.BAD_TEXT, f"{name} is not a whole number, but {described(value)}")
 
 
 def json_field(fields: Fields, name: str) -> str | None:
