@@ -273,6 +273,28 @@ def s3_access(settings: S3Settings, whose: str) -> tuple[Any, S3Access]:
     return session, access
 
 
+def place_of(account: Account) -> str | None:
+    """Return where the account's connection leads to now, as its receipts call it (`owed.place_in`); None: nowhere.
+
+    Raises PermanentError where its connection is missing or names no HTTP source.
+    """
+    settings = account.destination
+    if isinstance(settings, S3Settings):
+        return settings.bucket or _bucket_named_by(settings.conn_id, account)
+    from job_history.destinations.sumo_logic.acknowledgements import target_of  # noqa: PLC0415 - each task imports what it uses
+
+    source = http_source(account)
+    return target_of(source.endpoint, source.headers)
+
+
+def _bucket_named_by(conn_id: str, account: Account) -> str | None:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415 - takes half a second to import
+
+    _connection(conn_id, f"destination.conn_id of account {account.label}")
+    bucket: str | None = S3Hook(aws_conn_id=conn_id).service_config.get("bucket_name")
+    return bucket
+
+
 def _settings(account: Account, kind: type[Settings]) -> Settings:
     if not isinstance(account.destination, kind):
         raise PermanentError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
 
@@ -208,3 +209,23 @@ def test_the_window_of_a_run_without_anything_is_the_last_full_hour(world: World
         run_after = datetime.fromisoformat("2018-05-21T01:23:45+00:00")
 
     assert str(window_of(ByHand(), {})) == "[2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z)"
+
+
+def test_a_complete_window_is_not_complete_where_its_connection_leads_now(world: World) -> None:
+    connection = json.loads(world.s3.airflow_connection())
+    world.accounts(world.account(5236, "Initech", destination={"type": "s3", "conn_id": "s3"}))
+
+    def point_to(bucket: str) -> None:
+        service = {"s3": {"bucket_name": bucket}}
+        world.connect("s3", {**connection, "extra": {**connection["extra"], "service_config": service}})
+
+    point_to(world.bucket)
+    assert run()[0] == "success"
+    delivered = world.keys()
+    assert len(delivered) == FINISHED[5236]
+
+    world.bucket = f"{world.bucket[:50]}-elsewhere"
+    world.s3.create_bucket(world.bucket)
+    point_to(world.bucket)
+    assert run()[0] == "success"
+    assert world.keys() == delivered

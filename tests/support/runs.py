@@ -132,7 +132,7 @@ class Runs:
 
     def _stands(self, run: Run, kind: str) -> Stands:
         if run.mode != "reconciliation":
-            return complete_windows(self.ledger) if run.mode == "missing_only" else nothing_stands
+            return complete_windows(self.ledger, lambda _: None) if run.mode == "missing_only" else nothing_stands
         from job_history.reconciliation.reconcile import reconcile  # brings pandas, as below
 
         findings = reconcile(

@@ -29,6 +29,11 @@ AFTER, BEFORE = (format_time(HOUR.end + timedelta(microseconds=late)) for late i
         # Jobs may have ended after that, and nobody has asked for them.
         ({"read_at": BEFORE}, None),
         ({"read_at": ""}, None),
+        # The connection names the bucket, or the HTTP source, and was pointed elsewhere.
+        ({"destination": {"type": "s3", "bucket": "another"}}, None),
+        ({"destination": {"type": "sumo_logic", "target": "0123456789abcdef"}}, None),
+        # Of no jobs a receipt may not know where they would have gone.
+        ({"destination": {"type": "s3"}}, "complete"),
     ],
 )
 def test_what_needs_nothing(tmp_path: Path, said: dict[str, Any], stands: str | None) -> None:
@@ -42,11 +47,11 @@ def test_what_needs_nothing(tmp_path: Path, said: dict[str, Any], stands: str | 
         gap=0,
         settings_hash="",
         code_version="",
-        destination={},
-        **fields,
+        **{"destination": {"type": "s3", "bucket": "acme-audit"}, **fields},
     )
 
     save_receipt(ledger, receipt)
 
-    assert complete_windows(ledger)(acme, EventKind.JOBS, HOUR) == stands
-    assert complete_windows(ledger)(account(user_id=77), EventKind.JOBS, HOUR) is None
+    complete = complete_windows(ledger, lambda _: "acme-audit")
+    assert complete(acme, EventKind.JOBS, HOUR) == stands
+    assert complete(account(user_id=77), EventKind.JOBS, HOUR) is None

@@ -20,7 +20,7 @@ from job_history.run_record import RunRecord
 from job_history.slice import run_folder
 from job_history.sources import RemoteSource
 from job_history.window import Window
-from job_history_airflow.connections import source_of, storage_at
+from job_history_airflow.connections import place_of, source_of, storage_at
 from job_history_airflow.preflight import destination_check
 from job_history_airflow.run_window import window_of
 from job_history_airflow.settings import Settings, load_accounts, read_settings
@@ -92,7 +92,11 @@ class PlanOperator(BaseOperator):
         """Return what says of a window that it needs nothing."""
         from job_history.owed import complete_windows  # noqa: PLC0415 - only where it is asked
 
-        return complete_windows(self.ledger) if context["params"].get("mode") == "missing_only" else nothing_stands
+        return (
+            complete_windows(self.ledger, place_of)
+            if context["params"].get("mode") == "missing_only"
+            else nothing_stands
+        )
 
     def source_of(self, account: Account, kind: EventKind) -> RemoteSource[Record]:
         return source_of(account, kind, max_document_bytes=self.settings.max_document_bytes, staging=self.staging)
