@@ -12,7 +12,6 @@ from job_history.destinations import Delivery, Destination, OnDelivery
 from job_history.event_kind import EventKind
 from job_history.extract import extract
 from job_history.items import items_at
-from job_history.outcome import Outcome
 from job_history.receipt import read_receipt
 from job_history.record import Record
 from job_history.redaction import Redaction
@@ -20,8 +19,6 @@ from job_history.slice import Slice
 from job_history.sources import Source
 from job_history.storage import Storage
 from job_history.transform import StagedDocument, staged_documents, transform
-
-_THERE = {Outcome.DELIVERED, Outcome.ALREADY_PRESENT}
 
 
 class Difference(msgspec.Struct, kw_only=True):
@@ -135,5 +132,5 @@ def _delivered(ledger: Storage, slice_: Slice, description: dict[str, Any]) -> d
         item.key: (item.job_id, item.sha256)
         for path in (receipt.items if receipt else [])
         for item in items_at(ledger, path, description)
-        if item.outcome in _THERE and item.key is not None
+        if item.is_there and item.key is not None
     }

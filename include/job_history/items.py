@@ -12,15 +12,21 @@ import pyarrow.json as pj
 import pyarrow.parquet as pq
 
 from job_history.lateness import Late
+from job_history.outcome import Outcome
 from job_history.storage import Storage
 
 # A larger group makes the file no smaller; 5,000 rows cost 15 MB more, and hold the uploads up while they are written.
 ROWS_A_GROUP = 2_000
 
 
-class Item(msgspec.Struct, frozen=True, order=True):
-    """One listed job, or admin event with its id and its time. `detail`: the status that gives no file, the reason of quarantine, `oversize`, or `repeated`.
+EARLIER_SETTINGS = "earlier_settings"
+"""The detail of a document that was left as other settings of the account had made it."""
 
+
+class Item(msgspec.Struct, frozen=True, order=True):
+    """One listed job, or admin event with its id and its time.
+
+    `detail`: the status that gives no file, the reason of quarantine, `oversize`, `repeated`, or EARLIER_SETTINGS.
     `bytes` is the body's size; `e_tag` is the store's own word for them, by which a listing shows whether they are still
     the same. `late_seconds` and `unseen_seconds` are those of `lateness.Late`; only late jobs have them.
     """
@@ -35,6 +41,11 @@ class Item(msgspec.Struct, frozen=True, order=True):
     e_tag: str | None = None
     late_seconds: int | None = None
     unseen_seconds: int | None = None
+
+    @property
+    def is_there(self) -> bool:
+        """The destination has its document."""
+        return self.key is not None and self.outcome in {Outcome.DELIVERED, Outcome.ALREADY_PRESENT}
 
     @property
     def late(self) -> Late | None:

@@ -1,11 +1,16 @@
-"""Which jobs of a slice its window's receipt lists already: a job that a closed window did not list is late."""
+"""What its window's receipt knows of a slice's jobs: those that it did not list are late, those delivered may be kept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from job_history.items import items_at
+from msgspec.structs import replace
+
+from job_history.account import Account
+from job_history.items import EARLIER_SETTINGS, Item, items_at
 from job_history.lateness import Late
+from job_history.outcome import Outcome
 from job_history.receipt import read_receipt
 from job_history.slice import Slice
 from job_history.storage import Storage
@@ -37,3 +42,23 @@ def lateness_before(ledger: Storage, slice_: Slice) -> Callable[[str, str, str],
         return Late(unseen_after=max(0, int(unseen)), found_after=max(0, int(found)))
 
     return late
+
+
+def kept_before(ledger: Storage, slice_: Slice, account: Account, destination: dict[str, Any]) -> dict[str, Item]:
+    """Return, by id, the documents that this destination has and that the account's settings would make otherwise today.
+
+    A run that is about what is missing leaves them as they are: compared, each would be a conflict, or be sent again.
+    """
+    receipt = read_receipt(ledger, slice_.user_id, slice_.kind, slice_.whole_window)
+    if receipt is None or not receipt.state.closed:
+        return {}
+    changed, part = receipt.settings_hash != account.settings_hash, slice_.own_part
+    return {
+        item.job_id: replace(item, outcome=Outcome.ALREADY_PRESENT, detail=EARLIER_SETTINGS)
+        for path in receipt.items
+        for item in items_at(ledger, path, destination)
+        if (changed or item.detail == EARLIER_SETTINGS)
+        and item.is_there
+        and item.completed_at
+        and parse_time(item.completed_at) in part
+    }

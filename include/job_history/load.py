@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from job_history.account import Account
 from job_history.destinations import Delivery, Destination
 from job_history.errors import PermanentError, TransientError
 from job_history.extract import Extracted
 from job_history.items import Item, ItemWriter, item_writer
-from job_history.known_jobs import lateness_before
+from job_history.known_jobs import kept_before, lateness_before
 from job_history.lateness import Late, Lateness
 from job_history.outcome import Outcome
 from job_history.progress import Progress, readable_bytes
@@ -42,8 +45,12 @@ def load(
     destination: Destination,
     staging: Storage,
     ledger: Storage,
+    repair: bool = False,
 ) -> SliceOutcome:
-    """Deliver a slice. Raises TransientError where the books do not balance, and what the destination raises."""
+    """Deliver a slice. Where settings were changed since the window was closed, only what its receipt does not have.
+
+    `repair`: deliver all of it in any case. Raises TransientError where the books do not balance, and what the destination raises.
+    """
     if (transformed.redaction.sha256 if transformed.redaction else None) != account.redaction_sha256:
         raise PermanentError(
             f"The redaction of {slice_.about} was changed since its documents were made: none of them was sent. Clear its "
@@ -56,53 +63,48 @@ def load(
         slice_.about,
         ", ".join(f"{name} {value}" for name, value in destination.description().items()),
     )
-    progress = Progress(log, "Delivered", transformed.documents, of=slice_.kind.words)
-    counts = dict.fromkeys(Delivery, 0)
-    delivered_bytes = 0
-    example_keys: list[str] = []
     folder = receipt_folder(slice_.user_id, slice_.kind, slice_.whole_window)
     items_path = f"{folder}/items-{slice_.run}-{slice_.number:04d}.parquet"
-    lateness = Lateness()
     lateness_of = lateness_before(ledger, slice_)
+    kept = {} if repair else kept_before(ledger, slice_, account, destination.description())
     with item_writer(ledger, items_path, destination.description()) as items, Quarantine(ledger, slice_) as quarantine:
+        books = _Books(
+            items=items,
+            quarantine=quarantine,
+            progress=Progress(log, "Delivered", transformed.documents, of=slice_.kind.words),
+            lateness_of=lambda document: lateness_of(str(document.job_id), document.completed_at, extracted.read_at),
+        )
 
-        def note(document: StagedDocument, delivery: Delivery, e_tag: str | None = None, /) -> None:
-            nonlocal delivered_bytes
-            counts[delivery] += 1
-            size = len(document.body) + 1
-            if delivery in {Delivery.DELIVERED, Delivery.REPEATED}:
-                delivered_bytes += size
-            if delivery is Delivery.CONFLICT:
-                quarantine.add_conflict(document.job_id, document.key, document.sha256, document.body)
-                log.error("Conflict: %s is there already, with other bytes. It was left as it is.", document.key)
-            elif len(example_keys) < EXAMPLE_KEYS or document.key < example_keys[-1]:
-                # The first by name: which uploads end first is chance, and a receipt is to be the same each time.
-                example_keys[:] = sorted([*example_keys, document.key])[:EXAMPLE_KEYS]
-            late = lateness_of(str(document.job_id), document.completed_at, extracted.read_at)
-            if late is not None:
-                lateness.add(late)
-            items.append(_item(document, delivery, size, e_tag, late))
-            progress.add(size)
+        def to_deliver() -> Iterator[StagedDocument]:
+            for document in staged_documents(staging, transformed.documents_path, transformed.redaction):
+                if (earlier := kept.get(str(document.job_id))) is not None:
+                    books.keep(earlier)
+                else:
+                    yield document
 
-        destination.deliver(staged_documents(staging, transformed.documents_path, transformed.redaction), note)
+        destination.deliver(to_deliver(), books.note)
         _add_set_aside(items, staging, transformed.set_aside_path)
     outcome = SliceOutcome(
         extracted=extracted,
         transformed=transformed,
-        delivered=counts[Delivery.DELIVERED] + counts[Delivery.REPEATED],
-        already_present=counts[Delivery.ALREADY_PRESENT],
-        conflicts=counts[Delivery.CONFLICT],
-        delivered_bytes=delivered_bytes,
-        load_seconds=round(progress.seconds, 3),
+        delivered=books.counts[Delivery.DELIVERED] + books.counts[Delivery.REPEATED],
+        already_present=books.counts[Delivery.ALREADY_PRESENT],
+        conflicts=books.counts[Delivery.CONFLICT],
+        delivered_bytes=books.delivered_bytes,
+        load_seconds=round(books.progress.seconds, 3),
         items_path=items_path,
         quarantine_paths=sorted({*transformed.quarantine_paths, *quarantine.paths}),
-        example_keys=example_keys,
+        example_keys=books.example_keys,
         destination=destination.description(),
         settings_hash=account.settings_hash,
-        repeated=counts[Delivery.REPEATED],
-        lateness=lateness,
+        repeated=books.counts[Delivery.REPEATED],
+        lateness=books.lateness,
     )
-    log.info("Went through %s.", progress)
+    log.info("Went through %s.", books.progress)
+    if kept:
+        log.info(
+            "The account's settings were changed since: what was delivered before was left as it was. Mode repair compares it."
+        )
     log.info("\n%s", _table(outcome))
     if not outcome.balanced:
         raise TransientError(
@@ -111,6 +113,48 @@ def load(
             f"{outcome.quarantined:,} quarantined. The window stays open; clear this slice from its extract task on."
         )
     return outcome
+
+
+@dataclass
+class _Books:
+    """What became of each document, as it happens: the items, and their sums."""
+
+    items: ItemWriter
+    quarantine: Quarantine
+    progress: Progress
+    lateness_of: Callable[[StagedDocument], Late | None]
+    counts: dict[Delivery, int] = field(default_factory=lambda: dict.fromkeys(Delivery, 0))
+    delivered_bytes: int = 0
+    example_keys: list[str] = field(default_factory=list)
+    lateness: Lateness = field(default_factory=Lateness)
+    # A destination may take its documents in one thread, and tell of them in another.
+    one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, document: StagedDocument, delivery: Delivery, e_tag: str | None = None, /) -> None:
+        with self.one_at_a_time:
+            size = len(document.body) + 1
+            if delivery in {Delivery.DELIVERED, Delivery.REPEATED}:
+                self.delivered_bytes += size
+            if delivery is Delivery.CONFLICT:
+                self.quarantine.add_conflict(document.job_id, document.key, document.sha256, document.body)
+                log.error("Conflict: %s is there already, with other bytes. It was left as it is.", document.key)
+            self._add(delivery, _item(document, delivery, size, e_tag, self.lateness_of(document)))
+
+    def keep(self, earlier: Item) -> None:
+        """Leave a document as an earlier run delivered it."""
+        with self.one_at_a_time:
+            self._add(Delivery.ALREADY_PRESENT, earlier)
+
+    def _add(self, delivery: Delivery, item: Item) -> None:
+        self.counts[delivery] += 1
+        if item.late is not None:
+            self.lateness.add(item.late)
+        # The first by name: which uploads end first is chance, and a receipt is to be the same each time.
+        is_early = len(self.example_keys) < EXAMPLE_KEYS or (item.key or "") < self.example_keys[-1]
+        if item.is_there and item.key is not None and is_early:
+            self.example_keys[:] = sorted([*self.example_keys, item.key])[:EXAMPLE_KEYS]
+        self.items.append(item)
+        self.progress.add(item.bytes or 0)
 
 
 def _item(document: StagedDocument, delivery: Delivery, size: int, e_tag: str | None, late: Late | None) -> Item:

@@ -1,11 +1,13 @@
 """Load: what the destination did with each document is written down, and the books balance."""
 
+import hashlib
 from pathlib import Path
 
 import msgspec
 import pytest
-from tests.unit.samples import HOUR, RUN, MemoryDestination, account, record, slice_of
+from tests.unit.samples import DAY, HOUR, RUN, MemoryDestination, account, record, slice_of
 
+from job_history.account import Account
 from job_history.destinations import Destination
 from job_history.errors import PermanentError, QuarantineReason, ReplicationError, TransientError
 from job_history.extract import Extracted
@@ -34,25 +36,33 @@ class Slices:
         self.staging = local_storage(folder / "staging")
         self.ledger = local_storage(folder / "ledger")
 
-    def transformed(self, records: list[JobRecord]) -> tuple[Extracted, Transformed]:
+    def transformed(self, records: list[JobRecord], of: Account | None = None) -> tuple[Extracted, Transformed]:
         path = f"{slice_of().folder}/jobs.jsonl.zst"
         with staged_writer(self.staging, path) as writer:
             for each in records:
                 writer.append(each)
         extracted = Extracted(path, len(records), len(records), 0.5)
         return extracted, transform(
-            slice_of(), account(), extracted, staging=self.staging, ledger=self.ledger, max_document_bytes=1_000
+            slice_of(), of or account(), extracted, staging=self.staging, ledger=self.ledger, max_document_bytes=1_000
         )
 
-    def loaded(self, destination: Destination, steps: tuple[Extracted, Transformed]) -> SliceOutcome:
+    def loaded(
+        self,
+        destination: Destination,
+        steps: tuple[Extracted, Transformed],
+        of: Account | None = None,
+        *,
+        repair: bool = False,
+    ) -> SliceOutcome:
         return load(
             slice_of(),
-            account(),
+            of or account(),
             extracted=steps[0],
             transformed=steps[1],
             destination=destination,
             staging=self.staging,
             ledger=self.ledger,
+            repair=repair,
         )
 
     def items(self) -> list[Item]:
@@ -62,6 +72,19 @@ class Slices:
 @pytest.fixture
 def slices(tmp_path: Path) -> Slices:
     return Slices(tmp_path)
+
+
+def closed_window(counted: int) -> PlannedWindow:
+    return PlannedWindow(
+        user_id=5234,
+        name="Acme",
+        window=HOUR.as_dict(),
+        enabled=True,
+        counted=counted,
+        slices=[slice_of()],
+        settings_hash="",
+        destination={},
+    )
 
 
 def quarantined(ledger: Storage, path: str) -> list[QuarantineEntry]:
@@ -168,16 +191,7 @@ def test_a_job_that_a_closed_window_did_not_list_is_late_and_stays_so(slices: Sl
         extracted, transformed = slices.transformed([record(job_id=each) for each in ids])
         outcome = slices.loaded(destination, (msgspec.structs.replace(extracted, read_at=at), transformed))
         receipt = make_receipt(
-            PlannedWindow(
-                user_id=5234,
-                name="Acme",
-                window=HOUR.as_dict(),
-                enabled=True,
-                counted=len(ids),
-                slices=[slice_of()],
-                settings_hash="",
-                destination={},
-            ),
+            closed_window(len(ids)),
             [outcome],
             [],
             run=f"run-{number}",
@@ -192,6 +206,34 @@ def test_a_job_that_a_closed_window_did_not_list_is_late_and_stays_so(slices: Sl
     twice = Lateness({"6 h": 1, "24 h": 1}, {"24 h": 1, "48 h": 1}, found)
     assert taken == [(1, 0, Lateness()), (1, 1, once), (1, 2, twice)]
     assert [item.late for item in slices.items()] == [None, Late(unseen, found), Late(found, found_later)]
+
+
+def test_what_was_delivered_under_other_settings_is_left_as_it_is_but_by_repair(slices: Slices) -> None:
+    destination, without_lines = MemoryDestination(), account(events={"job_history": True})
+
+    def run(number: int, of: Account, ids: range, *, repair: bool = False) -> tuple[int, int, int]:
+        extracted, transformed = slices.transformed([record(job_id=each) for each in ids], of)
+        extracted = msgspec.structs.replace(extracted, read_at=f"2018-05-21T01:1{number}:00Z")
+        outcome = slices.loaded(destination, (extracted, transformed), of, repair=repair)
+        receipt = make_receipt(
+            closed_window(len(ids)), [outcome], [], run=f"run-{number}", finished_at=DAY, code_version="1"
+        )
+        save_receipt(slices.ledger, receipt)
+        return outcome.delivered, outcome.already_present, outcome.conflicts
+
+    assert run(1, account(), range(2)) == (2, 0, 0)
+    as_they_were = dict(destination.objects)
+
+    # One late job, and another later still: only they are made as the account now says.
+    assert run(2, without_lines, range(3)) == (1, 2, 0)
+    assert run(3, without_lines, range(4)) == (1, 3, 0)
+    assert {key: destination.objects[key] for key in as_they_were} == as_they_were
+    assert [item.detail for item in slices.items()] == ["earlier_settings", "earlier_settings", None, None]
+    assert {item.sha256 for item in slices.items()} == {
+        hashlib.sha256(content[:-1] + b"\n").hexdigest() for content in destination.objects.values()
+    }
+
+    assert run(4, without_lines, range(4), repair=True) == (0, 2, 2)
 
 
 def test_no_documents_are_no_fault(slices: Slices) -> None:

@@ -8,14 +8,11 @@ from typing import Any
 
 from job_history.destinations import Delivery, Destination, OnDelivery
 from job_history.items import items_at
-from job_history.outcome import Outcome
 from job_history.receipt import read_receipt
 from job_history.slice import Slice
 from job_history.storage import Storage
 from job_history.timestamp import parse_time
 from job_history.transform import StagedDocument
-
-_THERE = {Outcome.DELIVERED, Outcome.ALREADY_PRESENT}
 
 
 class OnlyNew:
@@ -55,5 +52,5 @@ def _delivered_before(ledger: Storage, slice_: Slice, description: dict[str, Any
         bytes.fromhex(item.sha256)
         for path in (receipt.items if receipt else [])
         for item in items_at(ledger, path, description)
-        if item.outcome in _THERE and item.sha256 and item.completed_at and parse_time(item.completed_at) in part
+        if item.is_there and item.sha256 and item.completed_at and parse_time(item.completed_at) in part
     }

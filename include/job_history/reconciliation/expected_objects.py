@@ -12,9 +12,6 @@ from typing import NamedTuple
 from job_history.destinations import StoredObject
 from job_history.items import Item
 from job_history.object_key import day_folder
-from job_history.outcome import Outcome
-
-_THERE = {Outcome.DELIVERED, Outcome.ALREADY_PRESENT}
 
 
 class Damage(NamedTuple):
@@ -40,7 +37,7 @@ class ExpectedObjects:
             (
                 (item.key, item.bytes, item.e_tag, window, day_folder(item.key))
                 for item in items
-                if item.key is not None and item.outcome in _THERE
+                if item.is_there and item.key is not None
             ),
         )
 

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
+def is_repair(context: Context) -> bool:
+    """Say whether a run compares all bytes: by the hourly run's parameter, or the reconciliation's."""
+    return context["params"].get("mode") == "repair" or bool(context["params"].get("repair"))
+
+
 class LoadStepOperator(SliceStepOperator):
     """Delivers a slice's staged documents to the account's destination.
 
@@ -48,6 +53,7 @@ class LoadStepOperator(SliceStepOperator):
                 destination=self.destination(slice_, account, context),
                 staging=self.staging,
                 ledger=self.ledger,
+                repair=is_repair(context),
             )
         except PermanentError:
             # Whatever passed once does not now: the next run is to look before it reads the source.

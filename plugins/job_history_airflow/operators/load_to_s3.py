@@ -8,7 +8,7 @@ from job_history.account import Account
 from job_history.destinations import Destination
 from job_history.slice import Slice
 from job_history_airflow.connections import s3_destination
-from job_history_airflow.operators.load_step import LoadStepOperator
+from job_history_airflow.operators.load_step import LoadStepOperator, is_repair
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -21,6 +21,5 @@ class JobHistoryToS3Operator(LoadStepOperator):
         return s3_destination(
             account,
             in_flight=self.settings.upload_concurrency,
-            # The first is the hourly run's parameter, the other the reconciliation's.
-            repair=context["params"].get("mode") == "repair" or bool(context["params"].get("repair")),
+            repair=is_repair(context),
         )

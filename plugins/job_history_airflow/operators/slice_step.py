@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.log import redact  # type: ignore[attr-defined]
 
 from job_history.account import Account
 from job_history.errors import ReplicationError, UnrecoverableError
@@ -67,7 +68,8 @@ class SliceStepOperator(BaseOperator):
         return RunRecord(self.staging, slice_.run)
 
     def _leave_word(self, slice_: Slice, fault: BaseException) -> None:
-        said = str(fault) if isinstance(fault, ReplicationError) else f"{type(fault).__name__}: {fault}"
+        # Of a fault that is not ours nobody knows what it repeats; Airflow knows the secrets of the connections used here.
+        said = str(fault) if isinstance(fault, ReplicationError) else str(redact(f"{type(fault).__name__}: {fault}"))
         try:
             self.record_of(slice_).save_failure(
                 slice_, Failure(self.task_id.rpartition(".")[2], said, isinstance(fault, UnrecoverableError))
