@@ -33,12 +33,15 @@ def window_of(dag_run: DagRun, params: Mapping[str, Any]) -> Window:
     return last_full_hour(dag_run.run_after)
 
 
-def look_back_of(dag_run: DagRun, params: Mapping[str, Any], *, settle: timedelta, lookback: timedelta) -> Window:
+def look_back_of(
+    dag_run: DagRun, params: Mapping[str, Any], *, settle: timedelta, lookback: timedelta, owed_since: datetime | None
+) -> Window:
     """Return the hours that a daily reconciliation compares. Raises PermanentError where its parameters make none.
 
     It looks back from the newest hour that has settled, and whose own run has had another hour, over a day and the look-back
     more: so each hour is looked at when it is as old as the look-back, whenever in the day it was (docs/decisions/0007). Of a
     window that somebody asked for, hours that have not settled are left out: their receipts would close them too early.
+    Hours before `owed_since` are nobody's, unless somebody asks for them.
     """
     asked = asked_window(params.get("window_start"), params.get("window_end"))
     if asked is not None:
@@ -50,4 +53,8 @@ def look_back_of(dag_run: DagRun, params: Mapping[str, Any], *, settle: timedelt
             )
         return Window(asked.start, min(asked.end, settled))
     end = last_full_hour(dag_run.run_after - settle - HOUR).end
-    return Window(end - BETWEEN_RECONCILIATIONS - lookback, end)
+    start = end - BETWEEN_RECONCILIATIONS - lookback
+    if owed_since is not None:
+        first_whole_hour = last_full_hour(owed_since + HOUR - timedelta.resolution).end
+        start = min(max(start, first_whole_hour), end - HOUR)
+    return Window(start, end)

@@ -15,13 +15,29 @@ AT = datetime(2018, 5, 21, 5, 20, tzinfo=UTC)
 SETTLE, LOOKBACK = timedelta(minutes=10), timedelta(hours=2)
 
 
-def looked_back(*, at: datetime = AT, start: str | None = None, end: str | None = None) -> Window:
+def looked_back(
+    *, at: datetime = AT, start: str | None = None, end: str | None = None, owed_since: datetime | None = None
+) -> Window:
     due = SimpleNamespace(data_interval_start=None, data_interval_end=None, run_after=at)
-    return look_back_of(due, {"window_start": start, "window_end": end}, settle=SETTLE, lookback=LOOKBACK)
+    params = {"window_start": start, "window_end": end}
+    return look_back_of(due, params, settle=SETTLE, lookback=LOOKBACK, owed_since=owed_since)
 
 
 def test_it_leaves_the_newest_hour_to_its_own_run() -> None:
     assert looked_back() == Window(AT.replace(day=20, hour=2, minute=0), AT.replace(hour=4, minute=0))
+
+
+@pytest.mark.parametrize(
+    ("owed_since", "first"),
+    [
+        (AT.replace(day=1), AT.replace(day=20, hour=2, minute=0)),
+        (AT.replace(hour=1, minute=0), AT.replace(hour=1, minute=0)),
+        (AT.replace(hour=1, minute=1), AT.replace(hour=2, minute=0)),
+        (AT, AT.replace(hour=3, minute=0)),
+    ],
+)
+def test_it_looks_at_no_hour_that_was_not_owed_but_always_at_one(owed_since: datetime, first: datetime) -> None:
+    assert looked_back(owed_since=owed_since) == Window(first, AT.replace(hour=4, minute=0))
 
 
 @pytest.mark.parametrize(("minute", "last"), [(9, 4), (10, 5)])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -22,6 +24,8 @@ from job_history.window import Window
 
 log = logging.getLogger(__name__)
 
+# A database that lets connections run into the void takes two minutes to fail, and many accounts may be in it.
+MOST_SECONDS_IN_VAIN = 300.0
 ONCE_MENDED = "Run the reconciliation again once this is mended."
 
 Told = list[tuple[WindowFinding, Receipt | None]]
@@ -36,11 +40,12 @@ def reconcile(
     source_of: Callable[[Account, EventKind], RemoteSource[Record]],
     bucket_of: Callable[[Account], Listable] | None,
     repair: bool,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Findings:
     """Compare each account that is not paused. What is wrong with one is told among the faults, and stops no other.
 
     `bucket_of` is None for destinations that cannot be listed. `repair`: windows whose objects are lost or altered are run
-    again as well.
+    again as well. `clock` counts seconds.
     """
     to_compare = [account for account in accounts if account.enabled]
     log.info(
@@ -52,10 +57,17 @@ def reconcile(
     )
     findings = Findings(destination=destination, window=hours.as_dict(), repair=repair)
     lateness: list[Lateness] = []
+    patience: defaultdict[str, float] = defaultdict(lambda: MOST_SECONDS_IN_VAIN)
     for account in to_compare:
+        its_source = account.source.model_dump_json()
         for kind in account.events.kinds:
             comparison = _Comparison(account, kind, ledger, findings)
+            if patience[its_source] <= 0:
+                comparison.is_left_out()
+                continue
+            began, faults = clock(), len(findings.faults)
             told = comparison.with_source(hours, source_of)
+            patience[its_source] -= clock() - began if len(findings.faults) > faults else 0
             if bucket_of is not None:
                 comparison.with_bucket(told, bucket_of)
             lateness += [receipt.lateness for finding, receipt in told if receipt and not finding.is_run]
@@ -96,6 +108,12 @@ class _Comparison:
     @property
     def _whose(self) -> str:
         return f"Account {self.kind.of(self.account.label)}"
+
+    def is_left_out(self) -> None:
+        self.findings.faults.append(
+            f"{self._whose}: not compared, because others of its source waited for it in vain, for {MOST_SECONDS_IN_VAIN:.0f} "
+            f"seconds and more. {ONCE_MENDED}"
+        )
 
     def with_source(self, hours: Window, source_of: Callable[[Account, EventKind], RemoteSource[Record]]) -> Told:
         told: Told = []

@@ -25,7 +25,11 @@ class ReconcileOperator(PlanOperator):
 
     def window(self, context: Context) -> Window:
         return look_back_of(
-            context["dag_run"], context["params"], settle=self.settings.settle, lookback=self.settings.lookback
+            context["dag_run"],
+            context["params"],
+            settle=self.settings.settle,
+            lookback=self.settings.lookback,
+            owed_since=self.settings.start_date,
         )
 
     def stands(self, context: Context, accounts: Accounts, window: Window) -> Stands:

@@ -277,6 +277,33 @@ def test_one_accounts_fault_is_told_and_stops_no_other(world: World) -> None:
     assert (findings.compared, findings.windows) == (3, [])
 
 
+def test_a_source_that_lets_its_accounts_wait_in_vain_does_not_use_up_the_time_of_others(world: World) -> None:
+    now = [0.0]
+
+    class Void(MemorySource):
+        def count(self, user_id: int, window: Window) -> int:
+            now[0] += 130
+            raise TransientError(f"Nobody answers for {user_id} in {window}.")
+
+    void, elsewhere = Void(), {"type": "sql", "conn_id": "elsewhere"}
+    accounts = [account(user_id=number, name="V", source=elsewhere) for number in range(1, 6)]
+    findings = reconcile(
+        destination="s3",
+        hours=THREE_HOURS,
+        accounts=[*accounts, account()],
+        ledger=world.ledger,
+        source_of=lambda account, _kind: void if account.user_id < 6 else world.source,
+        bucket_of=None,
+        repair=False,
+        clock=lambda: now[0],
+    )
+
+    assert [fault.partition(":")[2][:14] for fault in findings.faults] == [" 0 hours of [2"] * 3 + [
+        " not compared,"
+    ] * 2
+    assert findings.to_run() == {(5234, EventKind.JOBS, hour) for hour in HOURS}
+
+
 def test_a_bucket_that_cannot_be_listed_is_a_fault_and_the_comparison_with_the_source_counts(world: World) -> None:
     world.source.records = [job(1)]
     world.receipt(0, item(2))
