@@ -77,7 +77,9 @@ def load(
 
         def to_deliver() -> Iterator[StagedDocument]:
             for document in staged_documents(staging, transformed.documents_path, transformed.redaction):
-                if (earlier := kept.get(str(document.job_id))) is not None:
+                earlier = kept.get(str(document.job_id))
+                # Under another prefix it is not there yet.
+                if earlier is not None and earlier.key == document.key:
                     books.keep(earlier)
                 else:
                     yield document

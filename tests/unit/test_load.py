@@ -233,7 +233,12 @@ def test_what_was_delivered_under_other_settings_is_left_as_it_is_but_by_repair(
         hashlib.sha256(content[:-1] + b"\n").hexdigest() for content in destination.objects.values()
     }
 
-    assert run(4, without_lines, range(4), repair=True) == (0, 2, 2)
+    elsewhere = account(
+        events={"job_history": True},
+        destination={"type": "s3", "conn_id": "s", "bucket": "acme-audit", "prefix": "new"},
+    )
+    assert run(4, elsewhere, range(4)) == (4, 0, 0)
+    assert run(5, without_lines, range(4), repair=True) == (0, 2, 2)
 
 
 def test_no_documents_are_no_fault(slices: Slices) -> None:
