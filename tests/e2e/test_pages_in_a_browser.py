@@ -120,7 +120,7 @@ def test_an_account_is_set_up_tested_saved_run_and_seen_complete(installation: I
     assert sorted(json.loads(document)["title"] for document in documents.values()) == [SCRIPT] * 3
     # Links of a receipt lead out of the frame: to the task's log.
     cell.click()
-    expect(status.get_by_role("cell", name="complete")).to_be_visible()
+    expect(status.get_by_role("cell", name="complete", exact=True)).to_be_visible()
     # Nothing of what was stored as a script has run, in the frame or around it.
     assert page.evaluate("[window.ran, frames[0].ran]") == [None, None]
     status.get_by_role("link", name="s3.slice.load").click()
