@@ -103,9 +103,11 @@ def load(
         lateness=books.lateness,
     )
     log.info("Went through %s.", books.progress)
-    if kept:
+    if books.kept:
         log.info(
-            "The account's settings were changed since: what was delivered before was left as it was. Mode repair compares it."
+            "The account's settings were changed since: %s documents that were delivered before were left as they were. Mode "
+            "repair compares them.",
+            f"{books.kept:,}",
         )
     log.info("\n%s", _table(outcome))
     if not outcome.balanced:
@@ -129,7 +131,7 @@ class _Books:
     delivered_bytes: int = 0
     example_keys: list[str] = field(default_factory=list)
     lateness: Lateness = field(default_factory=Lateness)
-    # A destination may take its documents in one thread, and tell of them in another.
+    kept: int = 0
     one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, document: StagedDocument, delivery: Delivery, e_tag: str | None = None, /) -> None:
@@ -145,6 +147,7 @@ class _Books:
     def keep(self, earlier: Item) -> None:
         """Leave a document as an earlier run delivered it."""
         with self.one_at_a_time:
+            self.kept += 1
             self._add(Delivery.ALREADY_PRESENT, earlier)
 
     def _add(self, delivery: Delivery, item: Item) -> None:

@@ -22,7 +22,10 @@ class Delivery(StrEnum):
 
 
 class OnDelivery(Protocol):
-    """Is told of each document what became of it; `e_tag` is the store's word for the bytes, where it has one."""
+    """Is told of each document what became of it; `e_tag` is the store's word for the bytes, where it has one.
+
+    It may be called from several threads: a destination may take its documents in one, and tell of them in another.
+    """
 
     def __call__(self, document: StagedDocument, delivery: Delivery, e_tag: str | None = None, /) -> None: ...
 

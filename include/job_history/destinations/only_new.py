@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,8 +20,6 @@ class OnlyNew:
     def __init__(self, destination: Destination, ledger: Storage, slice_: Slice) -> None:
         self._destination = destination
         self._there = _delivered_before(ledger, slice_, destination.description())
-        # A destination may take its documents in one thread, and tell of them in another.
-        self._one_at_a_time = threading.Lock()
 
     def description(self) -> dict[str, Any]:
         return self._destination.description()
@@ -30,18 +27,14 @@ class OnlyNew:
     def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
         """Deliver what is new; what is there is told as ALREADY_PRESENT. Raises what the destination raises."""
 
-        def tell(document: StagedDocument, delivery: Delivery, e_tag: str | None = None, /) -> None:
-            with self._one_at_a_time:
-                on_delivery(document, delivery, e_tag)
-
         def new() -> Iterator[StagedDocument]:
             for document in documents:
                 if bytes.fromhex(document.sha256) in self._there:
-                    tell(document, Delivery.ALREADY_PRESENT)
+                    on_delivery(document, Delivery.ALREADY_PRESENT)
                 else:
                     yield document
 
-        self._destination.deliver(new(), tell)
+        self._destination.deliver(new(), on_delivery)
 
 
 def _delivered_before(ledger: Storage, slice_: Slice, description: dict[str, Any]) -> set[bytes]:
