@@ -21,7 +21,7 @@ from job_history_airflow.operators import ReportOperator, WaitUntilSettledOperat
 from job_history_airflow.params import WHICH_WINDOWS
 from job_history_airflow.policies import OF_EVERY_TASK
 from job_history_airflow.settings import read_start_date
-from job_history_airflow.slices import DESTINATIONS, replicate_to
+from job_history_airflow.task_groups import DESTINATIONS, replicate_to
 
 catch_up_from = read_start_date()
 

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from job_history.errors import ReplicationError
-from job_history.window import Window
+from job_history.model.window import Window
 
 _AFTER_THE_HOUR = timedelta(minutes=11)
 
@@ -42,9 +42,9 @@ def main(windows: list[dict[str, str]], accounts: list[int]) -> None:
 
 def _replicate(window: Window, accounts: list[int]) -> None:
     from job_history import __version__  # noqa: PLC0415 - Airflow is read only here, in the process of its own
-    from job_history.report import report  # noqa: PLC0415
-    from job_history.slice import run_folder  # noqa: PLC0415
-    from job_history_airflow.connections import storage_at  # noqa: PLC0415
+    from job_history.model.slice import run_folder  # noqa: PLC0415
+    from job_history.pipeline.report import report  # noqa: PLC0415
+    from job_history_airflow.factories.sources import storage_at  # noqa: PLC0415
     from job_history_airflow.operators import (  # noqa: PLC0415
         ExtractJobsOperator,
         JobHistoryToS3Operator,

@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
-from job_history.window import Window, last_full_hour
+from job_history.model.window import Window, last_full_hour
 from simulators.airflow_stack import AirflowStack, airflow_stack
 from simulators.demo.accounts import (
     BUCKETS,

@@ -6,11 +6,11 @@ import functools
 from datetime import UTC, datetime
 from typing import NoReturn
 
-from job_history.account import Account, S3Destination
-from job_history.event_kind import EventKind
-from job_history.preflight import Finding
+from job_history.accounts.account import Account, S3Destination
+from job_history.errors.finding import Finding
+from job_history.model.event_kind import EventKind
 from job_history.preflight.check import Check, run_check
-from job_history_airflow.connections import http_source, s3_access, source_of, storage_at
+from job_history_airflow.factories.sources import http_source, s3_access, source_of, storage_at
 from job_history_airflow.settings import Settings
 
 
@@ -37,7 +37,7 @@ def _s3_check(account: Account, settings: S3Destination) -> Check:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - for those who check, and have a bucket
 
     from job_history.preflight.s3 import S3Check  # noqa: PLC0415
-    from job_history.preflight.s3_faults import credentials_fault  # noqa: PLC0415
+    from job_history.preflight.s3_errors import credentials_fault  # noqa: PLC0415
 
     try:
         session, access = s3_access(settings, f"account {account.label}")

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from job_history.errors import PermanentError
-from job_history.timestamp import format_time
-from job_history.window import HOUR, Window, asked_window, last_full_hour
+from job_history.model.timestamp import format_time
+from job_history.model.window import HOUR, Window, asked_window, last_full_hour
 
 BETWEEN_RECONCILIATIONS = timedelta(days=1)
 

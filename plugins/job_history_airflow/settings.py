@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from airflow.configuration import conf
 
-from job_history.account import ACCOUNTS_VARIABLE, Accounts, read_accounts
+from job_history.accounts.account import ACCOUNTS_VARIABLE, Accounts, read_accounts
 from job_history.errors import PermanentError
-from job_history.timestamp import parse_time
+from job_history.model.timestamp import parse_time
 
 SECTION = "job_history"
 

@@ -32,7 +32,7 @@ from tests.benchmarks.tasks import (
     transforming,
 )
 
-from job_history.items import read_items
+from job_history.ledger.items import read_items
 from job_history.storage import local_storage
 from simulators.job_store import create, create_indexes, fill, small_jobs
 from simulators.postgres import PostgresServer, local_postgres

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from tests.benchmarks.sink import Sink
 
-from job_history.account import Account
-from job_history.extract import Extracted
-from job_history.job import JobRecord, LineRecord
-from job_history.slice import Slice
-from job_history.staging import staged_writer
+from job_history.accounts.account import Account
+from job_history.model.job import JobRecord, LineRecord
+from job_history.model.slice import Slice
+from job_history.model.window import Window
+from job_history.pipeline.extract import Extracted
+from job_history.pipeline.transform import Transformed, transform
 from job_history.storage import Storage
-from job_history.transform import Transformed, transform
-from job_history.window import Window
+from job_history.storage.staging import staged_writer
 from simulators.job_store import SampleJob, SampleLine, small_jobs
 
 BUCKET = "bench-audit"

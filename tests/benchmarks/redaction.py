@@ -12,13 +12,13 @@ from typing import Any
 from tests.benchmarks.jobs import MAX_DOCUMENT_BYTES, WINDOW, account, whole_window
 from tests.benchmarks.table import Table
 
-from job_history.account import Account
-from job_history.extract import Extracted
-from job_history.job import JobRecord, LineRecord
+from job_history.accounts.account import Account
+from job_history.model.job import JobRecord, LineRecord
+from job_history.pipeline.extract import Extracted
+from job_history.pipeline.transform import transform
 from job_history.redaction import Redaction
-from job_history.staging import staged_writer
 from job_history.storage import local_storage
-from job_history.transform import transform
+from job_history.storage.staging import staged_writer
 from simulators.job_store.payload import records
 
 USER_ID = 5234

@@ -27,11 +27,11 @@ from tests.benchmarks.raw_sockets import Object, Signer, put_all
 from tests.benchmarks.sink import sink
 from tests.benchmarks.table import Table, promise
 
-from job_history.extract import Extracted
-from job_history.load import load
-from job_history.slice import Slice
+from job_history.model.slice import Slice
+from job_history.pipeline.extract import Extracted
+from job_history.pipeline.load import load
+from job_history.pipeline.transform import StagedDocument, Transformed, staged_documents
 from job_history.storage import local_storage
-from job_history.transform import StagedDocument, Transformed, staged_documents
 
 USER_ID = 5234
 DOCUMENT_BYTES = 4_000
@@ -131,7 +131,7 @@ def _row(client: Client, delay_ms: int, rates: Rates, home: Path, staged: Staged
 
 
 def deliver_with_ours(home: Path, staged: Staged, count: int, _port: int) -> Work:
-    from job_history_airflow.connections import s3_destination
+    from job_history_airflow.factories.sources import s3_destination
 
     a_slice, extracted, transformed = staged
     destination = s3_destination(account(USER_ID), in_flight=IN_FLIGHT, repair=False)

@@ -17,7 +17,7 @@ from tests.benchmarks import peers
 from tests.benchmarks.measuring import Measured, Work, measured, measured_command
 from tests.benchmarks.table import Table
 
-from job_history.account import Account
+from job_history.accounts.account import Account
 from job_history.destinations.sumo_logic import (
     Acknowledgements,
     HttpSource,
@@ -25,13 +25,13 @@ from job_history.destinations.sumo_logic import (
     batches,
     endpoint_of,
 )
-from job_history.extract import Extracted
-from job_history.http_client import one_connection
-from job_history.job import JobRecord, LineRecord
-from job_history.slice import Slice
-from job_history.staging import staged_writer
+from job_history.http.session import one_connection
+from job_history.model.job import JobRecord, LineRecord
+from job_history.model.slice import Slice
+from job_history.pipeline.extract import Extracted
+from job_history.pipeline.transform import StagedDocument, Transformed, staged_documents, transform
 from job_history.storage import Storage, local_storage
-from job_history.transform import StagedDocument, Transformed, staged_documents, transform
+from job_history.storage.staging import staged_writer
 from simulators.sumo_logic import SourceProcess, source_process
 
 LATENCY_SECONDS = 0.030

@@ -12,7 +12,7 @@ from tests.benchmarks.jobs import WINDOW, airflow_environment, s3_connection
 from tests.benchmarks.measuring import Work
 from tests.benchmarks.sink import Sink
 
-from job_history.account import Account
+from job_history.accounts.account import Account
 from simulators.postgres import PostgresServer
 
 DATABASE = "job_store"

@@ -19,7 +19,7 @@ from tests.support.scripted_s3 import Answer, Refusal, Reset, ScriptedS3, Served
 from tests.support.world import BUCKET, World, accounts_of
 
 from job_history.errors import PermanentError
-from job_history.window import Window
+from job_history.model.window import Window
 from simulators.job_store import plain_job
 from simulators.sumo_logic import Fault, LocalSource, local_source, reset_after_ingest, reset_before_ingest, timed_out
 

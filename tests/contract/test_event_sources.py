@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from tests.support.job_stores import STORES, JobStore, SqliteStore, SqlStore, WorkatoStore
 
-from job_history.admin_event import EventRecord
-from job_history.document import DocumentRules
+from job_history.documents.event_document import event_document_of
+from job_history.documents.job_document import DocumentRules
 from job_history.errors import PermanentError, QuarantineReason, ReplicationError
-from job_history.event_document import event_document_of
+from job_history.model.admin_event import EventRecord
+from job_history.model.window import Window
 from job_history.sources import EventSource
 from job_history.sources.sql import SqlEventSource, dialect_for
-from job_history.window import Window
 from simulators.job_store import SampleEvent, sample_events
 
 VECTORS = sorted((Path(__file__).parents[1] / "event_vectors").iterdir())

@@ -17,8 +17,8 @@ from tests.support.oracle import expected_documents, sumo_logic_documents
 from tests.support.steps import WHOLE_RUN, Death, Setting, run_steps, start_steps
 from tests.support.world import keys_of
 
+from job_history.model.window import Window
 from job_history.storage import local_storage
-from job_history.window import Window
 from simulators.job_store import SampleJob, create, fill, plain_job
 from simulators.s3_endpoint import S3Endpoint
 from simulators.sumo_logic import LocalSource, local_source

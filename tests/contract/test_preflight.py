@@ -13,9 +13,10 @@ import pytest
 from tests.support.ceph_rgw import CephGateway
 from tests.support.job_stores import PostgresStore
 
-from job_history.account import Account, S3Destination
+from job_history.accounts.account import Account, S3Destination
 from job_history.destinations.s3 import S3Access
-from job_history.preflight import Code, Finding
+from job_history.errors.code import Code
+from job_history.errors.finding import Finding
 from job_history.preflight.s3 import PROBES, S3Check
 from job_history.preflight.sources import check_source
 from simulators.postgres import PostgresServer

@@ -16,7 +16,7 @@ from tests.support.scripted_s3 import Answer, AtMost, Refusal, Request, Reset, S
 
 from job_history.destinations import Delivery
 from job_history.destinations.s3 import NO_RETRIES, S3Access, S3Destination, s3_store
-from job_history.destinations.s3.faults import SlowDownError
+from job_history.destinations.s3.errors import SlowDownError
 from job_history.errors import PermanentError, ReplicationError, TransientError
 from job_history.storage import Storage
 from simulators.processes import free_port

@@ -13,12 +13,12 @@ import psutil
 import pytest
 from tests.support.job_stores import STORES, JobStore, PostgresStore, SqliteStore, SqlStore, WorkatoStore, golden_job
 
-from job_history.document import DocumentRules, document_of
+from job_history.documents.job_document import DocumentRules, document_of
 from job_history.errors import PermanentError, QuarantineReason, ReplicationError, TransientError
-from job_history.job import JobRecord, final_status
+from job_history.model.job import JobRecord, final_status
+from job_history.model.window import Window
 from job_history.sources import JobSource
 from job_history.sources.sql import SqlJobSource, dialect_for
-from job_history.window import Window
 from simulators.job_store import SampleJob, example_job, plain_job, sample_jobs
 from simulators.postgres import PostgresServer
 

@@ -22,10 +22,10 @@ from tests.support.oracle import expected_documents
 from tests.support.steps import Death, Setting, outcome, run_steps, start_steps
 from tests.support.world import keys_of
 
-from job_history.items import read_items
-from job_history.run_record import RunRecord
+from job_history.ledger.items import read_items
+from job_history.model.window import Window
+from job_history.pipeline.run_files import RunRecord
 from job_history.storage import local_storage
-from job_history.window import Window
 from simulators.job_store import SampleJob, broken_jobs, create, fill, plain_job
 from simulators.s3_endpoint import S3Endpoint
 

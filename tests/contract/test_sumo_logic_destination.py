@@ -17,21 +17,21 @@ import pytest
 from tests.support.deliveries import deliver
 from tests.support.sumo_logic_sender import DOCUMENTS, Sender, batches_of, bodies, joined, wide_document
 
-from job_history.account import Account, SumoLogicDestination
+from job_history.accounts.account import Account, SumoLogicDestination
 from job_history.destinations import Delivery
-from job_history.destinations.only_new import OnlyNew
 from job_history.destinations.sumo_logic import headers_of
 from job_history.errors import PermanentError
-from job_history.extract import Extracted
-from job_history.items import Item, item_writer, read_items
-from job_history.job import JobRecord
-from job_history.load import load
-from job_history.receipt import Counts, Receipt, WindowState, receipt_path
-from job_history.slice import Slice
-from job_history.staging import staged_writer
+from job_history.ledger.items import Item, item_writer, read_items
+from job_history.ledger.receipt import Counts, Receipt, WindowState, receipt_path
+from job_history.model.job import JobRecord
+from job_history.model.slice import Slice
+from job_history.model.timestamp import epoch_milliseconds, format_time, parse_time
+from job_history.pipeline.extract import Extracted
+from job_history.pipeline.load import load
+from job_history.pipeline.skip_delivered import OnlyNew
+from job_history.pipeline.transform import StagedDocument, transform
 from job_history.storage import local_storage
-from job_history.timestamp import epoch_milliseconds, format_time, parse_time
-from job_history.transform import StagedDocument, transform
+from job_history.storage.staging import staged_writer
 from simulators.sumo_logic import LocalSource, dropped, local_source, reset_after_ingest, warning
 
 DELIVERED, ALREADY_PRESENT, REPEATED = Delivery.DELIVERED, Delivery.ALREADY_PRESENT, Delivery.REPEATED

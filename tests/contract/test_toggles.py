@@ -15,24 +15,24 @@ from tests.support.deliveries import settings as s3_settings
 from tests.support.job_stores import SqliteStore
 from tests.support.sumo_logic_sender import Sender, joined
 
-from job_history.account import Account, Accounts, read_accounts
+from job_history.accounts.account import Account, Accounts, read_accounts
 from job_history.destinations import Destination
 from job_history.destinations.s3 import S3Destination, s3_store
-from job_history.event_kind import EventKind
-from job_history.extract import extract
-from job_history.load import load
-from job_history.plan import plan
-from job_history.quarantine import QuarantineEntry
-from job_history.receipt import Receipt, WindowState, receipt_path
-from job_history.record import Record
-from job_history.report import report
-from job_history.run_record import RunRecord
-from job_history.slice import Slice
+from job_history.ledger.quarantine import QuarantineEntry
+from job_history.ledger.receipt import Receipt, WindowState, receipt_path
+from job_history.model.event_kind import EventKind
+from job_history.model.record import Record
+from job_history.model.slice import Slice
+from job_history.model.window import Window
+from job_history.pipeline.extract import extract
+from job_history.pipeline.load import load
+from job_history.pipeline.plan import plan
+from job_history.pipeline.report import report
+from job_history.pipeline.run_files import RunRecord
+from job_history.pipeline.transform import transform
 from job_history.sources import Source
-from job_history.staging import staged_records
 from job_history.storage import local_storage
-from job_history.transform import transform
-from job_history.window import Window
+from job_history.storage.staging import staged_records
 from simulators.job_store import SampleEvent, plain_job
 from simulators.s3_endpoint import S3Endpoint
 from simulators.sumo_logic import local_source

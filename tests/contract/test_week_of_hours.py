@@ -15,8 +15,8 @@ from tests.support.scripted_s3 import Answer, Refusal, Reset, ScriptedS3, Served
 from tests.support.world import BUCKET, World, accounts_of
 
 from job_history.errors import PermanentError
-from job_history.report import delete_old_runs
-from job_history.window import Window
+from job_history.model.window import Window
+from job_history.pipeline.report import delete_old_runs
 from simulators.job_store import SampleJob, plain_job
 from simulators.sumo_logic import Fault, local_source, reset_after_ingest, reset_before_ingest, timed_out
 

@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 from tests.support.job_stores import SqliteStore
 
-from job_history.document import DocumentRules, document_of
+from job_history.documents.job_document import DocumentRules, document_of
 from job_history.errors import PermanentError, TransientError, UnrecoverableError
-from job_history.http_client import one_connection
-from job_history.job import JobRecord, final_status
+from job_history.http.session import one_connection
+from job_history.model.job import JobRecord, final_status
+from job_history.model.timestamp import format_time, parse_time
+from job_history.model.window import Window
 from job_history.sources import JobSource
 from job_history.sources.workato import (
     Checkpoint,
@@ -28,8 +30,6 @@ from job_history.sources.workato import (
     WorkatoSource,
 )
 from job_history.storage import local_storage
-from job_history.timestamp import format_time, parse_time
-from job_history.window import Window
 from simulators.job_store import SampleJob, Style, plain_job, sample_jobs
 from simulators.workato import (
     Fault,

@@ -20,13 +20,13 @@ from tests.support.one_hour import replicate
 from tests.unit.samples import DAY, EXAMPLE_KEY, MemorySource, record
 from tests.unit.samples import HOUR as WINDOW
 
-from job_history.account import Account
-from job_history.event_kind import EventKind
-from job_history.key_parts import JobKeyParts, parts_of
-from job_history.receipt import Counts, Receipt, RunEntry, WindowState, receipt_path
+from job_history.accounts.account import Account
+from job_history.documents.key_parts import JobKeyParts, parts_of
+from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState, receipt_path
+from job_history.model.event_kind import EventKind
+from job_history.model.timestamp import format_time
+from job_history.model.window import Window
 from job_history.storage import local_storage
-from job_history.timestamp import format_time
-from job_history.window import Window
 
 from .conftest import World
 
@@ -275,7 +275,7 @@ def test_what_can_be_no_id_is_said_to_be_none(job_history: JobHistory) -> None:
 @pytest.fixture
 def delivered(world: World, job_store: Path, tmp_path: Path) -> Path:
     """Replicate an hour of 108 jobs to a bucket; return a job store of the test's own."""
-    from job_history_airflow.connections import s3_destination, source_of
+    from job_history_airflow.factories.sources import s3_destination, source_of
 
     store = Path(shutil.copy(job_store, tmp_path / "jobs.db"))
     world.connect("job_store", {"conn_type": "sqlite", "host": str(store)})
@@ -351,7 +351,7 @@ def test_what_cannot_be_compared_is_2_and_stops_no_other(
 @pytest.fixture
 def quarantined(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
     """Replicate an hour to a bucket, when handles were held to be shorter; return the key of the job that is left."""
-    from job_history_airflow.connections import s3_destination
+    from job_history_airflow.factories.sources import s3_destination
 
     handle = "j-" + 148 * "x"
     told = world.account(5234, "Acme")
@@ -360,7 +360,7 @@ def quarantined(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
     destination = s3_destination(acme, in_flight=4)
     source = MemorySource([record(), record(job_id=handle)])
     with monkeypatch.context() as then:
-        then.setattr("job_history.job.MOST_HANDLE_LENGTH", 100)
+        then.setattr("job_history.model.job.MOST_HANDLE_LENGTH", 100)
         replicate(acme, source, destination, local_storage(world.ledger), local_storage(world.ledger / "staging"))
     assert world.keys() == {EXAMPLE_KEY}
     return f"5234/jobs/234/20180521/{handle}/5234-234-{handle}-20180521000000-succeeded.json"
@@ -387,7 +387,7 @@ def test_what_is_in_quarantine_is_delivered_once_its_cause_is_mended(
 def test_what_stays_in_quarantine_is_told(
     world: World, job_history: JobHistory, quarantined: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("job_history.job.MOST_HANDLE_LENGTH", 100)
+    monkeypatch.setattr("job_history.model.job.MOST_HANDLE_LENGTH", 100)
 
     result = job_history("redrive", *HOURS, "--json")
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from job_history.account import accounts_json_schema, read_accounts
+from job_history.accounts.account import accounts_json_schema, read_accounts
 from simulators.project import DAGS, ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "include" / "job_history" / "CONTRACT.md"]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 README = (ROOT / "README.md").read_text()
 
 
@@ -97,10 +97,12 @@ def test_the_accounts_page_has_each_key() -> None:
 
 
 def test_the_json_schema_is_what_the_code_makes() -> None:
-    made = subprocess.run([sys.executable, "-m", "job_history.account"], check=True, capture_output=True, text=True)
+    made = subprocess.run(
+        [sys.executable, "-m", "job_history.accounts.account"], check=True, capture_output=True, text=True
+    )
 
     assert (ROOT / "docs" / "accounts.schema.json").read_text() == made.stdout, (
-        "write it anew: .venv/bin/python -m job_history.account > docs/accounts.schema.json"
+        "write it anew: .venv/bin/python -m job_history.accounts.account > docs/accounts.schema.json"
     )
     assert json.loads(made.stdout) == accounts_json_schema()
 
@@ -120,17 +122,17 @@ def test_each_message_of_the_operations_page_is_one_that_the_code_says() -> None
 
 def test_the_operations_page_lists_each_finding_of_a_preflight_as_the_catalogue_has_it() -> None:
     made = subprocess.run(
-        [sys.executable, "-m", "job_history.preflight.catalogue"], check=True, capture_output=True, text=True
+        [sys.executable, "-m", "job_history.errors.catalogue"], check=True, capture_output=True, text=True
     ).stdout
     page = (ROOT / "docs" / "operations.md").read_text()
 
     assert page[page.index("| code | severity |") :] == made, (
-        "write it anew: .venv/bin/python -m job_history.preflight.catalogue"
+        "write it anew: .venv/bin/python -m job_history.errors.catalogue"
     )
 
 
 def test_each_promise_of_the_contract_names_a_test_that_is_there() -> None:
-    contract = (ROOT / "include" / "job_history" / "CONTRACT.md").read_text()
+    contract = (ROOT / "docs" / "contract.md").read_text()
     promises = [
         line for line in contract.splitlines() if line.startswith("| ") and not line.startswith(("| promise", "| ---"))
     ]

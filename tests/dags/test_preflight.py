@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from job_history.account import Account
-from job_history.preflight import Code
+from job_history.accounts.account import Account
+from job_history.errors.code import Code
 from simulators.processes import free_port
 from simulators.sumo_logic import LocalSource, local_source
 

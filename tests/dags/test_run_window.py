@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from job_history.errors import PermanentError
-from job_history.window import Window
+from job_history.model.window import Window
 from job_history_airflow.run_window import look_back_of
 
 AT = datetime(2018, 5, 21, 5, 20, tzinfo=UTC)

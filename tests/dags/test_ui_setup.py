@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from job_history.account import Account, accounts_json_schema, read_accounts
+from job_history.accounts.account import Account, accounts_json_schema, read_accounts
 from simulators.s3_endpoint import S3Endpoint
 
 from .ui import Pages, inputs
@@ -432,7 +432,7 @@ def test_accounts_that_cannot_be_read_are_left_alone(pages: Pages, monkeypatch: 
 
 
 def test_the_form_has_a_field_for_each_setting_of_the_models(pages: Pages) -> None:
-    from job_history_airflow.ui.account_form import account_form
+    from job_history_airflow.ui.setup.account_form import account_form
 
     form = account_form()
     shown = {field.place for field in (*form.basics, *form.events, *form.others)}
@@ -468,7 +468,7 @@ def test_what_the_page_saves_is_what_the_dag_reads(pages: Pages) -> None:
 
 
 def test_the_preview_is_of_what_the_redaction_rules_leave() -> None:
-    from job_history_airflow.ui.preview import preview_of
+    from job_history_airflow.ui.setup.preview import preview_of
 
     rules = [{"value": "email", "action": "mask"}, {"path": "report.name", "action": "hash"}]
     redacting = account() | {"redaction": rules, "redaction_key_conn_id": "nowhere"}

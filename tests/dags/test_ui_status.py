@@ -12,15 +12,15 @@ import msgspec
 import pytest
 
 from job_history.errors import QuarantineReason
-from job_history.event_kind import EventKind
-from job_history.job import JobRecord
-from job_history.lateness import Lateness
-from job_history.quarantine import Quarantine
-from job_history.receipt import Counts, Receipt, RunEntry, WindowState, receipt_path
-from job_history.slice import Slice, run_folder
+from job_history.ledger.lateness import Lateness
+from job_history.ledger.quarantine import Quarantine
+from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState, receipt_path
+from job_history.model.event_kind import EventKind
+from job_history.model.job import JobRecord
+from job_history.model.slice import Slice, run_folder
+from job_history.model.timestamp import format_time
+from job_history.model.window import Window
 from job_history.storage import Storage, local_storage
-from job_history.timestamp import format_time
-from job_history.window import Window
 
 from .ui import Pages
 

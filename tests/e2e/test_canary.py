@@ -34,13 +34,13 @@ from tests.support.echoing_accounts import (
     echoing_accounts,
 )
 
-from job_history.account import Account
-from job_history.event_kind import EventKind
-from job_history.object_key import job_key
+from job_history.accounts.account import Account
+from job_history.documents.object_key import job_key
+from job_history.ledger.receipt import read_receipt
+from job_history.model.event_kind import EventKind
+from job_history.model.window import Window
 from job_history.preflight.passed import PassedPreflights
-from job_history.receipt import read_receipt
 from job_history.storage import local_storage
-from job_history.window import Window
 
 from .conftest import ACCOUNTS, DAG_ID, HOUR, PAST_DAY, Installation
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 from tests.support.chromium import chromium
 from tests.support.debian_packages import PackagesUnavailable
 
-from job_history.account import read_accounts
+from job_history.accounts.account import read_accounts
 from simulators.job_store import fill, plain_job
 from simulators.processes import ChildProcess, free_port
 

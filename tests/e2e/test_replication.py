@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from job_history.account import Account
+from job_history.accounts.account import Account
 from job_history.preflight.passed import PassedPreflights
 from job_history.storage import local_storage
 from simulators.airflow_stack import AirflowApi

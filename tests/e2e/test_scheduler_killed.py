@@ -10,7 +10,7 @@ from tests.support.crash_matrix import crash_cell
 from tests.support.oracle import expected_documents
 from tests.support.world import keys_of
 
-from job_history.receipt import Receipt
+from job_history.ledger.receipt import Receipt
 from job_history.storage import local_storage
 from simulators.job_store import fill, plain_job
 

@@ -12,7 +12,7 @@ from uuid import uuid4
 import psycopg
 import psycopg2
 
-from job_history.http_client import one_connection
+from job_history.http.session import one_connection
 from job_history.sources import EventSource, JobSource
 from job_history.sources.sql import SqlEventSource, SqlJobSource, dialect_for
 from job_history.sources.workato import Endpoint, Unlimited, WorkatoClient, WorkatoEventSource, WorkatoSource

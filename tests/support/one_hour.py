@@ -7,16 +7,16 @@ from typing import Any
 
 from tests.unit.samples import HOUR, slice_of
 
-from job_history.account import Account
+from job_history.accounts.account import Account
 from job_history.destinations import Destination
-from job_history.event_kind import EventKind
-from job_history.extract import extract
-from job_history.load import load
-from job_history.plan import PlannedWindow
-from job_history.receipt import Receipt, make_receipt, save_receipt
+from job_history.ledger.receipt import Receipt, make_receipt, save_receipt
+from job_history.model.event_kind import EventKind
+from job_history.pipeline.extract import extract
+from job_history.pipeline.load import load
+from job_history.pipeline.plan import PlannedWindow
+from job_history.pipeline.transform import transform
 from job_history.sources import Source
 from job_history.storage import Storage
-from job_history.transform import transform
 
 
 def replicate(

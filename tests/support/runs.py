@@ -14,22 +14,22 @@ from typing import Any
 import msgspec
 from tests.support.places import Passes, WatchedDestination, WatchedSource, WatchedStorage
 
-from job_history.account import Account, Accounts
+from job_history.accounts.account import Account, Accounts
 from job_history.destinations import Destination, Listable
-from job_history.destinations.only_new import OnlyNew
 from job_history.errors import PermanentError, ReplicationError
-from job_history.event_kind import EventKind
-from job_history.extract import Extracted, extract, read_at
-from job_history.load import load
-from job_history.owed import complete_windows
-from job_history.plan import Stands, nothing_stands, plan
-from job_history.receipt import Receipt
-from job_history.run_record import Failure, RunRecord
-from job_history.slice import Slice
-from job_history.slice_outcome import SliceOutcome
+from job_history.ledger.receipt import Receipt
+from job_history.model.event_kind import EventKind
+from job_history.model.slice import Slice
+from job_history.model.window import Window
+from job_history.pipeline.complete_windows import complete_windows
+from job_history.pipeline.extract import Extracted, extract, read_at
+from job_history.pipeline.load import load
+from job_history.pipeline.plan import Stands, nothing_stands, plan
+from job_history.pipeline.results import SliceOutcome
+from job_history.pipeline.run_files import Failure, RunRecord
+from job_history.pipeline.skip_delivered import OnlyNew
+from job_history.pipeline.transform import Transformed, transform
 from job_history.sources import JobSource
-from job_history.transform import Transformed, transform
-from job_history.window import Window
 
 STEPS = ("extract", "transform", "load")
 KINDS = ("s3", "sumo_logic")
@@ -163,7 +163,7 @@ class Runs:
         run.returned[f"{name} {slice_.folder}"] = msgspec.json.encode(result)
 
     def report(self, run: Run) -> list[Receipt]:
-        from job_history.report import report  # brings pandas, which no other step should pay for
+        from job_history.pipeline.report import report  # brings pandas, which no other step should pay for
 
         self.passes("before report")
         receipts = report(

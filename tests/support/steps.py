@@ -24,18 +24,18 @@ from tests.support.places import Passes
 from tests.support.runs import STEPS, Run, Runs
 from tests.support.world import accounts_of, s3_store_of, sumo_logic_destination
 
-from job_history.account import Account
+from job_history.accounts.account import Account
 from job_history.destinations import Destination
 from job_history.destinations.s3 import S3Destination
 from job_history.errors import ReplicationError
-from job_history.event_kind import EventKind
-from job_history.receipt import Receipt, read_receipt
-from job_history.slice import Slice
-from job_history.slice_outcome import SliceOutcome
+from job_history.ledger.receipt import Receipt, read_receipt
+from job_history.model.event_kind import EventKind
+from job_history.model.slice import Slice
+from job_history.model.window import Window
+from job_history.pipeline.results import SliceOutcome
 from job_history.sources import JobSource
 from job_history.sources.sql import SqlJobSource, dialect_for
 from job_history.storage import local_storage
-from job_history.window import Window
 
 _WITH_MORE_UNDER_WAY = {"write", "before put", "after put", "after load"}
 WHOLE_RUN = ["plan", *STEPS, "report"]
@@ -43,7 +43,7 @@ SECONDS = 60
 
 _processes = multiprocessing.get_context("forkserver")
 # Of pytest because it is the main module of ours, which each child looks at; the report's pandas takes a second.
-_processes.set_forkserver_preload(["pytest", "job_history.report", "tests.support.steps"])
+_processes.set_forkserver_preload(["pytest", "job_history.pipeline.report", "tests.support.steps"])
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from job_history.destinations.sumo_logic import (
     join_each,
     messages_of,
 )
-from job_history.http_client import one_connection
+from job_history.http.session import one_connection
+from job_history.model.timestamp import epoch_milliseconds, parse_time
+from job_history.pipeline.transform import StagedDocument
 from job_history.storage import local_storage
-from job_history.timestamp import epoch_milliseconds, parse_time
-from job_history.transform import StagedDocument
 from simulators.sumo_logic import LocalSource
 
 SLICE_FOLDER = "scheduled-2018-05-21T01/5234/20180521T000000Z-20180521T010000Z/0001"

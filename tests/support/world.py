@@ -18,7 +18,7 @@ from tests.support.places import Passes, WatchedStorage, watched_session
 from tests.support.runs import Runs
 from tests.support.scripted_s3 import ScriptedS3
 
-from job_history.account import Account, Accounts, read_accounts
+from job_history.accounts.account import Account, Accounts, read_accounts
 from job_history.destinations import Destination
 from job_history.destinations.s3 import NO_RETRIES, S3Access, S3Destination, s3_store
 from job_history.destinations.sumo_logic import (
@@ -28,16 +28,16 @@ from job_history.destinations.sumo_logic import (
     SumoLogicDestination,
     endpoint_of,
 )
-from job_history.event_kind import EventKind
-from job_history.http_client import one_connection
-from job_history.items import read_items
-from job_history.outcome import Outcome
-from job_history.receipt import Receipt, read_receipt
-from job_history.slice import Slice
+from job_history.http.session import one_connection
+from job_history.ledger.items import read_items
+from job_history.ledger.outcome import Outcome
+from job_history.ledger.receipt import Receipt, read_receipt
+from job_history.model.event_kind import EventKind
+from job_history.model.slice import Slice
+from job_history.model.window import Window
 from job_history.sources import JobSource
 from job_history.sources.sql import SqlJobSource, dialect_for
 from job_history.storage import local_storage
-from job_history.window import Window
 from simulators.job_store import SampleJob
 from simulators.sumo_logic import LocalSource
 

@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from job_history.account import Account
+from job_history.accounts.account import Account
 from job_history.destinations import Delivery, OnDelivery
 from job_history.errors import ReplicationError
-from job_history.event_kind import EventKind
-from job_history.extract import Extracted
-from job_history.job import JobRecord, LineRecord
-from job_history.record import Record
-from job_history.slice import Slice
-from job_history.slice_outcome import SliceOutcome
-from job_history.timestamp import parse_time
-from job_history.transform import StagedDocument, Transformed
-from job_history.window import Window
+from job_history.model.event_kind import EventKind
+from job_history.model.job import JobRecord, LineRecord
+from job_history.model.record import Record
+from job_history.model.slice import Slice
+from job_history.model.timestamp import parse_time
+from job_history.model.window import Window
+from job_history.pipeline.extract import Extracted
+from job_history.pipeline.results import SliceOutcome
+from job_history.pipeline.transform import StagedDocument, Transformed
 
 DAY = datetime(2018, 5, 21, tzinfo=UTC)
 HOUR = Window(DAY, DAY.replace(hour=1))

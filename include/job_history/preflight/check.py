@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable
 
 from job_history.errors import ReplicationError
-from job_history.preflight.catalogue import finding, finding_of
-from job_history.preflight.code import Code
-from job_history.preflight.finding import Finding
+from job_history.errors.catalogue import finding, finding_of
+from job_history.errors.code import Code
+from job_history.errors.finding import Finding
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ from datetime import datetime
 
 import msgspec
 
-from job_history.account import Account
-from job_history.preflight.finding import Finding
+from job_history.accounts.account import Account
+from job_history.errors.finding import Finding
+from job_history.model.timestamp import format_time
 from job_history.storage import Storage
-from job_history.timestamp import format_time
 
 FOLDER = "_control/preflight"
 

@@ -14,14 +14,14 @@ from typing import Any
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from job_history.account import Account, S3Destination
+from job_history.accounts.account import Account, S3Destination
 from job_history.destinations.s3 import S3Access
-from job_history.destinations.s3.faults import hide_credentials
-from job_history.preflight.catalogue import finding
-from job_history.preflight.code import Code
-from job_history.preflight.finding import Finding
+from job_history.destinations.s3.errors import hide_credentials
+from job_history.errors.catalogue import finding
+from job_history.errors.code import Code
+from job_history.errors.finding import Finding
 from job_history.preflight.s3_client import DEFAULT_REGION, probe_client
-from job_history.preflight.s3_faults import Attempted, sorted_fault
+from job_history.preflight.s3_errors import Attempted, sorted_fault
 
 PROBES = "_control/probe"
 # S3 refuses requests whose time is off by more than fifteen minutes; a third of that is already no accident.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from job_history.account import Account
+from job_history.accounts.account import Account
 from job_history.errors import ReplicationError
-from job_history.preflight.catalogue import finding_of
-from job_history.preflight.finding import Finding
-from job_history.record import Record
+from job_history.errors.catalogue import finding_of
+from job_history.errors.finding import Finding
+from job_history.model.record import Record
 from job_history.sources import RemoteSource
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import gzip
 from datetime import datetime
 
-from job_history.account import Account
+from job_history.accounts.account import Account
 from job_history.destinations.sumo_logic import HttpSource
 from job_history.destinations.sumo_logic.envelope import preflight_message
-from job_history.preflight.catalogue import finding
-from job_history.preflight.finding import Finding
-from job_history.timestamp import epoch_milliseconds
+from job_history.errors.catalogue import finding
+from job_history.errors.finding import Finding
+from job_history.model.timestamp import epoch_milliseconds
 
 NOTE = "Sent by job history replication to see whether this source takes its messages. It is no job; ignore it."
 

@@ -10,17 +10,17 @@ from typing import TypeGuard
 
 import pandas as pd
 
-from job_history.account import Account
+from job_history.accounts.account import Account
 from job_history.errors import UnrecoverableError
-from job_history.event_kind import EventKind
-from job_history.items import Item, item_lists
-from job_history.job import MOST_ID_DIGITS
-from job_history.receipt import Receipt, WindowState, read_receipt, read_receipts
+from job_history.ledger.items import Item, item_lists
+from job_history.ledger.receipt import Receipt, WindowState, read_receipt, read_receipts
+from job_history.model.event_kind import EventKind
+from job_history.model.job import MOST_ID_DIGITS
+from job_history.model.record import Record
+from job_history.model.window import Window
 from job_history.reconciliation.findings import MOST_EXAMPLES, OPEN, WindowFinding
-from job_history.record import Record
 from job_history.sources import RemoteSource
 from job_history.storage import Storage
-from job_history.window import Window
 
 log = logging.getLogger(__name__)
 

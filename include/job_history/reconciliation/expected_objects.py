@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from job_history.destinations import StoredObject
-from job_history.items import Item
-from job_history.object_key import day_folder
+from job_history.documents.object_key import day_folder
+from job_history.ledger.items import Item
 
 
 class Damage(NamedTuple):

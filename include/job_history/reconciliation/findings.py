@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from job_history.event_kind import EventKind
-from job_history.lateness import Lateness
-from job_history.window import Window
+from job_history.ledger.lateness import Lateness
+from job_history.model.event_kind import EventKind
+from job_history.model.window import Window
 
 MOST_EXAMPLES = 5
 OPEN = "open"

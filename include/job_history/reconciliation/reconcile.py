@@ -8,19 +8,19 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from job_history.account import Account
+from job_history.accounts.account import Account
 from job_history.destinations import Listable
-from job_history.event_kind import EventKind
-from job_history.items import item_lists
-from job_history.lateness import Lateness, all_of
-from job_history.receipt import Receipt, WindowState
+from job_history.ledger.items import item_lists
+from job_history.ledger.lateness import Lateness, all_of
+from job_history.ledger.receipt import Receipt, WindowState
+from job_history.model.event_kind import EventKind
+from job_history.model.record import Record
+from job_history.model.window import Window
 from job_history.reconciliation.against_source import compared_with_source
 from job_history.reconciliation.expected_objects import Damage, expected_objects
 from job_history.reconciliation.findings import MOST_EXAMPLES, Findings, WindowFinding
-from job_history.record import Record
 from job_history.sources import RemoteSource
 from job_history.storage import Storage
-from job_history.window import Window
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from typing import TypeVar
 
 import msgspec
 
-from job_history.admin_event import EventRecord
 from job_history.errors import BadRecordError, QuarantineReason
-from job_history.job import JobRecord, LineRecord
-from job_history.json_text import compact_json
-from job_history.record import Record
+from job_history.model.admin_event import EventRecord
+from job_history.model.job import JobRecord, LineRecord
+from job_history.model.json_text import compact_json
+from job_history.model.record import Record
 from job_history.redaction.location import Location, Route, Rule, document_root
 from job_history.redaction.path import segment_of_field, segments_of
 from job_history.redaction.patterns import PATTERNS

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from job_history.errors import BadRecordError, QuarantineReason
-from job_history.json_text import compact_json
+from job_history.model.json_text import compact_json
 from job_history.redaction.amid_text import named_values
 from job_history.redaction.canonical import canonical_text, json_string, text_of
 from job_history.redaction.edit import Edit, edited, outermost

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator
 
+from job_history.model.settings_model import SettingsModel
 from job_history.redaction.path import segments_of
-from job_history.settings_model import SettingsModel
 
 Action = Literal["drop", "mask", "hash"]
 PatternName = Literal["email", "card_number"]

@@ -8,15 +8,24 @@ from datetime import datetime
 import msgspec
 
 from job_history.errors import PermanentError
-from job_history.items import Item, copy_items
-from job_history.lateness import all_of
-from job_history.outcome import Outcome
-from job_history.quarantine import reason_of
-from job_history.receipt import Counts, Receipt, RunEntry, WindowState, added_up, all_places, receipt_folder, seconds_of
-from job_history.slice import Slice
-from job_history.slice_outcome import SliceOutcome
+from job_history.ledger.items import Item, copy_items
+from job_history.ledger.lateness import all_of
+from job_history.ledger.outcome import Outcome
+from job_history.ledger.quarantine import reason_of
+from job_history.ledger.receipt import (
+    Counts,
+    Receipt,
+    RunEntry,
+    WindowState,
+    added_up,
+    all_places,
+    receipt_folder,
+    seconds_of,
+)
+from job_history.model.slice import Slice
+from job_history.model.timestamp import format_time
+from job_history.pipeline.results import SliceOutcome
 from job_history.storage import Storage
-from job_history.timestamp import format_time
 
 
 def receipt_with(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
-from job_history.document import LINES_TOO_LARGE, Document
+from job_history.documents.job_document import LINES_TOO_LARGE, Document
 from job_history.errors import PermanentError
-from job_history.extract import Extracted
-from job_history.quarantine import QuarantineEntry
-from job_history.receipt import Receipt
+from job_history.ledger.quarantine import QuarantineEntry
+from job_history.ledger.receipt import Receipt
+from job_history.model.slice import Slice
+from job_history.pipeline.extract import Extracted
+from job_history.pipeline.transform import Transformed, stage_document
 from job_history.redrive.quarantined import entries
-from job_history.slice import Slice
-from job_history.staging import staged_writer
 from job_history.storage import Storage
-from job_history.transform import Transformed, stage_document
+from job_history.storage.staging import staged_writer
 
 
 class _Told(msgspec.Struct):

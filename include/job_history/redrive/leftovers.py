@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from job_history.errors import QuarantineReason
-from job_history.quarantine import quarantine_folder
-from job_history.receipt import Receipt
-from job_history.slice import Slice
+from job_history.ledger.quarantine import quarantine_folder
+from job_history.ledger.receipt import Receipt
+from job_history.model.slice import Slice
 from job_history.storage import Storage
 
 

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from job_history.errors import PermanentError, QuarantineReason
-from job_history.quarantine import QuarantineEntry, reason_of
-from job_history.receipt import Receipt
-from job_history.record import Record
-from job_history.staging import staged_records
+from job_history.ledger.quarantine import QuarantineEntry, reason_of
+from job_history.ledger.receipt import Receipt
+from job_history.model.record import Record
+from job_history.model.window import Window
 from job_history.storage import Storage
-from job_history.window import Window
+from job_history.storage.staging import staged_records
 
 
 def records_and_conflicts(paths: list[str]) -> tuple[list[str], list[str]]:

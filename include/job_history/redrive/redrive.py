@@ -13,18 +13,18 @@ from datetime import datetime
 
 import msgspec
 
-from job_history.account import Account
+from job_history.accounts.account import Account
 from job_history.errors import PermanentError, TransientError
-from job_history.event_kind import EventKind
-from job_history.receipt import REDRIVE, Receipt, WindowState, receipt_path, save_receipt
+from job_history.ledger.receipt import REDRIVE, Receipt, WindowState, receipt_path, save_receipt
+from job_history.model.event_kind import EventKind
+from job_history.model.slice import Slice
+from job_history.model.window import Window
+from job_history.pipeline.results import SliceOutcome
 from job_history.redrive.books import items_without, receipt_with
 from job_history.redrive.leftovers import Taken, delete_leftovers, delete_taken
 from job_history.redrive.quarantined import records_and_conflicts
 from job_history.redrive.steps import Means, go_through_the_steps
-from job_history.slice import Slice
-from job_history.slice_outcome import SliceOutcome
 from job_history.storage import Storage
-from job_history.window import Window
 
 log = logging.getLogger(__name__)
 

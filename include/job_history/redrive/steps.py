@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 import msgspec
 
-from job_history.account import Account
+from job_history.accounts.account import Account
 from job_history.destinations import Destination
-from job_history.extract import Extracted, extract
-from job_history.load import load
-from job_history.receipt import Receipt
+from job_history.ledger.receipt import Receipt
+from job_history.model.slice import Slice
+from job_history.pipeline.extract import Extracted, extract
+from job_history.pipeline.load import load
+from job_history.pipeline.results import SliceOutcome
+from job_history.pipeline.transform import Transformed, transform
 from job_history.redaction import Redaction
 from job_history.redrive.conflicts import stage_conflicts
 from job_history.redrive.quarantined import QuarantinedRecords, records_and_conflicts
-from job_history.slice import Slice
-from job_history.slice_outcome import SliceOutcome
 from job_history.storage import Storage
-from job_history.transform import Transformed, transform
 
 
 @dataclass(frozen=True)

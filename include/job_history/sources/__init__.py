@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar, runtime_checkable
 
-from job_history.admin_event import EventRecord
-from job_history.job import JobRecord
-from job_history.record import Record
-from job_history.window import Window
+from job_history.model.admin_event import EventRecord
+from job_history.model.job import JobRecord
+from job_history.model.record import Record
+from job_history.model.window import Window
 
 Record_co = TypeVar("Record_co", bound=Record, covariant=True)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from job_history.receipt import Receipt
+from job_history.ledger.receipt import Receipt
 from simulators.demo.accounts import BUCKETS, UNLIMITED_REQUESTS_A_MINUTE
 from simulators.demo.delivered import receipts_below, reconciled_below, run_table, save_objects
 from simulators.demo.environment import demo_environment

@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 from rich.table import Table
 
+from job_history.ledger.receipt import Counts, Receipt
 from job_history.progress import readable_bytes
-from job_history.receipt import Counts, Receipt
 from job_history.reconciliation.findings import Findings
 from job_history.storage import local_storage
 from simulators.s3_endpoint import S3Endpoint

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from airflow.dag_processing.dagbag import DagBag
 
-from job_history.timestamp import format_time
+from job_history.model.timestamp import format_time
 from simulators.project import DAGS
 
 REPLICATION, RECONCILIATION = "job_history_replication", "job_history_reconciliation"

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from job_history_airflow.cli.asked import accounts_option, asked_accounts, asked_hours, window_options
+from job_history_airflow.cli.options import accounts_option, asked_accounts, asked_hours, window_options
 from job_history_airflow.cli.printing import as_json, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from job_history.account import Account
+    from job_history.accounts.account import Account
     from job_history.destinations import Destination
-    from job_history.difference import Difference
-    from job_history.event_kind import EventKind
-    from job_history.slice import Slice
+    from job_history.inspection.diff import Difference
+    from job_history.model.event_kind import EventKind
+    from job_history.model.slice import Slice
+    from job_history.model.window import Window
     from job_history.storage import Storage
-    from job_history.window import Window
-    from job_history_airflow.cli.surroundings import Surroundings
+    from job_history_airflow.cli.context import Surroundings
 
 
 @click.command()
@@ -51,7 +51,7 @@ def diff(
     Exits with 1 where anything is missing, altered or extra, with 2 where an hour could not be compared.
     """
     from job_history.errors import ReplicationError  # noqa: PLC0415 - with all that it needs, for --help to be quick
-    from job_history_airflow.cli.surroundings import surroundings  # noqa: PLC0415
+    from job_history_airflow.cli.context import surroundings  # noqa: PLC0415
 
     window = asked_hours(since, until, hours)
     here = surroundings()
@@ -80,10 +80,10 @@ def _each(accounts: list[Account], window: Window) -> Iterator[tuple[Account, Ev
 
 
 def _compared(here: Surroundings, account: Account, kind: EventKind, hour: Window, examples: int) -> Difference:
-    from job_history.difference import difference  # noqa: PLC0415
-    from job_history.slice import Slice  # noqa: PLC0415
+    from job_history.inspection.diff import difference  # noqa: PLC0415
+    from job_history.model.slice import Slice  # noqa: PLC0415
     from job_history.storage import local_storage  # noqa: PLC0415
-    from job_history_airflow.connections import redaction_of, source_of  # noqa: PLC0415
+    from job_history_airflow.factories.sources import redaction_of, source_of  # noqa: PLC0415
 
     slice_ = Slice(
         run="diff", user_id=account.user_id, name=account.name, kind=kind, window=hour.as_dict(), part=hour.as_dict()
@@ -105,8 +105,8 @@ def _compared(here: Surroundings, account: Account, kind: EventKind, hour: Windo
 
 
 def _dry_run(here: Surroundings, account: Account, slice_: Slice, scratch: Storage) -> Destination:
-    from job_history.difference import ByReceipt  # noqa: PLC0415
-    from job_history_airflow.connections import s3_destination, sumo_logic_destination  # noqa: PLC0415
+    from job_history.inspection.diff import ByReceipt  # noqa: PLC0415
+    from job_history_airflow.factories.sources import s3_destination, sumo_logic_destination  # noqa: PLC0415
 
     if account.destination.type == "s3":
         return s3_destination(account, in_flight=here.settings.upload_concurrency, dry_run=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from job_history_airflow.cli.asked import MOMENT
+from job_history_airflow.cli.options import MOMENT
 from job_history_airflow.cli.printing import as_json, print_json, say
 
 _PARTS = ("user_id", "recipe_id", "job_id", "started_at", "status")
@@ -44,8 +44,8 @@ def key(object_key: str | None, prefix: str, as_json: bool, **parts: Any) -> Non
 
 
 def _made(prefix: str, *, user_id: str, recipe_id: str, job_id: str, started_at: datetime, status: str) -> str:
-    from job_history.job import final_status, job_id_of, number_id_of  # noqa: PLC0415 - for --help to be quick
-    from job_history.object_key import job_key  # noqa: PLC0415
+    from job_history.documents.object_key import job_key  # noqa: PLC0415
+    from job_history.model.job import final_status, job_id_of, number_id_of  # noqa: PLC0415 - for --help to be quick
 
     final = final_status(status)
     if final is None:
@@ -63,7 +63,7 @@ def _made(prefix: str, *, user_id: str, recipe_id: str, job_id: str, started_at:
 def _tell_parts(object_key: str, *, as_json: bool) -> None:
     import msgspec  # noqa: PLC0415
 
-    from job_history.key_parts import parts_of  # noqa: PLC0415
+    from job_history.documents.key_parts import parts_of  # noqa: PLC0415
 
     try:
         parts = msgspec.to_builtins(parts_of(object_key))

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from job_history_airflow.cli.asked import accounts_option, asked_accounts, asked_hours, window_options
+from job_history_airflow.cli.options import accounts_option, asked_accounts, asked_hours, window_options
 from job_history_airflow.cli.printing import as_json, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from job_history.account import Account
-    from job_history.event_kind import EventKind
-    from job_history.record import Record
+    from job_history.accounts.account import Account
+    from job_history.model.event_kind import EventKind
+    from job_history.model.record import Record
+    from job_history.model.window import Window
     from job_history.redaction import Sampled
     from job_history.sources import Listing
-    from job_history.window import Window
-    from job_history_airflow.cli.surroundings import Surroundings
+    from job_history_airflow.cli.context import Surroundings
 
 DIGITS_SHOWN = 12
 
@@ -51,7 +51,7 @@ def redact(
     Exits with 1 where a record would go to quarantine, with 2 where an account could not be looked at.
     """
     from job_history.errors import ReplicationError  # noqa: PLC0415 - with all that it needs, for --help to be quick
-    from job_history_airflow.cli.surroundings import surroundings  # noqa: PLC0415
+    from job_history_airflow.cli.context import surroundings  # noqa: PLC0415
 
     window = asked_hours(since, until, hours)
     here = surroundings()
@@ -76,7 +76,7 @@ def redact(
 
 def _sampled(here: Surroundings, account: Account, kind: EventKind, window: Window, most: int) -> Iterator[Sampled]:
     from job_history.redaction import dry_run  # noqa: PLC0415
-    from job_history_airflow.connections import redaction_of, source_of  # noqa: PLC0415
+    from job_history_airflow.factories.sources import redaction_of, source_of  # noqa: PLC0415
 
     source = source_of(account, kind, max_document_bytes=here.settings.max_document_bytes, staging=here.staging)
     # The listing is left in the middle: what reads it must end before the connection does.

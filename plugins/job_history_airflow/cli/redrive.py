@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from job_history_airflow.cli.asked import accounts_option, asked_accounts, asked_hours, window_options
+from job_history_airflow.cli.options import accounts_option, asked_accounts, asked_hours, window_options
 from job_history_airflow.cli.printing import as_json, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from job_history.account import Account
+    from job_history.accounts.account import Account
     from job_history.destinations import Destination
+    from job_history.inspection.status import WindowStatus
+    from job_history.model.slice import Slice
+    from job_history.model.window import Window
     from job_history.redrive import Redriven
-    from job_history.slice import Slice
-    from job_history.status import WindowStatus
-    from job_history.window import Window
-    from job_history_airflow.cli.surroundings import Surroundings
+    from job_history_airflow.cli.context import Surroundings
 
 
 @click.command()
@@ -46,7 +46,7 @@ def redrive(
     Exits with 1 where something is left in quarantine, with 2 where a window could not be redriven.
     """
     from job_history.errors import ReplicationError  # noqa: PLC0415 - with all that it needs, for --help to be quick
-    from job_history_airflow.cli.surroundings import surroundings  # noqa: PLC0415
+    from job_history_airflow.cli.context import surroundings  # noqa: PLC0415
 
     window = asked_hours(since, until, hours)
     here = surroundings()
@@ -68,8 +68,8 @@ def redrive(
 
 
 def _with_quarantine(here: Surroundings, accounts: dict[int, Account], window: Window) -> Iterator[WindowStatus]:
+    from job_history.inspection.status import statuses  # noqa: PLC0415
     from job_history.redrive import was_redriven  # noqa: PLC0415
-    from job_history.status import statuses  # noqa: PLC0415
 
     for status in statuses(here.ledger, accounts.values(), window, datetime.now(UTC), here.settings.settle):
         if status.quarantined or was_redriven(status.runs):
@@ -78,9 +78,9 @@ def _with_quarantine(here: Surroundings, accounts: dict[int, Account], window: W
 
 def _redriven(here: Surroundings, account: Account, status: WindowStatus, *, replace: bool) -> Redriven:
     from job_history import __version__  # noqa: PLC0415
+    from job_history.model.window import Window  # noqa: PLC0415
     from job_history.redrive import Means, redrive  # noqa: PLC0415
-    from job_history.window import Window  # noqa: PLC0415
-    from job_history_airflow.connections import redaction_of  # noqa: PLC0415
+    from job_history_airflow.factories.sources import redaction_of  # noqa: PLC0415
 
     means = Means(
         ledger=here.ledger,
@@ -101,8 +101,8 @@ def _redriven(here: Surroundings, account: Account, status: WindowStatus, *, rep
 
 
 def _destination_of(here: Surroundings, account: Account, *, replace: bool) -> Callable[[Slice], Destination]:
-    from job_history.destinations.only_new import OnlyNew  # noqa: PLC0415
-    from job_history_airflow.connections import s3_destination, sumo_logic_destination  # noqa: PLC0415
+    from job_history.pipeline.skip_delivered import OnlyNew  # noqa: PLC0415
+    from job_history_airflow.factories.sources import s3_destination, sumo_logic_destination  # noqa: PLC0415
 
     def destination(slice_: Slice) -> Destination:
         if account.destination.type == "s3":

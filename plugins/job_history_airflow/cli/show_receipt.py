@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from job_history_airflow.cli.asked import MOMENT
+from job_history_airflow.cli.options import MOMENT
 from job_history_airflow.cli.printing import as_json, print_json, print_table, say
 
 if TYPE_CHECKING:
-    from job_history.receipt import Receipt
+    from job_history.ledger.receipt import Receipt
     from job_history.storage import Storage
 
 
@@ -31,10 +31,10 @@ def show_receipt(
 
     Exits with 1 where there is none, or it says that the window is not closed.
     """
-    from job_history.event_kind import EventKind  # noqa: PLC0415 - with all that it needs, for --help to be quick
-    from job_history.receipt import read_receipt  # noqa: PLC0415
-    from job_history.window import HOUR, Window  # noqa: PLC0415
-    from job_history_airflow.cli.surroundings import surroundings  # noqa: PLC0415
+    from job_history.ledger.receipt import read_receipt  # noqa: PLC0415
+    from job_history.model.event_kind import EventKind  # noqa: PLC0415 - with all that it needs, for --help to be quick
+    from job_history.model.window import HOUR, Window  # noqa: PLC0415
+    from job_history_airflow.cli.context import surroundings  # noqa: PLC0415
 
     ledger = surroundings().ledger
     window = Window(window_start, window_end) if window_end else next(Window(window_start, window_start + HOUR).hours())

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from job_history_airflow.cli.asked import accounts_option, asked_accounts, asked_hours, window_options
+from job_history_airflow.cli.options import accounts_option, asked_accounts, asked_hours, window_options
 from job_history_airflow.cli.printing import as_json, print_json, say
 
 if TYPE_CHECKING:
-    from job_history.status import WindowStatus
+    from job_history.inspection.status import WindowStatus
 
 LETTERS = {
     "complete": ".",
@@ -49,8 +49,8 @@ def status(
     Exits with 1 where an hour is open (it has settled, and has no receipt), failed or unrecoverable; with 2 where an
     account's settings cannot be used.
     """
-    from job_history.status import statuses  # noqa: PLC0415 - with all that it needs, for --help to be quick
-    from job_history_airflow.cli.surroundings import surroundings  # noqa: PLC0415
+    from job_history.inspection.status import statuses  # noqa: PLC0415 - with all that it needs, for --help to be quick
+    from job_history_airflow.cli.context import surroundings  # noqa: PLC0415
 
     window = asked_hours(since, until, hours)
     here = surroundings()

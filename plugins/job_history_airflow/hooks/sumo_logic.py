@@ -10,8 +10,8 @@ from airflow.sdk.log import mask_secret
 
 from job_history.destinations.sumo_logic import Endpoint, HttpSource, endpoint_of
 from job_history.errors import ReplicationError
-from job_history.http_client import one_connection
-from job_history.preflight import Severity
+from job_history.errors.code import Severity
+from job_history.http.session import one_connection
 from job_history.preflight.sumo_logic import check_sumo_logic
 
 

@@ -10,7 +10,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from job_history.errors import PermanentError, ReplicationError
-from job_history.http_client import one_connection
+from job_history.http.session import one_connection
 from job_history.sources.workato import (
     DIRECT_REQUESTS_A_MINUTE,
     EMBEDDED_REQUESTS_A_MINUTE,

@@ -6,8 +6,8 @@ from job_history_airflow.operators.load_to_sumo_logic import JobHistoryToSumoLog
 from job_history_airflow.operators.plan import PlanOperator
 from job_history_airflow.operators.reconcile import ReconcileOperator
 from job_history_airflow.operators.report import ReportOperator
-from job_history_airflow.operators.settle import WaitUntilSettledOperator
 from job_history_airflow.operators.transform import TransformJobsOperator
+from job_history_airflow.operators.wait_until_settled import WaitUntilSettledOperator
 
 __all__ = [
     "ExtractJobsOperator",

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from job_history.account import Account
-from job_history.extract import extract
-from job_history.slice import Slice
-from job_history_airflow.connections import source_of
-from job_history_airflow.operators.slice_step import SliceStepOperator
+from job_history.accounts.account import Account
+from job_history.model.slice import Slice
+from job_history.pipeline.extract import extract
+from job_history_airflow.factories.sources import source_of
+from job_history_airflow.operators.base import SliceStepOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from job_history.account import Account
+from job_history.accounts.account import Account
 from job_history.destinations import Destination
-from job_history.slice import Slice
-from job_history_airflow.connections import s3_destination
-from job_history_airflow.operators.load_step import LoadStepOperator, is_repair
+from job_history.model.slice import Slice
+from job_history_airflow.factories.sources import s3_destination
+from job_history_airflow.operators.load_base import LoadStepOperator, is_repair
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

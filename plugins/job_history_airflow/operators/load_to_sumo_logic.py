@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from job_history.account import Account
+from job_history.accounts.account import Account
 from job_history.destinations import Destination
-from job_history.slice import Slice
-from job_history_airflow.connections import sumo_logic_destination
-from job_history_airflow.operators.load_step import LoadStepOperator
+from job_history.model.slice import Slice
+from job_history_airflow.factories.sources import sumo_logic_destination
+from job_history_airflow.operators.load_base import LoadStepOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,7 +22,7 @@ class JobHistoryToSumoLogicOperator(LoadStepOperator):
     """
 
     def destination(self, slice_: Slice, account: Account, context: Context) -> Destination:
-        from job_history.destinations.only_new import OnlyNew  # noqa: PLC0415 - brings pyarrow
+        from job_history.pipeline.skip_delivered import OnlyNew  # noqa: PLC0415 - brings pyarrow
 
         destination = sumo_logic_destination(
             account,

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 from airflow.configuration import conf
 from airflow.sdk import BaseOperator
 
-from job_history.account import Account, Accounts
-from job_history.event_kind import EventKind
-from job_history.extract import read_at
-from job_history.known_accounts import read_known_accounts
-from job_history.plan import Stands, nothing_stands, plan
-from job_history.preflight.holding_back import hold_back
+from job_history.accounts.account import Account, Accounts
+from job_history.ledger.known_accounts import read_known_accounts
+from job_history.model.event_kind import EventKind
+from job_history.model.record import Record
+from job_history.model.slice import run_folder
+from job_history.model.window import Window
+from job_history.pipeline.extract import read_at
+from job_history.pipeline.plan import Stands, nothing_stands, plan
+from job_history.pipeline.run_files import RunRecord
+from job_history.preflight.blocking import hold_back
 from job_history.preflight.passed import PassedPreflights
-from job_history.record import Record
-from job_history.run_record import RunRecord
-from job_history.slice import run_folder
 from job_history.sources import RemoteSource
-from job_history.window import Window
-from job_history_airflow.connections import place_of, source_of, storage_at
+from job_history_airflow.factories.sources import place_of, source_of, storage_at
 from job_history_airflow.preflight import destination_check
 from job_history_airflow.run_window import window_of
 from job_history_airflow.settings import Settings, load_accounts, read_settings
@@ -90,7 +90,7 @@ class PlanOperator(BaseOperator):
 
     def stands(self, context: Context, accounts: Accounts, window: Window) -> Stands:  # noqa: ARG002 - others look at them
         """Return what says of a window that it needs nothing."""
-        from job_history.owed import complete_windows  # noqa: PLC0415 - only where it is asked
+        from job_history.pipeline.complete_windows import complete_windows  # noqa: PLC0415 - only where it is asked
 
         return (
             complete_windows(self.ledger, place_of)

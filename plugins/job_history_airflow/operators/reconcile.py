@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from job_history.account import Account, Accounts
-from job_history.event_kind import EventKind
-from job_history.plan import Stands
-from job_history.window import Window
-from job_history_airflow.connections import listable_bucket
+from job_history.accounts.account import Account, Accounts
+from job_history.model.event_kind import EventKind
+from job_history.model.window import Window
+from job_history.pipeline.plan import Stands
+from job_history_airflow.factories.sources import listable_bucket
 from job_history_airflow.operators.plan import PlanOperator
 from job_history_airflow.run_window import look_back_of
 

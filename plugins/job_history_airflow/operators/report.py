@@ -9,8 +9,8 @@ from airflow.sdk import BaseOperator
 
 from job_history import __version__
 from job_history.errors import PermanentError
-from job_history.slice import run_folder
-from job_history_airflow.connections import storage_at
+from job_history.model.slice import run_folder
+from job_history_airflow.factories.sources import storage_at
 from job_history_airflow.settings import read_settings
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class ReportOperator(BaseOperator):
         self.destinations = destinations
 
     def execute(self, context: Context) -> dict[str, int]:
-        from job_history.report import report  # noqa: PLC0415 - brings pandas, which no other task should pay for
+        from job_history.pipeline.report import report  # noqa: PLC0415 - brings pandas, which no other task should pay for
 
         settings = read_settings()
         dag_run = context["dag_run"]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from job_history.account import Account
-from job_history.extract import Extracted
-from job_history.slice import Slice
-from job_history.transform import transform
-from job_history_airflow.connections import redaction_of
-from job_history_airflow.operators.slice_step import SliceStepOperator
+from job_history.accounts.account import Account
+from job_history.model.slice import Slice
+from job_history.pipeline.extract import Extracted
+from job_history.pipeline.transform import transform
+from job_history_airflow.factories.sources import redaction_of
+from job_history_airflow.operators.base import SliceStepOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -12,9 +12,12 @@ from starlette.exceptions import HTTPException
 
 from job_history import __version__
 from job_history.errors import ReplicationError
-from job_history_airflow.ui import api, assets, setup_pages, status_pages
+from job_history_airflow.ui import assets
 from job_history_airflow.ui.access import Viewer
 from job_history_airflow.ui.rendering import rendered
+from job_history_airflow.ui.setup import pages as setup_pages
+from job_history_airflow.ui.status import api
+from job_history_airflow.ui.status import pages as status_pages
 
 # Nothing from elsewhere and nothing inline: a script in a job's title has nowhere to run, should it ever get that far.
 SECURITY_HEADERS = {

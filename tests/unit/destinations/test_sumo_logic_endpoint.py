@@ -6,7 +6,7 @@ import pytest
 
 from job_history.destinations.sumo_logic import HttpSource, endpoint_of
 from job_history.errors import PermanentError
-from job_history.http_client import one_connection
+from job_history.http.session import one_connection
 
 TOKEN = "ZaVnC4dhaV1CANARY_token-0123456789=="
 RECEIVER = "https://endpoint3.collection.us2.sumologic.com/receiver/v1/http"

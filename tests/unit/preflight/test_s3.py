@@ -17,12 +17,13 @@ from tests.support.scripted_s3 import Answer, Refusal, Request, Reset, ScriptedS
 from tests.support.sockets import full_port
 from tests.unit.samples import account
 
-from job_history.account import Account, S3Destination
+from job_history.accounts.account import Account, S3Destination
 from job_history.destinations.s3 import S3Access
-from job_history.preflight import Code, Finding, Severity
-from job_history.preflight.catalogue import CATALOGUE
+from job_history.errors.catalogue import CATALOGUE
+from job_history.errors.code import Code, Severity
+from job_history.errors.finding import Finding
 from job_history.preflight.s3 import S3Check, probe_key
-from job_history.preflight.s3_faults import credentials_fault
+from job_history.preflight.s3_errors import credentials_fault
 from simulators.processes import free_port
 
 BUCKET = "acme-audit"

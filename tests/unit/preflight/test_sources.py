@@ -14,9 +14,9 @@ from tests.support.job_stores import SqliteStore
 from tests.support.sockets import tls_server
 from tests.unit.samples import account
 
-from job_history.http_client import one_connection
-from job_history.preflight import Code, Severity
-from job_history.preflight.catalogue import CATALOGUE
+from job_history.errors.catalogue import CATALOGUE
+from job_history.errors.code import Code, Severity
+from job_history.http.session import one_connection
 from job_history.preflight.sources import check_source
 from job_history.sources.sql import SqlEventSource, SqlJobSource, dialect_for
 from job_history.sources.workato import Retries, Unlimited, WorkatoClient, WorkatoSource, endpoint_of

@@ -14,9 +14,10 @@ from tests.support.sockets import full_port, tls_server
 from tests.unit.samples import account
 
 from job_history.destinations.sumo_logic import HttpSource, endpoint_of, join_each
-from job_history.http_client import one_connection
-from job_history.preflight import Code, Finding, Severity
-from job_history.preflight.catalogue import CATALOGUE
+from job_history.errors.catalogue import CATALOGUE
+from job_history.errors.code import Code, Severity
+from job_history.errors.finding import Finding
+from job_history.http.session import one_connection
 from job_history.preflight.sumo_logic import NOTE, check_sumo_logic, marked_message
 from simulators.processes import free_port
 from simulators.sumo_logic import Fault, LocalSource, cut_answer, local_source, redirect, reset_before_ingest, slow

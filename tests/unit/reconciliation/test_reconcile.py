@@ -13,21 +13,21 @@ import msgspec
 import pytest
 from tests.unit.samples import DAY, MemorySource, account, record
 
-from job_history.account import Account
+from job_history.accounts.account import Account
 from job_history.destinations import StoredObject
 from job_history.errors import PermanentError, ReplicationError, TransientError, UnrecoverableError
-from job_history.event_kind import EventKind
-from job_history.items import Item, item_writer
-from job_history.job import JobRecord
-from job_history.lateness import Lateness
-from job_history.outcome import Outcome
-from job_history.receipt import Counts, Receipt, RunEntry, WindowState, receipt_folder, save_receipt
+from job_history.ledger.items import Item, item_writer
+from job_history.ledger.lateness import Lateness
+from job_history.ledger.outcome import Outcome
+from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState, receipt_folder, save_receipt
+from job_history.model.event_kind import EventKind
+from job_history.model.job import JobRecord
+from job_history.model.timestamp import format_time
+from job_history.model.window import Window
 from job_history.reconciliation.findings import Findings, WindowFinding
+from job_history.reconciliation.log_findings import tell
 from job_history.reconciliation.reconcile import reconcile
-from job_history.reconciliation.tell import tell
 from job_history.storage import Storage, local_storage
-from job_history.timestamp import format_time
-from job_history.window import Window
 
 HOURS = [Window(DAY + timedelta(hours=number), DAY + timedelta(hours=number + 1)) for number in range(3)]
 THREE_HOURS = Window(HOURS[0].start, HOURS[-1].end)

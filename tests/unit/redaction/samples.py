@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from tests.unit.samples import line, record
 
-from job_history.job import JobRecord
+from job_history.model.job import JobRecord
 from job_history.redaction import Change, Redaction, RedactionRule
 
 KEY = b"a key of thirty-two characters.."

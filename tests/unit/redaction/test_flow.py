@@ -8,18 +8,18 @@ import pytest
 from tests.unit.redaction.samples import KEY, drop, hash_of, hashed, mask
 from tests.unit.samples import MemoryDestination, account, line, record, slice_of
 
-from job_history.account import Account
-from job_history.document import LINES_TOO_LARGE
+from job_history.accounts.account import Account
+from job_history.documents.job_document import LINES_TOO_LARGE
 from job_history.errors import PermanentError, QuarantineReason
-from job_history.extract import Extracted
-from job_history.job import JobRecord
-from job_history.load import load
-from job_history.quarantine import QuarantineEntry
+from job_history.ledger.quarantine import QuarantineEntry
+from job_history.model.job import JobRecord
+from job_history.pipeline.extract import Extracted
+from job_history.pipeline.load import load
+from job_history.pipeline.results import SliceOutcome
+from job_history.pipeline.transform import Transformed, staged_documents, transform
 from job_history.redaction import Policy, Redaction
-from job_history.slice_outcome import SliceOutcome
-from job_history.staging import staged_records, staged_writer
 from job_history.storage import local_storage
-from job_history.transform import Transformed, staged_documents, transform
+from job_history.storage.staging import staged_records, staged_writer
 
 RULES = [mask(field="*password*"), hashed(path="report.name"), drop(path="lines[*].output.body")]
 DEEP = json.dumps("[" * 5_000 + '{"password":"hunter2"}' + "]" * 5_000)

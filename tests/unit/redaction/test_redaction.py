@@ -18,8 +18,8 @@ from tests.unit.redaction.samples import (
 )
 from tests.unit.samples import line, record
 
-from job_history.admin_event import EventRecord
 from job_history.errors import BadRecordError, QuarantineReason
+from job_history.model.admin_event import EventRecord
 from job_history.redaction import Change
 
 EMAIL, CARD = mask(value="email"), mask(value="card_number")

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from tests.unit.samples import account, entry
 
-from job_history.account import faults_by_place, read_accounts
+from job_history.accounts.account import faults_by_place, read_accounts
 
 ROOTS = "title, error, error_type, report, lines, details, user, team, resource"
 FORM = "write an object with action and just one of path, field and value"

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from tests.unit.samples import DAY, HOUR, MemoryDestination, account, slice_of
 
-from job_history.extract import extract
-from job_history.job import Id
-from job_history.load import load
-from job_history.quarantine import QuarantineEntry
+from job_history.ledger.quarantine import QuarantineEntry
+from job_history.model.job import Id
+from job_history.model.window import Window
+from job_history.pipeline.extract import extract
+from job_history.pipeline.load import load
+from job_history.pipeline.transform import Transformed, transform
 from job_history.sources.sql import SqlJobSource, dialect_for
-from job_history.staging import staged_records
 from job_history.storage import Storage, local_storage
-from job_history.transform import Transformed, transform
-from job_history.window import Window
+from job_history.storage.staging import staged_records
 from simulators.job_store import BROKEN_JOBS, SampleJob, broken_jobs, create, fill, plain_job
 
 GOOD = [plain_job(5234, DAY, number) for number in (1, 900_000, 10**10)] + [plain_job(5234, DAY, "j-KGAKfhsz-GYoLeD")]

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from job_history.admin_event import EventRecord
 from job_history.errors import PermanentError, QuarantineReason, TransientError, UnrecoverableError
-from job_history.http_client import one_connection
+from job_history.http.session import one_connection
+from job_history.model.admin_event import EventRecord
+from job_history.model.window import Window
 from job_history.sources.workato import Checkpoint, Endpoint, Unlimited, WorkatoClient, WorkatoEventSource
 from job_history.sources.workato.activity import event_record
 from job_history.storage import local_storage
-from job_history.window import Window
 from simulators.job_store import SampleEvent, sample_events
 from simulators.workato import LocalWorkato, Workspace, local_workato
 

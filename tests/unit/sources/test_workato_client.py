@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from job_history.errors import PermanentError, TransientError
-from job_history.http_client import one_connection
+from job_history.http.session import one_connection
+from job_history.model.window import Window
 from job_history.sources.workato import (
     Endpoint,
     Unlimited,
@@ -22,7 +23,6 @@ from job_history.sources.workato import (
     endpoint_of,
 )
 from job_history.sources.workato.recipes import Recipe
-from job_history.window import Window
 from simulators.workato import Fault, LocalWorkato, SampleRecipe, Workspace, local_workato, throttled
 
 TOKEN = "CANARY-token/0123456789=="

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from job_history.errors import QuarantineReason
-from job_history.job import JobRecord, LineRecord
+from job_history.model.job import JobRecord, LineRecord
 from job_history.sources.workato.fields import Fields
 from job_history.sources.workato.records import job_record, with_details, without_details
 

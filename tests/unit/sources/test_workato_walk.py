@@ -15,10 +15,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from job_history.errors import TransientError
-from job_history.http_client import one_connection
-from job_history.job import JobRecord
+from job_history.http.session import one_connection
+from job_history.model.job import JobRecord
+from job_history.model.window import Window
 from job_history.sources.workato import Endpoint, Unlimited, WorkatoClient, WorkatoSource
-from job_history.window import Window
 from simulators.job_store import SampleJob, plain_job
 from simulators.workato import Delay, LocalWorkato, SampleRecipe, Workspace, local_workato
 

@@ -16,10 +16,10 @@ from obstore.exceptions import AlreadyExistsError
 from obstore.store import S3Store
 
 from job_history.destinations import Delivery, OnDelivery, StoredObject
-from job_history.destinations.s3.faults import SlowDownError, store_faults
-from job_history.destinations.s3.pace import Pace
+from job_history.destinations.s3.adaptive_concurrency import Pace
+from job_history.destinations.s3.errors import SlowDownError, store_faults
 from job_history.errors import ReplicationError, TransientError
-from job_history.transform import StagedDocument
+from job_history.pipeline.transform import StagedDocument
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from obstore.store import S3Store
 
-from job_history.account import S3Destination as S3Settings
+from job_history.accounts.account import S3Destination as S3Settings
 
 if TYPE_CHECKING:
     # They exist for type checkers only.

@@ -16,9 +16,9 @@ import requests
 import urllib3
 
 from job_history.destinations.sumo_logic.endpoint import Endpoint
-from job_history.http_client import seconds_of
-from job_history.preflight.catalogue import fix_of
-from job_history.preflight.code import Code
+from job_history.errors.catalogue import fix_of
+from job_history.errors.code import Code
+from job_history.http.session import seconds_of
 
 _MOST_SHOWN = 300
 _CODES = {

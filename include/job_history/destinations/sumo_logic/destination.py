@@ -15,11 +15,11 @@ from job_history.destinations.sumo_logic.acknowledgements import Acknowledgement
 from job_history.destinations.sumo_logic.batches import batches
 from job_history.destinations.sumo_logic.client import HttpSource
 from job_history.destinations.sumo_logic.messages import DEFAULT_MAX_MESSAGE_BYTES, messages_of
+from job_history.destinations.sumo_logic.prefetch import one_ahead
 from job_history.errors import ReplicationError
-from job_history.one_ahead import one_ahead
+from job_history.model.timestamp import epoch_milliseconds, parse_time
+from job_history.pipeline.transform import StagedDocument
 from job_history.progress import readable_bytes
-from job_history.timestamp import epoch_milliseconds, parse_time
-from job_history.transform import StagedDocument
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from job_history.errors import PermanentError
-from job_history.hiding import HIDDEN, hidden
+from job_history.errors.masking import HIDDEN, hidden
 
 _RECEIVER = "/receiver/v1/http"
 _OWN_MACHINE = {"127.0.0.1", "::1", "localhost"}

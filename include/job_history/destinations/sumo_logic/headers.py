@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from job_history.destination_settings import SumoLogicDestination
+from job_history.accounts.destination_settings import SumoLogicDestination
 
 
 def headers_of(settings: SumoLogicDestination) -> dict[str, str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, NamedTuple, Protocol
 
-from job_history.timestamp import format_time, parse_time
-from job_history.window import Window
+from job_history.model.timestamp import format_time, parse_time
+from job_history.model.window import Window
 
 Parameters = tuple[Any, ...]
 

@@ -6,16 +6,16 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any
 
-from job_history.admin_event import EventRecord
+from job_history.documents.event_document import item_id_of
 from job_history.errors import QuarantineReason
-from job_history.event_document import item_id_of
-from job_history.hiding import Hide
+from job_history.errors.masking import Hide
+from job_history.model.admin_event import EventRecord
+from job_history.model.window import Window
 from job_history.sources.listing import StreamedListing
 from job_history.sources.sql.dialect import Dialect, Parameters
 from job_history.sources.sql.relations import EVENTS, select_events
 from job_history.sources.sql.rows import EVENT_COLUMNS, event_record
 from job_history.sources.sql.snapshot import Snapshot, snapshot, with_repeats
-from job_history.window import Window
 
 _EVENT_ID = EVENT_COLUMNS.index("event_id")
 

@@ -7,15 +7,15 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any
 
 from job_history.errors import BadRecordError, QuarantineReason, TransientError
-from job_history.hiding import Hide
-from job_history.job import JobRecord, LineRecord
+from job_history.errors.masking import Hide
+from job_history.model.job import JobRecord, LineRecord
+from job_history.model.window import Window
 from job_history.sources.listing import StreamedListing
 from job_history.sources.sql.dialect import Dialect, Parameters
 from job_history.sources.sql.relations import JOBS, LINES, select_jobs, select_lines
 from job_history.sources.sql.rows import JOB_COLUMNS, id_text, job_record, line_record
 from job_history.sources.sql.snapshot import Snapshot, snapshot, with_repeats
 from job_history.sources.sql.values import ExtraColumns, Row, text_size
-from job_history.window import Window
 
 _JOB_ID = JOB_COLUMNS.index("job_id")
 _OF_THE_JOB = "l.user_id = j.user_id AND l.job_id = j.job_id"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from job_history.errors import PermanentError
-from job_history.preflight.catalogue import fix_of
-from job_history.preflight.code import Code
+from job_history.errors.catalogue import fix_of
+from job_history.errors.code import Code
 from job_history.sources.sql.dialect import Dialect, Relation
 from job_history.sources.sql.rows import EVENT_COLUMNS, JOB_COLUMNS, LINE_COLUMNS
 from job_history.sources.sql.values import ExtraColumns

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from job_history.admin_event import EventRecord
 from job_history.errors import BadRecordError
-from job_history.job import JobRecord, LineRecord
+from job_history.model.admin_event import EventRecord
+from job_history.model.job import JobRecord, LineRecord
 from job_history.sources.sql.values import (
     ExtraColumns,
     Row,

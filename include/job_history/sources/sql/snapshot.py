@@ -7,9 +7,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from job_history.hiding import Hide
+from job_history.errors.masking import Hide
 from job_history.sources.sql.dialect import Dialect, Parameters, Relation
-from job_history.sources.sql.faults import database_faults
+from job_history.sources.sql.errors import database_faults
 from job_history.sources.sql.rows import fetched
 from job_history.sources.sql.values import Row
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from job_history.errors import BadRecordError, QuarantineReason
-from job_history.job import MOST_ID_DIGITS, Id, described
-from job_history.timestamp import format_time
+from job_history.model.job import MOST_ID_DIGITS, Id, described
+from job_history.model.timestamp import format_time
 
 Row = tuple[Any, ...]
 

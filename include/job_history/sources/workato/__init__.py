@@ -1,17 +1,17 @@
 """The platform's Developer API as a source: a workspace of one's own, or an embedded partner's customers."""
 
-from job_history.sources.workato.budget import (
+from job_history.sources.workato.checkpoint import Checkpoint
+from job_history.sources.workato.client import Retries, WorkatoClient
+from job_history.sources.workato.endpoint import DEFAULT_BASE_URL, Endpoint, endpoint_of
+from job_history.sources.workato.event_source import WorkatoEventSource
+from job_history.sources.workato.job_source import WorkatoSource
+from job_history.sources.workato.rate_limiter import (
     DIRECT_REQUESTS_A_MINUTE,
     EMBEDDED_REQUESTS_A_MINUTE,
     RequestBudget,
     SharedBudget,
     Unlimited,
 )
-from job_history.sources.workato.checkpoint import Checkpoint
-from job_history.sources.workato.client import Retries, WorkatoClient
-from job_history.sources.workato.endpoint import DEFAULT_BASE_URL, Endpoint, endpoint_of
-from job_history.sources.workato.event_source import WorkatoEventSource
-from job_history.sources.workato.job_source import WorkatoSource
 
 __all__ = [
     "DEFAULT_BASE_URL",

@@ -12,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from job_history.admin_event import EventRecord
 from job_history.errors import BadRecordError, PermanentError, TransientError
-from job_history.job import Id
-from job_history.preflight.code import Code
+from job_history.errors.code import Code
+from job_history.model.admin_event import EventRecord
+from job_history.model.job import Id
+from job_history.model.window import Window
 from job_history.sources.workato.client import WorkatoClient
 from job_history.sources.workato.fields import (
     Fields,
@@ -26,7 +27,6 @@ from job_history.sources.workato.fields import (
     readable,
     text_field,
 )
-from job_history.window import Window
 
 # Documented: the default, and the most that a page can have.
 ENTRIES_A_PAGE = 100

@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 import requests
 
-from job_history.http_client import seconds_of
-from job_history.preflight.catalogue import fix_of
-from job_history.preflight.code import Code
+from job_history.errors.catalogue import fix_of
+from job_history.errors.code import Code
+from job_history.http.session import seconds_of
 from job_history.sources.workato.endpoint import Endpoint
 
 _MOST_SHOWN = 300

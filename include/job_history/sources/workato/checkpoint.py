@@ -14,8 +14,8 @@ from typing import TypeVar
 
 import msgspec
 
-from job_history.staging import StagedWriter, staged_records, staged_writer
 from job_history.storage import Storage, local_storage
+from job_history.storage.staging import StagedWriter, staged_records, staged_writer
 
 Kept = TypeVar("Kept", bound=msgspec.Struct)
 

@@ -13,8 +13,8 @@ import requests
 
 from job_history.errors import PermanentError, TransientError
 from job_history.sources.workato.answers import Answer, Envelope, answered, broken
-from job_history.sources.workato.budget import RequestBudget
 from job_history.sources.workato.endpoint import Endpoint
+from job_history.sources.workato.rate_limiter import RequestBudget
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from job_history.job import JobRecord
+from job_history.model.job import JobRecord
 from job_history.sources.workato.checkpoint import Checkpoint
 from job_history.sources.workato.client import NotFoundError, WorkatoClient
 from job_history.sources.workato.reading import portion_of

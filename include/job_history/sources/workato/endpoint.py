@@ -11,7 +11,7 @@ import requests
 from requests.auth import AuthBase
 
 from job_history.errors import PermanentError
-from job_history.hiding import hidden
+from job_history.errors.masking import hidden
 
 DEFAULT_BASE_URL = "https://www.workato.com"
 _OWN_MACHINE = {"127.0.0.1", "::1", "localhost"}

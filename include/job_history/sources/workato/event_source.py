@@ -10,10 +10,11 @@ from datetime import timedelta
 
 import msgspec
 
-from job_history.admin_event import EventRecord
+from job_history.documents.event_document import item_id_of
 from job_history.errors import TransientError, UnrecoverableError
-from job_history.event_document import item_id_of
-from job_history.job import Id
+from job_history.model.admin_event import EventRecord
+from job_history.model.job import Id
+from job_history.model.window import Window, is_older_than
 from job_history.sources.listing import StreamedListing
 from job_history.sources.workato.activity import (
     ENTRIES_A_SHORTER_PAGE,
@@ -25,8 +26,7 @@ from job_history.sources.workato.activity import (
 from job_history.sources.workato.checkpoint import Checkpoint, checkpoint_or_passing
 from job_history.sources.workato.client import WorkatoClient
 from job_history.sources.workato.reading import FIRST_LISTING, SECOND_LISTING
-from job_history.sources.workato.spending import requests_told
-from job_history.window import Window, is_older_than
+from job_history.sources.workato.request_log import requests_told
 
 log = logging.getLogger(__name__)
 

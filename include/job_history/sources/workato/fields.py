@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from job_history.errors import BadRecordError, QuarantineReason
-from job_history.job import Id, described
-from job_history.timestamp import parse_time
+from job_history.model.job import Id, described
+from job_history.model.timestamp import parse_time
 
 Fields = dict[str, msgspec.Raw]
 

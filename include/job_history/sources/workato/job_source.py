@@ -11,16 +11,16 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from job_history.errors import TransientError, UnrecoverableError
-from job_history.job import Id, JobRecord
+from job_history.model.job import Id, JobRecord
+from job_history.model.timestamp import parse_time
+from job_history.model.window import Window, is_older_than
 from job_history.sources.listing import StreamedListing
 from job_history.sources.workato.checkpoint import Checkpoint, checkpoint_or_passing
 from job_history.sources.workato.client import WorkatoClient
 from job_history.sources.workato.details import DetailReader
 from job_history.sources.workato.reading import COUNTERS, SECOND_LISTING, Reading, RecipeReader, portion_of
 from job_history.sources.workato.recipes import Recipe, must_show_recipes, recipes
-from job_history.sources.workato.spending import requests_told
-from job_history.timestamp import parse_time
-from job_history.window import Window, is_older_than
+from job_history.sources.workato.request_log import requests_told
 
 log = logging.getLogger(__name__)
 

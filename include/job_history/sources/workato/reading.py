@@ -8,13 +8,13 @@ from datetime import timedelta
 
 import msgspec
 
+from job_history.model.timestamp import format_time
+from job_history.model.window import Window
 from job_history.sources.workato.checkpoint import Checkpoint
 from job_history.sources.workato.client import WorkatoClient
 from job_history.sources.workato.jobs import ListedJob
 from job_history.sources.workato.records import job_record
 from job_history.sources.workato.walk import Walk
-from job_history.timestamp import format_time
-from job_history.window import Window
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 import msgspec
 
 from job_history.errors import PermanentError, TransientError
-from job_history.preflight.catalogue import fix_of
-from job_history.preflight.code import Code
+from job_history.errors.catalogue import fix_of
+from job_history.errors.code import Code
+from job_history.model.timestamp import parse_time
+from job_history.model.window import Window
 from job_history.sources.workato.client import WorkatoClient
-from job_history.timestamp import parse_time
-from job_history.window import Window
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from job_history.errors import BadRecordError, QuarantineReason
-from job_history.job import Id, JobRecord, LineRecord
+from job_history.model.job import Id, JobRecord, LineRecord
 from job_history.sources.workato.fields import (
     Fields,
     id_field,

@@ -1,0 +1,1 @@
+"""Who is replicated: the accounts and their settings, as the Airflow Variable holds them."""

@@ -1,0 +1,113 @@
+"""Where an account's documents go, as its settings say it."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from job_history.model.settings_model import ConnectionId, SettingsModel
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_PREFIX_PART = re.compile(r"[A-Za-z0-9_.=-]+")
+# A header can carry no more than printable ASCII, and loses spaces at its ends.
+_HEADER_TEXT = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+# Limits of Sumo Logic's page "Fields": of one request, and in characters.
+MOST_FIELDS = 30
+LONGEST_FIELD_KEY = 255
+LONGEST_FIELD_VALUE = 200
+
+
+class S3Destination(SettingsModel):
+    """A bucket of Amazon S3, or of a store that speaks its protocol."""
+
+    type: Literal["s3"]
+    conn_id: ConnectionId
+    bucket: str | None = Field(
+        default=None, description="May be left out where the connection names it (service_config.s3.bucket_name)."
+    )
+    prefix: str = Field(default="", description="Put in front of every key; without a slash at either end.")
+    server_side_encryption: Literal["AES256", "aws:kms"] | None = Field(
+        default=None, description="Left out: as the bucket's default encryption says."
+    )
+    kms_key_id: str | None = Field(default=None, min_length=1, description="The key of server_side_encryption aws:kms.")
+    write_mode: Literal["create_only", "overwrite"] = Field(
+        default="create_only", description="overwrite: only for stores without conditional PUT."
+    )
+
+    @property
+    def key_prefix(self) -> str:
+        """What stands in front of every document's key."""
+        return self.prefix
+
+    @field_validator("bucket")
+    @classmethod
+    def _bucket_has_a_legal_name(cls, bucket: str | None) -> str | None:
+        if bucket is not None and not _BUCKET.fullmatch(bucket):
+            raise ValueError("no legal bucket name: 3 to 63 lower-case letters, digits, dots and hyphens")
+        return bucket
+
+    @field_validator("prefix")
+    @classmethod
+    def _prefix_is_a_plain_path(cls, prefix: str) -> str:
+        parts = prefix.split("/") if prefix else []
+        if any(part in {"", ".", ".."} or not _PREFIX_PART.fullmatch(part) for part in parts):
+            raise ValueError("use parts of letters, digits and _ . = - joined by single slashes, none at the ends")
+        return prefix
+
+    @model_validator(mode="after")
+    def _kms_key_goes_with_kms(self) -> S3Destination:
+        if self.kms_key_id is not None and self.server_side_encryption != "aws:kms":
+            raise ValueError('kms_key_id needs "server_side_encryption": "aws:kms"')
+        return self
+
+
+def _header_text(text: str) -> str:
+    if not _HEADER_TEXT.fullmatch(text):
+        raise ValueError("use printable ASCII characters, without spaces at the ends: it is sent as an HTTP header")
+    return text
+
+
+HeaderText = AfterValidator(_header_text)
+SourceName = Annotated[str, Field(max_length=128), HeaderText]
+SourceCategory = Annotated[str, Field(max_length=1024), HeaderText]
+
+
+class SumoLogicDestination(SettingsModel):
+    """An HTTP Logs source of Sumo Logic. Its URL is a secret, and stands in the connection.
+
+    What is left out here is as the source itself is set. Limits: Sumo Logic's pages "Metadata Naming Conventions" and
+    "Fields".
+    """
+
+    type: Literal["sumo_logic"]
+    conn_id: ConnectionId
+    source_category: SourceCategory | None = Field(default=None, description="_sourceCategory.")
+    source_name: SourceName | None = Field(default=None, description="_sourceName.")
+    source_host: SourceName | None = Field(default=None, description="_sourceHost.")
+    fields: dict[str, str] = Field(
+        default_factory=dict,
+        max_length=MOST_FIELDS,
+        description="Fields of every message. One that the account's Fields schema lacks is dropped in silence.",
+    )
+
+    @property
+    def key_prefix(self) -> str:
+        """What stands in front of every document's key: nothing, as there is no bucket to share with others."""
+        return ""
+
+    @field_validator("fields")
+    @classmethod
+    def _fields_fit_into_their_header(cls, fields: dict[str, str]) -> dict[str, str]:
+        for key, value in fields.items():
+            for text, longest in ((key, LONGEST_FIELD_KEY), (value, LONGEST_FIELD_VALUE)):
+                if not _HEADER_TEXT.fullmatch(text) or "," in text or "=" in text or len(text) > longest:
+                    raise ValueError(
+                        f"the field {key[:60]!r} cannot be sent: a key has 1 to {LONGEST_FIELD_KEY} characters, a value "
+                        f"1 to {LONGEST_FIELD_VALUE}, all of printable ASCII without , and = and without spaces at the ends"
+                    )
+        return fields
+
+
+DestinationSettings = Annotated[S3Destination | SumoLogicDestination, Field(discriminator="type")]

@@ -1,0 +1,47 @@
+"""Where an account's jobs and admin events come from, as its settings say it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from job_history.model.settings_model import ConnectionId, SettingsModel
+
+
+class SqlSource(SettingsModel):
+    """The three relations `job_history_jobs`, `job_history_lines`, `job_history_admin_events` of a database."""
+
+    type: Literal["sql"]
+    conn_id: ConnectionId
+
+
+class WorkatoSource(SettingsModel):
+    """The platform's own API. Its lines have no input and output, because the public API gives none."""
+
+    type: Literal["workato"]
+    conn_id: ConnectionId
+    managed_user_id: str | None = Field(
+        default=None,
+        pattern=r"^([0-9]+|E[!-~]+)$",
+        description="A customer of an embedded partner: its id, or E and its external id. Left out: the token's own workspace.",
+    )
+    longest_job_hours: int = Field(
+        default=24,
+        ge=1,
+        le=24 * 31,
+        description="The most that a job takes, waiting and pauses included. A longer one may be missed; docs/workato.md.",
+    )
+    retention_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="How long the workspace keeps jobs. Set: a window that begins before is refused as unrecoverable.",
+    )
+    activity_retention_days: int = Field(
+        default=365,
+        ge=1,
+        description="How long it keeps its activity log, which admin events come from; a window that begins before is refused.",
+    )
+
+
+SourceSettings = Annotated[SqlSource | WorkatoSource, Field(discriminator="type")]

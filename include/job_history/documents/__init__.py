@@ -1,0 +1,1 @@
+"""From a record to its key and its bytes."""

@@ -1,0 +1,55 @@
+"""Errors, named by what to do about them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from job_history.errors.code import Code
+
+
+class ReplicationError(Exception):
+    """Anything this project raises on purpose; its message says where it happened, what happened and what to do.
+
+    `code` is what a preflight calls it, where it is among what one can find; `said` is what happened, alone.
+    """
+
+    def __init__(self, message: str, *, code: Code | None = None, said: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.said = message if said is None else said
+
+
+class PermanentError(ReplicationError):
+    """Trying again cannot help: a setting, a permission or a name is wrong."""
+
+
+class UnrecoverableError(PermanentError):
+    """The source no longer holds what a window asks for: its retention is over."""
+
+
+class TransientError(ReplicationError):
+    """Trying again later may help: the other side was busy, slow or away."""
+
+
+class QuarantineReason(StrEnum):
+    """Why a record is set aside; also the name of its folder in quarantine."""
+
+    BAD_ID = "bad_id"
+    BAD_JSON = "bad_json"
+    BAD_TIME = "bad_time"
+    BAD_TEXT = "bad_text"
+    BAD_EVENT = "bad_event"
+    DUPLICATE_JOB_ID = "duplicate_job_id"
+    DUPLICATE_EVENT_ID = "duplicate_event_id"
+    WRONG_ACCOUNT = "wrong_account"
+    REDACTION = "redaction"
+    CONFLICT = "conflict"
+
+
+class BadRecordError(ReplicationError):
+    """One record cannot become a document; it goes to quarantine, and the others go on."""
+
+    def __init__(self, reason: QuarantineReason, explanation: str) -> None:
+        super().__init__(f"{reason}: {explanation}")
+        self.reason = reason
+        self.explanation = explanation

@@ -1,0 +1,136 @@
+"""The difference between a source and a destination, document by document, without a write to either."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from job_history.accounts.account import Account
+from job_history.destinations import Delivery, Destination, OnDelivery
+from job_history.ledger.items import items_at
+from job_history.ledger.receipt import read_receipt
+from job_history.model.event_kind import EventKind
+from job_history.model.record import Record
+from job_history.model.slice import Slice
+from job_history.pipeline.extract import extract
+from job_history.pipeline.transform import StagedDocument, staged_documents, transform
+from job_history.redaction import Redaction
+from job_history.sources import Source
+from job_history.storage import Storage
+
+
+class Difference(msgspec.Struct, kw_only=True):
+    """Of one window. `missing`: not at the destination; `altered`: there with other bytes; `same`: as it should be.
+
+    `extra` are at the destination by the window's receipt, and the source does not list them any more. The ids are
+    examples of each.
+    """
+
+    user_id: int
+    name: str
+    kind: EventKind
+    window: dict[str, str]
+    same: int = 0
+    missing: int = 0
+    altered: int = 0
+    extra: int = 0
+    filtered: int = 0
+    quarantined: int = 0
+    missing_ids: list[str] = []
+    altered_ids: list[str] = []
+    extra_ids: list[str] = []
+
+    @property
+    def differs(self) -> bool:
+        return bool(self.missing or self.altered or self.extra)
+
+
+class ByReceipt:
+    """A dry run for a destination that cannot be read: what a window's receipt says was delivered to it stands for it."""
+
+    def __init__(self, destination: Destination, ledger: Storage, slice_: Slice) -> None:
+        self._destination = destination
+        self._delivered = _delivered(ledger, slice_, destination.description())
+
+    def description(self) -> dict[str, Any]:
+        return self._destination.description()
+
+    def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
+        """Say of each document what a delivery would come to."""
+        for document in documents:
+            sha256 = self._delivered.get(document.key, ("", None))[1]
+            if sha256 is None:
+                on_delivery(document, Delivery.DELIVERED)
+            else:
+                on_delivery(document, Delivery.ALREADY_PRESENT if sha256 == document.sha256 else Delivery.CONFLICT)
+
+
+def difference(
+    slice_: Slice,
+    account: Account,
+    *,
+    source: Source[Record],
+    dry_run: Destination,
+    ledger: Storage,
+    scratch: Storage,
+    max_document_bytes: int,
+    most_examples: int,
+    redaction: Redaction | None = None,
+) -> Difference:
+    """Read the window from its source, make its documents as they would be today, and ask `dry_run` about each.
+
+    `scratch` takes what is staged, and what would go to quarantine. `redaction` is made of the account's rules. Raises what the source and the destination raise.
+    """
+    extracted = extract(slice_, account, source, scratch)
+    transformed = transform(
+        slice_,
+        account,
+        extracted,
+        staging=scratch,
+        ledger=scratch,
+        max_document_bytes=max_document_bytes,
+        redaction=redaction,
+    )
+    told = Difference(
+        user_id=account.user_id,
+        name=account.name,
+        kind=slice_.kind,
+        window=slice_.window,
+        filtered=sum(transformed.filtered.values()),
+        quarantined=sum(transformed.quarantined.values()),
+    )
+    extra = _delivered(ledger, slice_, dry_run.description())
+
+    def note(document: StagedDocument, delivery: Delivery, _e_tag: str | None = None, /) -> None:
+        extra.pop(document.key, None)
+        if delivery is Delivery.ALREADY_PRESENT:
+            told.same += 1
+        elif delivery is Delivery.CONFLICT:
+            told.altered += 1
+            _add_example(told.altered_ids, str(document.job_id), most_examples)
+        else:
+            told.missing += 1
+            _add_example(told.missing_ids, str(document.job_id), most_examples)
+
+    dry_run.deliver(staged_documents(scratch, transformed.documents_path), note)
+    told.extra = len(extra)
+    told.extra_ids = [job_id for job_id, _ in list(extra.values())[:most_examples]]
+    return told
+
+
+def _add_example(ids: list[str], job_id: str, most: int) -> None:
+    if len(ids) < most:
+        ids.append(job_id)
+
+
+def _delivered(ledger: Storage, slice_: Slice, description: dict[str, Any]) -> dict[str, tuple[str, str | None]]:
+    """Return id and SHA-256 by key of what is at this very destination, by the window's receipt."""
+    receipt = read_receipt(ledger, slice_.user_id, slice_.kind, slice_.whole_window)
+    return {
+        item.key: (item.job_id, item.sha256)
+        for path in (receipt.items if receipt else [])
+        for item in items_at(ledger, path, description)
+        if item.is_there and item.key is not None
+    }

@@ -1,0 +1,197 @@
+"""Status: how each account's windows stand, by their receipts alone; it asks neither source nor destination."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import groupby, islice
+from threading import Lock
+from typing import NamedTuple
+
+import msgspec
+from cachetools import LRUCache, cached
+from msgspec.structs import replace
+
+from job_history.accounts.account import Account
+from job_history.ledger.lateness import Lateness
+from job_history.ledger.receipt import WindowState, receipt_folder, receipt_path
+from job_history.model.event_kind import EventKind
+from job_history.model.window import Window
+from job_history.storage import Storage
+
+# A day of a thousand accounts and something over, at about 1 kB each.
+MOST_STANDINGS_REMEMBERED = 30_000
+# Folders listed and read together. More do not help a disk; a bucket answers each request after some 30 ms.
+FOLDERS_AT_ONCE_IN_A_BUCKET = 64
+
+
+class Standing(StrEnum):
+    """How a window is shown.
+
+    LATE: complete, and some of its jobs were delivered late. OPEN: it has settled, and there is no receipt. WAITING: it has
+    not settled yet. The others are as their receipt has them.
+    """
+
+    COMPLETE = "complete"
+    LATE = "late"
+    COMPLETE_WITH_QUARANTINE = "complete_with_quarantine"
+    OPEN = "open"
+    FAILED = "failed"
+    UNRECOVERABLE = "unrecoverable"
+    DISABLED = "disabled"
+    WAITING = "waiting"
+
+    @property
+    def owed(self) -> bool:
+        """Whether something is missing at the destination, as far as anybody knows."""
+        return self in {Standing.OPEN, Standing.FAILED, Standing.UNRECOVERABLE}
+
+
+# gc=False: thousands of them at a time, without a cycle, would have the collector go through all that a process holds.
+class WindowStatus(msgspec.Struct, kw_only=True, frozen=True, gc=False):
+    """An account's window as it stands. Moments are ISO 8601 in UTC, empty where there is no receipt.
+
+    `runs`, the oldest first, are the folders of the runs that the receipt remembers; `last_fault` is what the newest of them
+    that failed said; `closed_at` is when the first of them ended that closed the window. `bytes` are those of all documents,
+    delivered or present; `found_after` counts the late jobs, by `lateness.BUCKETS`.
+    """
+
+    user_id: int
+    name: str
+    kind: EventKind
+    window: dict[str, str]
+    state: Standing
+    listed: int = 0
+    delivered: int = 0
+    already_present: int = 0
+    filtered: int = 0
+    quarantined: int = 0
+    late: int = 0
+    read_at: str = ""
+    finished_at: str = ""
+    closed_at: str = ""
+    bytes: int = 0
+    found_after: dict[str, int] = {}
+    runs: list[str] = []
+    last_fault: str | None = None
+
+
+class _Run(msgspec.Struct, gc=False):
+    run: str
+    finished_at: str
+    state: WindowState
+    faults: list[str]
+
+
+class _Counts(msgspec.Struct, gc=False):
+    listed: int
+    delivered: int
+    already_present: int
+    filtered: dict[str, int]
+    quarantined: dict[str, int]
+    late: int = 0
+    bytes: int = 0
+
+
+class _Told(msgspec.Struct, gc=False):
+    """What a status takes from a receipt; the rest of it is not even decoded."""
+
+    state: WindowState
+    counts: _Counts
+    read_at: str = ""
+    lateness: Lateness = msgspec.field(default_factory=Lateness)
+    runs: list[_Run] = []
+
+
+def statuses(
+    ledger: Storage, accounts: Iterable[Account], window: Window, now: datetime, settle: timedelta
+) -> Iterator[WindowStatus]:
+    """Tell of each account, in the order given, and each kind of event that it has switched on, how the hours of the
+    window stand, the earliest first.
+
+    An account that is paused and has no receipt for an hour is `disabled`. A receipt that was read once is not read again by
+    this process while it stays as it is.
+    """
+    hours_by_day = list(_by_day(window))
+    days = (
+        _Day(account, kind, hours) for account in accounts for kind in account.events.kinds for hours in hours_by_day
+    )
+    if ledger.is_local:
+        for day in days:
+            yield from day.told(ledger, now, settle)
+        return
+    with ThreadPoolExecutor(FOLDERS_AT_ONCE_IN_A_BUCKET, "status") as readers:
+        while some := list(islice(days, FOLDERS_AT_ONCE_IN_A_BUCKET)):
+            for told in readers.map(lambda day: list(day.told(ledger, now, settle)), some):
+                yield from told
+
+
+def _by_day(window: Window) -> Iterator[list[Window]]:
+    for _, hours in groupby(window.hours(), lambda hour: hour.start.date()):
+        yield list(hours)
+
+
+class _Day(NamedTuple):
+    """The hours of one day of an account, for one kind of event: their receipts lie in one folder."""
+
+    account: Account
+    kind: EventKind
+    hours: list[Window]
+
+    def told(self, ledger: Storage, now: datetime, settle: timedelta) -> Iterator[WindowStatus]:
+        """List the folder once: to probe for each receipt would cost as many requests as there are hours."""
+        folder = receipt_folder(self.account.user_id, self.kind, self.hours[0]).rpartition("/")[0]
+        versions = dict(ledger.versions(folder))
+        for hour in self.hours:
+            path = receipt_path(self.account.user_id, self.kind, hour)
+            if path in versions:
+                yield self._by_receipt(hour, _told(ledger, path, versions[path]))
+            else:
+                yield self._status(hour, self._without_receipt(hour, now, settle))
+
+    def _without_receipt(self, hour: Window, now: datetime, settle: timedelta) -> Standing:
+        if not self.account.enabled:
+            return Standing.DISABLED
+        return Standing.WAITING if now < hour.end + settle else Standing.OPEN
+
+    def _by_receipt(self, hour: Window, told: _Told | str) -> WindowStatus:
+        if isinstance(told, str):
+            return replace(self._status(hour, Standing.FAILED), last_fault=told)
+        counts = told.counts
+        late = counts.late > 0 and told.state is WindowState.COMPLETE
+        return replace(
+            self._status(hour, Standing.LATE if late else Standing(told.state)),
+            listed=counts.listed,
+            delivered=counts.delivered,
+            already_present=counts.already_present,
+            filtered=sum(counts.filtered.values()),
+            quarantined=sum(counts.quarantined.values()),
+            late=counts.late,
+            read_at=told.read_at,
+            finished_at=told.runs[-1].finished_at if told.runs else "",
+            closed_at=next((entry.finished_at for entry in told.runs if entry.state.closed), ""),
+            bytes=counts.bytes,
+            found_after=told.lateness.found_after,
+            runs=[entry.run for entry in told.runs],
+            last_fault=next((entry.faults[-1] for entry in reversed(told.runs) if entry.faults), None),
+        )
+
+    def _status(self, hour: Window, state: Standing) -> WindowStatus:
+        return WindowStatus(
+            user_id=self.account.user_id, name=self.account.name, kind=self.kind, window=hour.as_dict(), state=state
+        )
+
+
+@cached(
+    LRUCache(MOST_STANDINGS_REMEMBERED),
+    key=lambda ledger, path, version: (ledger.root, path, version),
+    lock=Lock(),
+)
+def _told(ledger: Storage, path: str, version: str) -> _Told | str:  # noqa: ARG001 - the version is for the cache
+    """Read a receipt; what is none comes back as a sentence, because it is no reason to show nothing of the others."""
+    try:
+        return msgspec.json.decode(ledger.read(path) or b"", type=_Told)
+    except msgspec.DecodeError as fault:
+        return f"{ledger.url(path)} is no receipt ({fault}). Delete it and run the window again."

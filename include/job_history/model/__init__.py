@@ -1,0 +1,1 @@
+"""Plain values that every other package uses: ids, records, windows, slices, times."""

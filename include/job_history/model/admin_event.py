@@ -1,0 +1,57 @@
+"""An admin event as a source tells it: who did what in an account. Plain values, checked when they become a document."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from job_history.errors import BadRecordError, QuarantineReason
+from job_history.model.job import Id, id_of, shown
+
+LONGEST_EVENT_NAME = 100
+_EVENT_NAME = re.compile(r"[a-z0-9_]+")
+
+
+class EventRecord(msgspec.Struct, omit_defaults=True):
+    """One admin event. `details`, `user`, `team`, `resource` and each value of `extra` are JSON text.
+
+    None says that there is no such thing: the document then has no such key. `occurred_at` is ISO 8601 text.
+    `fault` and `fault_explanation` are set by a source that could not read the record as it should be.
+    """
+
+    user_id: Id | None
+    event_id: Id | None
+    event: str | None
+    occurred_at: str | None
+    details: str | None = None
+    user: str | None = None
+    team: str | None = None
+    resource: str | None = None
+    extra: dict[str, str] = {}
+    fault: QuarantineReason | None = None
+    fault_explanation: str = ""
+
+    @property
+    def id(self) -> Id | None:
+        return self.event_id
+
+    @property
+    def moment(self) -> str | None:
+        """What decides to which window it belongs."""
+        return self.occurred_at
+
+
+def event_id_of(value: Id | None) -> Id | None:
+    """Return an event's id as it stands in its key, or None where it has none. Raises BadRecordError."""
+    return None if value is None else id_of("event_id", value)
+
+
+def event_name_of(value: str | None) -> str:
+    """Return an event's name, which is a part of its key. Raises BadRecordError for what may not enter one."""
+    if value is None or not _EVENT_NAME.fullmatch(value) or len(value) > LONGEST_EVENT_NAME:
+        raise BadRecordError(
+            QuarantineReason.BAD_EVENT,
+            f"event {shown(value or '')} is not a name of 1 to {LONGEST_EVENT_NAME} lower-case letters, digits and _",
+        )
+    return value

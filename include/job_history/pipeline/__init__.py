@@ -1,0 +1,1 @@
+"""The steps of a run: plan, extract, transform, load, report."""

@@ -1,0 +1,54 @@
+"""Counts of many accounts at once: a connection for all that share a source, instead of one for each."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+from job_history.accounts.account import Account
+from job_history.model.event_kind import EventKind
+from job_history.model.record import Record
+from job_history.model.window import Window
+from job_history.sources import CountsTogether, Source
+
+log = logging.getLogger(__name__)
+
+Counted = dict[tuple[int, EventKind, Window], int]
+"""By user_id, kind of event and hour."""
+
+
+def counted_together(
+    windows: Iterable[tuple[Account, EventKind, Window]], source_of: Callable[[Account, EventKind], Source[Record]]
+) -> Counted:
+    """Count the windows of accounts that share a source which can. The others are not in what it returns."""
+    counted: Counted = {}
+    for (_, kind), group in _by_source(windows).items():
+        for hour, accounts in group.items():
+            if len(accounts) == 1:
+                continue
+            user_ids = [account.user_id for account in accounts]
+            try:
+                source = source_of(accounts[0], kind)
+                if isinstance(source, CountsTogether):
+                    numbers = source.counts(user_ids, hour)
+                    counted |= {
+                        (user_id, kind, hour): number for user_id, number in zip(user_ids, numbers, strict=True)
+                    }
+            except Exception as fault:  # noqa: BLE001 - each account's own count meets it again, and tells it under its name
+                log.warning(
+                    "%s accounts of one source are counted one by one, for together failed: %s", len(accounts), fault
+                )
+                break
+    return counted
+
+
+def _by_source(
+    windows: Iterable[tuple[Account, EventKind, Window]],
+) -> dict[tuple[str, EventKind], dict[Window, list[Account]]]:
+    groups: defaultdict[tuple[str, EventKind], defaultdict[Window, list[Account]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for account, kind, hour in windows:
+        groups[account.source.model_dump_json(), kind][hour].append(account)
+    return {source: dict(hours) for source, hours in groups.items()}

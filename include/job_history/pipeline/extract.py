@@ -1,0 +1,75 @@
+"""Extract: stream an account's jobs, or its admin events, from its source into a staged file."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+import msgspec
+
+from job_history.accounts.account import Account
+from job_history.errors import TransientError
+from job_history.model.event_kind import EventKind
+from job_history.model.record import Record
+from job_history.model.slice import Slice
+from job_history.progress import Progress
+from job_history.sources import Source
+from job_history.storage import Storage
+from job_history.storage.staging import staged_writer
+
+log = logging.getLogger(__name__)
+
+
+class Extracted(msgspec.Struct):
+    """`counted` by the source on its own, in the way of `counted_by`; `listed` one by one; the two are equal.
+
+    `read_at`: when the reading began (see `read_at()`); of two runs the one that read later knows better.
+    """
+
+    path: str
+    counted: int
+    listed: int
+    seconds: float
+    counted_by: str = "query"
+    read_at: str = ""
+    line_details: bool | None = None
+
+
+def read_at() -> str:
+    """Return the present moment in UTC as text whose order is that of time."""
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+def extract(slice_: Slice, account: Account, source: Source[Record], staging: Storage) -> Extracted:
+    """Stage the records of a slice. Raises TransientError where the source lists other records than it counts."""
+    began = read_at()
+    part, kind = slice_.own_part, slice_.kind
+    line_details = account.events.line_details if kind is EventKind.JOBS else None
+    lines = "" if line_details is None else "; with lines" if line_details else "; without lines"
+    log.info("Asked for: %s%s.", slice_.about, lines)
+    path = f"{slice_.folder}/{kind}.jsonl.zst"
+    with (
+        source.listing(slice_.user_id, part, line_details=bool(line_details)) as listing,
+        staged_writer(staging, path) as staged,
+    ):
+        progress = Progress(log, "Read", listing.counted, of=kind.words)
+        log.info("The source counts %s %s in %s.", f"{listing.counted:,}", kind.words_by_time, part)
+        for record in listing:
+            staged.append(record)
+            progress.add()
+    if progress.records != listing.counted:
+        raise TransientError(
+            f"The source of {slice_.about} counts {listing.counted:,} {kind.words}, and lists {progress.records:,}. "
+            "Nothing of it was delivered, because nobody could say what is missing. Compare the relation (or view) of "
+            f"{kind.words} with a count of your own."
+        )
+    log.info("Read %s. Staged as %s.", progress, staging.url(path))
+    return Extracted(
+        path=path,
+        counted=listing.counted,
+        listed=progress.records,
+        seconds=round(progress.seconds, 3),
+        counted_by=listing.counted_by,
+        read_at=began,
+        line_details=line_details,
+    )

@@ -1,0 +1,197 @@
+"""Load: hand the staged documents to the destination, and write down what became of each job or event."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from job_history.accounts.account import Account
+from job_history.destinations import Delivery, Destination
+from job_history.errors import PermanentError, TransientError
+from job_history.ledger.items import Item, ItemWriter, item_writer
+from job_history.ledger.lateness import Late, Lateness
+from job_history.ledger.outcome import Outcome
+from job_history.ledger.previous_run import kept_before, lateness_before
+from job_history.ledger.quarantine import Quarantine
+from job_history.ledger.receipt import receipt_folder
+from job_history.model.slice import Slice
+from job_history.pipeline.extract import Extracted
+from job_history.pipeline.results import SliceOutcome
+from job_history.pipeline.transform import SetAside, StagedDocument, Transformed, staged_documents
+from job_history.progress import Progress, readable_bytes
+from job_history.storage import Storage
+from job_history.storage.staging import staged_records
+
+log = logging.getLogger(__name__)
+
+
+EXAMPLE_KEYS = 3
+_OUTCOMES = {
+    Delivery.DELIVERED: Outcome.DELIVERED,
+    Delivery.REPEATED: Outcome.DELIVERED,
+    Delivery.ALREADY_PRESENT: Outcome.ALREADY_PRESENT,
+    Delivery.CONFLICT: Outcome.QUARANTINED,
+}
+
+
+def load(
+    slice_: Slice,
+    account: Account,
+    *,
+    extracted: Extracted,
+    transformed: Transformed,
+    destination: Destination,
+    staging: Storage,
+    ledger: Storage,
+    repair: bool = False,
+) -> SliceOutcome:
+    """Deliver a slice. Where settings were changed since the window was closed, only what its receipt does not have.
+
+    `repair`: deliver all of it in any case. Raises TransientError where the books do not balance, and what the destination raises.
+    """
+    if (transformed.redaction.sha256 if transformed.redaction else None) != account.redaction_sha256:
+        raise PermanentError(
+            f"The redaction of {slice_.about} was changed since its documents were made: none of them was sent. Clear its "
+            "transform task, so that they are made as the account now says."
+        )
+    log.info(
+        "Asked for: %s documents (%s) of %s, to %s.",
+        f"{transformed.documents:,}",
+        readable_bytes(transformed.bytes),
+        slice_.about,
+        ", ".join(f"{name} {value}" for name, value in destination.description().items()),
+    )
+    folder = receipt_folder(slice_.user_id, slice_.kind, slice_.whole_window)
+    items_path = f"{folder}/items-{slice_.run}-{slice_.number:04d}.parquet"
+    lateness_of = lateness_before(ledger, slice_)
+    kept = {} if repair else kept_before(ledger, slice_, account, destination.description())
+    with item_writer(ledger, items_path, destination.description()) as items, Quarantine(ledger, slice_) as quarantine:
+        books = _Books(
+            items=items,
+            quarantine=quarantine,
+            progress=Progress(log, "Delivered", transformed.documents, of=slice_.kind.words),
+            lateness_of=lambda document: lateness_of(str(document.job_id), document.completed_at, extracted.read_at),
+        )
+
+        def to_deliver() -> Iterator[StagedDocument]:
+            for document in staged_documents(staging, transformed.documents_path, transformed.redaction):
+                earlier = kept.get(str(document.job_id))
+                # Under another prefix it is not there yet.
+                if earlier is not None and earlier.key == document.key:
+                    books.keep(earlier)
+                else:
+                    yield document
+
+        destination.deliver(to_deliver(), books.note)
+        _add_set_aside(items, staging, transformed.set_aside_path)
+    outcome = SliceOutcome(
+        extracted=extracted,
+        transformed=transformed,
+        delivered=books.counts[Delivery.DELIVERED] + books.counts[Delivery.REPEATED],
+        already_present=books.counts[Delivery.ALREADY_PRESENT],
+        conflicts=books.counts[Delivery.CONFLICT],
+        delivered_bytes=books.delivered_bytes,
+        load_seconds=round(books.progress.seconds, 3),
+        items_path=items_path,
+        quarantine_paths=sorted({*transformed.quarantine_paths, *quarantine.paths}),
+        example_keys=books.example_keys,
+        destination=destination.description(),
+        settings_hash=account.settings_hash,
+        repeated=books.counts[Delivery.REPEATED],
+        lateness=books.lateness,
+    )
+    log.info("Went through %s.", books.progress)
+    if books.kept:
+        log.info(
+            "The account's settings were changed since: %s documents that were delivered before were left as they were. Mode "
+            "repair compares them.",
+            f"{books.kept:,}",
+        )
+    log.info("\n%s", _table(outcome))
+    if not outcome.balanced:
+        raise TransientError(
+            f"The books of {slice_.about} do not balance: of {extracted.listed:,} listed {slice_.kind.words}, {outcome.delivered:,} were "
+            f"delivered, {outcome.already_present:,} already present, {outcome.filtered:,} filtered and "
+            f"{outcome.quarantined:,} quarantined. The window stays open; clear this slice from its extract task on."
+        )
+    return outcome
+
+
+@dataclass
+class _Books:
+    """What became of each document, as it happens: the items, and their sums."""
+
+    items: ItemWriter
+    quarantine: Quarantine
+    progress: Progress
+    lateness_of: Callable[[StagedDocument], Late | None]
+    counts: dict[Delivery, int] = field(default_factory=lambda: dict.fromkeys(Delivery, 0))
+    delivered_bytes: int = 0
+    example_keys: list[str] = field(default_factory=list)
+    lateness: Lateness = field(default_factory=Lateness)
+    kept: int = 0
+    one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, document: StagedDocument, delivery: Delivery, e_tag: str | None = None, /) -> None:
+        with self.one_at_a_time:
+            size = len(document.body) + 1
+            if delivery in {Delivery.DELIVERED, Delivery.REPEATED}:
+                self.delivered_bytes += size
+            if delivery is Delivery.CONFLICT:
+                self.quarantine.add_conflict(document.job_id, document.key, document.sha256, document.body)
+                log.error("Conflict: %s is there already, with other bytes. It was left as it is.", document.key)
+            self._add(delivery, _item(document, delivery, size, e_tag, self.lateness_of(document)))
+
+    def keep(self, earlier: Item) -> None:
+        """Leave a document as an earlier run delivered it."""
+        with self.one_at_a_time:
+            self.kept += 1
+            self._add(Delivery.ALREADY_PRESENT, earlier)
+
+    def _add(self, delivery: Delivery, item: Item) -> None:
+        self.counts[delivery] += 1
+        if item.late is not None:
+            self.lateness.add(item.late)
+        # The first by name: which uploads end first is chance, and a receipt is to be the same each time.
+        is_early = len(self.example_keys) < EXAMPLE_KEYS or (item.key or "") < self.example_keys[-1]
+        if item.is_there and item.key is not None and is_early:
+            self.example_keys[:] = sorted([*self.example_keys, item.key])[:EXAMPLE_KEYS]
+        self.items.append(item)
+        self.progress.add(item.bytes or 0)
+
+
+def _item(document: StagedDocument, delivery: Delivery, size: int, e_tag: str | None, late: Late | None) -> Item:
+    worth_a_word = delivery in {Delivery.CONFLICT, Delivery.REPEATED}
+    return Item(
+        job_id=str(document.job_id),
+        completed_at=document.completed_at,
+        outcome=_OUTCOMES[delivery],
+        detail=delivery.value if worth_a_word else "oversize" if document.oversize else None,
+        key=document.key,
+        sha256=document.sha256,
+        bytes=size,
+        # What a conflict has is another document's.
+        e_tag=None if delivery is Delivery.CONFLICT else e_tag,
+        late_seconds=late.found_after if late else None,
+        unseen_seconds=late.unseen_after if late else None,
+    )
+
+
+def _add_set_aside(items: ItemWriter, staging: Storage, path: str) -> None:
+    for job in staged_records(staging, path, SetAside):
+        items.append(Item(str(job.job_id), job.completed_at, job.outcome, job.detail))
+
+
+def _table(outcome: SliceOutcome) -> str:
+    rows = {
+        "counted by the source": outcome.extracted.counted,
+        "listed": outcome.extracted.listed,
+        "delivered": outcome.delivered,
+        "already present": outcome.already_present,
+        "of them late": outcome.lateness.jobs,
+        "filtered": outcome.filtered,
+        "quarantined": outcome.quarantined,
+    }
+    return "\n".join(f"{name:>24}  {number:>12,}" for name, number in rows.items())

@@ -1,0 +1,83 @@
+"""What the tasks of a run leave for its report: the plan, and of each slice its outcome or its failure.
+
+Files, not XComs: they also tell of tasks that failed, and a report can be made without a scheduler.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from job_history.model.slice import RUNS, Slice
+from job_history.pipeline.plan import Plan
+from job_history.pipeline.results import SliceOutcome
+from job_history.reconciliation.findings import Findings
+from job_history.storage import Storage
+
+Told = TypeVar("Told", bound=msgspec.Struct)
+
+
+class Failure(msgspec.Struct):
+    """Why a slice's task failed at its last try, as far as it could still say so.
+
+    `unrecoverable`: the source no longer holds what the slice asks for.
+    """
+
+    step: str
+    message: str
+    unrecoverable: bool = False
+
+
+class RunRecord:
+    """Reads and writes the files of one run, in its folder of the staging area."""
+
+    def __init__(self, staging: Storage, run: str) -> None:
+        self._staging = staging
+        self._run = run
+
+    def save_plan(self, plan: Plan) -> None:
+        self._staging.write(f"{RUNS}/{self._run}/plan-{plan.destination}.json", msgspec.json.encode(plan))
+
+    def plan(self, destination: str) -> Plan | None:
+        return self._read(f"{RUNS}/{self._run}/plan-{destination}.json", Plan)
+
+    def save_findings(self, findings: Findings) -> None:
+        self._staging.write(f"{RUNS}/{self._run}/findings-{findings.destination}.json", msgspec.json.encode(findings))
+
+    def findings(self, destination: str) -> Findings | None:
+        """Return what a reconciliation found; None where the run is none."""
+        return self._read(f"{RUNS}/{self._run}/findings-{destination}.json", Findings)
+
+    def begin(self, slice_: Slice) -> None:
+        """Forget what an earlier try of the slice came to."""
+        for name in ("outcome", "failure"):
+            self._staging.delete(f"{slice_.folder}/{name}.json")
+
+    def forget_acknowledgements(self, slice_: Slice) -> None:
+        """Have everything sent again, also what a destination has acknowledged to this very run."""
+        self._staging.delete_below(f"{slice_.folder}/acknowledged")
+
+    def save_outcome(self, slice_: Slice, outcome: SliceOutcome) -> None:
+        self._staging.write(f"{slice_.folder}/outcome.json", msgspec.json.encode(outcome))
+        self._staging.delete(f"{slice_.folder}/failure.json")
+
+    def outcome(self, slice_: Slice) -> SliceOutcome | None:
+        return self._read(f"{slice_.folder}/outcome.json", SliceOutcome)
+
+    def save_failure(self, slice_: Slice, failure: Failure) -> None:
+        self._staging.write(f"{slice_.folder}/failure.json", msgspec.json.encode(failure))
+
+    def failure(self, slice_: Slice) -> Failure | None:
+        return self._read(f"{slice_.folder}/failure.json", Failure)
+
+    def delete_staged_files(self, slice_: Slice) -> None:
+        """Delete what is large once a slice is done; what tells of it stays."""
+        for path in list(self._staging.paths(slice_.folder)):
+            if path.endswith(".zst"):
+                self._staging.delete(path)
+        self._staging.delete_unfinished(slice_.folder)
+
+    def _read(self, path: str, kind: type[Told]) -> Told | None:
+        content = self._staging.read(path)
+        return None if content is None else msgspec.json.decode(content, type=kind)

@@ -1,0 +1,115 @@
+"""Tell what a reconciliation found, and what became of it."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+import pandas as pd
+
+from job_history.ledger.lateness import BUCKETS, Lateness, all_of
+from job_history.ledger.receipt import Receipt, WindowState
+from job_history.model.window import Window
+from job_history.reconciliation.findings import Findings, WindowFinding
+
+log = logging.getLogger(__name__)
+
+MOST_ROWS = 200
+LONGEST_WORTH_WAITING_MINUTES = 6 * 60
+
+
+def tell(several: list[Findings], receipts: list[Receipt]) -> list[str]:
+    """Write the tables to the log, and return what a user has to do something about, each in a sentence.
+
+    `receipts` are those of the windows that were run again.
+    """
+    windows = [finding for findings in several for finding in findings.windows]
+    for findings in [findings for findings in several if findings.compared or findings.windows]:
+        log.info(
+            "%s, %s: %s windows compared with the source; %s.",
+            findings.destination,
+            Window.from_dict(findings.window),
+            f"{findings.compared:,}",
+            f"{findings.objects:,} objects compared with the bucket"
+            if findings.destination == "s3"
+            else "this destination cannot be read, so that its receipts are all that is known",
+        )
+    if windows:
+        log.info("\n%s", _table(windows[:MOST_ROWS]))
+        if len(windows) > MOST_ROWS:
+            log.info("... and %s windows more.", f"{len(windows) - MOST_ROWS:,}")
+    else:
+        log.info("Nothing is missing, lost or altered.")
+    _tell_lateness(several, receipts)
+    repaired = {
+        (receipt.user_id, receipt.kind, Window.from_dict(receipt.window))
+        for receipt in receipts
+        if receipt.state.closed
+    }
+    return [fault for findings in several for fault in findings.faults] + [
+        _sentence(finding)
+        for findings in several
+        for finding in findings.windows
+        if finding.damaged
+        and not (findings.repair and (finding.user_id, finding.kind, Window.from_dict(finding.window)) in repaired)
+    ]
+
+
+def _table(windows: list[WindowFinding]) -> str:
+    rows = pd.DataFrame(
+        {
+            "account": f"{finding.user_id} {finding.name}",
+            "kind": str(finding.kind),
+            "window": finding.window["start"],
+            "was": finding.state,
+            "missing": finding.missing,
+            "gone": finding.gone,
+            "lost": finding.lost,
+            "altered": finding.altered,
+            "run again": "yes" if finding.is_run else "no",
+            "for example": next(iter([*finding.missing_ids, *finding.damaged_keys]), ""),
+        }
+        for finding in windows
+    )
+    return str(rows.to_string(index=False))
+
+
+def _sentence(finding: WindowFinding) -> str:
+    where = finding.label[0].upper() + finding.label[1:]
+    return (
+        f"{where}: of the objects that were delivered, {finding.lost:,} are lost and {finding.altered:,} altered "
+        f"({', '.join(finding.damaged_keys)}). If nobody meant to, run job_history_reconciliation by hand with repair switched on."
+    )
+
+
+def _tell_lateness(several: list[Findings], receipts: list[Receipt]) -> None:
+    lateness = all_of(
+        [findings.lateness for findings in several]
+        + [receipt.lateness for receipt in receipts if receipt.state is not WindowState.FAILED]
+    )
+    if not lateness.jobs:
+        log.info("No job of these windows was late.")
+        return
+    histogram = pd.DataFrame(
+        {
+            "after its end": BUCKETS,
+            "still unseen": [lateness.unseen_after.get(bucket, 0) for bucket in BUCKETS],
+            "found": [lateness.found_after.get(bucket, 0) for bucket in BUCKETS],
+        }
+    )
+    log.warning(
+        "%s jobs of these windows were late: their own hour's run did not see them yet.\n%s\n%s",
+        f"{lateness.jobs:,}",
+        histogram.to_string(index=False),
+        _advice(lateness),
+    )
+
+
+def _advice(lateness: Lateness) -> str:
+    minutes = math.ceil(lateness.longest_unseen_seconds / 60)
+    if minutes > LONGEST_WORTH_WAITING_MINUTES:
+        return f"One was still unseen {minutes / 60:,.0f} hours after its end: waiting is no remedy, only looking again is."
+    return (
+        f"With [job_history] settle_minutes above {minutes}, each would have had the time to be seen that it is known to have "
+        "needed."
+    )

@@ -1,0 +1,72 @@
+"""Which accounts and hours a command is asked about."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from job_history.model.timestamp import parse_time
+from job_history.model.window import Window, last_full_hour
+
+if TYPE_CHECKING:
+    from job_history.accounts.account import Account, Accounts
+
+
+class _Moment(click.ParamType[datetime]):
+    name = "moment"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            return value if isinstance(value, datetime) else parse_time(value)
+        except ValueError as fault:
+            self.fail(f"{fault}. Write it as 2018-05-21T00:00:00Z.", param, ctx)
+
+
+MOMENT = _Moment()
+"""ISO 8601 text with a date and a time, in UTC where it names no offset."""
+
+
+class _UserIds(click.ParamType[list[int]]):
+    name = "user_id,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
+        if isinstance(value, list):
+            return value
+        ids = [text.strip() for text in value.split(",")]
+        if not all(text.isdecimal() for text in ids):
+            self.fail(f"{value!r} is no list of user_ids with commas between them.", param, ctx)
+        return [int(text) for text in ids]
+
+
+accounts_option = click.option("--accounts", "chosen", type=_UserIds(), help="user_ids; without it: all accounts.")
+
+
+def window_options(command: Any) -> Any:
+    """Add the options that choose hours; `asked_hours` makes a window of them."""
+    for option in (
+        click.option("--hours", type=click.IntRange(min=1), help="The last full hours, so many.  [default: 24]"),
+        click.option("--until", type=MOMENT, help="The end of the hours.  [default: the last full hour's]"),
+        click.option("--since", type=MOMENT, help="The start of the first hour, instead of --hours."),
+    ):
+        command = option(command)
+    return command
+
+
+def asked_hours(since: datetime | None, until: datetime | None, hours: int | None) -> Window:
+    """Return the full hours that are asked for: those that begin in the stretch given."""
+    if since is not None and hours is not None:
+        raise click.UsageError("Give --since or --hours, not both.")
+    end = last_full_hour(until or datetime.now(UTC)).end
+    start = last_full_hour(since).end if since is not None else end - timedelta(hours=hours or 24)
+    if start >= end:
+        raise click.UsageError(f"There is no full hour between {start:%Y-%m-%dT%H:%MZ} and {end:%Y-%m-%dT%H:%MZ}.")
+    return Window(start, end)
+
+
+def asked_accounts(accounts: Accounts, chosen: list[int] | None) -> list[Account]:
+    """Return the accounts to work on. Raises PermanentError where one that was asked for is not there."""
+    if chosen is None:
+        return list(accounts.usable.values())
+    return [accounts.get(user_id) for user_id in chosen]

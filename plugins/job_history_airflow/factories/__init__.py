@@ -1,0 +1,1 @@
+"""From an account's settings, through Airflow's connections, to sources, destinations and storage."""

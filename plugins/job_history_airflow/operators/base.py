@@ -1,0 +1,78 @@
+"""What extract, transform and load have in common: they work on one slice, and leave word when they fail."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.log import redact  # type: ignore[attr-defined]
+
+from job_history.accounts.account import Account
+from job_history.errors import ReplicationError, UnrecoverableError
+from job_history.model.slice import Slice
+from job_history.pipeline.run_files import Failure, RunRecord
+from job_history.storage import Storage
+from job_history_airflow.factories.sources import storage_at
+from job_history_airflow.settings import Settings, load_accounts, read_settings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+MAP_INDEX_TEMPLATE = "{{ task.slice['label'] }}"
+
+
+class SliceStepOperator(BaseOperator):
+    """One step of a slice.
+
+    :param slice: what the plan returned for it (templated)
+    """
+
+    template_fields: Sequence[str] = ("slice",)
+
+    def __init__(self, *, slice: dict[str, Any], **kwargs: Any) -> None:  # noqa: A002 - it reads best in the DAG
+        super().__init__(**kwargs)
+        self.slice = slice
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        slice_ = Slice.from_dict(self.slice)
+        try:
+            # What an earlier try came to is not what this one comes to, even if it is killed.
+            self.record_of(slice_).begin(slice_)
+            # The settings are read anew by each task, so that a mended Variable helps a task that is cleared.
+            account = load_accounts().get(slice_.user_id)
+            return self.run_step(slice_, account, context)
+        except BaseException as fault:
+            self._leave_word(slice_, fault)
+            raise
+
+    @abstractmethod
+    def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:
+        """Do the step, and return what the next one needs."""
+
+    @cached_property
+    def settings(self) -> Settings:
+        return read_settings()
+
+    @cached_property
+    def staging(self) -> Storage:
+        return storage_at(self.settings.staging_path)
+
+    @cached_property
+    def ledger(self) -> Storage:
+        return storage_at(self.settings.ledger_path)
+
+    def record_of(self, slice_: Slice) -> RunRecord:
+        return RunRecord(self.staging, slice_.run)
+
+    def _leave_word(self, slice_: Slice, fault: BaseException) -> None:
+        # Of a fault that is not ours nobody knows what it repeats; Airflow knows the secrets of the connections used here.
+        said = str(fault) if isinstance(fault, ReplicationError) else str(redact(f"{type(fault).__name__}: {fault}"))
+        try:
+            self.record_of(slice_).save_failure(
+                slice_, Failure(self.task_id.rpartition(".")[2], said, isinstance(fault, UnrecoverableError))
+            )
+        except ReplicationError as unable:
+            self.log.warning("The report of this run will not know why: %s", unable)

@@ -1,0 +1,67 @@
+"""What the tasks that deliver have in common; what differs is the destination."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from job_history.accounts.account import Account
+from job_history.destinations import Destination
+from job_history.errors import PermanentError
+from job_history.model.slice import Slice
+from job_history.pipeline.extract import Extracted
+from job_history.pipeline.transform import Transformed
+from job_history.preflight.passed import PassedPreflights
+from job_history_airflow.operators.base import SliceStepOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+def is_repair(context: Context) -> bool:
+    """Say whether a run compares all bytes: by the hourly run's parameter, or the reconciliation's."""
+    return context["params"].get("mode") == "repair" or bool(context["params"].get("repair"))
+
+
+class LoadStepOperator(SliceStepOperator):
+    """Delivers a slice's staged documents to the account's destination.
+
+    :param extracted: what the extract of the slice returned (templated)
+    :param transformed: what its transform returned (templated)
+    """
+
+    template_fields: Sequence[str] = ("slice", "extracted", "transformed")
+    ui_color = "#fbe9d9"
+
+    def __init__(self, *, extracted: Any, transformed: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.extracted = extracted
+        self.transformed = transformed
+
+    def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:
+        from job_history.pipeline.load import load  # noqa: PLC0415 - brings pyarrow, which the other tasks do without
+
+        try:
+            outcome = load(
+                slice_,
+                account,
+                extracted=msgspec.convert(self.extracted, Extracted),
+                transformed=msgspec.convert(self.transformed, Transformed),
+                destination=self.destination(slice_, account, context),
+                staging=self.staging,
+                ledger=self.ledger,
+                repair=is_repair(context),
+            )
+        except PermanentError:
+            # Whatever passed once does not now: the next run is to look before it reads the source.
+            PassedPreflights(self.ledger).forget(account)
+            raise
+        self.record_of(slice_).save_outcome(slice_, outcome)
+        return {"delivered": outcome.delivered, "already_present": outcome.already_present}
+
+    @abstractmethod
+    def destination(self, slice_: Slice, account: Account, context: Context) -> Destination:
+        """Return where the account's documents go."""

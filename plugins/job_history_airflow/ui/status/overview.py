@@ -1,0 +1,200 @@
+"""The picture of the status page: accounts by hours or days, their sums, and how late they were. Made of receipts alone."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
+
+import msgspec
+
+from job_history.inspection.status import Standing, WindowStatus
+from job_history.ledger.lateness import BUCKETS
+from job_history.model.event_kind import EventKind
+from job_history.model.timestamp import format_time, parse_time
+from job_history.model.window import Window
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+# What a day is shown as: the state of the hour that needs the most attention.
+WORST_FIRST = (
+    Standing.FAILED,
+    Standing.UNRECOVERABLE,
+    Standing.OPEN,
+    Standing.COMPLETE_WITH_QUARANTINE,
+    Standing.LATE,
+    Standing.WAITING,
+    Standing.COMPLETE,
+    Standing.DISABLED,
+)
+WORDS = {state: state.value.replace("_", " ") for state in Standing} | {
+    Standing.COMPLETE_WITH_QUARANTINE: "quarantined",
+}
+
+
+class Sums(msgspec.Struct, kw_only=True):
+    """What became of the jobs (or events) of several windows. `bytes` are those of their documents."""
+
+    listed: int = 0
+    delivered: int = 0
+    already_present: int = 0
+    filtered: int = 0
+    quarantined: int = 0
+    late: int = 0
+    bytes: int = 0
+
+    def add(self, window: WindowStatus | Sums) -> None:
+        self.listed += window.listed
+        self.delivered += window.delivered
+        self.already_present += window.already_present
+        self.filtered += window.filtered
+        self.quarantined += window.quarantined
+        self.late += window.late
+        self.bytes += window.bytes
+
+
+class Lag(msgspec.Struct, kw_only=True):
+    """Seconds from a window's end until a run had closed it: the median, and what 95 of 100 windows stay below."""
+
+    p50: int | None = None
+    p95: int | None = None
+
+
+class Cell(msgspec.Struct, kw_only=True, gc=False):
+    """An hour of an account, or a day with the state of its worst hour."""
+
+    start: str
+    end: str
+    state: Standing
+    listed: int
+
+
+class AccountRow(msgspec.Struct, kw_only=True):
+    """One account, or its admin events. `last_success` is the end of the last run that closed a window of it."""
+
+    user_id: int
+    name: str
+    kind: EventKind
+    cells: list[Cell]
+    sums: Sums
+    lag: Lag
+    last_success: str = ""
+    last_error: str | None = None
+    last_error_window: str = ""
+
+    @property
+    def owed(self) -> bool:
+        return any(cell.state.owed for cell in self.cells)
+
+
+class Overview(msgspec.Struct, kw_only=True):
+    """All of it. `states` counts hours; `throughput` has what was delivered or present in each column of the grid."""
+
+    window: dict[str, str]
+    columns: list[str]
+    by_day: bool
+    rows: list[AccountRow]
+    states: dict[Standing, int]
+    sums: Sums
+    lag: Lag
+    throughput: list[int]
+    lateness: dict[str, int]
+
+
+def overview_of(statuses: Iterable[WindowStatus], window: Window, *, by_day: bool) -> Overview:
+    """Make the picture. The windows come as `job_history.inspection.status.statuses` tells them: account by account, in order."""
+    columns = [format_time(start) for start in _steps(window, DAY if by_day else HOUR)]
+    place = {start: number for number, start in enumerate(columns)}
+    throughput = [0] * len(columns)
+    states: Counter[Standing] = Counter()
+    found_after: Counter[str] = Counter()
+    sums = Sums()
+    lags: list[int] = []
+    rows: list[AccountRow] = []
+    for _, of_account in groupby(statuses, key=attrgetter("user_id", "kind")):
+        windows = list(of_account)
+        of_row = _lags(windows)
+        rows.append(_row(windows, of_row, by_day=by_day))
+        sums.add(rows[-1].sums)
+        lags += of_row
+        for one in windows:
+            states[one.state] += 1
+            found_after.update(one.found_after)
+            column = f"{one.window['start'][:10]}T00:00:00Z" if by_day else one.window["start"]
+            if column in place:
+                throughput[place[column]] += one.delivered + one.already_present
+    return Overview(
+        window=window.as_dict(),
+        columns=columns,
+        by_day=by_day,
+        rows=rows,
+        states={state: states[state] for state in Standing},
+        sums=sums,
+        lag=_lag(lags),
+        throughput=throughput,
+        lateness={bucket: found_after[bucket] for bucket in BUCKETS},
+    )
+
+
+def _row(windows: list[WindowStatus], lags: list[int], *, by_day: bool) -> AccountRow:
+    first = windows[0]
+    sums = Sums()
+    for window in windows:
+        sums.add(window)
+    failed = [window for window in windows if window.last_fault is not None]
+    # What went wrong and was mended since is history, not the account's last word.
+    owed = [window for window in failed if window.state.owed] or failed
+    return AccountRow(
+        user_id=first.user_id,
+        name=first.name,
+        kind=first.kind,
+        cells=list(_days(windows)) if by_day else [_cell(window) for window in windows],
+        sums=sums,
+        lag=_lag(lags),
+        last_success=max((window.closed_at for window in windows), default=""),
+        last_error=owed[-1].last_fault if owed else None,
+        last_error_window=owed[-1].window["start"] if owed else "",
+    )
+
+
+def _cell(window: WindowStatus) -> Cell:
+    return Cell(start=window.window["start"], end=window.window["end"], state=window.state, listed=window.listed)
+
+
+def _days(windows: list[WindowStatus]) -> Iterator[Cell]:
+    for _, of_day in groupby(windows, key=lambda window: window.window["start"][:10]):
+        hours = list(of_day)
+        yield Cell(
+            start=hours[0].window["start"],
+            end=hours[-1].window["end"],
+            state=min((hour.state for hour in hours), key=WORST_FIRST.index),
+            listed=sum(hour.listed for hour in hours),
+        )
+
+
+def _lags(windows: list[WindowStatus]) -> list[int]:
+    return [
+        int((parse_time(window.closed_at) - parse_time(window.window["end"])).total_seconds())
+        for window in windows
+        if window.closed_at
+    ]
+
+
+def _lag(seconds: list[int]) -> Lag:
+    ordered = sorted(seconds)
+    return Lag(p50=_percentile(ordered, 0.5), p95=_percentile(ordered, 0.95))
+
+
+def _percentile(ordered: list[int], share: float) -> int | None:
+    """Return the smallest value that at least this share does not exceed."""
+    return ordered[math.ceil(share * len(ordered)) - 1] if ordered else None
+
+
+def _steps(window: Window, step: timedelta) -> Iterator[datetime]:
+    start = window.start
+    while start < window.end:
+        yield start
+        start += step

@@ -1,0 +1,87 @@
+"""Where the status pages get what they show: accounts from the Variable, all else from the ledger's receipts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
+
+from job_history.accounts.account import Account, Accounts, read_accounts
+from job_history.errors import PermanentError
+from job_history.inspection.status import WindowStatus, statuses
+from job_history.model.event_kind import EventKind
+from job_history.model.window import Window
+from job_history.storage import Storage
+from job_history_airflow.factories.sources import storage_at
+from job_history_airflow.settings import read_settings
+from job_history_airflow.ui.accounts_variable import read_stored
+from job_history_airflow.ui.status.overview import AccountRow, Overview, overview_of
+from job_history_airflow.ui.status.period import Period
+
+# A day of a thousand accounts is read in a second, a month of them would take a minute: so days come a page at a time.
+ROWS_A_PAGE = 250
+ROWS_A_PAGE_BY_DAY = 50
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some accounts of all that were asked for, the picture of them, and the sentences on entries that cannot be used."""
+
+    number: int
+    of: int
+    accounts: int
+    overview: Overview
+    rows: list[AccountRow]
+    faults: list[str]
+
+
+def status_page(session: Session, period: Period, *, search: str, owed_only: bool, number: int) -> Page:
+    """Make one page. By hours, the picture is of all accounts, and its rows of this page's; by days, all of it is.
+
+    Raises ReplicationError where the ledger cannot be read.
+    """
+    accounts, faults = _accounts(session)
+    wanted = [account for account in accounts if _fits(account, search)]
+    rows_a_page = ROWS_A_PAGE_BY_DAY if period.by_day else ROWS_A_PAGE
+    if period.by_day:
+        shown = wanted[(number - 1) * rows_a_page : number * rows_a_page]
+        overview = overview_of(_statuses(shown, period.window), period.window, by_day=True)
+        rows = [row for row in overview.rows if row.owed or not owed_only]
+        return Page(number, _pages(len(wanted), rows_a_page), len(wanted), overview, rows, faults)
+    overview = overview_of(_statuses(wanted, period.window), period.window, by_day=False)
+    rows = [row for row in overview.rows if row.owed or not owed_only]
+    shown_rows = rows[(number - 1) * rows_a_page : number * rows_a_page]
+    return Page(number, _pages(len(rows), rows_a_page), len(wanted), overview, shown_rows, faults)
+
+
+def hours_of(session: Session, user_id: int, kind: EventKind, window: Window) -> list[WindowStatus]:
+    """Tell how an account's hours stand; an account that is no longer set up has none."""
+    accounts, _ = _accounts(session)
+    of_account = [account for account in accounts if account.user_id == user_id]
+    return [hour for hour in _statuses(of_account, window) if hour.kind is kind]
+
+
+def ledger() -> Storage:
+    """Return the ledger. Raises PermanentError where the config names none that there is."""
+    return storage_at(read_settings().ledger_path)
+
+
+def _statuses(accounts: list[Account], window: Window) -> list[WindowStatus]:
+    return list(statuses(ledger(), accounts, window, datetime.now(UTC), read_settings().settle))
+
+
+def _accounts(session: Session) -> tuple[list[Account], list[str]]:
+    try:
+        read: Accounts = read_accounts(read_stored(session).text)
+    except PermanentError as fault:
+        return [], [str(fault)]
+    return list(read.usable.values()), read.faults
+
+
+def _fits(account: Account, search: str) -> bool:
+    return search.casefold() in account.label.casefold()
+
+
+def _pages(rows: int, a_page: int) -> int:
+    return max(1, -(-rows // a_page))

@@ -1,0 +1,69 @@
+"""Which runs and tasks of Airflow were about a window, for links to their logs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from airflow.models import DagRun, TaskInstance
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from job_history.ledger.receipt import Receipt, RunEntry
+from job_history.model.slice import run_folder
+
+DAGS = ("job_history_replication", "job_history_reconciliation")
+
+
+@dataclass(frozen=True)
+class TaskLink:
+    name: str
+    state: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as the receipt remembers it. `path` is its place in the UI; None where Airflow has deleted it since."""
+
+    entry: RunEntry
+    path: str | None
+    tasks: list[TaskLink]
+
+
+def runs_of(session: Session, receipt: Receipt) -> list[Run]:
+    """Return the runs of a receipt, the newest first, each with the tasks that handled this account's window."""
+    folders = {entry.run for entry in receipt.runs}
+    known = {
+        folder: (dag_id, run_id)
+        for dag_id, run_id in session.execute(select(DagRun.dag_id, DagRun.run_id).where(DagRun.dag_id.in_(DAGS)))
+        if (folder := run_folder(dag_id, run_id)) in folders
+    }
+    return [_run(session, entry, known.get(entry.run), receipt) for entry in reversed(receipt.runs)]
+
+
+def _run(session: Session, entry: RunEntry, known: tuple[str, str] | None, receipt: Receipt) -> Run:
+    if known is None:
+        return Run(entry, None, [])
+    dag_id, run_id = known
+    path = f"/dags/{dag_id}/runs/{quote(run_id, safe='')}"
+    slices = f"{receipt.label} {receipt.window['start']}"
+    found = session.scalars(
+        select(TaskInstance)
+        .where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
+        .order_by(TaskInstance.start_date, TaskInstance.map_index)
+    )
+    return Run(
+        entry,
+        path,
+        [
+            _link(task, path)
+            for task in found
+            if task.task_id == "report" or (task.rendered_map_index or "").startswith(slices)
+        ],
+    )
+
+
+def _link(task: TaskInstance, path: str) -> TaskLink:
+    mapped = f"/mapped/{task.map_index}" if task.map_index >= 0 else ""
+    return TaskLink(task.task_id, str(task.state or "none"), f"{path}/tasks/{task.task_id}{mapped}")

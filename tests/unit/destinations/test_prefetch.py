@@ -1,0 +1,53 @@
+"""The next item is made while one is used; nothing else changes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from job_history.destinations.sumo_logic.prefetch import one_ahead
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 50])
+def test_all_items_in_order(count: int) -> None:
+    assert list(one_ahead(iter(range(count)))) == list(range(count))
+
+
+def test_one_item_is_made_ahead_and_no_more() -> None:
+    made: list[int] = []
+    second_is_made = threading.Event()
+
+    def numbers() -> Iterator[int]:
+        for number in (1, 2, 3):
+            made.append(number)
+            if number == 2:
+                second_is_made.set()
+            yield number
+
+    with closing(one_ahead(numbers())) as items:
+        assert next(items) == 1
+        assert second_is_made.wait(5)
+        assert made == [1, 2]
+        assert next(items) == 2
+
+
+def test_a_fault_comes_behind_the_items_before_it() -> None:
+    def numbers() -> Iterator[int]:
+        yield 1
+        yield 2
+        raise ValueError("three")
+
+    items = one_ahead(numbers())
+    assert (next(items), next(items)) == (1, 2)
+    with pytest.raises(ValueError, match="three"):
+        next(items)
+
+
+def test_no_thread_stays_behind_one_that_was_left_early() -> None:
+    before = threading.active_count()
+    with closing(one_ahead(iter(range(10)))) as items:
+        next(items)
+    assert threading.active_count() == before

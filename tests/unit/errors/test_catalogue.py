@@ -1,0 +1,57 @@
+"""The list of findings: whole, and told in sentences."""
+
+from __future__ import annotations
+
+import re
+import string
+from pathlib import Path
+
+from job_history.errors import PermanentError, TransientError
+from job_history.errors.catalogue import CATALOGUE, finding, finding_of
+from job_history.errors.code import Code, Severity
+
+
+def test_each_code_is_in_the_catalogue_once_under_its_own_name() -> None:
+    assert list(CATALOGUE) == list(Code)
+    assert {code.name: code.value for code in Code} == {code.name: code.name for code in Code}
+
+
+def test_each_finding_is_provoked_by_a_test() -> None:
+    """So that none is in the list which nothing can find."""
+    named = {
+        code
+        for path in (Path(__file__).parents[1] / "preflight").glob("test_*.py")
+        for code in re.findall(r"Code\.(\w+)", path.read_text())
+    }
+
+    assert set(Code.__members__) - named == set()
+
+
+def test_each_cause_and_fix_reads_as_it_should() -> None:
+    for code, entry in CATALOGUE.items():
+        names = {name for _, name, _, _ in string.Formatter().parse(entry.cause) if name}
+        told = finding(code, "Account 5234 Acme", **dict.fromkeys(names, "so it said."))
+        assert told.cause.startswith("Account 5234 Acme: ")
+        assert re.search(r"[^.]\.$", told.cause), told.cause
+        assert re.search(r"^[A-Z].*[^.]\.$", told.fix), told.fix
+        assert "|" not in entry.cause + entry.fix  # they stand in a table of the docs
+
+
+def test_a_finding_reads_as_code_cause_and_fix() -> None:
+    told = finding(Code.S3_NO_SUCH_BUCKET, "Account 5234 Acme, bucket acme-audit", said="404 NoSuchBucket")
+
+    assert str(told) == (
+        "S3_NO_SUCH_BUCKET: Account 5234 Acme, bucket acme-audit: there is no such bucket (404 NoSuchBucket). Create the "
+        "bucket, or correct `destination.bucket` of the account (or the bucket of its connection)."
+    )
+
+
+def test_an_error_is_the_finding_that_its_code_says_or_else_one_of_the_way_to_the_check() -> None:
+    coded = PermanentError("Reading failed: no. Do this.", code=Code.SQL_NOT_LET_IN, said="no")
+    permanent, transient = PermanentError("There is no connection."), TransientError("The disk is full.")
+
+    assert [(found.code, found.severity, found.cause) for found in (finding_of(fault, "Account 1 A") for fault in (coded, permanent, transient))] == [
+        (Code.SQL_NOT_LET_IN, Severity.ERROR, "Account 1 A: the server lets nobody in: no."),
+        (Code.CONNECTION_UNUSABLE, Severity.ERROR, "Account 1 A: the connection cannot be used: There is no connection."),
+        (Code.CHECK_BROKE, Severity.TRANSIENT, "Account 1 A: the check itself broke (The disk is full), and says nothing."),
+    ]  # fmt: skip

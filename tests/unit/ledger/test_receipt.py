@@ -1,0 +1,372 @@
+"""Receipts: the books of a window, and how one run's stand beside those of earlier runs."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.samples import HOUR, RUN, account, outcome, slice_of
+
+from job_history.errors import PermanentError
+from job_history.ledger.receipt import (
+    MOST_RUNS_REMEMBERED,
+    Counts,
+    Receipt,
+    RunEntry,
+    WindowState,
+    delete_superseded_items,
+    make_receipt,
+    read_receipt,
+    receipt_path,
+    save_receipt,
+)
+from job_history.model.event_kind import EventKind
+from job_history.pipeline.plan import PlannedWindow
+from job_history.pipeline.results import SliceOutcome
+from job_history.pipeline.transform import DocumentedJob
+from job_history.storage import Storage, local_storage
+
+FINISHED = datetime(2018, 5, 21, 1, 15, tzinfo=UTC)
+SECONDS = {"extract": 1.0, "transform": 0.5, "load": 4.0}
+FIRST, SECOND = slice_of(number=1, of=2), slice_of(number=2, of=2)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Storage:
+    return local_storage(tmp_path)
+
+
+def planned(*, enabled: bool = True, counted: int | None = 0) -> PlannedWindow:
+    return PlannedWindow(
+        user_id=5234,
+        name="Acme",
+        window=HOUR.as_dict(),
+        enabled=enabled,
+        counted=counted,
+        slices=[],
+        settings_hash=account().settings_hash,
+        destination={"type": "s3", "bucket": "acme-audit"},
+    )
+
+
+def receipt(
+    outcomes: list[SliceOutcome] | None = None,
+    faults: list[str] | None = None,
+    *,
+    run: str = RUN,
+    finished_at: datetime = FINISHED,
+    **changes: Any,
+) -> Receipt:
+    return make_receipt(
+        planned(**changes), outcomes or [], faults or [], run=run, finished_at=finished_at, code_version="0.1.0"
+    )
+
+
+def with_jobs(one: SliceOutcome, first: str, last: str) -> SliceOutcome:
+    one.transformed.first_job, one.transformed.last_job = DocumentedJob(first, "1"), DocumentedJob(last, "2")
+    return one
+
+
+def files(one: Receipt) -> list[str]:
+    return [*one.items, *one.quarantine]
+
+
+def saved(ledger: Storage, one: Receipt) -> Receipt:
+    """Save a receipt with its files, and return what stands."""
+    for path in files(one):
+        ledger.write(path, b"what it tells of")
+    stands = save_receipt(ledger, one)
+    assert read_receipt(ledger, 5234, EventKind.JOBS, HOUR) == stands
+    return stands
+
+
+def left_in(ledger: Storage) -> list[str]:
+    return sorted(set(ledger.paths("")) - {receipt_path(5234, EventKind.JOBS, HOUR)})
+
+
+# One run
+
+
+def test_each_kind_of_event_has_a_receipt_of_its_own(ledger: Storage) -> None:
+    jobs, events = receipt(counted=0), msgspec.structs.replace(receipt(counted=0), kind=EventKind.ADMIN_EVENTS)
+    for one in (jobs, events):
+        save_receipt(ledger, one)
+    assert [read_receipt(ledger, 5234, kind, HOUR) for kind in EventKind] == [jobs, events]
+    assert sorted(ledger.paths("")) == [
+        f"receipts/5234/{kind}/20180521/20180521T000000Z-20180521T010000Z/receipt.json"
+        for kind in ("admin_events", "jobs")
+    ]
+
+
+def test_a_receipt_adds_up_its_slices() -> None:
+    one = outcome(
+        FIRST,
+        delivered=3,
+        already_present=1,
+        filtered={"aborted": 1},
+        quarantined={"bad_json": 1},
+        quarantine_paths=["q/2", "q/1"],
+        example_keys=["a", "b"],
+    )
+    other = outcome(
+        SECOND,
+        delivered=2,
+        conflicts=1,
+        filtered={"aborted": 1, "cancelled": 2},
+        quarantined={"bad_json": 1, "bad_id": 1},
+        quarantine_paths=["q/1", "q/3"],
+        example_keys=["c", "d"],
+    )
+    with_jobs(one, "2018-05-21T00:00:10Z", "2018-05-21T00:29:59.5Z")
+    with_jobs(other, "2018-05-21T00:30:00Z", "2018-05-21T00:59:59Z")
+    other.transformed.oversize = 1
+    counts = Counts(
+        counted=14,
+        listed=14,
+        delivered=5,
+        already_present=1,
+        filtered={"aborted": 2, "cancelled": 2},
+        quarantined={"bad_json": 2, "bad_id": 1, "conflict": 1},
+        oversize=1,
+        bytes=7_000,
+        delivered_bytes=5_000,
+    )
+    assert receipt([one, other], counted=14) == Receipt(
+        user_id=5234,
+        name="Acme",
+        window=HOUR.as_dict(),
+        state=WindowState.COMPLETE_WITH_QUARANTINE,
+        counts=counts,
+        gap=0,
+        first_job=DocumentedJob("2018-05-21T00:00:10Z", "1"),
+        last_job=DocumentedJob("2018-05-21T00:59:59Z", "2"),
+        seconds=SECONDS,
+        settings_hash=account().settings_hash,
+        code_version="0.1.0",
+        destination={"type": "memory"},
+        items=[one.items_path, other.items_path],
+        quarantine=["q/1", "q/2", "q/3"],
+        example_keys=["a", "b", "c"],
+        faults=[],
+        runs=[RunEntry(RUN, "2018-05-21T01:15:00Z", WindowState.COMPLETE_WITH_QUARANTINE, counts, [], SECONDS)],
+    )
+
+
+def test_an_hour_without_jobs_has_a_receipt_too() -> None:
+    empty = receipt()
+    assert (empty.state, empty.counts, empty.gap, empty.items, empty.first_job) == (
+        WindowState.COMPLETE,
+        Counts(),
+        0,
+        [],
+        None,
+    )
+    assert empty.destination == {"type": "s3", "bucket": "acme-audit"}
+
+
+@pytest.mark.parametrize(
+    ("made", "state", "closed"),
+    [
+        (receipt([outcome(FIRST, delivered=1)]), "complete", True),
+        (receipt([outcome(FIRST, filtered={"aborted": 1})]), "complete", True),
+        (receipt([outcome(FIRST, quarantined={"bad_id": 1})]), "complete_with_quarantine", True),
+        (receipt([outcome(FIRST, conflicts=1)]), "complete_with_quarantine", True),
+        (receipt([outcome(FIRST, delivered=1)], ["load failed"]), "failed", False),
+        (receipt([], ["extract failed"]), "failed", False),
+        (receipt(counted=3), "failed", False),
+        (receipt(enabled=False, counted=None), "disabled", False),
+    ],
+)
+def test_how_a_window_stands_after_a_run(made: Receipt, state: str, closed: bool) -> None:
+    assert (made.state, made.state.closed, made.runs[0].state) == (state, closed, state)
+
+
+numbers = st.integers(0, 10**6)
+some_outcomes = st.lists(
+    st.builds(
+        outcome,
+        st.just(FIRST),
+        delivered=numbers,
+        already_present=numbers,
+        conflicts=numbers,
+        # What was not met is not in them.
+        filtered=st.dictionaries(st.sampled_from(["aborted", "cancelled", "none"]), st.integers(1, 10**6)),
+        quarantined=st.dictionaries(st.sampled_from(["bad_id", "bad_json", "bad_time"]), st.integers(1, 10**6)),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(some_outcomes)
+def test_where_the_books_of_the_slices_balance_so_do_the_receipts(outcomes: list[SliceOutcome]) -> None:
+    assert all(one.balanced for one in outcomes)
+    made = receipt(outcomes)
+    counts = made.counts
+    accounted_for = [counts.delivered, counts.already_present, *counts.filtered.values(), *counts.quarantined.values()]
+    assert (counts.listed, counts.counted, made.gap) == (sum(accounted_for), sum(accounted_for), 0)
+    quarantined = sum(counts.quarantined.values())
+    assert made.state == (WindowState.COMPLETE_WITH_QUARANTINE if quarantined else WindowState.COMPLETE)
+
+
+@given(some_outcomes, st.data())
+def test_books_with_any_number_changed_do_not_balance(outcomes: list[SliceOutcome], data: st.DataObject) -> None:
+    one = outcomes[0]
+    field = data.draw(st.sampled_from(["delivered", "already_present", "conflicts", "counted", "listed"]))
+    where = one.extracted if field in {"counted", "listed"} else one
+    setattr(where, field, getattr(where, field) + data.draw(st.integers(-5, 5).filter(bool)))
+    assert not one.balanced
+
+
+# One run after another
+
+
+def test_a_receipt_is_read_as_it_was_saved_and_is_legible(ledger: Storage) -> None:
+    made = receipt([outcome(FIRST, delivered=1)])
+    assert saved(ledger, made) == made
+    path = receipt_path(5234, EventKind.JOBS, HOUR)
+    assert path == f"receipts/5234/jobs/20180521/{HOUR.slug}/receipt.json"
+    assert (ledger.read(path) or b"").startswith(b'{\n "version": 1,\n "user_id": 5234,\n "name": "Acme",\n')
+    assert read_receipt(ledger, 5235, EventKind.JOBS, HOUR) is None
+
+
+def test_a_later_run_that_succeeds_stands_and_what_it_supersedes_is_deleted(ledger: Storage) -> None:
+    first = receipt(
+        [outcome(FIRST, delivered=1, quarantined={"bad_id": 1, "bad_json": 1}, quarantine_paths=["q/id", "q/json"])],
+        run="one",
+    )
+    later = receipt(
+        [outcome(slice_of(run="two"), already_present=2, quarantined={"bad_id": 1}, quarantine_paths=["q/id"])],
+        run="two",
+    )
+    saved(ledger, first)
+    entries = [first.runs[0], later.runs[0]]
+    stands = saved(ledger, later)
+    assert (stands.counts, stands.state, stands.runs) == (later.counts, "complete_with_quarantine", entries)
+    assert left_in(ledger) == sorted(["q/id", *first.items, *later.items])
+
+
+def test_superseded_item_lists_go_when_no_run_can_count_on_them_any_more(ledger: Storage) -> None:
+    first = receipt([outcome(FIRST, delivered=1)], run="one")
+    later = receipt([outcome(slice_of(run="two"), already_present=1)], run="two")
+    saved(ledger, first)
+    stands = saved(ledger, later)
+    delete_superseded_items(ledger, stands, datetime.now(UTC) - timedelta(days=7))
+    assert left_in(ledger) == sorted([*first.items, *later.items])
+    delete_superseded_items(ledger, stands, datetime.now(UTC) + timedelta(seconds=1))
+    assert left_in(ledger) == sorted(later.items)
+    assert read_receipt(ledger, 5234, EventKind.JOBS, HOUR) == stands
+
+
+def test_a_failed_window_is_closed_by_a_later_run(ledger: Storage) -> None:
+    failed = receipt([outcome(FIRST, delivered=1)], ["load of 2 failed"], run="one")
+    well = receipt([outcome(slice_of(run="two"), already_present=1, delivered=1)], run="two")
+    assert [saved(ledger, one).state for one in (failed, well)] == ["failed", "complete"]
+    assert (
+        left_in(ledger),
+        [entry.state for entry in (read_receipt(ledger, 5234, EventKind.JOBS, HOUR) or failed).runs],
+    ) == (
+        sorted([*failed.items, *well.items]),
+        ["failed", "complete"],
+    )
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        receipt([], ["the source is away"], run="two"),
+        receipt(enabled=False, counted=None, run="two"),
+    ],
+)
+def test_a_closed_window_stays_closed_when_a_later_run_fails_or_the_account_is_paused(
+    ledger: Storage, later: Receipt
+) -> None:
+    closed = receipt([outcome(FIRST, delivered=1, quarantined={"bad_id": 1}, quarantine_paths=["q/id"])], run="one")
+    saved(ledger, closed)
+    stands = saved(ledger, later)
+    entries = [closed.runs[0], *later.runs]
+    assert (stands.state, stands.counts, stands.faults) == ("complete_with_quarantine", closed.counts, [])
+    assert (stands.runs, left_in(ledger)) == (entries, sorted(files(closed)))
+
+
+def test_what_failed_is_owed_still_when_the_account_is_paused(ledger: Storage) -> None:
+    failed = receipt([outcome(FIRST, delivered=1)], ["load of 2 failed"], run="one")
+    paused = receipt(enabled=False, counted=None, run="two")
+    saved(ledger, failed)
+    stands = saved(ledger, paused)
+    assert (stands.state, stands.counts, stands.items) == ("failed", failed.counts, failed.items)
+    assert stands.runs == [failed.runs[0], *paused.runs]
+
+
+def test_what_is_no_receipt_is_said_with_its_path(ledger: Storage) -> None:
+    path = receipt_path(5234, EventKind.JOBS, HOUR)
+    ledger.write(path, b'{"version": 1, "user_')
+    with pytest.raises(
+        PermanentError, match=r"^file://.*/receipt.json is no receipt .* Delete it and run the window again."
+    ):
+        read_receipt(ledger, 5234, EventKind.JOBS, HOUR)
+    assert ledger.read(path) == b'{"version": 1, "user_'
+
+
+def test_a_run_that_is_cleared_replaces_its_own_entry_and_keeps_its_files(ledger: Storage) -> None:
+    failed = receipt([outcome(FIRST, delivered=1)], ["load of 2 failed"])
+    again = receipt([outcome(FIRST, already_present=1), outcome(SECOND, delivered=1)])
+    saved(ledger, failed)
+    stands = saved(ledger, again)
+    assert ([entry.state for entry in stands.runs], left_in(ledger)) == (["complete"], sorted(again.items))
+
+
+def test_only_so_many_runs_are_remembered(ledger: Storage) -> None:
+    for number in range(MOST_RUNS_REMEMBERED + 3):
+        finished_at = FINISHED + timedelta(hours=number)
+        stands = save_receipt(ledger, receipt(run=f"run-{number}", finished_at=finished_at))
+    remembered = [f"run-{number}" for number in range(3, MOST_RUNS_REMEMBERED + 3)]
+    assert [entry.run for entry in stands.runs] == remembered
+
+
+def test_the_receipt_of_another_window_is_another(ledger: Storage) -> None:
+    save_receipt(ledger, receipt([outcome(FIRST, delivered=1)]))
+    other = PlannedWindow(**{**{name: getattr(planned(), name) for name in planned().__struct_fields__}, "user_id": 77})
+    save_receipt(ledger, make_receipt(other, [], [], run=RUN, finished_at=FINISHED, code_version="0.1.0"))
+    counts = [
+        (read_receipt(ledger, user_id, EventKind.JOBS, HOUR) or receipt()).counts.delivered for user_id in (5234, 77)
+    ]
+    assert counts == [1, 0]
+
+
+# Several runs of a window that end in another order than they read
+
+
+def read_at(moment: str, one: SliceOutcome) -> SliceOutcome:
+    one.extracted.read_at = moment
+    return one
+
+
+def test_a_run_that_read_the_source_earlier_does_not_replace_one_that_read_it_later(ledger: Storage) -> None:
+    newer = receipt(
+        [read_at("2018-05-21T02:00:00.000000Z", outcome(FIRST, quarantined={"bad_id": 1}, quarantine_paths=["q/id"]))],
+        run="newer",
+    )
+    older = receipt([read_at("2018-05-21T01:00:00.000000Z", outcome(SECOND, delivered=1))], run="older")
+    saved(ledger, newer)
+    stands = saved(ledger, older)
+    assert (stands.state, stands.counts, stands.quarantine) == ("complete_with_quarantine", newer.counts, ["q/id"])
+    assert [entry.run for entry in stands.runs] == ["newer", "older"]
+    assert "q/id" in left_in(ledger)
+
+
+def test_an_open_window_keeps_the_item_lists_of_what_was_delivered_to_it(ledger: Storage) -> None:
+    half = receipt([outcome(FIRST, delivered=1)], ["load of 2 failed"], run="one")
+    nothing = receipt([], ["the source is away"], run="two")
+    saved(ledger, half)
+    assert saved(ledger, nothing).items == half.items
+
+
+def test_a_window_that_went_to_two_places_names_both() -> None:
+    one, other = outcome(FIRST, delivered=1), outcome(SECOND, delivered=1)
+    one.destination, other.destination = {"type": "s3", "bucket": "old"}, {"type": "s3", "bucket": "new"}
+    both = [{"type": "s3", "bucket": "old"}, {"type": "s3", "bucket": "new"}]
+    assert receipt([one, other]).destination == {"type": "s3", "several": both}

@@ -1,0 +1,202 @@
+"""Windows: half open, touching, and cut so that each moment is in exactly one."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from job_history.errors import PermanentError
+from job_history.model.window import HOUR, Window, asked_window, last_full_hour, parts_of_at_most
+
+START = datetime(2018, 5, 21, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+offsets = st.one_of(
+    st.integers(0, 40).map(lambda halves: halves * HOUR / 2),
+    st.integers(0, 20 * 3_600).map(lambda seconds: timedelta(seconds=seconds)),
+    st.integers(0, 20 * 3_600 * 10**6).map(lambda micros: timedelta(microseconds=micros)),
+)
+
+
+@st.composite
+def windows(draw: st.DrawFn) -> Window:
+    start, end = sorted(draw(st.lists(offsets, min_size=2, max_size=2, unique=True)))
+    return Window(START + start, START + end)
+
+
+@st.composite
+def windows_with_moments(draw: st.DrawFn) -> tuple[Window, list[datetime]]:
+    """A window and moments in it, many of them in the same few seconds."""
+    window = draw(windows())
+    length = (window.end - window.start) // MICROSECOND
+    around = draw(st.lists(st.integers(0, length - 1), max_size=4))
+    near = [(place + step) % length for place in around for step in draw(st.lists(st.integers(0, 3_000_000)))]
+    return window, [window.start + place * MICROSECOND for place in [*around, *near]]
+
+
+def tile(parts: list[Window], window: Window) -> bool:
+    touching = all(one.end == following.start for one, following in pairwise(parts))
+    return touching and (parts[0].start, parts[-1].end) == (window.start, window.end)
+
+
+@given(windows_with_moments())
+def test_hours_tile_the_window_and_each_moment_is_in_exactly_one(example: tuple[Window, list[datetime]]) -> None:
+    window, moments = example
+    hours = list(window.hours())
+    assert tile(hours, window)
+    assert [sum(moment in hour for hour in hours) for moment in moments] == [1] * len(moments)
+    full = [hour.end for hour in hours[:-1]]
+    assert full == [moment.replace(minute=0, second=0, microsecond=0) for moment in full]
+    assert all(hour.end - hour.start <= HOUR for hour in hours)
+    assert all(hour.end - hour.start == HOUR for hour in hours[1:-1])
+
+
+@given(windows_with_moments(), st.integers(1, 20))
+def test_parts_tile_the_window_and_hold_at_most_the_limit(example: tuple[Window, list[datetime]], limit: int) -> None:
+    window, moments = example
+
+    def jobs_in(part: Window) -> int:
+        return sum(moment in part for moment in moments)
+
+    parts = list(parts_of_at_most(limit, window, len(moments), jobs_in))
+    assert tile(parts, window)
+    assert [sum(moment in part for part in parts) for moment in moments] == [1] * len(moments)
+    too_full = [part for part in parts if jobs_in(part) > limit]
+    assert [part for part in too_full if part.end - part.start >= timedelta(seconds=2)] == []
+    # No more of them than needed: two neighbours would not fit into one.
+    assert all(jobs_in(one) + jobs_in(following) > limit for one, following in pairwise(parts))
+
+
+def test_a_window_within_the_limit_is_one_part_and_the_source_is_not_asked() -> None:
+    window = Window(START, START + HOUR)
+
+    def not_to_be_asked(part: Window) -> int:
+        raise AssertionError(part)
+
+    assert list(parts_of_at_most(10, window, 10, not_to_be_asked)) == [window]
+
+
+def test_a_second_that_holds_more_than_the_limit_stays_whole() -> None:
+    window = Window(START, START + HOUR)
+    crowd = [START + timedelta(minutes=30, seconds=3, milliseconds=number) for number in range(100)]
+    parts = list(parts_of_at_most(10, window, 100, lambda part: sum(moment in part for moment in crowd)))
+    second = START + timedelta(minutes=30, seconds=3)
+    assert [part for part in parts if crowd[0] in part] == [Window(second, second + timedelta(seconds=1))]
+    assert len(parts) == 3
+
+
+def test_parts_of_evenly_spread_jobs_are_few_and_cheap_to_find() -> None:
+    window = Window(START, START + HOUR)
+    asked: list[Window] = []
+
+    def count(part: Window) -> int:
+        asked.append(part)
+        return (part.end - part.start) // timedelta(seconds=1) * 100
+
+    parts = list(parts_of_at_most(50_000, window, 360_000, count))
+    assert [(part.end - part.start).seconds for part in parts] == [450] * 8
+    assert len(asked) == 14
+
+
+def test_a_window_is_half_open() -> None:
+    window = Window(START, START + HOUR)
+    assert (window.start in window, window.end in window, window.end - MICROSECOND in window) == (True, False, True)
+
+
+def test_a_window_is_in_utc_however_it_was_given() -> None:
+    pacific = timezone(timedelta(hours=-7))
+    window = Window(datetime(2018, 5, 20, 17, tzinfo=pacific), datetime(2018, 5, 20, 18, tzinfo=pacific))
+    assert (window, str(window), window.slug) == (
+        Window(START, START + HOUR),
+        "[2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z)",
+        "20180521T000000Z-20180521T010000Z",
+    )
+
+
+@given(windows(), windows())
+def test_a_window_travels_as_text_and_has_a_slug_of_its_own(one: Window, other: Window) -> None:
+    assert Window.from_dict(one.as_dict()) == one
+    assert (one.slug == other.slug) == (one == other)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [
+        (START, START, "a window ends after it starts, unlike [2018-05-21T00:00:00Z, 2018-05-21T00:00:00Z)"),
+        (START + HOUR, START, "a window ends after it starts, unlike [2018-05-21T01:00:00Z, 2018-05-21T00:00:00Z)"),
+        (
+            START.replace(tzinfo=None),
+            START,
+            "a window needs moments with a time zone, not 2018-05-21 00:00:00 and 2018-05-21 00:00:00+00:00",
+        ),
+    ],
+)
+def test_what_is_no_window(start: datetime, end: datetime, said: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        Window(start, end)
+    assert str(refused.value) == said
+
+
+@pytest.mark.parametrize(
+    ("moment", "start"),
+    [
+        (START, START - HOUR),
+        (START - MICROSECOND, START - 2 * HOUR),
+        (START + timedelta(minutes=59), START - HOUR),
+        (datetime(2018, 5, 21, 5, 30, tzinfo=timezone(timedelta(hours=5, minutes=30))), START - HOUR),
+    ],
+)
+def test_the_last_full_hour(moment: datetime, start: datetime) -> None:
+    assert last_full_hour(moment) == Window(start, start + HOUR)
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_nobody_asked_for_a_window(nothing: str | None) -> None:
+    assert asked_window(nothing, nothing) is None
+
+
+def test_the_window_that_somebody_asked_for() -> None:
+    assert asked_window("2018-05-20T17:00:00-07:00", "2018-05-21T03:00:00Z") == Window(START, START + 3 * HOUR)
+
+
+def test_a_window_that_somebody_asked_for_is_made_whole_hours() -> None:
+    assert asked_window("2018-05-21T00:20:00Z", "2018-05-21T00:40:00.5Z") == Window(START, START + HOUR)
+    assert asked_window("2018-05-21T00:59:59Z", "2018-05-21T01:00:00.000001Z") == Window(START, START + 2 * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [
+        (
+            "2018-05-21T00:00:00Z",
+            None,
+            "The run's parameters have only window_start='2018-05-21T00:00:00Z': give window_start and window_end, "
+            "or neither.",
+        ),
+        (
+            "",
+            "2018-05-21T00:00:00Z",
+            "The run's parameters have only window_end='2018-05-21T00:00:00Z': give window_start and window_end, "
+            "or neither.",
+        ),
+        (
+            "2018-05-21T01:00:00Z",
+            "2018-05-21T00:00:00Z",
+            "The run's parameters window_start='2018-05-21T01:00:00Z' and window_end='2018-05-21T00:00:00Z' make no "
+            "window: a window ends after it starts, unlike [2018-05-21T01:00:00Z, 2018-05-21T00:00:00Z). Write both as "
+            "ISO 8601, as in 2018-05-21T00:00:00Z, the later one second.",
+        ),
+        (
+            "noon",
+            "2018-05-21T00:00:00Z",
+            "The run's parameters window_start='noon' and window_end='2018-05-21T00:00:00Z' make no window: 'noon' is "
+            "not an ISO 8601 date and time. Write both as ISO 8601, as in 2018-05-21T00:00:00Z, the later one second.",
+        ),
+    ],
+)
+def test_parameters_that_make_no_window_say_why(start: str | None, end: str | None, said: str) -> None:
+    with pytest.raises(PermanentError) as refused:
+        asked_window(start, end)
+    assert str(refused.value) == said

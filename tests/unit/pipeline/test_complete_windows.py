@@ -1,0 +1,57 @@
+"""Which windows need nothing: those that are complete, where their account delivers now, of a source that was read after them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.samples import HOUR, account
+
+from job_history.ledger.receipt import Counts, Receipt, WindowState, save_receipt
+from job_history.model.event_kind import EventKind
+from job_history.model.timestamp import format_time
+from job_history.pipeline.complete_windows import complete_windows
+from job_history.storage import local_storage
+
+AFTER, BEFORE = (format_time(HOUR.end + timedelta(microseconds=late)) for late in (0, -1))
+
+
+@pytest.mark.parametrize(
+    ("said", "stands"),
+    [
+        ({}, "complete"),
+        ({"state": WindowState.COMPLETE_WITH_QUARANTINE}, None),
+        ({"state": WindowState.FAILED}, None),
+        ({"state": WindowState.DISABLED}, None),
+        ({"destination_hash": "another"}, None),
+        # Jobs may have ended after that, and nobody has asked for them.
+        ({"read_at": BEFORE}, None),
+        ({"read_at": ""}, None),
+        # The connection names the bucket, or the HTTP source, and was pointed elsewhere.
+        ({"destination": {"type": "s3", "bucket": "another"}}, None),
+        ({"destination": {"type": "sumo_logic", "target": "0123456789abcdef"}}, None),
+        # Of no jobs a receipt may not know where they would have gone.
+        ({"destination": {"type": "s3"}}, "complete"),
+    ],
+)
+def test_what_needs_nothing(tmp_path: Path, said: dict[str, Any], stands: str | None) -> None:
+    ledger, acme = local_storage(tmp_path), account()
+    fields = {"state": WindowState.COMPLETE, "destination_hash": acme.destination_hash, "read_at": AFTER, **said}
+    receipt = Receipt(
+        user_id=acme.user_id,
+        name=acme.name,
+        window=HOUR.as_dict(),
+        counts=Counts(),
+        gap=0,
+        settings_hash="",
+        code_version="",
+        **{"destination": {"type": "s3", "bucket": "acme-audit"}, **fields},
+    )
+
+    save_receipt(ledger, receipt)
+
+    complete = complete_windows(ledger, lambda _: "acme-audit")
+    assert complete(acme, EventKind.JOBS, HOUR) == stands
+    assert complete(account(user_id=77), EventKind.JOBS, HOUR) is None

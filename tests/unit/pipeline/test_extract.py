@@ -1,0 +1,102 @@
+"""Extract: everything that the source counts is staged, or nothing goes on."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.unit.samples import DAY, MemorySource, account, record, slice_of
+
+from job_history.errors import TransientError
+from job_history.model.admin_event import EventRecord
+from job_history.model.event_kind import EventKind
+from job_history.model.job import JobRecord
+from job_history.model.timestamp import format_time, parse_time
+from job_history.model.window import Window
+from job_history.pipeline.extract import Extracted, extract
+from job_history.storage import Storage, local_storage
+from job_history.storage.staging import staged_records
+
+FIRST_HALF = Window(DAY, DAY.replace(minute=30))
+JOBS = [
+    record(job_id=number, completed_at=format_time(DAY + timedelta(minutes=10 * number)), lines=None)
+    for number in range(1, 7)
+]
+
+
+@pytest.fixture
+def staging(tmp_path: Path) -> Storage:
+    return local_storage(tmp_path)
+
+
+def test_the_jobs_of_the_slices_own_part_are_staged(staging: Storage) -> None:
+    part, source = slice_of(FIRST_HALF, number=1, of=2), MemorySource(JOBS)
+    before = datetime.now(UTC)
+    extracted = extract(part, account(), source, staging)
+    assert extracted == Extracted(
+        path=f"{part.folder}/jobs.jsonl.zst",
+        counted=2,
+        listed=2,
+        seconds=pytest.approx(0, abs=5),
+        read_at=extracted.read_at,
+        line_details=True,
+    )
+    assert before <= parse_time(extracted.read_at) <= datetime.now(UTC)
+    assert list(staged_records(staging, extracted.path, JobRecord)) == JOBS[:2]
+    assert source.asked == [(5234, FIRST_HALF)]
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_lines_are_asked_for_only_where_they_are_wanted(staging: Storage, wanted: bool) -> None:
+    source = MemorySource(JOBS)
+    extract(slice_of(), account(events={"job_history": True, "line_details": wanted}), source, staging)
+    assert source.asked_for_lines == [wanted]
+
+
+def test_no_jobs_are_no_fault(staging: Storage) -> None:
+    extracted = extract(slice_of(), account(), MemorySource(), staging)
+    assert (extracted.counted, extracted.listed) == (0, 0)
+    assert list(staged_records(staging, extracted.path, JobRecord)) == []
+
+
+@pytest.mark.parametrize(("miscount", "counted"), [(1, "6"), (-1, "4"), (1_000, "1,005")])
+def test_a_source_that_lists_other_jobs_than_it_counts_delivers_nothing(
+    staging: Storage, miscount: int, counted: str
+) -> None:
+    with pytest.raises(TransientError) as refused:
+        extract(slice_of(), account(), MemorySource(JOBS, miscount), staging)
+    assert str(refused.value) == (
+        "The source of account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z) counts "
+        f"{counted} jobs, and lists 5. Nothing of it was delivered, because nobody could say what is missing. Compare "
+        "the relation (or view) of jobs with a count of your own."
+    )
+
+
+EVENT = EventRecord(user_id=5234, event_id=7, event="user_login", occurred_at="2018-05-21T00:15:00Z")
+
+
+def test_admin_events_go_the_same_way_and_have_no_lines(staging: Storage) -> None:
+    events = msgspec.structs.replace(slice_of(), kind=EventKind.ADMIN_EVENTS)
+    source = MemorySource([EVENT])
+    extracted = extract(events, account(), source, staging)
+    assert (extracted.path, extracted.listed, extracted.line_details, source.asked_for_lines) == (
+        f"{events.folder}/admin_events.jsonl.zst",
+        1,
+        None,
+        [False],
+    )
+    assert list(staged_records(staging, extracted.path, EventRecord)) == [EVENT]
+    with pytest.raises(TransientError) as refused:
+        extract(events, account(), MemorySource([EVENT], miscount=1), staging)
+    assert str(refused.value) == (
+        "The source of account 5234 Acme (admin events), window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z) counts 2 admin "
+        "events, and lists 1. Nothing of it was delivered, because nobody could say what is missing. Compare the relation (or "
+        "view) of admin events with a count of your own."
+    )
+
+
+def test_a_fault_of_the_source_is_passed_on(staging: Storage) -> None:
+    fault = TransientError("the database is away")
+    with pytest.raises(TransientError) as passed_on:
+        extract(slice_of(), account(), MemorySource(JOBS, fault=fault), staging)
+    assert passed_on.value is fault

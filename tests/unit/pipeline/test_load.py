@@ -1,0 +1,246 @@
+"""Load: what the destination did with each document is written down, and the books balance."""
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.unit.samples import DAY, HOUR, RUN, MemoryDestination, account, record, slice_of
+
+from job_history.accounts.account import Account
+from job_history.destinations import Destination
+from job_history.errors import PermanentError, QuarantineReason, ReplicationError, TransientError
+from job_history.ledger.items import Item, read_items
+from job_history.ledger.lateness import Late, Lateness
+from job_history.ledger.quarantine import QuarantineEntry
+from job_history.ledger.receipt import make_receipt, save_receipt
+from job_history.model.job import JobRecord
+from job_history.model.timestamp import parse_time
+from job_history.pipeline.extract import Extracted
+from job_history.pipeline.load import load
+from job_history.pipeline.plan import PlannedWindow
+from job_history.pipeline.results import SliceOutcome
+from job_history.pipeline.transform import Transformed, staged_documents, transform
+from job_history.storage import Storage, local_storage
+from job_history.storage.staging import staged_records, staged_writer
+
+ITEMS = f"receipts/5234/jobs/20180521/{HOUR.slug}/items-{RUN}-0001.parquet"
+CONFLICTS = f"_control/quarantine/conflict/5234/jobs/{HOUR.slug}/{HOUR.slug}.jsonl.zst"
+BROKEN = f"_control/quarantine/bad_json/5234/jobs/{HOUR.slug}/{HOUR.slug}.jsonl.zst"
+
+
+class Slices:
+    """A slice of the two storages of a run, staged up to where load begins."""
+
+    def __init__(self, folder: Path) -> None:
+        self.staging = local_storage(folder / "staging")
+        self.ledger = local_storage(folder / "ledger")
+
+    def transformed(self, records: list[JobRecord], of: Account | None = None) -> tuple[Extracted, Transformed]:
+        path = f"{slice_of().folder}/jobs.jsonl.zst"
+        with staged_writer(self.staging, path) as writer:
+            for each in records:
+                writer.append(each)
+        extracted = Extracted(path, len(records), len(records), 0.5)
+        return extracted, transform(
+            slice_of(), of or account(), extracted, staging=self.staging, ledger=self.ledger, max_document_bytes=1_000
+        )
+
+    def loaded(
+        self,
+        destination: Destination,
+        steps: tuple[Extracted, Transformed],
+        of: Account | None = None,
+        *,
+        repair: bool = False,
+    ) -> SliceOutcome:
+        return load(
+            slice_of(),
+            of or account(),
+            extracted=steps[0],
+            transformed=steps[1],
+            destination=destination,
+            staging=self.staging,
+            ledger=self.ledger,
+            repair=repair,
+        )
+
+    def items(self) -> list[Item]:
+        return sorted(Item(**row) for row in read_items(self.ledger, ITEMS).to_pylist())
+
+
+@pytest.fixture
+def slices(tmp_path: Path) -> Slices:
+    return Slices(tmp_path)
+
+
+def closed_window(counted: int) -> PlannedWindow:
+    return PlannedWindow(
+        user_id=5234,
+        name="Acme",
+        window=HOUR.as_dict(),
+        enabled=True,
+        counted=counted,
+        slices=[slice_of()],
+        settings_hash="",
+        destination={},
+    )
+
+
+def quarantined(ledger: Storage, path: str) -> list[QuarantineEntry]:
+    return list(staged_records(ledger, path, QuarantineEntry))
+
+
+def test_every_job_is_accounted_for(slices: Slices) -> None:
+    steps = slices.transformed(
+        [
+            *[record(job_id=number) for number in range(100, 105)],
+            record(job_id=105, lines=[], lines_left_out=True),
+            record(job_id=106, status="aborted"),
+            record(job_id=107, report="{"),
+        ]
+    )
+    documents = list(staged_documents(slices.staging, steps[1].documents_path))
+    keys = [document.key for document in documents]
+    destination = MemoryDestination({keys[0]: documents[0].content(), keys[1]: b"something else\n"})
+    outcome = slices.loaded(destination, steps)
+
+    sizes = [len(document.content()) for document in documents]
+    assert outcome == SliceOutcome(
+        extracted=steps[0],
+        transformed=steps[1],
+        delivered=4,
+        already_present=1,
+        conflicts=1,
+        delivered_bytes=sum(sizes[2:]),
+        load_seconds=pytest.approx(0, abs=5),
+        items_path=ITEMS,
+        quarantine_paths=[BROKEN, CONFLICTS],
+        example_keys=[keys[0], keys[2], keys[3]],
+        destination={"type": "memory"},
+        settings_hash=account().settings_hash,
+    )
+    assert (outcome.quarantined, outcome.balanced) == (2, True)
+    what_became = ["already_present", "quarantined", "delivered", "delivered", "delivered", "delivered"]
+    details = [None, "conflict", None, None, None, "oversize"]
+    at = "2018-05-21T00:00:10Z"
+    assert slices.items() == [
+        *(
+            Item(str(document.job_id), at, *told, document.key, document.sha256, size)
+            for document, *told, size in zip(documents, what_became, details, sizes, strict=True)
+        ),
+        Item("106", at, "filtered", "aborted"),
+        Item("107", at, "quarantined", "bad_json"),
+    ]
+    assert destination.objects == {
+        **{document.key: document.content() for document in documents},
+        keys[1]: b"something else\n",
+    }
+    [conflict] = quarantined(slices.ledger, CONFLICTS)
+    assert (conflict.reason, conflict.key, conflict.sha256) == (
+        QuarantineReason.CONFLICT,
+        keys[1],
+        documents[1].sha256,
+    )
+    assert f"{conflict.document}\n".encode() == documents[1].content()
+
+
+def test_a_second_load_finds_everything_there_and_writes_the_same_items(slices: Slices) -> None:
+    steps = slices.transformed([record(job_id=number) for number in range(5)])
+    destination = MemoryDestination()
+    first, second = slices.loaded(destination, steps), slices.loaded(destination, steps)
+    assert [(each.delivered, each.already_present) for each in (first, second)] == [(5, 0), (0, 5)]
+    assert (first.delivered_bytes, second.delivered_bytes) == (steps[1].bytes, 0)
+    assert [item.outcome for item in slices.items()] == ["already_present"] * 5
+    assert sorted(slices.ledger.paths("")) == [ITEMS]
+
+
+@pytest.mark.parametrize("kind", [PermanentError, TransientError])
+def test_a_fault_of_the_destination_keeps_what_was_delivered_and_a_retry_delivers_the_rest(
+    slices: Slices, kind: type[ReplicationError]
+) -> None:
+    steps = slices.transformed([record(job_id=number) for number in range(5)])
+    destination = MemoryDestination(fault=kind("the bucket is away"), healthy_for=3)
+    with pytest.raises(kind) as passed_on:
+        slices.loaded(destination, steps)
+    assert (passed_on.value is destination.fault, len(destination.objects)) == (True, 3)
+    assert slices.ledger.read(ITEMS) is None
+    destination.fault = None
+    outcome = slices.loaded(destination, steps)
+    assert (outcome.delivered, outcome.already_present, len(destination.objects)) == (2, 3, 5)
+
+
+def test_a_destination_that_loses_sight_of_a_document_is_found_out(slices: Slices) -> None:
+    steps = slices.transformed([record(job_id=number) for number in range(3)])
+    [first, *_] = staged_documents(slices.staging, steps[1].documents_path)
+    with pytest.raises(TransientError) as refused:
+        slices.loaded(MemoryDestination(forgets=[first.key]), steps)
+    assert str(refused.value) == (
+        "The books of account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z) do not balance: of 3 listed "
+        "jobs, 2 were delivered, 0 already present, 0 filtered and 0 quarantined. The window stays open; clear this slice "
+        "from its extract task on."
+    )
+
+
+def test_a_job_that_a_closed_window_did_not_list_is_late_and_stays_so(slices: Slices) -> None:
+    """Read at 01:10, without the job that ended at 00:00:10; found at 07:00; found again the day after."""
+    destination, taken = MemoryDestination(), []
+    for number, (at, ids) in enumerate(
+        {"2018-05-21T01:10:10Z": [1], "2018-05-21T07:00:10Z": [1, 2], "2018-05-22T07:00:10Z": [1, 2, 3]}.items()
+    ):
+        extracted, transformed = slices.transformed([record(job_id=each) for each in ids])
+        outcome = slices.loaded(destination, (msgspec.structs.replace(extracted, read_at=at), transformed))
+        receipt = make_receipt(
+            closed_window(len(ids)),
+            [outcome],
+            [],
+            run=f"run-{number}",
+            finished_at=parse_time(at),
+            code_version="1",
+        )
+        save_receipt(slices.ledger, receipt)
+        taken.append((receipt.counts.delivered, receipt.counts.late, receipt.lateness))
+
+    unseen, found, found_later = 4_200, 7 * 3_600, 31 * 3_600
+    once = Lateness({"6 h": 1}, {"24 h": 1}, unseen)
+    twice = Lateness({"6 h": 1, "24 h": 1}, {"24 h": 1, "48 h": 1}, found)
+    assert taken == [(1, 0, Lateness()), (1, 1, once), (1, 2, twice)]
+    assert [item.late for item in slices.items()] == [None, Late(unseen, found), Late(found, found_later)]
+
+
+def test_what_was_delivered_under_other_settings_is_left_as_it_is_but_by_repair(slices: Slices) -> None:
+    destination, without_lines = MemoryDestination(), account(events={"job_history": True})
+
+    def run(number: int, of: Account, ids: range, *, repair: bool = False) -> tuple[int, int, int]:
+        extracted, transformed = slices.transformed([record(job_id=each) for each in ids], of)
+        extracted = msgspec.structs.replace(extracted, read_at=f"2018-05-21T01:1{number}:00Z")
+        outcome = slices.loaded(destination, (extracted, transformed), of, repair=repair)
+        receipt = make_receipt(
+            closed_window(len(ids)), [outcome], [], run=f"run-{number}", finished_at=DAY, code_version="1"
+        )
+        save_receipt(slices.ledger, receipt)
+        return outcome.delivered, outcome.already_present, outcome.conflicts
+
+    assert run(1, account(), range(2)) == (2, 0, 0)
+    as_they_were = dict(destination.objects)
+
+    # One late job, and another later still: only they are made as the account now says.
+    assert run(2, without_lines, range(3)) == (1, 2, 0)
+    assert run(3, without_lines, range(4)) == (1, 3, 0)
+    assert {key: destination.objects[key] for key in as_they_were} == as_they_were
+    assert [item.detail for item in slices.items()] == ["earlier_settings", "earlier_settings", None, None]
+    assert {item.sha256 for item in slices.items()} == {
+        hashlib.sha256(content[:-1] + b"\n").hexdigest() for content in destination.objects.values()
+    }
+
+    elsewhere = account(
+        events={"job_history": True},
+        destination={"type": "s3", "conn_id": "s", "bucket": "acme-audit", "prefix": "new"},
+    )
+    assert run(4, elsewhere, range(4)) == (4, 0, 0)
+    assert run(5, without_lines, range(4), repair=True) == (0, 2, 2)
+
+
+def test_no_documents_are_no_fault(slices: Slices) -> None:
+    outcome = slices.loaded(MemoryDestination(), slices.transformed([]))
+    assert (outcome.delivered, outcome.balanced, outcome.example_keys, slices.items()) == (0, True, [], [])

@@ -1,0 +1,52 @@
+"""When quarantine is more than a record here and there."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.samples import HOUR
+
+from job_history.ledger.receipt import Counts, Receipt, WindowState
+from job_history.pipeline.quarantine_threshold import over_threshold
+
+
+def receipt(listed: int, **quarantined: int) -> Receipt:
+    return Receipt(
+        user_id=5234,
+        name="Acme",
+        window=HOUR.as_dict(),
+        state=WindowState.COMPLETE_WITH_QUARANTINE,
+        counts=Counts(counted=listed, listed=listed, quarantined=quarantined),
+        gap=0,
+        settings_hash="0" * 16,
+        code_version="0.1.0",
+        destination={"type": "s3"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("listed", "quarantined", "percent", "too_much"),
+    [
+        (100, 10, 10, False),
+        (100, 11, 10, True),
+        (99, 10, 10, True),
+        (9, 9, 10, False),
+        (10, 10, 10, True),
+        (10, 10, 100, False),
+        (1_000, 1, 0, True),
+        (1_000, 0, 0, False),
+    ],
+)
+def test_when_a_window_has_too_much_in_quarantine(listed: int, quarantined: int, percent: int, too_much: bool) -> None:
+    assert bool(over_threshold(receipt(listed, bad_json=quarantined), percent)) is too_much
+
+
+def test_conflicts_are_another_matter() -> None:
+    assert over_threshold(receipt(100, conflict=90, bad_id=5), 10) == []
+
+
+def test_account_window_and_reasons_are_named() -> None:
+    assert over_threshold(receipt(40, bad_json=10, bad_id=2, conflict=1), 10) == [
+        "Account 5234 Acme, window 2018-05-21T00:00:00Z: of 40 listed jobs, in quarantine 12 (bad_json 10, bad_id 2), more "
+        "than [job_history] quarantine_threshold allows (10 percent). The others were delivered. Mend what the entries say "
+        "and run the window again; where the source no longer holds them, use `job-history redrive`."
+    ]

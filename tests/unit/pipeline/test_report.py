@@ -1,0 +1,334 @@
+"""Report: every account and window of a run is in it, and nothing that failed is green."""
+
+import logging
+import os
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.samples import HOUR, RUN, account, outcome
+
+from job_history.accounts.account import Account
+from job_history.errors import PermanentError
+from job_history.ledger.known_accounts import KnownAccounts, read_known_accounts
+from job_history.ledger.receipt import Receipt, read_receipt, receipt_path
+from job_history.model.event_kind import EventKind
+from job_history.model.slice import Slice
+from job_history.pipeline.extract import Extracted
+from job_history.pipeline.plan import Plan, PlannedWindow
+from job_history.pipeline.report import STAGED_FILES_KEPT, delete_old_runs, report, run_table
+from job_history.pipeline.run_files import Failure, RunRecord
+from job_history.storage import local_storage
+
+FINISHED = datetime.now(UTC)
+WINDOW = "window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z)"
+LARGE = ("jobs.jsonl.zst", "documents.jsonl.zst")
+
+
+class Run:
+    """A run whose tasks have all ended; what each slice came to is left to the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.staging = local_storage(folder / "staging")
+        self.ledger = local_storage(folder / "ledger")
+        self.record = RunRecord(self.staging, RUN)
+
+    def plan(self, *windows: PlannedWindow, faults: list[str] | None = None, destination: str = "s3") -> None:
+        self.record.save_plan(Plan(RUN, destination, HOUR.as_dict(), list(windows), faults or []))
+        for planned in windows:
+            for slice_ in planned.slices:
+                for name in LARGE:
+                    self.staging.write(f"{slice_.folder}/{name}", b"large")
+
+    def report(self, destinations: list[str] | None = None) -> list[Receipt]:
+        return report(
+            run=RUN,
+            destinations=destinations or ["s3"],
+            staging=self.staging,
+            ledger=self.ledger,
+            finished_at=FINISHED,
+            code_version="0.1.0",
+            quarantine_threshold=10,
+        )
+
+    def failure(self, destinations: list[str] | None = None) -> str:
+        with pytest.raises(PermanentError) as failed:
+            self.report(destinations)
+        return str(failed.value)
+
+    def receipt(self, user_id: int) -> Receipt:
+        found = read_receipt(self.ledger, user_id, EventKind.JOBS, HOUR)
+        assert found is not None
+        return found
+
+    def staged(self, slice_: Slice) -> list[str]:
+        return sorted(path.rpartition("/")[2] for path in self.staging.paths(slice_.folder) if path.endswith(".zst"))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path)
+
+
+def window_of(one: Account, *, slices: int = 1, counted: int | None = 1) -> PlannedWindow:
+    return PlannedWindow(
+        user_id=one.user_id,
+        name=one.name,
+        window=HOUR.as_dict(),
+        enabled=one.enabled,
+        counted=counted,
+        slices=[
+            Slice(
+                run=RUN,
+                user_id=one.user_id,
+                name=one.name,
+                window=HOUR.as_dict(),
+                part=HOUR.as_dict(),
+                number=number,
+                of=slices,
+            )
+            for number in range(1, slices + 1)
+        ],
+        settings_hash=one.settings_hash,
+        destination={"type": "s3"},
+    )
+
+
+ACME, GLOBEX, IDLE, PAUSED = account(), account(77, "Globex"), account(78, "Idle"), account(79, "Paused", enabled=False)
+
+
+def test_a_run_in_which_all_went_well(run: Run) -> None:
+    acme = window_of(ACME, slices=2, counted=5)
+    run.plan(acme, window_of(IDLE, slices=0, counted=0), window_of(PAUSED, slices=0, counted=None))
+    run.record.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=2, filtered={"aborted": 1}))
+    run.record.save_outcome(acme.slices[1], outcome(acme.slices[1], delivered=1, already_present=1))
+    receipts = run.report()
+    assert [(one.user_id, str(one.state), one.counts.counted, one.counts.delivered) for one in receipts] == [
+        (5234, "complete", 5, 3),
+        (78, "complete", 0, 0),
+        (79, "disabled", 0, 0),
+    ]
+    assert [run.receipt(one.user_id) for one in receipts] == receipts
+    assert [run.staged(slice_) for slice_ in acme.slices] == [[], []]
+
+
+def test_what_failed_is_named_and_the_others_are_replicated(run: Run) -> None:
+    acme, globex = window_of(ACME), window_of(GLOBEX)
+    run.plan(acme, globex, faults=["Account 80 Bad: events is missing."])
+    run.record.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1))
+    run.record.save_failure(globex.slices[0], Failure("load", "Bucket globex-audit: the store answered 403."))
+    said = f"load of account 77 Globex, {WINDOW}: Bucket globex-audit: the store answered 403."
+    assert run.failure() == (
+        "This run failed in 2 places; what is not named here was replicated.\n"
+        "- Account 80 Bad: events is missing.\n"
+        f"- {said}"
+    )
+    states = [(str(run.receipt(user_id).state), run.receipt(user_id).faults) for user_id in (5234, 77)]
+    assert states == [("complete", []), ("failed", [said])]
+    # The one that failed can be loaded again without asking its source.
+    assert (run.staged(acme.slices[0]), run.staged(globex.slices[0])) == ([], sorted(LARGE))
+
+
+def test_a_slice_that_was_killed_says_nothing_and_is_named_all_the_same(run: Run) -> None:
+    acme = window_of(ACME, slices=2, counted=2)
+    run.plan(acme)
+    run.record.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1))
+    said = (
+        f"account 5234 Acme, {WINDOW}, part 2 of 2 [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): its tasks ended without "
+        "a word (killed, timed out or never started); see their logs, and clear them."
+    )
+    assert run.failure() == f"This run failed in 1 places; what is not named here was replicated.\n- {said}"
+    receipt = run.receipt(5234)
+    assert (str(receipt.state), receipt.counts.delivered, receipt.faults) == ("failed", 1, [said])
+
+
+def test_a_receipt_that_cannot_be_read_fails_its_account_and_the_others_have_theirs(run: Run) -> None:
+    run.plan(window_of(ACME, slices=0, counted=0), window_of(IDLE, slices=0, counted=0))
+    run.ledger.write(receipt_path(ACME.user_id, EventKind.JOBS, HOUR), b"{")
+    said = run.failure()
+    assert said.startswith("This run failed in 1 places")
+    assert f"- Account 5234 Acme, {WINDOW}: its receipt could not be written: file://" in said
+    assert said.endswith("Delete it and run the window again.")
+    assert run.receipt(IDLE.user_id).state == "complete"
+
+
+def test_conflicts_close_the_window_and_fail_the_run(run: Run) -> None:
+    acme = window_of(ACME, counted=3)
+    run.plan(acme)
+    run.record.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1, conflicts=2))
+    assert run.failure() == (
+        "This run failed in 1 places; what is not named here was replicated.\n"
+        "- Account 5234 Acme, window 2018-05-21T00:00:00Z: 2 documents are at the destination with other bytes. They were "
+        "left as they are; the new ones are in quarantine. Run the window again with mode repair to have them replaced."
+    )
+    assert (str(run.receipt(5234).state), run.receipt(5234).counts.quarantined) == (
+        "complete_with_quarantine",
+        {"conflict": 2},
+    )
+
+
+def test_other_quarantine_is_said_and_does_not_fail_the_run(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    acme = window_of(ACME, counted=3)
+    run.plan(acme)
+    done = outcome(acme.slices[0], delivered=1, quarantined={"bad_json": 2}, quarantine_paths=["_control/q.jsonl.zst"])
+    run.record.save_outcome(acme.slices[0], done)
+    with caplog.at_level(logging.WARNING):
+        [receipt] = run.report()
+    assert str(receipt.state) == "complete_with_quarantine"
+    assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
+        (
+            "WARNING",
+            "Account 5234 Acme, window 2018-05-21T00:00:00Z: in quarantine 2 (bad_json 2). Mend the source and run the "
+            f"window again. They are in:\n{run.ledger.url('_control/q.jsonl.zst')}",
+        )
+    ]
+
+
+def test_jobs_that_were_counted_and_then_gone_are_not_a_green_run(run: Run) -> None:
+    acme = window_of(ACME, counted=1_200)
+    run.plan(acme)
+    run.record.save_outcome(acme.slices[0], outcome(acme.slices[0]))
+    said = (
+        f"Account 5234 Acme, {WINDOW}: the source counted 1,200 jobs when the run was planned, and none when they were "
+        "read. See whether it has deleted them, then clear the account's extract task."
+    )
+    assert run.failure() == f"This run failed in 1 places; what is not named here was replicated.\n- {said}"
+    assert (str(run.receipt(5234).state), run.receipt(5234).faults) == ("failed", [said])
+
+
+def test_a_run_without_a_plan_is_not_green(run: Run) -> None:
+    run.plan(destination="sumo_logic")
+    assert run.failure(["s3", "sumo_logic"]) == (
+        "This run failed in 1 places; what is not named here was replicated.\n"
+        "- Destination s3: nothing was planned; the log of `s3.plan` says why."
+    )
+
+
+def test_a_fault_that_both_destinations_tell_is_told_once(run: Run) -> None:
+    for destination in ("s3", "sumo_logic"):
+        run.plan(destination=destination, faults=["Account 80 Bad: events is missing."])
+    assert run.failure(["s3", "sumo_logic"]).count("Account 80 Bad") == 1
+
+
+def test_a_report_that_is_made_again_says_the_same(run: Run) -> None:
+    acme = window_of(ACME)
+    run.plan(acme)
+    run.record.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1))
+    first = run.report()
+    assert run.report() == first
+    assert len(run.receipt(5234).runs) == 1
+
+
+def test_a_slice_that_is_cleared_and_ends_well_mends_the_window(run: Run) -> None:
+    acme = window_of(ACME)
+    run.plan(acme)
+    run.record.save_failure(acme.slices[0], Failure("extract", "the database is away"))
+    run.failure()
+    run.record.begin(acme.slices[0])
+    run.record.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1))
+    [receipt] = run.report()
+    assert (str(receipt.state), run.receipt(5234)) == ("complete", receipt)
+
+
+def test_too_much_quarantine_fails_the_run_and_closes_the_window(run: Run) -> None:
+    acme, globex = window_of(ACME), window_of(GLOBEX)
+    run.plan(acme, globex)
+    run.record.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=80, quarantined={"bad_json": 20}))
+    run.record.save_outcome(globex.slices[0], outcome(globex.slices[0], delivered=99, quarantined={"bad_json": 1}))
+
+    assert run.failure().startswith(
+        "This run failed in 1 places; what is not named here was replicated.\n"
+        "- Account 5234 Acme, window 2018-05-21T00:00:00Z: of 100 listed jobs, in quarantine 20 (bad_json 20), more than"
+    )
+    assert {str(run.receipt(user_id).state) for user_id in (5234, 77)} == {"complete_with_quarantine"}
+
+
+def test_the_table_of_a_run(run: Run) -> None:
+    acme = window_of(ACME, counted=10)
+    run.plan(acme, window_of(IDLE, slices=0, counted=0))
+    done: dict[str, Any] = {
+        "delivered": 6,
+        "already_present": 2,
+        "filtered": {"aborted": 1},
+        "quarantined": {"bad_id": 1},
+    }
+    run.record.save_outcome(acme.slices[0], outcome(acme.slices[0], **done))
+    assert [re.sub(r" +", " ", row).strip() for row in run_table(run.report()).splitlines()] == [
+        "account window counted delivered present filtered quarantined size objects/s state",
+        "5234 Acme 2018-05-21T00:00:00Z 10 6 2 1 1 8.0 kB 4 complete_with_quarantine",
+        "78 Idle 2018-05-21T00:00:00Z 0 0 0 0 0 0 B - complete",
+    ]
+
+
+def test_books_that_do_not_balance_leave_the_window_open(run: Run) -> None:
+    acme = window_of(ACME, counted=2)
+    run.plan(acme)
+    short = outcome(acme.slices[0], delivered=1, extracted=Extracted("", counted=2, listed=1, seconds=0))
+    run.record.save_outcome(acme.slices[0], short)
+    assert run.failure() == (
+        "This run failed in 1 places; what is not named here was replicated.\n"
+        f"- Account 5234 Acme, {WINDOW}: the source counted 2 jobs, and 1 were listed. The window stays open; clear the "
+        "account's extract task."
+    )
+    assert (str(run.receipt(5234).state), run.receipt(5234).gap) == ("failed", 1)
+
+
+def test_staged_files_of_runs_long_past_are_deleted(run: Run, tmp_path: Path) -> None:
+    old, young = STAGED_FILES_KEPT * 2, timedelta(hours=1)
+    # The same bucket may hold a ledger, or what was delivered: nothing but runs is ours to delete.
+    for name, age in (("runs/old", old), ("runs/young", young), ("5234", old), ("receipts/5234", old)):
+        run.staging.write(f"{name}/jobs.jsonl.zst", b"large")
+        moment = (FINISHED - age).timestamp()
+        os.utime(tmp_path / "staging" / name / "jobs.jsonl.zst", (moment, moment))
+    delete_old_runs(run.staging, FINISHED - STAGED_FILES_KEPT)
+    assert sorted(run.staging.paths("")) == [
+        "5234/jobs.jsonl.zst",
+        "receipts/5234/jobs.jsonl.zst",
+        "runs/young/jobs.jsonl.zst",
+    ]
+
+
+# What changed under way
+
+
+def test_a_failure_behind_an_outcome_counts(run: Run) -> None:
+    """A slice that was delivered, cleared, and failed at its second time is a slice that failed."""
+    planned = window_of(account())
+    run.plan(planned)
+    run.record.save_outcome(planned.slices[0], outcome(planned.slices[0], delivered=1))
+    run.record.save_failure(planned.slices[0], Failure("load", "the source is away"))
+    assert "the source is away" in run.failure()
+    assert run.receipt(5234).state == "failed"
+
+
+def test_an_account_that_fell_between_two_plans_is_missed(run: Run) -> None:
+    """Its destination was changed while the plans were made, so that each thought it the other's."""
+    for destination in ("s3", "sumo_logic"):
+        run.record.save_plan(Plan(RUN, destination, HOUR.as_dict(), [], [], considered=[5234]))
+    assert "Account 5234 is in 0 of this run's plans instead of one" in run.failure(["s3", "sumo_logic"])
+
+
+def test_an_account_in_one_plan_of_two_is_as_it_should_be(run: Run) -> None:
+    planned = window_of(account(), slices=0, counted=0)
+    run.record.save_plan(Plan(RUN, "s3", HOUR.as_dict(), [planned], [], considered=[5234], planned=[5234]))
+    run.record.save_plan(Plan(RUN, "sumo_logic", HOUR.as_dict(), [], [], considered=[5234]))
+    assert [receipt.user_id for receipt in run.report(["s3", "sumo_logic"])] == [5234]
+
+
+def test_the_next_run_knows_the_accounts_and_nobody_is_forgotten_while_anything_is_amiss(run: Run) -> None:
+    def planned(*accounts: Account, whole_list: bool) -> Plan:
+        ids = [each.user_id for each in accounts]
+        settings = KnownAccounts.of(accounts).settings
+        return Plan(
+            RUN, "s3", HOUR.as_dict(), [], [], considered=ids, planned=ids, settings=settings, whole_list=whole_list
+        )
+
+    known = []
+    for accounts, whole_list in [([1, 2], True), ([2, 3], False), ([2, 3], True)]:
+        run.record.save_plan(planned(*(account(user_id=number) for number in accounts), whole_list=whole_list))
+        run.report()
+        known.append(sorted(read_known_accounts(run.ledger).settings))
+
+    assert known == [["1", "2"], ["1", "2", "3"], ["2", "3"]]

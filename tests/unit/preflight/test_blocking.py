@@ -1,0 +1,201 @@
+"""First thing in a run: whose slices are held back, who is not asked again, and what the report makes of it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.unit.samples import DAY, RUN, MemorySource, account, record
+
+from job_history.accounts.account import Account, Accounts
+from job_history.errors import PermanentError, TransientError
+from job_history.errors.catalogue import finding
+from job_history.errors.code import Code
+from job_history.errors.finding import Finding
+from job_history.ledger.receipt import WindowState, read_receipt
+from job_history.model.event_kind import EventKind
+from job_history.model.window import Window
+from job_history.pipeline.plan import Plan, plan
+from job_history.pipeline.report import report
+from job_history.pipeline.run_files import RunRecord
+from job_history.preflight.blocking import MOST_SECONDS, hold_back
+from job_history.preflight.check import Check
+from job_history.preflight.passed import PassedPreflights
+from job_history.storage import local_storage
+
+NOW = datetime(2018, 5, 21, 2, 15, tzinfo=UTC)
+TWO_HOURS = Window(DAY, DAY.replace(hour=2))
+ACME, GLOBEX, INITECH = account(), account(5235, "Globex"), account(5236, "Initech")
+NO_BUCKET = finding(Code.S3_NO_SUCH_BUCKET, "Account 5234 Acme, bucket acme-audit", said="404")
+BUSY = finding(Code.S3_BUSY, "Account 5234 Acme, bucket acme-audit", said="503")
+CLOCK = finding(Code.S3_CLOCK_OFF, "Account 5234 Acme, bucket acme-audit", seconds=600, direction="behind")
+
+
+def planned(*accounts: Account) -> Plan:
+    """One job in the first of two hours, for each account but Initech, which has none."""
+    return plan(
+        run=RUN,
+        window=TWO_HOURS,
+        accounts=Accounts({each.user_id: each for each in accounts}),
+        chosen=[],
+        destination="s3",
+        source_of=lambda account, _: MemorySource([] if account is INITECH else [record(user_id=account.user_id)]),
+        max_jobs_per_slice=10,
+        most_slices=100,
+    )
+
+
+class Checks:
+    """Finds what it is told to, and remembers whose destination it was asked for."""
+
+    def __init__(self, **found: list[Finding] | Exception) -> None:
+        self.found = {int(user_id.removeprefix("of_")): result for user_id, result in found.items()}
+        self.asked: list[int] = []
+
+    def of(self, account: Account) -> Check:
+        self.asked.append(account.user_id)
+
+        def check() -> list[Finding]:
+            result = self.found.get(account.user_id, [])
+            if isinstance(result, Exception):
+                raise result
+            return result
+
+        return check
+
+
+@pytest.fixture
+def passed(tmp_path: Path) -> PassedPreflights:
+    return PassedPreflights(local_storage(tmp_path / "ledger"))
+
+
+def run(
+    plan_: Plan, checks: Checks, passed: PassedPreflights, *accounts: Account
+) -> list[tuple[int, int, list[Finding]]]:
+    """Hold back, and return of each window its account, how many slices are left, and what holds it back."""
+    hold_back(plan_, {each.user_id: each for each in accounts}, check_of=checks.of, passed=passed, now=NOW)
+    return [(window.user_id, len(window.slices), window.held_back_by) for window in plan_.windows]
+
+
+def test_what_somebody_must_mend_takes_the_slices_of_that_account_alone(passed: PassedPreflights) -> None:
+    checks = Checks(of_5234=[CLOCK, NO_BUCKET])
+
+    assert run(planned(ACME, GLOBEX), checks, passed, ACME, GLOBEX) == [
+        (5234, 0, [NO_BUCKET]),
+        (5234, 0, []),  # the hour without jobs had nothing to hold back
+        (5235, 1, []),
+        (5235, 0, []),
+    ]
+    assert passed.lacking([ACME, GLOBEX]) == [ACME]
+
+
+def test_who_has_nothing_to_deliver_is_not_asked(passed: PassedPreflights) -> None:
+    checks = Checks()
+
+    run(planned(ACME, INITECH), checks, passed, ACME, INITECH)
+
+    assert checks.asked == [5234]
+    assert passed.lacking([ACME, INITECH]) == [INITECH]
+
+
+def test_what_may_pass_holds_nothing_back_and_is_not_taken_for_passed(
+    passed: PassedPreflights, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert run(planned(ACME), Checks(of_5234=[BUSY]), passed, ACME) == [(5234, 1, []), (5234, 0, [])]
+    assert passed.lacking([ACME]) == [ACME]
+    assert ("WARNING", f"Preflight of account 5234 Acme: {BUSY}") in [
+        (record.levelname, record.getMessage()) for record in caplog.records
+    ]
+
+
+def test_a_warning_is_told_once_and_passes(passed: PassedPreflights, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    for _ in range(2):
+        assert run(planned(ACME), Checks(of_5234=[CLOCK]), passed, ACME) == [(5234, 1, []), (5234, 0, [])]
+
+    assert [message for message in caplog.messages if "S3_CLOCK_OFF" in message] == [
+        f"Preflight of account 5234 Acme: {CLOCK}"
+    ]
+
+
+def test_who_passed_is_asked_again_with_other_settings_or_once_it_is_forgotten(passed: PassedPreflights) -> None:
+    checks = Checks()
+    changed = account(name="Acme Inc.")
+
+    run(planned(ACME), checks, passed, ACME)
+    run(planned(ACME), checks, passed, ACME)
+    assert checks.asked == [5234]
+    run(planned(changed), checks, passed, changed)
+    assert checks.asked == [5234, 5234]
+    passed.forget(ACME)
+    run(planned(ACME), checks, passed, ACME)
+    assert checks.asked == [5234, 5234, 5234]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "slices"),
+    [
+        (PermanentError("There is no Airflow connection 'nowhere'."), Code.CONNECTION_UNUSABLE, 0),
+        (TransientError("Away."), Code.CHECK_BROKE, 1),
+        (ZeroDivisionError("a bug"), Code.CHECK_BROKE, 1),
+    ],
+)
+def test_a_check_that_breaks_stops_no_other(
+    passed: PassedPreflights, caplog: pytest.LogCaptureFixture, fault: Exception, code: Code, slices: int
+) -> None:
+    left = run(planned(ACME, GLOBEX), Checks(of_5234=fault), passed, ACME, GLOBEX)
+
+    assert [(user_id, count) for user_id, count, _ in left] == [(5234, slices), (5234, 0), (5235, 1), (5235, 0)]
+    assert f"Preflight of account 5234 Acme: {code}: Account 5234 Acme: " in caplog.text
+
+
+def test_accounts_that_no_time_is_left_for_go_on_unchecked(passed: PassedPreflights) -> None:
+    times = iter([0.0, 1.0, MOST_SECONDS + 1])
+    plan_, checks = planned(ACME, GLOBEX), Checks(of_5234=[NO_BUCKET], of_5235=[NO_BUCKET])
+
+    hold_back(
+        plan_,
+        {5234: ACME, 5235: GLOBEX},
+        check_of=checks.of,
+        passed=passed,
+        now=NOW,
+        clock=lambda: next(times),
+    )
+
+    assert sorted(len(window.slices) for window in plan_.windows) == [0, 0, 0, 1]
+    assert passed.lacking([ACME, GLOBEX]) == [ACME, GLOBEX]
+
+
+def test_the_report_tells_code_cause_and_fix_and_the_window_stays_open(
+    passed: PassedPreflights, tmp_path: Path
+) -> None:
+    staging, ledger = local_storage(tmp_path / "staging"), local_storage(tmp_path / "ledger")
+    plan_ = planned(ACME)
+    run(plan_, Checks(of_5234=[NO_BUCKET]), passed, ACME)
+    RunRecord(staging, RUN).save_plan(plan_)
+
+    with pytest.raises(PermanentError) as failed:
+        report(
+            run=RUN,
+            destinations=["s3"],
+            staging=staging,
+            ledger=ledger,
+            finished_at=NOW,
+            code_version="1",
+            quarantine_threshold=10,
+        )
+
+    told = f"preflight of account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): {NO_BUCKET}"
+    assert str(failed.value) == f"This run failed in 1 places; what is not named here was replicated.\n- {told}"
+    states = {
+        hour: (receipt.state, receipt.counts.counted, receipt.faults)
+        for hour in (0, 1)
+        if (
+            receipt := read_receipt(
+                ledger, 5234, EventKind.JOBS, Window(DAY.replace(hour=hour), DAY.replace(hour=hour + 1))
+            )
+        )
+    }
+    assert states == {0: (WindowState.FAILED, 1, [told]), 1: (WindowState.COMPLETE, 0, [])}

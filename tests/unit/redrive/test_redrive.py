@@ -1,0 +1,438 @@
+"""Redrive: what is in quarantine becomes documents once its cause is mended, and the books follow."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+import pytest
+from tests.support.one_hour import replicate
+from tests.unit.samples import EXAMPLE_KEY, HOUR, MemoryDestination, MemorySource, account, record
+
+from job_history.accounts.account import Account
+from job_history.destinations import OnDelivery
+from job_history.errors import PermanentError, TransientError
+from job_history.ledger.items import items_at
+from job_history.ledger.quarantine import QuarantineEntry
+from job_history.ledger.receipt import Receipt, read_receipt, receipt_path, save_receipt
+from job_history.model.admin_event import EventRecord
+from job_history.model.event_kind import EventKind
+from job_history.pipeline.skip_delivered import OnlyNew
+from job_history.pipeline.transform import StagedDocument
+from job_history.redaction import Redaction
+from job_history.redrive import Means, Redriven, redrive, was_redriven
+from job_history.storage import Storage, local_storage
+from job_history.storage.staging import staged_records, staged_writer
+
+LATER = datetime(2018, 6, 1, tzinfo=UTC)
+LONG_HANDLE = "j-" + 148 * "x"
+LONG_KEY = f"5234/jobs/234/20180521/{LONG_HANDLE}/5234-234-{LONG_HANDLE}-20180521000000-succeeded.json"
+RECORDS = [
+    record(),
+    record(job_id=LONG_HANDLE),
+    record(job_id=102, report="{"),
+    record(job_id=103, status="aborted"),
+    record(job_id=104, completed_at="2018-05-21T00:10:00Z"),
+]
+OTHER_BYTES = b"not what the source has\n"
+CONFLICT_KEY = EXAMPLE_KEY.replace("/100/", "/104/").replace("-100-", "-104-")
+
+
+@dataclass
+class World:
+    """An hour that was replicated when handles were held to be shorter, and whose job 104 somebody else has written."""
+
+    folder: Path
+    destination: MemoryDestination = field(default_factory=MemoryDestination)
+
+    @property
+    def ledger(self) -> Storage:
+        return local_storage(self.folder / "ledger")
+
+    @property
+    def staging(self) -> Storage:
+        return local_storage(self.folder / "staging")
+
+    def replicate(self) -> None:
+        replicate(account(), MemorySource(RECORDS), self.destination, self.ledger, self.staging)
+
+    def redrive(self, one: Account | None = None, **changes: Any) -> Redriven:
+        replace = changes.pop("replace", False)
+        self.destination.repair = replace
+        means = {
+            "ledger": self.ledger,
+            "staging": self.staging,
+            "destination_of": lambda _: self.destination,
+            "max_document_bytes": 40_000_000,
+        }
+        return redrive(
+            one or account(),
+            EventKind.JOBS,
+            HOUR,
+            Means(**{**means, **changes}),
+            replace=replace,
+            finished_at=LATER,
+            code_version="2",
+        )
+
+    def receipt(self) -> Receipt:
+        receipt = read_receipt(self.ledger, 5234, EventKind.JOBS, HOUR)
+        assert receipt is not None
+        return receipt
+
+    def items(self) -> dict[str, tuple[str, str | None]]:
+        found = [item for path in self.receipt().items for item in items_at(self.ledger, path)]
+        told = {item.job_id: (item.outcome, item.detail) for item in found}
+        assert len(told) == len(found)
+        return told
+
+    def quarantine(self) -> list[tuple[str, Any]]:
+        """Reason and job of each entry of each file that is there; the receipt names just these files."""
+        paths = sorted(self.ledger.paths("_control/quarantine"))
+        assert paths == self.receipt().quarantine
+        return [
+            (str(entry.reason), entry.job_id)
+            for path in paths
+            for entry in staged_records(self.ledger, path, QuarantineEntry)
+        ]
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World(tmp_path, MemoryDestination(objects={CONFLICT_KEY: OTHER_BYTES}))
+    with monkeypatch.context() as then:
+        then.setattr("job_history.model.job.MOST_HANDLE_LENGTH", 100)
+        world.replicate()
+    assert world.quarantine() == [("bad_id", LONG_HANDLE), ("bad_json", 102), ("conflict", 104)]
+    return world
+
+
+def redriven(receipt: Receipt, **changes: Any) -> Redriven:
+    return Redriven(
+        user_id=5234, name="Acme", kind=EventKind.JOBS, window=HOUR.as_dict(), state=receipt.state, **changes
+    )
+
+
+def test_what_can_be_delivered_now_is_and_the_rest_stays(world: World) -> None:
+    before = world.receipt()
+
+    told = world.redrive()
+
+    after = world.receipt()
+    assert told == redriven(after, delivered=1, left={"conflict": 1, "bad_json": 1})
+    assert world.destination.objects[LONG_KEY].startswith(b'{"id":"j-xxx')
+    assert world.quarantine() == [("bad_json", 102), ("conflict", 104)]
+    assert world.items() == {
+        "100": ("delivered", None),
+        LONG_HANDLE: ("delivered", None),
+        "102": ("quarantined", "bad_json"),
+        "103": ("filtered", "aborted"),
+        "104": ("quarantined", "conflict"),
+    }
+    assert (str(after.state), after.counts.delivered, after.counts.quarantined) == (
+        "complete_with_quarantine",
+        before.counts.delivered + 1,
+        {"conflict": 1, "bad_json": 1},
+    )
+    assert (after.counts.listed, after.gap, after.read_at) == (before.counts.listed, 0, before.read_at)
+    assert [(entry.run.split("-")[0], entry.counts.listed, entry.counts.delivered) for entry in after.runs] == [
+        ("scheduled", 5, 1),
+        ("redrive", 2, 1),
+    ]
+    assert was_redriven([entry.run for entry in after.runs])
+    assert list(world.staging.paths("")) == []
+
+
+def test_a_run_that_is_reported_again_does_not_undo_its_redrive(world: World) -> None:
+    reported = world.receipt()
+    world.redrive()
+    after = world.receipt()
+
+    assert save_receipt(world.ledger, msgspec.structs.replace(reported, runs=reported.runs[-1:])) == after
+    assert world.receipt() == after
+
+
+def test_item_lists_that_were_written_anew_are_gone(world: World) -> None:
+    world.redrive()
+
+    assert {path for path in world.ledger.paths("receipts") if path.endswith(".parquet")} == {*world.receipt().items}
+
+
+def test_a_conflict_is_replaced_only_on_request(world: World) -> None:
+    world.redrive()
+    assert world.destination.objects[CONFLICT_KEY] == OTHER_BYTES
+
+    told = world.redrive(replace=True)
+
+    assert (told.delivered, told.left) == (1, {"bad_json": 1})
+    assert world.destination.objects[CONFLICT_KEY].startswith(b'{"id":104,')
+    assert world.items()["104"] == ("delivered", None)
+    [item] = [item for path in world.receipt().items for item in items_at(world.ledger, path) if item.job_id == "104"]
+    assert (item.key, item.completed_at) == (CONFLICT_KEY, "2018-05-21T00:10:00Z")
+    assert world.quarantine() == [("bad_json", 102)]
+
+
+def test_conflicts_of_other_settings_are_not_sent_out(world: World) -> None:
+    changed = account(events={"job_history": True, "line_details": False})
+
+    told = world.redrive(changed, replace=True)
+
+    assert (told.delivered, told.left) == (1, {"conflict": 1, "bad_json": 1})
+    assert world.destination.objects[CONFLICT_KEY] == OTHER_BYTES
+
+
+def test_where_nothing_is_left_the_window_is_complete(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("job_history.documents.job_document.compact_json", lambda *_: msgspec.Raw(b"null"))
+
+    told = world.redrive(replace=True)
+
+    receipt = world.receipt()
+    assert told == redriven(receipt, delivered=3)
+    assert (str(receipt.state), receipt.quarantine, receipt.counts.quarantined) == ("complete", [], {})
+    assert {outcome for outcome, _ in world.items().values()} == {"delivered", "filtered"}
+    assert world.quarantine() == []
+
+
+def test_where_nothing_comes_out_nothing_is_touched(world: World) -> None:
+    world.redrive()
+    before = {path: world.ledger.read(path) for path in world.ledger.paths("")}
+
+    told = world.redrive()
+
+    assert (told.delivered, told.left) == (0, {"conflict": 1, "bad_json": 1})
+    assert {path: world.ledger.read(path) for path in world.ledger.paths("")} == before
+    assert list(world.staging.paths("")) == []
+
+
+def test_what_became_a_conflict_meanwhile_is_one(world: World) -> None:
+    world.destination.objects[LONG_KEY] = OTHER_BYTES
+
+    told = world.redrive()
+
+    assert told.left == {"conflict": 2, "bad_json": 1}
+    assert world.destination.objects[LONG_KEY] == OTHER_BYTES
+    assert world.quarantine() == [("bad_json", 102), ("conflict", LONG_HANDLE), ("conflict", 104)]
+
+
+def test_a_destination_that_cannot_recognise_a_repeat_gets_only_what_is_new(world: World) -> None:
+    sent: list[str] = []
+
+    @dataclass
+    class Forgetful(MemoryDestination):
+        def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
+            def noted() -> Iterator[StagedDocument]:
+                for document in documents:
+                    sent.append(document.key)
+                    yield document
+
+            super().deliver(noted(), on_delivery)
+
+    for _ in range(2):
+        world.redrive(destination_of=lambda slice_: OnlyNew(Forgetful(), world.ledger, slice_))
+
+    assert sent == [LONG_KEY]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"enabled": False}, "nothing is delivered, because the account is paused"),
+        ({"user_id": 77}, "there is no receipt: only a closed window can be redriven"),
+    ],
+)
+def test_what_cannot_be_redriven_says_why(world: World, change: dict[str, Any], said: str) -> None:
+    with pytest.raises(PermanentError, match=said):
+        world.redrive(account(**change))
+
+
+def test_an_open_window_is_run_and_not_redriven(world: World) -> None:
+    told = msgspec.json.decode(world.ledger.read(receipt_path(5234, EventKind.JOBS, HOUR)) or b"")
+    world.ledger.write(receipt_path(5234, EventKind.JOBS, HOUR), msgspec.json.encode({**told, "state": "failed"}))
+
+    with pytest.raises(PermanentError, match="the receipt says failed: only a closed window"):
+        world.redrive()
+
+
+def test_quarantine_that_is_not_what_the_receipt_says_is_left_alone(world: World, tmp_path: Path) -> None:
+    """A run that failed behind its transform has put its own quarantine in place of the receipt's."""
+    paths = world.receipt().quarantine
+    bad_id, bad_json = (path for path in paths if "conflict" not in path)
+    world.ledger.write(bad_json, world.ledger.read(bad_id) or b"")
+    entries = list(staged_records(world.ledger, bad_id, QuarantineEntry))
+    with staged_writer(world.ledger, bad_id) as file:
+        for entry in entries * 2:
+            file.append(entry)
+
+    with pytest.raises(PermanentError, match="says that 2 are in quarantine, and there are 3"):
+        world.redrive()
+    assert LONG_KEY not in world.destination.objects
+
+
+def test_a_receipt_that_a_run_wrote_meanwhile_is_not_written_over(world: World) -> None:
+    class Slow(MemoryDestination):
+        def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
+            super().deliver(documents, on_delivery)
+            world.replicate()
+
+    with pytest.raises(TransientError, match="a run has written the receipt meanwhile"):
+        world.redrive(destination_of=lambda _: Slow(world.destination.objects))
+
+    after = world.receipt()
+    assert [entry.run.split("-")[0] for entry in after.runs] == ["scheduled"]
+    assert world.redrive().left == {"conflict": 1, "bad_json": 1}
+    assert world.quarantine() == [("bad_json", 102), ("conflict", 104)]
+
+
+def test_admin_events_are_redriven_as_jobs_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = account(events={"admin_events": True})
+    ledger, staging, destination = (
+        local_storage(tmp_path / "ledger"),
+        local_storage(tmp_path / "s"),
+        MemoryDestination(),
+    )
+    recorded = [
+        EventRecord(5234, number, name, "2018-05-21T00:15:00.5Z") for number, name in [(1, "login"), (2, "a_b")]
+    ]
+    key = "5234/admin_events/20180521/000/000/000/000/000/000/{0:03}/5234-{0}-20180521001500-{1}.json"
+    objects = {key.format(1, "login"): b'{"event":"login","timestamp":"2018-05-21T00:15:00Z"}\n'}
+    destination.objects[key.format(2, "a_b")] = OTHER_BYTES
+    with monkeypatch.context() as then:
+        then.setattr("job_history.model.admin_event.LONGEST_EVENT_NAME", 4)
+        before = replicate(events, MemorySource(recorded), destination, ledger, staging, kind=EventKind.ADMIN_EVENTS)
+    assert before.counts.quarantined == {"bad_event": 1, "conflict": 1}
+    assert destination.objects.keys() == {key.format(2, "a_b")}
+
+    destination.repair = True
+    means = Means(ledger, staging, lambda _: destination, 40_000_000)
+    told = redrive(events, EventKind.ADMIN_EVENTS, HOUR, means, replace=True, finished_at=LATER, code_version="2")
+
+    assert (told.delivered, told.left, str(told.state)) == (2, {}, "complete")
+    assert destination.objects == {
+        **objects,
+        key.format(2, "a_b"): b'{"event":"a_b","timestamp":"2018-05-21T00:15:00Z"}\n',
+    }
+
+
+# Killed
+
+
+class KilledError(BaseException):
+    """Nothing of ours catches it, as nothing catches SIGKILL."""
+
+
+@dataclass
+class Life:
+    """Ends at the n-th step: each write, delete and delivery is one before it is done, and one after."""
+
+    steps_left: int
+
+    def step(self) -> None:
+        self.steps_left -= 1
+        if self.steps_left == 0:
+            raise KilledError
+
+
+class MortalStorage(Storage):
+    def __init__(self, folder: Path, life: Life) -> None:
+        mortal = local_storage(folder)
+        super().__init__(mortal.store, mortal.root, folder)
+        self._life = life
+
+    def write(self, path: str, content: bytes) -> None:
+        self._life.step()
+        super().write(path, content)
+        self._life.step()
+
+    def delete(self, path: str) -> None:
+        self._life.step()
+        super().delete(path)
+        self._life.step()
+
+    @contextmanager
+    def writer(self, path: str) -> Iterator[BinaryIO]:
+        self._life.step()
+        with super().writer(path) as file:
+            yield file
+            self._life.step()
+        self._life.step()
+
+
+@dataclass
+class MortalDestination(MemoryDestination):
+    life: Life = field(default_factory=lambda: Life(0))
+
+    def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
+        def noted(document: StagedDocument, *told: Any) -> None:
+            self.life.step()
+            on_delivery(document, *told)
+            self.life.step()
+
+        super().deliver(documents, noted)
+
+
+def stands(world: World) -> tuple[Any, ...]:
+    """All that there is in the end, but whether a document was delivered by the killed redrive or by the next."""
+    receipt = world.receipt()
+    there = {"delivered": "there", "already_present": "there"}
+    return (
+        world.destination.objects,
+        sorted(world.ledger.paths("")),
+        sorted(world.staging.paths("")),
+        world.quarantine(),
+        {job: (there.get(outcome, outcome), detail) for job, (outcome, detail) in world.items().items()},
+        str(receipt.state),
+        receipt.counts.delivered + receipt.counts.already_present,
+        receipt.counts.quarantined,
+        [entry.run for entry in receipt.runs],
+    )
+
+
+def test_killed_at_any_step_and_run_again_ends_as_if_undisturbed(world: World, tmp_path: Path) -> None:
+    undisturbed = World(tmp_path / "undisturbed", MemoryDestination({**world.destination.objects}))
+    shutil.copytree(world.folder / "ledger", undisturbed.folder / "ledger")
+    undisturbed.redrive(replace=True)
+    assert undisturbed.quarantine() == [("bad_json", 102)]
+    steps = 0
+    while True:
+        steps += 1
+        life = Life(steps)
+        again = World(tmp_path / str(steps), MemoryDestination({**world.destination.objects}))
+        shutil.copytree(world.folder / "ledger", again.folder / "ledger")
+        try:
+            again.redrive(
+                replace=True,
+                ledger=MortalStorage(again.folder / "ledger", life),
+                staging=MortalStorage(again.folder / "staging", life),
+                destination_of=lambda _, again=again, life=life: MortalDestination(
+                    again.destination.objects, repair=True, life=life
+                ),
+            )
+        except KilledError:
+            again.redrive(replace=True)
+            assert stands(again) == stands(undisturbed), f"killed at step {steps}"
+            continue
+        break
+    assert steps > 40
+
+
+def test_what_is_redriven_is_redacted_as_the_account_now_says(world: World) -> None:
+    strict = account(redaction=[{"path": "report.name", "action": "mask"}])
+
+    with pytest.raises(PermanentError, match="is not the account's"):
+        world.redrive(strict)
+    redaction = Redaction(strict.redaction)
+    done = world.redrive(strict, redaction=redaction)
+
+    assert (done.delivered, done.left) == (1, {"bad_json": 1, "conflict": 1})
+    assert b'"report":{"name":"***","age":35}' in world.destination.objects[LONG_KEY]
+    assert world.receipt().redaction == [redaction.policy]
+    # The document in conflict was made without them; nor does it go out once the account has no rules again.
+    for one, given in ((strict, redaction), (account(), None)):
+        assert world.redrive(one, redaction=given, replace=True).left == {"bad_json": 1, "conflict": 1}
+    assert world.destination.objects[CONFLICT_KEY] == OTHER_BYTES
