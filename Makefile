@@ -19,6 +19,7 @@ test: .venv/.ready  ## all tests, fast ones first
 check: .venv/.ready  ## format, lint, types
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
+	.venv/bin/lint-imports
 	$(PY) -m mypy
 
 bench: .venv/.ready  ## benchmarks, side by side with what a user would otherwise use

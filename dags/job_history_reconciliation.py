@@ -18,8 +18,8 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 
 from job_history_airflow.operators import ReconcileOperator, ReportOperator
-from job_history_airflow.params import WHICH_WINDOWS
-from job_history_airflow.policies import OF_EVERY_TASK
+from job_history_airflow.params import WINDOW_PARAMS
+from job_history_airflow.policies import DEFAULT_ARGS
 from job_history_airflow.settings import read_start_date
 from job_history_airflow.task_groups import DESTINATIONS, replicate_to
 
@@ -31,9 +31,9 @@ with DAG(
     start_date=catch_up_from or datetime(2018, 1, 1, tzinfo=UTC),
     catchup=catch_up_from is not None,
     max_active_runs=1,
-    default_args=OF_EVERY_TASK,
+    default_args=DEFAULT_ARGS,
     params={
-        **WHICH_WINDOWS,
+        **WINDOW_PARAMS,
         "repair": Param(
             False, type="boolean", description="put lost and altered objects back as their source has them"
         ),

@@ -46,25 +46,25 @@ def _replicate(window: Window, accounts: list[int]) -> None:
     from job_history.pipeline.report import report  # noqa: PLC0415
     from job_history_airflow.factories.sources import storage_at  # noqa: PLC0415
     from job_history_airflow.operators import (  # noqa: PLC0415
-        ExtractJobsOperator,
-        JobHistoryToS3Operator,
-        JobHistoryToSumoLogicOperator,
+        ExtractOperator,
+        LoadToS3Operator,
+        LoadToSumoLogicOperator,
         PlanOperator,
-        TransformJobsOperator,
+        TransformOperator,
     )
     from job_history_airflow.settings import read_settings  # noqa: PLC0415
 
     run = SimpleNamespace(dag_id="job_history_replication", run_id=f"sample__{window.slug}__{len(accounts)}")
     params = {"accounts": accounts, "window_start": window.as_dict()["start"], "window_end": window.as_dict()["end"]}
     context: Any = {"dag_run": run, "params": params}
-    loads: dict[str, Any] = {"s3": JobHistoryToS3Operator, "sumo_logic": JobHistoryToSumoLogicOperator}
+    loads: dict[str, Any] = {"s3": LoadToS3Operator, "sumo_logic": LoadToSumoLogicOperator}
     for destination, load in loads.items():
         with contextlib.suppress(ReplicationError):
             for slice_ in PlanOperator(task_id=f"{destination}.plan", destination=destination).execute(context):
                 with contextlib.suppress(ReplicationError):
-                    extracted = ExtractJobsOperator(task_id="slice.extract", slice=slice_).execute(context)
+                    extracted = ExtractOperator(task_id="slice.extract", slice=slice_).execute(context)
                     handed: dict[str, Any] = {"slice": slice_, "extracted": extracted}
-                    transformed = TransformJobsOperator(task_id="slice.transform", **handed).execute(context)
+                    transformed = TransformOperator(task_id="slice.transform", **handed).execute(context)
                     load(task_id="slice.load", transformed=transformed, **handed).execute(context)
     settings = read_settings()
     with contextlib.suppress(ReplicationError):

@@ -28,7 +28,7 @@ with warnings.catch_warnings():
 
 _PORT = 5432
 # A socket's path has at most 103 bytes on macOS and 107 on Linux, and PostgreSQL adds "/.s.PGSQL.5432.lock".
-_LONGEST_SOCKET_FOLDER = 80
+_MAX_SOCKET_FOLDER = 80
 # What a crash of the machine could lose may be lost: this server is for demos and tests.
 _SETTINGS = {
     "listen_addresses": "",
@@ -136,7 +136,7 @@ def _answers(uri: str) -> bool:
 @contextmanager
 def _socket_folder(folder: Path, system_user: str | None) -> Iterator[Path]:
     """The data folder, which only its owner may enter; a private folder with a short name where that is too long."""
-    if len(os.fsencode(folder)) <= _LONGEST_SOCKET_FOLDER:
+    if len(os.fsencode(folder)) <= _MAX_SOCKET_FOLDER:
         yield folder
         return
     short = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # not TMPDIR, which can be long too

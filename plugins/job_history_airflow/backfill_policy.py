@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
 
 DAGS = frozenset({"job_history_replication", "job_history_reconciliation"})
-# An hourly run's least important task has more than that (policies.OF_EVERY_TASK).
+# An hourly run's least important task has more than that (policies.DEFAULT_ARGS).
 PRIORITY_WEIGHT = 1
 
 # Airflow 3.3 makes a run's first tasks without asking any policy, unless told that there is one; and it tells itself so only of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import Param
 
-WHICH_WINDOWS: dict[str, Param] = {
+WINDOW_PARAMS: dict[str, Param] = {
     "accounts": Param([], type="array", items={"type": "integer"}, description="user_ids; empty: all accounts"),
     "window_start": Param(
         None, type=["null", "string"], format="date-time", description="with window_end, or neither; made whole hours"

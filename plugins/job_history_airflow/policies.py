@@ -10,7 +10,7 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 from job_history.errors import PermanentError
 
 # With the client's own few and short retries below it (a minute at most), a task keeps trying for about half an hour.
-OF_EVERY_TASK: dict[str, Any] = {
+DEFAULT_ARGS: dict[str, Any] = {
     # Backfills have less (backfill_policy).
     "priority_weight": 10,
     "retries": 4,

@@ -6,7 +6,7 @@ import functools
 from datetime import UTC, datetime
 from typing import NoReturn
 
-from job_history.accounts.account import Account, S3Destination
+from job_history.accounts.account import Account, S3DestinationSettings
 from job_history.errors.finding import Finding
 from job_history.model.event_kind import EventKind
 from job_history.preflight.check import Check, run_check
@@ -28,12 +28,14 @@ def destination_check(account: Account) -> Check:
     """Look the account's connection up, and return the check of its destination, which may run in another thread."""
     settings = account.destination
     try:
-        return _s3_check(account, settings) if isinstance(settings, S3Destination) else _sumo_logic_check(account)
+        return (
+            _s3_check(account, settings) if isinstance(settings, S3DestinationSettings) else _sumo_logic_check(account)
+        )
     except Exception as fault:  # noqa: BLE001 - whoever runs the check tells it
         return functools.partial(_raise, fault)
 
 
-def _s3_check(account: Account, settings: S3Destination) -> Check:
+def _s3_check(account: Account, settings: S3DestinationSettings) -> Check:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - for those who check, and have a bucket
 
     from job_history.preflight.s3 import S3Check  # noqa: PLC0415

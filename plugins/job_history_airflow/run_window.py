@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from job_history.errors import PermanentError
 from job_history.model.timestamp import format_time
-from job_history.model.window import HOUR, Window, asked_window, last_full_hour
+from job_history.model.window import HOUR, Window, last_full_hour, requested_window
 
 BETWEEN_RECONCILIATIONS = timedelta(days=1)
 
@@ -23,7 +23,7 @@ class DagRun(Protocol):
 
 def window_of(dag_run: DagRun, params: Mapping[str, Any]) -> Window:
     """Return the run's window. Raises PermanentError where its parameters make none."""
-    asked = asked_window(params.get("window_start"), params.get("window_end"))
+    asked = requested_window(params.get("window_start"), params.get("window_end"))
     if asked is not None:
         return asked
     start, end = dag_run.data_interval_start, dag_run.data_interval_end
@@ -43,7 +43,7 @@ def look_back_of(
     window that somebody asked for, hours that have not settled are left out: their receipts would close them too early.
     Hours before `owed_since` are nobody's, unless somebody asks for them.
     """
-    asked = asked_window(params.get("window_start"), params.get("window_end"))
+    asked = requested_window(params.get("window_start"), params.get("window_end"))
     if asked is not None:
         settled = last_full_hour(dag_run.run_after - settle).end
         if asked.start >= settled:

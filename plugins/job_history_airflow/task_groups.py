@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import TaskGroup, task_group
 
 from job_history_airflow.operators import (
-    ExtractJobsOperator,
-    JobHistoryToS3Operator,
-    JobHistoryToSumoLogicOperator,
+    ExtractOperator,
+    LoadToS3Operator,
+    LoadToSumoLogicOperator,
     PlanOperator,
-    TransformJobsOperator,
+    TransformOperator,
 )
 from job_history_airflow.operators.base import MAP_INDEX_TEMPLATE
 
 if TYPE_CHECKING:
-    from job_history_airflow.operators.load_base import LoadStepOperator
+    from job_history_airflow.operators.load_base import LoadOperator
 
-LOAD_OPERATORS: dict[str, type[LoadStepOperator]] = {
-    "s3": JobHistoryToS3Operator,
-    "sumo_logic": JobHistoryToSumoLogicOperator,
+LOAD_OPERATORS: dict[str, type[LoadOperator]] = {
+    "s3": LoadToS3Operator,
+    "sumo_logic": LoadToSumoLogicOperator,
 }
 DESTINATIONS = list(LOAD_OPERATORS)
 
@@ -34,8 +34,8 @@ def replicate_to(destination: str, *, plan_operator: type[PlanOperator] = PlanOp
         @task_group(group_id="slice")
         def replicate(a_slice: dict[str, Any]) -> None:
             of_slice: dict[str, Any] = {"slice": a_slice, "map_index_template": MAP_INDEX_TEMPLATE}
-            extract = ExtractJobsOperator(task_id="extract", execution_timeout=timedelta(hours=2), **of_slice)
-            transform = TransformJobsOperator(
+            extract = ExtractOperator(task_id="extract", execution_timeout=timedelta(hours=2), **of_slice)
+            transform = TransformOperator(
                 task_id="transform", extracted=extract.output, execution_timeout=timedelta(hours=1), **of_slice
             )
             LOAD_OPERATORS[destination](

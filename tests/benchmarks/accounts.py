@@ -40,8 +40,8 @@ from simulators.project import ROOT
 
 FIRST_USER_ID = 10_000
 JOBS_EACH = 20
-MOST_TASK_INSTANCES = 160
-MOST_PLAN_SECONDS = 10
+MAX_TASK_INSTANCES = 160
+MAX_PLAN_SECONDS = 10
 # What tells when and in which run it was, and not what became of the jobs.
 OF_THE_RUN = {"runs", "read_at", "seconds", "items"}
 
@@ -93,13 +93,13 @@ def tables(*, quick: bool) -> Iterator[Table]:
     yield Table(
         "Promises for many accounts",
         [
-            promise("task instances", instances, at_most=MOST_TASK_INSTANCES),
+            promise("task instances", instances, at_most=MAX_TASK_INSTANCES),
             promise(
                 f"seconds of the first plan, which checks {with_jobs} destinations",
                 first.seconds,
-                at_most=MOST_PLAN_SECONDS,
+                at_most=MAX_PLAN_SECONDS,
             ),
-            promise("seconds of a later plan", later.seconds, at_most=MOST_PLAN_SECONDS),
+            promise("seconds of a later plan", later.seconds, at_most=MAX_PLAN_SECONDS),
             promise("accounts whose receipts differ from those one by one", len(differing), at_most=0),
             promise("receipts", len(together.receipts), at_least=accounts),
         ],

@@ -11,8 +11,8 @@ from job_history.accounts.account import Account
 from job_history.model.job import JobRecord, LineRecord
 from job_history.model.slice import Slice
 from job_history.model.window import Window
-from job_history.pipeline.extract import Extracted
-from job_history.pipeline.transform import Transformed, transform
+from job_history.pipeline.results import Extracted, Transformed
+from job_history.pipeline.transform import transform
 from job_history.storage import Storage
 from job_history.storage.staging import staged_writer
 from simulators.job_store import SampleJob, SampleLine, small_jobs

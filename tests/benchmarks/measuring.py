@@ -44,7 +44,7 @@ class MeasuredWorkError(RuntimeError):
     """The work failed; the message is its traceback, or a program's last words."""
 
 
-LONGEST_COMMAND_SECONDS = 300
+MAX_COMMAND_SECONDS = 300
 SECONDS_BETWEEN_LOOKS = 0.05
 
 
@@ -115,7 +115,7 @@ def measured_command(
             env=os.environ | (environment or {}),
             start_new_session=True,
         )
-        too_long = threading.Timer(LONGEST_COMMAND_SECONDS, os.killpg, [process.pid, signal.SIGKILL])
+        too_long = threading.Timer(MAX_COMMAND_SECONDS, os.killpg, [process.pid, signal.SIGKILL])
         too_long.start()
         ended, peaks = threading.Event(), [0]
         watcher = threading.Thread(target=_watch, args=(process.pid, peaks, ended))

@@ -14,7 +14,7 @@ from tests.benchmarks.table import Table
 
 from job_history.accounts.account import Account
 from job_history.model.job import JobRecord, LineRecord
-from job_history.pipeline.extract import Extracted
+from job_history.pipeline.results import Extracted
 from job_history.pipeline.transform import transform
 from job_history.redaction import Redaction
 from job_history.storage import local_storage

@@ -27,17 +27,17 @@ from tests.benchmarks.raw_sockets import Object, Signer, put_all
 from tests.benchmarks.sink import sink
 from tests.benchmarks.table import Table, promise
 
+from job_history.documents.staged import StagedDocument, staged_documents
 from job_history.model.slice import Slice
-from job_history.pipeline.extract import Extracted
 from job_history.pipeline.load import load
-from job_history.pipeline.transform import StagedDocument, Transformed, staged_documents
+from job_history.pipeline.results import Extracted, Transformed
 from job_history.storage import local_storage
 
 USER_ID = 5234
 DOCUMENT_BYTES = 4_000
 IN_FLIGHT = 256
 THREADS = 64
-MOST_IN_MEMORY = 5_000
+MAX_IN_MEMORY = 5_000
 TOLD_DELAYS_MS = (0, 30)
 PLOTTED_DELAYS_MS = (0, 10, 30, 100)
 OURS = "job_history"
@@ -178,7 +178,7 @@ def put_object_in_threads(home: Path, staged: Staged, count: int, _port: int) ->
 
 def put_on_raw_sockets(home: Path, staged: Staged, count: int, port: int) -> Work:
     """Sign and send documents that are in memory: what is left of the work when everything but that is taken away."""
-    documents = [Object(document.key, document.content()) for document in _documents(home, staged, MOST_IN_MEMORY)]
+    documents = [Object(document.key, document.content()) for document in _documents(home, staged, MAX_IN_MEMORY)]
     signer = Signer(
         host=f"127.0.0.1:{port}", bucket=BUCKET, access_key=ACCESS_KEY, secret_key=SECRET_KEY, now=datetime.now(UTC)
     )

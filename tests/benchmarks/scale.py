@@ -37,9 +37,9 @@ from simulators.postgres import PostgresServer, local_postgres
 
 DOCUMENT_BYTES = 1_000
 SLICES_AT_A_TIME = 2
-MOST_TIME_RATIO = 1.2
-MOST_MEMORY_RATIO = 1.2
-MOST_MEGABYTES = 300
+MAX_TIME_RATIO = 1.2
+MAX_MEMORY_RATIO = 1.2
+MAX_MEGABYTES = 300
 
 
 @dataclass(frozen=True)
@@ -172,13 +172,13 @@ def _promises(runs: list[tuple[Size, Run]]) -> list[dict[str, Any]]:
     large, middle = f"{whole[0].jobs:,} jobs", f"{first[0].jobs:,}"
     return [
         promise(
-            f"time for each of {large}, as a multiple of that for {middle}", per_job[1] / usual, at_most=MOST_TIME_RATIO
+            f"time for each of {large}, as a multiple of that for {middle}", per_job[1] / usual, at_most=MAX_TIME_RATIO
         ),
-        promise("the same in slices", per_job[2] / usual, at_most=MOST_TIME_RATIO),
+        promise("the same in slices", per_job[2] / usual, at_most=MAX_TIME_RATIO),
         promise(
-            f"peak memory at {large} in one slice, as a multiple of that at {middle}", memory, at_most=MOST_MEMORY_RATIO
+            f"peak memory at {large} in one slice, as a multiple of that at {middle}", memory, at_most=MAX_MEMORY_RATIO
         ),
-        promise("peak memory of any task, MB", peak, at_most=MOST_MEGABYTES),
+        promise("peak memory of any task, MB", peak, at_most=MAX_MEGABYTES),
     ]
 
 

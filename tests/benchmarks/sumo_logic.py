@@ -25,11 +25,12 @@ from job_history.destinations.sumo_logic import (
     batches,
     endpoint_of,
 )
+from job_history.documents.staged import StagedDocument, staged_documents
 from job_history.http.session import one_connection
 from job_history.model.job import JobRecord, LineRecord
 from job_history.model.slice import Slice
-from job_history.pipeline.extract import Extracted
-from job_history.pipeline.transform import StagedDocument, Transformed, staged_documents, transform
+from job_history.pipeline.results import Extracted, Transformed
+from job_history.pipeline.transform import transform
 from job_history.storage import Storage, local_storage
 from job_history.storage.staging import staged_writer
 from simulators.sumo_logic import SourceProcess, source_process

@@ -56,23 +56,23 @@ def planning(context: dict[str, Any]) -> Work:
 
 
 def extracting(context: dict[str, Any], a_slice: dict[str, Any]) -> Work:
-    from job_history_airflow.operators import ExtractJobsOperator
+    from job_history_airflow.operators import ExtractOperator
 
-    return lambda: ExtractJobsOperator(task_id="extract", slice=a_slice).execute(context)
+    return lambda: ExtractOperator(task_id="extract", slice=a_slice).execute(context)
 
 
 def transforming(context: dict[str, Any], a_slice: dict[str, Any], extracted: dict[str, Any]) -> Work:
-    from job_history_airflow.operators import TransformJobsOperator
+    from job_history_airflow.operators import TransformOperator
 
-    return lambda: TransformJobsOperator(task_id="transform", slice=a_slice, extracted=extracted).execute(context)
+    return lambda: TransformOperator(task_id="transform", slice=a_slice, extracted=extracted).execute(context)
 
 
 def loading(
     context: dict[str, Any], a_slice: dict[str, Any], extracted: dict[str, Any], transformed: dict[str, Any]
 ) -> Work:
-    from job_history_airflow.operators import JobHistoryToS3Operator
+    from job_history_airflow.operators import LoadToS3Operator
 
-    return lambda: JobHistoryToS3Operator(
+    return lambda: LoadToS3Operator(
         task_id="load", slice=a_slice, extracted=extracted, transformed=transformed
     ).execute(context)
 

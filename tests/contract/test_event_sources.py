@@ -255,10 +255,10 @@ def test_a_store_without_admin_events_says_which_relation_it_lacks(tmp_path: Pat
 
 def test_whether_it_can_be_read_is_seen_without_reading(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path)
-    store.event_source().must_be_readable(line_details=False)
+    store.event_source().check_readable(line_details=False)
     store.execute("ALTER TABLE job_history_admin_events DROP COLUMN actor")
 
-    assert fault_of(lambda: store.event_source().must_be_readable(line_details=False)) == (
+    assert fault_of(lambda: store.event_source().check_readable(line_details=False)) == (
         PermanentError,
         "The relation job_history_admin_events lacks the column actor. Map your schema with a view that has every column "
         "named in docs/job-store.md.",

@@ -13,7 +13,7 @@ import pytest
 from tests.support.ceph_rgw import CephGateway
 from tests.support.job_stores import PostgresStore
 
-from job_history.accounts.account import Account, S3Destination
+from job_history.accounts.account import Account, S3DestinationSettings
 from job_history.destinations.s3 import S3Access
 from job_history.errors.code import Code
 from job_history.errors.finding import Finding
@@ -37,7 +37,7 @@ def account_to(bucket: str, **settings: Any) -> Account:
 
 def check(endpoint: S3Endpoint, bucket: str, *, region: str | None = None, **settings: Any) -> list[Finding]:
     account = account_to(bucket, **settings)
-    assert isinstance(account.destination, S3Destination)
+    assert isinstance(account.destination, S3DestinationSettings)
     session = boto3.Session(aws_access_key_id=endpoint.access_key, aws_secret_access_key=endpoint.secret_key)
     access = S3Access(bucket=bucket, credentials=dict, region=region, endpoint_url=endpoint.url)
     return S3Check(session, access, account, account.destination, now=lambda: datetime.now(UTC)).findings()

@@ -16,7 +16,7 @@ from tests.unit.samples import EXAMPLE_KEY, HOUR, MemorySource, account, record,
 from job_history.destinations import Destination
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
-from job_history.pipeline.skip_delivered import OnlyNew
+from job_history.pipeline.skip_delivered import SkipDelivered
 from job_history.redrive import Means, Redriven, redrive
 from job_history.storage import Storage, local_storage
 from simulators.sumo_logic import LocalSource, local_source
@@ -56,13 +56,13 @@ def test_a_redrive_that_was_killed_before_its_receipt_sends_nothing_twice(
 
     def redriven(ledger: Storage) -> Redriven:
         means = Means(
-            ledger, local_storage(staging), lambda slice_: OnlyNew(sender(slice_), ledger, slice_), 40_000_000
+            ledger, local_storage(staging), lambda slice_: SkipDelivered(sender(slice_), ledger, slice_), 40_000_000
         )
         now = datetime(2018, 6, 1, tzinfo=UTC)
         return redrive(account(), EventKind.JOBS, HOUR, means, replace=False, finished_at=now, code_version="2")
 
     with monkeypatch.context() as then:
-        then.setattr("job_history.model.job.MOST_HANDLE_LENGTH", 100)
+        then.setattr("job_history.model.job.MAX_HANDLE_LENGTH", 100)
         records = [record(), record(job_id=LONG_HANDLE)]
         replicate(account(), MemorySource(records), sender(slice_of()), ledger, local_storage(staging))
     assert joined(source).keys() == {EXAMPLE_KEY}

@@ -16,8 +16,8 @@ from tests.support.deliveries import access, deliver, document, documents, setti
 
 from job_history.destinations import Delivery
 from job_history.destinations.s3 import NO_RETRIES, S3Destination, s3_store
+from job_history.documents.staged import StagedDocument
 from job_history.errors import PermanentError, TransientError
-from job_history.pipeline.transform import StagedDocument
 from simulators.s3_endpoint import S3Endpoint
 
 DELIVERED, ALREADY_PRESENT, CONFLICT = Delivery.DELIVERED, Delivery.ALREADY_PRESENT, Delivery.CONFLICT

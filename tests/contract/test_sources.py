@@ -665,7 +665,7 @@ def test_wide_rows_come_whole(store: SqlStore) -> None:
 def test_lines_that_cannot_fit_into_a_document_are_not_read_into_memory(store: SqlStore) -> None:
     lines = tuple(example_job().lines[0]._replace(job_id=1, line_index=n, output=f'"{"x" * 10_000}"') for n in range(9))
     store.fill([job(1, lines=lines), job(2)])
-    source = SqlJobSource(store.connect, dialect_for(store.connection_type), most_line_bytes=50_000)
+    source = SqlJobSource(store.connect, dialect_for(store.connection_type), max_line_bytes=50_000)
 
     first, second = listed(source)
 

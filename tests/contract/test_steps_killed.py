@@ -238,7 +238,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         )
         for step, file in {
             "extract": r"jobs\.jsonl\.zst",
-            "transform": r"(documents|set-aside)\.jsonl\.zst",
+            "transform": r"(documents|skipped)\.jsonl\.zst",
         }.items()
     ],
 )
@@ -271,7 +271,7 @@ def test_a_full_disk_is_said_and_survived(
 def test_a_file_that_may_not_grow_is_said_and_survived(run: Run, undisturbed: dict[str, tuple[int, str]]) -> None:
     """Needs no mount, so that a full disk's place is held where root is not to be had."""
     assert run.steps(STEPS[:2]) == (0, "")
-    limited = Run(replace(run.setting, most_file_bytes=5_000_000), run.endpoint)
+    limited = Run(replace(run.setting, max_file_bytes=5_000_000), run.endpoint)
 
     code, printed = limited.steps(["transform"])
 

@@ -17,19 +17,21 @@ import pytest
 from tests.support.deliveries import deliver
 from tests.support.sumo_logic_sender import DOCUMENTS, Sender, batches_of, bodies, joined, wide_document
 
-from job_history.accounts.account import Account, SumoLogicDestination
+from job_history.accounts.account import Account, SumoLogicDestinationSettings
 from job_history.destinations import Delivery
 from job_history.destinations.sumo_logic import headers_of
+from job_history.documents.staged import StagedDocument
 from job_history.errors import PermanentError
 from job_history.ledger.items import Item, item_writer, read_items
-from job_history.ledger.receipt import Counts, Receipt, WindowState, receipt_path
+from job_history.ledger.receipt import Counts, Receipt, WindowState
+from job_history.ledger.receipt_store import receipt_path
 from job_history.model.job import JobRecord
 from job_history.model.slice import Slice
 from job_history.model.timestamp import epoch_milliseconds, format_time, parse_time
-from job_history.pipeline.extract import Extracted
 from job_history.pipeline.load import load
-from job_history.pipeline.skip_delivered import OnlyNew
-from job_history.pipeline.transform import StagedDocument, transform
+from job_history.pipeline.results import Extracted
+from job_history.pipeline.skip_delivered import SkipDelivered
+from job_history.pipeline.transform import transform
 from job_history.storage import local_storage
 from job_history.storage.staging import staged_writer
 from simulators.sumo_logic import LocalSource, dropped, local_source, reset_after_ingest, warning
@@ -88,7 +90,7 @@ class TestOnce:
         assert bodies(source)[:3] == bodies(source)[3:]
 
     def test_what_the_headers_say_and_nothing_more(self, source: LocalSource, tmp_path: Path) -> None:
-        settings = SumoLogicDestination(
+        settings = SumoLogicDestinationSettings(
             type="sumo_logic",
             conn_id="acme_sumo",
             source_category="prod/audit",
@@ -398,7 +400,7 @@ def test_only_the_destination_that_has_a_document_is_spared_it(source: LocalSour
             paths.append(path)
         ledger.write(receipt_path(slice_.user_id, slice_.kind, slice_.whole_window), _receipt(slice_, paths))
 
-        found = [deliver(OnlyNew(one.destination(), ledger, slice_), DOCUMENTS[:2]) for one in (here, there)]
+        found = [deliver(SkipDelivered(one.destination(), ledger, slice_), DOCUMENTS[:2]) for one in (here, there)]
 
     assert [dict(one) for one in found] == [
         {DOCUMENTS[0].key: ALREADY_PRESENT, DOCUMENTS[1].key: DELIVERED},

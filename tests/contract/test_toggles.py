@@ -19,7 +19,8 @@ from job_history.accounts.account import Account, Accounts, read_accounts
 from job_history.destinations import Destination
 from job_history.destinations.s3 import S3Destination, s3_store
 from job_history.ledger.quarantine import QuarantineEntry
-from job_history.ledger.receipt import Receipt, WindowState, receipt_path
+from job_history.ledger.receipt import Receipt, WindowState
+from job_history.ledger.receipt_store import receipt_path
 from job_history.model.event_kind import EventKind
 from job_history.model.record import Record
 from job_history.model.slice import Slice
@@ -152,7 +153,7 @@ def replicate(account: Account, store: SqliteStore, place: Place, folder: Path) 
         destination=kind_of_destination,
         source_of=source_of,
         max_jobs_per_slice=100,
-        most_slices=100,
+        max_slices=100,
     )
     record = RunRecord(staging, "run")
     record.save_plan(made)

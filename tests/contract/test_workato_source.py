@@ -24,7 +24,7 @@ from job_history.sources import JobSource
 from job_history.sources.workato import (
     Checkpoint,
     Endpoint,
-    SharedBudget,
+    SharedRateLimiter,
     Unlimited,
     WorkatoClient,
     WorkatoSource,
@@ -455,7 +455,7 @@ def test_50_customers_of_one_partner_stay_below_its_limit_together(tmp_path: Pat
     with local_workato(partners=[partner], now=LATER, clock=time) as api:
 
         def read(user_id: int) -> tuple[int, int]:
-            budget = SharedBudget(storage, "partner-embedded", 1_000, clock=time, sleep=time.sleep)
+            budget = SharedRateLimiter(storage, "partner-embedded", 1_000, clock=time, sleep=time.sleep)
             way = Way([], [], partner.token, str(user_id))
             source = WorkatoSource(way.client(api, budget), clock=LATER.timestamp)
             with source.listing(user_id, WINDOW, line_details=True) as listing:

@@ -22,7 +22,8 @@ from tests.unit.samples import HOUR as WINDOW
 
 from job_history.accounts.account import Account
 from job_history.documents.key_parts import JobKeyParts, parts_of
-from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState, receipt_path
+from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
+from job_history.ledger.receipt_store import receipt_path
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import format_time
 from job_history.model.window import Window
@@ -360,7 +361,7 @@ def quarantined(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
     destination = s3_destination(acme, in_flight=4)
     source = MemorySource([record(), record(job_id=handle)])
     with monkeypatch.context() as then:
-        then.setattr("job_history.model.job.MOST_HANDLE_LENGTH", 100)
+        then.setattr("job_history.model.job.MAX_HANDLE_LENGTH", 100)
         replicate(acme, source, destination, local_storage(world.ledger), local_storage(world.ledger / "staging"))
     assert world.keys() == {EXAMPLE_KEY}
     return f"5234/jobs/234/20180521/{handle}/5234-234-{handle}-20180521000000-succeeded.json"
@@ -387,7 +388,7 @@ def test_what_is_in_quarantine_is_delivered_once_its_cause_is_mended(
 def test_what_stays_in_quarantine_is_told(
     world: World, job_history: JobHistory, quarantined: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("job_history.model.job.MOST_HANDLE_LENGTH", 100)
+    monkeypatch.setattr("job_history.model.job.MAX_HANDLE_LENGTH", 100)
 
     result = job_history("redrive", *HOURS, "--json")
 

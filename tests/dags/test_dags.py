@@ -70,9 +70,9 @@ def test_the_daily_dag_is_what_the_interfaces_promise(airflow_home: Path, monkey
     assert dag["params"] == {"accounts": [], "window_start": None, "window_end": None, "repair": False}
     assert {task: kind for task, kind in dag["operators"].items() if not task.startswith("sumo_logic.")} == {
         "s3.plan": "ReconcileOperator",
-        "s3.slice.extract": "ExtractJobsOperator",
-        "s3.slice.transform": "TransformJobsOperator",
-        "s3.slice.load": "JobHistoryToS3Operator",
+        "s3.slice.extract": "ExtractOperator",
+        "s3.slice.transform": "TransformOperator",
+        "s3.slice.load": "LoadToS3Operator",
         "report": "ReportOperator",
     }
     assert (min(dag["retries"].values()) >= 1, dag["timeouts"]) == (True, [])

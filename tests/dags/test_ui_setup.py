@@ -439,9 +439,9 @@ def test_the_form_has_a_field_for_each_setting_of_the_models(pages: Pages) -> No
     shown |= {field.place for section in form.sections for kind in section.kinds for field in kind.fields}
     models = accounts_json_schema()["$defs"]
     settings = {name for name in models["Account"]["properties"] if name not in {"source", "destination", "events"}}
-    for name in ("SqlSource", "WorkatoSource"):
+    for name in ("SqlSourceSettings", "WorkatoSourceSettings"):
         settings |= {f"source.{key}" for key in models[name]["properties"] if key != "type"}
-    for name in ("S3Destination", "SumoLogicDestination"):
+    for name in ("S3DestinationSettings", "SumoLogicDestinationSettings"):
         settings |= {f"destination.{key}" for key in models[name]["properties"] if key != "type"}
     settings |= {f"events.{key}" for key in models["Events"]["properties"]}
 

@@ -98,7 +98,7 @@ def test_the_budget_is_the_platform_s_unless_the_connection_names_another(
 
     made = hook(managed_user_id=managed_user_id, extra=json.dumps(extra))
 
-    assert made.shared_budget(local_storage(tmp_path)).left() == left
+    assert made.shared_rate_limiter(local_storage(tmp_path)).left() == left
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_an_extra_that_cannot_be_meant_is_refused(hook: Any, tmp_path: Path, ext
     from job_history.storage import local_storage
 
     with pytest.raises(PermanentError) as raised:
-        hook(extra=json.dumps(extra)).shared_budget(local_storage(tmp_path))
+        hook(extra=json.dumps(extra)).shared_rate_limiter(local_storage(tmp_path))
     assert str(raised.value) == said
 
 

@@ -36,7 +36,7 @@ from tests.support.echoing_accounts import (
 
 from job_history.accounts.account import Account
 from job_history.documents.object_key import job_key
-from job_history.ledger.receipt import read_receipt
+from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.preflight.passed import PassedPreflights

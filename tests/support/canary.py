@@ -23,7 +23,7 @@ import zstandard
 from psycopg import sql
 
 _GZIP, _ZSTD, _PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
-_MOST_ROWS = 500
+_MAX_ROWS = 500
 
 
 class Place(NamedTuple):
@@ -155,7 +155,7 @@ def rows_of(kind: str, connection: psycopg.Connection[Any]) -> Iterator[Place]:
     for schema, table in tables:
         cursor = connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(schema, table)))
         columns = [column.name for column in cursor.description or ()]
-        while rows := cursor.fetchmany(_MOST_ROWS):
+        while rows := cursor.fetchmany(_MAX_ROWS):
             for index, column in enumerate(columns):
                 values = [row[index] for row in rows if row[index] is not None]
                 yield Place(kind, f"{table}.{column}", b"\n".join(map(as_bytes, values)))

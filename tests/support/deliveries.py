@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from job_history.accounts.account import S3Destination as S3Settings
+from job_history.accounts.account import S3DestinationSettings
 from job_history.destinations import Delivery, Destination
 from job_history.destinations.s3 import S3Access
 from job_history.documents.object_key import job_key
+from job_history.documents.staged import StagedDocument
 from job_history.model.job import Id
-from job_history.pipeline.transform import StagedDocument
 from simulators.s3_endpoint import S3Endpoint
 
 STARTED_AT = datetime(2018, 5, 21, tzinfo=UTC)
@@ -46,8 +46,8 @@ def deliver(to: Destination, stream: Iterable[StagedDocument]) -> list[tuple[str
     return sorted(told)
 
 
-def settings(**fields: Any) -> S3Settings:
-    return S3Settings(type="s3", conn_id="acme_s3", **fields)
+def settings(**fields: Any) -> S3DestinationSettings:
+    return S3DestinationSettings(type="s3", conn_id="acme_s3", **fields)
 
 
 def access(endpoint: S3Endpoint, bucket: str) -> S3Access:

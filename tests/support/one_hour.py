@@ -9,10 +9,12 @@ from tests.unit.samples import HOUR, slice_of
 
 from job_history.accounts.account import Account
 from job_history.destinations import Destination
-from job_history.ledger.receipt import Receipt, make_receipt, save_receipt
+from job_history.ledger.receipt import Receipt
+from job_history.ledger.receipt_store import save_receipt
 from job_history.model.event_kind import EventKind
 from job_history.pipeline.extract import extract
 from job_history.pipeline.load import load
+from job_history.pipeline.make_receipt import make_receipt
 from job_history.pipeline.plan import PlannedWindow
 from job_history.pipeline.transform import transform
 from job_history.sources import Source

@@ -15,9 +15,9 @@ from typing import Any
 import requests
 
 from job_history.destinations import Delivery, Destination, OnDelivery
+from job_history.documents.staged import StagedDocument
 from job_history.model.job import JobRecord
 from job_history.model.window import Window
-from job_history.pipeline.transform import StagedDocument
 
 Passes = Callable[[str], None]
 

@@ -22,13 +22,13 @@ from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
 from job_history.model.window import Window
 from job_history.pipeline.complete_windows import complete_windows
-from job_history.pipeline.extract import Extracted, extract, read_at
+from job_history.pipeline.extract import extract, read_at
 from job_history.pipeline.load import load
-from job_history.pipeline.plan import Stands, nothing_stands, plan
-from job_history.pipeline.results import SliceOutcome
+from job_history.pipeline.plan import SkipWindow, plan, skip_none
+from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
 from job_history.pipeline.run_files import Failure, RunRecord
-from job_history.pipeline.skip_delivered import OnlyNew
-from job_history.pipeline.transform import Transformed, transform
+from job_history.pipeline.skip_delivered import SkipDelivered
+from job_history.pipeline.transform import transform
 from job_history.sources import JobSource
 
 STEPS = ("extract", "transform", "load")
@@ -123,16 +123,16 @@ class Runs:
             destination=kind,
             source_of=self._source,
             max_jobs_per_slice=self.max_jobs_per_slice,
-            most_slices=1_000,
+            max_slices=1_000,
             planned_at=planned_at,
             stands=self._stands(run, kind),
         )
         RunRecord(self.staging, run.name).save_plan(made)
         run.returned[f"plan {kind}"] = msgspec.json.encode(made.slices)
 
-    def _stands(self, run: Run, kind: str) -> Stands:
+    def _stands(self, run: Run, kind: str) -> SkipWindow:
         if run.mode != "reconciliation":
-            return complete_windows(self.ledger, lambda _: None) if run.mode == "missing_only" else nothing_stands
+            return complete_windows(self.ledger, lambda _: None) if run.mode == "missing_only" else skip_none
         from job_history.reconciliation.reconcile import reconcile  # brings pandas, as below
 
         findings = reconcile(
@@ -191,7 +191,7 @@ class Runs:
             )
         destination = self.destination_of(account, slice_)
         if account.destination.type == "sumo_logic" and run.mode != "repair":
-            destination = OnlyNew(destination, self.ledger, slice_)
+            destination = SkipDelivered(destination, self.ledger, slice_)
         outcome = load(
             slice_,
             account,

@@ -28,7 +28,8 @@ from job_history.accounts.account import Account
 from job_history.destinations import Destination
 from job_history.destinations.s3 import S3Destination
 from job_history.errors import ReplicationError
-from job_history.ledger.receipt import Receipt, read_receipt
+from job_history.ledger.receipt import Receipt
+from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
 from job_history.model.window import Window
@@ -50,7 +51,7 @@ _processes.set_forkserver_preload(["pytest", "job_history.pipeline.report", "tes
 class Setting:
     """Where the account's window comes from and goes to: to a bucket, or to Sumo Logic where its URL is given.
 
-    Plain values, so that it can be handed to the other process. No file of its may grow beyond `most_file_bytes`.
+    Plain values, so that it can be handed to the other process. No file of its may grow beyond `max_file_bytes`.
     """
 
     user_id: int
@@ -63,7 +64,7 @@ class Setting:
     bucket: str
     sumo_logic_url: str = ""
     run: str = "run-1"
-    most_file_bytes: int | None = None
+    max_file_bytes: int | None = None
 
     @property
     def destination(self) -> str:
@@ -209,8 +210,8 @@ def _main(setting: Setting, steps: list[str], death: Death | None, printed: Path
     with printed.open("wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    if setting.most_file_bytes is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (setting.most_file_bytes, setting.most_file_bytes))
+    if setting.max_file_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (setting.max_file_bytes, setting.max_file_bytes))
     logging.getLogger().addHandler(logging.NullHandler())  # only what ends a step is to be printed
     killer = _Killer(death)
     runs, run = _runs(setting, killer.passes), setting.as_run()

@@ -21,9 +21,9 @@ from job_history.destinations.sumo_logic import (
     join_each,
     messages_of,
 )
+from job_history.documents.staged import StagedDocument
 from job_history.http.session import one_connection
 from job_history.model.timestamp import epoch_milliseconds, parse_time
-from job_history.pipeline.transform import StagedDocument
 from job_history.storage import local_storage
 from simulators.sumo_logic import LocalSource
 

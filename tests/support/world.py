@@ -31,7 +31,8 @@ from job_history.destinations.sumo_logic import (
 from job_history.http.session import one_connection
 from job_history.ledger.items import read_items
 from job_history.ledger.outcome import Outcome
-from job_history.ledger.receipt import Receipt, read_receipt
+from job_history.ledger.receipt import Receipt
+from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
 from job_history.model.window import Window

@@ -10,6 +10,7 @@ from typing import Any
 
 from job_history.accounts.account import Account
 from job_history.destinations import Delivery, OnDelivery
+from job_history.documents.staged import StagedDocument
 from job_history.errors import ReplicationError
 from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord, LineRecord
@@ -17,9 +18,7 @@ from job_history.model.record import Record
 from job_history.model.slice import Slice
 from job_history.model.timestamp import parse_time
 from job_history.model.window import Window
-from job_history.pipeline.extract import Extracted
-from job_history.pipeline.results import SliceOutcome
-from job_history.pipeline.transform import StagedDocument, Transformed
+from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
 
 DAY = datetime(2018, 5, 21, tzinfo=UTC)
 HOUR = Window(DAY, DAY.replace(hour=1))
@@ -108,7 +107,7 @@ def outcome(
         "extracted": Extracted(path=f"{slice_.folder}/jobs.jsonl.zst", counted=listed, listed=listed, seconds=0.5),
         "transformed": Transformed(
             documents_path=f"{slice_.folder}/documents.jsonl.zst",
-            set_aside_path=f"{slice_.folder}/set-aside.jsonl.zst",
+            skipped_path=f"{slice_.folder}/skipped.jsonl.zst",
             documents=documents,
             filtered=filtered,
             quarantined=quarantined,

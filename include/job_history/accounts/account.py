@@ -12,8 +12,12 @@ from typing import Any
 import msgspec
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from job_history.accounts.destination_settings import DestinationSettings, S3Destination, SumoLogicDestination
-from job_history.accounts.source_settings import SourceSettings, SqlSource, WorkatoSource
+from job_history.accounts.destination_settings import (
+    DestinationSettings,
+    S3DestinationSettings,
+    SumoLogicDestinationSettings,
+)
+from job_history.accounts.source_settings import SourceSettings, SqlSourceSettings, WorkatoSourceSettings
 from job_history.errors import PermanentError
 from job_history.model.event_kind import EventKind
 from job_history.model.settings_model import ConnectionId, SettingsModel
@@ -24,10 +28,10 @@ __all__ = [
     "Account",
     "Accounts",
     "Events",
-    "S3Destination",
-    "SqlSource",
-    "SumoLogicDestination",
-    "WorkatoSource",
+    "S3DestinationSettings",
+    "SqlSourceSettings",
+    "SumoLogicDestinationSettings",
+    "WorkatoSourceSettings",
     "accounts_json_schema",
     "faults_by_place",
     "read_accounts",

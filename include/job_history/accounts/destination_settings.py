@@ -14,12 +14,12 @@ _PREFIX_PART = re.compile(r"[A-Za-z0-9_.=-]+")
 # A header can carry no more than printable ASCII, and loses spaces at its ends.
 _HEADER_TEXT = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 # Limits of Sumo Logic's page "Fields": of one request, and in characters.
-MOST_FIELDS = 30
-LONGEST_FIELD_KEY = 255
-LONGEST_FIELD_VALUE = 200
+MAX_FIELDS = 30
+MAX_FIELD_KEY = 255
+MAX_FIELD_VALUE = 200
 
 
-class S3Destination(SettingsModel):
+class S3DestinationSettings(SettingsModel):
     """A bucket of Amazon S3, or of a store that speaks its protocol."""
 
     type: Literal["s3"]
@@ -57,7 +57,7 @@ class S3Destination(SettingsModel):
         return prefix
 
     @model_validator(mode="after")
-    def _kms_key_goes_with_kms(self) -> S3Destination:
+    def _kms_key_goes_with_kms(self) -> S3DestinationSettings:
         if self.kms_key_id is not None and self.server_side_encryption != "aws:kms":
             raise ValueError('kms_key_id needs "server_side_encryption": "aws:kms"')
         return self
@@ -74,7 +74,7 @@ SourceName = Annotated[str, Field(max_length=128), HeaderText]
 SourceCategory = Annotated[str, Field(max_length=1024), HeaderText]
 
 
-class SumoLogicDestination(SettingsModel):
+class SumoLogicDestinationSettings(SettingsModel):
     """An HTTP Logs source of Sumo Logic. Its URL is a secret, and stands in the connection.
 
     What is left out here is as the source itself is set. Limits: Sumo Logic's pages "Metadata Naming Conventions" and
@@ -88,7 +88,7 @@ class SumoLogicDestination(SettingsModel):
     source_host: SourceName | None = Field(default=None, description="_sourceHost.")
     fields: dict[str, str] = Field(
         default_factory=dict,
-        max_length=MOST_FIELDS,
+        max_length=MAX_FIELDS,
         description="Fields of every message. One that the account's Fields schema lacks is dropped in silence.",
     )
 
@@ -101,13 +101,13 @@ class SumoLogicDestination(SettingsModel):
     @classmethod
     def _fields_fit_into_their_header(cls, fields: dict[str, str]) -> dict[str, str]:
         for key, value in fields.items():
-            for text, longest in ((key, LONGEST_FIELD_KEY), (value, LONGEST_FIELD_VALUE)):
+            for text, longest in ((key, MAX_FIELD_KEY), (value, MAX_FIELD_VALUE)):
                 if not _HEADER_TEXT.fullmatch(text) or "," in text or "=" in text or len(text) > longest:
                     raise ValueError(
-                        f"the field {key[:60]!r} cannot be sent: a key has 1 to {LONGEST_FIELD_KEY} characters, a value "
-                        f"1 to {LONGEST_FIELD_VALUE}, all of printable ASCII without , and = and without spaces at the ends"
+                        f"the field {key[:60]!r} cannot be sent: a key has 1 to {MAX_FIELD_KEY} characters, a value "
+                        f"1 to {MAX_FIELD_VALUE}, all of printable ASCII without , and = and without spaces at the ends"
                     )
         return fields
 
 
-DestinationSettings = Annotated[S3Destination | SumoLogicDestination, Field(discriminator="type")]
+DestinationSettings = Annotated[S3DestinationSettings | SumoLogicDestinationSettings, Field(discriminator="type")]

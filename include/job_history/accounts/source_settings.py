@@ -9,14 +9,14 @@ from pydantic import Field
 from job_history.model.settings_model import ConnectionId, SettingsModel
 
 
-class SqlSource(SettingsModel):
+class SqlSourceSettings(SettingsModel):
     """The three relations `job_history_jobs`, `job_history_lines`, `job_history_admin_events` of a database."""
 
     type: Literal["sql"]
     conn_id: ConnectionId
 
 
-class WorkatoSource(SettingsModel):
+class WorkatoSourceSettings(SettingsModel):
     """The platform's own API. Its lines have no input and output, because the public API gives none."""
 
     type: Literal["workato"]
@@ -44,4 +44,4 @@ class WorkatoSource(SettingsModel):
     )
 
 
-SourceSettings = Annotated[SqlSource | WorkatoSource, Field(discriminator="type")]
+SourceSettings = Annotated[SqlSourceSettings | WorkatoSourceSettings, Field(discriminator="type")]

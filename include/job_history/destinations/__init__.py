@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
 
-from job_history.pipeline.transform import StagedDocument
+from job_history.documents.staged import StagedDocument
 
 
 class Delivery(StrEnum):

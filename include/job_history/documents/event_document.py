@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from job_history.documents.job_document import Document, DocumentRules, moment_of, must_be_of_the_account, with_extra
+from job_history.documents.job_document import Document, DocumentRules, moment_of, validate_user_id, with_extra
 from job_history.documents.object_key import event_key
 from job_history.errors import BadRecordError
 from job_history.model.admin_event import EventRecord, event_id_of, event_name_of
@@ -38,7 +38,7 @@ def event_document_of(record: EventRecord, rules: DocumentRules) -> Document:
 
     An event without an id goes by the first 16 hex digits of the SHA-256 of its document's bytes.
     """
-    user_id = must_be_of_the_account(record, rules)
+    user_id = validate_user_id(record, rules)
     event_id = event_id_of(record.event_id)
     name = event_name_of(record.event)
     occurred_at = moment_of("occurred_at", record.occurred_at)

@@ -76,7 +76,7 @@ _encode = msgspec.json.Encoder().encode
 
 def document_of(record: JobRecord, status: FinalStatus, rules: DocumentRules) -> Document:
     """Make the document of a finished job. Raises BadRecordError where the record cannot become one."""
-    user_id = must_be_of_the_account(record, rules)
+    user_id = validate_user_id(record, rules)
     job_id = job_id_of(record.job_id)
     recipe_id = number_id_of("recipe_id", record.recipe_id)
     started_at = moment_of("started_at", record.started_at)
@@ -117,7 +117,7 @@ def document_of(record: JobRecord, status: FinalStatus, rules: DocumentRules) ->
     return Document(key=key, body=body, job_id=job_id, completed_at=job.completed_at, oversize=oversize)
 
 
-def must_be_of_the_account(record: Record, rules: DocumentRules) -> int:
+def validate_user_id(record: Record, rules: DocumentRules) -> int:
     """Return the record's user_id. Raises BadRecordError where it is another's, or was not readable at its source."""
     if record.fault is not None:
         raise BadRecordError(record.fault, record.fault_explanation)

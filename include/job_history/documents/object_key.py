@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from job_history.model.job import MOST_ID_DIGITS, FinalStatus, Id
+from job_history.model.job import MAX_ID_DIGITS, FinalStatus, Id
 
 _DAY_FOLDER = re.compile(r"(?:.*/)?[0-9]+/(?:jobs/[0-9]+|admin_events)/[0-9]{8}(?=/)")
 
@@ -17,8 +17,8 @@ def formatted_id(record_id: Id) -> str:
     """
     if isinstance(record_id, str):
         return record_id
-    padded = f"{record_id:0{MOST_ID_DIGITS}d}"
-    return "/".join(padded[piece : piece + 3] for piece in range(0, MOST_ID_DIGITS, 3))
+    padded = f"{record_id:0{MAX_ID_DIGITS}d}"
+    return "/".join(padded[piece : piece + 3] for piece in range(0, MAX_ID_DIGITS, 3))
 
 
 def event_key(*, prefix: str, user_id: int, event_id: Id, occurred_at: datetime, event: str) -> str:

@@ -9,13 +9,14 @@ import msgspec
 
 from job_history.accounts.account import Account
 from job_history.destinations import Delivery, Destination, OnDelivery
+from job_history.documents.staged import StagedDocument, staged_documents
 from job_history.ledger.items import items_at
-from job_history.ledger.receipt import read_receipt
+from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.record import Record
 from job_history.model.slice import Slice
 from job_history.pipeline.extract import extract
-from job_history.pipeline.transform import StagedDocument, staged_documents, transform
+from job_history.pipeline.transform import transform
 from job_history.redaction import Redaction
 from job_history.sources import Source
 from job_history.storage import Storage
@@ -76,7 +77,7 @@ def difference(
     ledger: Storage,
     scratch: Storage,
     max_document_bytes: int,
-    most_examples: int,
+    max_examples: int,
     redaction: Redaction | None = None,
 ) -> Difference:
     """Read the window from its source, make its documents as they would be today, and ask `dry_run` about each.
@@ -109,14 +110,14 @@ def difference(
             told.same += 1
         elif delivery is Delivery.CONFLICT:
             told.altered += 1
-            _add_example(told.altered_ids, str(document.job_id), most_examples)
+            _add_example(told.altered_ids, str(document.job_id), max_examples)
         else:
             told.missing += 1
-            _add_example(told.missing_ids, str(document.job_id), most_examples)
+            _add_example(told.missing_ids, str(document.job_id), max_examples)
 
     dry_run.deliver(staged_documents(scratch, transformed.documents_path), note)
     told.extra = len(extra)
-    told.extra_ids = [job_id for job_id, _ in list(extra.values())[:most_examples]]
+    told.extra_ids = [job_id for job_id, _ in list(extra.values())[:max_examples]]
     return told
 
 
@@ -132,5 +133,5 @@ def _delivered(ledger: Storage, slice_: Slice, description: dict[str, Any]) -> d
         item.key: (item.job_id, item.sha256)
         for path in (receipt.items if receipt else [])
         for item in items_at(ledger, path, description)
-        if item.is_there and item.key is not None
+        if item.is_delivered and item.key is not None
     }

@@ -16,13 +16,14 @@ from msgspec.structs import replace
 
 from job_history.accounts.account import Account
 from job_history.ledger.lateness import Lateness
-from job_history.ledger.receipt import WindowState, receipt_folder, receipt_path
+from job_history.ledger.receipt import WindowState
+from job_history.ledger.receipt_store import receipt_folder, receipt_path
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.storage import Storage
 
 # A day of a thousand accounts and something over, at about 1 kB each.
-MOST_STANDINGS_REMEMBERED = 30_000
+MAX_STANDINGS_REMEMBERED = 30_000
 # Folders listed and read together. More do not help a disk; a bucket answers each request after some 30 ms.
 FOLDERS_AT_ONCE_IN_A_BUCKET = 64
 
@@ -185,7 +186,7 @@ class _Day(NamedTuple):
 
 
 @cached(
-    LRUCache(MOST_STANDINGS_REMEMBERED),
+    LRUCache(MAX_STANDINGS_REMEMBERED),
     key=lambda ledger, path, version: (ledger.root, path, version),
     lock=Lock(),
 )

@@ -43,7 +43,7 @@ class Item(msgspec.Struct, frozen=True, order=True):
     unseen_seconds: int | None = None
 
     @property
-    def is_there(self) -> bool:
+    def is_delivered(self) -> bool:
         """The destination has its document."""
         return self.key is not None and self.outcome in {Outcome.DELIVERED, Outcome.ALREADY_PRESENT}
 

@@ -11,13 +11,13 @@ from job_history.accounts.account import Account
 from job_history.ledger.items import EARLIER_SETTINGS, Item, items_at
 from job_history.ledger.lateness import Late
 from job_history.ledger.outcome import Outcome
-from job_history.ledger.receipt import read_receipt
+from job_history.ledger.receipt_store import read_receipt
 from job_history.model.slice import Slice
 from job_history.model.timestamp import parse_time
 from job_history.storage import Storage
 
 
-def lateness_before(ledger: Storage, slice_: Slice) -> Callable[[str, str, str], Late | None]:
+def lateness_lookup(ledger: Storage, slice_: Slice) -> Callable[[str, str, str], Late | None]:
     """Return what says of a job (its id, `completed_at`, and when the source was read now) whether and how it is late.
 
     Memory grows with the slice, not with the window, and only where the window was closed by an earlier run.
@@ -44,7 +44,9 @@ def lateness_before(ledger: Storage, slice_: Slice) -> Callable[[str, str, str],
     return late
 
 
-def kept_before(ledger: Storage, slice_: Slice, account: Account, destination: dict[str, Any]) -> dict[str, Item]:
+def kept_from_earlier_settings(
+    ledger: Storage, slice_: Slice, account: Account, destination: dict[str, Any]
+) -> dict[str, Item]:
     """Return, by id, the documents that this destination has and that the account's settings would make otherwise today.
 
     A run that is about what is missing leaves them as they are: compared, each would be a conflict, or be sent again.
@@ -58,7 +60,7 @@ def kept_before(ledger: Storage, slice_: Slice, account: Account, destination: d
         for path in receipt.items
         for item in items_at(ledger, path, destination)
         if (changed or item.detail == EARLIER_SETTINGS)
-        and item.is_there
+        and item.is_delivered
         and item.completed_at
         and parse_time(item.completed_at) in part
     }

@@ -9,7 +9,7 @@ import msgspec
 from job_history.errors import BadRecordError, QuarantineReason
 from job_history.model.job import Id, id_of, shown
 
-LONGEST_EVENT_NAME = 100
+MAX_EVENT_NAME = 100
 _EVENT_NAME = re.compile(r"[a-z0-9_]+")
 
 
@@ -49,9 +49,9 @@ def event_id_of(value: Id | None) -> Id | None:
 
 def event_name_of(value: str | None) -> str:
     """Return an event's name, which is a part of its key. Raises BadRecordError for what may not enter one."""
-    if value is None or not _EVENT_NAME.fullmatch(value) or len(value) > LONGEST_EVENT_NAME:
+    if value is None or not _EVENT_NAME.fullmatch(value) or len(value) > MAX_EVENT_NAME:
         raise BadRecordError(
             QuarantineReason.BAD_EVENT,
-            f"event {shown(value or '')} is not a name of 1 to {LONGEST_EVENT_NAME} lower-case letters, digits and _",
+            f"event {shown(value or '')} is not a name of 1 to {MAX_EVENT_NAME} lower-case letters, digits and _",
         )
     return value

@@ -14,8 +14,8 @@ Id = int | str
 
 FinalStatus = Literal["succeeded", "failed"]
 
-MOST_ID_DIGITS = 21
-MOST_HANDLE_LENGTH = 200
+MAX_ID_DIGITS = 21
+MAX_HANDLE_LENGTH = 200
 _DIGITS = re.compile(r"[0-9]+")
 _HANDLE = re.compile(r"[A-Za-z0-9-]+")
 _FINAL_STATUS: dict[str, FinalStatus] = {"completed": "succeeded", "succeeded": "succeeded", "failed": "failed"}
@@ -90,10 +90,10 @@ def id_of(field: str, value: Id | None) -> Id:
     Raises BadRecordError for what may not enter a key: nothing from the source can add a `/` or `..` to one.
     """
     if isinstance(value, str) and not _DIGITS.fullmatch(value):
-        if not _HANDLE.fullmatch(value) or len(value) > MOST_HANDLE_LENGTH:
+        if not _HANDLE.fullmatch(value) or len(value) > MAX_HANDLE_LENGTH:
             raise BadRecordError(
                 QuarantineReason.BAD_ID,
-                f"{field} {shown(value)} is neither a number nor a handle of at most {MOST_HANDLE_LENGTH} letters, "
+                f"{field} {shown(value)} is neither a number nor a handle of at most {MAX_HANDLE_LENGTH} letters, "
                 "digits and hyphens",
             )
         return value
@@ -107,16 +107,16 @@ def number_id_of(field: str, value: Id | None) -> int:
     text = str(value)
     if not _DIGITS.fullmatch(text):
         raise BadRecordError(QuarantineReason.BAD_ID, f"{field} {shown(text)} is not a whole number from 0 up")
-    if len(text) > MOST_ID_DIGITS:
+    if len(text) > MAX_ID_DIGITS:
         raise BadRecordError(
-            QuarantineReason.BAD_ID, f"{field} {shown(text)} has {len(text)} digits, more than {MOST_ID_DIGITS}"
+            QuarantineReason.BAD_ID, f"{field} {shown(text)} has {len(text)} digits, more than {MAX_ID_DIGITS}"
         )
     return int(text)
 
 
 def linked_id_of(value: Id | None) -> Id | None:
     """Return the id of another job (parent, caller): a number where it is made of digits alone, else text."""
-    return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) and len(value) <= MOST_ID_DIGITS else value
+    return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) and len(value) <= MAX_ID_DIGITS else value
 
 
 def described(value: object) -> str:

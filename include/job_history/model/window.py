@@ -12,7 +12,7 @@ from job_history.model.timestamp import format_time, parse_time
 
 HOUR = timedelta(hours=1)
 # Below this a window is not cut further: the unit is the second, and jobs that complete in the same one stay together.
-SHORTEST_PART = timedelta(seconds=1)
+MIN_PART = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, order=True)
@@ -77,7 +77,7 @@ def last_full_hour(moment: datetime) -> Window:
     return Window(end - HOUR, end)
 
 
-def asked_window(start: str | None, end: str | None) -> Window | None:
+def requested_window(start: str | None, end: str | None) -> Window | None:
     """Return the window that somebody typed into a run's parameters, or None where both are left empty.
 
     It is made whole hours: windows never overlap, and a receipt of half an hour would not know what the hour's delivered.
@@ -117,11 +117,11 @@ def parts_of_at_most(limit: int, window: Window, jobs: int, count: Callable[[Win
 
 
 def _pieces(limit: int, window: Window, jobs: int, count: Callable[[Window], int]) -> Iterator[tuple[Window, int]]:
-    seconds = (window.end - window.start) // SHORTEST_PART
+    seconds = (window.end - window.start) // MIN_PART
     if jobs <= limit or seconds < 2:
         yield window, jobs
         return
-    middle = window.start + SHORTEST_PART * (seconds // 2)
+    middle = window.start + MIN_PART * (seconds // 2)
     # Both halves are counted, not one subtracted: the source may gain a late job meanwhile.
     for half in (Window(window.start, middle), Window(middle, window.end)):
         yield from _pieces(limit, half, count(half), count)

@@ -6,17 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 from job_history.accounts.account import Account
-from job_history.ledger.receipt import Receipt, WindowState, read_receipt
+from job_history.ledger.receipt import Receipt, WindowState
+from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import parse_time
 from job_history.model.window import Window
-from job_history.pipeline.plan import Stands
+from job_history.pipeline.plan import SkipWindow
 from job_history.storage import Storage
 
 PlaceOf = Callable[[Account], str | None]
 
 
-def complete_windows(ledger: Storage, place_of: PlaceOf) -> Stands:
+def complete_windows(ledger: Storage, place_of: PlaceOf) -> SkipWindow:
     """Return what says of a window that it is complete, at the destination that the account has now.
 
     `place_of` says where an account's connection leads to now, as receipts do (`place_in`), or None where the settings alone

@@ -10,7 +10,7 @@ from job_history.accounts.account import Account
 from job_history.model.event_kind import EventKind
 from job_history.model.record import Record
 from job_history.model.window import Window
-from job_history.sources import CountsTogether, Source
+from job_history.sources import Source, SupportsBatchCount
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ Counted = dict[tuple[int, EventKind, Window], int]
 """By user_id, kind of event and hour."""
 
 
-def counted_together(
+def count_batch(
     windows: Iterable[tuple[Account, EventKind, Window]], source_of: Callable[[Account, EventKind], Source[Record]]
 ) -> Counted:
     """Count the windows of accounts that share a source which can. The others are not in what it returns."""
@@ -30,7 +30,7 @@ def counted_together(
             user_ids = [account.user_id for account in accounts]
             try:
                 source = source_of(accounts[0], kind)
-                if isinstance(source, CountsTogether):
+                if isinstance(source, SupportsBatchCount):
                     numbers = source.counts(user_ids, hour)
                     counted |= {
                         (user_id, kind, hour): number for user_id, number in zip(user_ids, numbers, strict=True)

@@ -5,34 +5,18 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 
-import msgspec
-
 from job_history.accounts.account import Account
 from job_history.errors import TransientError
 from job_history.model.event_kind import EventKind
 from job_history.model.record import Record
 from job_history.model.slice import Slice
+from job_history.pipeline.results import Extracted
 from job_history.progress import Progress
 from job_history.sources import Source
 from job_history.storage import Storage
 from job_history.storage.staging import staged_writer
 
 log = logging.getLogger(__name__)
-
-
-class Extracted(msgspec.Struct):
-    """`counted` by the source on its own, in the way of `counted_by`; `listed` one by one; the two are equal.
-
-    `read_at`: when the reading began (see `read_at()`); of two runs the one that read later knows better.
-    """
-
-    path: str
-    counted: int
-    listed: int
-    seconds: float
-    counted_by: str = "query"
-    read_at: str = ""
-    line_details: bool | None = None
 
 
 def read_at() -> str:

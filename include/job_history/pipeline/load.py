@@ -9,17 +9,16 @@ from dataclasses import dataclass, field
 
 from job_history.accounts.account import Account
 from job_history.destinations import Delivery, Destination
+from job_history.documents.staged import StagedDocument, staged_documents
 from job_history.errors import PermanentError, TransientError
 from job_history.ledger.items import Item, ItemWriter, item_writer
 from job_history.ledger.lateness import Late, Lateness
 from job_history.ledger.outcome import Outcome
-from job_history.ledger.previous_run import kept_before, lateness_before
+from job_history.ledger.previous_run import kept_from_earlier_settings, lateness_lookup
 from job_history.ledger.quarantine import Quarantine
-from job_history.ledger.receipt import receipt_folder
+from job_history.ledger.receipt_store import receipt_folder
 from job_history.model.slice import Slice
-from job_history.pipeline.extract import Extracted
-from job_history.pipeline.results import SliceOutcome
-from job_history.pipeline.transform import SetAside, StagedDocument, Transformed, staged_documents
+from job_history.pipeline.results import Extracted, SkippedRecord, SliceOutcome, Transformed
 from job_history.progress import Progress, readable_bytes
 from job_history.storage import Storage
 from job_history.storage.staging import staged_records
@@ -65,8 +64,8 @@ def load(
     )
     folder = receipt_folder(slice_.user_id, slice_.kind, slice_.whole_window)
     items_path = f"{folder}/items-{slice_.run}-{slice_.number:04d}.parquet"
-    lateness_of = lateness_before(ledger, slice_)
-    kept = {} if repair else kept_before(ledger, slice_, account, destination.description())
+    lateness_of = lateness_lookup(ledger, slice_)
+    kept = {} if repair else kept_from_earlier_settings(ledger, slice_, account, destination.description())
     with item_writer(ledger, items_path, destination.description()) as items, Quarantine(ledger, slice_) as quarantine:
         books = _Books(
             items=items,
@@ -85,7 +84,7 @@ def load(
                     yield document
 
         destination.deliver(to_deliver(), books.note)
-        _add_set_aside(items, staging, transformed.set_aside_path)
+        _add_skipped(items, staging, transformed.skipped_path)
     outcome = SliceOutcome(
         extracted=extracted,
         transformed=transformed,
@@ -156,7 +155,7 @@ class _Books:
             self.lateness.add(item.late)
         # The first by name: which uploads end first is chance, and a receipt is to be the same each time.
         is_early = len(self.example_keys) < EXAMPLE_KEYS or (item.key or "") < self.example_keys[-1]
-        if item.is_there and item.key is not None and is_early:
+        if item.is_delivered and item.key is not None and is_early:
             self.example_keys[:] = sorted([*self.example_keys, item.key])[:EXAMPLE_KEYS]
         self.items.append(item)
         self.progress.add(item.bytes or 0)
@@ -179,8 +178,8 @@ def _item(document: StagedDocument, delivery: Delivery, size: int, e_tag: str | 
     )
 
 
-def _add_set_aside(items: ItemWriter, staging: Storage, path: str) -> None:
-    for job in staged_records(staging, path, SetAside):
+def _add_skipped(items: ItemWriter, staging: Storage, path: str) -> None:
+    for job in staged_records(staging, path, SkippedRecord):
         items.append(Item(str(job.job_id), job.completed_at, job.outcome, job.detail))
 
 

@@ -19,20 +19,20 @@ from job_history.model.event_kind import EventKind
 from job_history.model.record import Record
 from job_history.model.slice import Slice
 from job_history.model.window import Window, parts_of_at_most
-from job_history.pipeline.count_batch import counted_together
-from job_history.sources import CostlyToCount, Source
+from job_history.pipeline.count_batch import count_batch
+from job_history.sources import Source, SupportsQuickCheck
 
 log = logging.getLogger(__name__)
 
 # A database that lets connections run into the void takes two minutes to fail, and a thousand accounts may be in it. The plan
 # has others to think of, and half an hour: after that much in vain, who could not be counted yet is left to its own extract.
-MOST_SECONDS_IN_VAIN = 600.0
+FAILED_COUNT_LIMIT_SECONDS = 600.0
 
-Stands = Callable[[Account, EventKind, Window], str | None]
+SkipWindow = Callable[[Account, EventKind, Window], str | None]
 """Says of a window in which state it needs nothing; None: it is to be replicated."""
 
 
-def nothing_stands(_account: Account, _kind: EventKind, _window: Window) -> str | None:
+def skip_none(_account: Account, _kind: EventKind, _window: Window) -> str | None:
     """Have every window replicated, whatever its state."""
     return None
 
@@ -40,7 +40,7 @@ def nothing_stands(_account: Account, _kind: EventKind, _window: Window) -> str 
 class PlannedWindow(msgspec.Struct):
     """An account's window in a run, for one kind of event.
 
-    `counted` is None where the source was not or could not be asked; its extract asks. `held_back_by` is what a preflight
+    `counted` is None where the source was not or could not be asked; its extract asks. `blocked_by` is what a preflight
     found at the destination that somebody must mend first: then there are no slices. `settings_changes`: what of the account
     is set otherwise than in the run before.
     """
@@ -56,7 +56,7 @@ class PlannedWindow(msgspec.Struct):
     counted_by: str = "query"
     planned_at: str = ""
     kind: EventKind = EventKind.JOBS
-    held_back_by: list[Finding] = []
+    blocked_by: list[Finding] = []
     destination_hash: str = ""
     settings_changes: list[str] = []
 
@@ -98,10 +98,10 @@ def plan(
     destination: str,
     source_of: Callable[[Account, EventKind], Source[Record]],
     max_jobs_per_slice: int,
-    most_slices: int,
+    max_slices: int,
     planned_at: str = "",
     known: KnownAccounts | None = None,
-    stands: Stands = nothing_stands,
+    stands: SkipWindow = skip_none,
     clock: Callable[[], float] = time.monotonic,
 ) -> Plan:
     """Plan a run over those of the chosen accounts (none chosen: all) that go to this kind of destination.
@@ -140,7 +140,7 @@ def plan(
     for account in here:
         _add_windows(plan_, account, known, stands, planned_at)
     _ask_sources(plan_, {account.user_id: account for account in here}, source_of, max_jobs_per_slice, clock)
-    _keep_below(most_slices, plan_)
+    _keep_below(max_slices, plan_)
     if plan_.standing:
         log.info("Nothing to do: %s.", readable_standing(plan_.standing))
     if plan_.windows:
@@ -184,7 +184,7 @@ def _window_of(account: Account, kind: EventKind, window: Window, planned_at: st
     )
 
 
-def _add_windows(plan_: Plan, account: Account, known: KnownAccounts, stands: Stands, planned_at: str) -> None:
+def _add_windows(plan_: Plan, account: Account, known: KnownAccounts, stands: SkipWindow, planned_at: str) -> None:
     changes = known.changes(account)
     for change in changes:
         log.warning("Account %s is set otherwise than in the run before: %s.", account.label, change)
@@ -197,7 +197,7 @@ def _add_windows(plan_: Plan, account: Account, known: KnownAccounts, stands: St
         plan_.windows.append(planned)
 
 
-def _state_in_which_it_stands(stands: Stands, account: Account, kind: EventKind, hour: Window) -> str | None:
+def _state_in_which_it_stands(stands: SkipWindow, account: Account, kind: EventKind, hour: Window) -> str | None:
     try:
         return stands(account, kind, hour)
     except PermanentError as fault:
@@ -213,9 +213,9 @@ def _ask_sources(
     max_jobs_per_slice: int,
     clock: Callable[[], float],
 ) -> None:
-    patience = MOST_SECONDS_IN_VAIN
+    patience = FAILED_COUNT_LIMIT_SECONDS
     to_ask = [(planned, accounts[planned.user_id]) for planned in plan_.windows if planned.enabled]
-    counted = counted_together(
+    counted = count_batch(
         [(account, planned.kind, Window.from_dict(planned.window)) for planned, account in to_ask], source_of
     )
     for planned, account in to_ask:
@@ -239,7 +239,7 @@ def _ask_source(
     window = Window.from_dict(planned.window)
     try:
         source = source_of()
-        if isinstance(source, CostlyToCount):
+        if isinstance(source, SupportsQuickCheck):
             has_news = source.has_news(planned.user_id, window)
             planned.counted, planned.counted_by = None if has_news else 0, source.counts_by
             planned.slices = _slices(run, planned, [window] if has_news else [])
@@ -278,29 +278,29 @@ def _slices(run: str, planned: PlannedWindow, parts: list[Window]) -> list[Slice
     ]
 
 
-def _keep_below(most_slices: int, plan_: Plan) -> None:
+def _keep_below(max_slices: int, plan_: Plan) -> None:
     """Leave windows whole where all their parts together are more than Airflow can map, and out what is still too many."""
-    if len(plan_.slices) <= most_slices:
+    if len(plan_.slices) <= max_slices:
         return
     for planned in plan_.windows:
         if planned.slices:
             planned.slices = _slices(plan_.run, planned, [Window.from_dict(planned.window)])
-    too_many = len(plan_.slices) - most_slices
+    too_many = len(plan_.slices) - max_slices
     if too_many <= 0:
         return
     # The oldest hours first: they are the first that a reconciliation no longer looks back to.
     with_slices = sorted(
         (planned for planned in plan_.windows if planned.slices), key=lambda planned: planned.window["start"]
     )
-    left_over = {(planned.user_id, planned.kind, planned.window["start"]) for planned in with_slices[most_slices:]}
+    left_over = {(planned.user_id, planned.kind, planned.window["start"]) for planned in with_slices[max_slices:]}
     plan_.windows = [
         planned
         for planned in plan_.windows
         if (planned.user_id, planned.kind, planned.window["start"]) not in left_over
     ]
     plan_.faults.append(
-        f"{too_many:,} windows are left over: this run would need {most_slices + too_many:,} slices, more than Airflow maps in "
-        f"one run ([core] max_map_length = {most_slices:,}). The oldest are replicated. Run it again for the others, start a "
+        f"{too_many:,} windows are left over: this run would need {max_slices + too_many:,} slices, more than Airflow maps in "
+        f"one run ([core] max_map_length = {max_slices:,}). The oldest are replicated. Run it again for the others, start a "
         "backfill (one run for each hour), or raise max_map_length."
     )
     log.error("Not replicated: %s", plan_.faults[-1])

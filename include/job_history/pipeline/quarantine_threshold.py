@@ -6,7 +6,7 @@ from job_history.ledger.receipt import Receipt
 from job_history.progress import readable_counts
 
 # In an hour of few jobs one bad record is a large share of them, and yet no sign that something is wrong with all.
-FEWEST_THAT_FAIL = 10
+MIN_QUARANTINED_TO_FAIL = 10
 
 
 def over_threshold(receipt: Receipt, percent: int) -> list[str]:
@@ -17,7 +17,7 @@ def over_threshold(receipt: Receipt, percent: int) -> list[str]:
     reasons = {reason: count for reason, count in receipt.counts.quarantined.items() if reason != "conflict"}
     quarantined = sum(reasons.values())
     too_many = quarantined * 100 > receipt.counts.listed * percent
-    if not too_many or (percent and quarantined < FEWEST_THAT_FAIL):
+    if not too_many or (percent and quarantined < MIN_QUARANTINED_TO_FAIL):
         return []
     said = (
         f"Account {receipt.label}, window {receipt.window['start']}: of {receipt.counts.listed:,} listed "

@@ -11,9 +11,11 @@ import pandas as pd
 
 from job_history.errors import PermanentError
 from job_history.ledger.known_accounts import KnownAccounts, read_known_accounts, save_known_accounts
-from job_history.ledger.receipt import Receipt, delete_superseded_items, make_receipt, save_receipt
+from job_history.ledger.receipt import Receipt
+from job_history.ledger.receipt_store import delete_superseded_items, save_receipt
 from job_history.model.slice import RUNS
 from job_history.model.window import Window
+from job_history.pipeline.make_receipt import make_receipt
 from job_history.pipeline.plan import Plan, PlannedWindow, readable_standing
 from job_history.pipeline.quarantine_threshold import over_threshold
 from job_history.pipeline.results import SliceOutcome
@@ -64,7 +66,7 @@ def report(
         with ThreadPoolExecutor(WINDOWS_AT_A_TIME, "receipts") as pool:
             for written, faults in pool.map(close, plan.windows):
                 receipts += written
-                problems += faults + _set_aside(written, quarantine_threshold)
+                problems += faults + _skipped(written, quarantine_threshold)
     if len(plans) == len(destinations):
         problems += _planned_otherwise_than_once(plans)
         _remember_accounts(ledger, plans)
@@ -133,7 +135,7 @@ def _remember_accounts(ledger: Storage, plans: list[Plan]) -> None:
         save_known_accounts(ledger, KnownAccounts(settings))
 
 
-def _set_aside(receipts: list[Receipt], percent: int) -> list[str]:
+def _skipped(receipts: list[Receipt], percent: int) -> list[str]:
     return [problem for receipt in receipts for problem in _conflicts(receipt) + over_threshold(receipt, percent)]
 
 
@@ -152,7 +154,7 @@ def _what_became_of(planned: PlannedWindow, record: RunRecord) -> tuple[list[Sli
     outcomes: list[SliceOutcome] = []
     faults = [
         f"preflight of account {planned.label}, window {Window.from_dict(planned.window)}: {finding}"
-        for finding in planned.held_back_by
+        for finding in planned.blocked_by
     ]
     for slice_ in planned.slices:
         if (failure := record.failure(slice_)) is not None:

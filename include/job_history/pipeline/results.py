@@ -1,4 +1,4 @@
-"""What became of a slice: what its load leaves for the report and the receipt."""
+"""What each step of a slice hands to the next, and what its load leaves for the report and the receipt."""
 
 from __future__ import annotations
 
@@ -7,8 +7,51 @@ from typing import Any
 import msgspec
 
 from job_history.ledger.lateness import Lateness
-from job_history.pipeline.extract import Extracted
-from job_history.pipeline.transform import Transformed
+from job_history.ledger.outcome import Outcome
+from job_history.ledger.receipt import JobRef
+from job_history.model.job import Id
+from job_history.redaction import Policy
+
+
+class Extracted(msgspec.Struct):
+    """`counted` by the source on its own, in the way of `counted_by`; `listed` one by one; the two are equal.
+
+    `read_at`: when the reading began (see `read_at()`); of two runs the one that read later knows better.
+    """
+
+    path: str
+    counted: int
+    listed: int
+    seconds: float
+    counted_by: str = "query"
+    read_at: str = ""
+    line_details: bool | None = None
+
+
+class SkippedRecord(msgspec.Struct):
+    """A listed job or event that gives no document: `detail` is its status, or the reason of quarantine."""
+
+    job_id: Id | None
+    completed_at: str | None
+    outcome: Outcome
+    detail: str
+
+
+class Transformed(msgspec.Struct):
+    """What became of what was listed; `quarantine_paths` lie in the ledger, the other paths in staging."""
+
+    documents_path: str
+    skipped_path: str
+    documents: int
+    filtered: dict[str, int]
+    quarantined: dict[str, int]
+    quarantine_paths: list[str]
+    oversize: int
+    bytes: int
+    first_job: JobRef | None
+    last_job: JobRef | None
+    seconds: float
+    redaction: Policy | None = None
 
 
 class SliceOutcome(msgspec.Struct):

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from job_history.destinations import Delivery, Destination, OnDelivery
+from job_history.documents.staged import StagedDocument
 from job_history.ledger.items import items_at
-from job_history.ledger.receipt import read_receipt
+from job_history.ledger.receipt_store import read_receipt
 from job_history.model.slice import Slice
 from job_history.model.timestamp import parse_time
-from job_history.pipeline.transform import StagedDocument
 from job_history.storage import Storage
 
 
-class OnlyNew:
+class SkipDelivered:
     """Hands on the documents that an earlier run of the window has not delivered with these very bytes."""
 
     def __init__(self, destination: Destination, ledger: Storage, slice_: Slice) -> None:
@@ -45,5 +45,5 @@ def _delivered_before(ledger: Storage, slice_: Slice, description: dict[str, Any
         bytes.fromhex(item.sha256)
         for path in (receipt.items if receipt else [])
         for item in items_at(ledger, path, description)
-        if item.is_there and item.sha256 and item.completed_at and parse_time(item.completed_at) in part
+        if item.is_delivered and item.sha256 and item.completed_at and parse_time(item.completed_at) in part
     }

@@ -21,10 +21,10 @@ log = logging.getLogger(__name__)
 # They wait for answers nearly all the time.
 CHECKS_AT_ONCE = 16
 # A thousand new accounts at a store that answers nobody must not use up the time of the plan.
-MOST_SECONDS = 600.0
+MAX_SECONDS = 600.0
 
 
-def hold_back(
+def block_failing_accounts(
     plan: Plan,
     accounts: Mapping[int, Account],
     *,
@@ -42,7 +42,7 @@ def hold_back(
     to_check = passed.lacking(accounts[user_id] for user_id in with_slices)
     # Connections are looked up here, one after another; what the checks ask is asked together.
     checks = [check_of(account) for account in to_check]
-    in_time = _until(clock() + MOST_SECONDS, clock)
+    in_time = _until(clock() + MAX_SECONDS, clock)
     with ThreadPoolExecutor(CHECKS_AT_ONCE) as threads:
         found = list(threads.map(run_check, map(in_time, checks), [f"Account {account.label}" for account in to_check]))
     for account, findings in zip(to_check, found, strict=True):
@@ -72,7 +72,7 @@ def _take_slices(plan: Plan, account: Account, findings: list[Finding]) -> None:
     for planned in plan.windows:
         if planned.user_id == account.user_id and planned.slices:
             planned.slices = []
-            planned.held_back_by = [finding for finding in findings if finding.severity is Severity.ERROR]
+            planned.blocked_by = [finding for finding in findings if finding.severity is Severity.ERROR]
 
 
 def _tell(account: Account, findings: list[Finding]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from job_history.accounts.account import Account, S3Destination
+from job_history.accounts.account import Account, S3DestinationSettings
 from job_history.destinations.s3 import S3Access
 from job_history.destinations.s3.errors import hide_credentials
 from job_history.errors.catalogue import finding
@@ -39,7 +39,7 @@ class S3Check:
         session: Any,
         access: S3Access,
         account: Account,
-        settings: S3Destination,
+        settings: S3DestinationSettings,
         *,
         now: Callable[[], datetime],
     ) -> None:
@@ -137,7 +137,7 @@ class S3Check:
         self._found.append(finding(code, self._about, **facts))
 
 
-def probe_key(account: Account, settings: S3Destination) -> str:
+def probe_key(account: Account, settings: S3DestinationSettings) -> str:
     """Return the probe's key, below the account's prefix, where a narrow policy lets us write."""
     name = f"{PROBES}/{account.user_id}-{account.settings_hash}.json"
     return f"{settings.key_prefix}/{name}" if settings.key_prefix else name

@@ -23,7 +23,7 @@ from job_history.destinations.s3.errors import CODES, TRANSIENT_STATUS, quoted
 from job_history.errors.catalogue import finding
 from job_history.errors.code import Code
 from job_history.errors.finding import Finding
-from job_history.errors.masking import Hide
+from job_history.errors.masking import Masker
 
 _OPERATIONS = {"PutObject", "GetObject"}
 # What a fault before any answer is called, and what is told of it; the first line that fits counts. The proxy's URL, which
@@ -49,7 +49,7 @@ class Attempted(NamedTuple):
 
 
 def sorted_fault(
-    fault: BotoCoreError | ClientError | ValueError, about: str, attempted: Attempted, hide: Hide = str
+    fault: BotoCoreError | ClientError | ValueError, about: str, attempted: Attempted, hide: Masker = str
 ) -> Finding:
     """Return the finding that a fault of the client is. `hide` takes the credentials out of what the store said."""
     if isinstance(fault, ClientError):
@@ -62,7 +62,7 @@ def credentials_fault(fault: BotoCoreError | ClientError, about: str) -> Finding
     return sorted_fault(fault, about, Attempted("use", "", ""))
 
 
-def _of_an_answer(fault: ClientError, about: str, attempted: Attempted, hide: Hide) -> Finding:
+def _of_an_answer(fault: ClientError, about: str, attempted: Attempted, hide: Masker) -> Finding:
     error: dict[str, Any] = fault.response.get("Error", {})
     metadata: dict[str, Any] = fault.response.get("ResponseMetadata", {})
     status = int(metadata.get("HTTPStatusCode", 0))

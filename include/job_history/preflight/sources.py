@@ -13,7 +13,7 @@ from job_history.sources import RemoteSource
 def check_source(source: RemoteSource[Record], account: Account) -> list[Finding]:
     """Have the source look at what a listing of the account would read, and return what stands in the way."""
     try:
-        source.must_be_readable(line_details=account.events.line_details)
+        source.check_readable(line_details=account.events.line_details)
     except ReplicationError as fault:
         return [finding_of(fault, f"Account {account.label}, source {account.source.conn_id!r}")]
     return []

@@ -13,12 +13,13 @@ import pandas as pd
 from job_history.accounts.account import Account
 from job_history.errors import UnrecoverableError
 from job_history.ledger.items import Item, item_lists
-from job_history.ledger.receipt import Receipt, WindowState, read_receipt, read_receipts
+from job_history.ledger.receipt import Receipt, WindowState
+from job_history.ledger.receipt_store import read_receipt, read_receipts
 from job_history.model.event_kind import EventKind
-from job_history.model.job import MOST_ID_DIGITS
+from job_history.model.job import MAX_ID_DIGITS
 from job_history.model.record import Record
 from job_history.model.window import Window
-from job_history.reconciliation.findings import MOST_EXAMPLES, OPEN, WindowFinding
+from job_history.reconciliation.findings import MAX_EXAMPLES, OPEN, WindowFinding
 from job_history.sources import RemoteSource
 from job_history.storage import Storage
 
@@ -58,7 +59,7 @@ def compared_with_source(
                     # Read again: a run may have written one meanwhile.
                     standing = read_receipt(ledger, account.user_id, kind, hour) or receipt
                     missing, finding.gone = _anti_joined(listed, _ids_in(item_lists(ledger, standing.items)))
-                finding.missing, finding.missing_ids = len(missing), missing[:MOST_EXAMPLES]
+                finding.missing, finding.missing_ids = len(missing), missing[:MAX_EXAMPLES]
                 finding.compared = True
         finding.is_run = bool(finding.missing) or finding.state in {OPEN, WindowState.FAILED}
         yield finding, standing
@@ -93,5 +94,5 @@ def _anti_joined(listed: Iterable[str], known: Iterable[str]) -> tuple[list[str]
 
 def _as_in_documents(job_id: str) -> str:
     """An id of digits alone is a number, however the source writes it."""
-    is_number = job_id.isascii() and job_id.isdigit() and len(job_id) <= MOST_ID_DIGITS
+    is_number = job_id.isascii() and job_id.isdigit() and len(job_id) <= MAX_ID_DIGITS
     return str(int(job_id)) if is_number else job_id

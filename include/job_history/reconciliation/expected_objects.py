@@ -37,7 +37,7 @@ class ExpectedObjects:
             (
                 (item.key, item.bytes, item.e_tag, window, day_folder(item.key))
                 for item in items
-                if item.is_there and item.key is not None
+                if item.is_delivered and item.key is not None
             ),
         )
 

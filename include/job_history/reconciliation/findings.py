@@ -8,7 +8,7 @@ from job_history.ledger.lateness import Lateness
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 
-MOST_EXAMPLES = 5
+MAX_EXAMPLES = 5
 OPEN = "open"
 """Shown as the state of a window that has no receipt."""
 

@@ -14,8 +14,8 @@ from job_history.reconciliation.findings import Findings, WindowFinding
 
 log = logging.getLogger(__name__)
 
-MOST_ROWS = 200
-LONGEST_WORTH_WAITING_MINUTES = 6 * 60
+MAX_ROWS = 200
+MAX_WORTH_WAITING_MINUTES = 6 * 60
 
 
 def tell(several: list[Findings], receipts: list[Receipt]) -> list[str]:
@@ -35,9 +35,9 @@ def tell(several: list[Findings], receipts: list[Receipt]) -> list[str]:
             else "this destination cannot be read, so that its receipts are all that is known",
         )
     if windows:
-        log.info("\n%s", _table(windows[:MOST_ROWS]))
-        if len(windows) > MOST_ROWS:
-            log.info("... and %s windows more.", f"{len(windows) - MOST_ROWS:,}")
+        log.info("\n%s", _table(windows[:MAX_ROWS]))
+        if len(windows) > MAX_ROWS:
+            log.info("... and %s windows more.", f"{len(windows) - MAX_ROWS:,}")
     else:
         log.info("Nothing is missing, lost or altered.")
     _tell_lateness(several, receipts)
@@ -107,7 +107,7 @@ def _tell_lateness(several: list[Findings], receipts: list[Receipt]) -> None:
 
 def _advice(lateness: Lateness) -> str:
     minutes = math.ceil(lateness.longest_unseen_seconds / 60)
-    if minutes > LONGEST_WORTH_WAITING_MINUTES:
+    if minutes > MAX_WORTH_WAITING_MINUTES:
         return f"One was still unseen {minutes / 60:,.0f} hours after its end: waiting is no remedy, only looking again is."
     return (
         f"With [job_history] settle_minutes above {minutes}, each would have had the time to be seen that it is known to have "

@@ -18,14 +18,14 @@ from job_history.model.record import Record
 from job_history.model.window import Window
 from job_history.reconciliation.against_source import compared_with_source
 from job_history.reconciliation.expected_objects import Damage, expected_objects
-from job_history.reconciliation.findings import MOST_EXAMPLES, Findings, WindowFinding
+from job_history.reconciliation.findings import MAX_EXAMPLES, Findings, WindowFinding
 from job_history.sources import RemoteSource
 from job_history.storage import Storage
 
 log = logging.getLogger(__name__)
 
 # A database that lets connections run into the void takes two minutes to fail, and many accounts may be in it.
-MOST_SECONDS_IN_VAIN = 300.0
+FAILED_COUNT_LIMIT_SECONDS = 300.0
 ONCE_MENDED = "Run the reconciliation again once this is mended."
 
 Told = list[tuple[WindowFinding, Receipt | None]]
@@ -57,7 +57,7 @@ def reconcile(
     )
     findings = Findings(destination=destination, window=hours.as_dict(), repair=repair)
     lateness: list[Lateness] = []
-    patience: defaultdict[str, float] = defaultdict(lambda: MOST_SECONDS_IN_VAIN)
+    patience: defaultdict[str, float] = defaultdict(lambda: FAILED_COUNT_LIMIT_SECONDS)
     for account in to_compare:
         its_source = account.source.model_dump_json()
         for kind in account.events.kinds:
@@ -111,7 +111,7 @@ class _Comparison:
 
     def is_left_out(self) -> None:
         self.findings.faults.append(
-            f"{self._whose}: not compared, because others of its source waited for it in vain, for {MOST_SECONDS_IN_VAIN:.0f} "
+            f"{self._whose}: not compared, because others of its source waited for it in vain, for {FAILED_COUNT_LIMIT_SECONDS:.0f} "
             f"seconds and more. {ONCE_MENDED}"
         )
 
@@ -161,7 +161,7 @@ class _Comparison:
 def _add(damage: Damage, finding: WindowFinding) -> None:
     finding.lost += damage.is_lost
     finding.altered += not damage.is_lost
-    if len(finding.damaged_keys) < MOST_EXAMPLES:
+    if len(finding.damaged_keys) < MAX_EXAMPLES:
         finding.damaged_keys.append(damage.key)
 
 

@@ -10,7 +10,7 @@ from json.decoder import scanstring  # type: ignore[attr-defined]
 from job_history.redaction.path import Segment
 from job_history.redaction.rules import Action
 
-MOST_NAMES_REMEMBERED = 4_096
+MAX_NAMES_REMEMBERED = 4_096
 # A quotation mark may begin a name as well as end a text before it, so each one is tried. JSON in a text has more
 # backslashes, and perhaps spaces; `=>` is how Ruby shows an object.
 _NAMES = re.compile(r'"(?=((?:[^"\\]++|\\++[^"\\])*+)\\*+"(?:\s|\\++[nrt])*+(?::|=>))')
@@ -72,7 +72,7 @@ class Location:
         new = {*_NAMES.findall(text)} - self._no_news
         if any(self._is_news(name) for name in new):
             return True
-        if len(self._no_news) > MOST_NAMES_REMEMBERED:
+        if len(self._no_news) > MAX_NAMES_REMEMBERED:
             self._no_news.clear()
         self._no_news |= new
         return False
@@ -107,7 +107,7 @@ class _Members(dict[str, Location]):
         self._location = location
 
     def __missing__(self, written: str) -> Location:
-        if len(self) >= MOST_NAMES_REMEMBERED:
+        if len(self) >= MAX_NAMES_REMEMBERED:
             # Names may be values, such as ids, of which there is no end.
             self.clear()
         name: str = scanstring(written, 1, False)[0]

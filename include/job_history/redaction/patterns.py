@@ -17,7 +17,7 @@ Pattern = Callable[[str], list[Span]]
 _AT = re.compile("@|%40")
 _LOCAL_PART_BACKWARDS = re.compile(r"[\w.+'%-]+")
 _DOMAIN = re.compile(r"[\w-]++(?:\.[\w-]++)++")
-_LONGEST_LOCAL_PART = 320
+_MAX_LOCAL_PART = 320
 
 _ASCII_DIGITS_ALIKE = bytes(ord("0") if chr(byte) in "0123456789" else byte for byte in range(256))
 # Thirteen digits or more with at most one space or hyphen between them.
@@ -29,7 +29,7 @@ _CARD = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})|(?:5[1-5]|2[2-7])\d{14}|3[47]\d{13}|3(?:0[0-5]|[689]\d)\d{11}"
     r"|(?:6011|64[4-9]\d|65\d\d)\d{12,15}|35\d{14,17}|62\d{14,17}|(?:50|5[6-9]|6\d)\d{11,17}"
 )
-_LONGEST_CARD = 19
+_MAX_CARD = 19
 _FIRST_DIGITS = "23456"
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
@@ -41,7 +41,7 @@ def _emails(text: str) -> list[Span]:
     behind = 0
     for at in _AT.finditer(text):
         domain = _DOMAIN.match(text, at.end())
-        before = text[max(behind, at.start() - _LONGEST_LOCAL_PART) : at.start()][::-1]
+        before = text[max(behind, at.start() - _MAX_LOCAL_PART) : at.start()][::-1]
         local_part = _LOCAL_PART_BACKWARDS.match(before)
         if domain and local_part:
             behind = domain.end()
@@ -75,7 +75,7 @@ def _last_group_of_card(text: str, groups: list[Span], first: int) -> int | None
     last_found = None
     for last in range(first, len(groups)):
         start, end = groups[last]
-        if end - start + len(digits) > _LONGEST_CARD:
+        if end - start + len(digits) > _MAX_CARD:
             break
         digits += text[start:end]
         if _CARD.fullmatch(digits) and _check_digit_fits(digits):

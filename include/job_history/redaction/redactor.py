@@ -12,7 +12,7 @@ from job_history.model.json_text import compact_json
 from job_history.redaction.amid_text import named_values
 from job_history.redaction.canonical import canonical_text, json_string, text_of
 from job_history.redaction.edit import Edit, edited, outermost
-from job_history.redaction.location import MOST_NAMES_REMEMBERED, Location, Rule
+from job_history.redaction.location import MAX_NAMES_REMEMBERED, Location, Rule
 from job_history.redaction.patterns import Pattern, Span
 from job_history.redaction.walk import walk
 
@@ -101,7 +101,7 @@ class Redactor:
             text = text_of(written)
             after = self._without_patterns(text, path, "name")
             redacted = written if after == text else json_string(after)
-            if len(self._names) >= MOST_NAMES_REMEMBERED:
+            if len(self._names) >= MAX_NAMES_REMEMBERED:
                 self._names.clear()
             self._names[written] = redacted
         return redacted

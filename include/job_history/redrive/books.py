@@ -12,18 +12,11 @@ from job_history.ledger.items import Item, copy_items
 from job_history.ledger.lateness import all_of
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.quarantine import reason_of
-from job_history.ledger.receipt import (
-    Counts,
-    Receipt,
-    RunEntry,
-    WindowState,
-    added_up,
-    all_places,
-    receipt_folder,
-    seconds_of,
-)
+from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
+from job_history.ledger.receipt_store import receipt_folder
 from job_history.model.slice import Slice
 from job_history.model.timestamp import format_time
+from job_history.pipeline.make_receipt import merge_destinations, seconds_of, sum_counts
 from job_history.pipeline.results import SliceOutcome
 from job_history.storage import Storage
 
@@ -41,7 +34,7 @@ def receipt_with(
 
     `items` are those of the outcomes. Raises PermanentError where the books would not balance.
     """
-    done = added_up(outcomes)
+    done = sum_counts(outcomes)
     counts = _counts(receipt, done, taken)
     state = WindowState.COMPLETE_WITH_QUARANTINE if counts.quarantined else WindowState.COMPLETE
     jobs = [
@@ -63,7 +56,7 @@ def receipt_with(
         last_job=max(jobs, default=None),
         lateness=all_of([receipt.lateness, *(outcome.lateness for outcome in outcomes)]),
         code_version=code_version,
-        destination=all_places([receipt.destination, *(outcome.destination for outcome in outcomes)]),
+        destination=merge_destinations([receipt.destination, *(outcome.destination for outcome in outcomes)]),
         redaction=sorted(
             {*receipt.redaction, *(each.transformed.redaction for each in outcomes if each.transformed.redaction)}
         ),

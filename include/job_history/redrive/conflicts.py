@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from job_history.documents.job_document import LINES_TOO_LARGE, Document
+from job_history.documents.staged import stage_document
 from job_history.errors import PermanentError
 from job_history.ledger.quarantine import QuarantineEntry
 from job_history.ledger.receipt import Receipt
 from job_history.model.slice import Slice
-from job_history.pipeline.extract import Extracted
-from job_history.pipeline.transform import Transformed, stage_document
+from job_history.pipeline.results import Extracted, Transformed
 from job_history.redrive.quarantined import entries
 from job_history.storage import Storage
 from job_history.storage.staging import staged_writer
@@ -28,8 +28,8 @@ def stage_conflicts(
     slice_: Slice, receipt: Receipt, paths: list[str], ledger: Storage, staging: Storage
 ) -> tuple[Extracted, Transformed]:
     """Stage the documents of the entries, as a transform would. Their bytes are in the books already, so it counts none."""
-    documents_path, set_aside_path = f"{slice_.folder}/documents.jsonl.zst", f"{slice_.folder}/set-aside.jsonl.zst"
-    with staged_writer(staging, documents_path) as documents, staged_writer(staging, set_aside_path):
+    documents_path, skipped_path = f"{slice_.folder}/documents.jsonl.zst", f"{slice_.folder}/skipped.jsonl.zst"
+    with staged_writer(staging, documents_path) as documents, staged_writer(staging, skipped_path):
         for entry in entries(ledger, paths, receipt):
             stage_document(documents, _document(entry, slice_))
     extracted = Extracted(
@@ -42,7 +42,7 @@ def stage_conflicts(
     )
     transformed = Transformed(
         documents_path=documents_path,
-        set_aside_path=set_aside_path,
+        skipped_path=skipped_path,
         documents=documents.records,
         filtered={},
         quarantined={},

@@ -15,7 +15,8 @@ import msgspec
 
 from job_history.accounts.account import Account
 from job_history.errors import PermanentError, TransientError
-from job_history.ledger.receipt import REDRIVE, Receipt, WindowState, receipt_path, save_receipt
+from job_history.ledger.receipt import REDRIVE, Receipt, WindowState
+from job_history.ledger.receipt_store import receipt_path, save_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
 from job_history.model.window import Window

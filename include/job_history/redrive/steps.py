@@ -11,10 +11,10 @@ from job_history.accounts.account import Account
 from job_history.destinations import Destination
 from job_history.ledger.receipt import Receipt
 from job_history.model.slice import Slice
-from job_history.pipeline.extract import Extracted, extract
+from job_history.pipeline.extract import extract
 from job_history.pipeline.load import load
-from job_history.pipeline.results import SliceOutcome
-from job_history.pipeline.transform import Transformed, transform
+from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
+from job_history.pipeline.transform import transform
 from job_history.redaction import Redaction
 from job_history.redrive.conflicts import stage_conflicts
 from job_history.redrive.quarantined import QuarantinedRecords, records_and_conflicts

@@ -47,7 +47,7 @@ class Source(Protocol[Record_co]):
 class RemoteSource(Source[Record_co], Protocol[Record_co]):
     """A source that somebody else runs: whether it can be read is worth asking before, and what it lists, comparing later."""
 
-    def must_be_readable(self, *, line_details: bool) -> None:
+    def check_readable(self, *, line_details: bool) -> None:
         """Look, without reading, whether a listing could. Raises TransientError or PermanentError where not."""
         ...
 
@@ -61,7 +61,7 @@ EventSource = Source[EventRecord]
 
 
 @runtime_checkable
-class CostlyToCount(Protocol):
+class SupportsQuickCheck(Protocol):
     """A source that can count only by reading: a plan asks it no more than whether there can be anything to read."""
 
     @property
@@ -75,7 +75,7 @@ class CostlyToCount(Protocol):
 
 
 @runtime_checkable
-class CountsTogether(Protocol):
+class SupportsBatchCount(Protocol):
     """A source that can count for many accounts at once, for little more than for one."""
 
     def counts(self, user_ids: Sequence[int], window: Window) -> list[int]:

@@ -20,7 +20,7 @@ _TOO_NEW = 2 * _DAY
 
 # Every format of the table has a time of day: without one, none of them needs to be tried.
 _TIME_OF_DAY = re.compile(r"\d:\d")
-_LONGEST_TIMESTAMP = 40
+_MAX_TIMESTAMP = 40
 
 
 class Stamp(NamedTuple):
@@ -95,10 +95,10 @@ def leftmost(text: str) -> Found | None:
     candidates = [found for kind in EPOCH_FORMATS if (found := kind.find(text)) is not None]
     best = min(candidates, key=_position, default=None)
     time_of_day = _TIME_OF_DAY.search(text)
-    if time_of_day is None or (best is not None and best.offset < time_of_day.start() - _LONGEST_TIMESTAMP):
+    if time_of_day is None or (best is not None and best.offset < time_of_day.start() - _MAX_TIMESTAMP):
         return best
     for kind in TOKEN_FORMATS:
-        end = len(text) if best is None else best.offset + 2 * _LONGEST_TIMESTAMP
+        end = len(text) if best is None else best.offset + 2 * _MAX_TIMESTAMP
         found = kind.find(text, 0, min(end, len(text)))
         if found is not None and (best is None or _position(found) < _position(best)):
             best = found

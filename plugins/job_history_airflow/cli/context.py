@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class CommandContext:
     """The installation, as the machine sees it on which the command runs. Raises PermanentError where it cannot be read."""
 
     settings: Settings
@@ -40,7 +40,7 @@ class Surroundings:
         return storage_at(self.settings.staging_path)
 
 
-def surroundings() -> Surroundings:
+def load_context() -> CommandContext:
     """Look Variables and connections up as Airflow's own commands do: secrets backend, environment, then its database.
 
     Without the mark of a server process the Task SDK leaves the database out; a task would have it asked for by others.
@@ -49,4 +49,4 @@ def surroundings() -> Surroundings:
     keep_stdout_for_the_answer()
     from job_history_airflow.settings import read_settings  # noqa: PLC0415 - takes a second
 
-    return Surroundings(read_settings())
+    return CommandContext(read_settings())

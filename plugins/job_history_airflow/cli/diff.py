@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from job_history_airflow.cli.options import accounts_option, asked_accounts, asked_hours, window_options
+from job_history_airflow.cli.options import accounts_option, requested_accounts, requested_hours, window_options
 from job_history_airflow.cli.printing import as_json, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from job_history.model.slice import Slice
     from job_history.model.window import Window
     from job_history.storage import Storage
-    from job_history_airflow.cli.context import Surroundings
+    from job_history_airflow.cli.context import CommandContext
 
 
 @click.command()
@@ -51,11 +51,11 @@ def diff(
     Exits with 1 where anything is missing, altered or extra, with 2 where an hour could not be compared.
     """
     from job_history.errors import ReplicationError  # noqa: PLC0415 - with all that it needs, for --help to be quick
-    from job_history_airflow.cli.context import surroundings  # noqa: PLC0415
+    from job_history_airflow.cli.context import load_context  # noqa: PLC0415
 
-    window = asked_hours(since, until, hours)
-    here = surroundings()
-    accounts = [account for account in asked_accounts(here.accounts, chosen) if account.enabled or chosen]
+    window = requested_hours(since, until, hours)
+    here = load_context()
+    accounts = [account for account in requested_accounts(here.accounts, chosen) if account.enabled or chosen]
     compared: list[Difference] = []
     faults = here.accounts.faults if chosen is None else []
     for account, kind, hour in _each(accounts, window):
@@ -79,7 +79,7 @@ def _each(accounts: list[Account], window: Window) -> Iterator[tuple[Account, Ev
                 yield account, kind, hour
 
 
-def _compared(here: Surroundings, account: Account, kind: EventKind, hour: Window, examples: int) -> Difference:
+def _compared(here: CommandContext, account: Account, kind: EventKind, hour: Window, examples: int) -> Difference:
     from job_history.inspection.diff import difference  # noqa: PLC0415
     from job_history.model.slice import Slice  # noqa: PLC0415
     from job_history.storage import local_storage  # noqa: PLC0415
@@ -99,12 +99,12 @@ def _compared(here: Surroundings, account: Account, kind: EventKind, hour: Windo
             ledger=here.ledger,
             scratch=scratch,
             max_document_bytes=here.settings.max_document_bytes,
-            most_examples=examples,
+            max_examples=examples,
             redaction=redaction_of(account),
         )
 
 
-def _dry_run(here: Surroundings, account: Account, slice_: Slice, scratch: Storage) -> Destination:
+def _dry_run(here: CommandContext, account: Account, slice_: Slice, scratch: Storage) -> Destination:
     from job_history.inspection.diff import ByReceipt  # noqa: PLC0415
     from job_history_airflow.factories.sources import s3_destination, sumo_logic_destination  # noqa: PLC0415
 

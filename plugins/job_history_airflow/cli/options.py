@@ -44,7 +44,7 @@ accounts_option = click.option("--accounts", "chosen", type=_UserIds(), help="us
 
 
 def window_options(command: Any) -> Any:
-    """Add the options that choose hours; `asked_hours` makes a window of them."""
+    """Add the options that choose hours; `requested_hours` makes a window of them."""
     for option in (
         click.option("--hours", type=click.IntRange(min=1), help="The last full hours, so many.  [default: 24]"),
         click.option("--until", type=MOMENT, help="The end of the hours.  [default: the last full hour's]"),
@@ -54,7 +54,7 @@ def window_options(command: Any) -> Any:
     return command
 
 
-def asked_hours(since: datetime | None, until: datetime | None, hours: int | None) -> Window:
+def requested_hours(since: datetime | None, until: datetime | None, hours: int | None) -> Window:
     """Return the full hours that are asked for: those that begin in the stretch given."""
     if since is not None and hours is not None:
         raise click.UsageError("Give --since or --hours, not both.")
@@ -65,7 +65,7 @@ def asked_hours(since: datetime | None, until: datetime | None, hours: int | Non
     return Window(start, end)
 
 
-def asked_accounts(accounts: Accounts, chosen: list[int] | None) -> list[Account]:
+def requested_accounts(accounts: Accounts, chosen: list[int] | None) -> list[Account]:
     """Return the accounts to work on. Raises PermanentError where one that was asked for is not there."""
     if chosen is None:
         return list(accounts.usable.values())

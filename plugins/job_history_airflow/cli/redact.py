@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from job_history_airflow.cli.options import accounts_option, asked_accounts, asked_hours, window_options
+from job_history_airflow.cli.options import accounts_option, requested_accounts, requested_hours, window_options
 from job_history_airflow.cli.printing import as_json, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from job_history.model.window import Window
     from job_history.redaction import Sampled
     from job_history.sources import Listing
-    from job_history_airflow.cli.context import Surroundings
+    from job_history_airflow.cli.context import CommandContext
 
 DIGITS_SHOWN = 12
 
@@ -51,13 +51,13 @@ def redact(
     Exits with 1 where a record would go to quarantine, with 2 where an account could not be looked at.
     """
     from job_history.errors import ReplicationError  # noqa: PLC0415 - with all that it needs, for --help to be quick
-    from job_history_airflow.cli.context import surroundings  # noqa: PLC0415
+    from job_history_airflow.cli.context import load_context  # noqa: PLC0415
 
-    window = asked_hours(since, until, hours)
-    here = surroundings()
+    window = requested_hours(since, until, hours)
+    here = load_context()
     looked_at: list[tuple[str, Sampled]] = []
     faults = here.accounts.faults if chosen is None else []
-    for account in asked_accounts(here.accounts, chosen):
+    for account in requested_accounts(here.accounts, chosen):
         for kind in account.events.kinds if account.redaction else ():
             whose = kind.of(account.label)
             try:
@@ -74,7 +74,7 @@ def redact(
     ctx.exit(2 if faults else 1 if any(sampled.fault for _, sampled in looked_at) else 0)
 
 
-def _sampled(here: Surroundings, account: Account, kind: EventKind, window: Window, most: int) -> Iterator[Sampled]:
+def _sampled(here: CommandContext, account: Account, kind: EventKind, window: Window, most: int) -> Iterator[Sampled]:
     from job_history.redaction import dry_run  # noqa: PLC0415
     from job_history_airflow.factories.sources import redaction_of, source_of  # noqa: PLC0415
 

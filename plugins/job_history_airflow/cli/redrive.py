@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from job_history_airflow.cli.options import accounts_option, asked_accounts, asked_hours, window_options
+from job_history_airflow.cli.options import accounts_option, requested_accounts, requested_hours, window_options
 from job_history_airflow.cli.printing import as_json, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from job_history.model.slice import Slice
     from job_history.model.window import Window
     from job_history.redrive import Redriven
-    from job_history_airflow.cli.context import Surroundings
+    from job_history_airflow.cli.context import CommandContext
 
 
 @click.command()
@@ -46,11 +46,11 @@ def redrive(
     Exits with 1 where something is left in quarantine, with 2 where a window could not be redriven.
     """
     from job_history.errors import ReplicationError  # noqa: PLC0415 - with all that it needs, for --help to be quick
-    from job_history_airflow.cli.context import surroundings  # noqa: PLC0415
+    from job_history_airflow.cli.context import load_context  # noqa: PLC0415
 
-    window = asked_hours(since, until, hours)
-    here = surroundings()
-    accounts = {account.user_id: account for account in asked_accounts(here.accounts, chosen)}
+    window = requested_hours(since, until, hours)
+    here = load_context()
+    accounts = {account.user_id: account for account in requested_accounts(here.accounts, chosen)}
     done: list[Redriven] = []
     faults: list[str] = []
     for status in _with_quarantine(here, accounts, window):
@@ -67,7 +67,7 @@ def redrive(
     ctx.exit(2 if faults else 1 if any(each.left for each in done) else 0)
 
 
-def _with_quarantine(here: Surroundings, accounts: dict[int, Account], window: Window) -> Iterator[WindowStatus]:
+def _with_quarantine(here: CommandContext, accounts: dict[int, Account], window: Window) -> Iterator[WindowStatus]:
     from job_history.inspection.status import statuses  # noqa: PLC0415
     from job_history.redrive import was_redriven  # noqa: PLC0415
 
@@ -76,7 +76,7 @@ def _with_quarantine(here: Surroundings, accounts: dict[int, Account], window: W
             yield status
 
 
-def _redriven(here: Surroundings, account: Account, status: WindowStatus, *, replace: bool) -> Redriven:
+def _redriven(here: CommandContext, account: Account, status: WindowStatus, *, replace: bool) -> Redriven:
     from job_history import __version__  # noqa: PLC0415
     from job_history.model.window import Window  # noqa: PLC0415
     from job_history.redrive import Means, redrive  # noqa: PLC0415
@@ -100,8 +100,8 @@ def _redriven(here: Surroundings, account: Account, status: WindowStatus, *, rep
     )
 
 
-def _destination_of(here: Surroundings, account: Account, *, replace: bool) -> Callable[[Slice], Destination]:
-    from job_history.pipeline.skip_delivered import OnlyNew  # noqa: PLC0415
+def _destination_of(here: CommandContext, account: Account, *, replace: bool) -> Callable[[Slice], Destination]:
+    from job_history.pipeline.skip_delivered import SkipDelivered  # noqa: PLC0415
     from job_history_airflow.factories.sources import s3_destination, sumo_logic_destination  # noqa: PLC0415
 
     def destination(slice_: Slice) -> Destination:
@@ -110,7 +110,7 @@ def _destination_of(here: Surroundings, account: Account, *, replace: bool) -> C
         sumo_logic = sumo_logic_destination(
             account, slice_, staging=here.staging, max_message_bytes=here.settings.max_message_bytes
         )
-        return OnlyNew(sumo_logic, here.ledger, slice_)
+        return SkipDelivered(sumo_logic, here.ledger, slice_)
 
     return destination
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from job_history_airflow.cli.options import accounts_option, asked_accounts, asked_hours, window_options
+from job_history_airflow.cli.options import accounts_option, requested_accounts, requested_hours, window_options
 from job_history_airflow.cli.printing import as_json, print_json, say
 
 if TYPE_CHECKING:
@@ -50,11 +50,11 @@ def status(
     account's settings cannot be used.
     """
     from job_history.inspection.status import statuses  # noqa: PLC0415 - with all that it needs, for --help to be quick
-    from job_history_airflow.cli.context import surroundings  # noqa: PLC0415
+    from job_history_airflow.cli.context import load_context  # noqa: PLC0415
 
-    window = asked_hours(since, until, hours)
-    here = surroundings()
-    accounts = asked_accounts(here.accounts, chosen)
+    window = requested_hours(since, until, hours)
+    here = load_context()
+    accounts = requested_accounts(here.accounts, chosen)
     faults = here.accounts.faults if chosen is None else []
     told = list(statuses(here.ledger, accounts, window, datetime.now(UTC), here.settings.settle))
     owed = [each for each in told if each.state.owed]

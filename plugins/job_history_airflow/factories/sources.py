@@ -14,12 +14,14 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
-from job_history.accounts.account import Account
-from job_history.accounts.account import S3Destination as S3Settings
-from job_history.accounts.account import SumoLogicDestination as SumoLogicSettings
-from job_history.accounts.account import WorkatoSource as WorkatoSettings
+from job_history.accounts.account import (
+    Account,
+    S3DestinationSettings,
+    SumoLogicDestinationSettings,
+    WorkatoSourceSettings,
+)
 from job_history.errors import PermanentError
-from job_history.errors.masking import hiding
+from job_history.errors.masking import secret_masker
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
 from job_history.redaction import Change, Redaction, first_rule_that_hashes
@@ -34,9 +36,9 @@ if TYPE_CHECKING:
     from job_history.model.record import Record
     from job_history.sources import RemoteSource
 
-    Settings = TypeVar("Settings", S3Settings, SumoLogicSettings)
+    Settings = TypeVar("Settings", S3DestinationSettings, SumoLogicDestinationSettings)
 
-SHORTEST_REDACTION_KEY = 32
+MIN_REDACTION_KEY = 32
 _NAME_OF_A_SECRET = re.compile(r"pass|secret|token|private|credential", re.IGNORECASE)
 
 
@@ -63,7 +65,7 @@ def source_of(
     )
 
     settings = account.source
-    if isinstance(settings, WorkatoSettings):
+    if isinstance(settings, WorkatoSourceSettings):
         return _workato_source(account, kind, settings, staging, slice_, patient=patient)
     connection = _connection(settings.conn_id, f"source.conn_id of account {account.label}")
     try:
@@ -79,17 +81,17 @@ def source_of(
             f"{connection.conn_type!r}, which is no SQL database. Name one of a type whose hook is a DbApiHook."
         )
     dialect = dialect_for(connection.conn_type or "", getattr(hook, "placeholder", "%s"))
-    hide = hiding(*_secrets_of(connection))
+    hide = secret_masker(*_secrets_of(connection))
     if kind is EventKind.ADMIN_EVENTS:
         return SqlEventSource(hook.get_conn, dialect, item_id=_item_ids_of(account), hide=hide)
     # Room for as much white space again as a document may be large; what is beyond it is not even read into memory.
-    return SqlJobSource(hook.get_conn, dialect, most_line_bytes=2 * max_document_bytes, hide=hide)
+    return SqlJobSource(hook.get_conn, dialect, max_line_bytes=2 * max_document_bytes, hide=hide)
 
 
 def _workato_source(
     account: Account,
     kind: EventKind,
-    settings: WorkatoSettings,
+    settings: WorkatoSourceSettings,
     staging: Storage,
     slice_: Slice | None,
     *,
@@ -112,7 +114,7 @@ def _workato_source(
         )
     hook = WorkatoHook(settings.conn_id, managed_user_id=settings.managed_user_id)
     try:
-        client = hook.get_conn(hook.shared_budget(staging), retries=Retries() if patient else Retries(attempts=1))
+        client = hook.get_conn(hook.shared_rate_limiter(staging), retries=Retries() if patient else Retries(attempts=1))
     except PermanentError as fault:
         raise PermanentError(f"The connection {settings.conn_id!r} ({named_by}) cannot be used: {fault}") from None
     # What was read under other settings of the account is not taken for what these would read.
@@ -137,7 +139,7 @@ def s3_destination(account: Account, *, in_flight: int, repair: bool = False, dr
         s3_store,
     )
 
-    settings = _settings(account, S3Settings)
+    settings = _settings(account, S3DestinationSettings)
     _, access = s3_access(settings, f"account {account.label}")
     return S3Destination(
         s3_store(access, settings, retries=NO_RETRIES),
@@ -153,7 +155,7 @@ def listable_bucket(account: Account) -> S3Destination:
     """Return the account's bucket for a look at what it holds, by a client that retries by itself. Raises as above."""
     from job_history.destinations.s3 import S3Destination, s3_store  # noqa: PLC0415 - each task imports what it uses
 
-    settings = _settings(account, S3Settings)
+    settings = _settings(account, S3DestinationSettings)
     _, access = s3_access(settings, f"account {account.label}")
     return S3Destination(s3_store(access, settings), bucket=access.bucket, overwrite=settings.write_mode == "overwrite")
 
@@ -180,7 +182,7 @@ def http_source(account: Account) -> HttpSource:
     from job_history.destinations.sumo_logic import headers_of  # noqa: PLC0415 - each task imports what it uses
     from job_history_airflow.hooks.sumo_logic import SumoLogicHook  # noqa: PLC0415
 
-    settings = _settings(account, SumoLogicSettings)
+    settings = _settings(account, SumoLogicDestinationSettings)
     named_by = f"destination.conn_id of account {account.label}"
     connection = _connection(settings.conn_id, named_by)
     if connection.conn_type != SumoLogicHook.conn_type:
@@ -215,10 +217,10 @@ def redaction_of(account: Account, on_change: Callable[[Change], None] | None = 
     named_by = f"redaction_key_conn_id of account {account.label}, for its redaction rule {number}"
     key = _connection(account.redaction_key_conn_id, named_by).password or ""
     mask_secret(key)
-    if len(key) < SHORTEST_REDACTION_KEY:
+    if len(key) < MIN_REDACTION_KEY:
         raise PermanentError(
             f"The connection {account.redaction_key_conn_id!r} ({named_by}) has no password of at least "
-            f"{SHORTEST_REDACTION_KEY} characters. Give it a random one, such as `openssl rand -hex 32` prints: with a short "
+            f"{MIN_REDACTION_KEY} characters. Give it a random one, such as `openssl rand -hex 32` prints: with a short "
             "one, hashes can be guessed."
         )
     return Redaction(account.redaction, name=account.redaction_name, key=key.encode(), on_change=on_change)
@@ -233,7 +235,7 @@ def storage_at(url: str) -> Storage:
         raise PermanentError(f"{parts.scheme}:// is not among the places that a path can name: use file:// or s3://.")
     from job_history.destinations.s3 import s3_store  # noqa: PLC0415 - each task imports what it uses
 
-    settings = S3Settings(
+    settings = S3DestinationSettings(
         type="s3", conn_id=parts.username or "aws_default", bucket=parts.hostname, prefix=parts.path.strip("/")
     )
     _, access = s3_access(settings, f"the path {url}")
@@ -241,7 +243,7 @@ def storage_at(url: str) -> Storage:
     return Storage(store, f"s3://{parts.hostname}{parts.path.rstrip('/')}")
 
 
-def s3_access(settings: S3Settings, whose: str) -> tuple[Any, S3Access]:
+def s3_access(settings: S3DestinationSettings, whose: str) -> tuple[Any, S3Access]:
     """Return the connection's boto3 session, and how it reaches the bucket. Raises PermanentError, which names `whose`."""
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415 - takes half a second to import
     from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415
@@ -279,7 +281,7 @@ def place_of(account: Account) -> str | None:
     Raises PermanentError where its connection is missing or names no HTTP source.
     """
     settings = account.destination
-    if isinstance(settings, S3Settings):
+    if isinstance(settings, S3DestinationSettings):
         return settings.bucket or _bucket_named_by(settings.conn_id, account)
     from job_history.destinations.sumo_logic.acknowledgements import target_of  # noqa: PLC0415 - each task imports what it uses
 

@@ -15,9 +15,9 @@ from job_history.sources.workato import (
     DIRECT_REQUESTS_A_MINUTE,
     EMBEDDED_REQUESTS_A_MINUTE,
     Endpoint,
-    RequestBudget,
+    RateLimiter,
     Retries,
-    SharedBudget,
+    SharedRateLimiter,
     Unlimited,
     WorkatoClient,
     endpoint_of,
@@ -49,7 +49,7 @@ class WorkatoHook(BaseHook):
         self.workato_conn_id = workato_conn_id
         self.managed_user_id = managed_user_id
 
-    def get_conn(self, budget: RequestBudget | None = None, *, retries: Retries | None = None) -> WorkatoClient:
+    def get_conn(self, budget: RateLimiter | None = None, *, retries: Retries | None = None) -> WorkatoClient:
         """Return a client. Raises PermanentError where the connection holds no usable URL or token.
 
         Without a budget it sends as fast as it is used, which is for a few requests by hand.
@@ -69,7 +69,7 @@ class WorkatoHook(BaseHook):
         mask_secret(endpoint.token)
         return endpoint
 
-    def shared_budget(self, storage: Storage) -> SharedBudget:
+    def shared_rate_limiter(self, storage: Storage) -> SharedRateLimiter:
         """Return this task's hold on the request budget that all tasks share through the storage."""
         extra = self._extra()
         kind, usual = ("direct", DIRECT_REQUESTS_A_MINUTE)
@@ -82,7 +82,7 @@ class WorkatoHook(BaseHook):
         if not isinstance(name, str) or not _BUDGET_NAME.fullmatch(name):
             raise PermanentError(f"budget in the connection's extra is {name!r}: use letters, digits and _ . -")
         # Apart, because the platform counts a partner's own workspace and its customers' apart.
-        return SharedBudget(storage, f"{name}-{kind}", limit)
+        return SharedRateLimiter(storage, f"{name}-{kind}", limit)
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask the API who the token belongs to."""

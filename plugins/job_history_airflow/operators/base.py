@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MAP_INDEX_TEMPLATE = "{{ task.slice['label'] }}"
 
 
-class SliceStepOperator(BaseOperator):
+class SliceOperator(BaseOperator):
     """One step of a slice.
 
     :param slice: what the plan returned for it (templated)

@@ -10,13 +10,13 @@ from job_history.accounts.account import Account
 from job_history.model.slice import Slice
 from job_history.pipeline.extract import extract
 from job_history_airflow.factories.sources import source_of
-from job_history_airflow.operators.base import SliceStepOperator
+from job_history_airflow.operators.base import SliceOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class ExtractJobsOperator(SliceStepOperator):
+class ExtractOperator(SliceOperator):
     """Streams a slice's jobs or admin events from the account's source into a staged file."""
 
     ui_color = "#fdf3d8"

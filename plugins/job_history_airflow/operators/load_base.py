@@ -12,10 +12,9 @@ from job_history.accounts.account import Account
 from job_history.destinations import Destination
 from job_history.errors import PermanentError
 from job_history.model.slice import Slice
-from job_history.pipeline.extract import Extracted
-from job_history.pipeline.transform import Transformed
+from job_history.pipeline.results import Extracted, Transformed
 from job_history.preflight.passed import PassedPreflights
-from job_history_airflow.operators.base import SliceStepOperator
+from job_history_airflow.operators.base import SliceOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -26,7 +25,7 @@ def is_repair(context: Context) -> bool:
     return context["params"].get("mode") == "repair" or bool(context["params"].get("repair"))
 
 
-class LoadStepOperator(SliceStepOperator):
+class LoadOperator(SliceOperator):
     """Delivers a slice's staged documents to the account's destination.
 
     :param extracted: what the extract of the slice returned (templated)

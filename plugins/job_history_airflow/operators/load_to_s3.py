@@ -8,13 +8,13 @@ from job_history.accounts.account import Account
 from job_history.destinations import Destination
 from job_history.model.slice import Slice
 from job_history_airflow.factories.sources import s3_destination
-from job_history_airflow.operators.load_base import LoadStepOperator, is_repair
+from job_history_airflow.operators.load_base import LoadOperator, is_repair
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class JobHistoryToS3Operator(LoadStepOperator):
+class LoadToS3Operator(LoadOperator):
     """Puts a slice's staged documents into the account's bucket, each once."""
 
     def destination(self, slice_: Slice, account: Account, context: Context) -> Destination:  # noqa: ARG002

@@ -8,13 +8,13 @@ from job_history.accounts.account import Account
 from job_history.destinations import Destination
 from job_history.model.slice import Slice
 from job_history_airflow.factories.sources import sumo_logic_destination
-from job_history_airflow.operators.load_base import LoadStepOperator
+from job_history_airflow.operators.load_base import LoadOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class JobHistoryToSumoLogicOperator(LoadStepOperator):
+class LoadToSumoLogicOperator(LoadOperator):
     """Posts a slice's staged documents to the account's source.
 
     A retry leaves out what was acknowledged, and a later run what the window's receipt says is there; with the run's
@@ -22,7 +22,7 @@ class JobHistoryToSumoLogicOperator(LoadStepOperator):
     """
 
     def destination(self, slice_: Slice, account: Account, context: Context) -> Destination:
-        from job_history.pipeline.skip_delivered import OnlyNew  # noqa: PLC0415 - brings pyarrow
+        from job_history.pipeline.skip_delivered import SkipDelivered  # noqa: PLC0415 - brings pyarrow
 
         destination = sumo_logic_destination(
             account,
@@ -32,4 +32,4 @@ class JobHistoryToSumoLogicOperator(LoadStepOperator):
         )
         if context["params"].get("mode") == "repair":
             return destination
-        return OnlyNew(destination, self.ledger, slice_)
+        return SkipDelivered(destination, self.ledger, slice_)

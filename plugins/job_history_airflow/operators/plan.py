@@ -15,9 +15,9 @@ from job_history.model.record import Record
 from job_history.model.slice import run_folder
 from job_history.model.window import Window
 from job_history.pipeline.extract import read_at
-from job_history.pipeline.plan import Stands, nothing_stands, plan
+from job_history.pipeline.plan import SkipWindow, plan, skip_none
 from job_history.pipeline.run_files import RunRecord
-from job_history.preflight.blocking import hold_back
+from job_history.preflight.blocking import block_failing_accounts
 from job_history.preflight.passed import PassedPreflights
 from job_history.sources import RemoteSource
 from job_history_airflow.factories.sources import place_of, source_of, storage_at
@@ -70,11 +70,11 @@ class PlanOperator(BaseOperator):
             source_of=self.source_of,
             max_jobs_per_slice=self.settings.max_jobs_per_slice,
             planned_at=planned_at,
-            most_slices=conf.getint("core", "max_map_length"),
+            max_slices=conf.getint("core", "max_map_length"),
             known=read_known_accounts(self.ledger),
             stands=self.stands(context, accounts, window),
         )
-        hold_back(
+        block_failing_accounts(
             made,
             accounts.usable,
             check_of=destination_check,
@@ -88,15 +88,11 @@ class PlanOperator(BaseOperator):
         """Return what the run is about."""
         return window_of(context["dag_run"], context["params"])
 
-    def stands(self, context: Context, accounts: Accounts, window: Window) -> Stands:  # noqa: ARG002 - others look at them
+    def stands(self, context: Context, accounts: Accounts, window: Window) -> SkipWindow:  # noqa: ARG002 - others look at them
         """Return what says of a window that it needs nothing."""
         from job_history.pipeline.complete_windows import complete_windows  # noqa: PLC0415 - only where it is asked
 
-        return (
-            complete_windows(self.ledger, place_of)
-            if context["params"].get("mode") == "missing_only"
-            else nothing_stands
-        )
+        return complete_windows(self.ledger, place_of) if context["params"].get("mode") == "missing_only" else skip_none
 
     def source_of(self, account: Account, kind: EventKind) -> RemoteSource[Record]:
         return source_of(account, kind, max_document_bytes=self.settings.max_document_bytes, staging=self.staging)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from job_history.accounts.account import Account, Accounts
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
-from job_history.pipeline.plan import Stands
+from job_history.pipeline.plan import SkipWindow
 from job_history_airflow.factories.sources import listable_bucket
 from job_history_airflow.operators.plan import PlanOperator
 from job_history_airflow.run_window import look_back_of
@@ -32,7 +32,7 @@ class ReconcileOperator(PlanOperator):
             owed_since=self.settings.start_date,
         )
 
-    def stands(self, context: Context, accounts: Accounts, window: Window) -> Stands:
+    def stands(self, context: Context, accounts: Accounts, window: Window) -> SkipWindow:
         from job_history.reconciliation.reconcile import reconcile  # noqa: PLC0415 - brings pandas
 
         params = context["params"]

@@ -9,16 +9,16 @@ import msgspec
 
 from job_history.accounts.account import Account
 from job_history.model.slice import Slice
-from job_history.pipeline.extract import Extracted
+from job_history.pipeline.results import Extracted
 from job_history.pipeline.transform import transform
 from job_history_airflow.factories.sources import redaction_of
-from job_history_airflow.operators.base import SliceStepOperator
+from job_history_airflow.operators.base import SliceOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class TransformJobsOperator(SliceStepOperator):
+class TransformOperator(SliceOperator):
     """Turns staged records into staged documents.
 
     :param extracted: what the extract of the slice returned (templated)

@@ -13,7 +13,7 @@ from job_history_airflow.ui.access import Editor
 
 TOKEN_FIELD = "csrf_token"  # noqa: S105 - the name of a form's field
 TOKEN_SECONDS = 12 * 3600
-MOST_FIELDS = 2_000
+MAX_FIELDS = 2_000
 
 Form = dict[str, str]
 
@@ -24,7 +24,7 @@ def token_for(user: BaseUser) -> str:
 
 
 async def _posted(request: Request, user: Editor) -> Form:
-    async with request.form(max_fields=MOST_FIELDS, max_files=0) as form:
+    async with request.form(max_fields=MAX_FIELDS, max_files=0) as form:
         posted = {name: value for name, value in form.items() if isinstance(value, str)}
     try:
         token_of = _serializer().loads(posted.pop(TOKEN_FIELD, ""), max_age=TOKEN_SECONDS)

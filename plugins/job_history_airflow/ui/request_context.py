@@ -16,7 +16,7 @@ from job_history_airflow.ui.rendering import rendered
 
 
 @dataclass(frozen=True)
-class Visitor:
+class RequestContext:
     """Somebody who may see the pages. `posted` is what an editor has sent."""
 
     request: Request
@@ -28,18 +28,18 @@ class Visitor:
         return rendered(self.request, template, status=code, **values)
 
 
-def _visitor(request: Request, user: Viewer, session: SessionDep) -> Visitor:
-    return Visitor(request, user, session, {})
+def _visitor(request: Request, user: Viewer, session: SessionDep) -> RequestContext:
+    return RequestContext(request, user, session, {})
 
 
-def _editing(request: Request, user: Editor, session: SessionDep) -> Visitor:
-    return Visitor(request, user, session, {})
+def _editing(request: Request, user: Editor, session: SessionDep) -> RequestContext:
+    return RequestContext(request, user, session, {})
 
 
-def _posting(request: Request, user: Editor, session: SessionDep, posted: Posted) -> Visitor:
-    return Visitor(request, user, session, posted)
+def _posting(request: Request, user: Editor, session: SessionDep, posted: Posted) -> RequestContext:
+    return RequestContext(request, user, session, posted)
 
 
-Visit = Annotated[Visitor, Depends(_visitor)]
-EditorsVisit = Annotated[Visitor, Depends(_editing)]
-Post = Annotated[Visitor, Depends(_posting)]
+Visit = Annotated[RequestContext, Depends(_visitor)]
+EditorsVisit = Annotated[RequestContext, Depends(_editing)]
+Post = Annotated[RequestContext, Depends(_posting)]

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.samples import entry
 
 from job_history.accounts.account import read_accounts
-from job_history.accounts.destination_settings import SumoLogicDestination
+from job_history.accounts.destination_settings import SumoLogicDestinationSettings
 from job_history.destinations.sumo_logic import headers_of
 
 HEADER = "use printable ASCII characters, without spaces at the ends: it is sent as an HTTP header"
@@ -72,7 +72,7 @@ def test_what_it_does_not_is_named_by_account_and_field(settings: dict[str, Any]
 
 
 def test_headers_are_what_was_set_and_the_fields_in_one_order() -> None:
-    bare = SumoLogicDestination(type="sumo_logic", conn_id="acme_sumo")
+    bare = SumoLogicDestinationSettings(type="sumo_logic", conn_id="acme_sumo")
     assert headers_of(bare) == {}
     assert headers_of(bare.model_copy(update={"source_category": "a/b", "fields": {"z": "1", "a": "2"}})) == {
         "X-Sumo-Category": "a/b",

@@ -8,12 +8,12 @@ from contextlib import closing
 
 import pytest
 
-from job_history.destinations.sumo_logic.prefetch import one_ahead
+from job_history.destinations.sumo_logic.prefetch import prefetch
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 50])
 def test_all_items_in_order(count: int) -> None:
-    assert list(one_ahead(iter(range(count)))) == list(range(count))
+    assert list(prefetch(iter(range(count)))) == list(range(count))
 
 
 def test_one_item_is_made_ahead_and_no_more() -> None:
@@ -27,7 +27,7 @@ def test_one_item_is_made_ahead_and_no_more() -> None:
                 second_is_made.set()
             yield number
 
-    with closing(one_ahead(numbers())) as items:
+    with closing(prefetch(numbers())) as items:
         assert next(items) == 1
         assert second_is_made.wait(5)
         assert made == [1, 2]
@@ -40,7 +40,7 @@ def test_a_fault_comes_behind_the_items_before_it() -> None:
         yield 2
         raise ValueError("three")
 
-    items = one_ahead(numbers())
+    items = prefetch(numbers())
     assert (next(items), next(items)) == (1, 2)
     with pytest.raises(ValueError, match="three"):
         next(items)
@@ -48,6 +48,6 @@ def test_a_fault_comes_behind_the_items_before_it() -> None:
 
 def test_no_thread_stays_behind_one_that_was_left_early() -> None:
     before = threading.active_count()
-    with closing(one_ahead(iter(range(10)))) as items:
+    with closing(prefetch(iter(range(10)))) as items:
         next(items)
     assert threading.active_count() == before

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from job_history.destinations.s3.adaptive_concurrency import Pace
+from job_history.destinations.s3.adaptive_concurrency import AdaptiveConcurrency
 
 
 class Clock:
@@ -15,7 +15,7 @@ class Clock:
         return self.now
 
 
-def after(seconds: float, pace: Pace, clock: Clock, rate_of: Callable[[int], float]) -> int:
+def after(seconds: float, pace: AdaptiveConcurrency, clock: Clock, rate_of: Callable[[int], float]) -> int:
     """Let uploads end, so many a second as the store gives to what is in flight; return what is in flight then."""
     ends = clock.now + seconds
     while clock.now < ends:
@@ -33,12 +33,12 @@ def near(in_flight: int) -> float:
 
 
 def test_it_starts_with_64_or_with_the_most_where_that_is_less() -> None:
-    assert [Pace(most, Clock()).in_flight for most in (1, 63, 64, 256)] == [1, 63, 64, 64]
+    assert [AdaptiveConcurrency(most, Clock()).in_flight for most in (1, 63, 64, 256)] == [1, 63, 64, 64]
 
 
 def test_a_store_that_is_far_away_soon_has_the_most_in_flight() -> None:
     clock = Clock()
-    pace = Pace(1_000, clock)
+    pace = AdaptiveConcurrency(1_000, clock)
 
     seen = list(dict.fromkeys(after(0.01, pace, clock, far_away) for _ in range(100)))
 
@@ -48,7 +48,7 @@ def test_a_store_that_is_far_away_soon_has_the_most_in_flight() -> None:
 
 def test_a_store_that_is_near_gets_no_more_than_it_makes_use_of() -> None:
     clock = Clock()
-    pace = Pace(256, clock)
+    pace = AdaptiveConcurrency(256, clock)
 
     seen = {after(0.01, pace, clock, near) for _ in range(500)}
 
@@ -58,7 +58,7 @@ def test_a_store_that_is_near_gets_no_more_than_it_makes_use_of() -> None:
 
 def test_a_store_that_goes_farther_away_gets_more() -> None:
     clock = Clock()
-    pace = Pace(256, clock)
+    pace = AdaptiveConcurrency(256, clock)
     assert after(2, pace, clock, near) in {64, 128}
 
     assert after(20, pace, clock, far_away) == 256
@@ -66,7 +66,7 @@ def test_a_store_that_goes_farther_away_gets_more() -> None:
 
 def test_asked_to_slow_down_it_halves_once_for_all_that_were_in_flight_together() -> None:
     clock = Clock()
-    pace = Pace(256, clock)
+    pace = AdaptiveConcurrency(256, clock)
     after(1, pace, clock, far_away)
 
     for _ in range(256):
@@ -80,7 +80,7 @@ def test_asked_to_slow_down_it_halves_once_for_all_that_were_in_flight_together(
 
 def test_it_never_stops_altogether() -> None:
     clock = Clock()
-    pace = Pace(8, clock)
+    pace = AdaptiveConcurrency(8, clock)
 
     for _ in range(10):
         clock.now += 1
@@ -91,7 +91,7 @@ def test_it_never_stops_altogether() -> None:
 
 def test_after_a_slow_down_it_comes_back_by_small_steps() -> None:
     clock = Clock()
-    pace = Pace(256, clock)
+    pace = AdaptiveConcurrency(256, clock)
     after(1, pace, clock, far_away)
     clock.now += 1
     pace.asked_to_slow_down(began=clock.now)

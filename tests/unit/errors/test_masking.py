@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from job_history.errors.masking import hidden, hiding
+from job_history.errors.masking import mask_secrets, secret_masker
 
 SECRET = 'p4ss/w+rd="é 1'
 
@@ -22,12 +22,12 @@ SECRET = 'p4ss/w+rd="é 1'
     ],
 )
 def test_a_secret_is_hidden_however_it_is_written(written: str) -> None:
-    assert hidden(f"no user has the password {written}, sorry", [SECRET]) == "no user has the password ***, sorry"
+    assert mask_secrets(f"no user has the password {written}, sorry", [SECRET]) == "no user has the password ***, sorry"
 
 
 def test_the_longer_of_two_secrets_goes_first() -> None:
-    assert hiding("token", "token-of-acme")("token-of-acme and token") == "*** and ***"
+    assert secret_masker("token", "token-of-acme")("token-of-acme and token") == "*** and ***"
 
 
 def test_what_is_none_or_too_short_is_not_looked_for() -> None:
-    assert hiding("", None, "1234")("1234 jobs") == "1234 jobs"
+    assert secret_masker("", None, "1234")("1234 jobs") == "1234 jobs"

@@ -30,7 +30,7 @@ def ledger(tmp_path: Path) -> Storage:
 def compared(records: list[JobRecord], ledger: Storage, tmp_path: Path, **changes: Any) -> Difference:
     """Compare a source with a destination that cannot be read."""
     one = changes.pop("one", account())
-    fields: dict[str, Any] = {"dry_run": ByReceipt(MemoryDestination(), ledger, slice_of()), "most_examples": 2}
+    fields: dict[str, Any] = {"dry_run": ByReceipt(MemoryDestination(), ledger, slice_of()), "max_examples": 2}
     return difference(
         slice_of(),
         one,

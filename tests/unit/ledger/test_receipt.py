@@ -11,22 +11,18 @@ from hypothesis import strategies as st
 from tests.unit.samples import HOUR, RUN, account, outcome, slice_of
 
 from job_history.errors import PermanentError
-from job_history.ledger.receipt import (
-    MOST_RUNS_REMEMBERED,
-    Counts,
-    Receipt,
-    RunEntry,
-    WindowState,
+from job_history.ledger.receipt import Counts, JobRef, Receipt, RunEntry, WindowState
+from job_history.ledger.receipt_store import (
+    MAX_RUNS_REMEMBERED,
     delete_superseded_items,
-    make_receipt,
     read_receipt,
     receipt_path,
     save_receipt,
 )
 from job_history.model.event_kind import EventKind
+from job_history.pipeline.make_receipt import make_receipt
 from job_history.pipeline.plan import PlannedWindow
 from job_history.pipeline.results import SliceOutcome
-from job_history.pipeline.transform import DocumentedJob
 from job_history.storage import Storage, local_storage
 
 FINISHED = datetime(2018, 5, 21, 1, 15, tzinfo=UTC)
@@ -66,7 +62,7 @@ def receipt(
 
 
 def with_jobs(one: SliceOutcome, first: str, last: str) -> SliceOutcome:
-    one.transformed.first_job, one.transformed.last_job = DocumentedJob(first, "1"), DocumentedJob(last, "2")
+    one.transformed.first_job, one.transformed.last_job = JobRef(first, "1"), JobRef(last, "2")
     return one
 
 
@@ -141,8 +137,8 @@ def test_a_receipt_adds_up_its_slices() -> None:
         state=WindowState.COMPLETE_WITH_QUARANTINE,
         counts=counts,
         gap=0,
-        first_job=DocumentedJob("2018-05-21T00:00:10Z", "1"),
-        last_job=DocumentedJob("2018-05-21T00:59:59Z", "2"),
+        first_job=JobRef("2018-05-21T00:00:10Z", "1"),
+        last_job=JobRef("2018-05-21T00:59:59Z", "2"),
         seconds=SECONDS,
         settings_hash=account().settings_hash,
         code_version="0.1.0",
@@ -320,10 +316,10 @@ def test_a_run_that_is_cleared_replaces_its_own_entry_and_keeps_its_files(ledger
 
 
 def test_only_so_many_runs_are_remembered(ledger: Storage) -> None:
-    for number in range(MOST_RUNS_REMEMBERED + 3):
+    for number in range(MAX_RUNS_REMEMBERED + 3):
         finished_at = FINISHED + timedelta(hours=number)
         stands = save_receipt(ledger, receipt(run=f"run-{number}", finished_at=finished_at))
-    remembered = [f"run-{number}" for number in range(3, MOST_RUNS_REMEMBERED + 3)]
+    remembered = [f"run-{number}" for number in range(3, MAX_RUNS_REMEMBERED + 3)]
     assert [entry.run for entry in stands.runs] == remembered
 
 

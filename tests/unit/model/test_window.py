@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from job_history.errors import PermanentError
-from job_history.model.window import HOUR, Window, asked_window, last_full_hour, parts_of_at_most
+from job_history.model.window import HOUR, Window, last_full_hour, parts_of_at_most, requested_window
 
 START = datetime(2018, 5, 21, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -154,16 +154,16 @@ def test_the_last_full_hour(moment: datetime, start: datetime) -> None:
 
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_nobody_asked_for_a_window(nothing: str | None) -> None:
-    assert asked_window(nothing, nothing) is None
+    assert requested_window(nothing, nothing) is None
 
 
 def test_the_window_that_somebody_asked_for() -> None:
-    assert asked_window("2018-05-20T17:00:00-07:00", "2018-05-21T03:00:00Z") == Window(START, START + 3 * HOUR)
+    assert requested_window("2018-05-20T17:00:00-07:00", "2018-05-21T03:00:00Z") == Window(START, START + 3 * HOUR)
 
 
 def test_a_window_that_somebody_asked_for_is_made_whole_hours() -> None:
-    assert asked_window("2018-05-21T00:20:00Z", "2018-05-21T00:40:00.5Z") == Window(START, START + HOUR)
-    assert asked_window("2018-05-21T00:59:59Z", "2018-05-21T01:00:00.000001Z") == Window(START, START + 2 * HOUR)
+    assert requested_window("2018-05-21T00:20:00Z", "2018-05-21T00:40:00.5Z") == Window(START, START + HOUR)
+    assert requested_window("2018-05-21T00:59:59Z", "2018-05-21T01:00:00.000001Z") == Window(START, START + 2 * HOUR)
 
 
 @pytest.mark.parametrize(
@@ -198,5 +198,5 @@ def test_a_window_that_somebody_asked_for_is_made_whole_hours() -> None:
 )
 def test_parameters_that_make_no_window_say_why(start: str | None, end: str | None, said: str) -> None:
     with pytest.raises(PermanentError) as refused:
-        asked_window(start, end)
+        requested_window(start, end)
     assert str(refused.value) == said

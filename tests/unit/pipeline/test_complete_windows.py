@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from tests.unit.samples import HOUR, account
 
-from job_history.ledger.receipt import Counts, Receipt, WindowState, save_receipt
+from job_history.ledger.receipt import Counts, Receipt, WindowState
+from job_history.ledger.receipt_store import save_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import format_time
 from job_history.pipeline.complete_windows import complete_windows

@@ -13,7 +13,8 @@ from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord
 from job_history.model.timestamp import format_time, parse_time
 from job_history.model.window import Window
-from job_history.pipeline.extract import Extracted, extract
+from job_history.pipeline.extract import extract
+from job_history.pipeline.results import Extracted
 from job_history.storage import Storage, local_storage
 from job_history.storage.staging import staged_records
 

@@ -9,18 +9,19 @@ from tests.unit.samples import DAY, HOUR, RUN, MemoryDestination, account, recor
 
 from job_history.accounts.account import Account
 from job_history.destinations import Destination
+from job_history.documents.staged import staged_documents
 from job_history.errors import PermanentError, QuarantineReason, ReplicationError, TransientError
 from job_history.ledger.items import Item, read_items
 from job_history.ledger.lateness import Late, Lateness
 from job_history.ledger.quarantine import QuarantineEntry
-from job_history.ledger.receipt import make_receipt, save_receipt
+from job_history.ledger.receipt_store import save_receipt
 from job_history.model.job import JobRecord
 from job_history.model.timestamp import parse_time
-from job_history.pipeline.extract import Extracted
 from job_history.pipeline.load import load
+from job_history.pipeline.make_receipt import make_receipt
 from job_history.pipeline.plan import PlannedWindow
-from job_history.pipeline.results import SliceOutcome
-from job_history.pipeline.transform import Transformed, staged_documents, transform
+from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
+from job_history.pipeline.transform import transform
 from job_history.storage import Storage, local_storage
 from job_history.storage.staging import staged_records, staged_writer
 

@@ -48,7 +48,7 @@ def planned_run(
         "destination": "s3",
         "source_of": source_of,
         "max_jobs_per_slice": 100,
-        "most_slices": 1_024,
+        "max_slices": 1_024,
         **changes,
     }
     return plan(**arguments)
@@ -273,9 +273,9 @@ def test_a_run_without_a_usable_account_fails_and_says_why(chosen: list[int]) ->
 def test_where_the_parts_would_be_too_many_windows_stay_whole() -> None:
     source = jobs(1, 2, 31, 32, 61, 62, 91, 92)
     whole = [slices_of(account(), hour, window=hour) for hour in THREE_HOURS.hours()]
-    made = planned_run({5234: source}, [account()], window=THREE_HOURS, max_jobs_per_slice=2, most_slices=3)
+    made = planned_run({5234: source}, [account()], window=THREE_HOURS, max_jobs_per_slice=2, max_slices=3)
     assert [window.slices for window in made.windows] == [whole[0], whole[1], []]
-    within = planned_run({5234: source}, [account()], window=THREE_HOURS, max_jobs_per_slice=2, most_slices=4)
+    within = planned_run({5234: source}, [account()], window=THREE_HOURS, max_jobs_per_slice=2, max_slices=4)
     assert [len(window.slices) for window in within.windows] == [2, 2, 0]
 
 
@@ -283,7 +283,7 @@ def test_of_more_windows_than_airflow_maps_the_oldest_are_planned_and_the_others
     acme, globex, idle = account(), account(77, "Globex"), account(78, "Idle")
     sources: dict[int, JobSource] = {5234: jobs(1, 61, 121), 77: jobs(2, 62), 78: jobs()}
 
-    made = planned_run(sources, [acme, globex, idle], window=THREE_HOURS, most_slices=3)
+    made = planned_run(sources, [acme, globex, idle], window=THREE_HOURS, max_slices=3)
 
     assert [(planned.user_id, planned.window["start"][11:13], len(planned.slices)) for planned in made.windows] == [
         (5234, "00", 1),

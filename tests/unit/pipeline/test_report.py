@@ -13,12 +13,13 @@ from tests.unit.samples import HOUR, RUN, account, outcome
 from job_history.accounts.account import Account
 from job_history.errors import PermanentError
 from job_history.ledger.known_accounts import KnownAccounts, read_known_accounts
-from job_history.ledger.receipt import Receipt, read_receipt, receipt_path
+from job_history.ledger.receipt import Receipt
+from job_history.ledger.receipt_store import read_receipt, receipt_path
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
-from job_history.pipeline.extract import Extracted
 from job_history.pipeline.plan import Plan, PlannedWindow
 from job_history.pipeline.report import STAGED_FILES_KEPT, delete_old_runs, report, run_table
+from job_history.pipeline.results import Extracted
 from job_history.pipeline.run_files import Failure, RunRecord
 from job_history.storage import local_storage
 

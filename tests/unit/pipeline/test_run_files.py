@@ -38,10 +38,10 @@ def test_only_what_is_large_is_deleted_and_only_of_that_slice(storage: Storage) 
     record, one, other = RunRecord(storage, RUN), slice_of(number=1, of=2), slice_of(number=2, of=2)
     for each in (one, other):
         record.save_outcome(each, outcome(each))
-        for name in ("jobs", "documents", "set-aside"):
+        for name in ("jobs", "documents", "skipped"):
             storage.write(f"{each.folder}/{name}.jsonl.zst", b"large")
     record.delete_staged_files(one)
-    names = ["documents.jsonl.zst", "jobs.jsonl.zst", "outcome.json", "set-aside.jsonl.zst"]
+    names = ["documents.jsonl.zst", "jobs.jsonl.zst", "outcome.json", "skipped.jsonl.zst"]
     assert sorted(storage.paths("")) == [
         f"{one.folder}/outcome.json",
         *[f"{other.folder}/{name}" for name in names],

@@ -8,19 +8,14 @@ import pytest
 from tests.unit.samples import HOUR, account, line, record, slice_of
 
 from job_history.documents.job_document import DocumentRules, document_of
+from job_history.documents.staged import StagedDocument, staged_documents
 from job_history.errors import PermanentError, QuarantineReason
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.quarantine import QuarantineEntry
+from job_history.ledger.receipt import JobRef
 from job_history.model.job import JobRecord
-from job_history.pipeline.extract import Extracted
-from job_history.pipeline.transform import (
-    DocumentedJob,
-    SetAside,
-    StagedDocument,
-    Transformed,
-    staged_documents,
-    transform,
-)
+from job_history.pipeline.results import Extracted, SkippedRecord, Transformed
+from job_history.pipeline.transform import transform
 from job_history.storage import Storage, local_storage
 from job_history.storage.staging import staged_records, staged_writer
 
@@ -85,24 +80,24 @@ def test_each_job_is_a_document_or_set_aside(staging: Storage, ledger: Storage) 
     ]
     assert result == Transformed(
         documents_path=f"{folder}/documents.jsonl.zst",
-        set_aside_path=f"{folder}/set-aside.jsonl.zst",
+        skipped_path=f"{folder}/skipped.jsonl.zst",
         documents=3,
         filtered={"aborted": 1, "none": 1},
         quarantined={"bad_json": 1, "bad_time": 1, "duplicate_job_id": 1},
         quarantine_paths=quarantine_paths,
         oversize=1,
         bytes=sum(len(document.content()) for document in documents),
-        first_job=DocumentedJob("2018-05-21T00:00:09.5Z", "101"),
-        last_job=DocumentedJob("2018-05-21T00:59:59Z", "102"),
+        first_job=JobRef("2018-05-21T00:00:09.5Z", "101"),
+        last_job=JobRef("2018-05-21T00:59:59Z", "102"),
         seconds=pytest.approx(0, abs=5),
     )
     assert list(staged_documents(staging, result.documents_path)) == documents
-    assert list(staged_records(staging, result.set_aside_path, SetAside)) == [
-        SetAside(103, AT, Outcome.FILTERED, "aborted"),
-        SetAside(105, AT, Outcome.QUARANTINED, "bad_json"),
-        SetAside(106, AT, Outcome.QUARANTINED, "bad_time"),
-        SetAside(104, AT, Outcome.FILTERED, "none"),
-        SetAside(107, AT, Outcome.QUARANTINED, "duplicate_job_id"),
+    assert list(staged_records(staging, result.skipped_path, SkippedRecord)) == [
+        SkippedRecord(103, AT, Outcome.FILTERED, "aborted"),
+        SkippedRecord(105, AT, Outcome.QUARANTINED, "bad_json"),
+        SkippedRecord(106, AT, Outcome.QUARANTINED, "bad_time"),
+        SkippedRecord(104, AT, Outcome.FILTERED, "none"),
+        SkippedRecord(107, AT, Outcome.QUARANTINED, "duplicate_job_id"),
     ]
     in_quarantine = [
         [(entry.record, entry.explanation) for entry in staged_records(ledger, path, QuarantineEntry)]
@@ -120,7 +115,7 @@ def test_the_same_records_give_the_same_staged_bytes(staging: Storage, ledger: S
     contents = []
     for _ in range(2):
         result = transformed(staging, ledger, records)
-        contents.append([staging.read(path) for path in (result.documents_path, result.set_aside_path)])
+        contents.append([staging.read(path) for path in (result.documents_path, result.skipped_path)])
     assert contents[0] == contents[1]
 
 

@@ -14,13 +14,14 @@ from job_history.errors import PermanentError, TransientError
 from job_history.errors.catalogue import finding
 from job_history.errors.code import Code
 from job_history.errors.finding import Finding
-from job_history.ledger.receipt import WindowState, read_receipt
+from job_history.ledger.receipt import WindowState
+from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.pipeline.plan import Plan, plan
 from job_history.pipeline.report import report
 from job_history.pipeline.run_files import RunRecord
-from job_history.preflight.blocking import MOST_SECONDS, hold_back
+from job_history.preflight.blocking import MAX_SECONDS, block_failing_accounts
 from job_history.preflight.check import Check
 from job_history.preflight.passed import PassedPreflights
 from job_history.storage import local_storage
@@ -43,7 +44,7 @@ def planned(*accounts: Account) -> Plan:
         destination="s3",
         source_of=lambda account, _: MemorySource([] if account is INITECH else [record(user_id=account.user_id)]),
         max_jobs_per_slice=10,
-        most_slices=100,
+        max_slices=100,
     )
 
 
@@ -75,8 +76,8 @@ def run(
     plan_: Plan, checks: Checks, passed: PassedPreflights, *accounts: Account
 ) -> list[tuple[int, int, list[Finding]]]:
     """Hold back, and return of each window its account, how many slices are left, and what holds it back."""
-    hold_back(plan_, {each.user_id: each for each in accounts}, check_of=checks.of, passed=passed, now=NOW)
-    return [(window.user_id, len(window.slices), window.held_back_by) for window in plan_.windows]
+    block_failing_accounts(plan_, {each.user_id: each for each in accounts}, check_of=checks.of, passed=passed, now=NOW)
+    return [(window.user_id, len(window.slices), window.blocked_by) for window in plan_.windows]
 
 
 def test_what_somebody_must_mend_takes_the_slices_of_that_account_alone(passed: PassedPreflights) -> None:
@@ -152,10 +153,10 @@ def test_a_check_that_breaks_stops_no_other(
 
 
 def test_accounts_that_no_time_is_left_for_go_on_unchecked(passed: PassedPreflights) -> None:
-    times = iter([0.0, 1.0, MOST_SECONDS + 1])
+    times = iter([0.0, 1.0, MAX_SECONDS + 1])
     plan_, checks = planned(ACME, GLOBEX), Checks(of_5234=[NO_BUCKET], of_5235=[NO_BUCKET])
 
-    hold_back(
+    block_failing_accounts(
         plan_,
         {5234: ACME, 5235: GLOBEX},
         check_of=checks.of,

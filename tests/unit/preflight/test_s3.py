@@ -17,7 +17,7 @@ from tests.support.scripted_s3 import Answer, Refusal, Request, Reset, ScriptedS
 from tests.support.sockets import full_port
 from tests.unit.samples import account
 
-from job_history.accounts.account import Account, S3Destination
+from job_history.accounts.account import Account, S3DestinationSettings
 from job_history.destinations.s3 import S3Access
 from job_history.errors.catalogue import CATALOGUE
 from job_history.errors.code import Code, Severity
@@ -32,9 +32,9 @@ SECRETS = (ACCESS_KEY, "secret/CANARY", "token/CANARY", "signature/CANARY")
 ECHOES = {"AWSAccessKeyId": ACCESS_KEY, "SignatureProvided": "signature/CANARY", "Token-0": "token/CANARY"}
 
 
-def account_to_s3(**settings: Any) -> tuple[Account, S3Destination]:
+def account_to_s3(**settings: Any) -> tuple[Account, S3DestinationSettings]:
     acme = account(destination={"type": "s3", "conn_id": "acme_s3", "bucket": BUCKET, **settings})
-    assert isinstance(acme.destination, S3Destination)
+    assert isinstance(acme.destination, S3DestinationSettings)
     return acme, acme.destination
 
 

@@ -19,7 +19,8 @@ from job_history.errors import PermanentError, ReplicationError, TransientError,
 from job_history.ledger.items import Item, item_writer
 from job_history.ledger.lateness import Lateness
 from job_history.ledger.outcome import Outcome
-from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState, receipt_folder, save_receipt
+from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
+from job_history.ledger.receipt_store import receipt_folder, save_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord
 from job_history.model.timestamp import format_time

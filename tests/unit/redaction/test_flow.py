@@ -10,13 +10,13 @@ from tests.unit.samples import MemoryDestination, account, line, record, slice_o
 
 from job_history.accounts.account import Account
 from job_history.documents.job_document import LINES_TOO_LARGE
+from job_history.documents.staged import staged_documents
 from job_history.errors import PermanentError, QuarantineReason
 from job_history.ledger.quarantine import QuarantineEntry
 from job_history.model.job import JobRecord
-from job_history.pipeline.extract import Extracted
 from job_history.pipeline.load import load
-from job_history.pipeline.results import SliceOutcome
-from job_history.pipeline.transform import Transformed, staged_documents, transform
+from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
+from job_history.pipeline.transform import transform
 from job_history.redaction import Policy, Redaction
 from job_history.storage import local_storage
 from job_history.storage.staging import staged_records, staged_writer

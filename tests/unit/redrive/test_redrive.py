@@ -17,14 +17,15 @@ from tests.unit.samples import EXAMPLE_KEY, HOUR, MemoryDestination, MemorySourc
 
 from job_history.accounts.account import Account
 from job_history.destinations import OnDelivery
+from job_history.documents.staged import StagedDocument
 from job_history.errors import PermanentError, TransientError
 from job_history.ledger.items import items_at
 from job_history.ledger.quarantine import QuarantineEntry
-from job_history.ledger.receipt import Receipt, read_receipt, receipt_path, save_receipt
+from job_history.ledger.receipt import Receipt
+from job_history.ledger.receipt_store import read_receipt, receipt_path, save_receipt
 from job_history.model.admin_event import EventRecord
 from job_history.model.event_kind import EventKind
-from job_history.pipeline.skip_delivered import OnlyNew
-from job_history.pipeline.transform import StagedDocument
+from job_history.pipeline.skip_delivered import SkipDelivered
 from job_history.redaction import Redaction
 from job_history.redrive import Means, Redriven, redrive, was_redriven
 from job_history.storage import Storage, local_storage
@@ -107,7 +108,7 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     world = World(tmp_path, MemoryDestination(objects={CONFLICT_KEY: OTHER_BYTES}))
     with monkeypatch.context() as then:
-        then.setattr("job_history.model.job.MOST_HANDLE_LENGTH", 100)
+        then.setattr("job_history.model.job.MAX_HANDLE_LENGTH", 100)
         world.replicate()
     assert world.quarantine() == [("bad_id", LONG_HANDLE), ("bad_json", 102), ("conflict", 104)]
     return world
@@ -234,7 +235,7 @@ def test_a_destination_that_cannot_recognise_a_repeat_gets_only_what_is_new(worl
             super().deliver(noted(), on_delivery)
 
     for _ in range(2):
-        world.redrive(destination_of=lambda slice_: OnlyNew(Forgetful(), world.ledger, slice_))
+        world.redrive(destination_of=lambda slice_: SkipDelivered(Forgetful(), world.ledger, slice_))
 
     assert sent == [LONG_KEY]
 
@@ -303,7 +304,7 @@ def test_admin_events_are_redriven_as_jobs_are(tmp_path: Path, monkeypatch: pyte
     objects = {key.format(1, "login"): b'{"event":"login","timestamp":"2018-05-21T00:15:00Z"}\n'}
     destination.objects[key.format(2, "a_b")] = OTHER_BYTES
     with monkeypatch.context() as then:
-        then.setattr("job_history.model.admin_event.LONGEST_EVENT_NAME", 4)
+        then.setattr("job_history.model.admin_event.MAX_EVENT_NAME", 4)
         before = replicate(events, MemorySource(recorded), destination, ledger, staging, kind=EventKind.ADMIN_EVENTS)
     assert before.counts.quarantined == {"bad_event": 1, "conflict": 1}
     assert destination.objects.keys() == {key.format(2, "a_b")}

@@ -13,7 +13,8 @@ from job_history.model.job import Id
 from job_history.model.window import Window
 from job_history.pipeline.extract import extract
 from job_history.pipeline.load import load
-from job_history.pipeline.transform import Transformed, transform
+from job_history.pipeline.results import Transformed
+from job_history.pipeline.transform import transform
 from job_history.sources.sql import SqlJobSource, dialect_for
 from job_history.storage import Storage, local_storage
 from job_history.storage.staging import staged_records

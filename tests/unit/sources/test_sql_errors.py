@@ -7,7 +7,7 @@ import psycopg2
 import pytest
 
 from job_history.errors import PermanentError, ReplicationError, TransientError
-from job_history.errors.masking import hiding
+from job_history.errors.masking import secret_masker
 from job_history.sources.sql.errors import database_faults
 
 ABOUT = "the jobs of account 5234 in [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z)"
@@ -85,7 +85,7 @@ def test_a_fault_of_a_database(fault: Exception, kind: type[ReplicationError], s
 
 
 def test_what_a_database_repeats_of_the_connection_is_hidden() -> None:
-    with pytest.raises(PermanentError) as raised, database_faults(ABOUT, hiding("s3cr=t")):
+    with pytest.raises(PermanentError) as raised, database_faults(ABOUT, secret_masker("s3cr=t")):
         raise psycopg2.OperationalError("FATAL:  password authentication failed: s3cr=t (s3cr%3Dt)")
     assert raised.value.said == "FATAL:  password authentication failed: *** (***) (OperationalError)"
 

@@ -15,7 +15,7 @@ from job_history.model.job import Id, JobRecord, LineRecord, described
 from job_history.sources.sql.rows import (
     JOB_COLUMNS,
     LINE_COLUMNS,
-    MOST_ROWS_A_FETCH,
+    MAX_ROWS_A_FETCH,
     fetched,
     id_text,
     job_record,
@@ -264,7 +264,7 @@ SERIES = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i
 def test_small_rows_are_fetched_many_at_a_time(database: sqlite3.Connection) -> None:
     cursor = Counting(database.execute(SERIES.format(5_000, "'small'")))
     assert [row[0] for row in fetched(cursor)] == list(range(1, 5_001))
-    assert (cursor.asked[0], max(cursor.asked)) == (32, MOST_ROWS_A_FETCH)
+    assert (cursor.asked[0], max(cursor.asked)) == (32, MAX_ROWS_A_FETCH)
 
 
 def test_large_rows_are_fetched_a_few_megabytes_at_a_time(database: sqlite3.Connection) -> None:

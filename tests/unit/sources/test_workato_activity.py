@@ -293,10 +293,10 @@ def test_a_window_that_the_log_no_longer_holds_is_refused_without_a_request(
 
 
 def test_a_token_that_may_not_read_the_log_is_found_out_beforehand(api: LocalWorkato, workspace: Workspace) -> None:
-    source_of(api, workspace.token).must_be_readable(line_details=False)
+    source_of(api, workspace.token).check_readable(line_details=False)
     api.script([200, 403])
 
     with pytest.raises(PermanentError) as refused:
-        source_of(api, workspace.token).must_be_readable(line_details=False)
+        source_of(api, workspace.token).check_readable(line_details=False)
     assert "asked for activity_logs, answered 403" in str(refused.value)
     assert str(refused.value).endswith("and for admin events to read the activity log.")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from job_history.errors import PermanentError
-from job_history.sources.workato import SharedBudget
+from job_history.sources.workato import SharedRateLimiter
 from job_history.storage import Storage, local_storage
 from simulators.workato import ReceivedRequest, busiest
 
@@ -27,8 +27,8 @@ class Clock:
         self.now += seconds
 
 
-def budget(storage: Storage, clock: Clock, *, limit: int = 60, name: str = "acme", seed: int = 1) -> SharedBudget:
-    return SharedBudget(storage, name, limit, clock=clock, sleep=clock.sleep, chance=random.Random(seed))
+def budget(storage: Storage, clock: Clock, *, limit: int = 60, name: str = "acme", seed: int = 1) -> SharedRateLimiter:
+    return SharedRateLimiter(storage, name, limit, clock=clock, sleep=clock.sleep, chance=random.Random(seed))
 
 
 def busiest_minute(moments: list[float]) -> int:

@@ -26,7 +26,7 @@ USER_ID = 5234
 NOON = datetime(2018, 5, 21, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SETTLE = timedelta(minutes=10)
-LONGEST_JOB = timedelta(hours=2)
+MAX_JOB = timedelta(hours=2)
 WINDOWS = [Window(NOON + number * HOUR, NOON + (number + 1) * HOUR) for number in range(3)]
 
 
@@ -136,7 +136,7 @@ def source_of(api: LocalWorkato, token: str, **options: Any) -> WorkatoSource:
     def now() -> float:
         return api.now.timestamp()
 
-    return WorkatoSource(client, clock=now, **{"longest_job": LONGEST_JOB, **options})
+    return WorkatoSource(client, clock=now, **{"longest_job": MAX_JOB, **options})
 
 
 def read(source: WorkatoSource, window: Window) -> list[JobRecord]:

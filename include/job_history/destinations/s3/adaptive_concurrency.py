@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 FIRST_IN_FLIGHT = 64
 # Shorter than that, the rate of a round says more about the machine than about the store.
-SHORTEST_ROUND_SECONDS = 0.05
+MIN_ROUND_SECONDS = 0.05
 WORTH_IT = 0.15
 """Of the rate that more uploads in flight could bring at best: what they must bring to be kept."""
 ROUNDS_BETWEEN_TRIALS = 20
 
 
-class Pace:
+class AdaptiveConcurrency:
     """Doubles by trial until the store first asks to slow down, and goes up by an eighth after that.
 
     A store that is far away needs many in flight; one that is near, or busy, gains nothing by them. `async with` a pace
@@ -45,7 +45,7 @@ class Pace:
         if self._uploads < self.in_flight:
             return
         seconds = self._clock() - self._began
-        if seconds >= SHORTEST_ROUND_SECONDS:
+        if seconds >= MIN_ROUND_SECONDS:
             self._round_over(self._uploads / seconds)
             self._begin_round()
 

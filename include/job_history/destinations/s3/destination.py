@@ -16,10 +16,10 @@ from obstore.exceptions import AlreadyExistsError
 from obstore.store import S3Store
 
 from job_history.destinations import Delivery, OnDelivery, StoredObject
-from job_history.destinations.s3.adaptive_concurrency import Pace
+from job_history.destinations.s3.adaptive_concurrency import AdaptiveConcurrency
 from job_history.destinations.s3.errors import SlowDownError, store_faults
+from job_history.documents.staged import StagedDocument
 from job_history.errors import ReplicationError, TransientError
-from job_history.pipeline.transform import StagedDocument
 
 log = logging.getLogger(__name__)
 
@@ -92,8 +92,8 @@ class S3Destination:
             next(iter(obstore.list(self._store, chunk_size=1)), None)
 
     async def _deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
-        pace = Pace(self._in_flight, asyncio.get_running_loop().time)
-        turn, room = asyncio.Lock(), _Room(BYTES_IN_FLIGHT)
+        pace = AdaptiveConcurrency(self._in_flight, asyncio.get_running_loop().time)
+        turn, room = asyncio.Lock(), _ByteBudget(BYTES_IN_FLIGHT)
 
         async def work() -> None:
             while True:
@@ -120,7 +120,7 @@ class S3Destination:
                 pace.in_flight,
             )
 
-    async def _put(self, document: StagedDocument, pace: Pace) -> Stored:
+    async def _put(self, document: StagedDocument, pace: AdaptiveConcurrency) -> Stored:
         """Put a document, again and again where that may help. Raises the last try's fault.
 
         A create may be repeated: where a try whose answer was lost did succeed, the comparison finds its object.
@@ -198,7 +198,7 @@ class S3Destination:
         return Stored(Delivery.ALREADY_PRESENT if same else Delivery.CONFLICT, e_tag)
 
 
-class _Room:
+class _ByteBudget:
     """Room for so many bytes, or for one document that is larger than all of it. For one taker at a time."""
 
     def __init__(self, size: int) -> None:

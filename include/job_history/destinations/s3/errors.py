@@ -16,7 +16,7 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from job_history.errors import PermanentError, TransientError
 from job_history.errors.catalogue import fix_of
 from job_history.errors.code import Code
-from job_history.errors.masking import HIDDEN, Hide, hiding
+from job_history.errors.masking import MASK, Masker, secret_masker
 
 _CODE = re.compile(r"<Code>([A-Za-z0-9.]+)</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]+)</Message>")
@@ -28,7 +28,7 @@ _BARE_REDIRECT = "Received redirect without LOCATION"
 _CREDENTIALS = re.compile(r"External AWS credential provider: (.+)")
 _CREDENTIALS_CODE = re.compile(r"An error occurred \(([A-Za-z0-9.]+)\)")
 _ACCESS_KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}")
-_LONGEST_QUOTE = 500
+_MAX_QUOTE = 500
 
 # The list of codes is S3's own, "Error responses" in its API reference.
 CODES = {
@@ -74,13 +74,13 @@ def store_faults(bucket: str, credentials: Credentials | None = None) -> Iterato
         raise _sorted(hide_credentials(credentials)(str(fault)), fault, f"Bucket {bucket}: ") from None
 
 
-def hide_credentials(credentials: Credentials | None) -> Hide:
+def hide_credentials(credentials: Credentials | None) -> Masker:
     """Return what takes the credentials out of what the store said. An id of a key stays, if it has not Amazon's form."""
     try:
         held = credentials() if credentials else {}
     except Exception:  # noqa: BLE001 - where there are none, none were sent
         return str
-    return hiding(held.get("secret_access_key"), held.get("token"))
+    return secret_masker(held.get("secret_access_key"), held.get("token"))
 
 
 def _sorted(text: str, fault: Exception, where: str) -> PermanentError | TransientError:
@@ -157,8 +157,8 @@ def _tls_trouble(text: str) -> str | None:
 
 def quoted(text: str) -> str:
     """Take what somebody else said for a message of ours, without the access keys that may be in it."""
-    words = _ACCESS_KEY.sub(HIDDEN, html.unescape(" ".join(text.split())))
-    return (words if len(words) <= _LONGEST_QUOTE else words[:_LONGEST_QUOTE] + "...").rstrip(".")
+    words = _ACCESS_KEY.sub(MASK, html.unescape(" ".join(text.split())))
+    return (words if len(words) <= _MAX_QUOTE else words[:_MAX_QUOTE] + "...").rstrip(".")
 
 
 def _first(pattern: re.Pattern[str], text: str) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from obstore.store import S3Store
 
-from job_history.accounts.account import S3Destination as S3Settings
+from job_history.accounts.account import S3DestinationSettings
 
 if TYPE_CHECKING:
     # They exist for type checkers only.
@@ -40,7 +40,7 @@ class S3Access:
 
 def s3_store(
     access: S3Access,
-    settings: S3Settings,
+    settings: S3DestinationSettings,
     *,
     prefix: str | None = None,
     retries: RetryConfig = RETRIES,

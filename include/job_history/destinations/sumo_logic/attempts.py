@@ -20,7 +20,7 @@ from job_history.errors.catalogue import fix_of
 from job_history.errors.code import Code
 from job_history.http.session import seconds_of
 
-_MOST_SHOWN = 300
+_MAX_SHOWN = 300
 _CODES = {
     400: Code.SUMO_LOGIC_BAD_REQUEST,
     401: Code.SUMO_LOGIC_UNAUTHORIZED,
@@ -139,7 +139,7 @@ def _shown(response: requests.Response, endpoint: Endpoint) -> str:
     """The beginning of an answer's text, on one line."""
     text = endpoint.without_secrets(response.content.decode(errors="replace"))
     text = " ".join("".join(character if character.isprintable() else " " for character in text).split())
-    return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "..."
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
 
 
 def _redirect(response: requests.Response) -> str:

@@ -25,7 +25,7 @@ CLIENT = "airflow-job-history-replication"
 CONNECT_SECONDS = 10.0
 # The source gives up on a request after 30 s and says so (408); whoever stops listening before that sends too often.
 READ_SECONDS = 60.0
-LONGEST_RETRY_AFTER_SECONDS = 300.0
+MAX_RETRY_AFTER_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class HttpSource:
             if not attempt.retry:
                 raise PermanentError(f"{self} {attempt.said}. {attempt.remedy}")
             wait = self._retries.wait(number, attempt, self._share())
-            if number == self._retries.attempts or wait > LONGEST_RETRY_AFTER_SECONDS:
+            if number == self._retries.attempts or wait > MAX_RETRY_AFTER_SECONDS:
                 break
             log.warning(
                 "%s %s. %s Attempt %s of %s follows in %.1f s.",
@@ -101,7 +101,7 @@ class HttpSource:
                 wait,
             )
             self._sleep(wait)
-        asked = f", and asks for {wait:.0f} s of silence" if wait > LONGEST_RETRY_AFTER_SECONDS else ""
+        asked = f", and asks for {wait:.0f} s of silence" if wait > MAX_RETRY_AFTER_SECONDS else ""
         raise TransientError(
             f"{self} {attempt.said}{asked}; this was attempt {number} of {self._retries.attempts}. "
             f"{_what_is_known(attempt)} The task's next try goes on from this request. " + attempt.remedy

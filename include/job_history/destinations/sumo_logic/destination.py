@@ -15,10 +15,10 @@ from job_history.destinations.sumo_logic.acknowledgements import Acknowledgement
 from job_history.destinations.sumo_logic.batches import batches
 from job_history.destinations.sumo_logic.client import HttpSource
 from job_history.destinations.sumo_logic.messages import DEFAULT_MAX_MESSAGE_BYTES, messages_of
-from job_history.destinations.sumo_logic.prefetch import one_ahead
+from job_history.destinations.sumo_logic.prefetch import prefetch
+from job_history.documents.staged import StagedDocument
 from job_history.errors import ReplicationError
 from job_history.model.timestamp import epoch_milliseconds, parse_time
-from job_history.pipeline.transform import StagedDocument
 from job_history.progress import readable_bytes
 
 log = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class SumoLogicDestination:
         """Deliver every document. Raises PermanentError or TransientError where the source does not take a request."""
         left_without_word = self._acknowledgements.begin()
         tally = _Tally()
-        with closing(one_ahead(self._requests(documents))) as requests:
+        with closing(prefetch(self._requests(documents))) as requests:
             for request in requests:
                 if request.body is None:
                     tally.skipped += 1

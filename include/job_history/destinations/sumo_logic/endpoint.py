@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from job_history.errors import PermanentError
-from job_history.errors.masking import HIDDEN, hidden
+from job_history.errors.masking import MASK, mask_secrets
 
 _RECEIVER = "/receiver/v1/http"
 _OWN_MACHINE = {"127.0.0.1", "::1", "localhost"}
@@ -44,7 +44,7 @@ class Endpoint:
         return [*whole_url, token, unquote(token), token.rstrip("=")]
 
     def without_secrets(self, text: str) -> str:
-        return hidden(text, self.secrets)
+        return mask_secrets(text, self.secrets)
 
     @contextmanager
     def hidden_in_logs(self) -> Iterator[None]:
@@ -77,7 +77,7 @@ def endpoint_of(*, host: str | None, password: str | None) -> Endpoint:
         before, _, token = parts.path.rpartition("/")
         if not token or parts.path == _RECEIVER:
             raise PermanentError(f"The URL in the connection's password ends before its token. {_REMEDY}")
-        return Endpoint(url=password, token=None, shown=f"{_origin(parts)}{before}/{HIDDEN}")
+        return Endpoint(url=password, token=None, shown=f"{_origin(parts)}{before}/{MASK}")
     url = (host or "").strip().rstrip("/")
     parts = _parts("host", url)
     if not parts.path.endswith(_RECEIVER):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from job_history.accounts.destination_settings import SumoLogicDestination
+from job_history.accounts.destination_settings import SumoLogicDestinationSettings
 
 
-def headers_of(settings: SumoLogicDestination) -> dict[str, str]:
+def headers_of(settings: SumoLogicDestinationSettings) -> dict[str, str]:
     """Return the headers that the settings ask for; what they leave out, the source itself decides."""
     headers = {
         "X-Sumo-Category": settings.source_category,

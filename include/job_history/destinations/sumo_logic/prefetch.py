@@ -9,7 +9,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-def one_ahead(items: Iterator[Item]) -> Generator[Item]:
+def prefetch(items: Iterator[Item]) -> Generator[Item]:
     """Give the items in order, the next one being made by a thread meanwhile; never more than that one.
 
     What goes wrong while an item is made is raised when its turn comes: all before it have been given by then.

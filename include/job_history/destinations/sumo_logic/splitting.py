@@ -122,7 +122,7 @@ class Split:
 
     @property
     def _largest(self) -> int:
-        # Stands in for numbers not known yet: nothing is counted, of lines, parts or pieces, that has not a byte each.
+        # SkipWindow in for numbers not known yet: nothing is counted, of lines, parts or pieces, that has not a byte each.
         return len(self.document)
 
     def _replication(self, holds: Holds, **what_it_says: Any) -> Replication:

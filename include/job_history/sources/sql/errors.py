@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from job_history.errors import PermanentError, TransientError
 from job_history.errors.catalogue import fix_of
 from job_history.errors.code import Code
-from job_history.errors.masking import HIDDEN, Hide
+from job_history.errors.masking import MASK, Masker
 
 # SQLSTATE classes: connection, transaction rollback, resources, operator intervention (shutdown), system error.
 _TRANSIENT_STATES = ("08", "40", "53", "57", "58")
@@ -26,7 +26,7 @@ _SQLITE_BUSY = ("locked", "busy", "disk i/o error")
 
 
 @contextmanager
-def database_faults(about: str, hide: Hide = str) -> Iterator[None]:
+def database_faults(about: str, hide: Masker = str) -> Iterator[None]:
     """Raise a database's own errors as TransientError or PermanentError; `about` says what was being read.
 
     `hide` takes the secrets of the connection out of what the database says.
@@ -48,12 +48,12 @@ def _is_one_of(names: set[str], fault: Exception) -> bool:
     return any(kind.__name__ in names for kind in type(fault).__mro__)
 
 
-def _sorted(fault: Exception, about: str, hide: Hide) -> PermanentError | TransientError:
+def _sorted(fault: Exception, about: str, hide: Masker) -> PermanentError | TransientError:
     state = getattr(fault, "sqlstate", None) or getattr(fault, "pgcode", None) or ""
     diagnosis = getattr(getattr(fault, "diag", None), "message_primary", None)
     text = hide((diagnosis or str(fault)).strip().split("\n")[0])
     if _is_one_of(_QUOTING, fault):
-        text = _QUOTED.sub(HIDDEN, text)
+        text = _QUOTED.sub(MASK, text)
     said = f"{text} ({type(fault).__name__}{', SQLSTATE ' + state if state else ''})"
     message = f"Reading {about} failed: {said}."
     if state in _UNDEFINED or any(sign in text.lower() for sign in _SQLITE_UNDEFINED):

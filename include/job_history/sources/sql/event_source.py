@@ -8,7 +8,7 @@ from typing import Any
 
 from job_history.documents.event_document import item_id_of
 from job_history.errors import QuarantineReason
-from job_history.errors.masking import Hide
+from job_history.errors.masking import Masker
 from job_history.model.admin_event import EventRecord
 from job_history.model.window import Window
 from job_history.sources.listing import StreamedListing
@@ -29,7 +29,7 @@ class SqlEventSource:
         dialect: Dialect,
         *,
         item_id: Callable[[EventRecord], str] = item_id_of,
-        hide: Hide = str,
+        hide: Masker = str,
     ) -> None:
         """`item_id` says what id an item list has for an event: where it has none, that depends on the account's redaction.
 
@@ -62,10 +62,10 @@ class SqlEventSource:
             with closing(self._events(opened, condition, parameters)) as events:
                 yield StreamedListing(counted, events)
 
-    def must_be_readable(self, *, line_details: bool) -> None:  # noqa: ARG002 - an event has no lines
+    def check_readable(self, *, line_details: bool) -> None:  # noqa: ARG002 - an event has no lines
         """Look, without reading a row, whether a listing could. Raises PermanentError or TransientError where not."""
         with self._snapshot("the relation of admin events") as opened:
-            opened.must_take(f"SELECT {select_events(opened.connection, self._dialect).columns} FROM {EVENTS}")  # noqa: S608 - constants
+            opened.check_query(f"SELECT {select_events(opened.connection, self._dialect).columns} FROM {EVENTS}")  # noqa: S608 - constants
 
     def _snapshot(self, about: str) -> AbstractContextManager[Snapshot]:
         return snapshot(self._connect, self._dialect, about, self._hide)

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any
 
 from job_history.errors import BadRecordError, QuarantineReason, TransientError
-from job_history.errors.masking import Hide
+from job_history.errors.masking import Masker
 from job_history.model.job import JobRecord, LineRecord
 from job_history.model.window import Window
 from job_history.sources.listing import StreamedListing
@@ -25,16 +25,16 @@ class SqlJobSource:
     """Reads the two relations through connections that `connect` opens; each is used for one snapshot and closed."""
 
     def __init__(
-        self, connect: Callable[[], Any], dialect: Dialect, *, most_line_bytes: int = 80_000_000, hide: Hide = str
+        self, connect: Callable[[], Any], dialect: Dialect, *, max_line_bytes: int = 80_000_000, hide: Masker = str
     ) -> None:
-        """`most_line_bytes`: a job whose lines hold more text than that is read without them, as oversize.
+        """`max_line_bytes`: a job whose lines hold more text than that is read without them, as oversize.
 
         `hide` takes the secrets of the connection out of what the database says.
         """
         self._hide = hide
         self._connect = connect
         self._dialect = dialect
-        self._most_line_bytes = most_line_bytes
+        self._most_line_bytes = max_line_bytes
 
     def count(self, user_id: int, window: Window) -> int:
         with self._snapshot(_jobs_of(user_id, window)) as opened:
@@ -60,13 +60,13 @@ class SqlJobSource:
             with closing(self._jobs(opened, condition, parameters, line_details=line_details)) as jobs:
                 yield StreamedListing(counted, jobs)
 
-    def must_be_readable(self, *, line_details: bool) -> None:
+    def check_readable(self, *, line_details: bool) -> None:
         """Look, without reading a row, whether a listing could. Raises PermanentError or TransientError where not."""
         with self._snapshot("the relations of jobs") as opened:
-            opened.must_take(f"SELECT {select_jobs(opened.connection, self._dialect).columns} FROM {JOBS}")  # noqa: S608 - constants
+            opened.check_query(f"SELECT {select_jobs(opened.connection, self._dialect).columns} FROM {JOBS}")  # noqa: S608 - constants
             if line_details:
                 lines = select_lines(opened.connection, self._dialect).columns
-                opened.must_take(f"SELECT {lines} FROM {JOBS} JOIN {LINES} ON {_OF_THE_JOB}")  # noqa: S608 - constants
+                opened.check_query(f"SELECT {lines} FROM {JOBS} JOIN {LINES} ON {_OF_THE_JOB}")  # noqa: S608 - constants
 
     def _snapshot(self, about: str) -> AbstractContextManager[Snapshot]:
         return snapshot(self._connect, self._dialect, about, self._hide)
@@ -106,10 +106,10 @@ def _jobs_of(user_id: int, window: Window) -> str:
 class _LinesByJob:
     """Rows of lines, in the order of the jobs that they belong to: the two are walked side by side."""
 
-    def __init__(self, rows: Iterator[Row], extra: ExtraColumns, most_bytes: int) -> None:
+    def __init__(self, rows: Iterator[Row], extra: ExtraColumns, max_bytes: int) -> None:
         self._rows = rows
         self._extra = extra
-        self._most_bytes = most_bytes
+        self._most_bytes = max_bytes
         self._next = next(rows, None)
 
     def add_to(self, record: JobRecord, job_id: Any) -> None:

@@ -24,7 +24,7 @@ from job_history.sources.sql.values import (
 # A batch of rows is asked for by its likely size, which is that of those before it: jobs of 40 MB one by one. Never many
 # at once, because a line of 1 MB may come after thousands of 1 kB.
 FETCH_BYTES = 8_000_000
-MOST_ROWS_A_FETCH = 100
+MAX_ROWS_A_FETCH = 100
 FIRST_FETCH_ROWS = 32
 
 JOB_COLUMNS = (
@@ -73,7 +73,7 @@ def fetched(cursor: Any) -> Iterator[Row]:
         for row in rows:
             largest = max(largest, text_size(row))
             yield row
-        size = max(1, min(MOST_ROWS_A_FETCH, FETCH_BYTES // largest, 4 * size))
+        size = max(1, min(MAX_ROWS_A_FETCH, FETCH_BYTES // largest, 4 * size))
 
 
 def job_record(row: Row, extra: ExtraColumns) -> JobRecord:

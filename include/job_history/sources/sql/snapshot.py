@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from job_history.errors.masking import Hide
+from job_history.errors.masking import Masker
 from job_history.sources.sql.dialect import Dialect, Parameters, Relation
 from job_history.sources.sql.errors import database_faults
 from job_history.sources.sql.rows import fetched
@@ -43,7 +43,7 @@ class Snapshot:
     def count(self, relation: Relation, condition: str, parameters: Parameters) -> int:
         return self.counts(relation, [(condition, parameters)])[0]
 
-    def must_take(self, selection: str) -> None:
+    def check_query(self, selection: str) -> None:
         """Have the database look at a selection, without reading a row of it."""
         with closing(self.connection.cursor()) as cursor:
             cursor.execute(f"{selection} WHERE 1 = 0")
@@ -56,7 +56,7 @@ class Snapshot:
 
 
 @contextmanager
-def snapshot(connect: Callable[[], Any], dialect: Dialect, about: str, hide: Hide = str) -> Iterator[Snapshot]:
+def snapshot(connect: Callable[[], Any], dialect: Dialect, about: str, hide: Masker = str) -> Iterator[Snapshot]:
     """Open a connection for one snapshot, and close it. `about` is what a fault says was being read.
 
     `hide` takes the secrets of the connection out of what a fault says.

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from job_history.errors import BadRecordError, QuarantineReason
-from job_history.model.job import MOST_ID_DIGITS, Id, described
+from job_history.model.job import MAX_ID_DIGITS, Id, described
 from job_history.model.timestamp import format_time
 
 Row = tuple[Any, ...]
@@ -35,19 +35,19 @@ def id_value(field: str, value: Any) -> Id | None:
     if value is None or type(value) is int:
         return value
     if isinstance(value, Decimal):
-        return _whole_id(field, value, MOST_ID_DIGITS)
+        return _whole_id(field, value, MAX_ID_DIGITS)
     if isinstance(value, float):
         # A column of ids that once had gaps: pandas, for one, writes it as floating point.
         return _whole_id(field, Decimal(value), sys.float_info.dig)
     return text_value(field, value)
 
 
-def _whole_id(field: str, number: Decimal, most_digits: int) -> int:
+def _whole_id(field: str, number: Decimal, max_digits: int) -> int:
     """Keep out NaN and infinity, whose names would pass for handles, and digits that the type cannot hold."""
     if not number.is_finite() or number != number.to_integral_value():
         raise BadRecordError(QuarantineReason.BAD_ID, f"{field} {number:.25g} is not a whole number")
-    if number.adjusted() >= most_digits:
-        raise BadRecordError(QuarantineReason.BAD_ID, f"{field} {number:.25g} has more than {most_digits} digits")
+    if number.adjusted() >= max_digits:
+        raise BadRecordError(QuarantineReason.BAD_ID, f"{field} {number:.25g} has more than {max_digits} digits")
     return int(number)
 
 

@@ -8,8 +8,8 @@ from job_history.sources.workato.job_source import WorkatoSource
 from job_history.sources.workato.rate_limiter import (
     DIRECT_REQUESTS_A_MINUTE,
     EMBEDDED_REQUESTS_A_MINUTE,
-    RequestBudget,
-    SharedBudget,
+    RateLimiter,
+    SharedRateLimiter,
     Unlimited,
 )
 
@@ -19,9 +19,9 @@ __all__ = [
     "EMBEDDED_REQUESTS_A_MINUTE",
     "Checkpoint",
     "Endpoint",
-    "RequestBudget",
+    "RateLimiter",
     "Retries",
-    "SharedBudget",
+    "SharedRateLimiter",
     "Unlimited",
     "WorkatoClient",
     "WorkatoEventSource",

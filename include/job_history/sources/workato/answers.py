@@ -18,7 +18,7 @@ from job_history.errors.code import Code
 from job_history.http.session import seconds_of
 from job_history.sources.workato.endpoint import Endpoint
 
-_MOST_SHOWN = 300
+_MAX_SHOWN = 300
 _RETRIED = {408, 425, 429}
 _CODES = {
     400: Code.WORKATO_BAD_REQUEST,
@@ -123,4 +123,4 @@ def _shown(content: bytes, endpoint: Endpoint) -> str:
         pass
     text = endpoint.without_secrets(text)
     text = " ".join("".join(character if character.isprintable() else " " for character in text).split())
-    return text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "..."
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."

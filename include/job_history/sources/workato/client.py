@@ -14,14 +14,14 @@ import requests
 from job_history.errors import PermanentError, TransientError
 from job_history.sources.workato.answers import Answer, Envelope, answered, broken
 from job_history.sources.workato.endpoint import Endpoint
-from job_history.sources.workato.rate_limiter import RequestBudget
+from job_history.sources.workato.rate_limiter import RateLimiter
 
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10.0
 # The platform gives up on a request after 40 s; a little longer, so that its own answer is the one that is heard.
 READ_SECONDS = 45.0
-LONGEST_RETRY_AFTER_SECONDS = 300.0
+MAX_RETRY_AFTER_SECONDS = 300.0
 
 
 class NotFoundError(PermanentError):
@@ -56,7 +56,7 @@ class WorkatoClient:
         self,
         endpoint: Endpoint,
         session: requests.Session,
-        budget: RequestBudget,
+        budget: RateLimiter,
         *,
         managed_user_id: str | None = None,
         retries: Retries = Retries(),
@@ -106,7 +106,7 @@ class WorkatoClient:
                 kind = NotFoundError if answer.status == 404 else PermanentError
                 raise kind(f"{asked} {answer.said}. {answer.remedy}", code=answer.code, said=answer.said)
             wait = self._retries.wait(number, answer, self._share())
-            if number == self._retries.attempts or wait > LONGEST_RETRY_AFTER_SECONDS:
+            if number == self._retries.attempts or wait > MAX_RETRY_AFTER_SECONDS:
                 break
             log.warning(
                 "%s %s. Attempt %s of %s follows in %.1f s.",
@@ -117,7 +117,7 @@ class WorkatoClient:
                 wait,
             )
             self._sleep(wait)
-        silence = f", and asks for {wait:.0f} s of silence" if wait > LONGEST_RETRY_AFTER_SECONDS else ""
+        silence = f", and asks for {wait:.0f} s of silence" if wait > MAX_RETRY_AFTER_SECONDS else ""
         raise TransientError(
             f"{asked} {answer.said}{silence}; this was attempt {number} of {self._retries.attempts}. The task's next try "
             "goes on from here. "

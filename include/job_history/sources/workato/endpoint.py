@@ -11,7 +11,7 @@ import requests
 from requests.auth import AuthBase
 
 from job_history.errors import PermanentError
-from job_history.errors.masking import hidden
+from job_history.errors.masking import mask_secrets
 
 DEFAULT_BASE_URL = "https://www.workato.com"
 _OWN_MACHINE = {"127.0.0.1", "::1", "localhost"}
@@ -51,7 +51,7 @@ class Endpoint:
         return f"{self.base_url}/api/{path}"
 
     def without_secrets(self, text: str) -> str:
-        return hidden(text, [self.token])
+        return mask_secrets(text, [self.token])
 
 
 def endpoint_of(*, host: str | None, password: str | None, port: int | None = None) -> Endpoint:

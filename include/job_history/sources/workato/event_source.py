@@ -89,7 +89,7 @@ class WorkatoEventSource:
             # Whoever clears a task that succeeded wants the platform asked anew.
             checkpoint.clear()
 
-    def must_be_readable(self, *, line_details: bool) -> None:  # noqa: ARG002 - an event has no lines
+    def check_readable(self, *, line_details: bool) -> None:  # noqa: ARG002 - an event has no lines
         """Ask who the token belongs to, and for one entry. Raises PermanentError or TransientError where a listing would."""
         self._client.me()
         must_show_activity(self._client)

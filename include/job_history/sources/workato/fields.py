@@ -34,7 +34,7 @@ def id_field(fields: Fields, *names: str) -> Id | None:
     return None
 
 
-def truth_field(fields: Fields, name: str) -> bool | None:
+def bool_field(fields: Fields, name: str) -> bool | None:
     value = _value(name, fields.get(name))
     if value is None or isinstance(value, bool):
         return value

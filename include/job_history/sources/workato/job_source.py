@@ -24,9 +24,9 @@ from job_history.sources.workato.request_log import requests_told
 
 log = logging.getLogger(__name__)
 
-LONGEST_JOB = timedelta(hours=24)
+MAX_JOB = timedelta(hours=24)
 # Documented (an older FAQ): jobs are kept 30 or 90 days by plan, and for less where a workspace chooses so.
-SHORTEST_PLAN_RETENTION = timedelta(days=30)
+MIN_PLAN_RETENTION = timedelta(days=30)
 
 
 class _Ended(NamedTuple):
@@ -50,7 +50,7 @@ class WorkatoSource:
         client: WorkatoClient,
         *,
         checkpoint: Checkpoint | None = None,
-        longest_job: timedelta = LONGEST_JOB,
+        longest_job: timedelta = MAX_JOB,
         retention: timedelta | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -119,7 +119,7 @@ class WorkatoSource:
             # Whoever clears a task that succeeded wants the platform asked anew.
             checkpoint.clear()
 
-    def must_be_readable(self, *, line_details: bool) -> None:  # noqa: ARG002 - a job's lines need no right of their own
+    def check_readable(self, *, line_details: bool) -> None:  # noqa: ARG002 - a job's lines need no right of their own
         """Ask who the token belongs to, and for recipes. Raises PermanentError or TransientError where a listing would."""
         self._client.me()
         if next(recipes(self._client), None) is None:
@@ -162,7 +162,7 @@ class WorkatoSource:
                 f"All {listed} jobs of the window {window} are erased: the platform's retention is over, and only their "
                 "times are left. What was delivered in time is at the destination."
             )
-        if not is_older_than(window, SHORTEST_PLAN_RETENTION, self._clock()):
+        if not is_older_than(window, MIN_PLAN_RETENTION, self._clock()):
             return
         # Counters that know of more than the whole list has: some are gone. Of this window, unless an older one is there.
         gone = sum(reading.uncounted for reading in readings)

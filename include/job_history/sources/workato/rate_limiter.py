@@ -32,7 +32,7 @@ REQUESTS_A_COUPON = 5
 _SLOTS_KEPT = 2 * SLOTS_A_MINUTE
 
 
-class RequestBudget(Protocol):
+class RateLimiter(Protocol):
     """What a client asks before each request. `spent` counts the requests of this object."""
 
     spent: int
@@ -59,7 +59,7 @@ class Unlimited:
         return "no budget is kept"
 
 
-class SharedBudget:
+class SharedRateLimiter:
     """One task's hold on a budget that is shared by its name."""
 
     def __init__(

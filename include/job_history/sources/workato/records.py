@@ -12,13 +12,13 @@ from job_history.errors import BadRecordError, QuarantineReason
 from job_history.model.job import Id, JobRecord, LineRecord
 from job_history.sources.workato.fields import (
     Fields,
+    bool_field,
     id_field,
     json_field,
     number_field,
     other_fields,
     readable,
     text_field,
-    truth_field,
 )
 
 _IN_EVERY_DOCUMENT = frozenset(
@@ -76,7 +76,7 @@ def _job_record(fields: Fields, user_id: int, recipe_id: int) -> JobRecord:
         error_type=text_field(fields, "error_type") or _error_type(fields),
         error=text_field(fields, "error"),
         title=text_field(fields, "title"),
-        is_poll_error=truth_field(fields, "is_poll_error"),
+        is_poll_error=bool_field(fields, "is_poll_error"),
         report=json_field(fields, "report"),
         extra=other_fields(fields, _IN_EVERY_DOCUMENT),
     )
@@ -111,7 +111,7 @@ def status_of(fields: Fields) -> str:
     """Return an ended job's status. Raises BadRecordError where it cannot be read."""
     if (status := text_field(fields, "status")) is not None:
         return status
-    return "failed" if truth_field(fields, "is_error") else "succeeded"
+    return "failed" if bool_field(fields, "is_error") else "succeeded"
 
 
 def _parent_id(fields: Fields, job_id: Id | None) -> Id | None:
@@ -147,7 +147,7 @@ def _line(fields: Fields) -> LineRecord:
         input=_where_there(fields, "input"),
         output=_where_there(fields, "output"),
         error=text_field(fields, "error"),
-        mask_data=bool(truth_field(fields, "mask_data")),
+        mask_data=bool(bool_field(fields, "mask_data")),
         extra=other_fields(fields, _IN_EVERY_LINE),
     )
 

@@ -20,7 +20,7 @@ from job_history_airflow.ui.accounts_variable import (
     read_stored,
     replace_entries,
 )
-from job_history_airflow.ui.request_context import EditorsVisit, Post, Visit, Visitor
+from job_history_airflow.ui.request_context import EditorsVisit, Post, RequestContext, Visit
 from job_history_airflow.ui.setup import views
 from job_history_airflow.ui.setup.account_entries import read_entry, sentences, shown, user_ids_but
 from job_history_airflow.ui.setup.account_form import account_form
@@ -102,7 +102,7 @@ def test_connection(visitor: Post) -> Response:
     return visitor.shown("findings.html", account=account, faults=[], findings=findings)
 
 
-def _save(visitor: Visitor, position: int | None) -> Response:
+def _save(visitor: RequestContext, position: int | None) -> Response:
     stored = read_stored(visitor.session)
     if stored.fingerprint != visitor.posted.get("loaded"):
         return _conflict(visitor, stored)
@@ -119,7 +119,7 @@ def _save(visitor: Visitor, position: int | None) -> Response:
     return _write(visitor, stored, entries, "changed", {"user_id": account.user_id, "fields": changed})
 
 
-def _change(visitor: Visitor, position: int, what: str, changes: dict[str, Any] | None) -> Response:
+def _change(visitor: RequestContext, position: int, what: str, changes: dict[str, Any] | None) -> Response:
     """Change an entry as it stands; without changes, take it out."""
     stored = read_stored(visitor.session)
     if stored.fingerprint != visitor.posted.get("loaded"):
@@ -130,7 +130,9 @@ def _change(visitor: Visitor, position: int, what: str, changes: dict[str, Any] 
     return _write(visitor, stored, entries, what, told)
 
 
-def _write(visitor: Visitor, stored: StoredAccounts, entries: list[Any], what: str, told: dict[str, Any]) -> Response:
+def _write(
+    visitor: RequestContext, stored: StoredAccounts, entries: list[Any], what: str, told: dict[str, Any]
+) -> Response:
     if not stored.can_change:
         raise HTTPException(status.HTTP_409_CONFLICT, "The accounts cannot be changed from here; the page says why.")
     try:
@@ -142,7 +144,7 @@ def _write(visitor: Visitor, stored: StoredAccounts, entries: list[Any], what: s
     return RedirectResponse(f"{visitor.request.scope['root_path']}/setup?done={what}", status.HTTP_303_SEE_OTHER)
 
 
-def _conflict(visitor: Visitor, stored: StoredAccounts) -> Response:
+def _conflict(visitor: RequestContext, stored: StoredAccounts) -> Response:
     """Show what was entered beside what stands now, at whatever place the account has come to."""
     was = visitor.posted.get("was_user_id")
     position = next(
@@ -153,7 +155,7 @@ def _conflict(visitor: Visitor, stored: StoredAccounts) -> Response:
     return views.form(visitor, stored, filled, code=status.HTTP_409_CONFLICT)
 
 
-def _entered(visitor: Visitor) -> tuple[Account | None, list[str]]:
+def _entered(visitor: RequestContext) -> tuple[Account | None, list[str]]:
     """Read the account that is being entered, whether or not it can be saved beside the others."""
     account, faults = read_entry(account_form().entry_of(visitor.posted, {}), user_ids_but([], None))
     return account, sentences(faults)
@@ -166,7 +168,7 @@ def _entry_at(stored: StoredAccounts, position: int) -> dict[str, Any]:
     return entry if isinstance(entry, dict) else {}
 
 
-def _refuse_hidden_connections(visitor: Visitor, account: Account) -> None:
+def _refuse_hidden_connections(visitor: RequestContext, account: Account) -> None:
     """Who may not see a connection may not have it used either."""
     for conn_id in (account.source.conn_id, account.destination.conn_id):
         allowed = get_auth_manager().is_authorized_connection(

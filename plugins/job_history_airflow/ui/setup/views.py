@@ -9,14 +9,16 @@ from fastapi import Response
 from job_history_airflow.ui.access import may_edit
 from job_history_airflow.ui.accounts_variable import StoredAccounts
 from job_history_airflow.ui.forms import token_for
-from job_history_airflow.ui.request_context import Visitor
+from job_history_airflow.ui.request_context import RequestContext
 from job_history_airflow.ui.setup.account_entries import Faults, rows_of, sentences, shown
 from job_history_airflow.ui.setup.account_form import account_form
 from job_history_airflow.ui.setup.offered_connections import names_for, visible_connections
 from job_history_airflow.ui.setup.redaction_rows import ACTIONS, FORMS, PATTERNS, rows_in
 
 
-def table(visitor: Visitor, stored: StoredAccounts, *, note: str = "", conflict: str = "", code: int = 200) -> Response:
+def table(
+    visitor: RequestContext, stored: StoredAccounts, *, note: str = "", conflict: str = "", code: int = 200
+) -> Response:
     allowed = may_edit(visitor.user)
     return visitor.shown(
         "setup.html",
@@ -45,7 +47,7 @@ class Filled:
     stands: str = ""
 
 
-def form(visitor: Visitor, stored: StoredAccounts, filled: Filled, *, code: int = 200) -> Response:
+def form(visitor: RequestContext, stored: StoredAccounts, filled: Filled, *, code: int = 200) -> Response:
     fields = account_form()
     connections = visible_connections(visitor.session, visitor.user)
     entry = {} if filled.position is None else stored.entries[filled.position]

@@ -8,12 +8,13 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, HTTPException, Query, Response, status
 
-from job_history.ledger.receipt import Receipt, read_receipt
+from job_history.ledger.receipt import Receipt
+from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
 from job_history_airflow.ui.access import Viewer
 from job_history_airflow.ui.request_context import Visit
 from job_history_airflow.ui.status.overview import Overview
-from job_history_airflow.ui.status.pages import asked_window
+from job_history_airflow.ui.status.pages import requested_window
 from job_history_airflow.ui.status.period import SPANS, period_of
 from job_history_airflow.ui.status.replication_status import ledger, status_page
 
@@ -65,7 +66,7 @@ def receipt_of_window(
     end: Annotated[str, Query(description="ISO 8601: where it ends.")],
 ) -> Response:
     """The receipt of one window, as the ledger has it."""
-    window = asked_window(start, end)
+    window = requested_window(start, end)
     receipt = read_receipt(ledger(), user_id, kind, window)
     if receipt is None:
         raise HTTPException(status.HTTP_404_NOT_FOUND, f"There is no receipt of account {user_id} for {window}.")

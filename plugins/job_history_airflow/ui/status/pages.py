@@ -13,7 +13,8 @@ from fastapi import APIRouter, HTTPException, Query, Response, status
 from job_history.errors import ReplicationError
 from job_history.inspection.status import Standing
 from job_history.ledger.quarantine import QuarantineEntry
-from job_history.ledger.receipt import Receipt, read_receipt
+from job_history.ledger.receipt import Receipt
+from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import parse_time
 from job_history.model.window import Window
@@ -30,7 +31,7 @@ from job_history_airflow.ui.status.runs_of_window import runs_of
 
 router = APIRouter(prefix="/status", include_in_schema=False)
 
-MOST_QUARANTINED_SHOWN = 20
+MAX_QUARANTINED_SHOWN = 20
 
 
 @router.get("")
@@ -67,7 +68,7 @@ def status_grid(  # noqa: PLR0917 - each is a part of the address
 
 @router.get("/windows/{user_id}/{kind}")
 def window(visitor: Visit, user_id: int, kind: EventKind, start: str, end: str) -> Response:
-    asked = asked_window(start, end)
+    asked = requested_window(start, end)
     if asked.end - asked.start > timedelta(hours=1):
         hours = hours_of(visitor.session, user_id, kind, asked)
         return visitor.shown("day.html", user_id=user_id, kind=kind, window=asked, hours=hours, words=WORDS)
@@ -100,7 +101,7 @@ def window(visitor: Visit, user_id: int, kind: EventKind, start: str, end: str) 
     )
 
 
-def asked_window(start: str, end: str) -> Window:
+def requested_window(start: str, end: str) -> Window:
     """Return the window that an address names. Raises HTTPException where it names none."""
     try:
         return Window(parse_time(start), parse_time(end))
@@ -113,7 +114,7 @@ def quarantined_of(storage: Storage, receipt: Receipt) -> list[QuarantineEntry]:
     found: list[QuarantineEntry] = []
     for path in receipt.quarantine:
         try:
-            found += islice(staged_records(storage, path, QuarantineEntry), MOST_QUARANTINED_SHOWN - len(found))
+            found += islice(staged_records(storage, path, QuarantineEntry), MAX_QUARANTINED_SHOWN - len(found))
         except ReplicationError:
             # Deleted by hand, or by a run in this very moment: the receipt's own counts still tell of it.
             continue

@@ -1,0 +1,70 @@
+"""A staged document: what the transform hands to the destination, and the form it has in its file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import msgspec
+
+from job_history.documents.job_document import Document
+from job_history.model.job import Id
+from job_history.redaction import Policy
+from job_history.storage import Storage
+from job_history.storage.staging import StagedWriter, staged_records
+
+
+class StagedDocument(msgspec.Struct):
+    """A document on its way to the destination. `body` is the document without the newline that ends it.
+
+    Of an admin event, `job_id` is the id in its key and `completed_at` when it occurred; so in all that follows.
+    """
+
+    key: str
+    job_id: Id
+    completed_at: str
+    sha256: str
+    body: msgspec.Raw
+    oversize: bool = False
+    redaction: Policy | None = None
+
+    def content(self) -> bytes:
+        return bytes(self.body) + b"\n"
+
+
+class _StagedText(msgspec.Struct, omit_defaults=True):
+    """The same in its file, as text: msgspec would go through a JSON value, and stop at half a surrogate pair."""
+
+    key: str
+    job_id: Id
+    completed_at: str
+    sha256: str
+    text: str
+    oversize: bool = False
+
+
+def stage_document(documents: StagedWriter, document: Document) -> None:
+    documents.append(
+        _StagedText(
+            key=document.key,
+            job_id=document.job_id,
+            completed_at=document.completed_at,
+            sha256=hashlib.sha256(document.body).hexdigest(),
+            text=document.body[:-1].decode(),
+            oversize=document.oversize,
+        )
+    )
+
+
+def staged_documents(staging: Storage, path: str, redaction: Policy | None = None) -> Iterator[StagedDocument]:
+    """Stream what a transform staged, under this policy. Raises TransientError where the file is not whole."""
+    for staged in staged_records(staging, path, _StagedText):
+        yield StagedDocument(
+            key=staged.key,
+            job_id=staged.job_id,
+            completed_at=staged.completed_at,
+            sha256=staged.sha256,
+            body=msgspec.Raw(staged.text.encode()),
+            oversize=staged.oversize,
+            redaction=redaction,
+        )

@@ -1,0 +1,119 @@
+"""How the outcomes of a run's slices become the receipt of a window."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from job_history.ledger.lateness import all_of
+from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
+from job_history.model.timestamp import format_time
+from job_history.pipeline.plan import PlannedWindow
+from job_history.pipeline.results import SliceOutcome
+
+
+def make_receipt(
+    planned: PlannedWindow,
+    outcomes: list[SliceOutcome],
+    faults: list[str],
+    *,
+    run: str,
+    finished_at: datetime,
+    code_version: str,
+    unrecoverable: bool = False,
+) -> Receipt:
+    """Make the receipt of what one run did with an account's window."""
+    counts = sum_counts(outcomes)
+    if faults or not outcomes:
+        counts.counted = max(counts.counted, planned.counted or 0)
+    state = _state(planned, counts, faults, unrecoverable=unrecoverable)
+    seconds = seconds_of(outcomes)
+    jobs = [job for outcome in outcomes for job in (outcome.transformed.first_job, outcome.transformed.last_job) if job]
+    return Receipt(
+        user_id=planned.user_id,
+        name=planned.name,
+        kind=planned.kind,
+        window=planned.window,
+        state=state,
+        counts=counts,
+        gap=counts.gap,
+        counted_by=_counted_by(planned, outcomes),
+        first_job=min(jobs, default=None),
+        last_job=max(jobs, default=None),
+        lateness=all_of([outcome.lateness for outcome in outcomes]),
+        seconds=seconds,
+        settings_hash=outcomes[0].settings_hash if outcomes else planned.settings_hash,
+        code_version=code_version,
+        destination=_destination(planned, outcomes),
+        destination_hash=planned.destination_hash,
+        settings_changes=planned.settings_changes,
+        redaction=sorted({outcome.transformed.redaction for outcome in outcomes if outcome.transformed.redaction}),
+        read_at=min((outcome.extracted.read_at for outcome in outcomes), default=planned.planned_at),
+        items=[outcome.items_path for outcome in outcomes],
+        quarantine=sorted({path for outcome in outcomes for path in outcome.quarantine_paths}),
+        example_keys=[key for outcome in outcomes for key in outcome.example_keys][:3],
+        faults=faults,
+        runs=[RunEntry(run, format_time(finished_at), state, counts, faults, seconds)],
+    )
+
+
+def _state(planned: PlannedWindow, counts: Counts, faults: list[str], *, unrecoverable: bool) -> WindowState:
+    if not planned.enabled:
+        return WindowState.DISABLED
+    if unrecoverable:
+        return WindowState.UNRECOVERABLE
+    if faults or counts.gap:
+        return WindowState.FAILED
+    return WindowState.COMPLETE_WITH_QUARANTINE if counts.quarantined else WindowState.COMPLETE
+
+
+def _destination(planned: PlannedWindow, outcomes: list[SliceOutcome]) -> dict[str, Any]:
+    """Return where the window went; where it was changed between slices, every place."""
+    return merge_destinations([outcome.destination for outcome in outcomes] or [planned.destination])
+
+
+def merge_destinations(places: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the one place that they all are, or all the different ones."""
+    each = [one for place in places for one in place.get("several", [place])]
+    different = [place for number, place in enumerate(each) if place not in each[:number]]
+    return different[0] if len(different) == 1 else {"type": different[0]["type"], "several": different}
+
+
+def _counted_by(planned: PlannedWindow, outcomes: list[SliceOutcome]) -> str:
+    return " and ".join(sorted({outcome.extracted.counted_by for outcome in outcomes})) or planned.counted_by
+
+
+def sum_counts(outcomes: list[SliceOutcome]) -> Counts:
+    return Counts(
+        counted=sum(outcome.extracted.counted for outcome in outcomes),
+        listed=sum(outcome.extracted.listed for outcome in outcomes),
+        delivered=sum(outcome.delivered for outcome in outcomes),
+        already_present=sum(outcome.already_present for outcome in outcomes),
+        repeated=sum(outcome.repeated for outcome in outcomes),
+        late=sum(outcome.lateness.jobs for outcome in outcomes),
+        filtered=_merge_counts(outcome.transformed.filtered for outcome in outcomes),
+        quarantined=_merge_counts(
+            {**outcome.transformed.quarantined, **({"conflict": outcome.conflicts} if outcome.conflicts else {})}
+            for outcome in outcomes
+        ),
+        oversize=sum(outcome.transformed.oversize for outcome in outcomes),
+        bytes=sum(outcome.transformed.bytes for outcome in outcomes),
+        delivered_bytes=sum(outcome.delivered_bytes for outcome in outcomes),
+    )
+
+
+def _merge_counts(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for count in counts:
+        total.update(count)
+    return dict(total)
+
+
+def seconds_of(outcomes: list[SliceOutcome]) -> dict[str, float]:
+    return {
+        "extract": round(sum(outcome.extracted.seconds for outcome in outcomes), 3),
+        "transform": round(sum(outcome.transformed.seconds for outcome in outcomes), 3),
+        "load": round(sum(outcome.load_seconds for outcome in outcomes), 3),
+    }
