@@ -42,7 +42,7 @@ class JobHistoryPlugin(AirflowPlugin):
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         try:
-            from job_history_airflow.ui.app import build_app  # noqa: PLC0415 - takes seconds, and one process needs it
+            from job_history_airflow.ui.app import build_app
         except ImportError:
             # Raised on, it would keep the API server from starting: nobody's pages, for want of ours.
             log.exception(

@@ -41,18 +41,18 @@ def main(windows: list[dict[str, str]], accounts: list[int]) -> None:
 
 
 def _replicate(window: Window, accounts: list[int]) -> None:
-    from job_history import __version__  # noqa: PLC0415 - Airflow is read only here, in the process of its own
-    from job_history.model.slice import run_folder  # noqa: PLC0415
-    from job_history.pipeline.report import report  # noqa: PLC0415
-    from job_history_airflow.factories.sources import storage_at  # noqa: PLC0415
-    from job_history_airflow.operators import (  # noqa: PLC0415
+    from job_history import __version__
+    from job_history.model.slice import run_folder
+    from job_history.pipeline.report import report
+    from job_history_airflow.factories.sources import storage_at
+    from job_history_airflow.operators import (
         ExtractOperator,
         LoadToS3Operator,
         LoadToSumoLogicOperator,
         PlanOperator,
         TransformOperator,
     )
-    from job_history_airflow.settings import read_settings  # noqa: PLC0415
+    from job_history_airflow.settings import read_settings
 
     run = SimpleNamespace(dag_id="job_history_replication", run_id=f"sample__{window.slug}__{len(accounts)}")
     params = {"accounts": accounts, "window_start": window.as_dict()["start"], "window_end": window.as_dict()["end"]}

@@ -36,10 +36,10 @@ def destination_check(account: Account) -> Check:
 
 
 def _s3_check(account: Account, settings: S3DestinationSettings) -> Check:
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - for those who check, and have a bucket
+    from botocore.exceptions import BotoCoreError, ClientError
 
-    from job_history.preflight.s3 import S3Check  # noqa: PLC0415
-    from job_history.preflight.s3_errors import credentials_fault  # noqa: PLC0415
+    from job_history.preflight.s3 import S3Check
+    from job_history.preflight.s3_errors import credentials_fault
 
     try:
         session, access = s3_access(settings, f"account {account.label}")
@@ -51,14 +51,14 @@ def _s3_check(account: Account, settings: S3DestinationSettings) -> Check:
 
 
 def _sumo_logic_check(account: Account) -> Check:
-    from job_history.preflight.sumo_logic import check_sumo_logic  # noqa: PLC0415 - for those who check
+    from job_history.preflight.sumo_logic import check_sumo_logic
 
     source = http_source(account)
     return lambda: check_sumo_logic(source, account=account, now=datetime.now(UTC))
 
 
 def _source_check(account: Account, kind: EventKind, settings: Settings) -> Check:
-    from job_history.preflight.sources import check_source  # noqa: PLC0415 - for those who check
+    from job_history.preflight.sources import check_source
 
     def check() -> list[Finding]:
         staging = storage_at(settings.staging_path)

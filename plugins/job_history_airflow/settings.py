@@ -59,7 +59,7 @@ def read_start_date() -> datetime | None:
 
 def load_accounts() -> Accounts:
     """Read the Variable with the accounts. Raises PermanentError where nothing in it can be used."""
-    from airflow.sdk import Variable  # noqa: PLC0415 - a DAG file that reads the section needs no Variables
+    from airflow.sdk import Variable
 
     return read_accounts(Variable.get(ACCOUNTS_VARIABLE, default=None))
 

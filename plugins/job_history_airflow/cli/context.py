@@ -23,19 +23,19 @@ class CommandContext:
 
     @cached_property
     def accounts(self) -> Accounts:
-        from job_history_airflow.settings import load_accounts  # noqa: PLC0415 - takes a second
+        from job_history_airflow.settings import load_accounts
 
         return load_accounts()
 
     @cached_property
     def ledger(self) -> Storage:
-        from job_history_airflow.factories.sources import storage_at  # noqa: PLC0415 - takes a second
+        from job_history_airflow.factories.sources import storage_at
 
         return storage_at(self.settings.ledger_path)
 
     @cached_property
     def staging(self) -> Storage:
-        from job_history_airflow.factories.sources import storage_at  # noqa: PLC0415 - takes a second
+        from job_history_airflow.factories.sources import storage_at
 
         return storage_at(self.settings.staging_path)
 
@@ -47,6 +47,6 @@ def load_context() -> CommandContext:
     """
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     keep_stdout_for_the_answer()
-    from job_history_airflow.settings import read_settings  # noqa: PLC0415 - takes a second
+    from job_history_airflow.settings import read_settings
 
     return CommandContext(read_settings())

@@ -50,8 +50,8 @@ def diff(
 
     Exits with 1 where anything is missing, altered or extra, with 2 where an hour could not be compared.
     """
-    from job_history.errors import ReplicationError  # noqa: PLC0415 - with all that it needs, for --help to be quick
-    from job_history_airflow.cli.context import load_context  # noqa: PLC0415
+    from job_history.errors import ReplicationError
+    from job_history_airflow.cli.context import load_context
 
     window = requested_hours(since, until, hours)
     here = load_context()
@@ -80,10 +80,10 @@ def _each(accounts: list[Account], window: Window) -> Iterator[tuple[Account, Ev
 
 
 def _compared(here: CommandContext, account: Account, kind: EventKind, hour: Window, examples: int) -> Difference:
-    from job_history.inspection.diff import difference  # noqa: PLC0415
-    from job_history.model.slice import Slice  # noqa: PLC0415
-    from job_history.storage import local_storage  # noqa: PLC0415
-    from job_history_airflow.factories.sources import redaction_of, source_of  # noqa: PLC0415
+    from job_history.inspection.diff import difference
+    from job_history.model.slice import Slice
+    from job_history.storage import local_storage
+    from job_history_airflow.factories.sources import redaction_of, source_of
 
     slice_ = Slice(
         run="diff", user_id=account.user_id, name=account.name, kind=kind, window=hour.as_dict(), part=hour.as_dict()
@@ -105,8 +105,8 @@ def _compared(here: CommandContext, account: Account, kind: EventKind, hour: Win
 
 
 def _dry_run(here: CommandContext, account: Account, slice_: Slice, scratch: Storage) -> Destination:
-    from job_history.inspection.diff import ByReceipt  # noqa: PLC0415
-    from job_history_airflow.factories.sources import s3_destination, sumo_logic_destination  # noqa: PLC0415
+    from job_history.inspection.diff import ByReceipt
+    from job_history_airflow.factories.sources import s3_destination, sumo_logic_destination
 
     if account.destination.type == "s3":
         return s3_destination(account, in_flight=here.settings.upload_concurrency, dry_run=True)

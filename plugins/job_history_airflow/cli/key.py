@@ -44,8 +44,8 @@ def key(object_key: str | None, prefix: str, as_json: bool, **parts: Any) -> Non
 
 
 def _made(prefix: str, *, user_id: str, recipe_id: str, job_id: str, started_at: datetime, status: str) -> str:
-    from job_history.documents.object_key import job_key  # noqa: PLC0415
-    from job_history.model.job import final_status, job_id_of, number_id_of  # noqa: PLC0415 - for --help to be quick
+    from job_history.documents.object_key import job_key
+    from job_history.model.job import final_status, job_id_of, number_id_of
 
     final = final_status(status)
     if final is None:
@@ -61,9 +61,9 @@ def _made(prefix: str, *, user_id: str, recipe_id: str, job_id: str, started_at:
 
 
 def _tell_parts(object_key: str, *, as_json: bool) -> None:
-    import msgspec  # noqa: PLC0415
+    import msgspec
 
-    from job_history.documents.key_parts import parts_of  # noqa: PLC0415
+    from job_history.documents.key_parts import parts_of
 
     try:
         parts = msgspec.to_builtins(parts_of(object_key))

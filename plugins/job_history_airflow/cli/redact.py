@@ -50,8 +50,8 @@ def redact(
 
     Exits with 1 where a record would go to quarantine, with 2 where an account could not be looked at.
     """
-    from job_history.errors import ReplicationError  # noqa: PLC0415 - with all that it needs, for --help to be quick
-    from job_history_airflow.cli.context import load_context  # noqa: PLC0415
+    from job_history.errors import ReplicationError
+    from job_history_airflow.cli.context import load_context
 
     window = requested_hours(since, until, hours)
     here = load_context()
@@ -75,8 +75,8 @@ def redact(
 
 
 def _sampled(here: CommandContext, account: Account, kind: EventKind, window: Window, most: int) -> Iterator[Sampled]:
-    from job_history.redaction import dry_run  # noqa: PLC0415
-    from job_history_airflow.factories.sources import redaction_of, source_of  # noqa: PLC0415
+    from job_history.redaction import dry_run
+    from job_history_airflow.factories.sources import redaction_of, source_of
 
     source = source_of(account, kind, max_document_bytes=here.settings.max_document_bytes, staging=here.staging)
     # The listing is left in the middle: what reads it must end before the connection does.

@@ -45,8 +45,8 @@ def redrive(
 
     Exits with 1 where something is left in quarantine, with 2 where a window could not be redriven.
     """
-    from job_history.errors import ReplicationError  # noqa: PLC0415 - with all that it needs, for --help to be quick
-    from job_history_airflow.cli.context import load_context  # noqa: PLC0415
+    from job_history.errors import ReplicationError
+    from job_history_airflow.cli.context import load_context
 
     window = requested_hours(since, until, hours)
     here = load_context()
@@ -68,8 +68,8 @@ def redrive(
 
 
 def _with_quarantine(here: CommandContext, accounts: dict[int, Account], window: Window) -> Iterator[WindowStatus]:
-    from job_history.inspection.status import statuses  # noqa: PLC0415
-    from job_history.redrive import was_redriven  # noqa: PLC0415
+    from job_history.inspection.status import statuses
+    from job_history.redrive import was_redriven
 
     for status in statuses(here.ledger, accounts.values(), window, datetime.now(UTC), here.settings.settle):
         if status.quarantined or was_redriven(status.runs):
@@ -77,10 +77,10 @@ def _with_quarantine(here: CommandContext, accounts: dict[int, Account], window:
 
 
 def _redriven(here: CommandContext, account: Account, status: WindowStatus, *, replace: bool) -> Redriven:
-    from job_history import __version__  # noqa: PLC0415
-    from job_history.model.window import Window  # noqa: PLC0415
-    from job_history.redrive import Means, redrive  # noqa: PLC0415
-    from job_history_airflow.factories.sources import redaction_of  # noqa: PLC0415
+    from job_history import __version__
+    from job_history.model.window import Window
+    from job_history.redrive import Means, redrive
+    from job_history_airflow.factories.sources import redaction_of
 
     means = Means(
         ledger=here.ledger,
@@ -101,8 +101,8 @@ def _redriven(here: CommandContext, account: Account, status: WindowStatus, *, r
 
 
 def _destination_of(here: CommandContext, account: Account, *, replace: bool) -> Callable[[Slice], Destination]:
-    from job_history.pipeline.skip_delivered import SkipDelivered  # noqa: PLC0415
-    from job_history_airflow.factories.sources import s3_destination, sumo_logic_destination  # noqa: PLC0415
+    from job_history.pipeline.skip_delivered import SkipDelivered
+    from job_history_airflow.factories.sources import s3_destination, sumo_logic_destination
 
     def destination(slice_: Slice) -> Destination:
         if account.destination.type == "s3":

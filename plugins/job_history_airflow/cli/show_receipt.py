@@ -31,10 +31,10 @@ def show_receipt(
 
     Exits with 1 where there is none, or it says that the window is not closed.
     """
-    from job_history.ledger.receipt_store import read_receipt  # noqa: PLC0415
-    from job_history.model.event_kind import EventKind  # noqa: PLC0415 - with all that it needs, for --help to be quick
-    from job_history.model.window import HOUR, Window  # noqa: PLC0415
-    from job_history_airflow.cli.context import load_context  # noqa: PLC0415
+    from job_history.ledger.receipt_store import read_receipt
+    from job_history.model.event_kind import EventKind
+    from job_history.model.window import HOUR, Window
+    from job_history_airflow.cli.context import load_context
 
     ledger = load_context().ledger
     window = Window(window_start, window_end) if window_end else next(Window(window_start, window_start + HOUR).hours())
@@ -49,7 +49,7 @@ def show_receipt(
 
 
 def _print(receipt: Receipt, ledger: Storage) -> None:
-    from job_history.progress import readable_bytes, readable_counts  # noqa: PLC0415
+    from job_history.progress import readable_bytes, readable_counts
 
     counts = receipt.counts
     for name, value in {

@@ -49,8 +49,8 @@ def status(
     Exits with 1 where an hour is open (it has settled, and has no receipt), failed or unrecoverable; with 2 where an
     account's settings cannot be used.
     """
-    from job_history.inspection.status import statuses  # noqa: PLC0415 - with all that it needs, for --help to be quick
-    from job_history_airflow.cli.context import load_context  # noqa: PLC0415
+    from job_history.inspection.status import statuses
+    from job_history_airflow.cli.context import load_context
 
     window = requested_hours(since, until, hours)
     here = load_context()

@@ -58,7 +58,7 @@ def source_of(
     `staging` keeps what tasks share of it; with a slice, what was read of that before a task ended. One that is not
     `patient` says at once what went wrong, for somebody who waits for the answer.
     """
-    from job_history.sources.sql import (  # noqa: PLC0415 - each task imports what it uses
+    from job_history.sources.sql import (
         SqlEventSource,
         SqlJobSource,
         dialect_for,
@@ -97,13 +97,13 @@ def _workato_source(
     *,
     patient: bool,
 ) -> RemoteSource[Record]:
-    from job_history.sources.workato import (  # noqa: PLC0415 - each task imports what it uses
+    from job_history.sources.workato import (
         Checkpoint,
         Retries,
         WorkatoEventSource,
         WorkatoSource,
     )
-    from job_history_airflow.hooks.workato import WorkatoHook  # noqa: PLC0415
+    from job_history_airflow.hooks.workato import WorkatoHook
 
     named_by = f"source.conn_id of account {account.label}"
     connection = _connection(settings.conn_id, named_by)
@@ -133,7 +133,7 @@ def _workato_source(
 
 def s3_destination(account: Account, *, in_flight: int, repair: bool = False, dry_run: bool = False) -> S3Destination:
     """Return the account's bucket as a destination. Raises PermanentError where connection or bucket are not named."""
-    from job_history.destinations.s3 import (  # noqa: PLC0415 - each task imports what it uses
+    from job_history.destinations.s3 import (
         NO_RETRIES,
         S3Destination,
         s3_store,
@@ -153,7 +153,7 @@ def s3_destination(account: Account, *, in_flight: int, repair: bool = False, dr
 
 def listable_bucket(account: Account) -> S3Destination:
     """Return the account's bucket for a look at what it holds, by a client that retries by itself. Raises as above."""
-    from job_history.destinations.s3 import S3Destination, s3_store  # noqa: PLC0415 - each task imports what it uses
+    from job_history.destinations.s3 import S3Destination, s3_store
 
     settings = _settings(account, S3DestinationSettings)
     _, access = s3_access(settings, f"account {account.label}")
@@ -167,7 +167,7 @@ def sumo_logic_destination(
 
     What the source acknowledges is noted in the slice's staging folder.
     """
-    from job_history.destinations.sumo_logic import (  # noqa: PLC0415 - each task imports what it uses
+    from job_history.destinations.sumo_logic import (
         Acknowledgements,
         SumoLogicDestination,
     )
@@ -179,8 +179,8 @@ def sumo_logic_destination(
 
 def http_source(account: Account) -> HttpSource:
     """Return a client of the account's HTTP source. Raises PermanentError where its connection names none."""
-    from job_history.destinations.sumo_logic import headers_of  # noqa: PLC0415 - each task imports what it uses
-    from job_history_airflow.hooks.sumo_logic import SumoLogicHook  # noqa: PLC0415
+    from job_history.destinations.sumo_logic import headers_of
+    from job_history_airflow.hooks.sumo_logic import SumoLogicHook
 
     settings = _settings(account, SumoLogicDestinationSettings)
     named_by = f"destination.conn_id of account {account.label}"
@@ -197,7 +197,7 @@ def http_source(account: Account) -> HttpSource:
 
 
 def _item_ids_of(account: Account) -> Callable[[EventRecord], str]:
-    from job_history.documents.event_document import item_id_of  # noqa: PLC0415 - each task imports what it uses
+    from job_history.documents.event_document import item_id_of
 
     # Its key is looked up when the first event asks for it: a task that only reads does without.
     redaction = functools.cache(functools.partial(redaction_of, account))
@@ -233,7 +233,7 @@ def storage_at(url: str) -> Storage:
     parts = urlsplit(url)
     if parts.scheme != "s3":
         raise PermanentError(f"{parts.scheme}:// is not among the places that a path can name: use file:// or s3://.")
-    from job_history.destinations.s3 import s3_store  # noqa: PLC0415 - each task imports what it uses
+    from job_history.destinations.s3 import s3_store
 
     settings = S3DestinationSettings(
         type="s3", conn_id=parts.username or "aws_default", bucket=parts.hostname, prefix=parts.path.strip("/")
@@ -245,10 +245,10 @@ def storage_at(url: str) -> Storage:
 
 def s3_access(settings: S3DestinationSettings, whose: str) -> tuple[Any, S3Access]:
     """Return the connection's boto3 session, and how it reaches the bucket. Raises PermanentError, which names `whose`."""
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415 - takes half a second to import
-    from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+    from obstore.auth.boto3 import Boto3CredentialProvider
 
-    from job_history.destinations.s3 import S3Access  # noqa: PLC0415
+    from job_history.destinations.s3 import S3Access
 
     # The hook itself would fall back to the machine's own credentials where the connection does not exist.
     _connection(settings.conn_id, f"destination.conn_id of {whose}")
@@ -283,14 +283,14 @@ def place_of(account: Account) -> str | None:
     settings = account.destination
     if isinstance(settings, S3DestinationSettings):
         return settings.bucket or _bucket_named_by(settings.conn_id, account)
-    from job_history.destinations.sumo_logic.acknowledgements import target_of  # noqa: PLC0415 - each task imports what it uses
+    from job_history.destinations.sumo_logic.acknowledgements import target_of
 
     source = http_source(account)
     return target_of(source.endpoint, source.headers)
 
 
 def _bucket_named_by(conn_id: str, account: Account) -> str | None:
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook  # noqa: PLC0415 - takes half a second to import
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
     _connection(conn_id, f"destination.conn_id of account {account.label}")
     bucket: str | None = S3Hook(aws_conn_id=conn_id).service_config.get("bucket_name")

@@ -41,7 +41,7 @@ class LoadOperator(SliceOperator):
         self.transformed = transformed
 
     def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:
-        from job_history.pipeline.load import load  # noqa: PLC0415 - brings pyarrow, which the other tasks do without
+        from job_history.pipeline.load import load
 
         try:
             outcome = load(

@@ -22,7 +22,7 @@ class LoadToSumoLogicOperator(LoadOperator):
     """
 
     def destination(self, slice_: Slice, account: Account, context: Context) -> Destination:
-        from job_history.pipeline.skip_delivered import SkipDelivered  # noqa: PLC0415 - brings pyarrow
+        from job_history.pipeline.skip_delivered import SkipDelivered
 
         destination = sumo_logic_destination(
             account,

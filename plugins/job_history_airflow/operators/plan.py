@@ -90,7 +90,7 @@ class PlanOperator(BaseOperator):
 
     def stands(self, context: Context, accounts: Accounts, window: Window) -> SkipWindow:  # noqa: ARG002 - others look at them
         """Return what says of a window that it needs nothing."""
-        from job_history.pipeline.complete_windows import complete_windows  # noqa: PLC0415 - only where it is asked
+        from job_history.pipeline.complete_windows import complete_windows
 
         return complete_windows(self.ledger, place_of) if context["params"].get("mode") == "missing_only" else skip_none
 

@@ -33,7 +33,7 @@ class ReconcileOperator(PlanOperator):
         )
 
     def stands(self, context: Context, accounts: Accounts, window: Window) -> SkipWindow:
-        from job_history.reconciliation.reconcile import reconcile  # noqa: PLC0415 - brings pandas
+        from job_history.reconciliation.reconcile import reconcile
 
         params = context["params"]
         chosen = params.get("accounts") or accounts.usable

@@ -30,7 +30,7 @@ class ReportOperator(BaseOperator):
         self.destinations = destinations
 
     def execute(self, context: Context) -> dict[str, int]:
-        from job_history.pipeline.report import report  # noqa: PLC0415 - brings pandas, which no other task should pay for
+        from job_history.pipeline.report import report
 
         settings = read_settings()
         dag_run = context["dag_run"]

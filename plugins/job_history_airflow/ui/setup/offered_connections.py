@@ -32,7 +32,7 @@ def names_for(kind: str, connections: dict[str, str]) -> list[str]:
 @cache
 def _is_database(conn_type: str) -> bool:
     """Whether connections of this type have a DbApiHook. Its class is imported, so this is for the types in use only."""
-    from airflow.providers.common.sql.hooks.sql import DbApiHook  # noqa: PLC0415 - brings sqlparse, more_itertools
+    from airflow.providers.common.sql.hooks.sql import DbApiHook
 
     hook = ProvidersManagerTaskRuntime().hooks.get(conn_type)  # type: ignore[no-untyped-call]
     if hook is None:
