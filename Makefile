@@ -3,7 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 UV := $(shell command -v uv || echo .uv/bin/uv)
 
-.PHONY: help demo up test check bench format clean
+.PHONY: help demo up test judges check bench format clean
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
@@ -15,6 +15,9 @@ up: .venv/.ready  ## the same parts with the Airflow UI; Ctrl-C ends all of it
 
 test: .venv/.ready  ## all tests, fast ones first
 	$(PY) -m pytest
+
+judges: .venv/.ready  ## tests that need servers and clients which are not ours
+	$(PY) -m pytest -m judge
 
 check: .venv/.ready  ## format, lint, types
 	$(PY) -m ruff format --check .

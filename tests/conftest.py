@@ -18,6 +18,9 @@ settings.register_profile("always_the_same", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "always_the_same"))
 
+# A test with one of these marks needs a server or client that is not ours: it is a judge, which `make judges` runs.
+JUDGES = ("browser", "ceph", "clients")
+
 _home = pytest.StashKey[Path]()
 
 
@@ -38,3 +41,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(config.stash[_home], ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest deselects by marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if any(item.get_closest_marker(name) for name in JUDGES):
+            item.add_marker("judge")

@@ -21,7 +21,7 @@ NOW = datetime(2018, 5, 21, 11, 30, tzinfo=UTC)
 END = datetime(2018, 5, 21, 12, tzinfo=UTC)
 JOBS_PAGE = 25
 
-pytestmark = pytest.mark.timeout(180)  # the first run installs the clients
+pytestmark = [pytest.mark.clients, pytest.mark.timeout(180)]  # the first run installs the clients
 
 
 @pytest.fixture(scope="module")
