@@ -1,13 +1,9 @@
-"""How many uploads run at once, against stores that are near, far away, or asking for less."""
-
-from collections.abc import Callable
+"""How many uploads run at once, with stores that take what they get and stores that ask for less."""
 
 from job_history.destinations.s3.adaptive_concurrency import AdaptiveConcurrency
 
 
 class Clock:
-    """Time that passes when told to."""
-
     def __init__(self) -> None:
         self.now = 100.0
 
@@ -15,88 +11,54 @@ class Clock:
         return self.now
 
 
-def after(seconds: float, pace: AdaptiveConcurrency, clock: Clock, rate_of: Callable[[int], float]) -> int:
-    """Let uploads end, so many a second as the store gives to what is in flight; return what is in flight then."""
-    ends = clock.now + seconds
-    while clock.now < ends:
-        clock.now += 1 / rate_of(pace.in_flight)
-        pace.uploaded()
-    return pace.in_flight
+def limits_over_rounds(limit: AdaptiveConcurrency, rounds: int) -> list[int]:
+    """Let `rounds` rounds of uploads succeed; return the limit after each."""
+    seen = []
+    for _ in range(rounds):
+        for _ in range(limit.in_flight):
+            limit.uploaded()
+        seen.append(limit.in_flight)
+    return seen
 
 
-def far_away(in_flight: int) -> float:
-    return in_flight / 0.1
-
-
-def near(in_flight: int) -> float:
-    return min(in_flight / 0.001, 9_000)
-
-
-def test_it_starts_with_64_or_with_the_most_where_that_is_less() -> None:
+def test_starts_with_64_or_the_maximum_if_that_is_less() -> None:
     assert [AdaptiveConcurrency(most, Clock()).in_flight for most in (1, 63, 64, 256)] == [1, 63, 64, 64]
 
 
-def test_a_store_that_is_far_away_soon_has_the_most_in_flight() -> None:
+def test_doubles_each_round_up_to_the_maximum() -> None:
+    assert limits_over_rounds(AdaptiveConcurrency(1_000, Clock()), 6) == [128, 256, 512, 1_000, 1_000, 1_000]
+
+
+def test_slow_down_halves_once_for_all_uploads_in_flight_together() -> None:
     clock = Clock()
-    pace = AdaptiveConcurrency(1_000, clock)
-
-    seen = list(dict.fromkeys(after(0.01, pace, clock, far_away) for _ in range(100)))
-
-    assert seen == [64, 128, 256, 512, 1_000]
-    assert after(5, pace, clock, far_away) == 1_000
-
-
-def test_a_store_that_is_near_gets_no_more_than_it_makes_use_of() -> None:
-    clock = Clock()
-    pace = AdaptiveConcurrency(256, clock)
-
-    seen = {after(0.01, pace, clock, near) for _ in range(500)}
-
-    assert seen == {64, 128}  # 128 on trial only
-    assert sum(after(0.01, pace, clock, near) == 128 for _ in range(500)) < 50
-
-
-def test_a_store_that_goes_farther_away_gets_more() -> None:
-    clock = Clock()
-    pace = AdaptiveConcurrency(256, clock)
-    assert after(2, pace, clock, near) in {64, 128}
-
-    assert after(20, pace, clock, far_away) == 256
-
-
-def test_asked_to_slow_down_it_halves_once_for_all_that_were_in_flight_together() -> None:
-    clock = Clock()
-    pace = AdaptiveConcurrency(256, clock)
-    after(1, pace, clock, far_away)
+    limit = AdaptiveConcurrency(256, clock)
+    limits_over_rounds(limit, 2)
 
     for _ in range(256):
-        pace.asked_to_slow_down(began=clock.now - 0.1)
-    assert (pace.in_flight, pace.slow_downs) == (128, 256)
+        limit.asked_to_slow_down(began=clock.now - 0.1)
+    assert (limit.in_flight, limit.slow_downs) == (128, 256)
 
     clock.now += 0.1
-    pace.asked_to_slow_down(began=clock.now - 0.05)
-    assert pace.in_flight == 64
+    limit.asked_to_slow_down(began=clock.now - 0.05)
+    assert limit.in_flight == 64
 
 
-def test_it_never_stops_altogether() -> None:
+def test_never_less_than_one() -> None:
     clock = Clock()
-    pace = AdaptiveConcurrency(8, clock)
+    limit = AdaptiveConcurrency(8, clock)
 
     for _ in range(10):
         clock.now += 1
-        pace.asked_to_slow_down(began=clock.now)
+        limit.asked_to_slow_down(began=clock.now)
 
-    assert pace.in_flight == 1
+    assert limit.in_flight == 1
 
 
-def test_after_a_slow_down_it_comes_back_by_small_steps() -> None:
+def test_grows_by_an_eighth_after_a_slow_down() -> None:
     clock = Clock()
-    pace = AdaptiveConcurrency(256, clock)
-    after(1, pace, clock, far_away)
+    limit = AdaptiveConcurrency(256, clock)
+    limits_over_rounds(limit, 2)
     clock.now += 1
-    pace.asked_to_slow_down(began=clock.now)
-    assert pace.in_flight == 128
+    limit.asked_to_slow_down(began=clock.now)
 
-    seen = list(dict.fromkeys(after(0.01, pace, clock, far_away) for _ in range(400)))
-
-    assert seen[:3] == [128, 144, 162]
+    assert limits_over_rounds(limit, 8) == [144, 162, 182, 204, 229, 256, 256, 256]
