@@ -16,7 +16,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
 from tests.benchmarks.jobs import WINDOW, account
 from tests.benchmarks.measuring import Measured, Work, measured
 from tests.benchmarks.sink import sink
@@ -32,7 +31,7 @@ from tests.benchmarks.tasks import (
     transforming,
 )
 
-from job_history.ledger.items import read_items
+from job_history.ledger.items import Item, items_at
 from job_history.storage import local_storage
 from simulators.job_store import create, create_indexes, fill, small_jobs
 from simulators.postgres import PostgresServer, local_postgres
@@ -51,7 +50,7 @@ class Run(NamedTuple):
 
     slices: int
     receipts: dict[int, dict[str, Any]]
-    items: dict[int, pa.Table]
+    items: dict[int, list[Item]]
 
 
 def tables(*, quick: bool) -> Iterator[Table]:
@@ -136,7 +135,7 @@ def _run(
         for receipt in [json.loads(ledger.read(path) or b"")]
     }
     items = {
-        user_id: pa.concat_tables(read_items(ledger, path) for path in receipt["items"]).sort_by("job_id")
+        user_id: sorted(item for path in receipt["items"] for item in items_at(ledger, path))
         for user_id, receipt in receipts.items()
         if receipt["items"]
     }

@@ -16,7 +16,7 @@ from job_history.documents.job_document import DocumentRules
 from job_history.errors import PermanentError, QuarantineReason, ReplicationError
 from job_history.model.admin_event import EventRecord
 from job_history.model.window import Window
-from job_history.sources import EventSource
+from job_history.sources import Source
 from job_history.sources.sql import SqlEventSource, dialect_for
 from simulators.job_store import SampleEvent, sample_events
 
@@ -58,7 +58,7 @@ def event(event_id: int | str | None, occurred_at: str = "2018-05-21T00:30:00Z",
     return plain._replace(**fields)
 
 
-def listed(source: EventSource, window: Window = HOUR) -> list[EventRecord]:
+def listed(source: Source[EventRecord], window: Window = HOUR) -> list[EventRecord]:
     """List a window, after making sure that both counts say as many."""
     with source.listing(USER_ID, window, line_details=False) as listing:
         records = list(listing)

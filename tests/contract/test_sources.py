@@ -17,7 +17,7 @@ from job_history.documents.job_document import DocumentRules, document_of
 from job_history.errors import PermanentError, QuarantineReason, ReplicationError, TransientError
 from job_history.model.job import JobRecord, final_status
 from job_history.model.window import Window
-from job_history.sources import JobSource
+from job_history.sources import Source
 from job_history.sources.sql import SqlJobSource, dialect_for
 from simulators.job_store import SampleJob, example_job, plain_job, sample_jobs
 from simulators.postgres import PostgresServer
@@ -53,7 +53,9 @@ both_databases = pytest.mark.parametrize("store", ["sqlite", "postgres-psycopg"]
 both_drivers = pytest.mark.parametrize("store", ["postgres-psycopg", "postgres-psycopg2"], indirect=True)
 
 
-def listed(source: JobSource, window: Window = HOUR, *, user_id: int = USER_ID, lines: bool = True) -> list[JobRecord]:
+def listed(
+    source: Source[JobRecord], window: Window = HOUR, *, user_id: int = USER_ID, lines: bool = True
+) -> list[JobRecord]:
     """List a window, after making sure that both counts say as many."""
     with source.listing(user_id, window, line_details=lines) as listing:
         records = list(listing)
@@ -372,7 +374,7 @@ def test_a_time_in_an_extra_column_does_not_depend_on_the_time_zone_of_the_sessi
     assert b'"seen_at":"2018-05-21T00:00:10+00:00"' in before
 
 
-def fault_of(source: JobSource, *, lines: bool = True) -> tuple[type, str]:
+def fault_of(source: Source[JobRecord], *, lines: bool = True) -> tuple[type, str]:
     with pytest.raises(ReplicationError) as raised:
         listed(source, lines=lines)
     return type(raised.value), str(raised.value)
@@ -504,7 +506,7 @@ def test_a_server_that_is_away_is_transient(store: PostgresStore, tmp_path: Path
 def test_a_database_that_breaks_off_in_the_middle_is_transient(store: SqlStore) -> None:
     store.fill(job(number) for number in range(3_000))
 
-    def break_off(source: JobSource) -> None:
+    def break_off(source: Source[JobRecord]) -> None:
         with source.listing(USER_ID, HOUR, line_details=True) as listing:
             jobs = iter(listing)
             assert (listing.counted, next(jobs).job_id) == (3_000, "0")
@@ -595,7 +597,7 @@ def test_memory_does_not_jump_where_small_lines_are_followed_by_large_ones(store
     assert growth < 150 * MEGABYTE  # of 400
 
 
-def memory_growth(source: JobSource) -> tuple[tuple[int, int], int]:
+def memory_growth(source: Source[JobRecord]) -> tuple[tuple[int, int], int]:
     """List the window, and return how many jobs and lines there were, and by how much the process grew meanwhile."""
     jobs = lines = most = 0
     before = own_memory()

@@ -22,7 +22,7 @@ from tests.support.oracle import expected_documents
 from tests.support.steps import Death, Setting, outcome, run_steps, start_steps
 from tests.support.world import keys_of
 
-from job_history.ledger.items import read_items
+from job_history.ledger.items import items_at
 from job_history.model.window import Window
 from job_history.pipeline.run_files import RunRecord
 from job_history.storage import local_storage
@@ -80,8 +80,8 @@ class Run:
 
     def receipt(self) -> dict[str, int]:
         """How many jobs had each outcome, by the item list."""
-        items = read_items(local_storage(Path(self.setting.ledger)), outcome(self.setting).items_path)
-        return dict(Counter(items["outcome"].to_pylist()))
+        items = items_at(local_storage(Path(self.setting.ledger)), outcome(self.setting).items_path)
+        return dict(Counter(item.outcome for item in items))
 
     def completes_from(self, step: str, undisturbed: dict[str, tuple[int, str]]) -> None:
         """Do the rest of the run; everything must be there, and told, then."""

@@ -22,7 +22,7 @@ from job_history.destinations import Delivery
 from job_history.destinations.sumo_logic import headers_of
 from job_history.documents.staged import StagedDocument
 from job_history.errors import PermanentError
-from job_history.ledger.items import Item, item_writer, read_items
+from job_history.ledger.items import Item, item_writer, items_at
 from job_history.ledger.receipt import Counts, Receipt, WindowState
 from job_history.ledger.receipt_store import receipt_path
 from job_history.model.job import JobRecord
@@ -376,8 +376,8 @@ def test_the_receipts_numbers_say_how_many_may_be_there_twice(source: LocalSourc
     assert (outcome.delivered, outcome.repeated, outcome.already_present, outcome.balanced) == (2, 2, 0, True)
     assert outcome.destination == sender.destination().description()
     assert outcome.destination.items() >= {"type": "sumo_logic", "endpoint": f"{source.receiver_url}/***"}.items()
-    items = read_items(ledger, outcome.items_path).to_pylist()
-    assert [(item["key"], item["outcome"], item["detail"]) for item in items] == [
+    items = items_at(ledger, outcome.items_path)
+    assert [(item.key, item.outcome, item.detail) for item in items] == [
         (
             f"5234/jobs/234/20180521/000/000/000/000/000/000/00{number}/5234-234-{number}-20180521000010-succeeded.json",
             "delivered",

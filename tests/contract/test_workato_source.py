@@ -20,7 +20,7 @@ from job_history.http.session import one_connection
 from job_history.model.job import JobRecord, final_status
 from job_history.model.timestamp import format_time, parse_time
 from job_history.model.window import Window
-from job_history.sources import JobSource
+from job_history.sources import Source
 from job_history.sources.workato import (
     Checkpoint,
     Endpoint,
@@ -102,7 +102,7 @@ def serving(way: Way, **settings: Any) -> Iterator[LocalWorkato]:
         yield api
 
 
-def listed(source: JobSource, window: Window = WINDOW, *, lines: bool = True) -> list[JobRecord]:
+def listed(source: Source[JobRecord], window: Window = WINDOW, *, lines: bool = True) -> list[JobRecord]:
     with source.listing(USER_ID, window, line_details=lines) as listing:
         records = list(listing)
     assert (listing.counted, source.count(USER_ID, window)) == (len(records), len(records))

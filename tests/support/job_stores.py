@@ -13,7 +13,9 @@ import psycopg
 import psycopg2
 
 from job_history.http.session import one_connection
-from job_history.sources import EventSource, JobSource
+from job_history.model.admin_event import EventRecord
+from job_history.model.job import JobRecord
+from job_history.sources import Source
 from job_history.sources.sql import SqlEventSource, SqlJobSource, dialect_for
 from job_history.sources.workato import Endpoint, Unlimited, WorkatoClient, WorkatoEventSource, WorkatoSource
 from simulators.job_store import SampleEvent, SampleJob, SampleLine, create, fill, fill_events
@@ -32,9 +34,9 @@ class JobStore(Protocol):
     def fill_events(self, events: Iterable[SampleEvent]) -> None:
         """Add admin events."""
 
-    def source(self) -> JobSource: ...
+    def source(self) -> Source[JobRecord]: ...
 
-    def event_source(self) -> EventSource: ...
+    def event_source(self) -> Source[EventRecord]: ...
 
 
 class SqlStore:
@@ -133,11 +135,11 @@ class WorkatoStore:
     def fill_events(self, events: Iterable[SampleEvent]) -> None:
         self._events += events
 
-    def source(self) -> JobSource:
+    def source(self) -> Source[JobRecord]:
         # A job of the suite may take a day and an hour.
         return WorkatoSource(self._client(), clock=self._now.timestamp, longest_job=timedelta(hours=36))
 
-    def event_source(self) -> EventSource:
+    def event_source(self) -> Source[EventRecord]:
         return WorkatoEventSource(self._client(), clock=self._now.timestamp)
 
     def _client(self) -> WorkatoClient:

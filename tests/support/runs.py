@@ -19,6 +19,7 @@ from job_history.destinations import Destination, Listable
 from job_history.errors import PermanentError, ReplicationError
 from job_history.ledger.receipt import Receipt
 from job_history.model.event_kind import EventKind
+from job_history.model.job import JobRecord
 from job_history.model.slice import Slice
 from job_history.model.window import Window
 from job_history.pipeline.complete_windows import complete_windows
@@ -29,7 +30,7 @@ from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
 from job_history.pipeline.run_files import Failure, RunRecord
 from job_history.pipeline.skip_delivered import SkipDelivered
 from job_history.pipeline.transform import transform
-from job_history.sources import JobSource
+from job_history.sources import Source
 
 STEPS = ("extract", "transform", "load")
 KINDS = ("s3", "sumo_logic")
@@ -62,7 +63,7 @@ class Runs:
     staging: Any
     ledger: Any
     accounts: Accounts
-    source_of: Callable[[Account, EventKind], JobSource]
+    source_of: Callable[[Account, EventKind], Source[JobRecord]]
     destination_of: Callable[[Account, Slice], Destination]
     bucket_of: Callable[[Account], Listable]
     passes: Passes = lambda _: None

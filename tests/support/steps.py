@@ -31,10 +31,11 @@ from job_history.errors import ReplicationError
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
+from job_history.model.job import JobRecord
 from job_history.model.slice import Slice
 from job_history.model.window import Window
 from job_history.pipeline.results import SliceOutcome
-from job_history.sources import JobSource
+from job_history.sources import Source
 from job_history.sources.sql import SqlJobSource, dialect_for
 from job_history.storage import local_storage
 
@@ -201,7 +202,7 @@ def _runs(setting: Setting, passes: Passes) -> Runs:
     )
 
 
-def _source(store: str) -> JobSource:
+def _source(store: str) -> Source[JobRecord]:
     # Like a hook's connection to a database that is not there; SQLite would make an empty one.
     return SqlJobSource(lambda: sqlite3.connect(f"file:{store}?mode=ro", uri=True), dialect_for("sqlite"))
 

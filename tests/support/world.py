@@ -29,14 +29,14 @@ from job_history.destinations.sumo_logic import (
     endpoint_of,
 )
 from job_history.http.session import one_connection
-from job_history.ledger.items import read_items
-from job_history.ledger.outcome import Outcome
+from job_history.ledger.items import items_at
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
+from job_history.model.job import JobRecord
 from job_history.model.slice import Slice
 from job_history.model.window import Window
-from job_history.sources import JobSource
+from job_history.sources import Source
 from job_history.sources.sql import SqlJobSource, dialect_for
 from job_history.storage import local_storage
 from simulators.job_store import SampleJob
@@ -131,7 +131,7 @@ class World:
             or not receipt.state.closed
         ]
 
-    def _source(self, _account: Account, _kind: EventKind) -> JobSource:
+    def _source(self, _account: Account, _kind: EventKind) -> Source[JobRecord]:
         def connect() -> sqlite3.Connection:
             self.source_fault()
             return self.store.connect()
@@ -160,8 +160,8 @@ def keys_of(receipt: Receipt, ledger: Any) -> list[str]:
     there = counts.delivered + counts.already_present
     accounted_for = there + sum(counts.filtered.values()) + sum(counts.quarantined.values())
     assert (receipt.state.closed, receipt.gap, counts.counted, counts.listed) == (True, 0, accounted_for, accounted_for)
-    items = [row for path in receipt.items for row in read_items(ledger, path).to_pylist()]
-    keys = [row["key"] for row in items if row["outcome"] in {Outcome.DELIVERED, Outcome.ALREADY_PRESENT}]
+    items = [item for path in receipt.items for item in items_at(ledger, path)]
+    keys = [item.key or "" for item in items if item.is_delivered]
     assert (len(items), len(keys)) == (counts.listed, there)
     return sorted(keys)
 

@@ -152,9 +152,3 @@ def copy_items(storage: Storage, path: str, to: str, stays: Callable[[Item], boo
             if stays(item):
                 copy.append(item)
     return True
-
-
-def read_items(storage: Storage, path: str) -> pa.Table:
-    """Read an item list whole. Returns an empty table where there is none."""
-    content = storage.read(path)
-    return SCHEMA.empty_table() if content is None else pq.read_table(pa.BufferReader(content))

@@ -1,4 +1,8 @@
-"""Where events come from: finished jobs, or admin events. A source is asked by account and window, and streams."""
+"""Where events come from: finished jobs, or admin events. A source is asked by account and window, and streams.
+
+Every source is a `Source`; the sources of runs are `RemoteSource`s. The `Supports...` protocols are optional: the plan uses
+what a source has.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +10,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar, runtime_checkable
 
-from job_history.model.admin_event import EventRecord
-from job_history.model.job import JobRecord
+import msgspec
+
 from job_history.model.record import Record
+from job_history.model.unplaceable import Unplaceable
 from job_history.model.window import Window
 
 Record_co = TypeVar("Record_co", bound=Record, covariant=True)
 
 
 class Listing(Protocol[Record_co]):
-    """The ended jobs, or the admin events, of one account and window, as they stood at one moment.
+    """The ended jobs, or the admin events, of one account and window, as they were at one moment.
 
-    `counted` is the source's own count of them: made by other means than by going through the records, so that a
-    record which the listing loses is missed. `counted_by` names those means, for the receipt.
+    `counted` is the source's own count of them, made by other means than by going through the records: so a record that the
+    listing loses is noticed. `counted_by` names those means, for the receipt.
     """
 
     @property
@@ -31,7 +36,7 @@ class Listing(Protocol[Record_co]):
 
 
 class Source(Protocol[Record_co]):
-    """What the contract suites for sources hold each of them to. Faults are TransientError or PermanentError."""
+    """The contract suites hold each source to this. Errors are TransientError or PermanentError."""
 
     def count(self, user_id: int, window: Window) -> int:
         """Count the jobs, of any status, whose `completed_at` lies in the window; or the events that occurred in it."""
@@ -40,37 +45,33 @@ class Source(Protocol[Record_co]):
     def listing(
         self, user_id: int, window: Window, *, line_details: bool
     ) -> AbstractContextManager[Listing[Record_co]]:
-        """Open the listing of a window; with `line_details` each job brings its lines, in order. Events have none."""
+        """Open the listing of a window; with `line_details` each job has its lines, in order. Events have none."""
         ...
 
 
 class RemoteSource(Source[Record_co], Protocol[Record_co]):
-    """A source that somebody else runs: whether it can be read is worth asking before, and what it lists, comparing later."""
+    """A source outside of this project: it can be checked before it is read, and compared later."""
 
     def check_readable(self, *, line_details: bool) -> None:
-        """Look, without reading, whether a listing could. Raises TransientError or PermanentError where not."""
+        """Check, without reading, whether a listing is possible. Raises TransientError or PermanentError if not."""
         ...
 
     def ids(self, user_id: int, window: Window) -> Iterator[str]:
-        """List what `count` counts, in any order, each by its id as an item list has it; `None` where a job has none."""
+        """List what `count` counts, in any order, each by its id as an item list has it; `None` if a job has none."""
         ...
-
-
-JobSource = Source[JobRecord]
-EventSource = Source[EventRecord]
 
 
 @runtime_checkable
 class SupportsQuickCheck(Protocol):
-    """A source that can count only by reading: a plan asks it no more than whether there can be anything to read."""
+    """A source that can count only by reading: a plan asks it only whether there can be anything to read."""
 
     @property
     def counts_by(self) -> str:
-        """What says that there is nothing: the receipt's `counted_by` where nothing had to be read."""
+        """The receipt's `counted_by` if nothing had to be read: the means that showed that there is nothing."""
         ...
 
     def has_news(self, user_id: int, window: Window) -> bool:
-        """Say whether there can be anything in the window; False only where there is nothing."""
+        """Return whether there can be anything in the window; False only if there is nothing."""
         ...
 
 
@@ -79,5 +80,47 @@ class SupportsBatchCount(Protocol):
     """A source that can count for many accounts at once, for little more than for one."""
 
     def counts(self, user_ids: Sequence[int], window: Window) -> list[int]:
-        """Count for each account what `count` would."""
+        """Return for each account what `count` would."""
+        ...
+
+
+@runtime_checkable
+class SupportsUnplaceable(Protocol):
+    """A source that can find records which are finished by their status and whose time puts them into no window."""
+
+    def unplaceable(self, user_id: int) -> Unplaceable:
+        """Count such records of the account, whatever its number of countable ones.
+
+        Reads at most MAX_UNPLACEABLE + 1 rows, for at most UNPLACEABLE_SECONDS. Raises TransientError or PermanentError. A plan
+        calls it at most once for each account and kind of event.
+        """
+        ...
+
+
+@runtime_checkable
+class NotesUnplaceable(Protocol):
+    """A listing that meets such records while it is read. They are not among its records, and not counted."""
+
+    @property
+    def unplaceable(self) -> Unplaceable | None:
+        """What the listing met, once it was gone through; None: nothing."""
+        ...
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """What reading a window will take: requests to the source, and seconds at its rate limit."""
+
+    requests: int
+    seconds: float
+
+
+@runtime_checkable
+class SupportsCost(Protocol):
+    """A source that knows before it reads what reading will cost."""
+
+    def cost(self, user_id: int, window: Window) -> Cost:
+        """Estimate, from what a plan has asked already: it makes as few further requests as possible.
+
+        A plan logs the sum; an error is logged and changes nothing.
+        """
         ...

@@ -11,7 +11,7 @@ from job_history.sources import Record_co
 
 @dataclass(frozen=True)
 class StreamedListing(Generic[Record_co]):
-    """Can be gone through once. `counted_by` says how the source was made to count."""
+    """Can be gone through once. `counted_by` names how the source counted."""
 
     counted: int
     records: Iterator[Record_co]

@@ -11,7 +11,7 @@ from job_history.accounts.account import Account
 from job_history.destinations import Destination
 from job_history.documents.staged import staged_documents
 from job_history.errors import PermanentError, QuarantineReason, ReplicationError, TransientError
-from job_history.ledger.items import Item, read_items
+from job_history.ledger.items import Item, items_at
 from job_history.ledger.lateness import Late, Lateness
 from job_history.ledger.quarantine import QuarantineEntry
 from job_history.ledger.receipt_store import save_receipt
@@ -67,7 +67,7 @@ class Slices:
         )
 
     def items(self) -> list[Item]:
-        return sorted(Item(**row) for row in read_items(self.ledger, ITEMS).to_pylist())
+        return sorted(items_at(self.ledger, ITEMS))
 
 
 @pytest.fixture

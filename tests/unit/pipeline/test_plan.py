@@ -18,7 +18,7 @@ from job_history.model.slice import Slice
 from job_history.model.timestamp import format_time
 from job_history.model.window import Window
 from job_history.pipeline.plan import Plan, PlannedWindow, plan
-from job_history.sources import JobSource, Listing
+from job_history.sources import Listing, Source
 
 THREE_HOURS = Window(DAY, DAY + timedelta(hours=3))
 SUMO_LOGIC = {"type": "sumo_logic", "conn_id": "acme_sumo"}
@@ -34,9 +34,9 @@ def jobs(*minutes: float) -> MemorySource:
 
 
 def planned_run(
-    sources: dict[int, JobSource], accounts: list[Account], *, faults: list[str] | None = None, **changes: Any
+    sources: dict[int, Source[JobRecord]], accounts: list[Account], *, faults: list[str] | None = None, **changes: Any
 ) -> Plan:
-    def source_of(account: Account, _: EventKind) -> JobSource:
+    def source_of(account: Account, _: EventKind) -> Source[JobRecord]:
         return sources[account.user_id]
 
     usable = {account.user_id: account for account in accounts}
@@ -144,7 +144,7 @@ def test_accounts_that_share_a_source_are_counted_together_and_slices_are_as_one
     elsewhere = account(user_id=4, source={"type": "sql", "conn_id": "another"})
     paused = account(user_id=5, enabled=False)
     source, other = TogetherSource({1: 7, 2: 0, 3: 1}), TogetherSource({4: 2})
-    sources: dict[int, JobSource] = {1: source, 2: source, 3: source, 4: other, 5: source}
+    sources: dict[int, Source[JobRecord]] = {1: source, 2: source, 3: source, 4: other, 5: source}
 
     together = planned_run(sources, [*three, elsewhere, paused], window=THREE_HOURS)
 
@@ -205,8 +205,8 @@ def test_a_paused_account_is_in_the_plan_and_its_source_is_not_asked() -> None:
     assert source.asked == []
 
 
-def unreachable(fault: Exception) -> Callable[[Account, EventKind], JobSource]:
-    def source_of(account: Account, _: EventKind) -> JobSource:
+def unreachable(fault: Exception) -> Callable[[Account, EventKind], Source[JobRecord]]:
+    def source_of(account: Account, _: EventKind) -> Source[JobRecord]:
         if account.user_id == 77:
             raise fault
         return jobs(1)
@@ -233,7 +233,7 @@ def test_an_account_whose_source_cannot_be_counted_gets_a_slice_and_the_others_g
 
 def test_each_destination_has_the_accounts_that_go_there() -> None:
     accounts = [account(), account(77, "Logs", destination=SUMO_LOGIC)]
-    sources: dict[int, JobSource] = {5234: jobs(1), 77: jobs(1)}
+    sources: dict[int, Source[JobRecord]] = {5234: jobs(1), 77: jobs(1)}
     chosen = [
         [window.user_id for window in planned_run(sources, accounts, destination=destination).windows]
         for destination in ("s3", "sumo_logic")
@@ -242,7 +242,7 @@ def test_each_destination_has_the_accounts_that_go_there() -> None:
 
 
 def test_some_accounts_can_be_chosen_and_only_their_faults_are_told() -> None:
-    sources: dict[int, JobSource] = {5234: jobs(1), 77: jobs(1)}
+    sources: dict[int, Source[JobRecord]] = {5234: jobs(1), 77: jobs(1)}
     faults = ["Account 8 Bad: name is missing.", "Account 9 Worse: events is missing."]
     made = planned_run(sources, [account(), account(77)], faults=faults, chosen=[77, 9, 77, 10])
     unusable = "is not among the usable accounts of the Airflow Variable job_history_accounts."
@@ -281,7 +281,7 @@ def test_where_the_parts_would_be_too_many_windows_stay_whole() -> None:
 
 def test_of_more_windows_than_airflow_maps_the_oldest_are_planned_and_the_others_told() -> None:
     acme, globex, idle = account(), account(77, "Globex"), account(78, "Idle")
-    sources: dict[int, JobSource] = {5234: jobs(1, 61, 121), 77: jobs(2, 62), 78: jobs()}
+    sources: dict[int, Source[JobRecord]] = {5234: jobs(1, 61, 121), 77: jobs(2, 62), 78: jobs()}
 
     made = planned_run(sources, [acme, globex, idle], window=THREE_HOURS, max_slices=3)
 
