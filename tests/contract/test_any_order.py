@@ -183,6 +183,7 @@ def endpoints() -> Iterator[tuple[ScriptedS3, LocalSource]]:
 
 
 # A task that is really killed leaves no half-written list behind for the garbage collector to close.
+@pytest.mark.promise("any-order")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.timeout(300)
 def test_in_the_end_the_destinations_have_what_the_source_has(endpoints: tuple[ScriptedS3, LocalSource]) -> None:
@@ -194,6 +195,7 @@ def test_in_the_end_the_destinations_have_what_the_source_has(endpoints: tuple[S
     )
 
 
+@pytest.mark.promise("any-order")
 def test_a_job_that_appears_between_a_kill_and_the_next_try(endpoints: tuple[ScriptedS3, LocalSource]) -> None:
     """Its request has the number of one that was acknowledged, and other bytes: it must not be taken for that."""
     day = AnyOrder(*endpoints)

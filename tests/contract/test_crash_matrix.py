@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
 from tests.support.crash_matrix import PAGE
 
 from simulators.project import ROOT
 
 
+@pytest.mark.promise("crash-matrix")
 def test_the_page_is_what_the_tests_declare() -> None:
     """In a process of its own, because pytest cannot look for tests within itself."""
     made = subprocess.run(

@@ -115,6 +115,7 @@ BOUNDARIES = {
 }
 
 
+@pytest.mark.promise("event-window")
 @every_source
 def test_an_event_is_in_the_window_that_it_occurred_in(store: JobStore) -> None:
     store.fill_events([event(number, occurred_at) for number, occurred_at in BOUNDARIES.items()])

@@ -108,6 +108,7 @@ def ends_red(world: World, run: Run, user_id: int) -> None:
     assert world.open_windows([HOUR]) == [(user_id, HOUR)]
 
 
+@pytest.mark.promise("crash-matrix")
 @pytest.mark.parametrize(("fault", "recovery"), faults("s3", AT_THE_BUCKET, "each request behind the sixth"))
 def test_at_the_bucket(world: World, fault: Answer, recovery: str) -> None:
     world.s3.answer("PUT", *[Served()] * (JOBS // 2))
@@ -121,6 +122,7 @@ def test_at_the_bucket(world: World, fault: Answer, recovery: str) -> None:
     world.assert_nothing_is_missing([HOUR])
 
 
+@pytest.mark.promise("crash-matrix")
 @pytest.mark.parametrize(("fault", "recovery"), faults("sumo_logic", AT_SUMO_LOGIC, "each request behind the first"))
 def test_at_sumo_logic(world: World, fault: Fault, recovery: str) -> None:
     world.sumo_logic.script([200, *[fault] * 50])
@@ -144,6 +146,7 @@ def fast_restart(server: PostgresServer, backend: int) -> None:
         connection.execute("SELECT pg_terminate_backend(%s)", (backend,))
 
 
+@pytest.mark.promise("outages")
 @pytest.mark.parametrize(
     "restart",
     [

@@ -131,6 +131,7 @@ def killed(deaths: dict[str, Death], destination: str) -> list[object]:
     ]
 
 
+@pytest.mark.promise("crash-matrix")
 @pytest.mark.parametrize(
     ("death", "recovery"),
     killed(
@@ -159,6 +160,7 @@ def test_to_s3(to_s3: Setting, moto: S3Endpoint, death: Death, recovery: str) ->
     assert_all_is_in_the_bucket(to_s3, moto)
 
 
+@pytest.mark.promise("crash-matrix")
 @pytest.mark.parametrize(
     ("death", "recovery"),
     killed(
@@ -189,6 +191,7 @@ def at_once(setting: Setting) -> None:
             steps.kill()
 
 
+@pytest.mark.promise("two-runs-at-once")
 @crash_cell("around", "two runs of one window at once", "to S3", "nothing to mend")
 def test_two_runs_at_once_to_s3(to_s3: Setting, moto: S3Endpoint) -> None:
     at_once(to_s3)
@@ -196,6 +199,7 @@ def test_two_runs_at_once_to_s3(to_s3: Setting, moto: S3Endpoint) -> None:
     assert_all_is_in_the_bucket(to_s3, moto)
 
 
+@pytest.mark.promise("two-runs-at-once")
 @crash_cell("around", "two runs of one window at once", "to Sumo Logic", "nothing to mend")
 def test_two_runs_at_once_to_sumo_logic(to_sumo_logic: Setting, source: LocalSource) -> None:
     at_once(to_sumo_logic)

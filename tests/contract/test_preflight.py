@@ -53,6 +53,7 @@ def new_bucket(endpoint: S3Endpoint, **options: Any) -> str:
     return bucket
 
 
+@pytest.mark.promise("preflight-leaves-little")
 def test_any_number_of_preflights_leaves_one_version_of_one_object(moto: S3Endpoint) -> None:
     bucket = new_bucket(moto, versioned=True)
 
@@ -92,6 +93,7 @@ class TestStrictStore:
         assert codes(check(replace(ceph, secret_key="wrong"), bucket)) == [Code.S3_WRONG_SECRET_KEY]
         assert codes(check(replace(ceph, access_key="nobody"), bucket)) == [Code.S3_UNKNOWN_ACCESS_KEY]
 
+    @pytest.mark.promise("preflight-create-only")
     def test_create_only_that_is_ignored(self, ceph: CephGateway) -> None:
         """Ceph 16 does so in a bucket that keeps versions."""
         assert codes(check(ceph, new_bucket(ceph, versioned=True))) == [Code.S3_CREATE_ONLY_IGNORED]

@@ -44,6 +44,7 @@ def source() -> Iterator[LocalSource]:
         yield running
 
 
+@pytest.mark.promise("redrive-to-sumo-logic")
 def test_a_redrive_that_was_killed_before_its_receipt_sends_nothing_twice(
     source: LocalSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

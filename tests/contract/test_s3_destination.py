@@ -88,6 +88,7 @@ def md5(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
+@pytest.mark.promise("object-metadata")
 def test_a_document_has_its_key_bytes_type_and_digest(bucket: Bucket) -> None:
     assert deliver(bucket.destination(), [document(100)]) == [(KEY, DELIVERED)]
 
@@ -115,6 +116,7 @@ def test_an_empty_stream_delivers_nothing(bucket: Bucket) -> None:
     assert bucket.objects() == {}
 
 
+@pytest.mark.promise("create-only")
 def test_the_same_document_again_is_already_present(bucket: Bucket) -> None:
     deliver(bucket.destination(), [document(100)])
 
@@ -133,6 +135,7 @@ def test_each_delivery_tells_the_etag_that_a_listing_shows(bucket: Bucket) -> No
     assert told == [(document(100), how, listed["ETag"]) for how in (DELIVERED, ALREADY_PRESENT)]
 
 
+@pytest.mark.promise("create-only")
 @pytest.mark.parametrize("other", ["HELLO world", "hello"], ids=["same size", "other size"])
 def test_other_bytes_under_the_key_are_a_conflict_and_stay(bucket: Bucket, other: str) -> None:
     deliver(bucket.destination(), [document(100, title="hello world")])
@@ -179,6 +182,7 @@ def test_two_thousand_documents_arrive_once_each(bucket: Bucket) -> None:
     assert bucket.digests() == expected
 
 
+@pytest.mark.promise("diff")
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_dry_run_tells_what_a_delivery_would_come_to_and_writes_nothing(moto_bucket: Bucket, overwrite: bool) -> None:
     same, altered, in_parts, missing = document(100), document(101), document(102), document(103)
@@ -203,6 +207,7 @@ def test_a_dry_run_on_a_bucket_that_is_not_there_fails(moto: S3Endpoint) -> None
         deliver(Bucket(moto, "no-such-bucket").destination(dry_run=True), [document(100)])
 
 
+@pytest.mark.promise("one-version")
 def test_deliveries_at_the_same_time_write_each_key_once(bucket: Bucket) -> None:
     with ThreadPoolExecutor(3) as pool:
         tellings = list(pool.map(lambda _: deliver(bucket.destination(), documents(100)), range(3)))
@@ -215,6 +220,7 @@ def test_deliveries_at_the_same_time_write_each_key_once(bucket: Bucket) -> None
     assert bucket.versions() == dict.fromkeys(keys, 1)
 
 
+@pytest.mark.promise("bounded-memory")
 def test_large_documents_are_not_in_memory_together(bucket: Bucket) -> None:
     process = psutil.Process(os.getpid())
     deliver(bucket.destination(in_flight=256), [document(0, size=5 * MEGABYTE)])  # what the first one costs once
@@ -272,6 +278,7 @@ def test_a_stream_that_breaks_keeps_what_was_delivered_and_a_second_one_complete
 KMS_KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
+@pytest.mark.promise("encryption")
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [

@@ -266,6 +266,7 @@ ANSWERS: dict[str, tuple[Answer, type[ReplicationError], str, int]] = {
 }
 
 
+@pytest.mark.promise("store-errors", "connection-keys", "masked-secrets")
 @pytest.mark.parametrize("name", ANSWERS)
 def test_a_fault_is_sorted_told_and_loses_nothing(endpoint: ScriptedS3, name: str) -> None:
     answer, kind, message, tries = ANSWERS[name]
@@ -309,6 +310,7 @@ def test_a_fault_that_passes_is_not_noticed(endpoint: ScriptedS3, answer: Answer
     assert endpoint.requests == [Request("PUT", FIRST.key)] * 3
 
 
+@pytest.mark.promise("slow-down")
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_store_that_asks_to_slow_down_is_obeyed_and_gets_everything(
     endpoint: ScriptedS3, status: int, caplog: pytest.LogCaptureFixture
@@ -334,6 +336,7 @@ def test_a_store_that_asks_to_slow_down_is_obeyed_and_gets_everything(
     assert int(said[2]) <= 8
 
 
+@pytest.mark.promise("lost-answer")
 @pytest.mark.parametrize("answer", [Reset(after_storing=True), TOO_SLOW], ids=["connection broke", "no answer in time"])
 def test_a_create_whose_answer_was_lost_is_found_again(endpoint: ScriptedS3, answer: Answer) -> None:
     """The repeated create gets 412 for the object that the first one made: its bytes are the same, so all is well."""

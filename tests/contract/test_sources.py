@@ -83,6 +83,7 @@ def job(job_id: int | str, completed_at: str | None = None, **fields: Any) -> Sa
 # For every source
 
 
+@pytest.mark.promise("same-documents-from-each-database")
 @every_database
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.name)
 def test_a_golden_vector_comes_back_byte_for_byte(store: JobStore, vector: Path) -> None:
@@ -126,6 +127,7 @@ BOUNDARIES = {
 }
 
 
+@pytest.mark.promise("job-window")
 @every_source
 def test_a_job_is_in_the_window_that_it_completed_in(store: JobStore) -> None:
     early = "2018-05-20T00:00:00Z"
@@ -141,6 +143,7 @@ def test_a_job_is_in_the_window_that_it_completed_in(store: JobStore) -> None:
     assert sorted(halves[0] + halves[1]) == found[1]
 
 
+@pytest.mark.promise("count-together")
 @every_database
 def test_many_accounts_are_counted_together_as_each_is_alone(store: SqlStore) -> None:
     """More of them than go into one statement; most have nothing in the window."""
@@ -156,6 +159,7 @@ def test_many_accounts_are_counted_together_as_each_is_alone(store: SqlStore) ->
     assert source.counts([], HOUR) == []
 
 
+@pytest.mark.promise("job-documents")
 @every_source
 def test_what_has_not_ended_is_not_listed_and_what_was_stopped_is(store: JobStore) -> None:
     store.fill(
@@ -206,6 +210,7 @@ def test_lines_come_in_order_and_with_their_own_job_only(store: JobStore) -> Non
     assert operations(78) == {}
 
 
+@pytest.mark.promise("duplicate-ids")
 @every_database
 def test_an_id_that_is_there_twice_is_the_fault_of_both(store: JobStore) -> None:
     store.fill([job(1), job(2, title="one"), job(2, title="other")._replace(lines=()), job(3)])
@@ -236,6 +241,7 @@ def test_handles_and_ids_of_21_digits_come_back_as_they_are(store: JobStore) -> 
     ]
 
 
+@pytest.mark.promise("line-details-off")
 @every_source
 def test_line_details_off_asks_for_no_lines(store: JobStore) -> None:
     store.fill([job(1)])
@@ -296,6 +302,7 @@ def test_21_digits_in_a_numeric_column(empty_store: SqlStore) -> None:
 TOKENS = '{ "z" : 1.50, "a" : [12345678901234567890123, 1E+2, -0], "a" : "\\u00e9" }'
 
 
+@pytest.mark.promise("json-unchanged")
 @every_empty_database
 @pytest.mark.parametrize(
     ("json_type", "expected"),
@@ -319,6 +326,7 @@ def test_json_columns_pass_through(empty_store: SqlStore, json_type: str, expect
     assert b'"input":' + expected + b',"output":null,' in body
 
 
+@pytest.mark.promise("field-order")
 @every_database
 def test_columns_that_only_this_store_has_follow_sorted_by_name(store: SqlStore) -> None:
     store.execute(
@@ -541,6 +549,7 @@ def test_a_sqlite_file_that_somebody_holds_is_transient(tmp_path: Path) -> None:
     assert ids(listed(source)) == ["1"]
 
 
+@pytest.mark.promise("snapshot")
 @every_database
 def test_a_listing_is_a_snapshot(store: SqlStore) -> None:
     if store.dialect == "sqlite":
@@ -577,6 +586,7 @@ def test_whoever_stops_on_the_way_leaves_nothing_open(store: SqlStore) -> None:
     assert next(jobs, None) is None
 
 
+@pytest.mark.promise("bounded-memory")
 @both_databases
 def test_memory_does_not_grow_with_the_window(store: SqlStore) -> None:
     store.execute(many_jobs(store, 30_000))
@@ -709,6 +719,7 @@ def test_views_over_another_schema(empty_store: SqlStore) -> None:
     }
 
 
+@pytest.mark.promise("same-documents-from-each-database")
 def test_databases_give_the_same_documents(tmp_path: Path, postgres: PostgresServer) -> None:
     stores = [make(tmp_path, lambda: postgres, False) for make in STORES.values()]
     for store in stores:

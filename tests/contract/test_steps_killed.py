@@ -149,6 +149,7 @@ DEATHS = [
 ]
 
 
+@pytest.mark.promise("killed-steps")
 @pytest.mark.parametrize("death", DEATHS, ids=lambda death: f"{death.step} {death.place} {death.times}")
 def test_a_step_that_was_killed_and_run_again_ends_as_if_undisturbed(
     run: Run, undisturbed: dict[str, tuple[int, str]], death: Death
@@ -225,6 +226,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 # Of the two files of a transform, either may be the one that is told first of the disk.
+@pytest.mark.promise("outages")
 @pytest.mark.parametrize(
     ("step", "file"),
     [

@@ -58,6 +58,7 @@ def told(*deliveries: Delivery) -> list[tuple[str, Delivery]]:
 
 
 class TestOnce:
+    @pytest.mark.promise("messages-join")
     def test_documents_come_back_byte_for_byte(self, source: LocalSource, sender: Sender) -> None:
         documents = [*DOCUMENTS, wide_document(6, 5_000_000)]
 
@@ -67,6 +68,7 @@ class TestOnce:
         assert {message.slice for message in source.messages()} == {None}
         assert max(message.size for message in source.messages()) < 65_000
 
+    @pytest.mark.promise("requests")
     def test_the_requests_are_those_that_the_documents_make_one_after_another_on_one_connection(
         self, source: LocalSource, sender: Sender
     ) -> None:
@@ -133,6 +135,7 @@ class TestOnce:
         assert deliver(sender.destination(), []) == []
         assert source.requests() == []
 
+    @pytest.mark.promise("timestamp-first")
     @pytest.mark.parametrize(
         ("completed_at", "timestamp"),
         [
@@ -266,6 +269,7 @@ class TestAgain:
         assert deliver(recategorised.destination(), DOCUMENTS) == told(*[DELIVERED] * 5)
         assert bodies(source) == [batch.body for batch in BATCHES] * 2
 
+    @pytest.mark.promise("sumo-logic-url")
     def test_the_staged_notes_hold_no_secret(self, source: LocalSource, sender: Sender) -> None:
         deliver(sender.destination(), DOCUMENTS)
 
@@ -307,6 +311,7 @@ Sender(Path(folder), url).destination().deliver(iter(DOCUMENTS), lambda document
 
 
 class TestKilled:
+    @pytest.mark.promise("at-least-once")
     @pytest.mark.parametrize("at", [1, 2, 3])
     @pytest.mark.parametrize("moment", ["before it is sent", "before it is noted", "behind its note"])
     def test_acknowledged_requests_are_not_sent_again(

@@ -101,6 +101,7 @@ def assert_whole(source: LocalSource, *, repeated: bytes = b"") -> None:
 class TestOneFaultAndThenWell:
     """The same try of the task goes on: what it asked, how long it waited, what it told."""
 
+    @pytest.mark.promise("at-least-once")
     @pytest.mark.parametrize(
         ("fault", "status", "waits", "how"),
         [
@@ -174,6 +175,7 @@ class TestOneFaultAndThenWell:
 class TestFaultsThatStay:
     """The try ends, says why in full, and the next one loses and repeats nothing of what was acknowledged."""
 
+    @pytest.mark.promise("http-retries")
     @pytest.mark.parametrize(
         ("fault", "statuses", "said"),
         [
@@ -230,6 +232,7 @@ class TestFaultsThatStay:
         assert [delivery for _, delivery in told] == [*[Delivery.ALREADY_PRESENT] * 2, how, DELIVERED, DELIVERED]
         assert bodies(source) == [batch.body for batch in BATCHES]
 
+    @pytest.mark.promise("http-retries")
     @pytest.mark.parametrize(
         ("fault", "said"),
         [

@@ -201,6 +201,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.promise("toggles")
 @both_destinations
 @pytest.mark.parametrize("toggles", EXPECTED)
 def test_what_is_switched_on_is_delivered_and_nothing_else(
@@ -231,12 +232,14 @@ REASONS = {
 }
 
 
+@pytest.mark.promise("toggles")
 @both_destinations
 @pytest.mark.parametrize("toggles", REASONS)
 def test_combinations_that_can_mean_nothing_are_refused_and_say_why(place: Place, toggles: str) -> None:
     assert settings(place, *toggles.split("+")) == Accounts({}, [f"Account 5234 Acme: {REASONS[toggles]}"])
 
 
+@pytest.mark.promise("event-messages")
 @pytest.mark.parametrize("place", ["sumo_logic"], indirect=True)
 def test_the_time_of_an_event_comes_first_in_its_message(
     place: SumoLogicPlace, store: SqliteStore, tmp_path: Path

@@ -99,6 +99,7 @@ def endpoint() -> Iterator[ScriptedS3]:
 
 
 # A task that is really killed leaves no half-written list behind for the garbage collector to close.
+@pytest.mark.promise("week-of-hours")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.timeout(300)
 def test_nothing_is_lost_and_nothing_is_there_twice(tmp_path: Path, endpoint: ScriptedS3) -> None:

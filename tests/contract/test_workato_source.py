@@ -142,6 +142,7 @@ def plain(number: int | str, **fields: Any) -> SampleJob:
     return plain_job(USER_ID, START, number)._replace(**fields)
 
 
+@pytest.mark.promise("api-same-documents")
 @every_way
 @pytest.mark.parametrize("style", [Style(), Style(handles=True, success="succeeded")], ids=["numbers", "handles"])
 @pytest.mark.parametrize("lines", [True, False], ids=["with-lines", "without"])
@@ -445,6 +446,7 @@ class SharedTime:
         self.now += seconds
 
 
+@pytest.mark.promise("rate-limit")
 def test_50_customers_of_one_partner_stay_below_its_limit_together(tmp_path: Path) -> None:
     customers = [
         Workspace(user_id=number, jobs=[plain(job, user_id=number) for job in range(1, 41)]) for number in range(1, 51)

@@ -97,6 +97,7 @@ def test_admin_events_go_beside_jobs_or_alone_from_both_sources_to_both_destinat
     assert (world.keys(), source.messages()) == (keys, messages)
 
 
+@pytest.mark.promise("event-errors")
 def test_a_fault_of_an_accounts_admin_events_stops_not_even_its_own_jobs(world: World, store: Path) -> None:
     with closing(sqlite3.connect(store)) as connection:
         connection.execute("DROP TABLE job_history_admin_events")
@@ -115,6 +116,7 @@ def test_a_fault_of_an_accounts_admin_events_stops_not_even_its_own_jobs(world: 
     )
 
 
+@pytest.mark.promise("unrecoverable")
 def test_events_that_the_platform_no_longer_holds_are_unrecoverable(world: World, api: LocalWorkato) -> None:
     customer = {"type": "workato", "conn_id": "partner", "managed_user_id": "5236"}
     world.accounts(world.account(5236, "Initech", events={"admin_events": True}, source=customer))

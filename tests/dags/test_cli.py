@@ -69,6 +69,7 @@ def save_receipt(world: World, user_id: int, hour: int, state: str, **changes: A
 # status
 
 
+@pytest.mark.promise("status")
 def test_status_shows_a_letter_for_each_hour_and_says_what_is_owed(world: World, job_history: JobHistory) -> None:
     world.accounts(world.account(5234, "Acme"), world.account(77, "Paused", enabled=False))
     save_receipt(world, 5234, 0, "complete")
@@ -300,6 +301,7 @@ def test_diff_of_what_was_delivered_finds_nothing(world: World, job_history: Job
     assert row[:7] == ["5234", "Acme", "2018-05-21T00:00:00Z", "108", "0", "0", "0"]
 
 
+@pytest.mark.promise("diff")
 def test_diff_tells_what_is_missing_altered_and_extra(world: World, job_history: JobHistory, delivered: Path) -> None:
     client, (lost, changed, deleted) = world.s3.client(), sorted(world.keys())[:3]
     client.delete_object(Bucket=world.bucket, Key=lost)
@@ -367,6 +369,7 @@ def quarantined(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"5234/jobs/234/20180521/{handle}/5234-234-{handle}-20180521000000-succeeded.json"
 
 
+@pytest.mark.promise("redrive")
 def test_what_is_in_quarantine_is_delivered_once_its_cause_is_mended(
     world: World, job_history: JobHistory, quarantined: str
 ) -> None:

@@ -23,6 +23,7 @@ def passed(world: World) -> dict[int, dict]:
     return {each["user_id"]: each for each in found}
 
 
+@pytest.mark.promise("preflight-blocks")
 def test_what_must_be_mended_fails_its_account_before_its_source_is_read_and_no_other(world: World) -> None:
     nowhere = {"type": "s3", "conn_id": "s3", "bucket": "no-such-bucket"}
     world.accounts(world.account(5234, "Acme", destination=nowhere), world.account(5236, "Initech"))
@@ -46,6 +47,7 @@ def test_what_must_be_mended_fails_its_account_before_its_source_is_read_and_no_
     assert set(passed(world)) == {5236}
 
 
+@pytest.mark.promise("preflight-blocks")
 def test_what_may_pass_holds_nothing_back(world: World) -> None:
     """The first answer is a 503: the preflight warns, the load finds the source well, and the next run looks again."""
     with local_source() as source:
@@ -69,6 +71,7 @@ def marked(source: LocalSource) -> list[dict]:
     return [message for message in messages if "preflight" in message["replication"]]
 
 
+@pytest.mark.promise("preflight-leaves-little")
 def test_who_passed_is_looked_at_again_only_after_a_load_that_failed(world: World) -> None:
     world.accounts(world.account(5236, "Initech"))
     client = world.s3.client()

@@ -25,6 +25,7 @@ def counts(world: World, start: str) -> dict[str, int]:
     return {name: found[name] for name in ("listed", "delivered", "already_present", "late")}
 
 
+@pytest.mark.promise("late-jobs")
 def test_a_late_job_is_delivered_and_marked_and_a_window_without_receipt_is_run(world: World, store: Path) -> None:
     world.accounts(world.account(5234, "Acme"))
     assert replicate() == "success"
@@ -44,6 +45,7 @@ def test_a_late_job_is_delivered_and_marked_and_a_window_without_receipt_is_run(
     assert (reconcile(), world.receipts()) == ("success", receipts)
 
 
+@pytest.mark.promise("lost-objects")
 def test_lost_and_altered_objects_fail_the_run_until_they_are_repaired(
     world: World, store: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -67,6 +69,7 @@ def test_lost_and_altered_objects_fail_the_run_until_they_are_repaired(
     assert reconcile() == "success"
 
 
+@pytest.mark.promise("late-jobs")
 def test_it_looks_back_over_a_day_and_the_look_back_from_the_newest_hour_that_had_time(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,7 @@ def titles(job_store: Path) -> dict[str, str | None]:
     return {str(job_id): title for job_id, title in rows}
 
 
+@pytest.mark.promise("redaction-policy-named")
 def test_documents_leave_redacted_and_receipt_and_objects_say_by_which_policy(
     world: World, job_store: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -71,6 +72,7 @@ def hash_of(title: str | None) -> str | None:
     return None if title is None else hmac.new(KEY.encode(), title.encode(), hashlib.sha256).hexdigest()
 
 
+@pytest.mark.promise("redaction-rule-errors")
 @pytest.mark.parametrize(
     ("connection", "said"),
     [

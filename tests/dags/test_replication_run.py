@@ -21,6 +21,7 @@ def of_run(receipt: dict) -> tuple[str, int, int]:
     return receipt["state"], receipt["counts"]["delivered"], receipt["counts"]["already_present"]
 
 
+@pytest.mark.promise("missing-only")
 def test_an_hour_is_delivered_once_and_complete_the_second_time(
     world: World, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -46,6 +47,7 @@ def test_an_hour_is_delivered_once_and_complete_the_second_time(
     assert (world.keys(), world.receipts()) == (keys, receipts)
 
 
+@pytest.mark.promise("no-cursor")
 def test_read_again_by_repair_an_hour_is_found_there_as_it_is(world: World) -> None:
     world.accounts(world.account(5234, "Acme"))
     run()
@@ -57,6 +59,7 @@ def test_read_again_by_repair_an_hour_is_found_there_as_it_is(world: World) -> N
     assert world.keys() == keys
 
 
+@pytest.mark.promise("missing-only", "changed-settings")
 def test_a_complete_window_is_not_complete_at_another_destination(world: World) -> None:
     world.accounts(world.account(5234, "Acme"))
     run()
@@ -74,6 +77,7 @@ def test_a_complete_window_is_not_complete_at_another_destination(world: World) 
     assert len({key for key in list(world.keys()) if key.startswith("new/")}) == FINISHED[5234]
 
 
+@pytest.mark.promise("receipt-always")
 def test_no_jobs_anywhere_gives_receipts_and_no_slices(world: World) -> None:
     world.accounts(world.account(5237, "Umbrella"))
 
@@ -84,6 +88,7 @@ def test_no_jobs_anywhere_gives_receipts_and_no_slices(world: World) -> None:
     assert of_run(world.receipts()[5237, "2018-05-21T00:00:00Z"]) == ("complete", 0, 0)
 
 
+@pytest.mark.promise("paused-accounts")
 def test_a_paused_account_is_reported_as_disabled(world: World) -> None:
     world.accounts(world.account(5234, "Acme", enabled=False), world.account(5236, "Initech"))
 
@@ -94,6 +99,7 @@ def test_a_paused_account_is_reported_as_disabled(world: World) -> None:
     }
 
 
+@pytest.mark.promise("receipt-always", "destination-errors")
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -125,6 +131,7 @@ def test_one_accounts_fault_fails_the_run_by_name_and_stops_no_other(
     assert "account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z)" in fault
 
 
+@pytest.mark.promise("destination-errors")
 def test_a_mended_account_is_complete_after_the_next_run_of_the_hour(world: World) -> None:
     broken = {"destination": {"type": "s3", "conn_id": "s3", "bucket": "no-such-bucket"}}
     world.accounts(world.account(5234, "Acme", **broken))
@@ -138,6 +145,7 @@ def test_a_mended_account_is_complete_after_the_next_run_of_the_hour(world: Worl
     assert [entry["state"] for entry in receipt["runs"]] == ["failed", "complete"]
 
 
+@pytest.mark.promise("never-green-and-empty")
 @pytest.mark.parametrize(
     ("variable", "said"),
     [
@@ -161,6 +169,7 @@ def test_settings_that_cannot_be_read_fail_the_run_and_say_so(
     assert not world.receipts()
 
 
+@pytest.mark.promise("no-cursor")
 def test_parameters_choose_accounts_and_hours(world: World) -> None:
     world.accounts(world.account(5234, "Acme"), world.account(5236, "Initech"))
 
@@ -174,6 +183,7 @@ def test_parameters_choose_accounts_and_hours(world: World) -> None:
     }
 
 
+@pytest.mark.promise("never-green-and-empty")
 def test_an_account_that_was_asked_for_and_is_not_there_fails_the_run(world: World) -> None:
     world.accounts(world.account(5236, "Initech"))
 
@@ -183,6 +193,7 @@ def test_an_account_that_was_asked_for_and_is_not_there_fails_the_run(world: Wor
     assert of_run(world.receipts()[5236, "2018-05-21T00:00:00Z"]) == ("complete", FINISHED[5236], 0)
 
 
+@pytest.mark.promise("create-only")
 def test_an_object_with_other_bytes_fails_the_run_until_it_is_repaired(world: World) -> None:
     world.accounts(world.account(5234, "Acme"))
     key = "5234/jobs/234/20180521/000/000/000/000/000/000/100/5234-234-100-20180521000000-succeeded.json"
@@ -211,6 +222,7 @@ def test_the_window_of_a_run_without_anything_is_the_last_full_hour(world: World
     assert str(window_of(ByHand(), {})) == "[2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z)"
 
 
+@pytest.mark.promise("missing-only")
 def test_a_complete_window_is_not_complete_where_its_connection_leads_now(world: World) -> None:
     connection = json.loads(world.s3.airflow_connection())
     world.accounts(world.account(5236, "Initech", destination={"type": "s3", "conn_id": "s3"}))

@@ -82,6 +82,7 @@ def test_where_all_accounts_go_to_sumo_logic_the_other_group_is_skipped(world: W
     assert len(documents(source)) == FINISHED[5235]
 
 
+@pytest.mark.promise("sumo-logic-url")
 @pytest.mark.parametrize(
     ("connection", "said"),
     [
@@ -110,6 +111,7 @@ def test_a_source_that_cannot_be_used_fails_its_account_and_no_other(
     assert source.messages() == []
 
 
+@pytest.mark.promise("later-runs")
 def test_a_later_run_sends_only_what_the_source_does_not_have(world: World, source: LocalSource, store: Path) -> None:
     world.accounts(to_sumo_logic(world, 5235, "Globex"))
     assert run()[0] == "success"
@@ -144,6 +146,7 @@ def test_another_category_is_another_target_and_has_nothing_yet(world: World, so
     assert {message.source_category for message in source.messages()} == {"audit/jobs", "audit/other"}
 
 
+@pytest.mark.promise("possible-repeats")
 def test_what_may_be_there_twice_stands_in_the_receipt(world: World, source: LocalSource) -> None:
     source.script([OK_FOR_THE_PREFLIGHT, reset_after_ingest()])
     world.accounts(to_sumo_logic(world, 5236, "Initech"))

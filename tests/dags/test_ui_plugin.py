@@ -25,6 +25,7 @@ def load() -> ModuleType:
     return module
 
 
+@pytest.mark.promise("ui-plugin-cost")
 def test_a_process_that_runs_tasks_imports_nothing_more_for_it() -> None:
     """Every import is paid for by each task; `airflow.sdk` is there already."""
     told = subprocess.run(
@@ -57,6 +58,7 @@ def test_airflow_finds_the_plugin_with_both_pages_and_nothing_else_of_the_packag
     assert [app["url_prefix"] for app in get_fastapi_plugins()[0]] == ["/job-history"]
 
 
+@pytest.mark.promise("ui-plugin-cost")
 def test_a_missing_package_costs_the_pages_and_not_the_api_server(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -49,6 +49,7 @@ POSTS = [
 ]
 
 
+@pytest.mark.promise("ui-access")
 def test_each_route_is_among_those_that_are_tried_here() -> None:
     from job_history_airflow.ui.app import build_app
 
@@ -59,6 +60,7 @@ def test_each_route_is_among_those_that_are_tried_here() -> None:
     assert routes == tried | {("POST", path) for path in POSTS}
 
 
+@pytest.mark.promise("ui-access")
 @pytest.mark.parametrize("path", [*GETS, RECEIPT, "/setup/accounts/new"])
 def test_without_a_token_every_page_answers_401(pages: Pages, path: str) -> None:
     pages.set_accounts([account()])
@@ -77,6 +79,7 @@ def test_without_a_token_nothing_can_be_sent(pages: Pages, path: str) -> None:
     assert pages.accounts == [account()]
 
 
+@pytest.mark.promise("ui-access")
 @pytest.mark.parametrize("path", GETS)
 def test_a_viewer_sees_every_page(pages: Pages, path: str) -> None:
     pages.set_accounts([account()])
@@ -84,6 +87,7 @@ def test_a_viewer_sees_every_page(pages: Pages, path: str) -> None:
     assert pages.as_user("vic").get(path).status_code == 200
 
 
+@pytest.mark.promise("ui-access")
 @pytest.mark.parametrize("name", ["vic", "uma"])
 @pytest.mark.parametrize("path", POSTS)
 def test_who_may_not_edit_variables_may_not_save_here_either(pages: Pages, path: str, name: str) -> None:
@@ -100,6 +104,7 @@ def test_who_may_not_edit_variables_may_not_save_here_either(pages: Pages, path:
     assert pages.as_user(name).get("/setup/accounts/new").status_code == 403
 
 
+@pytest.mark.promise("ui-safety")
 def test_every_answer_forbids_scripts_from_elsewhere_and_inline(pages: Pages) -> None:
     pages.set_accounts([account()])
     for path in GETS:
@@ -112,6 +117,7 @@ def test_every_answer_forbids_scripts_from_elsewhere_and_inline(pages: Pages) ->
         assert " onclick=" not in page.text
 
 
+@pytest.mark.promise("ui-audit-log")
 def test_an_account_is_added_and_the_audit_log_tells_who_did(pages: Pages) -> None:
     editor = pages.as_user("ona")
     form = editor.form("/setup/accounts/new")
@@ -170,6 +176,7 @@ def test_a_change_keeps_what_the_form_does_not_know_and_all_other_entries(pages:
     assert {"name", "destination"} <= set(details["fields"])
 
 
+@pytest.mark.promise("ui-audit-log")
 def test_pause_resume_and_remove(pages: Pages) -> None:
     pages.set_accounts([account(), account(5235, "Globex")])
     editor = pages.as_user("ona")
@@ -192,6 +199,7 @@ def test_pause_resume_and_remove(pages: Pages) -> None:
     ]
 
 
+@pytest.mark.promise("ui-settings")
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -220,6 +228,7 @@ def test_a_wrong_value_is_refused_in_the_words_of_the_dag(pages: Pages, changes:
     assert entered.items() <= inputs(refused.text).items()
 
 
+@pytest.mark.promise("ui-safety")
 @pytest.mark.parametrize("token", ["", "rubbish", "of somebody else"])
 def test_a_form_from_elsewhere_is_refused(pages: Pages, token: str) -> None:
     pages.set_accounts([account()])
@@ -233,6 +242,7 @@ def test_a_form_from_elsewhere_is_refused(pages: Pages, token: str) -> None:
     assert "This form is too old, or not from this page" in refused.text
 
 
+@pytest.mark.promise("ui-concurrent-edits")
 def test_of_two_who_save_at_once_the_second_is_shown_what_the_first_wrote(pages: Pages) -> None:
     pages.set_accounts([account(5230, "First"), account()])
     ada, ona = pages.as_user("ada"), pages.as_user("ona")
@@ -256,6 +266,7 @@ def test_of_two_who_save_at_once_the_second_is_shown_what_the_first_wrote(pages:
     assert [entry["name"] for entry in pages.accounts or []] == ["Acme of Ona"]
 
 
+@pytest.mark.promise("ui-concurrent-edits")
 def test_two_who_save_in_the_same_moment_do_not_both_succeed(pages: Pages) -> None:
     """Both have compared before either writes: the database itself decides."""
     from airflow.utils.session import create_session
@@ -275,6 +286,7 @@ def test_two_who_save_in_the_same_moment_do_not_both_succeed(pages: Pages) -> No
         assert [entry["name"] for entry in pages.accounts or []] == ["One"]
 
 
+@pytest.mark.promise("ui-safety")
 def test_what_was_stored_as_a_script_is_shown_as_text(pages: Pages) -> None:
     pages.set_accounts([account(name=SCRIPT), {"user_id": SCRIPT, "name": SCRIPT, SCRIPT: SCRIPT}])
     editor = pages.as_user("ona")
@@ -383,6 +395,7 @@ def test_rules_that_no_row_can_hold_are_shown_as_they_are(pages: Pages) -> None:
     assert (pages.accounts or [])[0]["redaction"] == []
 
 
+@pytest.mark.promise("ui-connections")
 def test_connections_of_the_right_type_are_offered_by_name_and_no_secret_is_shown(pages: Pages) -> None:
     pages.set_accounts([account()])
     for conn_id, conn_type in (("b1", "aws"), ("h1", "sumo_logic"), ("w1", "workato"), ("d1", "sqlite"), ("x", "http")):
@@ -448,6 +461,7 @@ def test_the_form_has_a_field_for_each_setting_of_the_models(pages: Pages) -> No
     assert shown == settings
 
 
+@pytest.mark.promise("ui-settings")
 def test_what_the_page_saves_is_what_the_dag_reads(pages: Pages) -> None:
     """Filled in and saved without a change, an account is the same account, with the same hash."""
     accounts = [

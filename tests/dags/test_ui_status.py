@@ -90,6 +90,7 @@ def status(pages: Pages, query: str = "") -> dict[str, Any]:
     return answer.json()
 
 
+@pytest.mark.promise("ui-status")
 def test_the_picture_of_a_day_is_what_its_receipts_say(pages: Pages, ledger: Storage) -> None:
     pages.set_accounts([account(5234, "Acme"), account(5239, "Vandelay", enabled=False)])
     save(ledger, 5234, hour(0), minutes=10, listed=5, delivered=4, filtered={"aborted": 1}, bytes=700)
@@ -206,6 +207,7 @@ def test_an_address_that_makes_no_sense_is_refused(pages: Pages, query: str) -> 
     assert pages.as_user("vic").get(f"/status?{query}").status_code == 422
 
 
+@pytest.mark.promise("ui-safety")
 def test_behind_a_cell_are_receipt_quarantine_and_runs_and_all_of_it_is_text(pages: Pages, ledger: Storage) -> None:
     """Ids, faults and explanations come from outside; titles and the rest of a record are not even shown."""
     pages.set_accounts([account(5234, SCRIPT)])
@@ -258,6 +260,7 @@ def test_a_run_that_airflow_still_has_is_linked_with_the_logs_of_its_tasks(pages
     assert 'href="/dags/job_history_replication/runs/manual__2018-05-21T01%3A10%3A00%2B00%3A00"' in page.text
 
 
+@pytest.mark.promise("ui-status")
 def test_the_json_is_as_its_openapi_document_says(pages: Pages, ledger: Storage) -> None:
     pages.set_accounts([account(5234, "Acme"), {"user_id": 1}])
     save(ledger, 5234, FIRST, WindowState.FAILED, faults=("no bucket",), listed=1, late=1, quarantined={"bad_id": 1})

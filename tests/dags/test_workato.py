@@ -145,6 +145,7 @@ def test_an_account_through_the_api_has_the_objects_that_the_job_store_would_giv
     assert TOKEN not in json.dumps(receipt)
 
 
+@pytest.mark.promise("unrecoverable")
 def test_a_window_that_the_platform_no_longer_holds_is_unrecoverable(world: World, api: LocalWorkato) -> None:
     world.connect("globex", connection(api))
     world.accounts(workato_account(world, 5235, "Globex", conn_id="globex", retention_days=90))

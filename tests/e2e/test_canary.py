@@ -175,6 +175,7 @@ def test_the_run_came_to_what_it_was_to_come_to(searched: Searched) -> None:
     }
 
 
+@pytest.mark.promise("canaries")
 def test_no_secret_and_no_ruled_value_is_where_it_may_not_be(searched: Searched) -> None:
     found = searched.found()
 
@@ -197,6 +198,7 @@ def may_be(found: Found) -> bool:
     return found.canary.startswith(f"{PLAIN} ") and found.kind in {"bucket", "staged document"}
 
 
+@pytest.mark.promise("canaries")
 def test_the_search_finds_what_is_planted_on_purpose_in_each_kind_of_place(searched: Searched) -> None:
     word = searched.made.canaries.word("connection: planted on purpose")
     stack, client = searched.installation.stack, searched.installation.s3.client()

@@ -91,6 +91,7 @@ def opened(page: Page, url: str, menu: str, item: str) -> FrameLocator:
     return page.frame_locator(f'iframe[title="{item}"]')
 
 
+@pytest.mark.promise("ui-browser")
 def test_an_account_is_set_up_tested_saved_run_and_seen_complete(installation: Installation, page: Page) -> None:
     api = installation.stack.api
     api.unpause(DAG_ID)
@@ -167,6 +168,7 @@ def _set_up(page: Page, url: str) -> None:
     expect(setup.get_by_role("rowheader", name=f"77 {SCRIPT}")).to_be_visible()
 
 
+@pytest.mark.promise("ui-browser")
 def test_viewer_editor_and_anonymous(installation: Installation, browser: Browser, api_server_with_users: str) -> None:
     installation.set_accounts([account(5234, "Acme")])
 
@@ -197,6 +199,7 @@ def test_viewer_editor_and_anonymous(installation: Installation, browser: Browse
         expect(editors.get_by_role("button", name="Resume 5234 Acme")).to_be_visible()
 
 
+@pytest.mark.promise("ui-browser")
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_serious_and_the_colours_are_those_of_the_ui(
     installation: Installation, browser: Browser, theme: str

@@ -35,6 +35,7 @@ def finished_jobs(installation: Installation, user_id: int, start: str) -> int:
     return count
 
 
+@pytest.mark.promise("scheduled-windows")
 def test_the_scheduled_run_is_the_hour_that_just_ended(installation: Installation, accounts: None) -> None:
     before = datetime.now(UTC)
     installation.stack.api.unpause(DAG_ID)
@@ -64,6 +65,7 @@ def pools_and_priorities(api: AirflowApi, run_id: str) -> set[tuple[str, int]]:
     return {(task["pool"], task["priority_weight"]) for task in tasks}
 
 
+@pytest.mark.promise("scheduled-windows", "backfill-priority")
 def test_a_backfill_of_five_hours_is_five_windows_and_no_more(installation: Installation, accounts: None) -> None:
     api = installation.stack.api
     api.unpause(DAG_ID)
@@ -106,6 +108,7 @@ def test_a_run_by_hand_does_what_its_parameters_say(installation: Installation, 
     assert eight not in installation.receipts(5234)
 
 
+@pytest.mark.promise("killed-steps")
 def test_a_failed_account_is_named_and_a_cleared_task_mends_it(installation: Installation) -> None:
     api = installation.stack.api
     api.unpause(DAG_ID)
@@ -143,6 +146,7 @@ def test_a_failed_account_is_named_and_a_cleared_task_mends_it(installation: Ins
     assert [task.try_number for task in extract] == [1, 1]
 
 
+@pytest.mark.promise("connection-keys")
 def test_the_logs_tell_the_story_and_no_secret(installation: Installation, accounts: None) -> None:
     api = installation.stack.api
     api.unpause(DAG_ID)

@@ -23,6 +23,7 @@ START = PAST_DAY - 2 * HOUR
 JOBS = [plain_job(USER_ID, START, number) for number in range(1, 301)]
 
 
+@pytest.mark.promise("outages")
 @crash_cell("around", "the scheduler is killed with its tasks", "while a slice is under way, to S3", "started again")
 def test_a_run_goes_on_under_the_next_scheduler(installation: Installation) -> None:
     api = installation.stack.api

@@ -62,6 +62,7 @@ PACKED: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.mark.promise("canaries")
 @pytest.mark.parametrize("packed", PACKED)
 @pytest.mark.parametrize("written", WRITTEN)
 def test_what_is_planted_is_found_in_each_form_and_packing(written: str, packed: str, tmp_path: Path) -> None:

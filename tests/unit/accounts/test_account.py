@@ -98,6 +98,7 @@ NO_BUCKET = "no legal bucket name: 3 to 63 lower-case letters, digits, dots and 
 NO_PREFIX = "use parts of letters, digits and _ . = - joined by single slashes, none at the ends"
 
 
+@pytest.mark.promise("account-errors")
 @pytest.mark.parametrize(
     ("bad", "said"),
     [

@@ -1,5 +1,7 @@
 """How many uploads run at once, with stores that take what they get and stores that ask for less."""
 
+import pytest
+
 from job_history.destinations.s3.adaptive_concurrency import AdaptiveConcurrency
 
 
@@ -29,6 +31,7 @@ def test_doubles_each_round_up_to_the_maximum() -> None:
     assert limits_over_rounds(AdaptiveConcurrency(1_000, Clock()), 6) == [128, 256, 512, 1_000, 1_000, 1_000]
 
 
+@pytest.mark.promise("slow-down")
 def test_slow_down_halves_once_for_all_uploads_in_flight_together() -> None:
     clock = Clock()
     limit = AdaptiveConcurrency(256, clock)

@@ -411,6 +411,7 @@ def test_pieces_are_as_long_as_they_can_be(text: bytes, room: int) -> None:
         assert end == max(stop for stop in range(start + 1, len(text) + 1) if is_a_piece(start, stop))
 
 
+@pytest.mark.promise("messages-join")
 @settings(max_examples=250, deadline=None)
 @given(
     value=DOCUMENT, ascii_only=st.booleans(), limit=st.integers(600, 2_500), random=st.randoms(use_true_random=False)

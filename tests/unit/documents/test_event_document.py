@@ -48,6 +48,7 @@ def test_there_are_vectors_and_each_is_whole() -> None:
     assert (len(SITUATIONS), contents) == (5, {("document.json", "key.txt", "record.json")})
 
 
+@pytest.mark.promise("event-documents", "event-key")
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_golden_vector(situation: str) -> None:
     folder = VECTORS / situation
@@ -67,6 +68,7 @@ def test_golden_vector(situation: str) -> None:
 # What is in a document
 
 
+@pytest.mark.promise("event-documents")
 def test_what_does_not_map_follows_sorted_by_name() -> None:
     made = event_document_of(event(extra={"zone": '"eu"', "api_client": "null", "Zoë": "[1, 2]"}), RULES)
     assert made.body.decode() == (
@@ -124,6 +126,7 @@ json_texts = st.recursive(
 columns = st.none() | json_texts
 
 
+@pytest.mark.promise("event-documents")
 @given(columns, columns, columns, columns, st.dictionaries(st.sampled_from(["zeta", "alpha"]), json_texts))
 def test_everything_comes_out_as_it_went_in_and_a_null_column_leaves_its_key_out(
     details: str | None, user: str | None, team: str | None, resource: str | None, extra: dict[str, str]
@@ -152,6 +155,7 @@ def key_of(one: Event) -> str:
     return event_key(prefix="", user_id=user_id, event_id=stands_as, occurred_at=occurred_at, event=name)
 
 
+@pytest.mark.promise("event-key")
 @given(events, st.integers(-14, 14))
 def test_a_key_is_made_of_its_event_and_nothing_else(one: Event, hours: int) -> None:
     user_id, event_id, occurred_at, name = one
@@ -162,6 +166,7 @@ def test_a_key_is_made_of_its_event_and_nothing_else(one: Event, hours: int) -> 
     assert [key_of(one), key_of((user_id, event_id, elsewhere, name))] == [key, key]
 
 
+@pytest.mark.promise("event-key")
 @given(events, events)
 def test_two_events_have_one_key_only_if_they_are_the_same_event(one: Event, other: Event) -> None:
     def identity(event: Event) -> tuple[int, Id | None, datetime, str]:
@@ -170,6 +175,7 @@ def test_two_events_have_one_key_only_if_they_are_the_same_event(one: Event, oth
     assert (key_of(one) == key_of(other)) == (identity(one) == identity(other))
 
 
+@pytest.mark.promise("event-key")
 @given(
     st.text() | st.from_regex(r"[A-Za-z0-9./\\-]+"),
     st.text() | st.from_regex(r"[A-Za-z0-9./\\_-]+"),

@@ -49,6 +49,7 @@ def test_there_are_vectors_and_each_is_whole() -> None:
     assert set(map(tuple, contents.values())) == {("document.json", "key.txt", "record.json")}
 
 
+@pytest.mark.promise("job-key")
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_golden_vector(situation: str) -> None:
     folder = VECTORS / situation
@@ -147,6 +148,7 @@ def test_a_document_says_what_its_record_says_in_the_order_of_the_feature_page(j
     assert told == json.loads(json.dumps(expected), object_pairs_hook=lambda pairs: pairs)
 
 
+@pytest.mark.promise("document-format")
 @given(records)
 def test_a_document_is_one_line_without_a_space_between_tokens(job: JobRecord) -> None:
     body = document(job).body
@@ -155,6 +157,7 @@ def test_a_document_is_one_line_without_a_space_between_tokens(job: JobRecord) -
     assert re.search(rb"\s", between) is None
 
 
+@pytest.mark.promise("document-format")
 @given(records)
 def test_the_same_record_gives_the_same_bytes_and_is_left_as_it_was(job: JobRecord) -> None:
     before = repr(job)
@@ -162,6 +165,7 @@ def test_the_same_record_gives_the_same_bytes_and_is_left_as_it_was(job: JobReco
     assert repr(job) == before
 
 
+@pytest.mark.promise("line-details-off")
 @given(records)
 def test_without_line_details_there_is_no_key_named_lines(job: JobRecord) -> None:
     with_lines, without = json.loads(document(job).body), json.loads(document(job, WITHOUT_LINES).body)
@@ -169,6 +173,7 @@ def test_without_line_details_there_is_no_key_named_lines(job: JobRecord) -> Non
     assert list(without.items()) == list(with_lines.items())
 
 
+@pytest.mark.promise("field-order")
 def test_the_thirteen_fields_come_first_and_a_lines_error_behind_its_own() -> None:
     extra = {"action_count": "3", "is_repeat": "false"}
     told = json.loads(document(record(lines=[line(error="no", extra={"line_stat": "{}"})], extra=extra)).body)
@@ -176,12 +181,14 @@ def test_the_thirteen_fields_come_first_and_a_lines_error_behind_its_own() -> No
     assert list(told["lines"][0]) == [*LINE_FIELDS, "error", "line_stat"]
 
 
+@pytest.mark.promise("json-unchanged")
 def test_everything_inside_json_columns_stays_token_for_token() -> None:
     token = r'{"z":1E+2,"a":-0,"big":12345678901234567890123,"dec":0.10000000000000000555,"s":"\/\u00e9\ud83d","a":[]}'
     body = document(record(report=token, lines=[line(input=token, output=token)], extra={"x": token})).body
     assert body.count(token.encode()) == 4
 
 
+@pytest.mark.promise("error-is-a-string")
 def test_an_error_is_a_string_whatever_it_holds() -> None:
     told = json.loads(document(record(status="failed", error='{"a":1}', lines=[line(error="[1]")])).body)
     assert (told["error"], told["lines"][0]["error"]) == ('{"a":1}', "[1]")
@@ -198,6 +205,7 @@ def test_a_prefix_and_a_handle_and_a_caller_given_as_text() -> None:
 # Masked
 
 
+@pytest.mark.promise("masked-lines")
 def test_a_masked_line_shows_nothing_of_what_it_holds() -> None:
     secret = '{"ssn":"078-05-1120"}'
     body = document(record(lines=[line(mask_data=True, input=secret, output=secret, error="078-05-1120")])).body
@@ -225,6 +233,7 @@ def test_masking_does_not_hide_that_a_source_is_broken() -> None:
 # Too large
 
 
+@pytest.mark.promise("oversize")
 def test_a_document_of_just_the_limit_is_whole_and_one_byte_more_loses_its_lines() -> None:
     job = record(lines=[line(output='{"data":"' + "é" * 500 + '"}')], extra={"is_repeat": "false"})
     whole = document(job)

@@ -58,6 +58,7 @@ def key_of(parts: JobKeyParts | EventKeyParts) -> str:
     return job_key(**fields) if isinstance(parts, JobKeyParts) else event_key(**fields)
 
 
+@pytest.mark.promise("key-parts")
 @given(JOBS | EVENTS)
 @example(IN_DISGUISE)
 def test_a_key_tells_what_it_was_made_of(parts: JobKeyParts | EventKeyParts) -> None:

@@ -38,12 +38,14 @@ def key_of(job: Job, prefix: str = "") -> str:
     )
 
 
+@pytest.mark.promise("job-key")
 def test_the_example_of_the_feature_page() -> None:
     job: Job = (5234, 234, 100, datetime(2018, 5, 21, tzinfo=UTC), "succeeded")
     assert key_of(job) == EXAMPLE_KEY
     assert key_of(job, "a/b") == f"a/b/{EXAMPLE_KEY}"
 
 
+@pytest.mark.promise("one-key-per-job")
 @given(jobs)
 def test_a_key_is_made_of_its_job_and_nothing_else(job: Job) -> None:
     user_id, recipe_id, job_id, started_at, status = job
@@ -57,6 +59,7 @@ def test_a_key_is_made_of_its_job_and_nothing_else(job: Job) -> None:
     assert (re.fullmatch(r"[A-Za-z0-9/.-]+", key) is not None, len(key) < 400, len(name) < 255) == (True, True, True)
 
 
+@pytest.mark.promise("one-key-per-job")
 @given(jobs, jobs)
 def test_two_jobs_have_one_key_only_if_they_are_the_same_job(one: Job, other: Job) -> None:
     def identity(job: Job) -> Job:
@@ -90,6 +93,7 @@ def test_an_id_as_part_of_a_path(job_id: Id, path: str) -> None:
     assert formatted_id(job_id) == path
 
 
+@pytest.mark.promise("job-ids")
 @given(numbers)
 def test_an_id_of_digits_is_a_number_however_the_source_stores_it(number: int) -> None:
     assert [job_id_of(number), job_id_of(str(number)), job_id_of(str(number).zfill(21))] == [number] * 3
@@ -97,11 +101,13 @@ def test_an_id_of_digits_is_a_number_however_the_source_stores_it(number: int) -
     assert [linked_id_of(number), linked_id_of(str(number))] == [number] * 2
 
 
+@pytest.mark.promise("job-ids")
 @given(handles)
 def test_a_handle_stays_as_it_is(handle: str) -> None:
     assert (job_id_of(handle), linked_id_of(handle)) == (handle, handle)
 
 
+@pytest.mark.promise("key-safety")
 @given(st.text() | st.from_regex(r"[A-Za-z0-9./\\-]+"))
 def test_whatever_text_a_source_has_as_an_id_a_key_stays_in_its_folder(text: str) -> None:
     try:

@@ -11,6 +11,7 @@ from job_history.errors.masking import mask_secrets, secret_masker
 SECRET = 'p4ss/w+rd="é 1'
 
 
+@pytest.mark.promise("masked-secrets")
 @pytest.mark.parametrize(
     "written",
     [

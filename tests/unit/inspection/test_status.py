@@ -106,6 +106,7 @@ def test_how_a_receipt_is_shown(ledger: Storage, state: str, late: int, standing
     assert (status.state, status.state.owed, status.late) == (standing, owed, late)
 
 
+@pytest.mark.promise("status")
 @pytest.mark.parametrize(
     ("now", "enabled", "standing", "owed"),
     [

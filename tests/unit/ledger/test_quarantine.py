@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import msgspec
+import pytest
 from tests.unit.samples import DAY, HOUR, line, record, slice_of
 
 from job_history.errors import QuarantineReason
@@ -20,6 +21,7 @@ def entries(storage: Storage, path: str) -> list[QuarantineEntry]:
     return list(staged_records(storage, path, QuarantineEntry))
 
 
+@pytest.mark.promise("record-errors")
 def test_each_reason_has_its_file_and_each_entry_its_record(tmp_path: Path) -> None:
     storage = local_storage(tmp_path)
     broken = record(job_id=None, report=None, lines=[line(output="NaN")])

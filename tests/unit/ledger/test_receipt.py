@@ -86,6 +86,7 @@ def left_in(ledger: Storage) -> list[str]:
 # One run
 
 
+@pytest.mark.promise("receipt-always")
 def test_each_kind_of_event_has_a_receipt_of_its_own(ledger: Storage) -> None:
     jobs, events = receipt(counted=0), msgspec.structs.replace(receipt(counted=0), kind=EventKind.ADMIN_EVENTS)
     for one in (jobs, events):
@@ -270,6 +271,7 @@ def test_a_failed_window_is_closed_by_a_later_run(ledger: Storage) -> None:
     )
 
 
+@pytest.mark.promise("newest-reading")
 @pytest.mark.parametrize(
     "later",
     [
@@ -288,6 +290,7 @@ def test_a_closed_window_stays_closed_when_a_later_run_fails_or_the_account_is_p
     assert (stands.runs, left_in(ledger)) == (entries, sorted(files(closed)))
 
 
+@pytest.mark.promise("failures-stay")
 def test_what_failed_is_owed_still_when_the_account_is_paused(ledger: Storage) -> None:
     failed = receipt([outcome(FIRST, delivered=1)], ["load of 2 failed"], run="one")
     paused = receipt(enabled=False, counted=None, run="two")
@@ -341,6 +344,7 @@ def read_at(moment: str, one: SliceOutcome) -> SliceOutcome:
     return one
 
 
+@pytest.mark.promise("newest-reading")
 def test_a_run_that_read_the_source_earlier_does_not_replace_one_that_read_it_later(ledger: Storage) -> None:
     newer = receipt(
         [read_at("2018-05-21T02:00:00.000000Z", outcome(FIRST, quarantined={"bad_id": 1}, quarantine_paths=["q/id"]))],

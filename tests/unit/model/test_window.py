@@ -41,6 +41,7 @@ def tile(parts: list[Window], window: Window) -> bool:
     return touching and (parts[0].start, parts[-1].end) == (window.start, window.end)
 
 
+@pytest.mark.promise("windows-tile")
 @given(windows_with_moments())
 def test_hours_tile_the_window_and_each_moment_is_in_exactly_one(example: tuple[Window, list[datetime]]) -> None:
     window, moments = example
@@ -53,6 +54,7 @@ def test_hours_tile_the_window_and_each_moment_is_in_exactly_one(example: tuple[
     assert all(hour.end - hour.start == HOUR for hour in hours[1:-1])
 
 
+@pytest.mark.promise("slices-tile")
 @given(windows_with_moments(), st.integers(1, 20))
 def test_parts_tile_the_window_and_hold_at_most_the_limit(example: tuple[Window, list[datetime]], limit: int) -> None:
     window, moments = example
@@ -161,6 +163,7 @@ def test_the_window_that_somebody_asked_for() -> None:
     assert requested_window("2018-05-20T17:00:00-07:00", "2018-05-21T03:00:00Z") == Window(START, START + 3 * HOUR)
 
 
+@pytest.mark.promise("whole-hours")
 def test_a_window_that_somebody_asked_for_is_made_whole_hours() -> None:
     assert requested_window("2018-05-21T00:20:00Z", "2018-05-21T00:40:00.5Z") == Window(START, START + HOUR)
     assert requested_window("2018-05-21T00:59:59Z", "2018-05-21T01:00:00.000001Z") == Window(START, START + 2 * HOUR)

@@ -19,6 +19,7 @@ from job_history.storage import local_storage
 AFTER, BEFORE = (format_time(HOUR.end + timedelta(microseconds=late)) for late in (0, -1))
 
 
+@pytest.mark.promise("whole-hours")
 @pytest.mark.parametrize(
     ("said", "stands"),
     [

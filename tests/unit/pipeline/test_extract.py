@@ -60,6 +60,7 @@ def test_no_jobs_are_no_fault(staging: Storage) -> None:
     assert list(staged_records(staging, extracted.path, JobRecord)) == []
 
 
+@pytest.mark.promise("count-equals-list")
 @pytest.mark.parametrize(("miscount", "counted"), [(1, "6"), (-1, "4"), (1_000, "1,005")])
 def test_a_source_that_lists_other_jobs_than_it_counts_delivers_nothing(
     staging: Storage, miscount: int, counted: str

@@ -92,6 +92,7 @@ def quarantined(ledger: Storage, path: str) -> list[QuarantineEntry]:
     return list(staged_records(ledger, path, QuarantineEntry))
 
 
+@pytest.mark.promise("item-list")
 def test_every_job_is_accounted_for(slices: Slices) -> None:
     steps = slices.transformed(
         [
@@ -171,6 +172,7 @@ def test_a_fault_of_the_destination_keeps_what_was_delivered_and_a_retry_deliver
     assert (outcome.delivered, outcome.already_present, len(destination.objects)) == (2, 3, 5)
 
 
+@pytest.mark.promise("balance")
 def test_a_destination_that_loses_sight_of_a_document_is_found_out(slices: Slices) -> None:
     steps = slices.transformed([record(job_id=number) for number in range(3)])
     [first, *_] = staged_documents(slices.staging, steps[1].documents_path)
@@ -183,6 +185,7 @@ def test_a_destination_that_loses_sight_of_a_document_is_found_out(slices: Slice
     )
 
 
+@pytest.mark.promise("late-jobs")
 def test_a_job_that_a_closed_window_did_not_list_is_late_and_stays_so(slices: Slices) -> None:
     """Read at 01:10, without the job that ended at 00:00:10; found at 07:00; found again the day after."""
     destination, taken = MemoryDestination(), []
@@ -209,6 +212,7 @@ def test_a_job_that_a_closed_window_did_not_list_is_late_and_stays_so(slices: Sl
     assert [item.late for item in slices.items()] == [None, Late(unseen, found), Late(found, found_later)]
 
 
+@pytest.mark.promise("earlier-settings")
 def test_what_was_delivered_under_other_settings_is_left_as_it_is_but_by_repair(slices: Slices) -> None:
     destination, without_lines = MemoryDestination(), account(events={"job_history": True})
 

@@ -139,6 +139,7 @@ class TogetherSource:
         raise NotImplementedError
 
 
+@pytest.mark.promise("count-together")
 def test_accounts_that_share_a_source_are_counted_together_and_slices_are_as_one_by_one() -> None:
     three = [account(user_id=user_id) for user_id in (1, 2, 3)]
     elsewhere = account(user_id=4, source={"type": "sql", "conn_id": "another"})
@@ -328,6 +329,7 @@ def test_windows_that_stand_are_counted_and_not_asked_for(caplog: pytest.LogCapt
     assert complete not in [window for _, window in source.asked]
 
 
+@pytest.mark.promise("failures-stay")
 def test_an_account_whose_receipt_cannot_be_read_is_planned_and_so_are_the_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -344,6 +346,7 @@ def test_an_account_whose_receipt_cannot_be_read_is_planned_and_so_are_the_other
     assert f"Account 5234 Acme, window {HOUR} is replicated: That is no receipt." in caplog.messages
 
 
+@pytest.mark.promise("changed-settings")
 def test_what_is_set_otherwise_than_in_the_run_before_is_told_with_each_of_the_accounts_windows() -> None:
     known = KnownAccounts.of([account(), account(user_id=77)])
     changed = account(events={"job_history": True}, destination={"type": "s3", "conn_id": "acme_s3", "bucket": "new"})
@@ -357,6 +360,7 @@ def test_what_is_set_otherwise_than_in_the_run_before_is_told_with_each_of_the_a
     assert (list(plan_.settings), plan_.whole_list) == (["5234"], True)
 
 
+@pytest.mark.promise("shrunk-list")
 def test_a_list_that_lost_half_of_itself_fails_the_run_and_the_rest_is_planned() -> None:
     known = KnownAccounts.of([account(user_id=number) for number in (5234, 2, 3, 4)])
 

@@ -23,6 +23,7 @@ def receipt(listed: int, **quarantined: int) -> Receipt:
     )
 
 
+@pytest.mark.promise("quarantine-threshold")
 @pytest.mark.parametrize(
     ("listed", "quarantined", "percent", "too_much"),
     [

@@ -145,6 +145,7 @@ def test_a_slice_that_was_killed_says_nothing_and_is_named_all_the_same(run: Run
     assert (str(receipt.state), receipt.counts.delivered, receipt.faults) == ("failed", 1, [said])
 
 
+@pytest.mark.promise("failures-stay")
 def test_a_receipt_that_cannot_be_read_fails_its_account_and_the_others_have_theirs(run: Run) -> None:
     run.plan(window_of(ACME, slices=0, counted=0), window_of(IDLE, slices=0, counted=0))
     run.ledger.write(receipt_path(ACME.user_id, EventKind.JOBS, HOUR), b"{")
@@ -233,6 +234,7 @@ def test_a_slice_that_is_cleared_and_ends_well_mends_the_window(run: Run) -> Non
     assert (str(receipt.state), run.receipt(5234)) == ("complete", receipt)
 
 
+@pytest.mark.promise("quarantine-threshold")
 def test_too_much_quarantine_fails_the_run_and_closes_the_window(run: Run) -> None:
     acme, globex = window_of(ACME), window_of(GLOBEX)
     run.plan(acme, globex)
@@ -304,6 +306,7 @@ def test_a_failure_behind_an_outcome_counts(run: Run) -> None:
     assert run.receipt(5234).state == "failed"
 
 
+@pytest.mark.promise("settings-change-during-plan")
 def test_an_account_that_fell_between_two_plans_is_missed(run: Run) -> None:
     """Its destination was changed while the plans were made, so that each thought it the other's."""
     for destination in ("s3", "sumo_logic"):

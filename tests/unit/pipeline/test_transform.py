@@ -58,6 +58,7 @@ def expected(job: JobRecord, status: str = "succeeded", limit: int = LIMIT) -> S
     )
 
 
+@pytest.mark.promise("job-documents", "record-errors")
 def test_each_job_is_a_document_or_set_aside(staging: Storage, ledger: Storage) -> None:
     good, failed = record(lines=[line()]), record(job_id=101, status="failed", completed_at="2018-05-21T00:00:09.5Z")
     big = record(job_id=102, completed_at="2018-05-21T00:59:59Z", lines=[line(output='"' + "x" * 2_000 + '"')])

@@ -135,6 +135,7 @@ def test_who_passed_is_asked_again_with_other_settings_or_once_it_is_forgotten(p
     assert checks.asked == [5234, 5234, 5234]
 
 
+@pytest.mark.promise("preflight-blocks")
 @pytest.mark.parametrize(
     ("fault", "code", "slices"),
     [

@@ -89,6 +89,7 @@ def one(code: Code, cause: str, endpoint: ScriptedS3 | str) -> list[tuple[Code, 
 
 
 class TestWhereNothingIsWrong:
+    @pytest.mark.promise("preflight-leaves-little")
     def test_the_probe_is_created_created_in_vain_and_read_back(self, endpoint: ScriptedS3) -> None:
         assert check(endpoint.url) == []
         assert endpoint.requests == [Request("PUT", KEY), Request("PUT", KEY), Request("GET", KEY)]
@@ -318,6 +319,7 @@ def test_other_bytes_than_were_written(endpoint: ScriptedS3) -> None:
     )
 
 
+@pytest.mark.promise("preflight-create-only")
 def test_a_store_that_ignores_the_condition_is_found_out_and_the_setting_named(endpoint: ScriptedS3) -> None:
     endpoint.always_answer("PUT", IgnoredConditions())
 

@@ -180,6 +180,7 @@ def test_of_two_runs_of_an_open_window_the_later_says_what_the_bucket_holds(worl
     assert world.reconcile().windows[0] == finding(0, "failed", is_run=True)
 
 
+@pytest.mark.promise("gone-jobs")
 def test_a_job_that_no_receipt_has_makes_its_window_run_again_and_one_that_is_gone_is_told(world: World) -> None:
     world.source.records = [job(1), job(2), job(3), job(4, hour=1)]
     world.receipt(0, item(1))
@@ -195,6 +196,7 @@ def test_a_job_that_no_receipt_has_makes_its_window_run_again_and_one_that_is_go
     assert findings.to_run() == {(5234, EventKind.JOBS, HOURS[0])}
 
 
+@pytest.mark.promise("open-windows-run")
 def test_windows_without_a_receipt_or_that_failed_are_run_and_no_others(world: World) -> None:
     world.receipt(1, state=WindowState.FAILED)
     world.receipt(2, state=WindowState.UNRECOVERABLE)

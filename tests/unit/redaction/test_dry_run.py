@@ -1,6 +1,7 @@
 """A dry run: what rules would change is told by path, rule, kind and length, and never by the value."""
 
 import msgspec
+import pytest
 from tests.unit.redaction.samples import drop, hash_of, hashed, mask, redaction
 from tests.unit.redaction.test_flow import DEEP
 from tests.unit.samples import line, record
@@ -15,6 +16,7 @@ RULES = [
 SECRETS = ["hunter2", "ana@example.com", "4111111111111111", "Xavier", "77001"]
 
 
+@pytest.mark.promise("redaction-dry-run")
 def test_each_change_is_told_without_its_value() -> None:
     full = record(
         error='400: {"password": "hunter2"} for ana@example.com',

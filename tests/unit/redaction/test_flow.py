@@ -100,6 +100,7 @@ def test_an_account_without_rules_has_no_policy(flow: Flow) -> None:
     assert transformed.redaction is None
 
 
+@pytest.mark.promise("redaction-failures")
 def test_a_record_that_the_rules_cannot_be_applied_to_stays_here_with_its_reason(flow: Flow) -> None:
     bad, good = record(lines=[line(output=f'{{"body":1,"text":{DEEP}}}')]), record(job_id=101)
     _, transformed = flow.transformed(with_rules(*RULES), bad, good)
@@ -138,6 +139,7 @@ def test_a_conflict_keeps_the_document_as_it_would_have_left(flow: Flow) -> None
     assert "hunter2" not in (entry.document or "")
 
 
+@pytest.mark.promise("redaction-changed")
 @pytest.mark.parametrize(
     ("before", "now"),
     [

@@ -82,6 +82,7 @@ def test_a_rule_says_where_and_nothing_else_changes() -> None:
     assert gone == [type(line())(recipe_line_number=0, adapter_name="clock", adapter_operation="timer")] * 2
 
 
+@pytest.mark.promise("redaction-is-complete")
 def test_fields_that_only_this_source_has() -> None:
     job = record(
         extra={"api_token": '"x"', "note": '"a@b.co"', "n": "1.0"}, lines=[line(extra={"token": '{"a":1}', "m": "2"})]
@@ -142,6 +143,7 @@ def test_brackets_in_a_field_pattern_are_no_more_than_brackets() -> None:
 # JSON inside texts
 
 
+@pytest.mark.promise("redaction-is-complete")
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
 def test_json_inside_a_text_is_entered_however_often_it_was_written_into_another(depth: int) -> None:
     text = before = '{"password":"hunter2","n":[1.0,1E+2]}'
@@ -162,6 +164,7 @@ def test_title_and_errors_that_are_json_are_entered() -> None:
     )
 
 
+@pytest.mark.promise("redaction-is-complete")
 @pytest.mark.parametrize(
     ("text", "left"),
     [
@@ -188,6 +191,7 @@ def test_a_name_is_left_out_with_its_value_amid_other_words() -> None:
 # By looks
 
 
+@pytest.mark.promise("redaction-is-complete")
 @pytest.mark.parametrize(
     ("given_", "left"),
     [
@@ -228,6 +232,7 @@ def test_what_looks_so_in_error_texts() -> None:
 # Hashes
 
 
+@pytest.mark.promise("redaction-hashes")
 @pytest.mark.parametrize(
     ("value", "canonical"),
     [
@@ -323,6 +328,7 @@ POLICY = [
 ]  # fmt: skip
 
 
+@pytest.mark.promise("redaction-is-exact")
 @given(ANY_JSON)
 def test_rules_about_nothing_that_is_there_leave_every_byte(text: str) -> None:
     absent = [mask(field="*secret*"), drop(path="lines[*].input.missing.*"), hashed(path="report..missing")]
@@ -330,6 +336,7 @@ def test_rules_about_nothing_that_is_there_leave_every_byte(text: str) -> None:
     assert redacted_input(text, *absent, on_change=lambda _: None) == text
 
 
+@pytest.mark.promise("redaction-is-exact")
 @given(ANY_JSON, ANY_JSON)
 def test_what_stands_beside_a_redacted_value_keeps_every_byte(before: str, after: str) -> None:
     text = f'{{"x":{before},"secret":{{"y":[1]}},"z":{after}}}'
@@ -366,6 +373,7 @@ def secrets_left(value: Any) -> list[Any]:
     return [left for element in value for left in secrets_left(element)] if isinstance(value, list) else []
 
 
+@pytest.mark.promise("redaction-is-complete")
 @given(ANY_JSON)
 def test_nothing_is_left_under_a_name_however_deep(text: str) -> None:
     left = secrets_left(json.loads(redacted_input(text, *POLICY), object_pairs_hook=_Members))

@@ -43,6 +43,7 @@ def test_a_rule_that_can_be_applied(rule: dict[str, Any]) -> None:
     assert faults(rule) == []
 
 
+@pytest.mark.promise("redaction-rule-errors")
 @pytest.mark.parametrize(
     ("rule", "said"),
     [

@@ -120,6 +120,7 @@ def redriven(receipt: Receipt, **changes: Any) -> Redriven:
     )
 
 
+@pytest.mark.promise("redrive")
 def test_what_can_be_delivered_now_is_and_the_rest_stays(world: World) -> None:
     before = world.receipt()
 
@@ -150,6 +151,7 @@ def test_what_can_be_delivered_now_is_and_the_rest_stays(world: World) -> None:
     assert list(world.staging.paths("")) == []
 
 
+@pytest.mark.promise("redrive-events")
 def test_a_run_that_is_reported_again_does_not_undo_its_redrive(world: World) -> None:
     reported = world.receipt()
     world.redrive()
@@ -165,6 +167,7 @@ def test_item_lists_that_were_written_anew_are_gone(world: World) -> None:
     assert {path for path in world.ledger.paths("receipts") if path.endswith(".parquet")} == {*world.receipt().items}
 
 
+@pytest.mark.promise("redrive-conflicts")
 def test_a_conflict_is_replaced_only_on_request(world: World) -> None:
     world.redrive()
     assert world.destination.objects[CONFLICT_KEY] == OTHER_BYTES
@@ -179,6 +182,7 @@ def test_a_conflict_is_replaced_only_on_request(world: World) -> None:
     assert world.quarantine() == [("bad_json", 102)]
 
 
+@pytest.mark.promise("redrive-conflicts")
 def test_conflicts_of_other_settings_are_not_sent_out(world: World) -> None:
     changed = account(events={"job_history": True, "line_details": False})
 
@@ -290,6 +294,7 @@ def test_a_receipt_that_a_run_wrote_meanwhile_is_not_written_over(world: World) 
     assert world.quarantine() == [("bad_json", 102), ("conflict", 104)]
 
 
+@pytest.mark.promise("redrive-events")
 def test_admin_events_are_redriven_as_jobs_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     events = account(events={"admin_events": True})
     ledger, staging, destination = (
@@ -394,6 +399,7 @@ def stands(world: World) -> tuple[Any, ...]:
     )
 
 
+@pytest.mark.promise("redrive-killed")
 def test_killed_at_any_step_and_run_again_ends_as_if_undisturbed(world: World, tmp_path: Path) -> None:
     undisturbed = World(tmp_path / "undisturbed", MemoryDestination({**world.destination.objects}))
     shutil.copytree(world.folder / "ledger", undisturbed.folder / "ledger")

@@ -25,6 +25,7 @@ def told(fault: Exception) -> tuple[type[ReplicationError], str]:
     return type(sorted_.value), str(sorted_.value).removeprefix(f"Reading {ABOUT} failed: ")
 
 
+@pytest.mark.promise("messages-quote-no-values")
 @pytest.mark.parametrize(
     ("fault", "kind", "said"),
     [
@@ -84,6 +85,7 @@ def test_a_fault_of_a_database(fault: Exception, kind: type[ReplicationError], s
     assert told(fault) == (kind, said)
 
 
+@pytest.mark.promise("masked-secrets")
 def test_what_a_database_repeats_of_the_connection_is_hidden() -> None:
     with pytest.raises(PermanentError) as raised, database_faults(ABOUT, secret_masker("s3cr=t")):
         raise psycopg2.OperationalError("FATAL:  password authentication failed: s3cr=t (s3cr%3Dt)")

@@ -147,6 +147,7 @@ def test_truths(value: Any, truth: bool | None) -> None:
     assert (job(is_poll_error=value).is_poll_error, line(mask_data=value).mask_data) == (truth, bool(truth))
 
 
+@pytest.mark.promise("messages-quote-no-values")
 @pytest.mark.parametrize("value", ["maybe", 2, -1, "on", "masked"])
 def test_what_could_uncover_a_masked_line_is_not_guessed_at(value: Any) -> None:
     assert fault_of_line(mask_data=value) == (

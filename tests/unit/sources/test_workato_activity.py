@@ -87,6 +87,7 @@ def refusal(log: Any) -> tuple[type, str]:
     return type(raised.value), str(raised.value)
 
 
+@pytest.mark.promise("api-activity-log")
 @given(
     seconds=st.lists(st.integers(-3_000, 6_600).map(lambda tenths: tenths / 1_000 * 1_000), max_size=12),
     order=st.sampled_from(["newest first", "oldest first", "by id"]),
@@ -110,6 +111,7 @@ def test_each_event_is_in_just_one_window_whatever_the_api_s_choices(
     ]
 
 
+@pytest.mark.promise("api-activity-log")
 @pytest.mark.parametrize(
     ("number", "loses", "said"),
     [

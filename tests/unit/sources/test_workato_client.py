@@ -147,6 +147,7 @@ def test_nobody_there_is_a_passing_fault_and_shows_no_token() -> None:
 # What it never says
 
 
+@pytest.mark.promise("masked-secrets")
 @pytest.mark.parametrize("status", [200, 401, 500])
 def test_the_token_is_hidden_even_where_the_server_repeats_it(
     api: LocalWorkato, status: int, caplog: pytest.LogCaptureFixture
@@ -159,6 +160,7 @@ def test_the_token_is_hidden_even_where_the_server_repeats_it(
     assert "CANARY" not in str(raised.value) + caplog.text + repr(Endpoint(api.url, TOKEN))
 
 
+@pytest.mark.promise("messages-quote-no-values")
 def test_of_jobs_that_were_cut_short_nothing_is_told(api: LocalWorkato, caplog: pytest.LogCaptureFixture) -> None:
     """They have a title and an error, and redaction comes later."""
     api.script([Fault(body='{"items":[{"id":1,"title":"CANARY')] * 6)

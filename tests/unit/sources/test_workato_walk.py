@@ -156,6 +156,7 @@ def ended_in(jobs: list[SampleJob], window: Window) -> list[int]:
     )
 
 
+@pytest.mark.promise("api-jobs-once")
 @settings(max_examples=80)
 @given(plan=histories, behaviour=behaviours)
 @example(plan=behind_a_crowd, behaviour=ordinary)
