@@ -22,6 +22,7 @@ from job_history.pipeline.results import Extracted, SkippedRecord, SliceOutcome,
 from job_history.progress import Progress, readable_bytes
 from job_history.storage import Storage
 from job_history.storage.staging import staged_records
+from job_history.tables import text_table
 
 log = logging.getLogger(__name__)
 
@@ -193,4 +194,4 @@ def _table(outcome: SliceOutcome) -> str:
         "filtered": outcome.filtered,
         "quarantined": outcome.quarantined,
     }
-    return "\n".join(f"{name:>24}  {number:>12,}" for name, number in rows.items())
+    return text_table(["jobs", "number"], rows.items())

@@ -21,6 +21,7 @@ from job_history.model.slice import Slice
 from job_history.model.window import Window, parts_of_at_most
 from job_history.pipeline.count_batch import count_batch
 from job_history.sources import Source, SupportsQuickCheck
+from job_history.tables import text_table
 
 log = logging.getLogger(__name__)
 
@@ -307,11 +308,16 @@ def _keep_below(max_slices: int, plan_: Plan) -> None:
 
 
 def _table(plan_: Plan) -> str:
-    rows = [f"{'account':<28} {'kind':<12} {'window':<44} {'counted':>12} {'slices':>7}"]
-    for planned in plan_.windows:
-        counted = "paused" if not planned.enabled else "unknown" if planned.counted is None else f"{planned.counted:,}"
-        rows.append(
-            f"{f'{planned.user_id} {planned.name}':<28.28} {planned.kind.words:<12} "
-            f"{Window.from_dict(planned.window)!s:<44} {counted:>12} {len(planned.slices):>7}"
-        )
-    return "\n".join(rows)
+    return text_table(
+        ["account", "kind", "window", "counted", "slices"],
+        (
+            [
+                f"{planned.user_id} {planned.name}",
+                planned.kind.words,
+                Window.from_dict(planned.window),
+                "paused" if not planned.enabled else "unknown" if planned.counted is None else planned.counted,
+                len(planned.slices),
+            ]
+            for planned in plan_.windows
+        ),
+    )

@@ -7,8 +7,6 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
-import pandas as pd
-
 from job_history.errors import PermanentError
 from job_history.ledger.known_accounts import KnownAccounts, read_known_accounts, save_known_accounts
 from job_history.ledger.receipt import Receipt
@@ -23,6 +21,7 @@ from job_history.pipeline.run_files import RunRecord
 from job_history.progress import readable_bytes, readable_counts
 from job_history.reconciliation.log_findings import tell
 from job_history.storage import Storage
+from job_history.tables import text_table
 
 log = logging.getLogger(__name__)
 
@@ -195,22 +194,35 @@ def _contradictions(planned: PlannedWindow, outcomes: list[SliceOutcome]) -> lis
 
 def run_table(receipts: list[Receipt]) -> str:
     """Return the run as a table: a row for each account and window."""
-    table = pd.DataFrame(
-        {
-            "account": receipt.label,
-            "window": receipt.window["start"],
-            "counted": receipt.counts.counted,
-            "delivered": receipt.counts.delivered,
-            "present": receipt.counts.already_present,
-            "filtered": sum(receipt.counts.filtered.values()),
-            "quarantined": sum(receipt.counts.quarantined.values()),
-            "size": readable_bytes(receipt.counts.bytes),
-            "objects/s": _rate(receipt),
-            "state": str(receipt.state),
-        }
-        for receipt in receipts
+    return text_table(
+        [
+            "account",
+            "window",
+            "counted",
+            "delivered",
+            "present",
+            "filtered",
+            "quarantined",
+            "size",
+            "objects/s",
+            "state",
+        ],
+        (
+            [
+                receipt.label,
+                receipt.window["start"],
+                receipt.counts.counted,
+                receipt.counts.delivered,
+                receipt.counts.already_present,
+                sum(receipt.counts.filtered.values()),
+                sum(receipt.counts.quarantined.values()),
+                readable_bytes(receipt.counts.bytes),
+                _rate(receipt),
+                receipt.state,
+            ]
+            for receipt in receipts
+        ),
     )
-    return str(table.to_string(index=False))
 
 
 def _rate(receipt: Receipt) -> str:

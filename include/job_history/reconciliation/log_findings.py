@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import math
 
-import pandas as pd
-
 from job_history.ledger.lateness import BUCKETS, Lateness, all_of
 from job_history.ledger.receipt import Receipt, WindowState
 from job_history.model.window import Window
 from job_history.reconciliation.findings import Findings, WindowFinding
+from job_history.tables import text_table
 
 log = logging.getLogger(__name__)
 
@@ -56,22 +55,24 @@ def tell(several: list[Findings], receipts: list[Receipt]) -> list[str]:
 
 
 def _table(windows: list[WindowFinding]) -> str:
-    rows = pd.DataFrame(
-        {
-            "account": f"{finding.user_id} {finding.name}",
-            "kind": str(finding.kind),
-            "window": finding.window["start"],
-            "was": finding.state,
-            "missing": finding.missing,
-            "gone": finding.gone,
-            "lost": finding.lost,
-            "altered": finding.altered,
-            "run again": "yes" if finding.is_run else "no",
-            "for example": next(iter([*finding.missing_ids, *finding.damaged_keys]), ""),
-        }
-        for finding in windows
+    return text_table(
+        ["account", "kind", "window", "was", "missing", "gone", "lost", "altered", "run again", "for example"],
+        (
+            [
+                f"{finding.user_id} {finding.name}",
+                finding.kind,
+                finding.window["start"],
+                finding.state,
+                finding.missing,
+                finding.gone,
+                finding.lost,
+                finding.altered,
+                "yes" if finding.is_run else "no",
+                next(iter([*finding.missing_ids, *finding.damaged_keys]), ""),
+            ]
+            for finding in windows
+        ),
     )
-    return str(rows.to_string(index=False))
 
 
 def _sentence(finding: WindowFinding) -> str:
@@ -90,17 +91,14 @@ def _tell_lateness(several: list[Findings], receipts: list[Receipt]) -> None:
     if not lateness.jobs:
         log.info("No job of these windows was late.")
         return
-    histogram = pd.DataFrame(
-        {
-            "after its end": BUCKETS,
-            "still unseen": [lateness.unseen_after.get(bucket, 0) for bucket in BUCKETS],
-            "found": [lateness.found_after.get(bucket, 0) for bucket in BUCKETS],
-        }
+    histogram = text_table(
+        ["after its end", "still unseen", "found"],
+        ([bucket, lateness.unseen_after.get(bucket, 0), lateness.found_after.get(bucket, 0)] for bucket in BUCKETS),
     )
     log.warning(
         "%s jobs of these windows were late: their own hour's run did not see them yet.\n%s\n%s",
         f"{lateness.jobs:,}",
-        histogram.to_string(index=False),
+        histogram,
         _advice(lateness),
     )
 

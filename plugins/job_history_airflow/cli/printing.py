@@ -10,6 +10,8 @@ from typing import Any
 import click
 import msgspec
 
+from job_history.tables import text_table
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
@@ -30,18 +32,4 @@ def print_json(answer: Any) -> None:
 
 
 def print_table(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print columns as wide as they need to be: numbers to the right, the rest to the left."""
-    rows = list(rows)
-    lines = [list(heading), *([_written(cell) for cell in row] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(heading))]
-    numeric = [all(isinstance(row[column], int) for row in rows) for column in range(len(heading))]
-    for line in lines:
-        cells = (
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(line, widths, numeric, strict=True)
-        )
-        say("  ".join(cells).rstrip())
-
-
-def _written(cell: object) -> str:
-    return f"{cell:,}" if isinstance(cell, int) else str(cell)
+    say(text_table(heading, rows))

@@ -358,12 +358,12 @@ def test_the_histogram_says_how_late_jobs_were_and_what_would_have_been_enough(
     assert caplog.records[-1].getMessage() == (
         "3 jobs of these windows were late: their own hour's run did not see them yet.\n"
         "after its end  still unseen  found\n"
-        "       15 min             2      0\n"
-        "          1 h             0      0\n"
-        "          6 h             1      0\n"
-        "         24 h             0      3\n"
-        "         48 h             0      0\n"
-        "       longer             0      0\n"
+        "15 min                    2      0\n"
+        "1 h                       0      0\n"
+        "6 h                       1      0\n"
+        "24 h                      0      3\n"
+        "48 h                      0      0\n"
+        "longer                    0      0\n"
         "With [job_history] settle_minutes above 71, each would have had the time to be seen that it is known to have needed."
     )
 

@@ -1,0 +1,27 @@
+"""Tables as plain text, for logs and for the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+
+def text_table(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return lines with columns as wide as their widest cell.
+
+    Whole numbers are written with thousands separators. A column that holds nothing else is aligned right, any other left.
+    """
+    rows = list(rows)
+    lines = [list(heading), *([_cell_text(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heading))]
+    numeric = [all(isinstance(row[column], int) for row in rows) for column in range(len(heading))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, numeric, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _cell_text(cell: object) -> str:
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)
