@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 
+from job_history_airflow.dag_ids import RECONCILIATION_DAG
 from job_history_airflow.operators import ReconcileOperator, ReportOperator
 from job_history_airflow.params import WINDOW_PARAMS
 from job_history_airflow.policies import DEFAULT_ARGS
@@ -26,7 +27,7 @@ from job_history_airflow.task_groups import DESTINATIONS, replicate_to
 catch_up_from = read_start_date()
 
 with DAG(
-    dag_id="job_history_reconciliation",
+    dag_id=RECONCILIATION_DAG,
     schedule=CronDataIntervalTimetable("30 1 * * *", timezone="UTC"),
     start_date=catch_up_from or datetime(2018, 1, 1, tzinfo=UTC),
     catchup=catch_up_from is not None,

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 
+from job_history_airflow.dag_ids import REPLICATION_DAG
 from job_history_airflow.operators import ReportOperator, WaitUntilSettledOperator
 from job_history_airflow.params import WINDOW_PARAMS
 from job_history_airflow.policies import DEFAULT_ARGS
@@ -27,7 +28,7 @@ catch_up_from = read_start_date()
 
 
 with DAG(
-    dag_id="job_history_replication",
+    dag_id=REPLICATION_DAG,
     schedule=CronDataIntervalTimetable("0 * * * *", timezone="UTC"),
     start_date=catch_up_from or datetime(2018, 1, 1, tzinfo=UTC),
     catchup=catch_up_from is not None,

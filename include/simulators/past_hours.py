@@ -44,6 +44,7 @@ def _replicate(window: Window, accounts: list[int]) -> None:
     from job_history import __version__
     from job_history.model.slice import run_folder
     from job_history.pipeline.report import report
+    from job_history_airflow.dag_ids import REPLICATION_DAG
     from job_history_airflow.factories.sources import storage_at
     from job_history_airflow.operators import (
         ExtractOperator,
@@ -54,7 +55,7 @@ def _replicate(window: Window, accounts: list[int]) -> None:
     )
     from job_history_airflow.settings import read_settings
 
-    run = SimpleNamespace(dag_id="job_history_replication", run_id=f"sample__{window.slug}__{len(accounts)}")
+    run = SimpleNamespace(dag_id=REPLICATION_DAG, run_id=f"sample__{window.slug}__{len(accounts)}")
     params = {"accounts": accounts, "window_start": window.as_dict()["start"], "window_end": window.as_dict()["end"]}
     context: Any = {"dag_run": run, "params": params}
     loads: dict[str, Any] = {"s3": LoadToS3Operator, "sumo_logic": LoadToSumoLogicOperator}

@@ -19,6 +19,7 @@ from typing import Any
 from rich.console import Console
 
 from job_history.model.window import Window, last_full_hour
+from job_history_airflow.dag_ids import REPLICATION_DAG
 from simulators.airflow_stack import AirflowStack, airflow_stack
 from simulators.demo.accounts import (
     BUCKETS,
@@ -45,7 +46,6 @@ BACKFILL_POOL = "job_history_backfills"
 USUAL_PORT = 8080
 SAMPLE_HOURS = 22
 PAUSED_USER_ID = 5239
-DAG_ID = "job_history_replication"
 HOUR = timedelta(hours=1)
 console = Console(highlight=False, soft_wrap=True)
 
@@ -139,8 +139,8 @@ def _set_up(stack: AirflowStack, parts: Parts) -> None:
         stack.api.post("/connections", {"connection_id": conn_id, **connection, "extra": extra})
     stack.api.post("/pools", {"name": BACKFILL_POOL, "slots": 4, "description": "Backfills of the job history"})
     stack.api.post("/variables", {"key": "job_history_accounts", "value": json.dumps(_accounts(), indent=1)})
-    stack.api.wait_for_dag(DAG_ID)
-    stack.api.unpause(DAG_ID)
+    stack.api.wait_for_dag(REPLICATION_DAG)
+    stack.api.unpause(REPLICATION_DAG)
 
 
 def _accounts() -> list[dict[str, Any]]:
@@ -177,7 +177,7 @@ def _show_every_state(stack: AirflowStack, parts: Parts) -> None:
 
 
 def _wait_for_ctrl_c(stack: AirflowStack, parts: Parts) -> None:
-    console.print(f"\n[bold]Airflow      {stack.url}/dags/{DAG_ID}[/bold]   (no password)")
+    console.print(f"\n[bold]Airflow      {stack.url}/dags/{REPLICATION_DAG}[/bold]   (no password)")
     console.print(f"S3           {parts.s3.url}/moto-api/   buckets {', '.join(BUCKETS)}")
     console.print(f"Sumo Logic   {parts.sumo_logic.address}/   what arrived at the local HTTP source")
     console.print(f"Workato API  {parts.workato.url}/api   the jobs of Globex come through it")

@@ -12,10 +12,11 @@ from airflow import settings
 from airflow.configuration import conf
 from airflow.policies import hookimpl
 
+from job_history_airflow.dag_ids import DAG_IDS
+
 if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
 
-DAGS = frozenset({"job_history_replication", "job_history_reconciliation"})
 # An hourly run's least important task has more than that (policies.DEFAULT_ARGS).
 PRIORITY_WEIGHT = 1
 
@@ -27,7 +28,7 @@ settings.task_instance_mutation_hook.is_noop = False  # type: ignore[attr-define
 @hookimpl
 def task_instance_mutation_hook(task_instance: Any, dag_run: DagRun | None) -> None:  # noqa: ARG001 - it may be None
     """Runs in the scheduler, inside its transaction: it asks the database nothing."""
-    if task_instance.dag_id not in DAGS or not (task_instance.run_id or "").startswith("backfill__"):
+    if task_instance.dag_id not in DAG_IDS or not (task_instance.run_id or "").startswith("backfill__"):
         return
     task_instance.priority_weight = PRIORITY_WEIGHT
     if pool := conf.get("job_history", "backfill_pool", fallback=None):

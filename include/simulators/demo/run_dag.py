@@ -9,9 +9,8 @@ from datetime import datetime
 from airflow.dag_processing.dagbag import DagBag
 
 from job_history.model.timestamp import format_time
+from job_history_airflow.dag_ids import RECONCILIATION_DAG, REPLICATION_DAG
 from simulators.project import DAGS
-
-REPLICATION, RECONCILIATION = "job_history_replication", "job_history_reconciliation"
 
 
 def main(window_start: str, window_end: str) -> int:
@@ -19,7 +18,7 @@ def main(window_start: str, window_end: str) -> int:
     start, end = datetime.fromisoformat(window_start), datetime.fromisoformat(window_end)
     of_the_hour = {"window_start": format_time(start), "window_end": format_time(end)}
     states = []
-    for dag_id, conf in ((REPLICATION, None), (REPLICATION, None), (RECONCILIATION, of_the_hour)):
+    for dag_id, conf in ((REPLICATION_DAG, None), (REPLICATION_DAG, None), (RECONCILIATION_DAG, of_the_hour)):
         # A fresh DAG each time: test() leaves the run's parameters in it.
         run = DagBag(DAGS).dags[dag_id].test(logical_date=end, run_conf=conf)
         states.append(str(run.state))

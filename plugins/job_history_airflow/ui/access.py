@@ -18,8 +18,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import Depends, HTTPException, status
 
 from job_history.accounts.account import ACCOUNTS_VARIABLE
-
-REPLICATION_DAG = "job_history_replication"
+from job_history_airflow.dag_ids import REPLICATION_DAG
 
 
 def _viewer(user: GetUserDep) -> BaseUser:

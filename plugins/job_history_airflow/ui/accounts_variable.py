@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from job_history.accounts.account import ACCOUNTS_VARIABLE
-from job_history_airflow.ui.access import REPLICATION_DAG
+from job_history_airflow.dag_ids import REPLICATION_DAG
 
 
 class SavedMeanwhileError(Exception):

@@ -21,7 +21,8 @@ from job_history.model.window import Window
 from job_history.progress import readable_bytes
 from job_history.storage import Storage
 from job_history.storage.staging import staged_records
-from job_history_airflow.ui.access import REPLICATION_DAG, may_start_runs
+from job_history_airflow.dag_ids import REPLICATION_DAG
+from job_history_airflow.ui.access import may_start_runs
 from job_history_airflow.ui.request_context import Visit
 from job_history_airflow.ui.status.charts import bar_chart
 from job_history_airflow.ui.status.overview import WORDS, Overview

@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 
 from job_history.ledger.receipt import Receipt, RunEntry
 from job_history.model.slice import run_folder
-
-DAGS = ("job_history_replication", "job_history_reconciliation")
+from job_history_airflow.dag_ids import DAG_IDS
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ def runs_of(session: Session, receipt: Receipt) -> list[Run]:
     folders = {entry.run for entry in receipt.runs}
     known = {
         folder: (dag_id, run_id)
-        for dag_id, run_id in session.execute(select(DagRun.dag_id, DagRun.run_id).where(DagRun.dag_id.in_(DAGS)))
+        for dag_id, run_id in session.execute(select(DagRun.dag_id, DagRun.run_id).where(DagRun.dag_id.in_(DAG_IDS)))
         if (folder := run_folder(dag_id, run_id)) in folders
     }
     return [_run(session, entry, known.get(entry.run), receipt) for entry in reversed(receipt.runs)]
