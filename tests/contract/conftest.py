@@ -1,13 +1,11 @@
 """The real parts that the contract suites run on, each started once for all of them."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from tests.support.ceph_rgw import CephGateway, ceph_rgw
-from tests.support.debian_packages import PackagesUnavailable
 
 from simulators.postgres import PostgresServer, local_postgres
 from simulators.s3_endpoint import S3Endpoint, local_s3
@@ -15,7 +13,7 @@ from simulators.s3_endpoint import S3Endpoint, local_s3
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
-    # Not in pytest's own folder: each pytest that starts takes away everybody's right to pass through that.
+    # Not below pytest's own folder: each pytest that starts makes that unreadable for other users, such as PostgreSQL's.
     with TemporaryDirectory(prefix="postgres-") as folder, local_postgres(Path(folder) / "data") as server:
         yield server
 
@@ -28,9 +26,5 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Endpoint]:
 
 @pytest.fixture(scope="session")
 def ceph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CephGateway]:
-    with ExitStack() as running:
-        try:
-            gateway = running.enter_context(ceph_rgw(tmp_path_factory.mktemp("ceph")))
-        except PackagesUnavailable as reason:
-            pytest.skip(str(reason))
+    with ceph_rgw(tmp_path_factory.mktemp("ceph")) as gateway:
         yield gateway

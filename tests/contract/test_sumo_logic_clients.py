@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -14,11 +13,6 @@ from tests.support.sumo_logic_clients import HERE, node_modules, python_environm
 from simulators.sumo_logic import LocalSource, Slice, local_source, reset_after_ingest, warning
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(180)]  # the first run installs the clients
-
-NODE_HINT = (
-    "node and npm are needed for this one: apt-get install nodejs npm, "
-    "then pytest -m clients tests/contract/test_sumo_logic_clients.py"
-)
 
 
 @pytest.fixture
@@ -135,7 +129,6 @@ class TestSumopy:
         assert source.messages() == []
 
 
-@pytest.mark.skipif(shutil.which("node") is None or shutil.which("npm") is None, reason=NODE_HINT)
 class TestNpm:
     @pytest.mark.parametrize("statuses", [[], [503, 429]])
     def test_winston_transport(

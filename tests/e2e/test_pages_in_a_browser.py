@@ -12,7 +12,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 from tests.support.chromium import chromium
-from tests.support.debian_packages import PackagesUnavailable
 
 from job_history.accounts.account import read_accounts
 from simulators.job_store import fill, plain_job
@@ -30,11 +29,8 @@ USERS = {"ona": "op", "vic": "viewer"}
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    try:
-        with chromium(tmp_path_factory.mktemp("chromium")) as running:
-            yield running
-    except PackagesUnavailable as reason:
-        pytest.skip(str(reason))
+    with chromium(tmp_path_factory.mktemp("chromium")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

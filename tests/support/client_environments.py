@@ -1,4 +1,4 @@
-"""Environments of their own for programs that others wrote, below `.state/`, each made once: their requirements exclude ours."""
+"""Separate environments below `.state/` for programs of other projects, whose requirements exclude ours; each is made once."""
 
 from __future__ import annotations
 
@@ -10,25 +10,30 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.support.debian_packages import PackagesUnavailable
+
 from simulators.project import ROOT
 
+# Our files pin the programs themselves; what these require is installed as of this day, so that it does not change either.
+AS_OF = "2026-11-28"
 
-def python_environment(lock: Path) -> Path:
-    """The interpreter that has what a lock file names; raises RuntimeError with the installer's own words."""
+
+def python_environment(requirements: Path) -> Path:
+    """Return the interpreter of an environment that has these requirements. Raises PackagesUnavailable."""
 
     def install(folder: Path) -> None:
-        # Make brings its own where there is none.
+        # `make` installs uv below .uv if the machine has none.
         uv = shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
         run_installer(uv, "venv", "--quiet", "--relocatable", "--python", sys.executable, str(folder))
-        packages = ["--require-hashes", "--requirement", str(lock)]
-        run_installer(uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *packages)
+        target = ["--quiet", "--python", str(folder / "bin" / "python")]
+        run_installer(uv, "pip", "install", *target, "--exclude-newer", AS_OF, "--requirement", str(requirements))
 
-    return made_once(lock.parent.name, lock.stem, [lock], install) / "bin" / "python"
+    return make_once(requirements.parent.name, requirements.stem, requirements, install) / "bin" / "python"
 
 
-def made_once(group: str, name: str, files: list[Path], install: Callable[[Path], None]) -> Path:
-    """The folder that `install` fills; it is made anew when one of the files, or this Python, is another."""
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files) + sys.version.encode()).hexdigest()
+def make_once(group: str, name: str, requirements: Path, install: Callable[[Path], None]) -> Path:
+    """Return the folder that `install` fills; it is made again if the requirements or this Python changed."""
+    digest = hashlib.sha256(requirements.read_bytes() + f"{AS_OF} {sys.version}".encode()).hexdigest()
     state = ROOT / ".state" / group
     folder = state / f"{name}-{digest[:16]}"
     if folder.exists():
@@ -38,7 +43,7 @@ def made_once(group: str, name: str, files: list[Path], install: Callable[[Path]
         fresh = Path(temporary) / name
         install(fresh)
         try:
-            fresh.rename(folder)  # at once, so that a run beside this one never sees half of it
+            fresh.rename(folder)  # in one step: a test run at the same time never sees half of it
         except OSError:
             if not folder.exists():
                 raise
@@ -46,7 +51,8 @@ def made_once(group: str, name: str, files: list[Path], install: Callable[[Path]
 
 
 def run_installer(*command: str) -> None:
-    """Run it; raises RuntimeError with its own words."""
+    """Run the command. Raises PackagesUnavailable with what it printed, and RuntimeError if a package is not the pinned one."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command[:3])} failed, so there is no client to run:\n{done.stderr}")
+        message = f"{' '.join(command[:3])} failed, so there is no client to run:\n{done.stderr}"
+        raise RuntimeError(message) if "Hash mismatch" in done.stderr else PackagesUnavailable(message)

@@ -1,4 +1,4 @@
-"""Clients of Workato's API that others wrote, each run in an environment of its own below `.state/`, made once."""
+"""Clients of Workato's API that others wrote, run in environments of their own."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ CLIENT_SECONDS = 60
 
 
 def tap(url: str, token: str, *, streams: Collection[str], scratch: Path) -> list[dict[str, Any]]:
-    """Run tap-workato, and give the Singer messages of those streams; raises AssertionError with its log.
+    """Run tap-workato; return the Singer messages of those streams. Raises AssertionError with its log.
 
-    Without a catalog the tap would ask for every stream that it knows, among them many that are not served here.
+    Without a catalog the tap would request all its streams, and the simulator does not serve most of them.
     """
     config, catalog = scratch / "config.json", scratch / "catalog.json"
     config.write_text(json.dumps({"api_token": token}))
@@ -34,7 +34,7 @@ def tap(url: str, token: str, *, streams: Collection[str], scratch: Path) -> lis
 
 
 def cli(url: str, token: str, *arguments: str, scratch: Path) -> str:
-    """Run the command `workato`, and give what it prints; raises AssertionError with what it says."""
+    """Run the command `workato`; return what it prints. Raises AssertionError with its output."""
     return _run(
         [str(python_environment(HERE / "cli.txt").parent / "workato"), *arguments],
         **_cli_environment(url, token, scratch),
@@ -42,7 +42,7 @@ def cli(url: str, token: str, *arguments: str, scratch: Path) -> str:
 
 
 def cli_models(url: str, token: str, *, scratch: Path) -> dict[str, Any]:
-    """The workspace and all its recipes, as the command's own strict models read them: keys `user` and `recipes`."""
+    """Return the workspace and all its recipes as the command's own strict models read them: keys `user` and `recipes`."""
     command = [str(python_environment(HERE / "cli.txt")), str(HERE / "cli_models.py")]
     return json.loads(_run(command, **_cli_environment(url, token, scratch)))
 
@@ -53,7 +53,7 @@ def _tap_command(url: str, config: Path) -> list[str]:
 
 @cache
 def _discovered() -> str:
-    """The catalog of what the tap knows to ask for; it reads its configuration for that, but asks for nothing."""
+    """Return the catalog of the tap's streams; it needs a configuration for that, but sends no request."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config.json"
         config.write_text(json.dumps({"api_token": "none"}))
