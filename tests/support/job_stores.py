@@ -71,6 +71,9 @@ class SqlStore:
                 connection.execute(statement)
             connection.commit()
 
+    def drop_index(self, index: str, table: str) -> None:  # noqa: ARG002 - MySQL needs the table
+        self.execute(f"DROP INDEX {index}")
+
     def source(self) -> SqlJobSource:
         return SqlJobSource(self.connect, dialect_for(self.connection_type))
 

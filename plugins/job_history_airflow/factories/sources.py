@@ -81,11 +81,11 @@ def source_of(
             f"{connection.conn_type!r}, which is no SQL database. Name one of a type whose hook is a DbApiHook."
         )
     dialect = dialect_for(connection.conn_type or "", getattr(hook, "placeholder", "%s"))
-    hide = secret_masker(*_secrets_of(connection))
+    mask = secret_masker(*_secrets_of(connection))
     if kind is EventKind.ADMIN_EVENTS:
-        return SqlEventSource(hook.get_conn, dialect, item_id=_item_ids_of(account), hide=hide)
+        return SqlEventSource(hook.get_conn, dialect, item_id=_item_ids_of(account), mask_secrets=mask)
     # Room for as much white space again as a document may be large; what is beyond it is not even read into memory.
-    return SqlJobSource(hook.get_conn, dialect, max_line_bytes=2 * max_document_bytes, hide=hide)
+    return SqlJobSource(hook.get_conn, dialect, max_line_bytes=2 * max_document_bytes, mask_secrets=mask)
 
 
 def _workato_source(

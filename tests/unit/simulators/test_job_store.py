@@ -1,40 +1,23 @@
-"""The sample job store: reproducible, varied enough to be worth replicating, and the same in both databases."""
+"""The sample of jobs: reproducible, and varied enough to be worth replicating."""
 
 import hashlib
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from simulators.job_store import (
-    BROKEN_JOBS,
     DEMO_ACCOUNTS,
-    SampleEvent,
     SampleJob,
     Style,
-    broken_jobs,
-    create,
-    create_indexes,
-    demo_store,
-    example_job,
-    fill,
-    fill_events,
-    oversize_job,
-    plain_job,
     sample_events,
     sample_jobs,
-    small_jobs,
 )
-from simulators.postgres import PostgresServer, local_postgres
 
 DAY = datetime(2018, 5, 21, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -53,36 +36,12 @@ def day() -> list[SampleJob]:
     return acme(DAY, DAY + 24 * HOUR)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    with local_postgres(tmp_path_factory.mktemp("job_store") / "pg") as running:
-        yield running
-
-
 def instant(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def digest(rows: object) -> str:
     return hashlib.sha256(repr(rows).encode()).hexdigest()
-
-
-def document_bytes(job: SampleJob) -> int:
-    """The size of the job's document, measured with nothing but the standard library."""
-    columns = {name: value for name, value in job._asdict().items() if name not in {"user_id", "report", "lines"}}
-    columns["report"] = job.report and json.loads(job.report)
-    columns["lines"] = [
-        {
-            "recipe_line_number": line.recipe_line_number,
-            "adapter_name": line.adapter_name,
-            "adapter_operation": line.adapter_operation,
-            "input": line.input and json.loads(line.input),
-            "output": line.output and json.loads(line.output),
-            "mask_data": line.mask_data,
-        }
-        for line in job.lines
-    ]
-    return len(json.dumps(columns, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 # Reproducible
@@ -248,217 +207,3 @@ def test_admin_events_are_reproducible_and_of_many_kinds() -> None:
     assert {event.event_id is None for event in events} == {event.actor is None for event in events} == {True, False}
     ids = [event.event_id for event in events if event.event_id is not None]
     assert len(set(ids)) == len(ids)
-
-
-# Planted
-
-
-def test_the_example_is_the_one_of_the_feature_page() -> None:
-    record = json.loads((VECTORS / "example_of_the_feature_page" / "record.json").read_text())
-    job = example_job()
-    lines = [line._asdict() for line in job.lines]
-    for line in lines:
-        assert (line.pop("user_id"), line.pop("job_id"), line.pop("line_index")) == (
-            5234,
-            100,
-            line["recipe_line_number"],
-        )
-    assert {name: value for name, value in job._asdict().items() if name != "lines"} == record["job"]
-    assert lines == record["lines"]
-
-
-def test_each_broken_job_differs_from_a_plain_one_as_its_name_says() -> None:
-    def differences(name: str) -> list[dict[str, object]]:
-        plain = plain_job(5234, DAY)._asdict()
-        return [
-            {
-                key: value
-                for key, value in job._asdict().items()
-                if value != plain[key] and key not in {"job_id", "lines"}
-            }
-            for job in broken_jobs(name, 5234, DAY)
-        ]
-
-    assert {name: differences(name) for name in BROKEN_JOBS} == {
-        "bad_json_in_report": [{"report": '{"name":"Xavier D'}],
-        "bad_json_in_line_output": [{}],
-        "null_started_at": [{"started_at": None}],
-        "unparsable_started_at": [{"started_at": "yesterday at noon"}],
-        "id_of_22_digits": [{}],
-        "id_with_slash": [{}],
-        "completed_before_started": [{"started_at": "2018-05-21T00:30:10Z", "completed_at": "2018-05-21T00:30:00Z"}],
-        "duplicate_job_id": [{}, {"title": "hello again"}],
-    }
-    ids = {name: [job.job_id for job in broken_jobs(name, 5234, DAY)] for name in BROKEN_JOBS}
-    assert ids["id_of_22_digits"] == ["1234567890123456789012"]
-    assert ids["id_with_slash"] == ["../../9999/jobs/1"]
-    assert len(set(ids["duplicate_job_id"])) == 1
-    assert broken_jobs("bad_json_in_line_output", 5234, DAY)[0].lines[1].output == '{"ratio":NaN}'
-
-
-def test_an_oversize_job_is_slightly_over_the_limit() -> None:
-    assert 40_000_000 < document_bytes(oversize_job(5234, DAY)) < 40_200_000
-    assert document_bytes(oversize_job(5234, DAY, size=500_000)) == pytest.approx(505_000, rel=0.01)
-
-
-@pytest.mark.parametrize("wanted", [1_000, 4_000])
-def test_small_jobs_are_many_alike_and_evenly_spread(wanted: int) -> None:
-    jobs = list(small_jobs(7_200, user_id=9, start=DAY, end=DAY + HOUR, document_bytes=wanted))
-    sizes = {document_bytes(job) for job in jobs[:200]}
-    assert (len(jobs), jobs[0].completed_at, jobs[-1].completed_at) == (
-        7_200,
-        "2018-05-21T00:00:00Z",
-        "2018-05-21T00:59:59Z",
-    )
-    assert set(Counter(job.completed_at for job in jobs).values()) == {2}
-    assert (min(sizes), max(sizes)) == (pytest.approx(wanted, rel=0.05), pytest.approx(wanted, rel=0.05))
-    assert len({job.lines[0].output for job in jobs}) == 64
-
-
-# Stored
-
-
-def rows_of(events: list[SampleEvent]) -> list[tuple[object, ...]]:
-    return [tuple(event) for event in events]
-
-
-def test_sqlite_gives_back_what_was_put_in(tmp_path: Path) -> None:
-    jobs = [*acme(DAY, DAY + HOUR), *DEMO_ACCOUNTS[1].jobs(1, DAY, DAY + HOUR), *broken_jobs("id_of_22_digits", 1, DAY)]
-    events = list(sample_events(1, 5234, DAY, DAY + HOUR, 20))
-    with closing(sqlite3.connect(tmp_path / "jobs.db")) as connection:
-        create(connection, "sqlite")
-        counts = (fill(connection, "sqlite", jobs), fill_events(connection, "sqlite", events))
-        stored = connection.execute("SELECT * FROM job_history_jobs ORDER BY rowid").fetchall()
-        lines = connection.execute("SELECT * FROM job_history_lines ORDER BY rowid").fetchall()
-        stored_events = connection.execute("SELECT * FROM job_history_admin_events ORDER BY rowid").fetchall()
-    assert counts == (len(jobs), 20)
-    assert stored == [job.row for job in jobs]
-    assert lines == [tuple(line) for job in jobs for line in job.lines]
-    assert stored_events == rows_of(events)
-    assert {type(row[2]) for row in stored} == {int, str}
-
-
-def test_postgresql_gives_back_what_was_put_in_to_the_spelling_of_numbers(server: PostgresServer) -> None:
-    spelt = plain_job(5234, DAY)._replace(report='{ "b" : 1.50, "a":12345678901234567890123, "e": 1E+2 }')
-    jobs = [*acme(DAY, DAY + HOUR), *DEMO_ACCOUNTS[1].jobs(1, DAY, DAY + HOUR), spelt]
-    events = list(sample_events(1, 5234, DAY, DAY + HOUR, 20))
-    server.create_database("round_trip")
-    with server.psycopg_connection("round_trip") as connection:
-        create(connection, "postgresql")
-        counts = (fill(connection, "postgresql", jobs), fill_events(connection, "postgresql", events))
-        connection.execute("SET timezone = 'UTC'")
-        stored = connection.execute(
-            "SELECT user_id, recipe_id, job_id, parent_id, calling_job_id, status, started_at, completed_at, error_type,"
-            " error, title, is_poll_error, report::text FROM job_history_jobs"
-        ).fetchall()
-        lines = connection.execute(
-            "SELECT user_id, job_id, line_index, recipe_line_number, adapter_name, adapter_operation, input::text,"
-            " output::text, error, mask_data FROM job_history_lines"
-        ).fetchall()
-        stored_events = connection.execute(
-            "SELECT user_id, event_id, event, details::text, actor::text, team::text, resource::text, occurred_at"
-            " FROM job_history_admin_events"
-        ).fetchall()
-
-    def text(value: object) -> str | None:
-        return None if value is None else str(value)
-
-    assert counts == (len(jobs), 20)
-    assert Counter(stored) == Counter(
-        (
-            *job.row[:2],
-            *map(text, job.row[2:5]),
-            job.status,
-            instant(job.started_at or ""),
-            job.completed_at and instant(job.completed_at),
-            *job.row[8:],
-        )
-        for job in jobs
-    )
-    assert Counter(lines) == Counter((line[0], str(line[1]), *line[2:]) for job in jobs for line in job.lines)
-    assert Counter(stored_events) == Counter((e[0], text(e[1]), *e[2:7], instant(e.occurred_at)) for e in events)
-
-
-def test_postgresql_takes_broken_json_into_text_columns_only(server: PostgresServer) -> None:
-    jobs = [job for name in ("bad_json_in_report", "bad_json_in_line_output") for job in broken_jobs(name, 1, DAY)]
-    server.create_database("strict")
-    server.create_database("lenient")
-    with server.psycopg_connection("strict") as connection:
-        create(connection, "postgresql")
-        with pytest.raises(psycopg.errors.InvalidTextRepresentation):
-            fill(connection, "postgresql", jobs)
-    with server.psycopg_connection("lenient") as connection:
-        create(connection, "postgresql", json_type="text", indexes=False)
-        create_indexes(connection)
-        assert fill(connection, "postgresql", jobs) == 2
-        found = connection.execute("SELECT report FROM job_history_jobs ORDER BY job_id").fetchall()
-        indexes = connection.execute("SELECT count(*) FROM pg_indexes WHERE schemaname = 'public'").fetchall()
-    assert (found, indexes) == ([('{"name":"Xavier D',), (jobs[1].report,)], [(4,)])
-
-
-def test_filling_takes_a_stream_and_commits_batch_by_batch(tmp_path: Path) -> None:
-    path = tmp_path / "jobs.db"
-    seen: list[int] = []
-
-    def watched() -> Iterator[SampleJob]:
-        with closing(sqlite3.connect(path)) as reader:
-            for index, job in enumerate(small_jobs(6_000, user_id=1, start=DAY, end=DAY + HOUR)):
-                if index % 2_000 == 0:
-                    seen.append(reader.execute("SELECT count(*) FROM job_history_jobs").fetchone()[0])
-                yield job
-
-    with closing(sqlite3.connect(path)) as connection:
-        create(connection, "sqlite")
-        assert fill(connection, "sqlite", watched()) == 6_000
-    assert seen == [0, 0, 2_500]
-
-
-# The demo
-
-
-def test_the_store_of_the_demo_has_the_example_and_an_account_without_jobs_at_night(tmp_path: Path) -> None:
-    path = tmp_path / "demo" / "store.db"
-    counts = demo_store(path, DAY, DAY + HOUR)
-    assert demo_store(path, DAY, DAY + HOUR) == counts, "it can be written again"
-    with closing(sqlite3.connect(path)) as connection:
-        stored = dict(connection.execute("SELECT user_id, count(*) FROM job_history_jobs GROUP BY user_id"))
-        example = connection.execute("SELECT * FROM job_history_jobs WHERE user_id = 5234 AND job_id = 100").fetchall()
-        events = connection.execute("SELECT user_id, count(*) FROM job_history_admin_events GROUP BY 1").fetchall()
-    assert stored == {user_id: count for user_id, count in counts.items() if count}
-    assert {user_id: count > 0 for user_id, count in counts.items()} == {
-        5234: True,
-        5235: True,
-        5236: True,
-        5237: False,
-        5238: True,
-    }
-    assert (example, events) == ([example_job().row], [(5234, 6)])
-    assert [entry.name for entry in path.parent.iterdir()] == ["store.db"]
-
-
-def test_the_example_is_in_its_own_hour_only() -> None:
-    hours = [(DAY - HOUR, DAY), (DAY, DAY + HOUR), (DAY + HOUR, DAY + 2 * HOUR)]
-    found = [sum(job.job_id == 100 for job in DEMO_ACCOUNTS[0].jobs(1, *window)) for window in hours]
-    assert found == [0, 1, 0]
-
-
-def test_umbrella_works_in_office_hours() -> None:
-    jobs = list(DEMO_ACCOUNTS[3].jobs(1, DAY, DAY + 24 * HOUR))
-    assert {instant(job.completed_at or job.started_at or "").hour for job in jobs} == set(range(8, 18))
-
-
-def test_the_command_writes_a_store_and_says_what_is_in_it(tmp_path: Path) -> None:
-    path = tmp_path / "jobs.db"
-    command = [
-        *(sys.executable, "-m", "simulators.job_store", "--sqlite", str(path)),
-        *("--seed", "1", "--hours", "1", "--end", "2018-05-21T01:00:00Z"),
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(INCLUDE), "COLUMNS": "100"}
-    first = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    second = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    with closing(sqlite3.connect(path)) as connection:
-        total = connection.execute("SELECT count(*) FROM job_history_jobs WHERE user_id = 5234").fetchone()[0]
-    table = {" ".join(cells[:2]): cells[2:] for line in first.stdout.splitlines() if (cells := line.split())}
-    assert table["5234 Acme"][-1] == str(total)
-    assert table["5237 Umbrella"] == ["0"] * len(table["5234 Acme"])
-    assert (second.returncode, "exists; name a new file" in second.stderr) == (2, True)

@@ -8,7 +8,7 @@ import pytest
 
 from job_history.errors import PermanentError, ReplicationError, TransientError
 from job_history.errors.masking import secret_masker
-from job_history.sources.sql.errors import database_faults
+from job_history.sources.sql.errors import database_errors
 
 ABOUT = "the jobs of account 5234 in [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z)"
 VIEWS = "Map your schema with views as docs/job-store.md shows, and check that the connection names the right database."
@@ -18,7 +18,7 @@ CHECK_TYPES = "Check the relations' column types against docs/job-store.md, and 
 
 
 def told(fault: Exception) -> tuple[type[ReplicationError], str]:
-    with pytest.raises(ReplicationError) as sorted_, database_faults(ABOUT):
+    with pytest.raises(ReplicationError) as sorted_, database_errors(ABOUT):
         raise fault
     # The driver's own exception may show what a row or a connection holds.
     assert (sorted_.value.__cause__, sorted_.value.__suppress_context__) == (None, True)
@@ -87,18 +87,18 @@ def test_a_fault_of_a_database(fault: Exception, kind: type[ReplicationError], s
 
 @pytest.mark.promise("masked-secrets")
 def test_what_a_database_repeats_of_the_connection_is_hidden() -> None:
-    with pytest.raises(PermanentError) as raised, database_faults(ABOUT, secret_masker("s3cr=t")):
+    with pytest.raises(PermanentError) as raised, database_errors(ABOUT, secret_masker("s3cr=t")):
         raise psycopg2.OperationalError("FATAL:  password authentication failed: s3cr=t (s3cr%3Dt)")
     assert raised.value.said == "FATAL:  password authentication failed: *** (***) (OperationalError)"
 
 
 @pytest.mark.parametrize("fault", [KeyError("job_id"), TransientError("lists fewer"), OSError("disk")])
 def test_faults_of_others_are_let_through(fault: Exception) -> None:
-    with pytest.raises(type(fault)) as let_through, database_faults(ABOUT):
+    with pytest.raises(type(fault)) as let_through, database_errors(ABOUT):
         raise fault
     assert let_through.value is fault
 
 
 def test_where_nothing_goes_wrong_nothing_is_raised() -> None:
-    with database_faults(ABOUT):
+    with database_errors(ABOUT):
         pass

@@ -26,17 +26,17 @@ _SQLITE_BUSY = ("locked", "busy", "disk i/o error")
 
 
 @contextmanager
-def database_faults(about: str, hide: Masker = str) -> Iterator[None]:
+def database_errors(about: str, mask_secrets: Masker = str) -> Iterator[None]:
     """Raise a database's own errors as TransientError or PermanentError; `about` says what was being read.
 
-    `hide` takes the secrets of the connection out of what the database says.
+    `mask_secrets` takes the secrets of the connection out of what the database says.
     """
     try:
         yield
     except Exception as fault:
         if not _is_of_a_database(fault):
             raise
-        raise _sorted(fault, about, hide) from None
+        raise _sorted(fault, about, mask_secrets) from None
 
 
 def _is_of_a_database(fault: Exception) -> bool:
@@ -48,10 +48,10 @@ def _is_one_of(names: set[str], fault: Exception) -> bool:
     return any(kind.__name__ in names for kind in type(fault).__mro__)
 
 
-def _sorted(fault: Exception, about: str, hide: Masker) -> PermanentError | TransientError:
+def _sorted(fault: Exception, about: str, mask_secrets: Masker) -> PermanentError | TransientError:
     state = getattr(fault, "sqlstate", None) or getattr(fault, "pgcode", None) or ""
     diagnosis = getattr(getattr(fault, "diag", None), "message_primary", None)
-    text = hide((diagnosis or str(fault)).strip().split("\n")[0])
+    text = mask_secrets((diagnosis or str(fault)).strip().split("\n")[0])
     if _is_one_of(_QUOTING, fault):
         text = _QUOTED.sub(MASK, text)
     said = f"{text} ({type(fault).__name__}{', SQLSTATE ' + state if state else ''})"

@@ -29,13 +29,13 @@ class SqlEventSource:
         dialect: Dialect,
         *,
         item_id: Callable[[EventRecord], str] = item_id_of,
-        hide: Masker = str,
+        mask_secrets: Masker = str,
     ) -> None:
         """`item_id` says what id an item list has for an event: where it has none, that depends on the account's redaction.
 
-        `hide` takes the secrets of the connection out of what the database says.
+        `mask_secrets` takes the connection's secrets out of a database's messages.
         """
-        self._hide = hide
+        self._mask_secrets = mask_secrets
         self._connect = connect
         self._dialect = dialect
         self._item_id = item_id
@@ -68,7 +68,7 @@ class SqlEventSource:
             opened.check_query(f"SELECT {select_events(opened.connection, self._dialect).columns} FROM {EVENTS}")  # noqa: S608 - constants
 
     def _snapshot(self, about: str) -> AbstractContextManager[Snapshot]:
-        return snapshot(self._connect, self._dialect, about, self._hide)
+        return snapshot(self._connect, self._dialect, about, self._mask_secrets)
 
     def _events(self, opened: Snapshot, condition: str, parameters: Parameters) -> Generator[EventRecord]:
         # Ordered by id, so that one that is there twice is seen.

@@ -25,16 +25,21 @@ class SqlJobSource:
     """Reads the two relations through connections that `connect` opens; each is used for one snapshot and closed."""
 
     def __init__(
-        self, connect: Callable[[], Any], dialect: Dialect, *, max_line_bytes: int = 80_000_000, hide: Masker = str
+        self,
+        connect: Callable[[], Any],
+        dialect: Dialect,
+        *,
+        max_line_bytes: int = 80_000_000,
+        mask_secrets: Masker = str,
     ) -> None:
         """`max_line_bytes`: a job whose lines hold more text than that is read without them, as oversize.
 
-        `hide` takes the secrets of the connection out of what the database says.
+        `mask_secrets` takes the connection's secrets out of a database's messages.
         """
-        self._hide = hide
+        self._mask_secrets = mask_secrets
         self._connect = connect
         self._dialect = dialect
-        self._most_line_bytes = max_line_bytes
+        self._max_line_bytes = max_line_bytes
 
     def count(self, user_id: int, window: Window) -> int:
         with self._snapshot(_jobs_of(user_id, window)) as opened:
@@ -69,7 +74,7 @@ class SqlJobSource:
                 opened.check_query(f"SELECT {lines} FROM {JOBS} JOIN {LINES} ON {_OF_THE_JOB}")  # noqa: S608 - constants
 
     def _snapshot(self, about: str) -> AbstractContextManager[Snapshot]:
-        return snapshot(self._connect, self._dialect, about, self._hide)
+        return snapshot(self._connect, self._dialect, about, self._mask_secrets)
 
     def _jobs(
         self, opened: Snapshot, condition: str, parameters: Parameters, *, line_details: bool
@@ -87,7 +92,7 @@ class SqlJobSource:
             record = job_record(row, selection.extra)
             lines.add_to(record, row[_JOB_ID])
             yield _finished(record, repeated=repeated)
-        lines.must_be_used_up()
+        lines.check_used_up()
 
     def _lines(self, opened: Snapshot, condition: str, parameters: Parameters) -> _LinesByJob:
         selection = select_lines(opened.connection, self._dialect)
@@ -96,7 +101,7 @@ class SqlJobSource:
             f" JOIN {LINES} ON {_OF_THE_JOB}"
             f" WHERE {condition} ORDER BY j.job_id, l.line_index"
         )
-        return _LinesByJob(opened.rows(LINES, statement, parameters), selection.extra, self._most_line_bytes)
+        return _LinesByJob(opened.rows(LINES, statement, parameters), selection.extra, self._max_line_bytes)
 
 
 def _jobs_of(user_id: int, window: Window) -> str:
@@ -109,7 +114,7 @@ class _LinesByJob:
     def __init__(self, rows: Iterator[Row], extra: ExtraColumns, max_bytes: int) -> None:
         self._rows = rows
         self._extra = extra
-        self._most_bytes = max_bytes
+        self._max_bytes = max_bytes
         self._next = next(rows, None)
 
     def add_to(self, record: JobRecord, job_id: Any) -> None:
@@ -120,7 +125,7 @@ class _LinesByJob:
             row = self._next[1:]
             self._next = next(self._rows, None)
             text_bytes += text_size(row)
-            if text_bytes > self._most_bytes:
+            if text_bytes > self._max_bytes:
                 record.lines_left_out = True
                 lines.clear()
                 continue
@@ -131,7 +136,7 @@ class _LinesByJob:
                 record.fault_explanation = f"lines[{len(lines)}]: {fault.explanation}"
         record.lines = lines
 
-    def must_be_used_up(self) -> None:
+    def check_used_up(self) -> None:
         if self._next is not None:
             raise TransientError(
                 f"The database gave lines of job {self._next[0]!r} out of the order of the jobs, so that lines would be "

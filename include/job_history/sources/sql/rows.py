@@ -11,13 +11,13 @@ from job_history.model.job import JobRecord, LineRecord
 from job_history.sources.sql.values import (
     ExtraColumns,
     Row,
+    bool_value,
     extra_values,
     id_value,
     json_value,
     moment_value,
     text_size,
     text_value,
-    truth_value,
     whole_value,
 )
 
@@ -98,7 +98,7 @@ def _job_record(row: Row, extra: ExtraColumns) -> JobRecord:
         error_type=text_value("error_type", columns["error_type"]),
         error=text_value("error", columns["error"]),
         title=text_value("title", columns["title"]),
-        is_poll_error=truth_value("is_poll_error", columns["is_poll_error"]),
+        is_poll_error=bool_value("is_poll_error", columns["is_poll_error"]),
         report=json_value("report", columns["report"]),
         extra=extra_values(row[len(JOB_COLUMNS) :], extra),
     )
@@ -114,7 +114,7 @@ def line_record(row: Row, extra: ExtraColumns) -> LineRecord:
         input=json_value("input", input_),
         output=json_value("output", output),
         error=text_value("error", error),
-        mask_data=bool(truth_value("mask_data", mask_data)),
+        mask_data=bool(bool_value("mask_data", mask_data)),
         extra=extra_values(row[len(LINE_COLUMNS) :], extra),
     )
 

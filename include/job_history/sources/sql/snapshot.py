@@ -9,7 +9,7 @@ from typing import Any
 
 from job_history.errors.masking import Masker
 from job_history.sources.sql.dialect import Dialect, Parameters, Relation
-from job_history.sources.sql.errors import database_faults
+from job_history.sources.sql.errors import database_errors
 from job_history.sources.sql.rows import fetched
 from job_history.sources.sql.values import Row
 
@@ -56,12 +56,14 @@ class Snapshot:
 
 
 @contextmanager
-def snapshot(connect: Callable[[], Any], dialect: Dialect, about: str, hide: Masker = str) -> Iterator[Snapshot]:
+def snapshot(
+    connect: Callable[[], Any], dialect: Dialect, about: str, mask_secrets: Masker = str
+) -> Iterator[Snapshot]:
     """Open a connection for one snapshot, and close it. `about` is what a fault says was being read.
 
-    `hide` takes the secrets of the connection out of what a fault says.
+    `mask_secrets` takes the secrets of the connection out of what a fault says.
     """
-    with database_faults(about, hide), closing(connect()) as connection:
+    with database_errors(about, mask_secrets), closing(connect()) as connection:
         dialect.open_snapshot(connection)
         yield Snapshot(connection, dialect)
 

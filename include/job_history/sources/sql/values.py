@@ -77,7 +77,7 @@ def moment_value(field: str, value: Any) -> str | None:
     return format_time(value) if isinstance(value, datetime) and value.tzinfo else text_value(field, value)
 
 
-def truth_value(field: str, value: Any) -> bool | None:
+def bool_value(field: str, value: Any) -> bool | None:
     if value is None or isinstance(value, bool):
         return value
     word = str(value).strip().lower()
