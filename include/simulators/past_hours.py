@@ -45,7 +45,7 @@ def _replicate(window: Window, accounts: list[int]) -> None:
     from job_history.model.slice import run_folder
     from job_history.pipeline.report import report
     from job_history_airflow.dag_ids import REPLICATION_DAG
-    from job_history_airflow.factories.sources import storage_at
+    from job_history_airflow.factories.storage import storage_at
     from job_history_airflow.operators import (
         ExtractOperator,
         LoadToS3Operator,

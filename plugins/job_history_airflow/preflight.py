@@ -10,7 +10,10 @@ from job_history.accounts.account import Account, S3DestinationSettings
 from job_history.errors.finding import Finding
 from job_history.model.event_kind import EventKind
 from job_history.preflight.check import Check, run_check
-from job_history_airflow.factories.sources import http_source, s3_access, source_of, storage_at
+from job_history_airflow.factories.destinations import http_source
+from job_history_airflow.factories.s3 import s3_access
+from job_history_airflow.factories.sources import source_of
+from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.settings import Settings
 
 

@@ -131,7 +131,7 @@ def _row(client: Client, delay_ms: int, rates: Rates, home: Path, staged: Staged
 
 
 def deliver_with_ours(home: Path, staged: Staged, count: int, _port: int) -> Work:
-    from job_history_airflow.factories.sources import s3_destination
+    from job_history_airflow.factories.destinations import s3_destination
 
     a_slice, extracted, transformed = staged
     destination = s3_destination(account(USER_ID), in_flight=IN_FLIGHT, repair=False)

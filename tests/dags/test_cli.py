@@ -277,7 +277,8 @@ def test_what_can_be_no_id_is_said_to_be_none(job_history: JobHistory) -> None:
 @pytest.fixture
 def delivered(world: World, job_store: Path, tmp_path: Path) -> Path:
     """Replicate an hour of 108 jobs to a bucket; return a job store of the test's own."""
-    from job_history_airflow.factories.sources import s3_destination, source_of
+    from job_history_airflow.factories.destinations import s3_destination
+    from job_history_airflow.factories.sources import source_of
 
     store = Path(shutil.copy(job_store, tmp_path / "jobs.db"))
     world.connect("job_store", {"conn_type": "sqlite", "host": str(store)})
@@ -354,7 +355,7 @@ def test_what_cannot_be_compared_is_2_and_stops_no_other(
 @pytest.fixture
 def quarantined(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
     """Replicate an hour to a bucket, when handles were held to be shorter; return the key of the job that is left."""
-    from job_history_airflow.factories.sources import s3_destination
+    from job_history_airflow.factories.destinations import s3_destination
 
     handle = "j-" + 148 * "x"
     told = world.account(5234, "Acme")

@@ -29,13 +29,13 @@ class CommandContext:
 
     @cached_property
     def ledger(self) -> Storage:
-        from job_history_airflow.factories.sources import storage_at
+        from job_history_airflow.factories.storage import storage_at
 
         return storage_at(self.settings.ledger_path)
 
     @cached_property
     def staging(self) -> Storage:
-        from job_history_airflow.factories.sources import storage_at
+        from job_history_airflow.factories.storage import storage_at
 
         return storage_at(self.settings.staging_path)
 

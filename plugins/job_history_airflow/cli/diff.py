@@ -83,7 +83,8 @@ def _compared(here: CommandContext, account: Account, kind: EventKind, hour: Win
     from job_history.inspection.diff import difference
     from job_history.model.slice import Slice
     from job_history.storage import local_storage
-    from job_history_airflow.factories.sources import redaction_of, source_of
+    from job_history_airflow.factories.redaction import redaction_of
+    from job_history_airflow.factories.sources import source_of
 
     slice_ = Slice(
         run="diff", user_id=account.user_id, name=account.name, kind=kind, window=hour.as_dict(), part=hour.as_dict()
@@ -106,7 +107,7 @@ def _compared(here: CommandContext, account: Account, kind: EventKind, hour: Win
 
 def _dry_run(here: CommandContext, account: Account, slice_: Slice, scratch: Storage) -> Destination:
     from job_history.inspection.diff import ByReceipt
-    from job_history_airflow.factories.sources import s3_destination, sumo_logic_destination
+    from job_history_airflow.factories.destinations import s3_destination, sumo_logic_destination
 
     if account.destination.type == "s3":
         return s3_destination(account, in_flight=here.settings.upload_concurrency, dry_run=True)

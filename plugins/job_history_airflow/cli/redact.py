@@ -76,7 +76,8 @@ def redact(
 
 def _sampled(here: CommandContext, account: Account, kind: EventKind, window: Window, most: int) -> Iterator[Sampled]:
     from job_history.redaction import dry_run
-    from job_history_airflow.factories.sources import redaction_of, source_of
+    from job_history_airflow.factories.redaction import redaction_of
+    from job_history_airflow.factories.sources import source_of
 
     source = source_of(account, kind, max_document_bytes=here.settings.max_document_bytes, staging=here.staging)
     # The listing is left in the middle: what reads it must end before the connection does.

@@ -80,7 +80,7 @@ def _redriven(here: CommandContext, account: Account, status: WindowStatus, *, r
     from job_history import __version__
     from job_history.model.window import Window
     from job_history.redrive import Means, redrive
-    from job_history_airflow.factories.sources import redaction_of
+    from job_history_airflow.factories.redaction import redaction_of
 
     means = Means(
         ledger=here.ledger,
@@ -102,7 +102,7 @@ def _redriven(here: CommandContext, account: Account, status: WindowStatus, *, r
 
 def _destination_of(here: CommandContext, account: Account, *, replace: bool) -> Callable[[Slice], Destination]:
     from job_history.pipeline.skip_delivered import SkipDelivered
-    from job_history_airflow.factories.sources import s3_destination, sumo_logic_destination
+    from job_history_airflow.factories.destinations import s3_destination, sumo_logic_destination
 
     def destination(slice_: Slice) -> Destination:
         if account.destination.type == "s3":

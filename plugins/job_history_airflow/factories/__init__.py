@@ -1,1 +1,1 @@
-"""From an account's settings, through Airflow's connections, to sources, destinations and storage."""
+"""From an account's settings, through Airflow's connections, to the sources, destinations and storage of the core."""

@@ -15,7 +15,7 @@ from job_history.errors import ReplicationError, UnrecoverableError
 from job_history.model.slice import Slice
 from job_history.pipeline.run_files import Failure, RunRecord
 from job_history.storage import Storage
-from job_history_airflow.factories.sources import storage_at
+from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.settings import Settings, load_accounts, read_settings
 
 if TYPE_CHECKING:

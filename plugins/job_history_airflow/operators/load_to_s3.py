@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from job_history.accounts.account import Account
 from job_history.destinations import Destination
 from job_history.model.slice import Slice
-from job_history_airflow.factories.sources import s3_destination
+from job_history_airflow.factories.destinations import s3_destination
 from job_history_airflow.operators.load_base import LoadOperator, is_repair
 
 if TYPE_CHECKING:

@@ -20,7 +20,9 @@ from job_history.pipeline.run_files import RunRecord
 from job_history.preflight.blocking import block_failing_accounts
 from job_history.preflight.passed import PassedPreflights
 from job_history.sources import RemoteSource
-from job_history_airflow.factories.sources import place_of, source_of, storage_at
+from job_history_airflow.factories.destinations import place_of
+from job_history_airflow.factories.sources import source_of
+from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.preflight import destination_check
 from job_history_airflow.run_window import window_of
 from job_history_airflow.settings import Settings, load_accounts, read_settings

@@ -8,7 +8,7 @@ from job_history.accounts.account import Account, Accounts
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.pipeline.plan import SkipWindow
-from job_history_airflow.factories.sources import listable_bucket
+from job_history_airflow.factories.destinations import listable_bucket
 from job_history_airflow.operators.plan import PlanOperator
 from job_history_airflow.run_window import look_back_of
 

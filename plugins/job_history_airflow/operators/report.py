@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator
 from job_history import __version__
 from job_history.errors import PermanentError
 from job_history.model.slice import run_folder
-from job_history_airflow.factories.sources import storage_at
+from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.settings import read_settings
 
 if TYPE_CHECKING:

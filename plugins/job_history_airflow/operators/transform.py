@@ -11,7 +11,7 @@ from job_history.accounts.account import Account
 from job_history.model.slice import Slice
 from job_history.pipeline.results import Extracted
 from job_history.pipeline.transform import transform
-from job_history_airflow.factories.sources import redaction_of
+from job_history_airflow.factories.redaction import redaction_of
 from job_history_airflow.operators.base import SliceOperator
 
 if TYPE_CHECKING:

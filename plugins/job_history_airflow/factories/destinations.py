@@ -1,0 +1,114 @@
+"""Where an account's documents go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from job_history.accounts.account import Account, S3DestinationSettings, SumoLogicDestinationSettings
+from job_history.errors import PermanentError
+from job_history.model.slice import Slice
+from job_history.storage import Storage
+from job_history_airflow.factories.connections import find_connection
+from job_history_airflow.factories.s3 import s3_access
+
+if TYPE_CHECKING:
+    from job_history.destinations.s3 import S3Destination
+    from job_history.destinations.sumo_logic import HttpSource, SumoLogicDestination
+
+    Settings = TypeVar("Settings", S3DestinationSettings, SumoLogicDestinationSettings)
+
+
+def s3_destination(account: Account, *, in_flight: int, repair: bool = False, dry_run: bool = False) -> S3Destination:
+    """Return the account's bucket as a destination. Raises PermanentError where connection or bucket are not named."""
+    from job_history.destinations.s3 import (
+        NO_RETRIES,
+        S3Destination,
+        s3_store,
+    )
+
+    settings = _destination_settings(account, S3DestinationSettings)
+    _, access = s3_access(settings, f"account {account.label}")
+    return S3Destination(
+        s3_store(access, settings, retries=NO_RETRIES),
+        bucket=access.bucket,
+        in_flight=in_flight,
+        overwrite=settings.write_mode == "overwrite",
+        repair=repair,
+        dry_run=dry_run,
+    )
+
+
+def listable_bucket(account: Account) -> S3Destination:
+    """Return the account's bucket for a look at what it holds, by a client that retries by itself. Raises as above."""
+    from job_history.destinations.s3 import S3Destination, s3_store
+
+    settings = _destination_settings(account, S3DestinationSettings)
+    _, access = s3_access(settings, f"account {account.label}")
+    return S3Destination(s3_store(access, settings), bucket=access.bucket, overwrite=settings.write_mode == "overwrite")
+
+
+def sumo_logic_destination(
+    account: Account, slice_: Slice, *, staging: Storage, max_message_bytes: int
+) -> SumoLogicDestination:
+    """Return the account's HTTP source as a destination. Raises PermanentError where its connection names none.
+
+    What the source acknowledges is noted in the slice's staging folder.
+    """
+    from job_history.destinations.sumo_logic import (
+        Acknowledgements,
+        SumoLogicDestination,
+    )
+
+    source = http_source(account)
+    acknowledgements = Acknowledgements(staging, slice_.folder, source.endpoint, source.headers)
+    return SumoLogicDestination(source, acknowledgements, max_message_bytes=max_message_bytes)
+
+
+def http_source(account: Account) -> HttpSource:
+    """Return a client of the account's HTTP source. Raises PermanentError where its connection names none."""
+    from job_history.destinations.sumo_logic import headers_of
+    from job_history_airflow.hooks.sumo_logic import SumoLogicHook
+
+    settings = _destination_settings(account, SumoLogicDestinationSettings)
+    named_by = f"destination.conn_id of account {account.label}"
+    connection = find_connection(settings.conn_id, named_by)
+    if connection.conn_type != SumoLogicHook.conn_type:
+        raise PermanentError(
+            f"The connection {settings.conn_id!r} ({named_by}) is of type {connection.conn_type!r}, not "
+            f"{SumoLogicHook.conn_type!r}. Name one of that type, with the source's URL as its password."
+        )
+    try:
+        return SumoLogicHook(settings.conn_id, headers=headers_of(settings)).get_conn()
+    except PermanentError as fault:
+        raise PermanentError(f"The connection {settings.conn_id!r} ({named_by}) cannot be used: {fault}") from None
+
+
+def place_of(account: Account) -> str | None:
+    """Return where the account's connection leads to now, as its receipts call it (`owed.place_in`); None: nowhere.
+
+    Raises PermanentError where its connection is missing or names no HTTP source.
+    """
+    settings = account.destination
+    if isinstance(settings, S3DestinationSettings):
+        return settings.bucket or _bucket_named_by(settings.conn_id, account)
+    from job_history.destinations.sumo_logic.acknowledgements import target_of
+
+    source = http_source(account)
+    return target_of(source.endpoint, source.headers)
+
+
+def _bucket_named_by(conn_id: str, account: Account) -> str | None:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    find_connection(conn_id, f"destination.conn_id of account {account.label}")
+    bucket: str | None = S3Hook(aws_conn_id=conn_id).service_config.get("bucket_name")
+    return bucket
+
+
+def _destination_settings(account: Account, kind: type[Settings]) -> Settings:
+    if not isinstance(account.destination, kind):
+        raise PermanentError(
+            f"The destination of account {account.label} became {account.destination.type} after this run was planned. "
+            "Start a new run of the window."
+        )
+    return account.destination
