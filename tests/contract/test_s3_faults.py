@@ -38,7 +38,7 @@ TIMEOUT = timedelta(milliseconds=300)
 TOO_SLOW = Slow(1.5)
 FEW_AND_FAST = (0.001, 0.002)
 REGION_REMEDY = (
-    "Set `region_name` of the connection to the bucket's own region (`aws s3api get-bucket-location` tells it)."
+    "Set `region_name` of the connection to the bucket's own region (`aws s3api get-bucket-location` shows it)."
 )
 ACCESS_REMEDY = (
     "Grant the connection's identity s3:PutObject and s3:GetObject on the bucket's objects (and the use of the KMS key, "

@@ -40,7 +40,7 @@ OK = 200
 
 UNKNOWN = "Whether it stored the request, or a part, is not known; the same is sent again, under the same delivery_id."
 NOTHING = "It stored nothing of the request."
-LATER = "Should it last, look at the network between and at Sumo Logic's own status page."
+LATER = "If it persists, look at the network between and at Sumo Logic's status page."
 OVER = "Its account is over its rate: look at its ingest volume."
 GOES_ON = "The task's next try goes on from this request."
 LAST = "this was attempt 3 of 3."
@@ -253,8 +253,7 @@ class TestFaultsThatStay:
             ),
             pytest.param(
                 Fault(status=413, body=f"<p>{TOKEN.replace('=', '%3D')}</p>\n"),
-                "answered 413 (<p>***</p>). Something between does not let 1 MB through: raise the limit of that "
-                "proxy or gateway.",
+                "answered 413 (<p>***</p>). A proxy or gateway between does not accept 1 MB: raise its limit.",
                 id="413",
             ),
             pytest.param(

@@ -336,7 +336,7 @@ def test_short_faults_are_waited_out() -> None:
 @pytest.mark.parametrize(
     ("status", "says"),
     [
-        (400, "answered 400 (Bad request). The API does not take the request as documented"),
+        (400, "answered 400 (Bad request). The API does not accept the request as documented"),
         (401, "answered 401 (Unauthorized). The token is not known there"),
         (403, "answered 403 (Forbidden). Give the role of the token's API client the permission"),
         (404, "answered 404 (Not found). Check the connection's host"),

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from job_history.errors import ReplicationError
-from job_history.errors.catalogue import finding, finding_of
+from job_history.errors.catalogue import finding, finding_from_error
 from job_history.errors.code import Code
 from job_history.errors.finding import Finding
 
@@ -20,7 +20,7 @@ def run_check(check: Check, about: str) -> list[Finding]:
     try:
         return check()
     except ReplicationError as fault:
-        return [finding_of(fault, about)]
+        return [finding_from_error(fault, about)]
     except Exception as fault:
         log.exception("The preflight of %s broke.", about)
         return [finding(Code.CHECK_BROKE, about, said=type(fault).__name__)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from job_history.accounts.account import Account
 from job_history.errors import ReplicationError
-from job_history.errors.catalogue import finding_of
+from job_history.errors.catalogue import finding_from_error
 from job_history.errors.finding import Finding
 from job_history.model.record import Record
 from job_history.sources import RemoteSource
@@ -15,5 +15,5 @@ def check_source(source: RemoteSource[Record], account: Account) -> list[Finding
     try:
         source.check_readable(line_details=account.events.line_details)
     except ReplicationError as fault:
-        return [finding_of(fault, f"Account {account.label}, source {account.source.conn_id!r}")]
+        return [finding_from_error(fault, f"Account {account.label}, source {account.source.conn_id!r}")]
     return []

@@ -7,7 +7,7 @@ import string
 from pathlib import Path
 
 from job_history.errors import PermanentError, TransientError
-from job_history.errors.catalogue import CATALOGUE, finding, finding_of
+from job_history.errors.catalogue import CATALOGUE, finding, finding_from_error
 from job_history.errors.code import Code, Severity
 
 
@@ -50,8 +50,8 @@ def test_an_error_is_the_finding_that_its_code_says_or_else_one_of_the_way_to_th
     coded = PermanentError("Reading failed: no. Do this.", code=Code.SQL_NOT_LET_IN, said="no")
     permanent, transient = PermanentError("There is no connection."), TransientError("The disk is full.")
 
-    assert [(found.code, found.severity, found.cause) for found in (finding_of(fault, "Account 1 A") for fault in (coded, permanent, transient))] == [
-        (Code.SQL_NOT_LET_IN, Severity.ERROR, "Account 1 A: the server lets nobody in: no."),
+    assert [(found.code, found.severity, found.cause) for found in (finding_from_error(fault, "Account 1 A") for fault in (coded, permanent, transient))] == [
+        (Code.SQL_NOT_LET_IN, Severity.ERROR, "Account 1 A: the server refuses the login: no."),
         (Code.CONNECTION_UNUSABLE, Severity.ERROR, "Account 1 A: the connection cannot be used: There is no connection."),
-        (Code.CHECK_BROKE, Severity.TRANSIENT, "Account 1 A: the check itself broke (The disk is full), and says nothing."),
+        (Code.CHECK_BROKE, Severity.TRANSIENT, "Account 1 A: the check failed (The disk is full), so it found out nothing."),
     ]  # fmt: skip

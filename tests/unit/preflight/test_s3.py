@@ -191,18 +191,18 @@ REFUSALS: dict[str, tuple[Answer, Code, str]] = {
     "another region, by redirect": (
         Refusal(301, "PermanentRedirect", "Use the specified endpoint.", headers={"x-amz-bucket-region": "eu-west-1"}),
         Code.S3_WRONG_REGION,
-        "the bucket is in eu-west-1, and was asked for in us-east-1 (301 PermanentRedirect: Use the specified endpoint)",
+        "the bucket is in eu-west-1, but the request went to us-east-1 (301 PermanentRedirect: Use the specified endpoint)",
     ),
     "another region, by signature": (
         Refusal(400, "AuthorizationHeaderMalformed", "The region 'us-east-1' is wrong", {"Region": "eu-west-1"}),
         Code.S3_WRONG_REGION,
-        "the bucket is in eu-west-1, and was asked for in us-east-1 (400 AuthorizationHeaderMalformed: The region 'us-east-1' "
+        "the bucket is in eu-west-1, but the request went to us-east-1 (400 AuthorizationHeaderMalformed: The region 'us-east-1' "
         "is wrong)",
     ),
     "another region, which is not told": (
         Refusal(307, "TemporaryRedirect", "Elsewhere."),
         Code.S3_WRONG_REGION,
-        "the bucket is in another region, and was asked for in us-east-1 (307 TemporaryRedirect: Elsewhere)",
+        "the bucket is in another region, but the request went to us-east-1 (307 TemporaryRedirect: Elsewhere)",
     ),
     "may not write": (
         Refusal(403, "AccessDenied", "Access Denied"),
@@ -266,9 +266,13 @@ REFUSALS: dict[str, tuple[Answer, Code, str]] = {
     "broken connection": (
         Reset(),
         Code.S3_NO_ANSWER,
-        "the store did not answer in time, or broke off (the connection broke)",
+        "the store did not answer in time, or the connection broke (the connection broke)",
     ),
-    "too slow": (Slow(5), Code.S3_NO_ANSWER, "the store did not answer in time, or broke off (no answer in time)"),
+    "too slow": (
+        Slow(5),
+        Code.S3_NO_ANSWER,
+        "the store did not answer in time, or the connection broke (no answer in time)",
+    ),
 }
 
 
@@ -327,7 +331,7 @@ def test_a_store_that_ignores_the_condition_is_found_out_and_the_setting_named(e
 
     assert told(found) == one(
         Code.S3_CREATE_ONLY_IGNORED,
-        f"the store wrote `{KEY}` twice, although it was told to create only (If-None-Match)",
+        f"the store wrote `{KEY}` twice, although the request said create only (If-None-Match)",
         endpoint,
     )
     assert '"write_mode": "overwrite"' in found[0].fix
@@ -397,7 +401,7 @@ class TestClock:
 
         assert told(found) == one(
             Code.S3_CLOCK_OFF,
-            f"this machine's clock is {said} the store's; from 900 s on, the store refuses requests",
+            f"this machine's clock is {said} the store's; from 900 s on the store refuses requests",
             endpoint,
         )
         assert found[0].severity is Severity.WARNING

@@ -55,14 +55,14 @@ class TestSql:
             (
                 Code.SQL_NOT_FOUND,
                 Severity.ERROR,
-                "what is read is not there: no such table: job_history_jobs (OperationalError).",
+                "a relation does not exist: no such table: job_history_jobs (OperationalError).",
             )
         ]
         assert told(SqlEventSource(empty.connect, dialect_for("sqlite"))) == [
             (
                 Code.SQL_NOT_FOUND,
                 Severity.ERROR,
-                "what is read is not there: no such table: job_history_admin_events (OperationalError).",
+                "a relation does not exist: no such table: job_history_admin_events (OperationalError).",
             )
         ]
 
@@ -86,7 +86,7 @@ class TestSql:
             (
                 Code.SQL_COLUMN_CLASHES,
                 Severity.ERROR,
-                "a column is in the way: the relation job_history_jobs has a column 'flow_id', which is the name of a "
+                "a column has a reserved name: the relation job_history_jobs has a column 'flow_id', which is the name of a "
                 "document's own field.",
             )
         ]
@@ -104,13 +104,13 @@ class TestSql:
                 sqlite3.OperationalError("database is locked"),
                 Code.SQL_AWAY,
                 Severity.TRANSIENT,
-                "the database is away or busy: database is locked (OperationalError).",
+                "the database is unavailable or busy: database is locked (OperationalError).",
             ),
             (
                 sqlite3.OperationalError('FATAL: password authentication failed for user "reader"'),
                 Code.SQL_NOT_LET_IN,
                 Severity.ERROR,
-                'the server lets nobody in: FATAL: password authentication failed for user "reader" (OperationalError).',
+                'the server refuses the login: FATAL: password authentication failed for user "reader" (OperationalError).',
             ),
             (
                 sqlite3.DatabaseError("database disk image is malformed"),
@@ -149,7 +149,7 @@ class TestWorkato:
             (
                 Fault(status=400, body="{}"),
                 Code.WORKATO_BAD_REQUEST,
-                "it does not take the request (answered 400 ({})).",
+                "it does not accept the request (answered 400 ({})).",
             ),
             (
                 Fault(status=401, body="{}"),
@@ -161,9 +161,9 @@ class TestWorkato:
                 Code.WORKATO_FORBIDDEN,
                 "the token's role does not allow it (answered 403 ({})).",
             ),
-            (Fault(status=404, body="{}"), Code.WORKATO_NOT_FOUND, "there is no such thing (answered 404 ({}))."),
+            (Fault(status=404, body="{}"), Code.WORKATO_NOT_FOUND, "the API does not find it (answered 404 ({}))."),
             (Fault(status=418, body="{}"), Code.WORKATO_REFUSED, "it refuses the request (answered 418 ({}))."),
-            (Fault(status=302), Code.WORKATO_REDIRECT, "it sends us elsewhere (answered 302, a redirect)."),
+            (Fault(status=302), Code.WORKATO_REDIRECT, "it redirects the request (answered 302, a redirect)."),
             (throttled(), Code.WORKATO_BUSY, None),
             (Fault(status=503, body="{}"), Code.WORKATO_BUSY, "it is not available now (answered 503 ({}))."),
             (slow(2), Code.WORKATO_UNREACHABLE, "no whole answer (did not answer in time)."),

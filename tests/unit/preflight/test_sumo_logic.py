@@ -72,27 +72,27 @@ def test_a_finding_names_account_and_source() -> None:
         severity=Severity.TRANSIENT,
         cause=f"Account 5234 Acme: the Sumo Logic source http://127.0.0.1:{port}/receiver/v1/http/***: no connection (could not "
         "be reached: no connection).",
-        fix="Should it last, look at the network between and at Sumo Logic's own status page.",
+        fix="If it persists, look at the network between and at Sumo Logic's status page.",
     )
 
 
 ANSWERS: dict[str, tuple[Fault | int, Code, str]] = {
-    "400": (Fault(status=400, body="No."), Code.SUMO_LOGIC_BAD_REQUEST, "it does not take the request (answered 400 (No.))."),
+    "400": (Fault(status=400, body="No."), Code.SUMO_LOGIC_BAD_REQUEST, "it does not accept the request (answered 400 (No.))."),
     "401": (Fault(status=401, body="No."), Code.SUMO_LOGIC_UNAUTHORIZED, "it does not know the token (answered 401 (No.))."),
     "403": (
         Fault(status=403, body=f"Not {TOKEN}."),
         Code.SUMO_LOGIC_FORBIDDEN,
-        "it, or something between, forbids the request (answered 403 (Not ***.)).",
+        "it, or a proxy between, forbids the request (answered 403 (Not ***.)).",
     ),
     "404": (Fault(status=404, body="No."), Code.SUMO_LOGIC_NOT_FOUND, "there is no such source (answered 404 (No.))."),
     "413": (Fault(status=413, body="No."), Code.SUMO_LOGIC_TOO_LARGE, "the request was too large (answered 413 (No.))."),
     "418": (Fault(status=418, body="No."), Code.SUMO_LOGIC_REFUSED, "it refuses the request (answered 418 (No.))."),
-    "429": (Fault(status=429, body="Slow."), Code.SUMO_LOGIC_THROTTLED, "it takes no more for now (answered 429 (Slow.))."),
+    "429": (Fault(status=429, body="Slow."), Code.SUMO_LOGIC_THROTTLED, "it accepts no more requests for now (answered 429 (Slow.))."),
     "500": (Fault(status=500, body="Oh."), Code.SUMO_LOGIC_BUSY, "it is not available now (answered 500 (Oh.))."),
     "redirect": (
         redirect("https://elsewhere.example/x"),
         Code.SUMO_LOGIC_REDIRECT,
-        "it sends us elsewhere (answered 301, a redirect to elsewhere.example).",
+        "it redirects the request (answered 301, a redirect to elsewhere.example).",
     ),
     "reset": (
         reset_before_ingest(),
@@ -130,7 +130,7 @@ def test_a_name_without_an_address(url: str) -> None:
     assert told(check(url)) == [
         (
             Code.SUMO_LOGIC_NO_ADDRESS,
-            "its name is not known (could not be reached: no address is known for collectors.sumologic.invalid (DNS)).",
+            "its host name is not known (could not be reached: no address is known for collectors.sumologic.invalid (DNS)).",
         )
     ]
 
