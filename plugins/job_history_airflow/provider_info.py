@@ -73,7 +73,7 @@ def get_provider_info() -> dict[str, Any]:
                     "backfill_pool": _option(
                         "string",
                         None,
-                        "The pool that backfills of these DAGs run in; it must exist. Unset: that of the other runs.",
+                        "The pool that backfills of these DAGs run in, after the hourly runs; it must exist. Unset: as other runs.",
                     ),
                     "max_document_bytes": _option(
                         "integer", "40000000", "A larger document is delivered without its lines, and says so."
