@@ -70,7 +70,7 @@ def save_receipt(world: World, user_id: int, hour: int, state: str, **changes: A
 
 
 @pytest.mark.promise("status")
-def test_status_shows_a_letter_for_each_hour_and_says_what_is_owed(world: World, job_history: JobHistory) -> None:
+def test_status_shows_a_letter_for_each_hour_and_lists_what_is_missing(world: World, job_history: JobHistory) -> None:
     world.accounts(world.account(5234, "Acme"), world.account(77, "Paused", enabled=False))
     save_receipt(world, 5234, 0, "complete")
     save_receipt(world, 5234, 1, "failed")
@@ -88,7 +88,7 @@ def test_status_shows_a_letter_for_each_hour_and_says_what_is_owed(world: World,
     assert result.exit_code == 1
 
 
-def test_status_is_0_where_nothing_is_owed(world: World, job_history: JobHistory) -> None:
+def test_status_exits_with_0_if_nothing_is_missing(world: World, job_history: JobHistory) -> None:
     world.accounts(world.account(5234, "Acme"), world.account(77, "Behind"))
     save_receipt(world, 5234, 0, "complete")
     save_receipt(world, 5234, 1, "complete_with_quarantine")
@@ -141,7 +141,7 @@ def test_without_hours_status_shows_the_last_24(world: World, job_history: JobHi
     assert len(json.loads(job_history("status", "--json", "--hours", 5).stdout)["windows"]) == 5
 
 
-def test_status_is_2_where_an_account_cannot_be_used(world: World, job_history: JobHistory) -> None:
+def test_status_exits_with_2_if_an_account_cannot_be_used(world: World, job_history: JobHistory) -> None:
     world.accounts(world.account(5234, "Acme"), world.account(77, "Wrong", colour="red"))
     save_receipt(world, 5234, 0, "complete")
     save_receipt(world, 5234, 1, "complete")
@@ -156,7 +156,7 @@ def test_status_is_2_where_an_account_cannot_be_used(world: World, job_history: 
     ("arguments", "said"),
     [
         (["status", "--accounts", "77"], "Account 77 is not among the usable accounts"),
-        (["status", "--accounts", "Acme"], "is no list of user_ids"),
+        (["status", "--accounts", "Acme"], "is not a list of user_ids"),
         (["status", "--since", "yesterday"], "is not an ISO 8601 date and time"),
         (["status", "--since", "2018-05-21T00:00:00Z", "--hours", "3"], "--since or --hours, not both"),
         (["status", "--since", "2018-05-21T05:00:00Z", "--until", "2018-05-21T05:59:00Z"], "no full hour between"),
@@ -167,7 +167,7 @@ def test_status_is_2_where_an_account_cannot_be_used(world: World, job_history: 
         (["no-such-command"], "No such command"),
     ],
 )
-def test_what_cannot_be_checked_exits_with_2_and_says_why(
+def test_what_cannot_be_checked_exits_with_2_and_a_reason(
     world: World, job_history: JobHistory, arguments: list[str], said: str
 ) -> None:
     world.accounts(world.account(5234, "Acme"))
@@ -178,7 +178,7 @@ def test_what_cannot_be_checked_exits_with_2_and_says_why(
     assert said in result.stderr
 
 
-def test_a_fault_that_nobody_foresaw_exits_with_2_as_well(
+def test_an_unexpected_error_exits_with_2(
     world: World, job_history: JobHistory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.accounts(world.account(5234, "Acme"))
@@ -192,7 +192,7 @@ def test_a_fault_that_nobody_foresaw_exits_with_2_as_well(
 # show-receipt
 
 
-def test_a_receipt_is_shown(world: World, job_history: JobHistory) -> None:
+def test_show_receipt_prints_counts_paths_and_runs(world: World, job_history: JobHistory) -> None:
     save_receipt(world, 5234, 0, "complete", items=["receipts/items-a-run-0001.parquet"])
 
     result = job_history("show-receipt", 5234, "2018-05-21T00:00:00Z")
@@ -219,7 +219,7 @@ def test_a_receipt_is_shown(world: World, job_history: JobHistory) -> None:
     )
 
 
-def test_a_receipt_as_json_is_the_receipt(world: World, job_history: JobHistory) -> None:
+def test_show_receipt_as_json_is_the_receipt(world: World, job_history: JobHistory) -> None:
     receipt = save_receipt(world, 5234, 3, "failed")
 
     result = job_history("show-receipt", 5234, "2018-05-21T03:00:00Z", "--json")
@@ -227,7 +227,7 @@ def test_a_receipt_as_json_is_the_receipt(world: World, job_history: JobHistory)
     assert (result.exit_code, json.loads(result.stdout)) == (1, msgspec.to_builtins(receipt))
 
 
-def test_where_there_is_no_receipt_it_is_said(world: World, job_history: JobHistory) -> None:
+def test_show_receipt_exits_with_1_if_there_is_none(world: World, job_history: JobHistory) -> None:
     result = job_history(
         "show-receipt", 5234, "2018-05-21T00:00:00Z", "--window-end", "2018-05-21T00:30:00Z", "--kind", "admin_events"
     )
@@ -244,7 +244,7 @@ def test_where_there_is_no_receipt_it_is_said(world: World, job_history: JobHist
 PARTS = {"user_id": 5234, "recipe_id": 234, "job_id": 100, "started_at": "2018-05-21T00:00:00Z", "status": "succeeded"}
 
 
-def test_a_key_is_made_of_its_parts_and_told_as_them(job_history: JobHistory) -> None:
+def test_key_makes_keys_and_splits_them(job_history: JobHistory) -> None:
     parts = [text for name, value in PARTS.items() for text in (f"--{name.replace('_', '-')}", value)]
 
     assert job_history("key", *parts).stdout == f"{EXAMPLE_KEY}\n"
@@ -262,7 +262,7 @@ def test_a_key_is_made_of_its_parts_and_told_as_them(job_history: JobHistory) ->
     assert job_history("key", EXAMPLE_KEY).stdout.splitlines()[3] == "job_id      100"
 
 
-def test_what_can_be_no_id_is_said_to_be_none(job_history: JobHistory) -> None:
+def test_key_refuses_invalid_ids(job_history: JobHistory) -> None:
     parts = [text for name, value in PARTS.items() for text in (f"--{name.replace('_', '-')}", value)]
 
     result = job_history("key", *parts, "--job-id", "a/b")
@@ -291,7 +291,7 @@ def delivered(world: World, job_store: Path, tmp_path: Path) -> Path:
     return store
 
 
-def test_diff_of_what_was_delivered_finds_nothing(world: World, job_history: JobHistory, delivered: Path) -> None:
+def test_diff_finds_nothing_after_a_complete_run(world: World, job_history: JobHistory, delivered: Path) -> None:
     result = job_history("diff", *HOURS[:2], "--until", "2018-05-21T01:00:00Z")
 
     assert (result.exit_code, result.stdout.splitlines()[0].split()) == (
@@ -303,7 +303,7 @@ def test_diff_of_what_was_delivered_finds_nothing(world: World, job_history: Job
 
 
 @pytest.mark.promise("diff")
-def test_diff_tells_what_is_missing_altered_and_extra(world: World, job_history: JobHistory, delivered: Path) -> None:
+def test_diff_lists_missing_altered_and_extra_documents(world: World, job_history: JobHistory, delivered: Path) -> None:
     client, (lost, changed, deleted) = world.s3.client(), sorted(world.keys())[:3]
     client.delete_object(Bucket=world.bucket, Key=lost)
     client.put_object(Bucket=world.bucket, Key=changed, Body=b"of somebody else")
@@ -334,7 +334,7 @@ def test_diff_tells_what_is_missing_altered_and_extra(world: World, job_history:
     assert lost not in left
 
 
-def test_what_cannot_be_compared_is_2_and_stops_no_other(
+def test_diff_exits_with_2_for_one_account_and_still_compares_the_others(
     world: World, job_history: JobHistory, delivered: Path
 ) -> None:
     nowhere = {"type": "s3", "conn_id": "s3", "bucket": "no-such-bucket"}
@@ -371,7 +371,7 @@ def quarantined(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.promise("redrive")
-def test_what_is_in_quarantine_is_delivered_once_its_cause_is_mended(
+def test_redrive_delivers_quarantined_records_after_the_cause_is_fixed(
     world: World, job_history: JobHistory, quarantined: str
 ) -> None:
     before = job_history("status", *HOURS[:2], "--until", "2018-05-21T01:00:00Z")
@@ -389,7 +389,7 @@ def test_what_is_in_quarantine_is_delivered_once_its_cause_is_mended(
     assert (again.exit_code, [each["left"] for each in json.loads(again.stdout)["windows"]]) == (0, [{}])
 
 
-def test_what_stays_in_quarantine_is_told(
+def test_redrive_lists_what_stays_in_quarantine(
     world: World, job_history: JobHistory, quarantined: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("job_history.model.job.MAX_HANDLE_LENGTH", 100)
@@ -419,7 +419,7 @@ def test_what_stays_in_quarantine_is_told(
     )
 
 
-def test_a_destination_that_is_away_leaves_all_as_it_is(
+def test_redrive_changes_nothing_if_the_destination_fails(
     world: World, job_history: JobHistory, quarantined: str
 ) -> None:
     world.accounts(world.account(5234, "Acme", destination={"type": "s3", "conn_id": "s3", "bucket": "no-such-bucket"}))
@@ -431,7 +431,7 @@ def test_a_destination_that_is_away_leaves_all_as_it_is(
     assert world.receipts()[5234, "2018-05-21T00:00:00Z"]["state"] == "complete_with_quarantine"
 
 
-def test_where_nothing_is_in_quarantine_it_is_said(world: World, job_history: JobHistory) -> None:
+def test_redrive_without_quarantine_does_nothing(world: World, job_history: JobHistory) -> None:
     world.accounts(world.account(5234, "Acme"))
     save_receipt(world, 5234, 0, "complete")
 
@@ -454,7 +454,7 @@ print(sorted({"airflow", "obstore", "pandas", "pyarrow", "pydantic"} & {*sys.mod
     assert told.splitlines()[-1] == "[]"
 
 
-def test_variables_come_from_airflows_database_and_logs_stay_out_of_the_answer(world: World) -> None:
+def test_variables_come_from_airflows_database_and_logs_go_to_stderr(world: World) -> None:
     """As for Airflow's own commands: what was entered in the UI is seen, also where no task runs."""
     from airflow.models import Variable
 
@@ -479,9 +479,7 @@ def test_variables_come_from_airflows_database_and_logs_stay_out_of_the_answer(w
 # redact
 
 
-def test_a_sample_of_what_the_rules_would_change_is_shown_without_the_values(
-    world: World, job_history: JobHistory
-) -> None:
+def test_redact_shows_changes_of_a_sample_without_the_values(world: World, job_history: JobHistory) -> None:
     rules = [{"path": "title", "action": "mask"}, {"path": "error", "action": "drop"}]
     world.accounts(world.account(5236, "Initech", redaction=rules), world.account(5235, "Hooli"))
     shown = job_history("redact", *HOURS, "--sample", 3, "--json")
@@ -502,7 +500,7 @@ def test_a_sample_of_what_the_rules_would_change_is_shown_without_the_values(
     assert world.keys() == set()
 
 
-def test_rules_without_their_key_cannot_be_tried(world: World, job_history: JobHistory) -> None:
+def test_redact_exits_with_2_if_the_key_of_hashes_is_missing(world: World, job_history: JobHistory) -> None:
     rules = [{"path": "title", "action": "hash"}]
     world.accounts(world.account(5236, "Initech", redaction=rules, redaction_key_conn_id="nowhere"))
     shown = job_history("redact", *HOURS)

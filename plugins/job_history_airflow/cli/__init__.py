@@ -1,4 +1,4 @@
-"""The command `job-history`: what an operator asks and does without the UI, one command a file.
+"""The command `job-history`, for operators without the UI; one command per file.
 
 Nothing here imports Airflow before a command runs, so that `--help` answers at once.
 """
@@ -12,6 +12,7 @@ import click
 
 from job_history import __version__
 from job_history.errors import ReplicationError
+from job_history_airflow.cli.command import EXIT_NOT_CHECKED
 from job_history_airflow.cli.diff import diff
 from job_history_airflow.cli.key import key
 from job_history_airflow.cli.redact import redact
@@ -19,30 +20,28 @@ from job_history_airflow.cli.redrive import redrive
 from job_history_airflow.cli.show_receipt import show_receipt
 from job_history_airflow.cli.status import status
 
-COULD_NOT_CHECK = 2
-
 
 class _Commands(click.Group):
-    """Commands whose faults end with the exit code that says that nothing could be checked."""
+    """Commands whose errors end with exit code 2: not checked."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except ReplicationError as fault:
-            click.echo(f"Error: {fault}", err=True)
+        except ReplicationError as error:
+            click.echo(f"Error: {error}", err=True)
         except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
             raise
-        except Exception:  # noqa: BLE001 - Python itself would exit with 1, which says "differs"
+        except Exception:  # noqa: BLE001 - Python itself would exit with 1, which means "differs"
             traceback.print_exc()
-        return ctx.exit(COULD_NOT_CHECK)
+        return ctx.exit(EXIT_NOT_CHECKED)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__)
 def main() -> None:
-    """Look at the replication of job histories, and mend it.
+    """Inspect and repair the replication of job histories.
 
-    Exit codes: 0 all is well; 1 something is missing or differs; 2 it could not be checked.
+    Exit codes: 0 nothing is missing; 1 something is missing or differs; 2 it could not be checked.
     """
 
 

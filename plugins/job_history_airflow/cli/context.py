@@ -1,4 +1,4 @@
-"""What a command needs of Airflow: its config, the Variable with the accounts, its connections, outside any task."""
+"""Airflow's config, the Variable with the accounts, ledger and staging, for a command that runs outside any task."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from job_history_airflow.cli.printing import keep_stdout_for_the_answer
+from job_history_airflow.cli.printing import reserve_stdout_for_answers
 
 if TYPE_CHECKING:
     from job_history.accounts.account import Accounts
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CommandContext:
-    """The installation, as the machine sees it on which the command runs. Raises PermanentError where it cannot be read."""
+    """The installation as the machine of the command sees it. Properties raise PermanentError if they cannot be read."""
 
     settings: Settings
 
@@ -41,12 +41,13 @@ class CommandContext:
 
 
 def load_context() -> CommandContext:
-    """Look Variables and connections up as Airflow's own commands do: secrets backend, environment, then its database.
+    """Read the config. Variables and connections are then looked up as Airflow's own commands look them up.
 
-    Without the mark of a server process the Task SDK leaves the database out; a task would have it asked for by others.
+    That is: in the secrets backend, in the environment, then in Airflow's database. The Task SDK skips the database unless
+    the process is marked as a server: a task asks the API server instead, which a command has no token for.
     """
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
-    keep_stdout_for_the_answer()
+    reserve_stdout_for_answers()
     from job_history_airflow.settings import read_settings
 
     return CommandContext(read_settings())

@@ -1,17 +1,17 @@
-"""`job-history diff`: the source against the destination."""
+"""`job-history diff`: compare the source with the destination."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from job_history_airflow.cli.options import accounts_option, requested_accounts, requested_hours, window_options
-from job_history_airflow.cli.printing import as_json, print_json, print_table, say
+from job_history_airflow.cli.command import Answer, Request, over_accounts
+from job_history_airflow.cli.printing import print_line, print_table
 
 if TYPE_CHECKING:
     from job_history.accounts.account import Account
@@ -25,61 +25,45 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@accounts_option
-@window_options
+@over_accounts
 @click.option(
-    "--examples", type=click.IntRange(min=0), default=5, show_default=True, help="Most ids told of each sort."
+    "--examples",
+    type=click.IntRange(min=0),
+    default=5,
+    show_default=True,
+    help="Maximum number of ids to list per category.",
 )
-@as_json
-@click.pass_context
-def diff(
-    ctx: click.Context,
-    *,
-    chosen: list[int] | None,
-    since: datetime | None,
-    until: datetime | None,
-    hours: int | None,
-    examples: int,
-    as_json: bool,
-) -> None:
+def diff(request: Request, *, examples: int) -> Answer:
     """Compare the source with the destination, document by document.
 
-    The jobs of each hour are read from the source and made into documents as they would be today; the bucket is asked
-    about each. Nothing is written. Sumo Logic cannot be asked: there the receipts stand for it. Paused accounts are left out
-    unless they are named.
+    The jobs of each hour are read from the source and made into documents with today's settings; the bucket is asked for
+    each of them. Nothing is written. Sumo Logic cannot be asked, so its receipts are compared instead. Paused accounts are
+    skipped unless they are named.
 
-    Exits with 1 where anything is missing, altered or extra, with 2 where an hour could not be compared.
+    Exits with 1 if anything is missing, altered or extra, with 2 if an hour could not be compared.
     """
     from job_history.errors import ReplicationError
-    from job_history_airflow.cli.context import load_context
 
-    window = requested_hours(since, until, hours)
-    here = load_context()
-    accounts = [account for account in requested_accounts(here.accounts, chosen) if account.enabled or chosen]
+    accounts = [account for account in request.accounts if account.enabled or request.named]
     compared: list[Difference] = []
-    faults = here.accounts.faults if chosen is None else []
-    for account, kind, hour in _each(accounts, window):
+    problems = list(request.unusable_accounts)
+    for account, kind, hour in _hours_of(accounts, request.window):
         try:
-            compared.append(_compared(here, account, kind, hour, examples))
-        except ReplicationError as fault:
-            faults = [*faults, f"{kind.of(f'Account {account.label}')}, window {hour}: {fault}"]
-    if as_json:
-        print_json({**window.as_dict(), "faults": faults, "windows": compared})
-    else:
-        _print(compared)
-    for said in faults:
-        click.echo(f"Error: {said}", err=True)
-    ctx.exit(2 if faults else 1 if any(each.differs for each in compared) else 0)
+            compared.append(_compare(request.context, account, kind, hour, examples))
+        except ReplicationError as error:
+            problems.append(f"{kind.of(f'Account {account.label}')}, window {hour}: {error}")
+    differs = any(each.differs for each in compared)
+    return Answer({"windows": compared}, partial(_print, compared), differs, problems)
 
 
-def _each(accounts: list[Account], window: Window) -> Iterator[tuple[Account, EventKind, Window]]:
+def _hours_of(accounts: list[Account], window: Window) -> Iterator[tuple[Account, EventKind, Window]]:
     for account in accounts:
         for kind in account.events.kinds:
             for hour in window.hours():
                 yield account, kind, hour
 
 
-def _compared(here: CommandContext, account: Account, kind: EventKind, hour: Window, examples: int) -> Difference:
+def _compare(context: CommandContext, account: Account, kind: EventKind, hour: Window, examples: int) -> Difference:
     from job_history.inspection.diff import difference
     from job_history.model.slice import Slice
     from job_history.storage import local_storage
@@ -94,27 +78,29 @@ def _compared(here: CommandContext, account: Account, kind: EventKind, hour: Win
         return difference(
             slice_,
             account,
-            # The staging of all tasks, because there they keep to the source's request budget together.
-            source=source_of(account, kind, max_document_bytes=here.settings.max_document_bytes, staging=here.staging),
-            dry_run=_dry_run(here, account, slice_, scratch),
-            ledger=here.ledger,
+            # The staging that tasks use, because they share the source's rate limit there.
+            source=source_of(
+                account, kind, max_document_bytes=context.settings.max_document_bytes, staging=context.staging
+            ),
+            dry_run=_dry_run(context, account, slice_, scratch),
+            ledger=context.ledger,
             scratch=scratch,
-            max_document_bytes=here.settings.max_document_bytes,
+            max_document_bytes=context.settings.max_document_bytes,
             max_examples=examples,
             redaction=redaction_of(account),
         )
 
 
-def _dry_run(here: CommandContext, account: Account, slice_: Slice, scratch: Storage) -> Destination:
+def _dry_run(context: CommandContext, account: Account, slice_: Slice, scratch: Storage) -> Destination:
     from job_history.inspection.diff import ByReceipt
     from job_history_airflow.factories.destinations import s3_destination, sumo_logic_destination
 
     if account.destination.type == "s3":
-        return s3_destination(account, in_flight=here.settings.upload_concurrency, dry_run=True)
+        return s3_destination(account, in_flight=context.settings.upload_concurrency, dry_run=True)
     sumo_logic = sumo_logic_destination(
-        account, slice_, staging=scratch, max_message_bytes=here.settings.max_message_bytes
+        account, slice_, staging=scratch, max_message_bytes=context.settings.max_message_bytes
     )
-    return ByReceipt(sumo_logic, here.ledger, slice_)
+    return ByReceipt(sumo_logic, context.ledger, slice_)
 
 
 def _print(compared: list[Difference]) -> None:
@@ -122,7 +108,7 @@ def _print(compared: list[Difference]) -> None:
         ["account", "window", "same", "missing", "altered", "extra", "filtered", "quarantined"],
         [
             (
-                _whose(each),
+                _label(each),
                 each.window["start"],
                 each.same,
                 each.missing,
@@ -135,10 +121,10 @@ def _print(compared: list[Difference]) -> None:
         ],
     )
     for each in compared:
-        for sort, ids in (("missing", each.missing_ids), ("altered", each.altered_ids), ("extra", each.extra_ids)):
+        for category, ids in (("missing", each.missing_ids), ("altered", each.altered_ids), ("extra", each.extra_ids)):
             if ids:
-                say(f"{sort}: {_whose(each)}, {each.window['start']}: {', '.join(ids)}")
+                print_line(f"{category}: {_label(each)}, {each.window['start']}: {', '.join(ids)}")
 
 
-def _whose(each: Difference) -> str:
+def _label(each: Difference) -> str:
     return each.kind.of(f"{each.user_id} {each.name}")

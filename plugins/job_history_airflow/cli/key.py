@@ -1,4 +1,4 @@
-"""`job-history key`: where a job's document is, and what a key was made of."""
+"""`job-history key`: make a document's key, or split one into its parts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from job_history_airflow.cli.options import MOMENT
-from job_history_airflow.cli.printing import as_json, print_json, say
+from job_history_airflow.cli.printing import json_option, print_json, print_line
 
 _PARTS = ("user_id", "recipe_id", "job_id", "started_at", "status")
 
@@ -21,35 +21,35 @@ _PARTS = ("user_id", "recipe_id", "job_id", "started_at", "status")
 @click.option("--started-at", type=MOMENT)
 @click.option("--status", help="completed, succeeded or failed.")
 @click.option("--prefix", default="", help="The account's destination.prefix.")
-@as_json
+@json_option
 def key(object_key: str | None, prefix: str, as_json: bool, **parts: Any) -> None:
-    """Make a document's key, or tell its parts.
+    """Make the key of a document, or show the parts of a key.
 
-    Give all the parts of a job to have the key of its document; give a KEY, of a job or
-    an admin event, to have its parts.
+    Give all parts of a job to get the key of its document. Give the KEY of a job or an
+    admin event to get its parts.
     """
     given = [name for name in _PARTS if parts[name] is not None]
     if object_key is not None and given:
         raise click.UsageError("Give a KEY or its parts, not both.")
     if object_key is not None:
-        _tell_parts(object_key, as_json=as_json)
+        _print_parts(object_key, as_json=as_json)
         return
     if missing := [f"--{name.replace('_', '-')}" for name in _PARTS if name not in given]:
         raise click.UsageError(f"Give a KEY, or all of its parts: {', '.join(missing)} is missing.")
-    made = _made(prefix, **parts)
+    new_key = _make_key(prefix, **parts)
     if as_json:
-        print_json({"key": made})
+        print_json({"key": new_key})
     else:
-        say(made)
+        print_line(new_key)
 
 
-def _made(prefix: str, *, user_id: str, recipe_id: str, job_id: str, started_at: datetime, status: str) -> str:
+def _make_key(prefix: str, *, user_id: str, recipe_id: str, job_id: str, started_at: datetime, status: str) -> str:
     from job_history.documents.object_key import job_key
     from job_history.model.job import final_status, job_id_of, number_id_of
 
     final = final_status(status)
     if final is None:
-        raise click.UsageError(f"A job of status {status!r} has no document, and so no key.")
+        raise click.UsageError(f"A job of status {status!r} has no document, so it has no key.")
     return job_key(
         prefix=prefix.strip("/"),
         user_id=number_id_of("user_id", user_id),
@@ -60,17 +60,17 @@ def _made(prefix: str, *, user_id: str, recipe_id: str, job_id: str, started_at:
     )
 
 
-def _tell_parts(object_key: str, *, as_json: bool) -> None:
+def _print_parts(object_key: str, *, as_json: bool) -> None:
     import msgspec
 
     from job_history.documents.key_parts import parts_of
 
     try:
         parts = msgspec.to_builtins(parts_of(object_key))
-    except ValueError as fault:
-        raise click.UsageError(str(fault)) from None
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     if as_json:
         print_json(parts)
         return
     for name, value in parts.items():
-        say(f"{name:<12}{value}")
+        print_line(f"{name:<12}{value}")

@@ -1,4 +1,4 @@
-"""Which accounts and hours a command is asked about."""
+"""The options that choose accounts and hours."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Moment(click.ParamType[datetime]):
 
 
 MOMENT = _Moment()
-"""ISO 8601 text with a date and a time, in UTC where it names no offset."""
+"""ISO 8601 text with a date and a time; UTC if it has no offset."""
 
 
 class _UserIds(click.ParamType[list[int]]):
@@ -36,26 +36,28 @@ class _UserIds(click.ParamType[list[int]]):
             return value
         ids = [text.strip() for text in value.split(",")]
         if not all(text.isdecimal() for text in ids):
-            self.fail(f"{value!r} is no list of user_ids with commas between them.", param, ctx)
+            self.fail(f"{value!r} is not a list of user_ids separated by commas.", param, ctx)
         return [int(text) for text in ids]
 
 
-accounts_option = click.option("--accounts", "chosen", type=_UserIds(), help="user_ids; without it: all accounts.")
+accounts_option = click.option(
+    "--accounts", "chosen", type=_UserIds(), help="user_ids, separated by commas.  [default: all accounts]"
+)
 
 
 def window_options(command: Any) -> Any:
-    """Add the options that choose hours; `requested_hours` makes a window of them."""
+    """Add --since, --until and --hours, which `requested_hours` turns into a window."""
     for option in (
-        click.option("--hours", type=click.IntRange(min=1), help="The last full hours, so many.  [default: 24]"),
-        click.option("--until", type=MOMENT, help="The end of the hours.  [default: the last full hour's]"),
-        click.option("--since", type=MOMENT, help="The start of the first hour, instead of --hours."),
+        click.option("--hours", type=click.IntRange(min=1), help="Number of full hours to include.  [default: 24]"),
+        click.option("--until", type=MOMENT, help="End of the last hour.  [default: end of the last full hour]"),
+        click.option("--since", type=MOMENT, help="Start of the first hour, instead of --hours."),
     ):
         command = option(command)
     return command
 
 
 def requested_hours(since: datetime | None, until: datetime | None, hours: int | None) -> Window:
-    """Return the full hours that are asked for: those that begin in the stretch given."""
+    """Return the full hours that begin within the requested period. Raises UsageError if there is none."""
     if since is not None and hours is not None:
         raise click.UsageError("Give --since or --hours, not both.")
     end = last_full_hour(until or datetime.now(UTC)).end
@@ -66,7 +68,7 @@ def requested_hours(since: datetime | None, until: datetime | None, hours: int |
 
 
 def requested_accounts(accounts: Accounts, chosen: list[int] | None) -> list[Account]:
-    """Return the accounts to work on. Raises PermanentError where one that was asked for is not there."""
+    """Return the accounts to work on. Raises PermanentError if one that was named is not usable."""
     if chosen is None:
         return list(accounts.usable.values())
     return [accounts.get(user_id) for user_id in chosen]

@@ -1,4 +1,4 @@
-"""How answers are printed: as JSON for programs, or as text for people."""
+"""Prints answers: as JSON for programs, or as text for people."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ import msgspec
 
 from job_history.tables import text_table
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 
-def keep_stdout_for_the_answer() -> None:
-    """Have everything but answers go to standard error while the command runs: Airflow logs to standard output."""
+def reserve_stdout_for_answers() -> None:
+    """Send everything except answers to standard error while the command runs: Airflow logs to standard output."""
     context = click.get_current_context()
     context.obj = sys.stdout
     context.with_resource(redirect_stdout(sys.stderr))
 
 
-def say(text: str = "") -> None:
-    """Print a part of the answer."""
+def print_line(text: str = "") -> None:
+    """Print a line of the answer to standard output."""
     click.echo(text, file=click.get_current_context().obj)
 
 
 def print_json(answer: Any) -> None:
-    say(msgspec.json.format(msgspec.json.encode(answer), indent=1).decode())
+    print_line(msgspec.json.format(msgspec.json.encode(answer), indent=1).decode())
 
 
 def print_table(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    say(text_table(heading, rows))
+    print_line(text_table(heading, rows))

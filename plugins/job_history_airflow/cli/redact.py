@@ -1,17 +1,16 @@
-"""`job-history redact`: what the redaction rules would change, shown without the values."""
+"""`job-history redact`: show what the redaction rules would change, without the values."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
-from job_history_airflow.cli.options import accounts_option, requested_accounts, requested_hours, window_options
-from job_history_airflow.cli.printing import as_json, print_json, print_table, say
+from job_history_airflow.cli.command import Answer, Request, over_accounts
+from job_history_airflow.cli.printing import print_line, print_table
 
 if TYPE_CHECKING:
     from job_history.accounts.account import Account
@@ -26,61 +25,47 @@ DIGITS_SHOWN = 12
 
 
 @click.command()
-@accounts_option
-@window_options
+@over_accounts
 @click.option(
-    "--sample", type=click.IntRange(min=1), default=10, show_default=True, help="Most records of each account and kind."
+    "--sample",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Maximum number of records per account and kind.",
 )
-@as_json
-@click.pass_context
-def redact(
-    ctx: click.Context,
-    *,
-    chosen: list[int] | None,
-    since: datetime | None,
-    until: datetime | None,
-    hours: int | None,
-    sample: int,
-    as_json: bool,
-) -> None:
+def redact(request: Request, *, sample: int) -> Answer:
     """Show what the redaction rules would change, without the values.
 
-    Records of the hours are read from the source, and the rules of the account are applied to them. Nothing is written, and
-    nothing is shown of a value but its kind and its length. Accounts without rules are left out.
+    Records of the hours are read from the source, and the rules of the account are applied to them. Nothing is written. Of a
+    value, only its kind and its length are shown. Accounts without rules are skipped.
 
-    Exits with 1 where a record would go to quarantine, with 2 where an account could not be looked at.
+    Exits with 1 if a record would go to quarantine, with 2 if an account could not be read.
     """
     from job_history.errors import ReplicationError
-    from job_history_airflow.cli.context import load_context
 
-    window = requested_hours(since, until, hours)
-    here = load_context()
-    looked_at: list[tuple[str, Sampled]] = []
-    faults = here.accounts.faults if chosen is None else []
-    for account in requested_accounts(here.accounts, chosen):
+    sampled: list[tuple[str, Sampled]] = []
+    problems = list(request.unusable_accounts)
+    for account in request.accounts:
         for kind in account.events.kinds if account.redaction else ():
-            whose = kind.of(account.label)
+            label = kind.of(account.label)
             try:
-                looked_at += [(whose, each) for each in _sampled(here, account, kind, window, sample)]
-            except ReplicationError as fault:
-                faults = [*faults, f"Account {whose}, window {window}: {fault}"]
-    if as_json:
-        records = [{"account": whose, "record": sampled} for whose, sampled in looked_at]
-        print_json({**window.as_dict(), "faults": faults, "records": records})
-    else:
-        _print(looked_at)
-    for said in faults:
-        click.echo(f"Error: {said}", err=True)
-    ctx.exit(2 if faults else 1 if any(sampled.fault for _, sampled in looked_at) else 0)
+                sampled += [(label, each) for each in _sampled(request.context, account, kind, request.window, sample)]
+            except ReplicationError as error:
+                problems.append(f"Account {label}, window {request.window}: {error}")
+    records = [{"account": label, "record": each} for label, each in sampled]
+    quarantined = any(each.fault for _, each in sampled)
+    return Answer({"records": records}, partial(_print, sampled), quarantined, problems)
 
 
-def _sampled(here: CommandContext, account: Account, kind: EventKind, window: Window, most: int) -> Iterator[Sampled]:
+def _sampled(
+    context: CommandContext, account: Account, kind: EventKind, window: Window, most: int
+) -> Iterator[Sampled]:
     from job_history.redaction import dry_run
     from job_history_airflow.factories.redaction import redaction_of
     from job_history_airflow.factories.sources import source_of
 
-    source = source_of(account, kind, max_document_bytes=here.settings.max_document_bytes, staging=here.staging)
-    # The listing is left in the middle: what reads it must end before the connection does.
+    source = source_of(account, kind, max_document_bytes=context.settings.max_document_bytes, staging=context.staging)
+    # The listing is not read to its end: the generator must be closed before the connection is.
     with (
         source.listing(account.user_id, window, line_details=account.events.line_details) as listing,
         closing(_records(listing)) as records,
@@ -92,13 +77,13 @@ def _records(listing: Listing[Record]) -> Generator[Record, None, None]:
     yield from listing
 
 
-def _print(looked_at: list[tuple[str, Sampled]]) -> None:
+def _print(records: list[tuple[str, Sampled]]) -> None:
     print_table(
         ["account", "record", "path", "rule", "action", "kind", "length", "becomes"],
         [
             (
-                whose,
-                str(sampled.id),
+                label,
+                str(each.id),
                 change.path,
                 change.rule.number,
                 change.rule.action,
@@ -106,12 +91,12 @@ def _print(looked_at: list[tuple[str, Sampled]]) -> None:
                 change.length,
                 (change.after or "")[:DIGITS_SHOWN],
             )
-            for whose, sampled in looked_at
-            for change in sampled.changes
+            for label, each in records
+            for change in each.changes
         ],
     )
-    changed = sum(bool(sampled.changes) for _, sampled in looked_at)
-    say(f"\n{changed} of {len(looked_at)} records would be changed.")
-    for whose, sampled in looked_at:
-        if sampled.fault:
-            say(f"to quarantine: {whose}, {sampled.id}: {sampled.fault}")
+    changed = sum(bool(each.changes) for _, each in records)
+    print_line(f"\n{changed} of {len(records)} records would be changed.")
+    for label, each in records:
+        if each.fault:
+            print_line(f"to quarantine: {label}, {each.id}: {each.fault}")

@@ -1,15 +1,16 @@
-"""`job-history redrive`: deliver what is in quarantine, once its cause is mended on our side."""
+"""`job-history redrive`: deliver quarantined records after their cause was fixed on our side."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
-from job_history_airflow.cli.options import accounts_option, requested_accounts, requested_hours, window_options
-from job_history_airflow.cli.printing import as_json, print_json, print_table, say
+from job_history_airflow.cli.command import Answer, Request, over_accounts
+from job_history_airflow.cli.printing import print_line, print_table
 
 if TYPE_CHECKING:
     from job_history.accounts.account import Account
@@ -22,71 +23,50 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@accounts_option
-@window_options
-@click.option("--replace", is_flag=True, help="Replace objects that have other bytes, too (as mode repair does).")
-@as_json
-@click.pass_context
-def redrive(
-    ctx: click.Context,
-    *,
-    chosen: list[int] | None,
-    since: datetime | None,
-    until: datetime | None,
-    hours: int | None,
-    replace: bool,
-    as_json: bool,
-) -> None:
-    """Deliver what is in quarantine and can be delivered now.
+@over_accounts
+@click.option("--replace", is_flag=True, help="Also replace objects that have other bytes (as mode repair does).")
+def redrive(request: Request, *, replace: bool) -> Answer:
+    """Deliver quarantined records that can be delivered now.
 
     The records are made into documents again, as they were read then, with today's code and settings. Receipts and item
-    lists follow; what still cannot be delivered stays. Where the source still holds the jobs and has mended them, run the
+    lists are updated; what still cannot be delivered stays in quarantine. If the jobs were fixed at the source, run the
     window again instead.
 
-    Exits with 1 where something is left in quarantine, with 2 where a window could not be redriven.
+    Exits with 1 if something is left in quarantine, with 2 if a window could not be redriven.
     """
     from job_history.errors import ReplicationError
-    from job_history_airflow.cli.context import load_context
 
-    window = requested_hours(since, until, hours)
-    here = load_context()
-    accounts = {account.user_id: account for account in requested_accounts(here.accounts, chosen)}
+    accounts = {account.user_id: account for account in request.accounts}
     done: list[Redriven] = []
-    faults: list[str] = []
-    for status in _with_quarantine(here, accounts, window):
+    problems: list[str] = []
+    for status in _with_quarantine(request.context, accounts, request.window):
         try:
-            done.append(_redriven(here, accounts[status.user_id], status, replace=replace))
-        except ReplicationError as fault:
-            faults.append(str(fault))
-    if as_json:
-        print_json({**window.as_dict(), "faults": faults, "windows": done})
-    else:
-        _print(done)
-    for said in faults:
-        click.echo(f"Error: {said}", err=True)
-    ctx.exit(2 if faults else 1 if any(each.left for each in done) else 0)
+            done.append(_redriven(request.context, accounts[status.user_id], status, replace=replace))
+        except ReplicationError as error:
+            problems.append(str(error))
+    return Answer({"windows": done}, partial(_print, done), any(each.left for each in done), problems)
 
 
-def _with_quarantine(here: CommandContext, accounts: dict[int, Account], window: Window) -> Iterator[WindowStatus]:
+def _with_quarantine(context: CommandContext, accounts: dict[int, Account], window: Window) -> Iterator[WindowStatus]:
     from job_history.inspection.status import statuses
     from job_history.redrive import was_redriven
 
-    for status in statuses(here.ledger, accounts.values(), window, datetime.now(UTC), here.settings.settle):
+    for status in statuses(context.ledger, accounts.values(), window, datetime.now(UTC), context.settings.settle):
         if status.quarantined or was_redriven(status.runs):
             yield status
 
 
-def _redriven(here: CommandContext, account: Account, status: WindowStatus, *, replace: bool) -> Redriven:
+def _redriven(context: CommandContext, account: Account, status: WindowStatus, *, replace: bool) -> Redriven:
     from job_history import __version__
     from job_history.model.window import Window
     from job_history.redrive import Means, redrive
     from job_history_airflow.factories.redaction import redaction_of
 
     means = Means(
-        ledger=here.ledger,
-        staging=here.staging,
-        destination_of=_destination_of(here, account, replace=replace),
-        max_document_bytes=here.settings.max_document_bytes,
+        ledger=context.ledger,
+        staging=context.staging,
+        destination_of=_destination_of(context, account, replace=replace),
+        max_document_bytes=context.settings.max_document_bytes,
         redaction=redaction_of(account),
     )
     return redrive(
@@ -100,24 +80,24 @@ def _redriven(here: CommandContext, account: Account, status: WindowStatus, *, r
     )
 
 
-def _destination_of(here: CommandContext, account: Account, *, replace: bool) -> Callable[[Slice], Destination]:
+def _destination_of(context: CommandContext, account: Account, *, replace: bool) -> Callable[[Slice], Destination]:
     from job_history.pipeline.skip_delivered import SkipDelivered
     from job_history_airflow.factories.destinations import s3_destination, sumo_logic_destination
 
     def destination(slice_: Slice) -> Destination:
         if account.destination.type == "s3":
-            return s3_destination(account, in_flight=here.settings.upload_concurrency, repair=replace)
+            return s3_destination(account, in_flight=context.settings.upload_concurrency, repair=replace)
         sumo_logic = sumo_logic_destination(
-            account, slice_, staging=here.staging, max_message_bytes=here.settings.max_message_bytes
+            account, slice_, staging=context.staging, max_message_bytes=context.settings.max_message_bytes
         )
-        return SkipDelivered(sumo_logic, here.ledger, slice_)
+        return SkipDelivered(sumo_logic, context.ledger, slice_)
 
     return destination
 
 
 def _print(done: list[Redriven]) -> None:
     if not done:
-        say("Nothing was redriven.")
+        print_line("Nothing was redriven.")
         return
     print_table(
         ["account", "window", "delivered", "present", "left", "state"],

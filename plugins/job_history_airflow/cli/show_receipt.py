@@ -1,4 +1,4 @@
-"""`job-history show-receipt`: what the ledger has about one window."""
+"""`job-history show-receipt`: show the receipt of one window."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from job_history_airflow.cli.options import MOMENT
-from job_history_airflow.cli.printing import as_json, print_json, print_table, say
+from job_history_airflow.cli.printing import json_option, print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from job_history.ledger.receipt import Receipt
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("user_id", type=int)
 @click.argument("window_start", type=MOMENT)
-@click.option("--window-end", type=MOMENT, help="Where the window is no full hour.")
+@click.option("--window-end", type=MOMENT, help="Needed only if the window is not a full hour.")
 @click.option("--kind", type=click.Choice(["jobs", "admin_events"]), default="jobs", show_default=True)
-@as_json
+@json_option
 @click.pass_context
 def show_receipt(
     ctx: click.Context, *, user_id: int, window_start: datetime, window_end: datetime | None, kind: str, as_json: bool
 ) -> None:
     """Show the receipt of one window.
 
-    It is the one that begins at WINDOW_START: counts, faults, runs, and where items and quarantine lie.
+    The window is the one that begins at WINDOW_START. Shown are counts, faults, runs, and the paths of items and quarantine.
 
-    Exits with 1 where there is none, or it says that the window is not closed.
+    Exits with 1 if there is no receipt, or if the window is not closed.
     """
     from job_history.ledger.receipt_store import read_receipt
     from job_history.model.event_kind import EventKind
@@ -67,7 +67,7 @@ def _print(receipt: Receipt, ledger: Storage) -> None:
         "settings": receipt.settings_hash,
         "version": receipt.code_version,
     }.items():
-        say(f"{name:<16}{value}")
+        print_line(f"{name:<16}{value}")
     for name, lines in {
         "items": [ledger.url(path) for path in receipt.items],
         "quarantine": [ledger.url(path) for path in receipt.quarantine],
@@ -75,8 +75,8 @@ def _print(receipt: Receipt, ledger: Storage) -> None:
         "faults": receipt.faults,
     }.items():
         for line in lines:
-            say(f"{name:<16}{line}")
-    say()
+            print_line(f"{name:<16}{line}")
+    print_line()
     print_table(
         ["run", "finished at", "state", "delivered", "present", "quarantined"],
         [

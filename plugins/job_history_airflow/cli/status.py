@@ -1,17 +1,18 @@
-"""`job-history status`: how each account's windows stand."""
+"""`job-history status`: show the state of each account's windows."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 import click
 
-from job_history_airflow.cli.options import accounts_option, requested_accounts, requested_hours, window_options
-from job_history_airflow.cli.printing import as_json, print_json, say
+from job_history_airflow.cli.command import Answer, Request, over_accounts
+from job_history_airflow.cli.printing import print_line
 
 if TYPE_CHECKING:
     from job_history.inspection.status import WindowStatus
@@ -29,54 +30,38 @@ LETTERS = {
 
 
 @click.command()
-@accounts_option
-@window_options
-@as_json
-@click.pass_context
-def status(
-    ctx: click.Context,
-    *,
-    chosen: list[int] | None,
-    since: datetime | None,
-    until: datetime | None,
-    hours: int | None,
-    as_json: bool,
-) -> None:
-    """Show how each account's hours stand.
+@over_accounts
+def status(request: Request) -> Answer:
+    """Show the state of each account's hours.
 
-    It goes by the receipts alone, and asks neither source nor destination.
+    Only receipts are read, neither source nor destination.
 
-    Exits with 1 where an hour is open (it has settled, and has no receipt), failed or unrecoverable; with 2 where an
-    account's settings cannot be used.
+    Exits with 1 if an hour is open (it has settled and has no receipt), failed or unrecoverable; with 2 if an account's
+    settings cannot be used.
     """
     from job_history.inspection.status import statuses
-    from job_history_airflow.cli.context import load_context
 
-    window = requested_hours(since, until, hours)
-    here = load_context()
-    accounts = requested_accounts(here.accounts, chosen)
-    faults = here.accounts.faults if chosen is None else []
-    told = list(statuses(here.ledger, accounts, window, datetime.now(UTC), here.settings.settle))
-    owed = [each for each in told if each.state.owed]
-    if as_json:
-        print_json({**window.as_dict(), "owed": len(owed), "faults": faults, "windows": told})
-    else:
-        _print_days(told)
-        _print_summary(told, owed)
-    for fault in faults:
-        click.echo(f"Error: {fault}", err=True)
-    ctx.exit(2 if faults else 1 if owed else 0)
+    settle = request.context.settings.settle
+    windows = list(statuses(request.context.ledger, request.accounts, request.window, datetime.now(UTC), settle))
+    missing = [each for each in windows if each.state.owed]
+    values = {"owed": len(missing), "windows": windows}
+    return Answer(values, partial(_print, windows, missing), bool(missing), request.unusable_accounts)
 
 
-def _print_days(told: list[WindowStatus]) -> None:
+def _print(windows: list[WindowStatus], missing: list[WindowStatus]) -> None:
+    _print_days(windows)
+    _print_summary(windows, missing)
+
+
+def _print_days(windows: list[WindowStatus]) -> None:
     """Print a block for each day: a row for each account and kind, a letter for each hour."""
-    width = max([len("YYYY-MM-DD"), *(len(_whose(each)) for each in told)])
-    by_day = sorted(told, key=lambda each: each.window["start"][:10])
+    width = max([len("YYYY-MM-DD"), *(len(_label(each)) for each in windows)])
+    by_day = sorted(windows, key=lambda each: each.window["start"][:10])
     for day, of_day in groupby(by_day, lambda each: each.window["start"][:10]):
-        say(f"{day:<{width}}  " + "".join(f"{hour:<6}" for hour in ("00", "06", "12", "18")).rstrip())
-        for whose, row in groupby(of_day, _whose):
-            say(f"{whose:<{width}}  {_letters(row)}")
-        say()
+        print_line(f"{day:<{width}}  " + "".join(f"{hour:<6}" for hour in ("00", "06", "12", "18")).rstrip())
+        for label, row in groupby(of_day, _label):
+            print_line(f"{label:<{width}}  {_letters(row)}")
+        print_line()
 
 
 def _letters(row: Iterable[WindowStatus]) -> str:
@@ -84,14 +69,14 @@ def _letters(row: Iterable[WindowStatus]) -> str:
     return "".join(hours.get(hour, " ") for hour in range(24)).rstrip()
 
 
-def _print_summary(told: list[WindowStatus], owed: list[WindowStatus]) -> None:
-    counts = Counter(sorted(each.state.value for each in told))
-    say(", ".join(f"{counts[state]:,} {state} ({LETTERS[state]})" for state in counts))
-    for (state, whose, fault), row in groupby(owed, lambda each: (each.state, _whose(each), each.last_fault)):
+def _print_summary(windows: list[WindowStatus], missing: list[WindowStatus]) -> None:
+    counts = Counter(sorted(each.state.value for each in windows))
+    print_line(", ".join(f"{counts[state]:,} {state} ({LETTERS[state]})" for state in counts))
+    for (state, label, fault), row in groupby(missing, lambda each: (each.state, _label(each), each.last_fault)):
         starts = [each.window["start"] for each in row]
         hours = starts[0] if len(starts) == 1 else f"{starts[0]} to {starts[-1]} ({len(starts)} hours)"
-        say(f"{state}: {whose}, {hours}" + (f": {fault}" if fault else ""))
+        print_line(f"{state}: {label}, {hours}" + (f": {fault}" if fault else ""))
 
 
-def _whose(each: WindowStatus) -> str:
+def _label(each: WindowStatus) -> str:
     return each.kind.of(f"{each.user_id} {each.name}")
