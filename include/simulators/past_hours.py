@@ -23,9 +23,9 @@ def replicate_past_hours(
     environment: Mapping[str, str], windows: Sequence[Window], accounts: Sequence[int] = (), **changed: str
 ) -> None:
     """Replicate in a process of its own; `changed` are environment variables on top. Raises CalledProcessError."""
-    told = [json.dumps([window.as_dict() for window in windows]), json.dumps(list(accounts))]
+    reported = [json.dumps([window.as_dict() for window in windows]), json.dumps(list(accounts))]
     subprocess.run(
-        [sys.executable, "-m", "simulators.past_hours", *told],
+        [sys.executable, "-m", "simulators.past_hours", *reported],
         # As the API server: connections and Variables come from the database.
         env={**environment, "_AIRFLOW_PROCESS_CONTEXT": "server", **changed},
         check=True,

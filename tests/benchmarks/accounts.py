@@ -168,8 +168,8 @@ def _task_instances(slices: int) -> int:
 
 
 def _same(together: Run, alone: Run, user_id: int) -> bool:
-    told = [
+    reported = [
         {name: value for name, value in run.receipts[user_id].items() if name not in OF_THE_RUN}
         for run in (together, alone)
     ]
-    return told[0] == told[1] and together.items.get(user_id) == alone.items.get(user_id)
+    return reported[0] == reported[1] and together.items.get(user_id) == alone.items.get(user_id)

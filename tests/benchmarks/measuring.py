@@ -58,13 +58,13 @@ def measured(prepare: Callable[..., Work], *arguments: Any, environment: dict[st
     process.start()
     sending.close()
     try:
-        told: Measured | str = receiving.recv()
+        reported: Measured | str = receiving.recv()
     except EOFError:
-        told = f"{prepare.__name__} was killed"
+        reported = f"{prepare.__name__} was killed"
     process.join()
-    if isinstance(told, str):
-        raise MeasuredWorkError(told)
-    return told
+    if isinstance(reported, str):
+        raise MeasuredWorkError(reported)
+    return reported
 
 
 def _measure(

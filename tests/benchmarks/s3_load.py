@@ -90,9 +90,9 @@ def tables(*, quick: bool) -> Iterator[Table]:
         a_slice = whole_window(USER_ID, "bench")
         staged = (a_slice, *stage_documents(staging, a_slice, ours_count, DOCUMENT_BYTES))
         for delay_ms in TOLD_DELAYS_MS if quick else PLOTTED_DELAYS_MS:
-            told = delay_ms in TOLD_DELAYS_MS
-            rows = [_row(client, delay_ms, rates, home, staged) for client in clients + at_both_ends * told]
-            if told:
+            reported = delay_ms in TOLD_DELAYS_MS
+            rows = [_row(client, delay_ms, rates, home, staged) for client in clients + at_both_ends * reported]
+            if reported:
                 yield Table(
                     f"Load step, documents of 4 kB, from staged files to a store that answers in {delay_ms} ms", rows
                 )

@@ -56,8 +56,8 @@ class Counts:
 
     def as_json(self) -> bytes:
         distinct = None if self.keys is None else len(self.keys)
-        told = {**self.methods, "create_only": self.create_only, "bytes": self.bytes, "distinct_keys": distinct}
-        return json.dumps(told).encode()
+        reported = {**self.methods, "create_only": self.create_only, "bytes": self.bytes, "distinct_keys": distinct}
+        return json.dumps(reported).encode()
 
 
 class _Connection(asyncio.Protocol):
@@ -103,8 +103,8 @@ class _Connection(asyncio.Protocol):
     def _answer(self, head: bytes, body: bytearray) -> bytes:
         method, path, _ = head.split(b" ", 2)
         if path == b"/-/counts":
-            told = self._counts.as_json()
-            return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(told), told)
+            reported = self._counts.as_json()
+            return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(reported), reported)
         counts = self._counts
         if _KEPT in path:
             return self._keep(method, path, body)

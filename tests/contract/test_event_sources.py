@@ -301,6 +301,6 @@ def test_a_database_that_is_locked_is_asked_again(tmp_path: Path) -> None:
     source = SqlEventSource(lambda: sqlite3.connect(store.path, timeout=0.1), dialect_for("sqlite"))
     with closing(store.connect()) as other:
         other.execute("BEGIN EXCLUSIVE")
-        _, said = fault_of(lambda: source.count(USER_ID, HOUR))
+        _, detail = fault_of(lambda: source.count(USER_ID, HOUR))
 
-    assert said.endswith("failed: database is locked (OperationalError). It is tried again.")
+    assert detail.endswith("failed: database is locked (OperationalError). It is tried again.")

@@ -71,8 +71,8 @@ def test_a_redrive_that_was_killed_before_its_receipt_sends_nothing_twice(
     with pytest.raises(KilledError):
         redriven(killed)
     assert joined(source).keys() == {EXAMPLE_KEY, LONG_KEY}
-    told = redriven(ledger)
+    reported = redriven(ledger)
 
-    assert (told.already_present, told.left, str(told.state)) == (1, {}, "complete")
+    assert (reported.already_present, reported.left, str(reported.state)) == (1, {}, "complete")
     sent = [msgspec.json.decode(message.text)["replication"]["delivery_id"] for message in source.messages()]
     assert Counter(sent) == {EXAMPLE_KEY: 1, LONG_KEY: 1}

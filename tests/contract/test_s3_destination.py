@@ -126,34 +126,34 @@ def test_the_same_document_again_is_already_present(bucket: Bucket) -> None:
 
 
 def test_each_delivery_tells_the_etag_that_a_listing_shows(bucket: Bucket) -> None:
-    told: list[tuple[StagedDocument, Delivery, str]] = []
+    reported: list[tuple[StagedDocument, Delivery, str]] = []
 
     for _ in range(2):
-        bucket.destination().deliver(iter([document(100)]), lambda *delivery: told.append(delivery))
+        bucket.destination().deliver(iter([document(100)]), lambda *delivery: reported.append(delivery))
 
     [listed] = bucket.endpoint.client().list_objects_v2(Bucket=bucket.name)["Contents"]
-    assert told == [(document(100), how, listed["ETag"]) for how in (DELIVERED, ALREADY_PRESENT)]
+    assert reported == [(document(100), how, listed["ETag"]) for how in (DELIVERED, ALREADY_PRESENT)]
 
 
 @pytest.mark.promise("create-only")
 @pytest.mark.parametrize("other", ["HELLO world", "hello"], ids=["same size", "other size"])
 def test_other_bytes_under_the_key_are_a_conflict_and_stay(bucket: Bucket, other: str) -> None:
     deliver(bucket.destination(), [document(100, title="hello world")])
-    told: list[tuple[StagedDocument, Delivery, str]] = []
+    reported: list[tuple[StagedDocument, Delivery, str]] = []
 
     given = document(100, title=other)
-    bucket.destination().deliver(iter([given]), lambda *delivery: told.append(delivery))
+    bucket.destination().deliver(iter([given]), lambda *delivery: reported.append(delivery))
 
-    assert [(document, delivery) for document, delivery, _ in told] == [(given, CONFLICT)]
+    assert [(document, delivery) for document, delivery, _ in reported] == [(given, CONFLICT)]
     assert (bucket.objects(), bucket.versions()) == ({KEY: document(100, title="hello world").content()}, {KEY: 1})
 
 
 def test_repair_replaces_what_differs_and_nothing_else(bucket: Bucket) -> None:
     deliver(bucket.destination(), [document(100, title="hello"), document(101)])
 
-    told = deliver(bucket.destination(repair=True), [document(100), document(101), document(102)])
+    reported = deliver(bucket.destination(repair=True), [document(100), document(101), document(102)])
 
-    assert [delivery for _, delivery in told] == [DELIVERED, ALREADY_PRESENT, DELIVERED]
+    assert [delivery for _, delivery in reported] == [DELIVERED, ALREADY_PRESENT, DELIVERED]
     expected = {each.key: each.content() for each in (document(100), document(101), document(102))}
     assert bucket.objects() == expected
     if bucket.versions()[KEY] > 1:  # a bucket that keeps versions has the replaced object as an older one
@@ -175,10 +175,10 @@ def test_create_only_is_the_default_and_says_so(bucket: Bucket) -> None:
 
 
 def test_two_thousand_documents_arrive_once_each(bucket: Bucket) -> None:
-    told = deliver(bucket.destination(in_flight=64), documents(2_000))
+    reported = deliver(bucket.destination(in_flight=64), documents(2_000))
 
     expected = {each.key: md5(each.content()) for each in documents(2_000)}
-    assert told == [(key, DELIVERED) for key in sorted(expected)]
+    assert reported == [(key, DELIVERED) for key in sorted(expected)]
     assert bucket.digests() == expected
 
 
@@ -191,9 +191,9 @@ def test_a_dry_run_tells_what_a_delivery_would_come_to_and_writes_nothing(moto_b
     moto_bucket.put_in_parts(in_parts.key, in_parts.content())
     before = moto_bucket.versions()
 
-    told = deliver(moto_bucket.destination(dry_run=True, overwrite=overwrite), [same, altered, in_parts, missing])
+    reported = deliver(moto_bucket.destination(dry_run=True, overwrite=overwrite), [same, altered, in_parts, missing])
 
-    assert dict(told) == {
+    assert dict(reported) == {
         same.key: ALREADY_PRESENT,
         altered.key: CONFLICT,
         in_parts.key: ALREADY_PRESENT,
@@ -214,8 +214,11 @@ def test_deliveries_at_the_same_time_write_each_key_once(bucket: Bucket) -> None
     tellings.append(deliver(bucket.destination(), documents(100)))
 
     keys = sorted(each.key for each in documents(100))
-    assert [[key for key, _ in told] for told in tellings] == [keys] * 4
-    assert Counter(delivery for told in tellings for _, delivery in told) == {DELIVERED: 100, ALREADY_PRESENT: 300}
+    assert [[key for key, _ in reported] for reported in tellings] == [keys] * 4
+    assert Counter(delivery for reported in tellings for _, delivery in reported) == {
+        DELIVERED: 100,
+        ALREADY_PRESENT: 300,
+    }
     assert bucket.digests() == {each.key: md5(each.content()) for each in documents(100)}
     assert bucket.versions() == dict.fromkeys(keys, 1)
 
@@ -232,9 +235,9 @@ def test_large_documents_are_not_in_memory_together(bucket: Bucket) -> None:
             growth.append(process.memory_info().rss - before)
             yield document(number, size=5 * MEGABYTE)
 
-    told = deliver(bucket.destination(in_flight=256), large())
+    reported = deliver(bucket.destination(in_flight=256), large())
 
-    assert [delivery for _, delivery in told] == [DELIVERED] * 24
+    assert [delivery for _, delivery in reported] == [DELIVERED] * 24
     assert max(growth) < 80 * MEGABYTE  # of 120: three at a time, each also as the bytes on the wire
     assert set(bucket.digests().values()) == {md5(document(n, size=5 * MEGABYTE).content()) for n in range(25)}
 
@@ -247,9 +250,9 @@ def test_an_etag_that_is_no_md5_is_settled_by_the_bytes(bucket: Bucket) -> None:
     ]
     assert md5(same.content()) not in etags
 
-    told = deliver(bucket.destination(), [same, other])
+    reported = deliver(bucket.destination(), [same, other])
 
-    assert told == [(same.key, ALREADY_PRESENT), (other.key, CONFLICT)]
+    assert reported == [(same.key, ALREADY_PRESENT), (other.key, CONFLICT)]
     assert bucket.objects() == {same.key: same.content(), other.key: document(2, title="same size").content()}
 
 
@@ -258,13 +261,13 @@ def test_a_stream_that_breaks_keeps_what_was_delivered_and_a_second_one_complete
         yield from documents(30)
         raise TransientError("the staged file was not written to its end")
 
-    told: list[tuple[str, Delivery]] = []
+    reported: list[tuple[str, Delivery]] = []
     with pytest.raises(TransientError, match=r"^the staged file was not written to its end$"):
         bucket.destination(in_flight=4).deliver(
-            breaking(), lambda document, how, _=None: told.append((document.key, how))
+            breaking(), lambda document, how, _=None: reported.append((document.key, how))
         )
     there = bucket.digests()
-    assert {key for key, _ in told} <= set(there)
+    assert {key for key, _ in reported} <= set(there)
 
     again = deliver(bucket.destination(), documents(40))
 

@@ -69,19 +69,19 @@ def destination(
     return S3Destination(store, bucket=BUCKET, in_flight=1, overwrite=overwrite, waits=FEW_AND_FAST)
 
 
-def fails(to: S3Destination, told: list[tuple[str, Delivery]] | None = None) -> tuple[type, str]:
+def fails(to: S3Destination, reported: list[tuple[str, Delivery]] | None = None) -> tuple[type, str]:
     """Deliver the three documents, and return of which kind the error was that ended it, and what it says."""
-    told = [] if told is None else told
+    reported = [] if reported is None else reported
     with pytest.raises(ReplicationError) as raised:
-        to.deliver(iter(DOCUMENTS), lambda document, delivery, _=None: told.append((document.key, delivery)))
+        to.deliver(iter(DOCUMENTS), lambda document, delivery, _=None: reported.append((document.key, delivery)))
     everything = f"{raised.value!r} {raised.value.__cause__!r} {raised.value.args}"
     assert [secret for secret in SECRETS if secret in everything] == []
     assert raised.value.__suppress_context__  # or a log would show the client's own error as well
     return type(raised.value), str(raised.value)
 
 
-def answered(said: str, remedy: str) -> str:
-    return f"Bucket {BUCKET}: the store answered {said} {remedy}"
+def answered(detail: str, remedy: str) -> str:
+    return f"Bucket {BUCKET}: the store answered {detail} {remedy}"
 
 
 # What the store answers, the kind of error, the rest of its message, and how often the document was tried.
@@ -272,11 +272,11 @@ def test_a_fault_is_sorted_told_and_loses_nothing(endpoint: ScriptedS3, name: st
     answer, kind, message, tries = ANSWERS[name]
     endpoint.answer("PUT", Served())
     endpoint.always_answer("PUT", answer)
-    told: list[tuple[str, Delivery]] = []
+    reported: list[tuple[str, Delivery]] = []
 
-    assert fails(destination(endpoint.url), told) == (kind, message.replace("ENDPOINT", endpoint.url))
+    assert fails(destination(endpoint.url), reported) == (kind, message.replace("ENDPOINT", endpoint.url))
 
-    assert told == [(FIRST.key, DELIVERED)]
+    assert reported == [(FIRST.key, DELIVERED)]
     assert endpoint.objects == {FIRST.key: FIRST.content()}
     puts = [request for request in endpoint.requests if request.method == "PUT"]
     assert puts == [Request("PUT", FIRST.key)] + [Request("PUT", DOCUMENTS[1].key)] * tries
@@ -287,10 +287,10 @@ def test_a_fault_is_sorted_told_and_loses_nothing(endpoint: ScriptedS3, name: st
 
 def completes(endpoint: ScriptedS3) -> list[Delivery]:
     """Deliver again, now that nothing is wrong any more; the store must have everything then."""
-    told = deliver(destination(endpoint.url), DOCUMENTS)
-    assert [key for key, _ in told] == [each.key for each in DOCUMENTS]
+    reported = deliver(destination(endpoint.url), DOCUMENTS)
+    assert [key for key, _ in reported] == [each.key for each in DOCUMENTS]
     assert endpoint.objects == {each.key: each.content() for each in DOCUMENTS}
-    return [delivery for _, delivery in told]
+    return [delivery for _, delivery in reported]
 
 
 def test_a_long_message_is_cut(endpoint: ScriptedS3) -> None:
@@ -322,18 +322,18 @@ def test_a_store_that_asks_to_slow_down_is_obeyed_and_gets_everything(
     store = s3_store(access, settings(), retries=NO_RETRIES)
 
     with caplog.at_level("INFO", "job_history.destinations.s3"):
-        told = deliver(S3Destination(store, bucket=BUCKET, in_flight=64, waits=[0.02] * 50), many)
+        reported = deliver(S3Destination(store, bucket=BUCKET, in_flight=64, waits=[0.02] * 50), many)
 
-    assert told == sorted((each.key, DELIVERED) for each in many)
+    assert reported == sorted((each.key, DELIVERED) for each in many)
     assert endpoint.objects == {each.key: each.content() for each in many}
     assert 4 < crowd.most <= 64
-    said = re.fullmatch(
+    detail = re.fullmatch(
         r"The store asked ([0-9,]+) times to slow down; ([0-9]+) uploads were in flight in the end\.",
         caplog.messages[-1],
     )
-    assert said
-    assert int(said[1]) == crowd.refused == len(endpoint.requests) - 300
-    assert int(said[2]) <= 8
+    assert detail
+    assert int(detail[1]) == crowd.refused == len(endpoint.requests) - 300
+    assert int(detail[2]) <= 8
 
 
 @pytest.mark.promise("lost-answer")
@@ -379,12 +379,12 @@ def test_a_conflict_of_writers_that_the_other_won_is_compared(endpoint: Scripted
 def test_409_to_an_overwrite_is_a_fault_and_no_conflict(endpoint: ScriptedS3) -> None:
     endpoint.objects[FIRST.key] = b"other"
     endpoint.always_answer("PUT", Refusal(409, "OperationAborted", "Try again."))
-    told: list[tuple[str, Delivery]] = []
+    reported: list[tuple[str, Delivery]] = []
 
-    found = fails(destination(endpoint.url, overwrite=True), told)
+    found = fails(destination(endpoint.url, overwrite=True), reported)
 
     assert found == (TransientError, answered("409 OperationAborted: Try again.", LATER))
-    assert (told, endpoint.objects) == ([], {FIRST.key: b"other"})
+    assert (reported, endpoint.objects) == ([], {FIRST.key: b"other"})
 
 
 def test_an_object_that_goes_away_while_it_is_compared_is_written(endpoint: ScriptedS3) -> None:
@@ -412,11 +412,11 @@ def test_a_comparison_that_fails_is_no_verdict(
     assert len(other) == len(FIRST.content())
     endpoint.objects[FIRST.key] = other
     endpoint.always_answer(method, answer)
-    told: list[tuple[str, Delivery]] = []
+    reported: list[tuple[str, Delivery]] = []
 
-    assert fails(destination(endpoint.url), told) == (kind, message.replace("ENDPOINT", endpoint.url))
+    assert fails(destination(endpoint.url), reported) == (kind, message.replace("ENDPOINT", endpoint.url))
 
-    assert (told, endpoint.objects) == ([], {FIRST.key: other})
+    assert (reported, endpoint.objects) == ([], {FIRST.key: other})
 
 
 def test_nobody_listens() -> None:
@@ -505,14 +505,14 @@ def test_many_in_flight_end_with_one_error_and_a_second_run_completes(endpoint: 
     to = S3Destination(
         s3_store(access, settings(), retries=NO_RETRIES), bucket=BUCKET, in_flight=32, waits=FEW_AND_FAST
     )
-    told: list[tuple[str, Delivery]] = []
+    reported: list[tuple[str, Delivery]] = []
 
     with pytest.raises(PermanentError) as raised:
-        to.deliver(iter(many), lambda document, delivery, _=None: told.append((document.key, delivery)))
+        to.deliver(iter(many), lambda document, delivery, _=None: reported.append((document.key, delivery)))
 
     assert str(raised.value) == answered("403 AccessDenied: No.", ACCESS_REMEDY)
     assert len(endpoint.objects) == 50
-    assert {key for key, _ in told} <= set(endpoint.objects)
+    assert {key for key, _ in reported} <= set(endpoint.objects)
     assert len(endpoint.requests) <= 50 + 32
     endpoint.recover()
     again = Counter(delivery for _, delivery in deliver(to, many))

@@ -53,7 +53,7 @@ def sender(source: LocalSource, tmp_path: Path) -> Sender:
     return Sender(tmp_path, source.url)
 
 
-def told(*deliveries: Delivery) -> list[tuple[str, Delivery]]:
+def reported(*deliveries: Delivery) -> list[tuple[str, Delivery]]:
     return list(zip(KEYS, deliveries, strict=True))
 
 
@@ -126,7 +126,7 @@ class TestOnce:
     def test_a_url_without_token_and_the_token_in_its_header(self, source: LocalSource, tmp_path: Path) -> None:
         sender = Sender(tmp_path, source.token, host=source.receiver_url)
 
-        assert deliver(sender.destination(), DOCUMENTS) == told(*[DELIVERED] * 5)
+        assert deliver(sender.destination(), DOCUMENTS) == reported(*[DELIVERED] * 5)
 
         assert {(request.token_from, request.status) for request in source.requests()} == {("header", 200)}
         assert joined(source) == {document.key: document.content() for document in DOCUMENTS}
@@ -160,7 +160,7 @@ class TestOnce:
     ) -> None:
         source.script([warning("one of them was odd: " + source.token)])
 
-        assert deliver(sender.destination(), DOCUMENTS) == told(*[DELIVERED] * 5)
+        assert deliver(sender.destination(), DOCUMENTS) == reported(*[DELIVERED] * 5)
 
         [record] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
         assert record == (
@@ -172,7 +172,7 @@ class TestOnce:
         """The vendor's documents say so; docs/sumo-logic.md tells what to look at."""
         source.script([dropped()] * 3)
 
-        assert deliver(sender.destination(), DOCUMENTS) == told(*[DELIVERED] * 5)
+        assert deliver(sender.destination(), DOCUMENTS) == reported(*[DELIVERED] * 5)
         assert source.messages() == []
 
 
@@ -208,7 +208,7 @@ class TestAgain:
     def test_a_retry_sends_nothing_of_what_was_acknowledged(self, source: LocalSource, sender: Sender) -> None:
         deliver(sender.destination(), DOCUMENTS)
 
-        assert deliver(sender.destination(), DOCUMENTS) == told(*[ALREADY_PRESENT] * 5)
+        assert deliver(sender.destination(), DOCUMENTS) == reported(*[ALREADY_PRESENT] * 5)
         assert len(source.requests()) == 3
 
     def test_a_retry_goes_on_from_the_request_that_failed(self, source: LocalSource, sender: Sender) -> None:
@@ -217,7 +217,7 @@ class TestAgain:
             deliver(sender.destination(), DOCUMENTS)
 
         # The third was half there: its other requests were sent now.
-        assert deliver(sender.destination(), DOCUMENTS) == told(ALREADY_PRESENT, ALREADY_PRESENT, *[DELIVERED] * 3)
+        assert deliver(sender.destination(), DOCUMENTS) == reported(ALREADY_PRESENT, ALREADY_PRESENT, *[DELIVERED] * 3)
 
         assert [request.status for request in source.requests()] == [200, 403, 200, 200]
         assert bodies(source) == [batch.body for batch in BATCHES]
@@ -243,13 +243,15 @@ class TestAgain:
         others = [batch.body for batch in batches_of(changed) if batch not in BATCHES]
         assert others == [batches_of(changed)[0].body]
 
-        assert deliver(sender.destination(), changed) == told(*[REPEATED] * 3, *[ALREADY_PRESENT] * 2)
+        assert deliver(sender.destination(), changed) == reported(*[REPEATED] * 3, *[ALREADY_PRESENT] * 2)
         assert bodies(source)[3:] == others
 
     def test_a_new_run_sends_again_under_the_same_ids(self, source: LocalSource, sender: Sender) -> None:
         deliver(sender.destination(), DOCUMENTS)
 
-        assert deliver(replace(sender, slice_folder="manual-2/0001").destination(), DOCUMENTS) == told(*[DELIVERED] * 5)
+        assert deliver(replace(sender, slice_folder="manual-2/0001").destination(), DOCUMENTS) == reported(
+            *[DELIVERED] * 5
+        )
         assert bodies(source) == [batch.body for batch in BATCHES] * 2
 
     def test_what_one_source_acknowledged_is_not_taken_for_being_in_another(
@@ -259,14 +261,14 @@ class TestAgain:
 
         with local_source() as other:
             moved = replace(sender, url=other.url)
-            assert deliver(moved.destination(), DOCUMENTS) == told(*[DELIVERED] * 5)
+            assert deliver(moved.destination(), DOCUMENTS) == reported(*[DELIVERED] * 5)
             assert joined(other) == joined(source)
 
     def test_other_headers_are_sent(self, source: LocalSource, sender: Sender) -> None:
         deliver(sender.destination(), DOCUMENTS)
 
         recategorised = replace(sender, headers={"X-Sumo-Category": "other"})
-        assert deliver(recategorised.destination(), DOCUMENTS) == told(*[DELIVERED] * 5)
+        assert deliver(recategorised.destination(), DOCUMENTS) == reported(*[DELIVERED] * 5)
         assert bodies(source) == [batch.body for batch in BATCHES] * 2
 
     @pytest.mark.promise("sumo-logic-url")

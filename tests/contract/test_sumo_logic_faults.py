@@ -84,8 +84,8 @@ def fails(destination: SumoLogicDestination) -> tuple[type, str]:
         deliver(destination, DOCUMENTS)
     fault = raised.value
     assert (fault.__cause__, fault.__context__) == (None, None)
-    told = "".join(traceback.format_exception(fault)) + repr(fault)
-    assert TOKEN.rstrip("=") not in told
+    reported = "".join(traceback.format_exception(fault)) + repr(fault)
+    assert TOKEN.rstrip("=") not in reported
     return type(fault), str(fault)
 
 
@@ -143,12 +143,12 @@ class TestOneFaultAndThenWell:
     ) -> None:
         source.script([OK, fault])
 
-        told = deliver(sender.destination(clock=lambda: NOW), DOCUMENTS)
+        reported = deliver(sender.destination(clock=lambda: NOW), DOCUMENTS)
 
         assert [request.status for request in source.requests()] == [OK, status, OK, OK]
         assert sender.slept == waits
         # The third document alone is in the second request.
-        assert [delivery for _, delivery in told] == [DELIVERED, DELIVERED, how, DELIVERED, DELIVERED]
+        assert [delivery for _, delivery in reported] == [DELIVERED, DELIVERED, how, DELIVERED, DELIVERED]
         assert_whole(source, repeated=BATCHES[1].body if how is REPEATED else b"")
         assert bodies(source)[-2:] == [BATCHES[1].body, BATCHES[2].body]
 
@@ -156,9 +156,9 @@ class TestOneFaultAndThenWell:
         source.script([OK, slow(1.0)])
         sender = Sender(tmp_path, source.url, timeout=(5, 0.3))
 
-        told = deliver(sender.destination(), DOCUMENTS)
+        reported = deliver(sender.destination(), DOCUMENTS)
 
-        assert [delivery for _, delivery in told] == [DELIVERED, DELIVERED, REPEATED, DELIVERED, DELIVERED]
+        assert [delivery for _, delivery in reported] == [DELIVERED, DELIVERED, REPEATED, DELIVERED, DELIVERED]
         assert sender.slept == [1]
         assert bodies(source) == [BATCHES[number].body for number in (0, 1, 1, 2)]
         assert_whole(source, repeated=BATCHES[1].body)
@@ -177,7 +177,7 @@ class TestFaultsThatStay:
 
     @pytest.mark.promise("http-retries")
     @pytest.mark.parametrize(
-        ("fault", "statuses", "said"),
+        ("fault", "statuses", "detail"),
         [
             pytest.param(
                 timed_out(ingest=0),
@@ -216,25 +216,25 @@ class TestFaultsThatStay:
         ],
     )
     def test_those_that_may_pass(
-        self, source: LocalSource, sender: Sender, fault: Fault | int, statuses: list[int | None], said: str
+        self, source: LocalSource, sender: Sender, fault: Fault | int, statuses: list[int | None], detail: str
     ) -> None:
         source.script([OK, *[fault] * len(statuses)])
 
         assert fails(sender.destination()) == (
             TransientError,
-            f"The Sumo Logic source {source.receiver_url}/*** {said}",
+            f"The Sumo Logic source {source.receiver_url}/*** {detail}",
         )
         assert [request.status for request in source.requests()] == [OK, *statuses]
 
-        told = deliver(sender.destination(), DOCUMENTS)
+        reported = deliver(sender.destination(), DOCUMENTS)
 
-        how = REPEATED if UNKNOWN in said else DELIVERED
-        assert [delivery for _, delivery in told] == [*[Delivery.ALREADY_PRESENT] * 2, how, DELIVERED, DELIVERED]
+        how = REPEATED if UNKNOWN in detail else DELIVERED
+        assert [delivery for _, delivery in reported] == [*[Delivery.ALREADY_PRESENT] * 2, how, DELIVERED, DELIVERED]
         assert bodies(source) == [batch.body for batch in BATCHES]
 
     @pytest.mark.promise("http-retries")
     @pytest.mark.parametrize(
-        ("fault", "said"),
+        ("fault", "detail"),
         [
             pytest.param(
                 Fault(status=400, body="Invalid X-Sumo-Name header"),
@@ -263,19 +263,19 @@ class TestFaultsThatStay:
             ),
         ],
     )
-    def test_those_that_do_not(self, source: LocalSource, sender: Sender, fault: Fault, said: str) -> None:
+    def test_those_that_do_not(self, source: LocalSource, sender: Sender, fault: Fault, detail: str) -> None:
         source.script([OK, fault])
 
         assert fails(sender.destination()) == (
             PermanentError,
-            f"The Sumo Logic source {source.receiver_url}/*** {said}",
+            f"The Sumo Logic source {source.receiver_url}/*** {detail}",
         )
         assert [request.status for request in source.requests()] == [OK, fault.status]
         assert sender.slept == []
 
-        told = deliver(sender.destination(), DOCUMENTS)
+        reported = deliver(sender.destination(), DOCUMENTS)
 
-        assert [delivery for _, delivery in told] == [*[Delivery.ALREADY_PRESENT] * 2, *[DELIVERED] * 3]
+        assert [delivery for _, delivery in reported] == [*[Delivery.ALREADY_PRESENT] * 2, *[DELIVERED] * 3]
         assert bodies(source) == [batch.body for batch in BATCHES]
 
     def test_a_doubt_lasts_until_the_request_is_acknowledged(self, source: LocalSource, sender: Sender) -> None:
@@ -284,10 +284,10 @@ class TestFaultsThatStay:
         assert fails(sender.destination())[0] is TransientError
         assert fails(sender.destination())[0] is PermanentError
 
-        told = deliver(sender.destination(), DOCUMENTS)
+        reported = deliver(sender.destination(), DOCUMENTS)
 
         # The third document is partly in the first request.
-        assert [delivery for _, delivery in told] == [*[REPEATED] * 3, *[DELIVERED] * 2]
+        assert [delivery for _, delivery in reported] == [*[REPEATED] * 3, *[DELIVERED] * 2]
         assert bodies(source) == [*[BATCHES[0].body] * 4, BATCHES[1].body, BATCHES[2].body]
 
     def test_a_url_that_was_replaced(self, source: LocalSource, sender: Sender) -> None:

@@ -183,7 +183,7 @@ def replicate(account: Account, store: SqliteStore, place: Place, folder: Path) 
     )
 
 
-def told(receipt: Receipt) -> tuple[str, str, int, int, dict[str, int], dict[str, int]]:
+def reported(receipt: Receipt) -> tuple[str, str, int, int, dict[str, int], dict[str, int]]:
     counts = receipt.counts
     return receipt.kind, receipt.state, counts.counted, counts.delivered, counts.filtered, counts.quarantined
 
@@ -214,7 +214,7 @@ def test_what_is_switched_on_is_delivered_and_nothing_else(
 
     documents = place.documents()
     keys, receipts = EXPECTED[toggles]
-    assert (sorted(documents), [told(receipt) for receipt in found]) == (keys, receipts)
+    assert (sorted(documents), [reported(receipt) for receipt in found]) == (keys, receipts)
     assert [documents[key] for key in keys if key in EVENTS] == (EVENT_DOCUMENTS if "admin_events" in toggles else [])
     of_jobs = [json.loads(documents[key]) for key in keys if key in JOBS]
     assert [len(document["lines"]) if "lines" in document else "absent" for document in of_jobs] == [

@@ -118,16 +118,16 @@ def documents(records: list[JobRecord], *, lines: bool = True) -> dict[str, dict
 def comparable(document: dict[str, Any]) -> dict[str, Any]:
     """What both sources can say of a job: the fields of every document, times to the millisecond, lines without data."""
     names = [name for name in list(document)[:12] if name not in OTHERWISE]
-    told = {name: document[name] for name in names}
+    reported = {name: document[name] for name in names}
     for name in ("started_at", "completed_at"):
         moment = parse_time(document[name])
-        told[name] = format_time(moment.replace(microsecond=moment.microsecond // 1_000 * 1_000))
-    if "lines" in told:
-        told["lines"] = [
+        reported[name] = format_time(moment.replace(microsecond=moment.microsecond // 1_000 * 1_000))
+    if "lines" in reported:
+        reported["lines"] = [
             {name: line[name] for name in ("recipe_line_number", "adapter_name", "adapter_operation")}
             for line in document["lines"]
         ]
-    return told
+    return reported
 
 
 def some_jobs(style: Style, *, hours: int = 4) -> list[SampleJob]:
@@ -377,8 +377,8 @@ def test_a_recipe_that_was_deleted_meanwhile_is_told(caplog: pytest.LogCaptureFi
         found = [record.job_id for record in listed_once(way.source(api), lines=False)]
 
     assert found == ["1"]
-    said = "Recipe 9 was deleted since the recipes were listed: its jobs can no longer be read."
-    assert said in caplog.messages
+    detail = "Recipe 9 was deleted since the recipes were listed: its jobs can no longer be read."
+    assert detail in caplog.messages
 
 
 @pytest.mark.parametrize("lines", [True, False])

@@ -87,9 +87,9 @@ def test_admin_events_go_beside_jobs_or_alone_from_both_sources_to_both_destinat
     assert receipts(world)[5236, "admin_events"]["counted_by"] == "second_listing"
 
     # Nothing is missing, says the reconciliation too; and what is lost it finds, of events as of jobs.
-    told, hour = receipts(world), {"window_start": "2018-05-21T00:00:00Z", "window_end": "2018-05-21T01:00:00Z"}
+    reported, hour = receipts(world), {"window_start": "2018-05-21T00:00:00Z", "window_end": "2018-05-21T01:00:00Z"}
     assert run_dag("job_history_reconciliation", **hour)[0] == "success"
-    assert (receipts(world), world.keys(), source.messages()) == (told, keys, messages)
+    assert (receipts(world), world.keys(), source.messages()) == (reported, keys, messages)
     for user_id in (5234, 5236):
         world.s3.client().delete_object(Bucket=world.bucket, Key=min(event_keys(keys, user_id)))
     assert run_dag("job_history_reconciliation", **hour)[0] == "failed"

@@ -107,9 +107,9 @@ def test_status_as_json_has_each_window(world: World, job_history: JobHistory) -
 
     result = job_history("status", "--json", *HOURS)
 
-    told = json.loads(result.stdout)
-    failed, missing = told.pop("windows")
-    assert (result.exit_code, told) == (
+    reported = json.loads(result.stdout)
+    failed, missing = reported.pop("windows")
+    assert (result.exit_code, reported) == (
         1,
         {"start": "2018-05-21T00:00:00Z", "end": "2018-05-21T02:00:00Z", "owed": 2, "faults": []},
     )
@@ -153,7 +153,7 @@ def test_status_exits_with_2_if_an_account_cannot_be_used(world: World, job_hist
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "detail"),
     [
         (["status", "--accounts", "77"], "Account 77 is not among the usable accounts"),
         (["status", "--accounts", "Acme"], "is not a list of user_ids"),
@@ -168,14 +168,14 @@ def test_status_exits_with_2_if_an_account_cannot_be_used(world: World, job_hist
     ],
 )
 def test_what_cannot_be_checked_exits_with_2_and_a_reason(
-    world: World, job_history: JobHistory, arguments: list[str], said: str
+    world: World, job_history: JobHistory, arguments: list[str], detail: str
 ) -> None:
     world.accounts(world.account(5234, "Acme"))
 
     result = job_history(*arguments)
 
     assert (result.exit_code, result.stdout) == (2, "")
-    assert said in result.stderr
+    assert detail in result.stderr
 
 
 def test_an_unexpected_error_exits_with_2(
@@ -282,9 +282,9 @@ def delivered(world: World, job_store: Path, tmp_path: Path) -> Path:
 
     store = Path(shutil.copy(job_store, tmp_path / "jobs.db"))
     world.connect("job_store", {"conn_type": "sqlite", "host": str(store)})
-    told = world.account(5234, "Acme")
-    world.accounts(told, world.account(77, "Paused", enabled=False))
-    acme = Account.model_validate(told)
+    reported = world.account(5234, "Acme")
+    world.accounts(reported, world.account(77, "Paused", enabled=False))
+    acme = Account.model_validate(reported)
     staging = local_storage(tmp_path / "staging")
     source = source_of(acme, EventKind.JOBS, max_document_bytes=40_000_000, staging=staging)
     replicate(acme, source, s3_destination(acme, in_flight=8), local_storage(world.ledger), staging)
@@ -313,9 +313,9 @@ def test_diff_lists_missing_altered_and_extra_documents(world: World, job_histor
 
     result = job_history("diff", "--json", *HOURS)
 
-    told = json.loads(result.stdout)
-    first, second = told.pop("windows")
-    assert (result.exit_code, told) == (
+    reported = json.loads(result.stdout)
+    first, second = reported.pop("windows")
+    assert (result.exit_code, reported) == (
         1,
         {"start": "2018-05-21T00:00:00Z", "end": "2018-05-21T02:00:00Z", "faults": []},
     )
@@ -342,9 +342,9 @@ def test_diff_exits_with_2_for_one_account_and_still_compares_the_others(
 
     result = job_history("diff", "--json", *HOURS[:2], "--until", "2018-05-21T01:00:00Z")
 
-    told = json.loads(result.stdout)
-    assert (result.exit_code, [(each["user_id"], each["same"]) for each in told["windows"]]) == (2, [(5234, 108)])
-    [fault] = told["faults"]
+    reported = json.loads(result.stdout)
+    assert (result.exit_code, [(each["user_id"], each["same"]) for each in reported["windows"]]) == (2, [(5234, 108)])
+    [fault] = reported["faults"]
     assert fault.startswith("Account 5236 Initech, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): Bucket no-such")
     assert fault in result.stderr
 
@@ -358,9 +358,9 @@ def quarantined(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
     from job_history_airflow.factories.destinations import s3_destination
 
     handle = "j-" + 148 * "x"
-    told = world.account(5234, "Acme")
-    world.accounts(told)
-    acme = Account.model_validate(told)
+    reported = world.account(5234, "Acme")
+    world.accounts(reported)
+    acme = Account.model_validate(reported)
     destination = s3_destination(acme, in_flight=4)
     source = MemorySource([record(), record(job_id=handle)])
     with monkeypatch.context() as then:
@@ -448,10 +448,10 @@ def test_help_imports_no_airflow() -> None:
 from job_history_airflow.cli import main
 main(["--help"], standalone_mode=False)
 print(sorted({"airflow", "obstore", "pandas", "pyarrow", "pydantic"} & {*sys.modules}))"""
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    reported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
-    assert told.startswith("Usage: ")
-    assert told.splitlines()[-1] == "[]"
+    assert reported.startswith("Usage: ")
+    assert reported.splitlines()[-1] == "[]"
 
 
 def test_variables_come_from_airflows_database_and_logs_go_to_stderr(world: World) -> None:
@@ -461,7 +461,7 @@ def test_variables_come_from_airflows_database_and_logs_go_to_stderr(world: Worl
     world.forget_accounts()
     Variable.set("job_history_accounts", json.dumps([world.account(5234, "Entered")]))  # noqa: AIR311
     try:
-        told = subprocess.run(
+        reported = subprocess.run(
             [Path(sys.executable).with_name("job-history"), "status", "--json", *HOURS],
             env={**os.environ, "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG"},
             capture_output=True,
@@ -472,8 +472,11 @@ def test_variables_come_from_airflows_database_and_logs_go_to_stderr(world: Worl
     finally:
         Variable.delete("job_history_accounts")  # noqa: AIR311
 
-    assert (told.returncode, {window["name"] for window in json.loads(told.stdout)["windows"]}) == (1, {"Entered"})
-    assert "[debug" in told.stderr
+    assert (reported.returncode, {window["name"] for window in json.loads(reported.stdout)["windows"]}) == (
+        1,
+        {"Entered"},
+    )
+    assert "[debug" in reported.stderr
 
 
 # redact

@@ -74,7 +74,7 @@ def hash_of(title: str | None) -> str | None:
 
 @pytest.mark.promise("redaction-rule-errors")
 @pytest.mark.parametrize(
-    ("connection", "said"),
+    ("connection", "detail"),
     [
         (
             None,
@@ -84,14 +84,14 @@ def hash_of(title: str | None) -> str | None:
         ({"conn_type": "generic", "password": "short-secret"}, "has no password of at least 32 characters"),
     ],
 )
-def test_without_a_fit_key_nothing_of_the_account_leaves(world: World, connection: dict | None, said: str) -> None:
+def test_without_a_fit_key_nothing_of_the_account_leaves(world: World, connection: dict | None, detail: str) -> None:
     if connection is not None:
         world.connect("redaction_key", connection)
     world.accounts(redacting(world))
 
     assert run()[0] == "failed"
     [fault] = world.receipts()[5236, "2018-05-21T00:00:00Z"]["faults"]
-    assert said in fault
+    assert detail in fault
     assert "for its redaction rule 1" in fault
     assert "short-secret" not in fault
     assert world.keys() == set()

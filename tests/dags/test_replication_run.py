@@ -101,7 +101,7 @@ def test_a_paused_account_is_reported_as_disabled(world: World) -> None:
 
 @pytest.mark.promise("receipt-always", "destination-errors")
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "detail"),
     [
         ({"destination": {"type": "s3", "conn_id": "s3", "bucket": "no-such-bucket"}}, "NoSuchBucket"),
         (
@@ -114,7 +114,7 @@ def test_a_paused_account_is_reported_as_disabled(world: World) -> None:
     ],
 )
 def test_one_accounts_fault_fails_the_run_by_name_and_stops_no_other(
-    world: World, change: dict, said: str, tmp_path: Path
+    world: World, change: dict, detail: str, tmp_path: Path
 ) -> None:
     world.connect("empty_store", {"conn_type": "sqlite", "host": str(tmp_path / "empty.db")})
     world.accounts(world.account(5234, "Acme", **change), world.account(5236, "Initech"))
@@ -127,7 +127,7 @@ def test_one_accounts_fault_fails_the_run_by_name_and_stops_no_other(
     assert of_run(complete) == ("complete", FINISHED[5236], 0)
     assert failed["state"] == "failed"
     (fault,) = failed["faults"]
-    assert said in fault
+    assert detail in fault
     assert "account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z)" in fault
 
 
@@ -147,7 +147,7 @@ def test_a_mended_account_is_complete_after_the_next_run_of_the_hour(world: Worl
 
 @pytest.mark.promise("never-green-and-empty")
 @pytest.mark.parametrize(
-    ("variable", "said"),
+    ("variable", "detail"),
     [
         ("", "is no valid JSON"),
         ("[]", "lists no accounts"),
@@ -156,7 +156,7 @@ def test_a_mended_account_is_complete_after_the_next_run_of_the_hour(world: Worl
     ],
 )
 def test_settings_that_cannot_be_read_fail_the_run_and_say_so(
-    world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], variable: str, said: str
+    world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], variable: str, detail: str
 ) -> None:
     monkeypatch.setenv("AIRFLOW_VAR_JOB_HISTORY_ACCOUNTS", variable)
 
@@ -165,7 +165,7 @@ def test_settings_that_cannot_be_read_fail_the_run_and_say_so(
     assert state == "failed"
     assert tasks[("s3.plan", -1)] == "failed"
     assert tasks[("report", -1)] == "failed"
-    assert said in capfd.readouterr().out
+    assert detail in capfd.readouterr().out
     assert not world.receipts()
 
 

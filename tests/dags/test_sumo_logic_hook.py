@@ -119,5 +119,5 @@ def test_airflow_masks_url_and_token_wherever_a_task_writes_them(connect, source
     SumoLogicHook("acme_sumo").get_conn()
 
     stem = TOKEN.rstrip("=")
-    told = redact(f"{source.url} {TOKEN} {stem}%3D%3D")
-    assert stem not in str(told)
+    reported = redact(f"{source.url} {TOKEN} {stem}%3D%3D")
+    assert stem not in str(reported)

@@ -84,7 +84,7 @@ def test_where_all_accounts_go_to_sumo_logic_the_other_group_is_skipped(world: W
 
 @pytest.mark.promise("sumo-logic-url")
 @pytest.mark.parametrize(
-    ("connection", "said"),
+    ("connection", "detail"),
     [
         (None, "There is no Airflow connection 'sumo', which is destination.conn_id of account 5234 Acme."),
         ({"conn_type": "http", "host": "x"}, "is of type 'http', not 'sumo_logic'."),
@@ -93,7 +93,7 @@ def test_where_all_accounts_go_to_sumo_logic_the_other_group_is_skipped(world: W
     ],
 )
 def test_a_source_that_cannot_be_used_fails_its_account_and_no_other(
-    world: World, source: LocalSource, monkeypatch: pytest.MonkeyPatch, connection: dict | None, said: str
+    world: World, source: LocalSource, monkeypatch: pytest.MonkeyPatch, connection: dict | None, detail: str
 ) -> None:
     if connection is None:
         monkeypatch.delenv("AIRFLOW_CONN_SUMO")
@@ -106,7 +106,7 @@ def test_a_source_that_cannot_be_used_fails_its_account_and_no_other(
     assert of_run(receipts[5236, START]) == ("complete", FINISHED[5236], 0)
     (fault,) = receipts[5234, START]["faults"]
     assert fault.startswith("preflight of account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): ")
-    assert said in fault
+    assert detail in fault
     assert source.token.rstrip("=") not in json.dumps(receipts[5234, START])
     assert source.messages() == []
 

@@ -28,7 +28,7 @@ def load() -> ModuleType:
 @pytest.mark.promise("ui-plugin-cost")
 def test_a_process_that_runs_tasks_imports_nothing_more_for_it() -> None:
     """Every import is paid for by each task; `airflow.sdk` is there already."""
-    told = subprocess.run(
+    reported = subprocess.run(
         [
             sys.executable,
             "-c",
@@ -41,7 +41,7 @@ def test_a_process_that_runs_tasks_imports_nothing_more_for_it() -> None:
         text=True,
     )
 
-    assert told.stdout.split() == ["job_history_plugin"]
+    assert reported.stdout.split() == ["job_history_plugin"]
 
 
 def test_airflow_finds_the_plugin_with_both_pages_and_nothing_else_of_the_package(airflow_home: object) -> None:

@@ -167,10 +167,10 @@ def test_a_change_keeps_what_the_form_does_not_know_and_all_other_entries(pages:
     pages.set_accounts([broken, sumo, big])
     form = editor.form("/setup/accounts/1") | {"name": "Hooli Ltd", "destination.sumo_logic.fields": "env=prod\nteam=a"}
     assert editor.post("/setup/accounts/1", form).status_code == 303
-    told = pages.accounts or []
-    assert (told[0], told[2]) == (broken, big)
-    assert told[1]["name"] == "Hooli Ltd"
-    assert told[1]["destination"]["fields"] == {"env": "prod", "team": "a"}
+    reported = pages.accounts or []
+    assert (reported[0], reported[2]) == (broken, big)
+    assert reported[1]["name"] == "Hooli Ltd"
+    assert reported[1]["destination"]["fields"] == {"env": "prod", "team": "a"}
     ((owner, event, details),) = pages.audit_log()
     assert (owner, event, details["user_id"]) == ("ona", "job_history_accounts_changed", 5238)
     assert {"name", "destination"} <= set(details["fields"])
@@ -201,7 +201,7 @@ def test_pause_resume_and_remove(pages: Pages) -> None:
 
 @pytest.mark.promise("ui-settings")
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "detail"),
     [
         ({"user_id": "Acme"}, "input should be a valid integer"),
         ({"user_id": ""}, "user_id is missing"),
@@ -215,14 +215,14 @@ def test_pause_resume_and_remove(pages: Pages) -> None:
         ({"name": "x" * 101}, "at most 100 characters"),
     ],
 )
-def test_a_wrong_value_is_refused_in_the_words_of_the_dag(pages: Pages, changes: dict[str, str], said: str) -> None:
+def test_a_wrong_value_is_refused_in_the_words_of_the_dag(pages: Pages, changes: dict[str, str], detail: str) -> None:
     pages.set_accounts([account(), account(5235, "Globex")])
     editor = pages.as_user("ona")
 
     refused = editor.post("/setup/accounts/0", editor.form("/setup/accounts/0") | changes)
 
     assert refused.status_code == 422
-    assert said in refused.text
+    assert detail in refused.text
     assert pages.accounts == [account(), account(5235, "Globex")]
     entered = {name: value for name, value in changes.items() if value}
     assert entered.items() <= inputs(refused.text).items()

@@ -60,16 +60,16 @@ def save(
     quarantine: tuple[str, ...] = (),
     **counts: Any,
 ) -> None:
-    told = Counts(**counts)
-    entry = RunEntry(run, format_time(window.end + timedelta(minutes=minutes)), state, told, list(faults))
+    reported = Counts(**counts)
+    entry = RunEntry(run, format_time(window.end + timedelta(minutes=minutes)), state, reported, list(faults))
     receipt = Receipt(
         user_id=user_id,
         name="Acme",
         window=window.as_dict(),
         state=state,
-        counts=told,
+        counts=reported,
         gap=0,
-        lateness=Lateness(found_after={"6 h": told.late} if told.late else {}),
+        lateness=Lateness(found_after={"6 h": reported.late} if reported.late else {}),
         settings_hash="0" * 16,
         code_version="0.1.0",
         destination={"type": "s3", "bucket": "acme-audit"},
@@ -99,10 +99,10 @@ def test_the_picture_of_a_day_is_what_its_receipts_say(pages: Pages, ledger: Sto
     save(ledger, 5234, hour(3), WindowState.FAILED, faults=("no bucket",))
     save(ledger, 5234, hour(4), WindowState.UNRECOVERABLE, faults=("retention is over",))
 
-    told = status(pages)
+    reported = status(pages)
 
-    overview = told.pop("overview")
-    assert told == {"page": 1, "pages": 1, "accounts": 2, "faults": []}
+    overview = reported.pop("overview")
+    assert reported == {"page": 1, "pages": 1, "accounts": 2, "faults": []}
     assert overview["columns"] == [format_time(hour(number).start) for number in range(24)]
     acme, vandelay = overview.pop("rows")
     assert [cell["state"] for cell in acme.pop("cells")] == [
@@ -153,14 +153,14 @@ def test_zoomed_out_a_day_is_as_its_worst_hour_and_opens_its_hours(pages: Pages,
         save(ledger, 5234, hour(number), listed=1, delivered=1)
     save(ledger, 5234, hour(30), WindowState.FAILED, faults=("no bucket",))
 
-    told = status(pages, "span=7d&until=2018-05-23T00:00:00Z")["overview"]
+    reported = status(pages, "span=7d&until=2018-05-23T00:00:00Z")["overview"]
 
-    (row,) = told["rows"]
+    (row,) = reported["rows"]
     assert [(cell["start"], cell["end"], cell["state"], cell["listed"]) for cell in row["cells"][-2:]] == [
         ("2018-05-21T00:00:00Z", "2018-05-22T00:00:00Z", "complete", 24),
         ("2018-05-22T00:00:00Z", "2018-05-23T00:00:00Z", "failed", 23),
     ]
-    assert told["throughput"] == [0, 0, 0, 0, 0, 24, 23]
+    assert reported["throughput"] == [0, 0, 0, 0, 0, 24, 23]
     day = pages.as_user("vic").get("/status/windows/5234/jobs?start=2018-05-22T00:00:00Z&end=2018-05-23T00:00:00Z").text
     assert day.count("start=2018-05-22T") == 24
     assert day.count("</span> failed</td>") == 1
@@ -272,11 +272,11 @@ def test_the_json_is_as_its_openapi_document_says(pages: Pages, ledger: Storage)
         jsonschema.Draft202012Validator({**schema, "components": openapi["components"]}).validate(answer)
 
     assert set(openapi["paths"]) == {"/api/status", "/api/windows/{user_id}/{kind}"}
-    told = status(pages)
-    assert told["faults"] == [
+    reported = status(pages)
+    assert reported["faults"] == [
         "Account 1: name is missing; source is missing; destination is missing; events is missing."
     ]
-    checked("/api/status", told)
+    checked("/api/status", reported)
     window = "start=2018-05-21T00:00:00Z&end=2018-05-21T01:00:00Z"
     checked("/api/windows/{user_id}/{kind}", visitor.get(f"/api/windows/5234/jobs?{window}").json())
     missing = visitor.get(f"/api/windows/5235/jobs?{window}", accept="application/json")

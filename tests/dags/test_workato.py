@@ -71,10 +71,10 @@ def test_the_test_of_a_connection_says_whose_token_it_is(hook: Any, api: LocalWo
 
 
 def test_the_test_of_a_wrong_token_shows_nothing_of_it(hook: Any, api: LocalWorkato) -> None:
-    succeeded, said = hook(password="CANARY-wrong").test_connection()
+    succeeded, detail = hook(password="CANARY-wrong").test_connection()
 
-    assert (succeeded, "CANARY" in said) == (False, False)
-    assert said.startswith(
+    assert (succeeded, "CANARY" in detail) == (False, False)
+    assert detail.startswith(
         f"The API at {api.url}, asked for users/me, answered 401 (Unauthorized). The token is not known"
     )
 
@@ -102,7 +102,7 @@ def test_the_budget_is_the_platform_s_unless_the_connection_names_another(
 
 
 @pytest.mark.parametrize(
-    ("extra", "said"),
+    ("extra", "detail"),
     [
         ({"requests_per_minute": "60"}, "requests_per_minute in the connection's extra is '60': write a whole number."),
         ({"budget": "../x"}, "budget in the connection's extra is '../x': use letters, digits and _ . -"),
@@ -112,13 +112,15 @@ def test_the_budget_is_the_platform_s_unless_the_connection_names_another(
         ),
     ],
 )
-def test_an_extra_that_cannot_be_meant_is_refused(hook: Any, tmp_path: Path, extra: dict[str, Any], said: str) -> None:
+def test_an_extra_that_cannot_be_meant_is_refused(
+    hook: Any, tmp_path: Path, extra: dict[str, Any], detail: str
+) -> None:
     from job_history.errors import PermanentError
     from job_history.storage import local_storage
 
     with pytest.raises(PermanentError) as raised:
         hook(extra=json.dumps(extra)).shared_rate_limiter(local_storage(tmp_path))
-    assert str(raised.value) == said
+    assert str(raised.value) == detail
 
 
 def workato_account(world: World, user_id: int, name: str, **source: object) -> dict:

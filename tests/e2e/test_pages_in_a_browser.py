@@ -66,7 +66,9 @@ def new_page(browser: Browser, **options: object) -> Iterator[Page]:
     try:
         page = context.new_page()
         page.set_default_timeout(20_000)
-        page.on("console", lambda said: stopped.append(said.text) if "Content Security Policy" in said.text else None)
+        page.on(
+            "console", lambda detail: stopped.append(detail.text) if "Content Security Policy" in detail.text else None
+        )
         yield page
     finally:
         context.close()

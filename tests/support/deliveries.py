@@ -41,9 +41,9 @@ def documents(count: int) -> Iterator[StagedDocument]:
 
 def deliver(to: Destination, stream: Iterable[StagedDocument]) -> list[tuple[str, Delivery]]:
     """Deliver, and return key and outcome of each document that the destination told of, sorted by key."""
-    told: list[tuple[str, Delivery]] = []
-    to.deliver(iter(stream), lambda document, delivery, _=None: told.append((document.key, delivery)))
-    return sorted(told)
+    reported: list[tuple[str, Delivery]] = []
+    to.deliver(iter(stream), lambda document, delivery, _=None: reported.append((document.key, delivery)))
+    return sorted(reported)
 
 
 def settings(**fields: Any) -> S3DestinationSettings:

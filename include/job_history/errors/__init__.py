@@ -10,13 +10,13 @@ from job_history.errors.code import Code
 class ReplicationError(Exception):
     """Anything this project raises on purpose; its message says where it happened, what happened and what to do.
 
-    `code` is what a preflight calls it, where it is among what one can find; `said` is what happened, alone.
+    `code` is what a preflight calls it, where it is among what one can find; `detail` is what happened, alone.
     """
 
-    def __init__(self, message: str, *, code: Code | None = None, said: str | None = None) -> None:
+    def __init__(self, message: str, *, code: Code | None = None, detail: str | None = None) -> None:
         super().__init__(message)
         self.code = code
-        self.said = message if said is None else said
+        self.detail = message if detail is None else detail
 
 
 class PermanentError(ReplicationError):

@@ -18,11 +18,11 @@ from job_history.errors.source_findings import SOURCE_FINDINGS
 
 CATALOGUE: dict[Code, Entry] = {
     Code.CONNECTION_UNUSABLE: Entry(
-        ERROR, "the connection cannot be used: {said}", "Correct the connection (Admin > Connections) or the account."
+        ERROR, "the connection cannot be used: {detail}", "Correct the connection (Admin > Connections) or the account."
     ),
     Code.CHECK_BROKE: Entry(
         TRANSIENT,
-        "the check failed ({said}), so it found out nothing",
+        "the check failed ({detail}), so it found out nothing",
         "Look at the log. The load task shows whether the destination works.",
     ),
     **DESTINATION_FINDINGS,
@@ -40,7 +40,7 @@ def finding(code: Code, about: str, **facts: object) -> Finding:
 def finding_from_error(fault: ReplicationError, about: str) -> Finding:
     """Make a finding of an error that has a code, or of one from the way to the check, which has none."""
     uncoded = Code.CHECK_BROKE if isinstance(fault, TransientError) else Code.CONNECTION_UNUSABLE
-    return finding(fault.code or uncoded, about, said=fault.said)
+    return finding(fault.code or uncoded, about, detail=fault.detail)
 
 
 def fix_of(code: Code) -> str:

@@ -16,7 +16,7 @@ _SUMO_LOGIC_STATUS = "If it persists, look at the network between and at Sumo Lo
 
 DESTINATION_FINDINGS: dict[Code, Entry] = {
     Code.S3_ENDPOINT_UNUSABLE: Entry(
-        ERROR, "requests cannot be made ({said})", "Correct `endpoint_url` and `region_name` of the connection."
+        ERROR, "requests cannot be made ({detail})", "Correct `endpoint_url` and `region_name` of the connection."
     ),
     Code.S3_NO_ADDRESS: Entry(
         TRANSIENT,
@@ -25,40 +25,40 @@ DESTINATION_FINDINGS: dict[Code, Entry] = {
     ),
     Code.S3_UNREACHABLE: Entry(
         TRANSIENT,
-        "no connection to the endpoint ({said})",
+        "no connection to the endpoint ({detail})",
         "Check `endpoint_url` of the connection, and the network and firewalls between.",
     ),
     Code.S3_TLS_FAILED: Entry(
         ERROR,
-        "the endpoint's TLS certificate is not valid here, or it does not speak TLS ({said})",
+        "the endpoint's TLS certificate is not valid here, or it does not speak TLS ({detail})",
         "Correct `endpoint_url` of the connection (https:// or http://?), or give the store a certificate that this machine "
         "trusts.",
     ),
     Code.S3_NO_ANSWER: Entry(
-        TRANSIENT, "the store did not answer in time, or the connection broke ({said})", _STORE_HEALTH
+        TRANSIENT, "the store did not answer in time, or the connection broke ({detail})", _STORE_HEALTH
     ),
-    Code.S3_BUSY: Entry(TRANSIENT, "the store answered {said}", _STORE_HEALTH),
+    Code.S3_BUSY: Entry(TRANSIENT, "the store answered {detail}", _STORE_HEALTH),
     Code.S3_NO_CREDENTIALS: Entry(
         ERROR,
-        "the connection gave no credentials ({said})",
+        "the connection gave no credentials ({detail})",
         "Give the connection an access key that is valid, or a role that it may assume.",
     ),
     Code.S3_CREDENTIALS_AWAY: Entry(
         TRANSIENT,
-        "the service that gives the connection its credentials failed ({said})",
+        "the service that gives the connection its credentials failed ({detail})",
         "If it persists, look at the status page of that service (AWS STS), and at the network between.",
     ),
     Code.S3_UNKNOWN_ACCESS_KEY: Entry(
-        ERROR, "the store does not know the access key ({said})", "Correct the access key of the connection."
+        ERROR, "the store does not know the access key ({detail})", "Correct the access key of the connection."
     ),
     Code.S3_WRONG_SECRET_KEY: Entry(
-        ERROR, "the secret key is not that of the access key ({said})", "Correct the secret key of the connection."
+        ERROR, "the secret key is not that of the access key ({detail})", "Correct the secret key of the connection."
     ),
-    Code.S3_TOKEN_EXPIRED: Entry(ERROR, "the session token is too old ({said})", _SESSION_TOKEN),
-    Code.S3_TOKEN_INVALID: Entry(ERROR, "the session token is not valid ({said})", _SESSION_TOKEN),
+    Code.S3_TOKEN_EXPIRED: Entry(ERROR, "the session token is too old ({detail})", _SESSION_TOKEN),
+    Code.S3_TOKEN_INVALID: Entry(ERROR, "the session token is not valid ({detail})", _SESSION_TOKEN),
     Code.S3_CLOCK_SKEWED: Entry(
         ERROR,
-        "this machine's clock is too far from the store's ({said})",
+        "this machine's clock is too far from the store's ({detail})",
         "Set the clock of this machine.",
     ),
     Code.S3_CLOCK_OFF: Entry(
@@ -68,30 +68,30 @@ DESTINATION_FINDINGS: dict[Code, Entry] = {
     ),
     Code.S3_NO_SUCH_BUCKET: Entry(
         ERROR,
-        "there is no such bucket ({said})",
+        "there is no such bucket ({detail})",
         "Create the bucket, or correct `destination.bucket` of the account (or the bucket of its connection).",
     ),
     Code.S3_WRONG_REGION: Entry(
-        ERROR, "the bucket is in {bucket_region}, but the request went to {region} ({said})", _REGION
+        ERROR, "the bucket is in {bucket_region}, but the request went to {region} ({detail})", _REGION
     ),
     Code.S3_ACCESS_DENIED: Entry(
         ERROR,
-        "the identity may not {doing} `{key}` ({said})",
+        "the identity may not {doing} `{key}` ({detail})",
         "Grant the connection's identity s3:PutObject and s3:GetObject on the bucket's objects (and the use of the KMS key, "
         "where one encrypts them).",
     ),
     Code.S3_KMS_ACCESS_DENIED: Entry(
         ERROR,
-        "the identity may not use the KMS key to {doing} `{key}` ({said})",
+        "the identity may not use the KMS key to {doing} `{key}` ({detail})",
         "Grant the connection's identity kms:GenerateDataKey and kms:Decrypt on the key, in its policy and in the key's policy.",
     ),
     Code.S3_KMS_KEY_NOT_FOUND: Entry(
-        ERROR, "there is no such KMS key ({said})", "Correct `destination.kms_key_id` of the account."
+        ERROR, "there is no such KMS key ({detail})", "Correct `destination.kms_key_id` of the account."
     ),
-    Code.S3_KMS_KEY_DISABLED: Entry(ERROR, "the KMS key cannot be used ({said})", "Enable the KMS key again."),
+    Code.S3_KMS_KEY_DISABLED: Entry(ERROR, "the KMS key cannot be used ({detail})", "Enable the KMS key again."),
     Code.S3_CREATE_ONLY_UNKNOWN: Entry(
         ERROR,
-        "the store refuses create-only writes ({said})",
+        "the store refuses create-only writes ({detail})",
         'The store does not know conditional PUT: set `"write_mode": "overwrite"` for the account.',
     ),
     Code.S3_CREATE_ONLY_IGNORED: Entry(
@@ -101,7 +101,7 @@ DESTINATION_FINDINGS: dict[Code, Entry] = {
     ),
     Code.S3_OTHER_BYTES: Entry(
         ERROR,
-        "`{key}` came back with other bytes than were written ({said})",
+        "`{key}` came back with other bytes than were written ({detail})",
         "Find out what changes objects on the way to the store. If someone replaced the probe, delete it.",
     ),
     Code.S3_NOT_ENCRYPTED_AS_SET: Entry(
@@ -109,48 +109,48 @@ DESTINATION_FINDINGS: dict[Code, Entry] = {
         "`{key}` is encrypted with {found}, and the account is set to {wanted}",
         "Correct `server_side_encryption` and `kms_key_id` of the account, or the encryption settings of the bucket.",
     ),
-    Code.S3_REFUSED: Entry(ERROR, "the store answered {said}", "Look the code up in S3's list of error responses."),
-    Code.SUMO_LOGIC_NO_ADDRESS: Entry(TRANSIENT, "its host name is not known ({said})", _SUMO_LOGIC_STATUS),
-    Code.SUMO_LOGIC_UNREACHABLE: Entry(TRANSIENT, "no connection ({said})", _SUMO_LOGIC_STATUS),
+    Code.S3_REFUSED: Entry(ERROR, "the store answered {detail}", "Look the code up in S3's list of error responses."),
+    Code.SUMO_LOGIC_NO_ADDRESS: Entry(TRANSIENT, "its host name is not known ({detail})", _SUMO_LOGIC_STATUS),
+    Code.SUMO_LOGIC_UNREACHABLE: Entry(TRANSIENT, "no connection ({detail})", _SUMO_LOGIC_STATUS),
     Code.SUMO_LOGIC_CERTIFICATE: Entry(
         ERROR,
-        "its TLS certificate is not valid here ({said})",
+        "its TLS certificate is not valid here ({detail})",
         "Add the certificate authority of your proxy to this machine's (REQUESTS_CA_BUNDLE), or correct the URL.",
     ),
-    Code.SUMO_LOGIC_NO_ANSWER: Entry(TRANSIENT, "no whole answer ({said})", _SUMO_LOGIC_STATUS),
-    Code.SUMO_LOGIC_BUSY: Entry(TRANSIENT, "it is not available now ({said})", _SUMO_LOGIC_STATUS),
+    Code.SUMO_LOGIC_NO_ANSWER: Entry(TRANSIENT, "no whole answer ({detail})", _SUMO_LOGIC_STATUS),
+    Code.SUMO_LOGIC_BUSY: Entry(TRANSIENT, "it is not available now ({detail})", _SUMO_LOGIC_STATUS),
     Code.SUMO_LOGIC_THROTTLED: Entry(
         TRANSIENT,
-        "it accepts no more requests for now ({said})",
+        "it accepts no more requests for now ({detail})",
         "Its account is over its rate: look at its ingest volume.",
     ),
     Code.SUMO_LOGIC_BAD_REQUEST: Entry(
         ERROR,
-        "it does not accept the request ({said})",
+        "it does not accept the request ({detail})",
         "Look at the account's source_category, source_name, source_host and fields.",
     ),
-    Code.SUMO_LOGIC_UNAUTHORIZED: Entry(ERROR, "it does not know the token ({said})", _SUMO_LOGIC_URL),
+    Code.SUMO_LOGIC_UNAUTHORIZED: Entry(ERROR, "it does not know the token ({detail})", _SUMO_LOGIC_URL),
     Code.SUMO_LOGIC_FORBIDDEN: Entry(
         ERROR,
-        "it, or a proxy between, forbids the request ({said})",
+        "it, or a proxy between, forbids the request ({detail})",
         f"A proxy or a rule between may forbid it. {_SUMO_LOGIC_URL}",
     ),
-    Code.SUMO_LOGIC_NOT_FOUND: Entry(ERROR, "there is no such source ({said})", _SUMO_LOGIC_URL),
+    Code.SUMO_LOGIC_NOT_FOUND: Entry(ERROR, "there is no such source ({detail})", _SUMO_LOGIC_URL),
     Code.SUMO_LOGIC_TOO_LARGE: Entry(
         ERROR,
-        "the request was too large ({said})",
+        "the request was too large ({detail})",
         "A proxy or gateway between does not accept 1 MB: raise its limit.",
     ),
     Code.SUMO_LOGIC_REDIRECT: Entry(
-        ERROR, "it redirects the request ({said})", "A source does not redirect: correct the connection's URL."
+        ERROR, "it redirects the request ({detail})", "A source does not redirect: correct the connection's URL."
     ),
     Code.SUMO_LOGIC_REFUSED: Entry(
-        ERROR, "it refuses the request ({said})", "Nothing of the request was stored; look the status up."
+        ERROR, "it refuses the request ({detail})", "Nothing of the request was stored; look the status up."
     ),
-    Code.SUMO_LOGIC_URL_UNUSABLE: Entry(ERROR, "requests cannot be made ({said})", "Correct the connection's URL."),
+    Code.SUMO_LOGIC_URL_UNUSABLE: Entry(ERROR, "requests cannot be made ({detail})", "Correct the connection's URL."),
     Code.SUMO_LOGIC_WARNED: Entry(
         WARNING,
-        "it accepted the message with a warning: {said}",
+        "it accepted the message with a warning: {detail}",
         "Look at the source in Sumo Logic: a 200 with a text means that something was wrong with the message.",
     ),
 }

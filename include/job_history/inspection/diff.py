@@ -94,7 +94,7 @@ def difference(
         max_document_bytes=max_document_bytes,
         redaction=redaction,
     )
-    told = Difference(
+    reported = Difference(
         user_id=account.user_id,
         name=account.name,
         kind=slice_.kind,
@@ -107,18 +107,18 @@ def difference(
     def note(document: StagedDocument, delivery: Delivery, _e_tag: str | None = None, /) -> None:
         extra.pop(document.key, None)
         if delivery is Delivery.ALREADY_PRESENT:
-            told.same += 1
+            reported.same += 1
         elif delivery is Delivery.CONFLICT:
-            told.altered += 1
-            _add_example(told.altered_ids, str(document.job_id), max_examples)
+            reported.altered += 1
+            _add_example(reported.altered_ids, str(document.job_id), max_examples)
         else:
-            told.missing += 1
-            _add_example(told.missing_ids, str(document.job_id), max_examples)
+            reported.missing += 1
+            _add_example(reported.missing_ids, str(document.job_id), max_examples)
 
     dry_run.deliver(staged_documents(scratch, transformed.documents_path), note)
-    told.extra = len(extra)
-    told.extra_ids = [job_id for job_id, _ in list(extra.values())[:max_examples]]
-    return told
+    reported.extra = len(extra)
+    reported.extra_ids = [job_id for job_id, _ in list(extra.values())[:max_examples]]
+    return reported
 
 
 def _add_example(ids: list[str], job_id: str, most: int) -> None:

@@ -121,12 +121,12 @@ def statuses(
     )
     if ledger.is_local:
         for day in days:
-            yield from day.told(ledger, now, settle)
+            yield from day.reported(ledger, now, settle)
         return
     with ThreadPoolExecutor(FOLDERS_AT_ONCE_IN_A_BUCKET, "status") as readers:
         while some := list(islice(days, FOLDERS_AT_ONCE_IN_A_BUCKET)):
-            for told in readers.map(lambda day: list(day.told(ledger, now, settle)), some):
-                yield from told
+            for reported in readers.map(lambda day: list(day.reported(ledger, now, settle)), some):
+                yield from reported
 
 
 def _by_day(window: Window) -> Iterator[list[Window]]:
@@ -141,7 +141,7 @@ class _Day(NamedTuple):
     kind: EventKind
     hours: list[Window]
 
-    def told(self, ledger: Storage, now: datetime, settle: timedelta) -> Iterator[WindowStatus]:
+    def reported(self, ledger: Storage, now: datetime, settle: timedelta) -> Iterator[WindowStatus]:
         """List the folder once: to probe for each receipt would cost as many requests as there are hours."""
         folder = receipt_folder(self.account.user_id, self.kind, self.hours[0]).rpartition("/")[0]
         versions = dict(ledger.versions(folder))
@@ -157,26 +157,26 @@ class _Day(NamedTuple):
             return Standing.DISABLED
         return Standing.WAITING if now < hour.end + settle else Standing.OPEN
 
-    def _by_receipt(self, hour: Window, told: _Told | str) -> WindowStatus:
-        if isinstance(told, str):
-            return replace(self._status(hour, Standing.FAILED), last_fault=told)
-        counts = told.counts
-        late = counts.late > 0 and told.state is WindowState.COMPLETE
+    def _by_receipt(self, hour: Window, reported: _Told | str) -> WindowStatus:
+        if isinstance(reported, str):
+            return replace(self._status(hour, Standing.FAILED), last_fault=reported)
+        counts = reported.counts
+        late = counts.late > 0 and reported.state is WindowState.COMPLETE
         return replace(
-            self._status(hour, Standing.LATE if late else Standing(told.state)),
+            self._status(hour, Standing.LATE if late else Standing(reported.state)),
             listed=counts.listed,
             delivered=counts.delivered,
             already_present=counts.already_present,
             filtered=sum(counts.filtered.values()),
             quarantined=sum(counts.quarantined.values()),
             late=counts.late,
-            read_at=told.read_at,
-            finished_at=told.runs[-1].finished_at if told.runs else "",
-            closed_at=next((entry.finished_at for entry in told.runs if entry.state.closed), ""),
+            read_at=reported.read_at,
+            finished_at=reported.runs[-1].finished_at if reported.runs else "",
+            closed_at=next((entry.finished_at for entry in reported.runs if entry.state.closed), ""),
             bytes=counts.bytes,
-            found_after=told.lateness.found_after,
-            runs=[entry.run for entry in told.runs],
-            last_fault=next((entry.faults[-1] for entry in reversed(told.runs) if entry.faults), None),
+            found_after=reported.lateness.found_after,
+            runs=[entry.run for entry in reported.runs],
+            last_fault=next((entry.faults[-1] for entry in reversed(reported.runs) if entry.faults), None),
         )
 
     def _status(self, hour: Window, state: Standing) -> WindowStatus:

@@ -179,17 +179,17 @@ def _contradictions(planned: PlannedWindow, outcomes: list[SliceOutcome]) -> lis
     listed = sum(outcome.extracted.listed for outcome in outcomes)
     whose, what = f"Account {planned.label}, window {Window.from_dict(planned.window)}", planned.kind.words
     if counted != listed:
-        told = (
+        reported = (
             f"{counted:,} {what}, and {listed:,} were listed. The window stays open; clear the account's extract task."
         )
     elif planned.counted and not counted:
-        told = (
+        reported = (
             f"{planned.counted:,} {what} when the run was planned, and none when they were read. See whether it has deleted "
             "them, then clear the account's extract task."
         )
     else:
         return []
-    return [f"{whose}: the source counted {told}"]
+    return [f"{whose}: the source counted {reported}"]
 
 
 def run_table(receipts: list[Receipt]) -> str:

@@ -23,4 +23,4 @@ def run_check(check: Check, about: str) -> list[Finding]:
         return [finding_from_error(fault, about)]
     except Exception as fault:
         log.exception("The preflight of %s broke.", about)
-        return [finding(Code.CHECK_BROKE, about, said=type(fault).__name__)]
+        return [finding(Code.CHECK_BROKE, about, detail=type(fault).__name__)]

@@ -104,7 +104,9 @@ class S3Check:
         # One byte more than there should be is enough to see that it is another object.
         content = answer["Body"].read(len(self._content) + 1)
         if content != self._content:
-            self._add(Code.S3_OTHER_BYTES, key=self._key, said=f"{len(content)} instead of {len(self._content)} bytes")
+            self._add(
+                Code.S3_OTHER_BYTES, key=self._key, detail=f"{len(content)} instead of {len(self._content)} bytes"
+            )
         self._look_at_encryption(answer.get("ServerSideEncryption"), answer.get("SSEKMSKeyId"))
 
     def _look_at_encryption(self, method: str | None, key_id: str | None) -> None:
@@ -122,11 +124,11 @@ class S3Check:
             )
 
     def _look_at_clock(self, answer: dict[str, Any]) -> None:
-        said = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
-        if said is None or any(found.code is Code.S3_CLOCK_OFF for found in self._found):
+        detail = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+        if detail is None or any(found.code is Code.S3_CLOCK_OFF for found in self._found):
             return
         try:
-            off = self._now() - parsedate_to_datetime(said)
+            off = self._now() - parsedate_to_datetime(detail)
         except (ValueError, TypeError):
             return
         if abs(off) > CLOCK_OFF:

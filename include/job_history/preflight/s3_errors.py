@@ -67,17 +67,17 @@ def _of_an_answer(fault: ClientError, about: str, attempted: Attempted, hide: Ma
     metadata: dict[str, Any] = fault.response.get("ResponseMetadata", {})
     status = int(metadata.get("HTTPStatusCode", 0))
     code, message = str(error.get("Code", status)), hide(str(error.get("Message", "")))
-    said = f"{status} {code}" + (f": {quoted(message)}" if message and message != code else "")
+    detail = f"{status} {code}" + (f": {quoted(message)}" if message and message != code else "")
     if fault.operation_name not in _OPERATIONS:
         refused = code in CODES or (400 <= status < 500 and status not in TRANSIENT_STATUS and "Throttl" not in code)
-        told = f"{fault.operation_name} was answered with {said}"
-        return finding(Code.S3_NO_CREDENTIALS if refused else Code.S3_CREDENTIALS_AWAY, about, said=told)
+        reported = f"{fault.operation_name} was answered with {detail}"
+        return finding(Code.S3_NO_CREDENTIALS if refused else Code.S3_CREDENTIALS_AWAY, about, detail=reported)
     if code == "NoSuchKey":
-        return finding(Code.S3_OTHER_BYTES, about, key=attempted.key, said="nothing is there")
+        return finding(Code.S3_OTHER_BYTES, about, key=attempted.key, detail="nothing is there")
     return finding(
         _code_of(code, message, status),
         about,
-        said=said,
+        detail=detail,
         doing=attempted.doing,
         key=attempted.key,
         region=attempted.region,
@@ -102,8 +102,8 @@ def _without_answer(fault: BotoCoreError | ValueError, about: str) -> Finding:
     cause = getattr(fault, "kwargs", {}).get("error")
     if isinstance(fault, EndpointConnectionError) and isinstance(cause, NameResolutionError):
         return finding(Code.S3_NO_ADDRESS, about)
-    for kinds, code, said in _BROKEN:
+    for kinds, code, detail in _BROKEN:
         if isinstance(fault, kinds):
-            told = said.format(fault=fault, cause=cause, reason=str(cause).rpartition(": ")[2])
-            return finding(code, about, said=quoted(told))
-    return finding(Code.S3_ENDPOINT_UNUSABLE, about, said=type(fault).__name__)
+            reported = detail.format(fault=fault, cause=cause, reason=str(cause).rpartition(": ")[2])
+            return finding(code, about, detail=quoted(reported))
+    return finding(Code.S3_ENDPOINT_UNUSABLE, about, detail=type(fault).__name__)

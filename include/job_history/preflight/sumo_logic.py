@@ -25,7 +25,7 @@ def check_sumo_logic(source: HttpSource, *, account: Account | None, now: dateti
     if attempt.code is None:
         return []
     about = f"{whose} Sumo Logic source {source.endpoint.shown}"
-    return [finding(attempt.code, about, said=attempt.warning or attempt.said)]
+    return [finding(attempt.code, about, detail=attempt.warning or attempt.detail)]
 
 
 def marked_message(account: Account | None, now: datetime) -> bytes:

@@ -66,13 +66,13 @@ def reconcile(
                 comparison.is_left_out()
                 continue
             began, faults = clock(), len(findings.faults)
-            told = comparison.with_source(hours, source_of)
+            reported = comparison.with_source(hours, source_of)
             patience[its_source] -= clock() - began if len(findings.faults) > faults else 0
             if bucket_of is not None:
-                comparison.with_bucket(told, bucket_of)
-            lateness += [receipt.lateness for finding, receipt in told if receipt and not finding.is_run]
-            findings.windows += [finding for finding, _ in told if _worth_telling(finding)]
-            _log_comparison(account, kind, [finding for finding, _ in told])
+                comparison.with_bucket(reported, bucket_of)
+            lateness += [receipt.lateness for finding, receipt in reported if receipt and not finding.is_run]
+            findings.windows += [finding for finding, _ in reported if _worth_telling(finding)]
+            _log_comparison(account, kind, [finding for finding, _ in reported])
     findings.lateness = all_of(lateness)
     log.info(
         "Compared %s windows with their sources, and %s objects with their buckets. %s windows are run again.",
@@ -83,16 +83,16 @@ def reconcile(
     return findings
 
 
-def _log_comparison(account: Account, kind: EventKind, told: list[WindowFinding]) -> None:
+def _log_comparison(account: Account, kind: EventKind, reported: list[WindowFinding]) -> None:
     log.info(
         "Account %s: %s hours compared; missing %s, gone %s, lost %s, altered %s; %s hours are run again.",
         kind.of(account.label),
-        sum(finding.compared for finding in told),
-        sum(finding.missing for finding in told),
-        sum(finding.gone for finding in told),
-        sum(finding.lost for finding in told),
-        sum(finding.altered for finding in told),
-        sum(finding.is_run for finding in told),
+        sum(finding.compared for finding in reported),
+        sum(finding.missing for finding in reported),
+        sum(finding.gone for finding in reported),
+        sum(finding.lost for finding in reported),
+        sum(finding.altered for finding in reported),
+        sum(finding.is_run for finding in reported),
     )
 
 
@@ -116,21 +116,21 @@ class _Comparison:
         )
 
     def with_source(self, hours: Window, source_of: Callable[[Account, EventKind], RemoteSource[Record]]) -> Told:
-        told: Told = []
+        reported: Told = []
         try:
             source = source_of(self.account, self.kind)
             for each in compared_with_source(self.account, self.kind, hours, source, self.ledger):
-                told.append(each)  # what was compared before a fault counts
+                reported.append(each)  # what was compared before a fault counts
         except Exception as fault:  # noqa: BLE001 - whatever it is, it is this account's, and stops no other
             self.findings.faults.append(
-                f"{self._whose}: {len(told)} hours of {hours} could be compared with the source, the others not: {fault} "
+                f"{self._whose}: {len(reported)} hours of {hours} could be compared with the source, the others not: {fault} "
                 f"{ONCE_MENDED}"
             )
-        self.findings.compared += sum(finding.compared for finding, _ in told)
-        return told
+        self.findings.compared += sum(finding.compared for finding, _ in reported)
+        return reported
 
-    def with_bucket(self, told: Told, bucket_of: Callable[[Account], Listable]) -> None:
-        by_window = {Window.from_dict(finding.window).slug: finding for finding, _ in told}
+    def with_bucket(self, reported: Told, bucket_of: Callable[[Account], Listable]) -> None:
+        by_window = {Window.from_dict(finding.window).slug: finding for finding, _ in reported}
         try:
             bucket = bucket_of(self.account)
             with expected_objects() as expected:
@@ -138,7 +138,7 @@ class _Comparison:
                 # window comes first, and has the last word.
                 lists = [
                     (Window.from_dict(finding.window).slug, path)
-                    for finding, receipt in told
+                    for finding, receipt in reported
                     if receipt is not None
                     for path in reversed(receipt.items)
                 ]

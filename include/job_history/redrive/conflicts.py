@@ -61,11 +61,11 @@ def stage_conflicts(
 def _document(entry: QuarantineEntry, slice_: Slice) -> Document:
     if entry.key is None or entry.document is None or entry.job_id is None:
         raise PermanentError(f"An entry in quarantine of {slice_.about} has no document. Run the window again.")
-    told = msgspec.json.decode(entry.document, type=_Told)
+    reported = msgspec.json.decode(entry.document, type=_Told)
     return Document(
         key=entry.key,
         body=entry.document.encode() + b"\n",
         job_id=entry.job_id,
-        completed_at=told.completed_at or told.timestamp,
-        oversize=bytes(told.lines) == msgspec.json.encode(LINES_TOO_LARGE),
+        completed_at=reported.completed_at or reported.timestamp,
+        oversize=bytes(reported.lines) == msgspec.json.encode(LINES_TOO_LARGE),
     )

@@ -189,9 +189,9 @@ def _cause(fault: BaseException) -> str:
         return "the disk is full (No space left on device). Make room there, or point the path elsewhere."
     # obstore appends a long debugging form of the same error behind the first lines. Of a bucket's answer, which may echo
     # keys and signatures, only the code is told.
-    said, _, answer = text.split("\n\n", maxsplit=1)[0].partition("<")
+    detail, _, answer = text.split("\n\n", maxsplit=1)[0].partition("<")
     code = re.search(r"Code>([A-Za-z0-9.]+)</Code>", answer)
-    return f"{said.strip().rstrip(':')}: {code[1]}" if code else said.strip()
+    return f"{detail.strip().rstrip(':')}: {code[1]}" if code else detail.strip()
 
 
 def local_storage(folder: Path) -> Storage:

@@ -25,8 +25,8 @@ def reconciled_below(staging: Path) -> str:
         msgspec.json.decode(path.read_bytes(), type=Findings) for path in sorted(staging.glob("runs/*/findings-*.json"))
     ]
     windows, objects = sum(each.compared for each in found), sum(each.objects for each in found)
-    told = [finding for each in found for finding in each.windows]
-    verdict = f"{len(told)} windows differ." if told else "Nothing is missing, lost or altered."
+    reported = [finding for each in found for finding in each.windows]
+    verdict = f"{len(reported)} windows differ." if reported else "Nothing is missing, lost or altered."
     return f"{windows} windows compared with their sources, {objects} objects with their buckets. {verdict}"
 
 

@@ -69,10 +69,10 @@ class SliceOperator(BaseOperator):
 
     def _leave_word(self, slice_: Slice, fault: BaseException) -> None:
         # Of a fault that is not ours nobody knows what it repeats; Airflow knows the secrets of the connections used here.
-        said = str(fault) if isinstance(fault, ReplicationError) else str(redact(f"{type(fault).__name__}: {fault}"))
+        detail = str(fault) if isinstance(fault, ReplicationError) else str(redact(f"{type(fault).__name__}: {fault}"))
         try:
             self.record_of(slice_).save_failure(
-                slice_, Failure(self.task_id.rpartition(".")[2], said, isinstance(fault, UnrecoverableError))
+                slice_, Failure(self.task_id.rpartition(".")[2], detail, isinstance(fault, UnrecoverableError))
             )
         except ReplicationError as unable:
             self.log.warning("The report of this run will not know why: %s", unable)

@@ -76,14 +76,14 @@ def replace_entries(session: Session, stored: StoredAccounts, entries: list[Any]
         raise SavedMeanwhileError
 
 
-def note_in_audit_log(session: Session, user: BaseUser, what: str, told: dict[str, Any]) -> None:
+def note_in_audit_log(session: Session, user: BaseUser, what: str, reported: dict[str, Any]) -> None:
     """Leave an entry in Airflow's own audit log, where the hourly DAG's are."""
     session.add(
         Log(
             event=f"job_history_accounts_{what}",
             owner=user.get_name(),
             owner_display_name=user.get_name(),
-            extra=json.dumps(told),
+            extra=json.dumps(reported),
             dag_id=REPLICATION_DAG,
         )
     )

@@ -26,7 +26,7 @@ def test_a_missing_relation_is_named(store: SqlStore, relation: str) -> None:
 
     assert (type(error), error.code) == (PermanentError, Code.SQL_NOT_FOUND)
     assert str(error).startswith(ABOUT)
-    assert relation in error.said
+    assert relation in error.detail
 
 
 @every_database
@@ -38,7 +38,7 @@ def test_a_missing_column_that_the_window_needs_is_named(store: SqlStore) -> Non
 
     assert type(error) is PermanentError
     assert error.code in (Code.SQL_NOT_FOUND, Code.SQL_COLUMN_MISSING)
-    assert "completed_at" in error.said
+    assert "completed_at" in error.detail
 
 
 @every_database
@@ -56,7 +56,7 @@ def test_missing_columns_are_named(store: SqlStore, relation: str, columns: list
     error = error_of(store.source())
 
     assert (type(error), error.code) == (PermanentError, Code.SQL_COLUMN_MISSING)
-    assert error.said == f"relation {relation} lacks the {names}"
+    assert error.detail == f"relation {relation} lacks the {names}"
 
 
 @every_database
@@ -66,7 +66,7 @@ def test_a_column_named_as_a_field_of_the_document_is_refused(store: SqlStore) -
     error = error_of(store.source())
 
     assert (type(error), error.code) == (PermanentError, Code.SQL_COLUMN_CLASHES)
-    assert "'flow_id'" in error.said
+    assert "'flow_id'" in error.detail
 
 
 @both_drivers
@@ -77,7 +77,7 @@ def test_job_ids_of_two_types_are_an_error_and_lose_no_lines(store: SqlStore) ->
     error = error_of(store.source())
 
     assert (type(error), error.code) == (PermanentError, Code.SQL_NOT_READABLE)
-    assert error.said.endswith("(UndefinedFunction, SQLSTATE 42883)")
+    assert error.detail.endswith("(UndefinedFunction, SQLSTATE 42883)")
 
 
 def test_a_sqlite_file_in_a_folder_that_does_not_exist(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_an_unknown_database_is_permanent(store: PostgresStore) -> None:
     error = error_of(store.source())
 
     assert (type(error), error.code) == (PermanentError, Code.SQL_NOT_LET_IN)
-    assert f'database "{name}" does not exist' in error.said
+    assert f'database "{name}" does not exist' in error.detail
 
 
 @both_drivers
@@ -106,7 +106,7 @@ def test_an_unknown_login_is_permanent(store: PostgresStore) -> None:
     error = error_of(store.source())
 
     assert (type(error), error.code) == (PermanentError, Code.SQL_NOT_LET_IN)
-    assert 'role "nobody" does not exist' in error.said
+    assert 'role "nobody" does not exist' in error.detail
 
 
 @both_drivers

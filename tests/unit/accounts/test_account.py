@@ -73,7 +73,7 @@ def test_the_settings_hash_changes_with_the_settings_and_with_nothing_else() -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "detail"),
     [
         (None, f"does not exist, so no account can be replicated. {REMEDY}"),
         ("", f"is no valid JSON: Input data was truncated. {REMEDY}"),
@@ -88,8 +88,8 @@ def test_the_settings_hash_changes_with_the_settings_and_with_nothing_else() -> 
         ("[]", f"lists no accounts, so nothing would be replicated. {REMEDY}"),
     ],
 )
-def test_a_variable_that_lists_no_accounts(text: str | None, said: str) -> None:
-    assert refusal(text) == f"The Airflow Variable job_history_accounts {said}"
+def test_a_variable_that_lists_no_accounts(text: str | None, detail: str) -> None:
+    assert refusal(text) == f"The Airflow Variable job_history_accounts {detail}"
 
 
 # Entries that cannot be used
@@ -100,7 +100,7 @@ NO_PREFIX = "use parts of letters, digits and _ . = - joined by single slashes, 
 
 @pytest.mark.promise("account-errors")
 @pytest.mark.parametrize(
-    ("bad", "said"),
+    ("bad", "detail"),
     [
         ("Acme", "Entry 1 of job_history_accounts: the entry is no JSON object."),
         ({}, None),
@@ -174,7 +174,7 @@ NO_PREFIX = "use parts of letters, digits and _ . = - joined by single slashes, 
         (entry(comment="ours"), "Account 5234 Acme: unknown key 'comment'."),
     ],
 )
-def test_a_bad_entry_is_named_by_account_and_field_and_the_others_stay_usable(bad: Any, said: str | None) -> None:
+def test_a_bad_entry_is_named_by_account_and_field_and_the_others_stay_usable(bad: Any, detail: str | None) -> None:
     good = entry(77, "Good")
     read_ = read(bad, good)
     expected = {
@@ -182,8 +182,8 @@ def test_a_bad_entry_is_named_by_account_and_field_and_the_others_stay_usable(ba
         "destination is missing; events is missing.",
         "oracle": "Account 5234 Acme: source.type: 'oracle' is not among 'sql', 'workato'.",
     }
-    said = said or next(words for sign, words in expected.items() if sign in json.dumps(bad))
-    assert read_ == Accounts({77: Account.model_validate(good)}, [said])
+    detail = detail or next(words for sign, words in expected.items() if sign in json.dumps(bad))
+    assert read_ == Accounts({77: Account.model_validate(good)}, [detail])
 
 
 def test_every_fault_of_an_entry_is_told_at_once() -> None:
@@ -227,12 +227,12 @@ def test_whatever_stands_in_the_list_each_entry_is_an_account_or_a_fault(entries
 def test_an_account_is_found_or_it_is_said_what_is_wrong_with_it() -> None:
     accounts = read(entry(), entry(52, enabled="yes"), entry(523, "Longer 52", comment=""))
     assert accounts.get(5234) == account()
-    said = []
+    detail = []
     for user_id in (52, 523, 5):
         with pytest.raises(PermanentError) as refused:
             accounts.get(user_id)
-        said.append(str(refused.value))
-    assert said == [
+        detail.append(str(refused.value))
+    assert detail == [
         "Account 52 is not among the usable accounts of the Airflow Variable job_history_accounts. "
         "Account 52 Acme: enabled: input should be a valid boolean.",
         "Account 523 is not among the usable accounts of the Airflow Variable job_history_accounts. "

@@ -41,7 +41,7 @@ def test_what_the_service_allows(settings: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "detail"),
     [
         ({"source_category": "c" * 1025}, "destination.source_category: string should have at most 1024 characters"),
         ({"source_name": "n" * 129}, "destination.source_name: string should have at most 128 characters"),
@@ -67,8 +67,8 @@ def test_what_the_service_allows(settings: dict[str, Any]) -> None:
         ({"type": "syslog"}, "destination.type: 'syslog' is not among 's3', 'sumo_logic'"),
     ],
 )
-def test_what_it_does_not_is_named_by_account_and_field(settings: dict[str, Any], said: str) -> None:
-    assert faults(**settings) == [f"Account 5234 Acme: {said}."]
+def test_what_it_does_not_is_named_by_account_and_field(settings: dict[str, Any], detail: str) -> None:
+    assert faults(**settings) == [f"Account 5234 Acme: {detail}."]
 
 
 def test_headers_are_what_was_set_and_the_fields_in_one_order() -> None:

@@ -39,7 +39,7 @@ def test_without_tls_on_this_machine_only(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "password", "said"),
+    ("host", "password", "detail"),
     [
         (None, None, "The connection has no password, where the source's URL belongs."),
         (RECEIVER, " ", "The connection has no password, where the source's URL belongs."),
@@ -66,11 +66,11 @@ def test_without_tls_on_this_machine_only(url: str) -> None:
         ("collectors.sumologic.com", TOKEN, "The connection's host holds no URL of an HTTP source."),
     ],
 )
-def test_what_cannot_be_used_is_said_without_being_shown(host: str | None, password: str | None, said: str) -> None:
+def test_what_cannot_be_used_is_said_without_being_shown(host: str | None, password: str | None, detail: str) -> None:
     with pytest.raises(PermanentError) as refused:
         endpoint_of(host=host, password=password)
 
-    assert str(refused.value) == f"{said} {REMEDY}"
+    assert str(refused.value) == f"{detail} {REMEDY}"
     assert (refused.value.__cause__, refused.value.__context__) == (None, None)
 
 

@@ -176,18 +176,18 @@ def test_the_delivery_id_may_hold_any_text() -> None:
 def test_head_and_lines_word_for_word() -> None:
     document = compact(job(report={"a": 1}, lines=[line(0, "x" * 200), line(1, 1), line(2, 2)], action_count=3))
     opening = f'{{"timestamp":1526860810000,"replication":{{"delivery_id":"{DELIVERY_ID}","part":%d,"parts":3,"holds":'
-    told = f',"sha256":"{hashlib.sha256(document).hexdigest()}",'
+    reported = f',"sha256":"{hashlib.sha256(document).hexdigest()}",'
     head = compact({name: value for name, value in json.loads(document).items() if name != "lines"}).decode()
     offset = head.index(',"action_count"')
     assert [message.decode() for message in cut(document, SMALL_LIMIT)] == [
-        opening % 1 + f'"head"{told}"lines":3,"lines_offset":{offset}}},' + head[1:],
+        opening % 1 + f'"head"{reported}"lines":3,"lines_offset":{offset}}},' + head[1:],
         opening % 2
-        + f'"lines"{told}"first_line":0,"last_line":0}},"lines":['
+        + f'"lines"{reported}"first_line":0,"last_line":0}},"lines":['
         + '{"recipe_line_number":0,"adapter_name":"clock","adapter_operation":"timer","input":{},"output":"'
         + "x" * 200
         + '","mask_data":false}]}\n',
         opening % 3
-        + f'"lines"{told}"first_line":1,"last_line":2}},"lines":['
+        + f'"lines"{reported}"first_line":1,"last_line":2}},"lines":['
         + '{"recipe_line_number":1,"adapter_name":"clock","adapter_operation":"timer","input":{},"output":1,'
         + '"mask_data":false},'
         + '{"recipe_line_number":2,"adapter_name":"clock","adapter_operation":"timer","input":{},"output":2,'
@@ -198,9 +198,9 @@ def test_head_and_lines_word_for_word() -> None:
 def test_a_line_too_large_alone_is_text_that_says_which_line_and_which_piece() -> None:
     document = compact(job(lines=[line(0, 1), line(1, 'say "🚀" ' * 60), line(2, 2)]))
     messages = [read(message) for message in assert_carried(document, SMALL_LIMIT)]
-    told = [{**message["replication"], "delivery_id": None, "sha256": None} for message in messages]
+    reported = [{**message["replication"], "delivery_id": None, "sha256": None} for message in messages]
     common = {"delivery_id": None, "sha256": None, "parts": 7}
-    assert told == [
+    assert reported == [
         {**common, "part": 1, "holds": "head", "lines": 3, "lines_offset": 246},
         {**common, "part": 2, "holds": "lines", "first_line": 0, "last_line": 0},
         {**common, "part": 3, "holds": "line text", "line": 1, "piece": 1, "pieces": 4},

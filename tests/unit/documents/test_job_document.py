@@ -53,10 +53,10 @@ def test_there_are_vectors_and_each_is_whole() -> None:
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_golden_vector(situation: str) -> None:
     folder = VECTORS / situation
-    told: dict[str, Any] = json.loads((folder / "record.json").read_text())
-    job = JobRecord(**told["job"], lines=[LineRecord(**fields) for fields in told["lines"]])
-    user_id = int(told["job"]["user_id"])
-    made = document(job, DocumentRules(user_id, "", told["line_details"], 40_000_000))
+    reported: dict[str, Any] = json.loads((folder / "record.json").read_text())
+    job = JobRecord(**reported["job"], lines=[LineRecord(**fields) for fields in reported["lines"]])
+    user_id = int(reported["job"]["user_id"])
+    made = document(job, DocumentRules(user_id, "", reported["line_details"], 40_000_000))
     expected = Document(
         key=(folder / "key.txt").read_text().removesuffix("\n"),
         body=(folder / "document.json").read_bytes(),
@@ -110,19 +110,19 @@ def value_of(text: str | None) -> Any:
     return None if text is None else json.loads(text)
 
 
-def expected_line(told: LineRecord) -> dict[str, Any]:
+def expected_line(reported: LineRecord) -> dict[str, Any]:
     hidden = {"data": "masked"}
     fields = {
-        "recipe_line_number": told.recipe_line_number,
-        "adapter_name": told.adapter_name,
-        "adapter_operation": told.adapter_operation,
-        "input": hidden if told.mask_data else value_of(told.input),
-        "output": hidden if told.mask_data else value_of(told.output),
-        "mask_data": told.mask_data,
+        "recipe_line_number": reported.recipe_line_number,
+        "adapter_name": reported.adapter_name,
+        "adapter_operation": reported.adapter_operation,
+        "input": hidden if reported.mask_data else value_of(reported.input),
+        "output": hidden if reported.mask_data else value_of(reported.output),
+        "mask_data": reported.mask_data,
     }
-    if told.error is not None:
-        fields["error"] = hidden if told.mask_data else told.error
-    return {**fields, **{name: value_of(told.extra[name]) for name in sorted(told.extra)}}
+    if reported.error is not None:
+        fields["error"] = hidden if reported.mask_data else reported.error
+    return {**fields, **{name: value_of(reported.extra[name]) for name in sorted(reported.extra)}}
 
 
 @given(records)
@@ -144,8 +144,8 @@ def test_a_document_says_what_its_record_says_in_the_order_of_the_feature_page(j
         "lines": [expected_line(each) for each in job.lines or []],
         **{name: value_of(job.extra[name]) for name in sorted(job.extra)},
     }
-    told = json.loads(body, object_pairs_hook=lambda pairs: pairs)
-    assert told == json.loads(json.dumps(expected), object_pairs_hook=lambda pairs: pairs)
+    reported = json.loads(body, object_pairs_hook=lambda pairs: pairs)
+    assert reported == json.loads(json.dumps(expected), object_pairs_hook=lambda pairs: pairs)
 
 
 @pytest.mark.promise("document-format")
@@ -176,9 +176,9 @@ def test_without_line_details_there_is_no_key_named_lines(job: JobRecord) -> Non
 @pytest.mark.promise("field-order")
 def test_the_thirteen_fields_come_first_and_a_lines_error_behind_its_own() -> None:
     extra = {"action_count": "3", "is_repeat": "false"}
-    told = json.loads(document(record(lines=[line(error="no", extra={"line_stat": "{}"})], extra=extra)).body)
-    assert list(told) == [*JOB_FIELDS, "action_count", "is_repeat"]
-    assert list(told["lines"][0]) == [*LINE_FIELDS, "error", "line_stat"]
+    reported = json.loads(document(record(lines=[line(error="no", extra={"line_stat": "{}"})], extra=extra)).body)
+    assert list(reported) == [*JOB_FIELDS, "action_count", "is_repeat"]
+    assert list(reported["lines"][0]) == [*LINE_FIELDS, "error", "line_stat"]
 
 
 @pytest.mark.promise("json-unchanged")
@@ -190,16 +190,16 @@ def test_everything_inside_json_columns_stays_token_for_token() -> None:
 
 @pytest.mark.promise("error-is-a-string")
 def test_an_error_is_a_string_whatever_it_holds() -> None:
-    told = json.loads(document(record(status="failed", error='{"a":1}', lines=[line(error="[1]")])).body)
-    assert (told["error"], told["lines"][0]["error"]) == ('{"a":1}', "[1]")
+    reported = json.loads(document(record(status="failed", error='{"a":1}', lines=[line(error="[1]")])).body)
+    assert (reported["error"], reported["lines"][0]["error"]) == ('{"a":1}', "[1]")
 
 
 def test_a_prefix_and_a_handle_and_a_caller_given_as_text() -> None:
     rules = DocumentRules(user_id=5234, prefix="audit/eu", line_details=False, max_document_bytes=40_000_000)
     made = document(record(job_id="0100", parent_id="99", calling_job_id="j-1", user_id="5234"), rules)
-    told = json.loads(made.body)
+    reported = json.loads(made.body)
     assert (made.key, made.job_id) == (f"audit/eu/{EXAMPLE_KEY}", 100)
-    assert [told[name] for name in ("id", "parent_id", "calling_job_id")] == [100, 99, "j-1"]
+    assert [reported[name] for name in ("id", "parent_id", "calling_job_id")] == [100, 99, "j-1"]
 
 
 # Masked

@@ -30,24 +30,24 @@ def test_each_finding_is_provoked_by_a_test() -> None:
 def test_each_cause_and_fix_reads_as_it_should() -> None:
     for code, entry in CATALOGUE.items():
         names = {name for _, name, _, _ in string.Formatter().parse(entry.cause) if name}
-        told = finding(code, "Account 5234 Acme", **dict.fromkeys(names, "so it said."))
-        assert told.cause.startswith("Account 5234 Acme: ")
-        assert re.search(r"[^.]\.$", told.cause), told.cause
-        assert re.search(r"^[A-Z].*[^.]\.$", told.fix), told.fix
+        reported = finding(code, "Account 5234 Acme", **dict.fromkeys(names, "so it said."))
+        assert reported.cause.startswith("Account 5234 Acme: ")
+        assert re.search(r"[^.]\.$", reported.cause), reported.cause
+        assert re.search(r"^[A-Z].*[^.]\.$", reported.fix), reported.fix
         assert "|" not in entry.cause + entry.fix  # they stand in a table of the docs
 
 
 def test_a_finding_reads_as_code_cause_and_fix() -> None:
-    told = finding(Code.S3_NO_SUCH_BUCKET, "Account 5234 Acme, bucket acme-audit", said="404 NoSuchBucket")
+    reported = finding(Code.S3_NO_SUCH_BUCKET, "Account 5234 Acme, bucket acme-audit", detail="404 NoSuchBucket")
 
-    assert str(told) == (
+    assert str(reported) == (
         "S3_NO_SUCH_BUCKET: Account 5234 Acme, bucket acme-audit: there is no such bucket (404 NoSuchBucket). Create the "
         "bucket, or correct `destination.bucket` of the account (or the bucket of its connection)."
     )
 
 
 def test_an_error_is_the_finding_that_its_code_says_or_else_one_of_the_way_to_the_check() -> None:
-    coded = PermanentError("Reading failed: no. Do this.", code=Code.SQL_NOT_LET_IN, said="no")
+    coded = PermanentError("Reading failed: no. Do this.", code=Code.SQL_NOT_LET_IN, detail="no")
     permanent, transient = PermanentError("There is no connection."), TransientError("The disk is full.")
 
     assert [(found.code, found.severity, found.cause) for found in (finding_from_error(fault, "Account 1 A") for fault in (coded, permanent, transient))] == [

@@ -42,14 +42,14 @@ def compared(records: list[JobRecord], ledger: Storage, tmp_path: Path, **change
     )
 
 
-def told(**changes: Any) -> Difference:
+def reported(**changes: Any) -> Difference:
     return Difference(user_id=5234, name="Acme", kind=EventKind.JOBS, window=HOUR.as_dict(), **changes)
 
 
 def test_what_the_receipt_says_was_delivered_is_there(ledger: Storage, tmp_path: Path) -> None:
     same = compared(RECORDS, ledger, tmp_path)
 
-    assert (same, same.differs) == (told(same=6), False)
+    assert (same, same.differs) == (reported(same=6), False)
 
 
 def test_each_sort_of_difference_is_counted_with_examples(ledger: Storage, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_each_sort_of_difference_is_counted_with_examples(ledger: Storage, tmp_p
     different = compared(records, ledger, tmp_path)
 
     assert different.differs
-    assert different == told(
+    assert different == reported(
         same=1,
         missing=3,
         missing_ids=["107", "108"],
@@ -83,7 +83,7 @@ def test_an_hour_without_a_receipt_has_nothing_at_the_destination(tmp_path: Path
     empty = local_storage(tmp_path / "empty")
     dry_run = ByReceipt(MemoryDestination(), empty, slice_of())
 
-    assert compared(RECORDS, empty, tmp_path, dry_run=dry_run) == told(missing=6, missing_ids=["100", "101"])
+    assert compared(RECORDS, empty, tmp_path, dry_run=dry_run) == reported(missing=6, missing_ids=["100", "101"])
 
 
 def test_what_went_to_another_place_is_not_at_this_one(ledger: Storage, tmp_path: Path) -> None:
@@ -93,14 +93,14 @@ def test_what_went_to_another_place_is_not_at_this_one(ledger: Storage, tmp_path
 
     elsewhere: Destination = ByReceipt(Elsewhere(), ledger, slice_of())
 
-    assert compared(RECORDS[:1], ledger, tmp_path, dry_run=elsewhere) == told(missing=1, missing_ids=["100"])
+    assert compared(RECORDS[:1], ledger, tmp_path, dry_run=elsewhere) == reported(missing=1, missing_ids=["100"])
 
 
 def test_a_destination_that_can_be_read_is_asked_and_not_the_receipt(ledger: Storage, tmp_path: Path) -> None:
     """A create-only store in memory is asked by delivering to a copy: what it takes was missing."""
     objects = {EXAMPLE_KEY: b"of somebody else\n"}
 
-    assert compared(RECORDS[:2], ledger, tmp_path, dry_run=MemoryDestination(objects)) == told(
+    assert compared(RECORDS[:2], ledger, tmp_path, dry_run=MemoryDestination(objects)) == reported(
         missing=1, missing_ids=["101"], altered=1, altered_ids=["100"], extra=4, extra_ids=["102", "103"]
     )
 

@@ -32,13 +32,13 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
 
 def save(ledger: Storage, state: str, hour: Window = HOUR, user_id: int = 5234, **counts: Any) -> None:
     """Save a receipt with two runs, of which the first failed."""
-    told = msgspec.structs.replace(COUNTS, **{name: count for name, count in counts.items() if name != "late"})
+    reported = msgspec.structs.replace(COUNTS, **{name: count for name, count in counts.items() if name != "late"})
     receipt = Receipt(
         user_id=user_id,
         name="Acme",
         window=hour.as_dict(),
         state=WindowState(state),
-        counts=told,
+        counts=reported,
         gap=0,
         read_at="2018-05-21T01:11:00.000000Z",
         lateness=Lateness(found_after={"1 h": 2}),
@@ -133,12 +133,12 @@ def test_accounts_come_as_given_and_their_hours_in_order_across_days(ledger: Sto
     save(ledger, "complete", hours[0], user_id=7)
     save(ledger, "failed", hours[26], user_id=3)
 
-    told = shown(ledger, account(7, "Seven"), account(3, "Three"), window=days)
+    reported = shown(ledger, account(7, "Seven"), account(3, "Three"), window=days)
 
-    assert [(status.user_id, status.window) for status in told] == [
+    assert [(status.user_id, status.window) for status in reported] == [
         (user_id, hour.as_dict()) for user_id in (7, 3) for hour in hours
     ]
-    assert [status.state for status in told] == ["complete", *["open"] * 52, "failed"]
+    assert [status.state for status in reported] == ["complete", *["open"] * 52, "failed"]
 
 
 def test_each_kind_of_event_is_shown_on_its_own(ledger: Storage) -> None:

@@ -32,9 +32,9 @@ def test_each_reason_has_its_file_and_each_entry_its_record(tmp_path: Path) -> N
     paths = [f"{FOLDER.format(reason)}/{HOUR.slug}.jsonl.zst" for reason in ("bad_json", "bad_id")]
     assert (quarantine.paths, dict(quarantine.counts)) == (paths, {"bad_json": 2, "bad_id": 1})
 
-    def entry(reason: str, explanation: str, told: object, job_id: int | None) -> QuarantineEntry:
-        digest = hashlib.sha256(msgspec.json.encode(told)).hexdigest()
-        return QuarantineEntry(QuarantineReason(reason), explanation, job_id, HOUR.as_dict(), digest, record=told)
+    def entry(reason: str, explanation: str, reported: object, job_id: int | None) -> QuarantineEntry:
+        digest = hashlib.sha256(msgspec.json.encode(reported)).hexdigest()
+        return QuarantineEntry(QuarantineReason(reason), explanation, job_id, HOUR.as_dict(), digest, record=reported)
 
     assert [entries(storage, path) for path in paths] == [
         [

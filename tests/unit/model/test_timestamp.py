@@ -49,7 +49,7 @@ def test_the_ways_in_which_sources_write(text: str, written: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "detail"),
     [
         ("", "'' is not an ISO 8601 date and time"),
         ("yesterday at noon", "'yesterday at noon' is not an ISO 8601 date and time"),
@@ -62,10 +62,10 @@ def test_the_ways_in_which_sources_write(text: str, written: str) -> None:
         ("9999-12-31T23:59:59-01:00", "'9999-12-31T23:59:59-01:00' lies outside the years 1 to 9999 in UTC"),
     ],
 )
-def test_what_is_no_moment_is_refused(text: str, said: str) -> None:
+def test_what_is_no_moment_is_refused(text: str, detail: str) -> None:
     with pytest.raises(ValueError) as refused:
         parse_time(text)
-    assert str(refused.value) == said
+    assert str(refused.value) == detail
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_a_window_travels_as_text_and_has_a_slug_of_its_own(one: Window, other: 
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "said"),
+    ("start", "end", "detail"),
     [
         (START, START, "a window ends after it starts, unlike [2018-05-21T00:00:00Z, 2018-05-21T00:00:00Z)"),
         (START + HOUR, START, "a window ends after it starts, unlike [2018-05-21T01:00:00Z, 2018-05-21T00:00:00Z)"),
@@ -135,10 +135,10 @@ def test_a_window_travels_as_text_and_has_a_slug_of_its_own(one: Window, other: 
         ),
     ],
 )
-def test_what_is_no_window(start: datetime, end: datetime, said: str) -> None:
+def test_what_is_no_window(start: datetime, end: datetime, detail: str) -> None:
     with pytest.raises(ValueError) as refused:
         Window(start, end)
-    assert str(refused.value) == said
+    assert str(refused.value) == detail
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_window_that_somebody_asked_for_is_made_whole_hours() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "said"),
+    ("start", "end", "detail"),
     [
         (
             "2018-05-21T00:00:00Z",
@@ -199,7 +199,7 @@ def test_a_window_that_somebody_asked_for_is_made_whole_hours() -> None:
         ),
     ],
 )
-def test_parameters_that_make_no_window_say_why(start: str | None, end: str | None, said: str) -> None:
+def test_parameters_that_make_no_window_say_why(start: str | None, end: str | None, detail: str) -> None:
     with pytest.raises(PermanentError) as refused:
         requested_window(start, end)
-    assert str(refused.value) == said
+    assert str(refused.value) == detail

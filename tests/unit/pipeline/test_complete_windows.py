@@ -21,7 +21,7 @@ AFTER, BEFORE = (format_time(HOUR.end + timedelta(microseconds=late)) for late i
 
 @pytest.mark.promise("whole-hours")
 @pytest.mark.parametrize(
-    ("said", "stands"),
+    ("detail", "stands"),
     [
         ({}, "complete"),
         ({"state": WindowState.COMPLETE_WITH_QUARANTINE}, None),
@@ -38,9 +38,9 @@ AFTER, BEFORE = (format_time(HOUR.end + timedelta(microseconds=late)) for late i
         ({"destination": {"type": "s3"}}, "complete"),
     ],
 )
-def test_what_needs_nothing(tmp_path: Path, said: dict[str, Any], stands: str | None) -> None:
+def test_what_needs_nothing(tmp_path: Path, detail: dict[str, Any], stands: str | None) -> None:
     ledger, acme = local_storage(tmp_path), account()
-    fields = {"state": WindowState.COMPLETE, "destination_hash": acme.destination_hash, "read_at": AFTER, **said}
+    fields = {"state": WindowState.COMPLETE, "destination_hash": acme.destination_hash, "read_at": AFTER, **detail}
     receipt = Receipt(
         user_id=acme.user_id,
         name=acme.name,

@@ -128,8 +128,8 @@ def test_every_job_is_accounted_for(slices: Slices) -> None:
     at = "2018-05-21T00:00:10Z"
     assert slices.items() == [
         *(
-            Item(str(document.job_id), at, *told, document.key, document.sha256, size)
-            for document, *told, size in zip(documents, what_became, details, sizes, strict=True)
+            Item(str(document.job_id), at, *reported, document.key, document.sha256, size)
+            for document, *reported, size in zip(documents, what_became, details, sizes, strict=True)
         ),
         Item("106", at, "filtered", "aborted"),
         Item("107", at, "quarantined", "bad_json"),

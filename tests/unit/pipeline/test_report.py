@@ -120,14 +120,14 @@ def test_what_failed_is_named_and_the_others_are_replicated(run: Run) -> None:
     run.plan(acme, globex, faults=["Account 80 Bad: events is missing."])
     run.record.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1))
     run.record.save_failure(globex.slices[0], Failure("load", "Bucket globex-audit: the store answered 403."))
-    said = f"load of account 77 Globex, {WINDOW}: Bucket globex-audit: the store answered 403."
+    detail = f"load of account 77 Globex, {WINDOW}: Bucket globex-audit: the store answered 403."
     assert run.failure() == (
         "This run failed in 2 places; what is not named here was replicated.\n"
         "- Account 80 Bad: events is missing.\n"
-        f"- {said}"
+        f"- {detail}"
     )
     states = [(str(run.receipt(user_id).state), run.receipt(user_id).faults) for user_id in (5234, 77)]
-    assert states == [("complete", []), ("failed", [said])]
+    assert states == [("complete", []), ("failed", [detail])]
     # The one that failed can be loaded again without asking its source.
     assert (run.staged(acme.slices[0]), run.staged(globex.slices[0])) == ([], sorted(LARGE))
 
@@ -136,23 +136,23 @@ def test_a_slice_that_was_killed_says_nothing_and_is_named_all_the_same(run: Run
     acme = window_of(ACME, slices=2, counted=2)
     run.plan(acme)
     run.record.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1))
-    said = (
+    detail = (
         f"account 5234 Acme, {WINDOW}, part 2 of 2 [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): its tasks ended without "
         "a word (killed, timed out or never started); see their logs, and clear them."
     )
-    assert run.failure() == f"This run failed in 1 places; what is not named here was replicated.\n- {said}"
+    assert run.failure() == f"This run failed in 1 places; what is not named here was replicated.\n- {detail}"
     receipt = run.receipt(5234)
-    assert (str(receipt.state), receipt.counts.delivered, receipt.faults) == ("failed", 1, [said])
+    assert (str(receipt.state), receipt.counts.delivered, receipt.faults) == ("failed", 1, [detail])
 
 
 @pytest.mark.promise("failures-stay")
 def test_a_receipt_that_cannot_be_read_fails_its_account_and_the_others_have_theirs(run: Run) -> None:
     run.plan(window_of(ACME, slices=0, counted=0), window_of(IDLE, slices=0, counted=0))
     run.ledger.write(receipt_path(ACME.user_id, EventKind.JOBS, HOUR), b"{")
-    said = run.failure()
-    assert said.startswith("This run failed in 1 places")
-    assert f"- Account 5234 Acme, {WINDOW}: its receipt could not be written: file://" in said
-    assert said.endswith("Delete it and run the window again.")
+    detail = run.failure()
+    assert detail.startswith("This run failed in 1 places")
+    assert f"- Account 5234 Acme, {WINDOW}: its receipt could not be written: file://" in detail
+    assert detail.endswith("Delete it and run the window again.")
     assert run.receipt(IDLE.user_id).state == "complete"
 
 
@@ -192,12 +192,12 @@ def test_jobs_that_were_counted_and_then_gone_are_not_a_green_run(run: Run) -> N
     acme = window_of(ACME, counted=1_200)
     run.plan(acme)
     run.record.save_outcome(acme.slices[0], outcome(acme.slices[0]))
-    said = (
+    detail = (
         f"Account 5234 Acme, {WINDOW}: the source counted 1,200 jobs when the run was planned, and none when they were "
         "read. See whether it has deleted them, then clear the account's extract task."
     )
-    assert run.failure() == f"This run failed in 1 places; what is not named here was replicated.\n- {said}"
-    assert (str(run.receipt(5234).state), run.receipt(5234).faults) == ("failed", [said])
+    assert run.failure() == f"This run failed in 1 places; what is not named here was replicated.\n- {detail}"
+    assert (str(run.receipt(5234).state), run.receipt(5234).faults) == ("failed", [detail])
 
 
 def test_a_run_without_a_plan_is_not_green(run: Run) -> None:

@@ -29,8 +29,8 @@ from job_history.storage import local_storage
 NOW = datetime(2018, 5, 21, 2, 15, tzinfo=UTC)
 TWO_HOURS = Window(DAY, DAY.replace(hour=2))
 ACME, GLOBEX, INITECH = account(), account(5235, "Globex"), account(5236, "Initech")
-NO_BUCKET = finding(Code.S3_NO_SUCH_BUCKET, "Account 5234 Acme, bucket acme-audit", said="404")
-BUSY = finding(Code.S3_BUSY, "Account 5234 Acme, bucket acme-audit", said="503")
+NO_BUCKET = finding(Code.S3_NO_SUCH_BUCKET, "Account 5234 Acme, bucket acme-audit", detail="404")
+BUSY = finding(Code.S3_BUSY, "Account 5234 Acme, bucket acme-audit", detail="503")
 CLOCK = finding(Code.S3_CLOCK_OFF, "Account 5234 Acme, bucket acme-audit", seconds=600, direction="behind")
 
 
@@ -189,8 +189,8 @@ def test_the_report_tells_code_cause_and_fix_and_the_window_stays_open(
             quarantine_threshold=10,
         )
 
-    told = f"preflight of account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): {NO_BUCKET}"
-    assert str(failed.value) == f"This run failed in 1 places; what is not named here was replicated.\n- {told}"
+    reported = f"preflight of account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): {NO_BUCKET}"
+    assert str(failed.value) == f"This run failed in 1 places; what is not named here was replicated.\n- {reported}"
     states = {
         hour: (receipt.state, receipt.counts.counted, receipt.faults)
         for hour in (0, 1)
@@ -200,4 +200,4 @@ def test_the_report_tells_code_cause_and_fix_and_the_window_stays_open(
             )
         )
     }
-    assert states == {0: (WindowState.FAILED, 1, [told]), 1: (WindowState.COMPLETE, 0, [])}
+    assert states == {0: (WindowState.FAILED, 1, [reported]), 1: (WindowState.COMPLETE, 0, [])}

@@ -77,7 +77,7 @@ def check(
     return found
 
 
-def told(found: list[Finding]) -> list[tuple[Code, Severity, str]]:
+def reported(found: list[Finding]) -> list[tuple[Code, Severity, str]]:
     """Code, severity and cause of each finding, whose fix is that of the catalogue."""
     assert [finding.fix for finding in found] == [CATALOGUE[finding.code].fix for finding in found]
     return [(finding.code, finding.severity, finding.cause) for finding in found]
@@ -281,7 +281,7 @@ def test_a_refused_write_is_named_and_tried_once(endpoint: ScriptedS3, name: str
     answer, code, cause = REFUSALS[name]
     endpoint.always_answer("PUT", answer)
 
-    assert told(check(endpoint.url)) == one(code, cause, endpoint)
+    assert reported(check(endpoint.url)) == one(code, cause, endpoint)
     assert endpoint.requests == [Request("PUT", KEY)]
 
 
@@ -310,13 +310,13 @@ def test_a_refused_read_is_named(endpoint: ScriptedS3, name: str) -> None:
     answer, code, cause = READ_REFUSALS[name]
     endpoint.always_answer("GET", answer)
 
-    assert told(check(endpoint.url)) == one(code, cause, endpoint)
+    assert reported(check(endpoint.url)) == one(code, cause, endpoint)
 
 
 def test_other_bytes_than_were_written(endpoint: ScriptedS3) -> None:
     endpoint.objects[KEY] = b"<html>"
 
-    assert told(check(endpoint.url)) == one(
+    assert reported(check(endpoint.url)) == one(
         Code.S3_OTHER_BYTES,
         f"`{KEY}` came back with other bytes than were written (6 instead of {len(PROBE)} bytes)",
         endpoint,
@@ -329,7 +329,7 @@ def test_a_store_that_ignores_the_condition_is_found_out_and_the_setting_named(e
 
     found = check(endpoint.url)
 
-    assert told(found) == one(
+    assert reported(found) == one(
         Code.S3_CREATE_ONLY_IGNORED,
         f"the store wrote `{KEY}` twice, although the request said create only (If-None-Match)",
         endpoint,
@@ -373,7 +373,7 @@ class TestEncryption:
         endpoint.always_answer("GET", answer)
         key = f"_control/probe/5234-{account_to_s3(**settings)[0].settings_hash}.json"
 
-        assert told(check(endpoint.url, **settings)) == one(
+        assert reported(check(endpoint.url, **settings)) == one(
             Code.S3_NOT_ENCRYPTED_AS_SET, f"`{key}` is encrypted with {cause}", endpoint
         )
 
@@ -393,15 +393,15 @@ class Dated:
 class TestClock:
     NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
-    @pytest.mark.parametrize(("store", "said"), [(-600, "600 s ahead of"), (301, "301 s behind")])
-    def test_a_clock_that_is_off_is_a_warning_told_once(self, endpoint: ScriptedS3, store: int, said: str) -> None:
+    @pytest.mark.parametrize(("store", "detail"), [(-600, "600 s ahead of"), (301, "301 s behind")])
+    def test_a_clock_that_is_off_is_a_warning_told_once(self, endpoint: ScriptedS3, store: int, detail: str) -> None:
         endpoint.always_answer("PUT", Dated(self.NOW + timedelta(seconds=store)))
 
         found = check(endpoint.url, now=self.NOW)
 
-        assert told(found) == one(
+        assert reported(found) == one(
             Code.S3_CLOCK_OFF,
-            f"this machine's clock is {said} the store's; from 900 s on the store refuses requests",
+            f"this machine's clock is {detail} the store's; from 900 s on the store refuses requests",
             endpoint,
         )
         assert found[0].severity is Severity.WARNING
@@ -416,26 +416,26 @@ class TestTheWayThere:
     def test_nobody_listens(self) -> None:
         url = f"http://127.0.0.1:{free_port()}"
 
-        assert told(check(url)) == one(
+        assert reported(check(url)) == one(
             Code.S3_UNREACHABLE, "no connection to the endpoint ([Errno 111] Connection refused)", url
         )
 
     def test_a_connection_that_is_never_accepted(self) -> None:
         with full_port() as port:
             url = f"http://127.0.0.1:{port}"
-            assert told(check(url)) == one(
+            assert reported(check(url)) == one(
                 Code.S3_UNREACHABLE, "no connection to the endpoint (no connection in time)", url
             )
 
     def test_a_name_without_an_address(self) -> None:
         url = "http://s3.no-such-host.invalid"
 
-        assert told(check(url)) == one(Code.S3_NO_ADDRESS, "the endpoint's name has no address (DNS)", url)
+        assert reported(check(url)) == one(Code.S3_NO_ADDRESS, "the endpoint's name has no address (DNS)", url)
 
     def test_no_tls_where_it_is_expected(self, endpoint: ScriptedS3) -> None:
         url = endpoint.url.replace("http://", "https://")
 
-        ((code, _, cause),) = told(check(url))
+        ((code, _, cause),) = reported(check(url))
         assert code is Code.S3_TLS_FAILED
         assert "WRONG_VERSION_NUMBER" in cause
 
@@ -444,7 +444,7 @@ class TestTheWayThere:
     ) -> None:
         context: ssl.SSLContext = self_signed_server(tmp_path)
         with scripted_s3(BUCKET, tls=context) as endpoint:
-            ((code, _, cause),) = told(check(endpoint.url))
+            ((code, _, cause),) = reported(check(endpoint.url))
             assert code is Code.S3_TLS_FAILED
             assert "self-signed certificate" in cause
             assert check(endpoint.url, verify=False) == []
@@ -453,7 +453,7 @@ class TestTheWayThere:
             assert check(endpoint.url) == []
 
     def test_an_endpoint_that_is_no_url(self) -> None:
-        assert told(check("s3.example.org")) == one(
+        assert reported(check("s3.example.org")) == one(
             Code.S3_ENDPOINT_UNUSABLE, "requests cannot be made (ValueError)", "s3.example.org"
         )
 
@@ -509,7 +509,7 @@ class Refusing:
     ids=["none", "provider away", "role denied", "role throttled"],
 )
 def test_credentials_that_cannot_be_had(endpoint: ScriptedS3, fault: Any, code: Code, cause: str) -> None:
-    assert told(check(endpoint.url, with_session=Refusing(fault))) == one(code, cause, endpoint)
+    assert reported(check(endpoint.url, with_session=Refusing(fault))) == one(code, cause, endpoint)
     assert endpoint.requests == []
     before_there_is_a_session = credentials_fault(fault, "Account 5234 Acme, connection 'acme_s3'")
     assert (before_there_is_a_session.code, before_there_is_a_session.cause) == (

@@ -29,7 +29,7 @@ TOKEN = "CANARY-token/0123456789=="
 NOON = datetime(2018, 5, 21, 12, tzinfo=UTC)
 
 
-def told(source: Any, of: Any = ACME) -> list[tuple[Code, Severity, str]]:
+def reported(source: Any, of: Any = ACME) -> list[tuple[Code, Severity, str]]:
     found = check_source(source, of)
     assert [finding.fix for finding in found] == [CATALOGUE[finding.code].fix for finding in found]
     assert TOKEN not in repr(found)
@@ -45,20 +45,20 @@ class TestSql:
         return SqliteStore(tmp_path)
 
     def test_relations_that_have_all_columns(self, store: SqliteStore) -> None:
-        assert told(store.source()) == []
-        assert told(SqlEventSource(store.connect, dialect_for("sqlite"))) == []
+        assert reported(store.source()) == []
+        assert reported(SqlEventSource(store.connect, dialect_for("sqlite"))) == []
 
     def test_relations_that_are_not_there(self, tmp_path: Path) -> None:
         empty = SqliteStore(tmp_path, empty=True)
 
-        assert told(empty.source()) == [
+        assert reported(empty.source()) == [
             (
                 Code.SQL_NOT_FOUND,
                 Severity.ERROR,
                 "a relation does not exist: no such table: job_history_jobs (OperationalError).",
             )
         ]
-        assert told(SqlEventSource(empty.connect, dialect_for("sqlite"))) == [
+        assert reported(SqlEventSource(empty.connect, dialect_for("sqlite"))) == [
             (
                 Code.SQL_NOT_FOUND,
                 Severity.ERROR,
@@ -71,7 +71,7 @@ class TestSql:
             "ALTER TABLE job_history_jobs DROP COLUMN title", "ALTER TABLE job_history_jobs DROP COLUMN report"
         )
 
-        assert told(store.source()) == [
+        assert reported(store.source()) == [
             (
                 Code.SQL_COLUMN_MISSING,
                 Severity.ERROR,
@@ -82,7 +82,7 @@ class TestSql:
     def test_a_column_that_a_document_could_not_have_twice(self, store: SqliteStore) -> None:
         store.execute("ALTER TABLE job_history_jobs ADD COLUMN flow_id integer")
 
-        assert told(store.source()) == [
+        assert reported(store.source()) == [
             (
                 Code.SQL_COLUMN_CLASHES,
                 Severity.ERROR,
@@ -94,8 +94,8 @@ class TestSql:
     def test_lines_are_looked_at_where_the_account_wants_them(self, store: SqliteStore) -> None:
         store.execute("DROP TABLE job_history_lines")
 
-        assert told(store.source(), WITHOUT_LINES) == []
-        assert [code for code, _, _ in told(store.source())] == [Code.SQL_NOT_FOUND]
+        assert reported(store.source(), WITHOUT_LINES) == []
+        assert [code for code, _, _ in reported(store.source())] == [Code.SQL_NOT_FOUND]
 
     @pytest.mark.parametrize(
         ("fault", "code", "severity", "cause"),
@@ -124,7 +124,7 @@ class TestSql:
         def connect() -> Any:
             raise fault
 
-        assert told(SqlJobSource(connect, dialect_for("sqlite"))) == [(code, severity, cause)]
+        assert reported(SqlJobSource(connect, dialect_for("sqlite"))) == [(code, severity, cause)]
 
 
 class TestWorkato:
@@ -140,7 +140,7 @@ class TestWorkato:
         return WorkatoSource(client)
 
     def test_two_requests_say_that_it_can_be_read(self, api: LocalWorkato) -> None:
-        assert told(self.source(api.url)) == []
+        assert reported(self.source(api.url)) == []
         assert [request.path.partition("?")[0] for request in api.requests()] == ["/api/users/me", "/api/recipes"]
 
     @pytest.mark.parametrize(
@@ -183,15 +183,15 @@ class TestWorkato:
     def test_an_answer_is_named(self, api: LocalWorkato, fault: Fault, code: Code, cause: str | None) -> None:
         api.script([fault])
 
-        ((found, severity, said),) = told(self.source(api.url))
+        ((found, severity, detail),) = reported(self.source(api.url))
 
         assert (found, severity) == (code, CATALOGUE[code].severity)
-        assert cause in {None, said}
+        assert cause in {None, detail}
 
     def test_a_role_that_sees_no_project(self, api: LocalWorkato) -> None:
         api.script([Fault(body='{"items": []}', path="recipes")])
 
-        assert told(self.source(api.url)) == [
+        assert reported(self.source(api.url)) == [
             (
                 Code.WORKATO_NO_RECIPES,
                 Severity.ERROR,
@@ -202,7 +202,7 @@ class TestWorkato:
     def test_nobody_there(self) -> None:
         url = f"http://127.0.0.1:{free_port()}"
 
-        assert told(self.source(url)) == [
+        assert reported(self.source(url)) == [
             (
                 Code.WORKATO_UNREACHABLE,
                 Severity.TRANSIENT,
@@ -212,7 +212,9 @@ class TestWorkato:
 
     def test_a_certificate_that_nobody_vouches_for(self, tmp_path: Path) -> None:
         with tls_server(self_signed_server(tmp_path)) as port:
-            assert [code for code, _, _ in told(self.source(f"https://127.0.0.1:{port}"))] == [Code.WORKATO_CERTIFICATE]
+            assert [code for code, _, _ in reported(self.source(f"https://127.0.0.1:{port}"))] == [
+                Code.WORKATO_CERTIFICATE
+            ]
 
     def test_requests_that_cannot_be_made(self) -> None:
         class Broken:
@@ -221,6 +223,6 @@ class TestWorkato:
 
         endpoint = endpoint_of(host="https://www.workato.com", password=TOKEN)
 
-        assert told(WorkatoSource(WorkatoClient(endpoint, Broken(), Unlimited()))) == [  # type: ignore[arg-type]
+        assert reported(WorkatoSource(WorkatoClient(endpoint, Broken(), Unlimited()))) == [  # type: ignore[arg-type]
             (Code.WORKATO_HOST_UNUSABLE, Severity.ERROR, "requests cannot be made (could not be asked (ValueError)).")
         ]

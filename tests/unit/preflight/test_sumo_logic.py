@@ -41,7 +41,7 @@ def check(url: str) -> list[Finding]:
     return found
 
 
-def told(found: list[Finding]) -> list[tuple[Code, str]]:
+def reported(found: list[Finding]) -> list[tuple[Code, str]]:
     assert [(finding.severity, finding.fix) for finding in found] == [
         (CATALOGUE[finding.code].severity, CATALOGUE[finding.code].fix) for finding in found
     ]
@@ -113,13 +113,13 @@ def test_an_answer_is_named_at_the_first_try(source: LocalSource, name: str) -> 
     fault, code, cause = ANSWERS[name]
     source.script([fault])
 
-    assert told(check(source.url)) == [(code, cause)]
+    assert reported(check(source.url)) == [(code, cause)]
 
 
 def test_a_200_with_a_text_is_a_warning(source: LocalSource) -> None:
     source.script([warning("The data is too old")])
 
-    ((code, cause),) = told(found := check(source.url))
+    ((code, cause),) = reported(found := check(source.url))
 
     assert (code, found[0].severity) == (Code.SUMO_LOGIC_WARNED, Severity.WARNING)
     assert "The data is too old" in cause
@@ -127,7 +127,7 @@ def test_a_200_with_a_text_is_a_warning(source: LocalSource) -> None:
 
 @pytest.mark.parametrize("url", [f"https://collectors.sumologic.invalid/receiver/v1/http/{TOKEN}"])
 def test_a_name_without_an_address(url: str) -> None:
-    assert told(check(url)) == [
+    assert reported(check(url)) == [
         (
             Code.SUMO_LOGIC_NO_ADDRESS,
             "its host name is not known (could not be reached: no address is known for collectors.sumologic.invalid (DNS)).",
@@ -137,7 +137,7 @@ def test_a_name_without_an_address(url: str) -> None:
 
 def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
     with tls_server(self_signed_server(tmp_path)) as port:
-        assert told(check(f"https://127.0.0.1:{port}/receiver/v1/http/{TOKEN}")) == [
+        assert reported(check(f"https://127.0.0.1:{port}/receiver/v1/http/{TOKEN}")) == [
             (
                 Code.SUMO_LOGIC_CERTIFICATE,
                 "its TLS certificate is not valid here (could not be trusted: its TLS certificate does not verify).",
@@ -147,7 +147,7 @@ def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
 
 def test_a_connection_that_is_never_accepted() -> None:
     with full_port() as port:
-        assert told(check(f"http://127.0.0.1:{port}/receiver/v1/http/{TOKEN}")) == [
+        assert reported(check(f"http://127.0.0.1:{port}/receiver/v1/http/{TOKEN}")) == [
             (Code.SUMO_LOGIC_UNREACHABLE, "no connection (could not be reached: no connection in time).")
         ]
 
@@ -161,5 +161,7 @@ def test_requests_that_cannot_be_made() -> None:
 
     found = check_sumo_logic(HttpSource(endpoint, Broken()), account=ACME, now=NOW)  # type: ignore[arg-type]
 
-    assert told(found) == [(Code.SUMO_LOGIC_URL_UNUSABLE, "requests cannot be made (could not be asked (ValueError)).")]
+    assert reported(found) == [
+        (Code.SUMO_LOGIC_URL_UNUSABLE, "requests cannot be made (could not be asked (ValueError)).")
+    ]
     assert TOKEN not in repr(found)

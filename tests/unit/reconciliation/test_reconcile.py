@@ -222,12 +222,12 @@ def test_what_the_bucket_lost_or_has_otherwise_is_told_and_run_again_only_on_req
     world.bucket.objects[key(2)] = StoredObject(key(2), 11, '"2"')
     world.bucket.objects[key(3)] = StoredObject(key(3), 10, '"other"')
 
-    told = finding(0, "complete", lost=1, altered=2, damaged_keys=[key(1), key(2), key(3)])
+    reported = finding(0, "complete", lost=1, altered=2, damaged_keys=[key(1), key(2), key(3)])
     findings, repairing = world.reconcile(), world.reconcile(repair=True)
 
-    assert findings.windows == [told]
-    told.is_run = True
-    assert repairing.windows == [told]
+    assert findings.windows == [reported]
+    reported.is_run = True
+    assert repairing.windows == [reported]
     assert tell([findings], []) == [
         "Account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): of the objects that were delivered, 1 are "
         f"lost and 2 altered ({key(1)}, {key(2)}, {key(3)}). If nobody meant to, run job_history_reconciliation by hand with "

@@ -28,13 +28,13 @@ def test_each_change_is_told_without_its_value() -> None:
         ],
     )
     records = [record(job_id=1, status="aborted"), full, record(job_id=101, report="{}"), record(job_id=102)]
-    told = list(dry_run(records, lambda on_change: redaction(*RULES, on_change=on_change), most=2))
+    reported = list(dry_run(records, lambda on_change: redaction(*RULES, on_change=on_change), most=2))
 
     masking, dropping, hashing, addresses, cards = (
         Rule(number, rule["action"]) for number, rule in enumerate(RULES, 1)
     )  # type: ignore[arg-type]
     digest = hash_of("ana@example.com")
-    assert told == [
+    assert reported == [
         Sampled(
             100,
             [
@@ -49,12 +49,12 @@ def test_each_change_is_told_without_its_value() -> None:
         ),
         Sampled(101, []),
     ]
-    shown = msgspec.json.encode(told).decode()
+    shown = msgspec.json.encode(reported).decode()
     assert [secret for secret in SECRETS if secret in shown] == []
 
 
 def test_a_record_that_would_go_to_quarantine_is_told_with_the_reason() -> None:
     bad = record(lines=[line(output=f'{{"password":1,"text":{DEEP}}}')])
-    [told] = dry_run([bad], lambda on_change: redaction(*RULES, on_change=on_change), most=5)
-    assert told.fault == "lines[0].output.text holds JSON in a text that is nested too deeply to be redacted"
-    assert "hunter2" not in msgspec.json.encode(told).decode()
+    [reported] = dry_run([bad], lambda on_change: redaction(*RULES, on_change=on_change), most=5)
+    assert reported.fault == "lines[0].output.text holds JSON in a text that is nested too deeply to be redacted"
+    assert "hunter2" not in msgspec.json.encode(reported).decode()

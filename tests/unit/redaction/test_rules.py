@@ -45,7 +45,7 @@ def test_a_rule_that_can_be_applied(rule: dict[str, Any]) -> None:
 
 @pytest.mark.promise("redaction-rule-errors")
 @pytest.mark.parametrize(
-    ("rule", "said"),
+    ("rule", "detail"),
     [
         ("title", FORM),
         ({}, FORM),
@@ -83,8 +83,8 @@ def test_a_rule_that_can_be_applied(rule: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_a_rule_that_cannot_be_applied_is_named_by_account_number_and_field(rule: Any, said: str) -> None:
-    assert faults(rule) == [f"Account 5234 Acme: redaction rule 2: {said}."]
+def test_a_rule_that_cannot_be_applied_is_named_by_account_number_and_field(rule: Any, detail: str) -> None:
+    assert faults(rule) == [f"Account 5234 Acme: redaction rule 2: {detail}."]
 
 
 def test_a_key_that_rules_do_not_have() -> None:

@@ -245,14 +245,14 @@ def test_a_destination_that_cannot_recognise_a_repeat_gets_only_what_is_new(worl
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "detail"),
     [
         ({"enabled": False}, "nothing is delivered, because the account is paused"),
         ({"user_id": 77}, "there is no receipt: only a closed window can be redriven"),
     ],
 )
-def test_what_cannot_be_redriven_says_why(world: World, change: dict[str, Any], said: str) -> None:
-    with pytest.raises(PermanentError, match=said):
+def test_what_cannot_be_redriven_says_why(world: World, change: dict[str, Any], detail: str) -> None:
+    with pytest.raises(PermanentError, match=detail):
         world.redrive(account(**change))
 
 

@@ -17,7 +17,7 @@ CHECK_HOST = "It is tried again; should it last, check the connection's host and
 CHECK_TYPES = "Check the relations' column types against docs/job-store.md, and the permissions."
 
 
-def told(fault: Exception) -> tuple[type[ReplicationError], str]:
+def reported(fault: Exception) -> tuple[type[ReplicationError], str]:
     with pytest.raises(ReplicationError) as sorted_, database_errors(ABOUT):
         raise fault
     # The driver's own exception may show what a row or a connection holds.
@@ -27,7 +27,7 @@ def told(fault: Exception) -> tuple[type[ReplicationError], str]:
 
 @pytest.mark.promise("messages-quote-no-values")
 @pytest.mark.parametrize(
-    ("fault", "kind", "said"),
+    ("fault", "kind", "detail"),
     [
         (
             sqlite3.OperationalError("no such table: job_history_jobs"),
@@ -81,15 +81,15 @@ def told(fault: Exception) -> tuple[type[ReplicationError], str]:
         ),
     ],
 )
-def test_a_fault_of_a_database(fault: Exception, kind: type[ReplicationError], said: str) -> None:
-    assert told(fault) == (kind, said)
+def test_a_fault_of_a_database(fault: Exception, kind: type[ReplicationError], detail: str) -> None:
+    assert reported(fault) == (kind, detail)
 
 
 @pytest.mark.promise("masked-secrets")
 def test_what_a_database_repeats_of_the_connection_is_hidden() -> None:
     with pytest.raises(PermanentError) as raised, database_errors(ABOUT, secret_masker("s3cr=t")):
         raise psycopg2.OperationalError("FATAL:  password authentication failed: s3cr=t (s3cr%3Dt)")
-    assert raised.value.said == "FATAL:  password authentication failed: *** (***) (OperationalError)"
+    assert raised.value.detail == "FATAL:  password authentication failed: *** (***) (OperationalError)"
 
 
 @pytest.mark.parametrize("fault", [KeyError("job_id"), TransientError("lists fewer"), OSError("disk")])

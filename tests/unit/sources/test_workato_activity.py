@@ -113,7 +113,7 @@ def test_each_event_is_in_just_one_window_whatever_the_api_s_choices(
 
 @pytest.mark.promise("api-activity-log")
 @pytest.mark.parametrize(
-    ("number", "loses", "said"),
+    ("number", "loses", "detail"),
     [
         (250, lambda page: page[1:], "247 admin events of {}, and the second time 246, 2 of them others"),
         (120, lambda page: [*page[:50], *page[51:]] if len(page) == 100 else page, "119 admin events of {}, and the second time 120, 1 of them others"),
@@ -122,13 +122,13 @@ def test_each_event_is_in_just_one_window_whatever_the_api_s_choices(
     ],
 )  # fmt: skip
 def test_an_api_that_loses_an_entry_of_a_page_delivers_nothing(
-    number: int, loses: Callable[[Page], Page], said: str
+    number: int, loses: Callable[[Page], Page], detail: str
 ) -> None:
     entries = [entry(each, each) for each in range(1, number + 1)]
 
     assert refusal(ActivityLog(entries, loses=loses)) == (
         TransientError,
-        f"The API lists {said.format('the window [2018-05-21T12:00:00Z, 2018-05-21T13:00:00Z)')}. Nothing was delivered, "
+        f"The API lists {detail.format('the window [2018-05-21T12:00:00Z, 2018-05-21T13:00:00Z)')}. Nothing was delivered, "
         "because nobody could say what is missing; the next try reads them anew. Should it last, raise [job_history] "
         "settle_minutes: the platform may show events late.",
     )
@@ -151,21 +151,21 @@ def test_a_log_that_never_ends_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "detail"),
     [
         ({"items": []}, "an object with ['items']"),
         ({"data": {}}, "Expected `array`, got `object`"),
         ({"data": [1]}, "Expected `object`, got `int` - at `$[0]`"),
     ],
 )
-def test_an_answer_that_is_not_documented_is_an_error(answer: dict[str, Any], said: str) -> None:
+def test_an_answer_that_is_not_documented_is_an_error(answer: dict[str, Any], detail: str) -> None:
     class Odd(ActivityLog):
         def get(self, *_: Any) -> dict[str, msgspec.Raw]:
             return {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in answer.items()}
 
     assert refusal(Odd([])) == (
         PermanentError,
-        f"The API gives its activity log in a way that is not documented: {said}. Nothing was read.",
+        f"The API gives its activity log in a way that is not documented: {detail}. Nothing was read.",
     )
 
 
@@ -202,8 +202,8 @@ def test_what_an_entry_is_called_in_a_document() -> None:
 
 
 def test_an_entry_with_a_team_of_its_own_keeps_its_workspace() -> None:
-    told = record(**WHOLE, team={"id": 9})
-    assert (told.team, told.extra) == ('{"id": 9}', {"workspace": '{"id": 1, "environment": "prod"}'})
+    reported = record(**WHOLE, team={"id": 9})
+    assert (reported.team, reported.extra) == ('{"id": 9}', {"workspace": '{"id": 1, "environment": "prod"}'})
 
 
 def test_what_is_null_or_not_there_is_left_out() -> None:

@@ -73,7 +73,7 @@ def test_the_base_url_is_the_host_s(host: str | None, port: int | None, base_url
 
 
 @pytest.mark.parametrize(
-    ("host", "password", "said"),
+    ("host", "password", "detail"),
     [
         (None, None, "The connection has no password, where the API token belongs."),
         (None, "  ", "The connection has no password, where the API token belongs."),
@@ -85,11 +85,11 @@ def test_the_base_url_is_the_host_s(host: str | None, port: int | None, base_url
         ("https://", TOKEN, "The connection's host holds no base URL."),
     ],
 )
-def test_a_connection_that_cannot_be_used_is_refused(host: str | None, password: str | None, said: str) -> None:
+def test_a_connection_that_cannot_be_used_is_refused(host: str | None, password: str | None, detail: str) -> None:
     with pytest.raises(PermanentError) as raised:
         endpoint_of(host=host, password=password)
 
-    assert str(raised.value).startswith(said)
+    assert str(raised.value).startswith(detail)
     assert "CANARY" not in str(raised.value)
 
 

@@ -89,14 +89,14 @@ def _sorted(text: str, fault: Exception, where: str) -> PermanentError | Transie
     if code is None and status == 0:
         return _without_answer(text, where)
     message = quoted(_first(_MESSAGE, text) or "")
-    said = f"{where}the store answered " + (f"{status} {code}: {message}." if code else f"HTTP {status}.")
+    detail = f"{where}the store answered " + (f"{status} {code}: {message}." if code else f"HTTP {status}.")
     finding = _code(code, status, fault)
     if finding is None:
         kind = SlowDownError if status in _SLOW_DOWN_STATUS else TransientError
-        return kind(f"{said} {_TRY_LATER}", code=Code.S3_BUSY)
+        return kind(f"{detail} {_TRY_LATER}", code=Code.S3_BUSY)
     region = _first(_REGION, text)
     where_it_is = f" The bucket is in {region}." if region else ""
-    return PermanentError(f"{said}{where_it_is} {fix_of(finding)}", code=finding)
+    return PermanentError(f"{detail}{where_it_is} {fix_of(finding)}", code=finding)
 
 
 def _code(code: str | None, status: int, fault: Exception) -> Code | None:
@@ -120,13 +120,13 @@ def _without_answer(text: str, where: str) -> PermanentError | TransientError:
     if _BARE_REDIRECT in text:
         region = Code.S3_WRONG_REGION
         return PermanentError(f"{where}the store sent us to another region. {fix_of(region)}", code=region)
-    if told := _first(_CREDENTIALS, text):
-        said = f"{where}the connection gave no credentials: {quoted(told)}."
-        if _first(_CREDENTIALS_CODE, told) in CODES:
+    if reported := _first(_CREDENTIALS, text):
+        detail = f"{where}the connection gave no credentials: {quoted(reported)}."
+        if _first(_CREDENTIALS_CODE, reported) in CODES:
             none = Code.S3_NO_CREDENTIALS
-            return PermanentError(f"{said} {fix_of(none)}", code=none)
+            return PermanentError(f"{detail} {fix_of(none)}", code=none)
         # The service that gives them may be away for a while, as any other.
-        return TransientError(f"{said} {_TRY_LATER}", code=Code.S3_CREDENTIALS_AWAY)
+        return TransientError(f"{detail} {_TRY_LATER}", code=Code.S3_CREDENTIALS_AWAY)
     endpoint = _first(_ENDPOINT, text) or "the store"
     if trouble := _tls_trouble(text):
         tls = Code.S3_TLS_FAILED

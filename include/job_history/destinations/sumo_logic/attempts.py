@@ -37,11 +37,11 @@ _RETRIED = {408, *_REJECTED_FOR_NOW}
 class Attempt:
     """`accepted`: a 200 or 204. `unknown`: nobody can say whether (a part of) the request was stored.
 
-    `said` is what happened, in words that follow "the source"; `code` is what a preflight calls it, None where nothing is
+    `detail` is what happened, in words that follow "the source"; `code` is what a preflight calls it, None where nothing is
     wrong; `retry_after` is in seconds.
     """
 
-    said: str
+    detail: str
     code: Code | None = None
     accepted: bool = False
     retry: bool = False
@@ -100,17 +100,17 @@ def answered(response: requests.Response, endpoint: Endpoint, *, now: float) -> 
         return Attempt(f"answered {status}", Code.SUMO_LOGIC_WARNED if body else None, accepted=True, warning=body)
     if 300 <= status < 400:
         return Attempt(_redirect(response), Code.SUMO_LOGIC_REDIRECT)
-    said = f"answered {status}" + (f" ({body})" if body else "")
+    detail = f"answered {status}" + (f" ({body})" if body else "")
     if status in _RETRIED or status >= 500:
         return Attempt(
-            said,
+            detail,
             _CODES.get(status, Code.SUMO_LOGIC_BUSY),
             retry=True,
             unknown=status not in _REJECTED_FOR_NOW,
             throttled=status == 429,
             retry_after=seconds_of(response.headers.get("Retry-After"), now),
         )
-    return Attempt(said, _CODES.get(status, Code.SUMO_LOGIC_REFUSED))
+    return Attempt(detail, _CODES.get(status, Code.SUMO_LOGIC_REFUSED))
 
 
 def broken(fault: Exception, endpoint: Endpoint) -> Attempt:
@@ -118,7 +118,7 @@ def broken(fault: Exception, endpoint: Endpoint) -> Attempt:
     causes = list(_causes(fault))
     for kinds, attempt in _BROKEN:
         if any(isinstance(cause, kinds) for cause in causes):
-            return replace(attempt, said=attempt.said.format(host=endpoint.host))
+            return replace(attempt, detail=attempt.detail.format(host=endpoint.host))
     return Attempt(f"could not be asked ({type(fault).__name__})", Code.SUMO_LOGIC_URL_UNUSABLE)
 
 

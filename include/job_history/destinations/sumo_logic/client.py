@@ -87,14 +87,14 @@ class HttpSource:
                     log.warning("%s took a request, but says: %s", self, attempt.warning)
                 return
             if not attempt.retry:
-                raise PermanentError(f"{self} {attempt.said}. {attempt.remedy}")
+                raise PermanentError(f"{self} {attempt.detail}. {attempt.remedy}")
             wait = self._retries.wait(number, attempt, self._share())
             if number == self._retries.attempts or wait > MAX_RETRY_AFTER_SECONDS:
                 break
             log.warning(
                 "%s %s. %s Attempt %s of %s follows in %.1f s.",
                 self,
-                attempt.said,
+                attempt.detail,
                 _what_is_known(attempt),
                 number + 1,
                 self._retries.attempts,
@@ -103,7 +103,7 @@ class HttpSource:
             self._sleep(wait)
         asked = f", and asks for {wait:.0f} s of silence" if wait > MAX_RETRY_AFTER_SECONDS else ""
         raise TransientError(
-            f"{self} {attempt.said}{asked}; this was attempt {number} of {self._retries.attempts}. "
+            f"{self} {attempt.detail}{asked}; this was attempt {number} of {self._retries.attempts}. "
             f"{_what_is_known(attempt)} The task's next try goes on from this request. " + attempt.remedy
         )
 

@@ -54,18 +54,18 @@ def _sorted(fault: Exception, about: str, mask_secrets: Masker) -> PermanentErro
     text = mask_secrets((diagnosis or str(fault)).strip().split("\n")[0])
     if _is_one_of(_QUOTING, fault):
         text = _QUOTED.sub(MASK, text)
-    said = f"{text} ({type(fault).__name__}{', SQLSTATE ' + state if state else ''})"
-    message = f"Reading {about} failed: {said}."
+    detail = f"{text} ({type(fault).__name__}{', SQLSTATE ' + state if state else ''})"
+    message = f"Reading {about} failed: {detail}."
     if state in _UNDEFINED or any(sign in text.lower() for sign in _SQLITE_UNDEFINED):
         code = Code.SQL_NOT_FOUND
     elif state.startswith(_TRANSIENT_STATES) or any(sign in text.lower() for sign in _SQLITE_BUSY):
-        return TransientError(f"{message} It is tried again.", code=Code.SQL_AWAY, said=said)
+        return TransientError(f"{message} It is tried again.", code=Code.SQL_AWAY, detail=detail)
     elif not state and _NOT_LET_IN.search(str(fault)):
         code = Code.SQL_NOT_LET_IN
     elif not state and type(fault).__name__ == "OperationalError":
         # A connection that was refused, reset or timed out carries no SQLSTATE.
         advice = "It is tried again; should it last, check the connection's host and login."
-        return TransientError(f"{message} {advice}", code=Code.SQL_AWAY, said=said)
+        return TransientError(f"{message} {advice}", code=Code.SQL_AWAY, detail=detail)
     else:
         code = Code.SQL_NOT_READABLE
-    return PermanentError(f"{message} {fix_of(code)}", code=code, said=said)
+    return PermanentError(f"{message} {fix_of(code)}", code=code, detail=detail)

@@ -77,8 +77,8 @@ def _selection(
     return Selection(", ".join(expressions), ExtraColumns(extra, dialect.gives_any_as_json))
 
 
-def _refuse(code: Code, said: str) -> NoReturn:
-    raise PermanentError(f"The {said}. {fix_of(code)}", code=code, said=said)
+def _refuse(code: Code, detail: str) -> NoReturn:
+    raise PermanentError(f"The {detail}. {fix_of(code)}", code=code, detail=detail)
 
 
 def _column_names(connection: Any, relation: str) -> list[str]:

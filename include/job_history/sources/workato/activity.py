@@ -116,13 +116,13 @@ def _page(client: WorkatoClient, parameters: dict[str, str | int]) -> list[Field
     try:
         if "data" in envelope:
             return msgspec.json.decode(envelope["data"], type=list[Fields])
-        said = f"an object with {sorted(envelope)[:5]}"
+        detail = f"an object with {sorted(envelope)[:5]}"
     except (msgspec.DecodeError, RecursionError) as fault:
-        said = str(fault)
+        detail = str(fault)
     raise PermanentError(
-        f"{client} gives its activity log in a way that is not documented: {said}. Nothing was read.",
+        f"{client} gives its activity log in a way that is not documented: {detail}. Nothing was read.",
         code=Code.WORKATO_UNDOCUMENTED,
-        said=said,
+        detail=detail,
     )
 
 

@@ -37,7 +37,7 @@ class Answer:
     `code` is what a preflight calls it.
     """
 
-    said: str = ""
+    detail: str = ""
     code: Code | None = None
     envelope: Envelope | None = None
     status: int | None = None
@@ -64,11 +64,11 @@ def answered(response: requests.Response, endpoint: Endpoint, *, now: float) -> 
     if 300 <= status < 400:
         return Answer(f"answered {status}, a redirect", Code.WORKATO_REDIRECT, status=status)
     shown = _shown(response.content, endpoint)
-    said = f"answered {status}" + (f" ({shown})" if shown else "")
+    detail = f"answered {status}" + (f" ({shown})" if shown else "")
     if status in _RETRIED or status >= 500:
         wait = seconds_of(response.headers.get("Retry-After"), now)
-        return Answer(said, Code.WORKATO_BUSY, status=status, retry=True, retry_after=wait)
-    return Answer(said, _CODES.get(status, Code.WORKATO_REFUSED), status=status)
+        return Answer(detail, Code.WORKATO_BUSY, status=status, retry=True, retry_after=wait)
+    return Answer(detail, _CODES.get(status, Code.WORKATO_REFUSED), status=status)
 
 
 def _whole(content: bytes, endpoint: Endpoint) -> Answer:
@@ -79,8 +79,8 @@ def _whole(content: bytes, endpoint: Endpoint) -> Answer:
         # because jobs are in it, and no rule of redaction has seen them.
         cut_short = content.lstrip()[:1] in {b"{", b"["}
         shown = f"{len(content):,} bytes, cut short" if cut_short else _shown(content, endpoint)
-        said = f"answered 200 with what is no whole JSON object ({shown})"
-        return Answer(said, Code.WORKATO_UNREACHABLE, status=200, retry=True)
+        detail = f"answered 200 with what is no whole JSON object ({shown})"
+        return Answer(detail, Code.WORKATO_UNREACHABLE, status=200, retry=True)
 
 
 def broken(fault: Exception, endpoint: Endpoint) -> Answer:
@@ -89,14 +89,14 @@ def broken(fault: Exception, endpoint: Endpoint) -> Answer:
     if _is_caused_by(fault, ssl.SSLCertVerificationError):
         return Answer("could not be trusted: its TLS certificate does not verify", Code.WORKATO_CERTIFICATE)
     if isinstance(fault, requests.ConnectTimeout):
-        said = f"could not be reached in time at {host}"
+        detail = f"could not be reached in time at {host}"
     elif isinstance(fault, requests.Timeout):
-        said = "did not answer in time"
+        detail = "did not answer in time"
     elif isinstance(fault, requests.ConnectionError | requests.exceptions.ChunkedEncodingError | OSError):
-        said = f"could not be reached, or broke the connection ({host})"
+        detail = f"could not be reached, or broke the connection ({host})"
     else:
         return Answer(f"could not be asked ({type(fault).__name__})", Code.WORKATO_HOST_UNUSABLE)
-    return Answer(said, Code.WORKATO_UNREACHABLE, retry=True)
+    return Answer(detail, Code.WORKATO_UNREACHABLE, retry=True)
 
 
 def _is_caused_by(fault: BaseException, kind: type[BaseException]) -> bool:
@@ -117,8 +117,8 @@ def _shown(content: bytes, endpoint: Endpoint) -> str:
     """The beginning of an answer, on one line: the documented `message`, or else its text."""
     text = content.decode(errors="replace")
     try:
-        told = msgspec.json.decode(content)
-        text = str(told["message"]) if isinstance(told, dict) and "message" in told else text
+        reported = msgspec.json.decode(content)
+        text = str(reported["message"]) if isinstance(reported, dict) and "message" in reported else text
     except (msgspec.DecodeError, RecursionError):
         pass
     text = endpoint.without_secrets(text)

@@ -104,14 +104,14 @@ class WorkatoClient:
                 return answer.envelope
             if not answer.retry:
                 kind = NotFoundError if answer.status == 404 else PermanentError
-                raise kind(f"{asked} {answer.said}. {answer.remedy}", code=answer.code, said=answer.said)
+                raise kind(f"{asked} {answer.detail}. {answer.remedy}", code=answer.code, detail=answer.detail)
             wait = self._retries.wait(number, answer, self._share())
             if number == self._retries.attempts or wait > MAX_RETRY_AFTER_SECONDS:
                 break
             log.warning(
                 "%s %s. Attempt %s of %s follows in %.1f s.",
                 asked,
-                answer.said,
+                answer.detail,
                 number + 1,
                 self._retries.attempts,
                 wait,
@@ -119,7 +119,7 @@ class WorkatoClient:
             self._sleep(wait)
         silence = f", and asks for {wait:.0f} s of silence" if wait > MAX_RETRY_AFTER_SECONDS else ""
         raise TransientError(
-            f"{asked} {answer.said}{silence}; this was attempt {number} of {self._retries.attempts}. The task's next try "
+            f"{asked} {answer.detail}{silence}; this was attempt {number} of {self._retries.attempts}. The task's next try "
             "goes on from here. "
             + (
                 "Others use the same quota: see who, or lower requests_per_minute in the connection's extra."
@@ -127,7 +127,7 @@ class WorkatoClient:
                 else answer.remedy
             ),
             code=answer.code,
-            said=answer.said,
+            detail=answer.detail,
         )
 
     def _attempt(self, path: str, parameters: Mapping[str, str | int]) -> Answer:

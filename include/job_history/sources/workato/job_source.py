@@ -179,12 +179,12 @@ def _must_agree(window: Window, readings: list[Reading]) -> None:
     """Before a request is spent on the lines of jobs that could not be delivered anyway."""
     differing = [reading for reading in readings if not reading.agrees]
     if differing:
-        said = "; ".join(
+        detail = "; ".join(
             f"recipe {reading.recipe_id}: {reading.listed} listed, {reading.counted} by a second listing"
             for reading in differing[:5]
         )
         raise TransientError(
-            f"{len(differing)} recipes show other jobs of the window {window} the second time they are listed ({said}). "
+            f"{len(differing)} recipes show other jobs of the window {window} the second time they are listed ({detail}). "
             "Nothing was delivered, because nobody could say what is missing; the next try reads these recipes anew. Should "
             "it last, raise [job_history] settle_minutes: the platform shows jobs late."
         )

@@ -74,9 +74,9 @@ def must_show_recipes(client: WorkatoClient) -> None:
     # Documented by the sample of an older answer only.
     count = client.me().get("recipes_count")
     if count is not None and bytes(count) not in {b"0", b"null"}:
-        said = f"{client} lists no recipes, and says that the workspace has {bytes(count).decode()}"
+        detail = f"{client} lists no recipes, and says that the workspace has {bytes(count).decode()}"
         code = Code.WORKATO_NO_RECIPES
-        raise PermanentError(f"{said}. {fix_of(code)}", code=code, said=said)
+        raise PermanentError(f"{detail}. {fix_of(code)}", code=code, detail=detail)
 
 
 def _page(client: WorkatoClient, parameters: dict[str, str | int]) -> list[Recipe]:
@@ -86,13 +86,13 @@ def _page(client: WorkatoClient, parameters: dict[str, str | int]) -> list[Recip
     try:
         if listed is not None:
             return msgspec.json.decode(listed, type=list[Recipe])
-        said = f"an object with {sorted(envelope)[:5]}"
+        detail = f"an object with {sorted(envelope)[:5]}"
     except msgspec.DecodeError as fault:
-        said = str(fault)
+        detail = str(fault)
     raise PermanentError(
-        f"{client} lists recipes in a way that is not documented: {said}. Nothing was read.",
+        f"{client} lists recipes in a way that is not documented: {detail}. Nothing was read.",
         code=Code.WORKATO_UNDOCUMENTED,
-        said=said,
+        detail=detail,
     )
 
 

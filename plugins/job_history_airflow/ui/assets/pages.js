@@ -72,8 +72,8 @@ addEventListener("submit", async (event) => {
   const form = event.target;
   if (!form.dataset.starts) return;
   event.preventDefault();
-  const told = document.getElementById("started");
-  told.textContent = "A moment ...";
+  const status = document.getElementById("started");
+  status.textContent = "A moment ...";
   const conf = {
     accounts: [Number(form.dataset.account)],
     window_start: form.dataset.start,
@@ -85,14 +85,14 @@ addEventListener("submit", async (event) => {
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ logical_date: null, conf }),
   });
-  const said = await answer.json();
+  const run = await answer.json();
   if (!answer.ok) {
-    told.textContent = `Airflow refused: ${JSON.stringify(said.detail)}`;
+    status.textContent = `Airflow refused: ${JSON.stringify(run.detail)}`;
     return;
   }
   const link = document.createElement("a");
-  link.href = form.dataset.runs + encodeURIComponent(said.dag_run_id);
+  link.href = form.dataset.runs + encodeURIComponent(run.dag_run_id);
   link.dataset.airflowLink = "";
-  link.textContent = said.dag_run_id;
-  told.replaceChildren("Started: ", link);
+  link.textContent = run.dag_run_id;
+  status.replaceChildren("Started: ", link);
 });

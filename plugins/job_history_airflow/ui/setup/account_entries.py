@@ -51,7 +51,7 @@ def user_ids_but(entries: list[Any], position: int | None) -> Counter[str]:
 
 
 def sentences(faults: Faults) -> list[str]:
-    return [f"{place}: {said}" if place else said for place, all_said in faults.items() for said in all_said]
+    return [f"{place}: {detail}" if place else detail for place, all_said in faults.items() for detail in all_said]
 
 
 def shown(entry: Any, key: str) -> str:

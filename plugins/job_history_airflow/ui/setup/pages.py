@@ -124,14 +124,14 @@ def _change(visitor: RequestContext, position: int, what: str, changes: dict[str
     stored = read_stored(visitor.session)
     if stored.fingerprint != visitor.posted.get("loaded"):
         return views.table(visitor, stored, conflict=_SOMEBODY_SAVED, code=status.HTTP_409_CONFLICT)
-    told = {"user_id": shown(stored.entries[position] if position < len(stored.entries) else None, "user_id")}
+    reported = {"user_id": shown(stored.entries[position] if position < len(stored.entries) else None, "user_id")}
     instead = [] if changes is None else [{**_entry_at(stored, position), **changes}]
     entries = [*stored.entries[:position], *instead, *stored.entries[position + 1 :]]
-    return _write(visitor, stored, entries, what, told)
+    return _write(visitor, stored, entries, what, reported)
 
 
 def _write(
-    visitor: RequestContext, stored: StoredAccounts, entries: list[Any], what: str, told: dict[str, Any]
+    visitor: RequestContext, stored: StoredAccounts, entries: list[Any], what: str, reported: dict[str, Any]
 ) -> Response:
     if not stored.can_change:
         raise HTTPException(status.HTTP_409_CONFLICT, "The accounts cannot be changed from here; the page says why.")
@@ -140,7 +140,7 @@ def _write(
     except SavedMeanwhileError:
         visitor.session.rollback()
         return _conflict(visitor, read_stored(visitor.session))
-    note_in_audit_log(visitor.session, visitor.user, what, told)
+    note_in_audit_log(visitor.session, visitor.user, what, reported)
     return RedirectResponse(f"{visitor.request.scope['root_path']}/setup?done={what}", status.HTTP_303_SEE_OTHER)
 
 

@@ -51,7 +51,7 @@ def form(visitor: RequestContext, stored: StoredAccounts, filled: Filled, *, cod
     fields = account_form()
     connections = visible_connections(visitor.session, visitor.user)
     entry = {} if filled.position is None else stored.entries[filled.position]
-    beside_no_field = {place: said for place, said in filled.faults.items() if not fields.has(place)}
+    beside_no_field = {place: detail for place, detail in filled.faults.items() if not fields.has(place)}
     return visitor.shown(
         "account.html",
         code=code,

@@ -17,7 +17,7 @@ class Bar:
     y: float
     width: float
     height: float
-    told: str
+    reported: str
     label: str
 
 
@@ -43,7 +43,7 @@ def bar_chart(values: list[int], labels: list[str], unit: str) -> Chart:
                 y=round(HEIGHT - height, 2),
                 width=round(step * (1 - _GAP), 2),
                 height=round(height, 2),
-                told=f"{label}: {value:,} {unit}",
+                reported=f"{label}: {value:,} {unit}",
                 label=label,
             )
         )
