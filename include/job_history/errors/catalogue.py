@@ -1,6 +1,6 @@
 """Every finding that there is: its severity, its cause, and the sentence that says what to do.
 
-docs/operations.md shows this list (`python -m job_history.errors.catalogue` writes it). The errors of destinations and
+docs/messages.md shows this list (`python -m job_history.errors.catalogue` prints it). The errors of destinations and
 sources take their advice from it too.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
+from textwrap import fill
 
 from job_history.errors import ReplicationError, TransientError
 from job_history.errors.code import Code
@@ -15,6 +16,25 @@ from job_history.errors.destination_findings import DESTINATION_FINDINGS
 from job_history.errors.entry import ERROR, TRANSIENT, Entry
 from job_history.errors.finding import Finding
 from job_history.errors.source_findings import SOURCE_FINDINGS
+
+_GROUPS = {
+    "S3": "Amazon S3",
+    "SUMO_LOGIC": "Sumo Logic",
+    "SQL": "A job store (SQL)",
+    "WORKATO": "The platform's own API",
+}
+_PAGE_HEAD = """\
+# Messages by code
+
+What a preflight or a failed task can report. Codes never change, so logs and receipts can be filtered by them; the wording may.
+This page is generated: `.venv/bin/python -m job_history.errors.catalogue > docs/messages.md`.
+
+- *error*: the account's windows are not run until the cause is fixed.
+- *transient*: it may pass by itself; the tasks retry.
+- *warning*: documents are delivered, but something needs attention.
+
+Each cause begins with the account and the place; `...` stands for what differs, usually the other side's own words.
+"""
 
 CATALOGUE: dict[Code, Entry] = {
     Code.CONNECTION_UNUSABLE: Entry(
@@ -47,15 +67,25 @@ def fix_of(code: Code) -> str:
     return CATALOGUE[code].fix
 
 
-def catalogue_table() -> str:
-    """Return the list as docs/operations.md has it; `...` stands for what differs from case to case."""
-    heading = "| code | severity | cause | fix |\n|---|---|---|---|\n"
+def messages_page() -> str:
+    """Return docs/messages.md: a heading per code, so that a message can link to it. `...` stands for what differs."""
     anything: dict[str, str] = defaultdict(lambda: "...")
-    return heading + "".join(
-        f"| `{code}` | {entry.severity} | {entry.cause.format_map(anything)} | {entry.fix} |\n"
-        for code, entry in CATALOGUE.items()
-    )
+    parts, group = [_PAGE_HEAD], ""
+    for code, entry in CATALOGUE.items():
+        title = next(
+            (title for prefix, title in _GROUPS.items() if code.startswith(prefix)), "Any source or destination"
+        )
+        if title != group:
+            parts.append(f"\n## {title}\n")
+            group = title
+        cause = entry.cause.format_map(anything).removesuffix("...").rstrip(" :")
+        parts.append(f"\n### {code}\n\n{_wrapped(f'*{entry.severity}*: {cause}.')}\n\n{_wrapped(entry.fix)}\n")
+    return "".join(parts)
+
+
+def _wrapped(text: str) -> str:
+    return fill(text, 120, break_on_hyphens=False, break_long_words=False)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(catalogue_table())
+    sys.stdout.write(messages_page())
