@@ -13,6 +13,8 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
+
 from job_history.errors import ReplicationError
 from job_history.model.window import Window
 
@@ -37,7 +39,7 @@ def replicate_past_hours(
 def main(windows: list[dict[str, str]], accounts: list[int]) -> None:
     """Replicate one hour after the other."""
     for window in windows:
-        _replicate(Window.from_dict(window), accounts)
+        _replicate(msgspec.convert(window, Window), accounts)
 
 
 def _replicate(window: Window, accounts: list[int]) -> None:
@@ -56,7 +58,7 @@ def _replicate(window: Window, accounts: list[int]) -> None:
     from job_history_airflow.settings import read_settings
 
     run = SimpleNamespace(dag_id=REPLICATION_DAG, run_id=f"sample__{window.slug}__{len(accounts)}")
-    params = {"accounts": accounts, "window_start": window.as_dict()["start"], "window_end": window.as_dict()["end"]}
+    params = {"accounts": accounts, "window_start": window.start_text, "window_end": window.end_text}
     context: Any = {"dag_run": run, "params": params}
     loads: dict[str, Any] = {"s3": LoadToS3Operator, "sumo_logic": LoadToSumoLogicOperator}
     for destination, load in loads.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.benchmarks.sink import Sink
@@ -19,7 +20,7 @@ from simulators.job_store import SampleJob, SampleLine, small_jobs
 
 BUCKET = "bench-audit"
 ACCESS_KEY, SECRET_KEY = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"  # AWS's own examples
-WINDOW = Window.from_dict({"start": "2018-05-21T00:00:00Z", "end": "2018-05-21T01:00:00Z"})
+WINDOW = Window(datetime(2018, 5, 21, tzinfo=UTC), datetime(2018, 5, 21, 1, tzinfo=UTC))
 MAX_DOCUMENT_BYTES = 40_000_000
 
 
@@ -69,7 +70,7 @@ def stage_documents(staging: Storage, a_slice: Slice, count: int, document_bytes
 
 
 def whole_window(user_id: int, run: str) -> Slice:
-    return Slice(run=run, user_id=user_id, name="Bench", window=WINDOW.as_dict(), part=WINDOW.as_dict())
+    return Slice(run=run, user_id=user_id, name="Bench", window=WINDOW, part=WINDOW)
 
 
 def airflow_environment(home: Path, **connections: str) -> dict[str, str]:

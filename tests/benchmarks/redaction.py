@@ -77,7 +77,7 @@ def _job(random: Random, number: int, document_bytes: int) -> JobRecord:
         LineRecord(place, "salesforce", "upsert", input=records(random, size), output=records(random, size))
         for place in range(LINES)
     ]
-    at = WINDOW.as_dict()["start"]
+    at = WINDOW.start_text
     return JobRecord(USER_ID, 234, number, "completed", at, at, report='{"name":"Xavier","age":35}', lines=lines)
 
 

@@ -62,7 +62,7 @@ def to_s3(tmp_path: Path, filled_store: Path, moto: S3Endpoint) -> Setting:
     (tmp_path / "results").mkdir()
     return Setting(
         user_id=USER_ID,
-        window=Window(START, START + timedelta(hours=1)).as_dict(),
+        window=Window(START, START + timedelta(hours=1)),
         store=str(filled_store),
         staging=str(tmp_path / "staging"),
         ledger=str(tmp_path / "ledger"),

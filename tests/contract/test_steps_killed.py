@@ -104,7 +104,7 @@ def new_run(folder: Path, filled_store: Path, endpoint: S3Endpoint) -> Run:
     (folder / "store.sqlite").hardlink_to(filled_store)
     setting = Setting(
         user_id=USER_ID,
-        window=Window(START, START + timedelta(hours=1)).as_dict(),
+        window=Window(START, START + timedelta(hours=1)),
         store=str(folder / "store.sqlite"),
         staging=str(folder / "staging"),
         ledger=str(folder / "ledger"),

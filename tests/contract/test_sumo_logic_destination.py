@@ -405,7 +405,7 @@ def test_only_the_destination_that_has_a_document_is_spared_it(source: LocalSour
             with item_writer(ledger, path, sender.destination().description()) as items:
                 items.append(_delivered(document))
             paths.append(path)
-        ledger.write(receipt_path(slice_.user_id, slice_.kind, slice_.whole_window), _receipt(slice_, paths))
+        ledger.write(receipt_path(slice_.user_id, slice_.kind, slice_.window), _receipt(slice_, paths))
 
         found = [deliver(SkipDelivered(one.destination(), ledger, slice_), DOCUMENTS[:2]) for one in (here, there)]
 

@@ -49,7 +49,7 @@ def save_receipt(world: World, user_id: int, hour: int, state: str, **changes: A
     fields: dict[str, Any] = {
         "user_id": user_id,
         "name": "Acme",
-        "window": window.as_dict(),
+        "window": window,
         "state": WindowState(state),
         "counts": counts,
         "gap": 0,
@@ -125,7 +125,7 @@ def test_status_as_json_has_each_window(world: World, job_history: JobHistory) -
 def test_status_of_a_ledger_in_a_bucket(world: World, job_history: JobHistory, monkeypatch: pytest.MonkeyPatch) -> None:
     world.accounts(world.account(5234, "Acme"))
     receipt = save_receipt(world, 5234, 1, "complete")
-    path = receipt_path(5234, EventKind.JOBS, Window.from_dict(receipt.window))
+    path = receipt_path(5234, EventKind.JOBS, receipt.window)
     world.s3.client().upload_file(world.ledger / path, world.bucket, f"ledger/{path}")
     monkeypatch.setenv("AIRFLOW__JOB_HISTORY__LEDGER_PATH", f"s3://s3@{world.bucket}/ledger")
 

@@ -65,7 +65,7 @@ def save(
     receipt = Receipt(
         user_id=user_id,
         name="Acme",
-        window=window.as_dict(),
+        window=window,
         state=state,
         counts=reported,
         gap=0,
@@ -211,7 +211,7 @@ def test_an_address_that_makes_no_sense_is_refused(pages: Pages, query: str) -> 
 def test_behind_a_cell_are_receipt_quarantine_and_runs_and_all_of_it_is_text(pages: Pages, ledger: Storage) -> None:
     """Ids, faults and explanations come from outside; titles and the rest of a record are not even shown."""
     pages.set_accounts([account(5234, SCRIPT)])
-    slice_ = Slice(run="run-1", user_id=5234, name="Acme", window=FIRST.as_dict(), part=FIRST.as_dict())
+    slice_ = Slice(run="run-1", user_id=5234, name="Acme", window=FIRST, part=FIRST)
     record = JobRecord(5234, 234, SCRIPT, "completed", None, None, title="the title " + SCRIPT)
     with Quarantine(ledger, slice_) as quarantine:
         quarantine.add_record(record, QuarantineReason.BAD_ID, f"job_id {SCRIPT} is no id")

@@ -48,7 +48,7 @@ def replicate(
         user_id=account.user_id,
         name=account.name,
         kind=kind,
-        window=HOUR.as_dict(),
+        window=HOUR,
         enabled=True,
         counted=extracted.counted,
         slices=[slice_],

@@ -56,7 +56,7 @@ class Setting:
     """
 
     user_id: int
-    window: dict[str, str]
+    window: Window
     store: str
     staging: str
     ledger: str
@@ -78,10 +78,10 @@ class Setting:
 
     def as_run(self) -> Run:
         returned = FilesIn(Path(self.results))
-        return Run(self.run, Window.from_dict(self.window), kinds=(self.destination,), returned=returned)
+        return Run(self.run, self.window, kinds=(self.destination,), returned=returned)
 
     def receipt(self) -> Receipt | None:
-        window = Window.from_dict(self.window)
+        window = self.window
         return read_receipt(local_storage(Path(self.ledger)), self.user_id, EventKind.JOBS, window)
 
 

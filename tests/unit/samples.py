@@ -55,10 +55,7 @@ def slice_of(
     user_id: int = 5234,
     kind: EventKind = EventKind.JOBS,
 ) -> Slice:
-    window = HOUR.as_dict()
-    return Slice(
-        run=run, user_id=user_id, name="Acme", kind=kind, window=window, part=part.as_dict(), number=number, of=of
-    )
+    return Slice(run=run, user_id=user_id, name="Acme", kind=kind, window=HOUR, part=part, number=number, of=of)
 
 
 def record(**changes: Any) -> JobRecord:

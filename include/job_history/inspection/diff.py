@@ -15,6 +15,7 @@ from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.record import Record
 from job_history.model.slice import Slice
+from job_history.model.window import Window
 from job_history.pipeline.extract import extract
 from job_history.pipeline.transform import transform
 from job_history.redaction import Redaction
@@ -32,7 +33,7 @@ class Difference(msgspec.Struct, kw_only=True):
     user_id: int
     name: str
     kind: EventKind
-    window: dict[str, str]
+    window: Window
     same: int = 0
     missing: int = 0
     altered: int = 0
@@ -128,7 +129,7 @@ def _add_example(ids: list[str], job_id: str, most: int) -> None:
 
 def _delivered(ledger: Storage, slice_: Slice, description: dict[str, Any]) -> dict[str, tuple[str, str | None]]:
     """Return id and SHA-256 by key of what is at this very destination, by the window's receipt."""
-    receipt = read_receipt(ledger, slice_.user_id, slice_.kind, slice_.whole_window)
+    receipt = read_receipt(ledger, slice_.user_id, slice_.kind, slice_.window)
     return {
         item.key: (item.job_id, item.sha256)
         for path in (receipt.items if receipt else [])

@@ -62,7 +62,7 @@ class WindowStatus(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     user_id: int
     name: str
     kind: EventKind
-    window: dict[str, str]
+    window: Window
     state: Standing
     listed: int = 0
     delivered: int = 0
@@ -181,7 +181,7 @@ class _Day(NamedTuple):
 
     def _status(self, hour: Window, state: Standing) -> WindowStatus:
         return WindowStatus(
-            user_id=self.account.user_id, name=self.account.name, kind=self.kind, window=hour.as_dict(), state=state
+            user_id=self.account.user_id, name=self.account.name, kind=self.kind, window=hour, state=state
         )
 
 

@@ -22,10 +22,10 @@ def lateness_lookup(ledger: Storage, slice_: Slice) -> Callable[[str, str, str],
 
     Memory grows with the slice, not with the window, and only where the window was closed by an earlier run.
     """
-    receipt = read_receipt(ledger, slice_.user_id, slice_.kind, slice_.whole_window)
+    receipt = read_receipt(ledger, slice_.user_id, slice_.kind, slice_.window)
     if receipt is None or not receipt.state.closed or not receipt.read_at:
         return lambda _job_id, _completed_at, _read_at: None
-    part, first_read_at = slice_.own_part, parse_time(receipt.read_at)
+    part, first_read_at = slice_.part, parse_time(receipt.read_at)
     known = {
         item.job_id: item.late
         for path in receipt.items
@@ -51,10 +51,10 @@ def kept_from_earlier_settings(
 
     A run that is about what is missing leaves them as they are: compared, each would be a conflict, or be sent again.
     """
-    receipt = read_receipt(ledger, slice_.user_id, slice_.kind, slice_.whole_window)
+    receipt = read_receipt(ledger, slice_.user_id, slice_.kind, slice_.window)
     if receipt is None or not receipt.state.closed:
         return {}
-    changed, part = receipt.settings_hash != account.settings_hash, slice_.own_part
+    changed, part = receipt.settings_hash != account.settings_hash, slice_.part
     return {
         item.job_id: replace(item, outcome=Outcome.ALREADY_PRESENT, detail=EARLIER_SETTINGS)
         for path in receipt.items

@@ -19,6 +19,7 @@ from job_history.model.admin_event import EventRecord
 from job_history.model.job import Id, JobRecord
 from job_history.model.record import Record
 from job_history.model.slice import Slice
+from job_history.model.window import Window
 from job_history.storage import Storage
 from job_history.storage.staging import StagedWriter, staged_writer
 
@@ -29,7 +30,7 @@ class QuarantineEntry(msgspec.Struct, omit_defaults=True):
     reason: QuarantineReason
     explanation: str
     job_id: Id | None
-    window: dict[str, str]
+    window: Window
     sha256: str
     record: JobRecord | None = None
     event: EventRecord | None = None
@@ -89,7 +90,7 @@ class Quarantine:
 
 
 def quarantine_folder(slice_: Slice, reason: QuarantineReason) -> str:
-    return f"_control/quarantine/{reason}/{slice_.user_id}/{slice_.kind}/{slice_.whole_window.slug}"
+    return f"_control/quarantine/{reason}/{slice_.user_id}/{slice_.kind}/{slice_.window.slug}"
 
 
 def reason_of(path: str) -> QuarantineReason:
@@ -99,5 +100,5 @@ def reason_of(path: str) -> QuarantineReason:
 
 def _name(slice_: Slice) -> str:
     """Running a window again replaces what it had set aside. A redrive does not: it is what it reads from."""
-    part = slice_.own_part.slug
+    part = slice_.part.slug
     return f"{part}-{slice_.run}-{slice_.number:04d}" if slice_.redriven else part

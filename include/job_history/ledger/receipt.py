@@ -9,6 +9,7 @@ import msgspec
 
 from job_history.ledger.lateness import Lateness
 from job_history.model.event_kind import EventKind
+from job_history.model.window import Window
 from job_history.redaction import Policy
 
 REDRIVE = "redrive-"
@@ -92,7 +93,7 @@ class Receipt(msgspec.Struct, kw_only=True):
     user_id: int
     name: str
     kind: EventKind = EventKind.JOBS
-    window: dict[str, str]
+    window: Window
     state: WindowState
     counts: Counts
     gap: int

@@ -53,7 +53,7 @@ def save_receipt(ledger: Storage, receipt: Receipt) -> Receipt:
     told among its runs. A pause owes nothing, and forgives nothing: what failed before it is owed still. Nor does a run that read the source earlier replace one that read it later, whichever ended first;
     nor one that is reported again what a redrive has made of it since.
     """
-    window = Window.from_dict(receipt.window)
+    window = receipt.window
     earlier = read_receipt(ledger, receipt.user_id, receipt.kind, window)
     stands = receipt
     if earlier is not None and _was_redriven_since(earlier, receipt):
@@ -89,7 +89,7 @@ def delete_superseded_items(ledger: Storage, receipt: Receipt, before: datetime)
 
     Not at once: an earlier run whose failed slices are cleared still counts on those of its slices that succeeded.
     """
-    window = Window.from_dict(receipt.window)
+    window = receipt.window
     named = {receipt_path(receipt.user_id, receipt.kind, window), *receipt.items}
     for path in list(ledger.paths_untouched_since(before, below=receipt_folder(receipt.user_id, receipt.kind, window))):
         if path not in named:

@@ -25,19 +25,11 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     user_id: int
     name: str
     kind: EventKind = EventKind.JOBS
-    window: dict[str, str]
-    part: dict[str, str]
+    window: Window
+    part: Window
     number: int = 1
     of: int = 1
     redriven: bool = False
-
-    @property
-    def whole_window(self) -> Window:
-        return Window.from_dict(self.window)
-
-    @property
-    def own_part(self) -> Window:
-        return Window.from_dict(self.part)
 
     @property
     def account(self) -> str:
@@ -48,18 +40,18 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     def label(self) -> str:
         """How the slice is called in the UI and in messages: `5234 Acme 2018-05-21T00:00:00Z 2/3`."""
         part = f" {self.number}/{self.of}" if self.of > 1 else ""
-        return f"{self.account} {self.window['start']}{part}"
+        return f"{self.account} {self.window.start_text}{part}"
 
     @property
     def about(self) -> str:
         """What a message names: account, kind of event where it is not jobs, window, and the part of it."""
-        part = f", part {self.number} of {self.of} {self.own_part}" if self.of > 1 else ""
-        return f"account {self.account}, window {self.whole_window}{part}"
+        part = f", part {self.number} of {self.of} {self.part}" if self.of > 1 else ""
+        return f"account {self.account}, window {self.window}{part}"
 
     @property
     def folder(self) -> str:
         """Where the slice's staged files are, below the staging path."""
-        return f"{RUNS}/{self.run}/{self.user_id}/{self.kind}/{self.whole_window.slug}/{self.number:04d}"
+        return f"{RUNS}/{self.run}/{self.user_id}/{self.kind}/{self.window.slug}/{self.number:04d}"
 
     def as_dict(self) -> dict[str, Any]:
         return msgspec.to_builtins(self)  # type: ignore[no-any-return]

@@ -1,23 +1,25 @@
-"""A window: a half-open stretch of time over a job's `completed_at`. A job is in exactly one of two that touch."""
+"""A window: a half-open interval of time over a job's `completed_at`. A job is in exactly one of two that touch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+
+import msgspec
+from msgspec.structs import force_setattr
 
 from job_history.errors import PermanentError
 from job_history.model.timestamp import format_time, parse_time
 
 HOUR = timedelta(hours=1)
-# Below this a window is not cut further: the unit is the second, and jobs that complete in the same one stay together.
+# A window is not cut below this: jobs that complete in the same second stay together.
 MIN_PART = timedelta(seconds=1)
 
 
-@dataclass(frozen=True, order=True)
-class Window:
-    """`[start, end)` in UTC."""
+# dict=True makes room for the cached properties; JSON has `start` and `end` alone, as ISO 8601 text.
+class Window(msgspec.Struct, frozen=True, order=True, dict=True):
+    """`[start, end)`, both kept in UTC. Raises ValueError for moments without a time zone, or not in order."""
 
     start: datetime
     end: datetime
@@ -25,8 +27,9 @@ class Window:
     def __post_init__(self) -> None:
         if self.start.tzinfo is None or self.end.tzinfo is None:
             raise ValueError(f"a window needs moments with a time zone, not {self.start} and {self.end}")
-        object.__setattr__(self, "start", self.start.astimezone(UTC))
-        object.__setattr__(self, "end", self.end.astimezone(UTC))
+        if self.start.tzinfo is not UTC or self.end.tzinfo is not UTC:
+            force_setattr(self, "start", self.start.astimezone(UTC))
+            force_setattr(self, "end", self.end.astimezone(UTC))
         if self.start >= self.end:
             raise ValueError(f"a window ends after it starts, unlike {self}")
 
@@ -34,7 +37,16 @@ class Window:
         return self.start <= moment < self.end
 
     def __str__(self) -> str:
-        return f"[{format_time(self.start)}, {format_time(self.end)})"
+        return f"[{self.start_text}, {self.end_text})"
+
+    @cached_property
+    def start_text(self) -> str:
+        """The start as ISO 8601 text: `2018-05-21T00:00:00Z`."""
+        return format_time(self.start)
+
+    @cached_property
+    def end_text(self) -> str:
+        return format_time(self.end)
 
     @cached_property
     def slug(self) -> str:
@@ -42,14 +54,10 @@ class Window:
         return f"{_compact(self.start)}-{_compact(self.end)}"
 
     def as_dict(self) -> dict[str, str]:
-        return {"start": format_time(self.start), "end": format_time(self.end)}
-
-    @classmethod
-    def from_dict(cls, moments: dict[str, str]) -> Window:
-        return cls(parse_time(moments["start"]), parse_time(moments["end"]))
+        return {"start": self.start_text, "end": self.end_text}
 
     def hours(self) -> Iterator[Window]:
-        """Cut at the full hours: whole hours inside, and what is left over at either end."""
+        """Cut at the full hours: whole hours inside, and the remainders at either end."""
         start = self.start
         while start < self.end:
             end = min(_full_hour(start) + HOUR, self.end)
@@ -67,7 +75,7 @@ def _full_hour(moment: datetime) -> datetime:
 
 
 def is_older_than(window: Window, retention: timedelta, now: float) -> bool:
-    """Say whether a window begins before what is still held; `now` is in seconds since 1970."""
+    """Return whether a window begins before the oldest record that is still held; `now` is in seconds since 1970."""
     return window.start < datetime.fromtimestamp(now, UTC) - retention
 
 
@@ -78,30 +86,30 @@ def last_full_hour(moment: datetime) -> Window:
 
 
 def requested_window(start: str | None, end: str | None) -> Window | None:
-    """Return the window that somebody typed into a run's parameters, or None where both are left empty.
+    """Return the window of a run's parameters, or None if both are empty.
 
-    It is made whole hours: windows never overlap, and a receipt of half an hour would not know what the hour's delivered.
-    Raises PermanentError where only one is given, or they are no moments in order.
+    It is extended to whole hours: windows never overlap, and a receipt of half an hour would not know what the hour's
+    delivered. Raises PermanentError if only one is given, or they are not two moments in order.
     """
     if not start and not end:
         return None
     if not start or not end:
         given = f"window_start={start!r}" if start else f"window_end={end!r}"
-        raise PermanentError(f"The run's parameters have only {given}: give window_start and window_end, or neither.")
+        raise PermanentError(f"The run's parameters have only {given}. Give window_start and window_end, or neither.")
     try:
         asked = Window(parse_time(start), parse_time(end))
         return Window(_full_hour(asked.start), _full_hour(asked.end - timedelta.resolution) + HOUR)
-    except (ValueError, OverflowError) as fault:
+    except (ValueError, OverflowError) as error:
         raise PermanentError(
-            f"The run's parameters window_start={start!r} and window_end={end!r} make no window: {fault}. "
+            f"The run's parameters window_start={start!r} and window_end={end!r} make no window: {error}. "
             "Write both as ISO 8601, as in 2018-05-21T00:00:00Z, the later one second."
-        ) from fault
+        ) from error
 
 
 def parts_of_at_most(limit: int, window: Window, jobs: int, count: Callable[[Window], int]) -> Iterator[Window]:
-    """Cut a window into parts with at most `limit` jobs each, which touch and together are the window.
+    """Cut a window into adjacent parts with at most `limit` jobs each, which together are the window.
 
-    `jobs` is what `count(window)` gave; `count` asks the source, about twice as often as there are parts. A second in
+    `jobs` is the result of `count(window)`; `count` asks the source, about twice as often as there are parts. A second in
     which more than `limit` jobs completed stays whole.
     """
     part, jobs_in_part = None, 0

@@ -27,7 +27,7 @@ def read_at() -> str:
 def extract(slice_: Slice, account: Account, source: Source[Record], staging: Storage) -> Extracted:
     """Stage the records of a slice. Raises TransientError where the source lists other records than it counts."""
     began = read_at()
-    part, kind = slice_.own_part, slice_.kind
+    part, kind = slice_.part, slice_.kind
     line_details = account.events.line_details if kind is EventKind.JOBS else None
     lines = "" if line_details is None else "; with lines" if line_details else "; without lines"
     log.info("Asked for: %s%s.", slice_.about, lines)

@@ -63,7 +63,7 @@ def load(
         slice_.about,
         ", ".join(f"{name} {value}" for name, value in destination.description().items()),
     )
-    folder = receipt_folder(slice_.user_id, slice_.kind, slice_.whole_window)
+    folder = receipt_folder(slice_.user_id, slice_.kind, slice_.window)
     items_path = f"{folder}/items-{slice_.run}-{slice_.number:04d}.parquet"
     lateness_of = lateness_lookup(ledger, slice_)
     kept = {} if repair else kept_from_earlier_settings(ledger, slice_, account, destination.description())

@@ -48,7 +48,7 @@ class PlannedWindow(msgspec.Struct):
 
     user_id: int
     name: str
-    window: dict[str, str]
+    window: Window
     enabled: bool
     counted: int | None
     slices: list[Slice]
@@ -76,7 +76,7 @@ class Plan(msgspec.Struct):
 
     run: str
     destination: str
-    window: dict[str, str]
+    window: Window
     windows: list[PlannedWindow]
     faults: list[str]
     considered: list[int] = []
@@ -130,7 +130,7 @@ def plan(
     plan_ = Plan(
         run=run,
         destination=destination,
-        window=window.as_dict(),
+        window=window,
         windows=[],
         faults=faults,
         considered=[account.user_id for account in to_do],
@@ -174,7 +174,7 @@ def _window_of(account: Account, kind: EventKind, window: Window, planned_at: st
         user_id=account.user_id,
         name=account.name,
         kind=kind,
-        window=window.as_dict(),
+        window=window,
         enabled=account.enabled,
         counted=None,
         slices=[],
@@ -189,7 +189,7 @@ def _add_windows(plan_: Plan, account: Account, known: KnownAccounts, stands: Sk
     changes = known.changes(account)
     for change in changes:
         log.warning("Account %s is set otherwise than in the run before: %s.", account.label, change)
-    for hour, kind in itertools.product(Window.from_dict(plan_.window).hours(), account.events.kinds):
+    for hour, kind in itertools.product(plan_.window.hours(), account.events.kinds):
         if state := _state_in_which_it_stands(stands, account, kind, hour):
             plan_.standing[state] = plan_.standing.get(state, 0) + 1
             continue
@@ -216,15 +216,13 @@ def _ask_sources(
 ) -> None:
     patience = FAILED_COUNT_LIMIT_SECONDS
     to_ask = [(planned, accounts[planned.user_id]) for planned in plan_.windows if planned.enabled]
-    counted = count_batch(
-        [(account, planned.kind, Window.from_dict(planned.window)) for planned, account in to_ask], source_of
-    )
+    counted = count_batch([(account, planned.kind, planned.window) for planned, account in to_ask], source_of)
     for planned, account in to_ask:
-        planned.counted = counted.get((planned.user_id, planned.kind, Window.from_dict(planned.window)))
+        planned.counted = counted.get((planned.user_id, planned.kind, planned.window))
         if planned.counted == 0:
             continue
         if patience <= 0:
-            planned.slices = _slices(plan_.run, planned, [Window.from_dict(planned.window)])
+            planned.slices = _slices(plan_.run, planned, [planned.window])
             continue
         began = clock()
         if not _ask_source(planned, plan_.run, functools.partial(source_of, account, planned.kind), max_jobs_per_slice):
@@ -237,7 +235,7 @@ def _ask_source(
     planned: PlannedWindow, run: str, source_of: Callable[[], Source[Record]], max_jobs_per_slice: int
 ) -> bool:
     """Count a window and cut it; returns whether its source could be asked."""
-    window = Window.from_dict(planned.window)
+    window = planned.window
     try:
         source = source_of()
         if isinstance(source, SupportsQuickCheck):
@@ -271,7 +269,7 @@ def _slices(run: str, planned: PlannedWindow, parts: list[Window]) -> list[Slice
             name=planned.name,
             kind=planned.kind,
             window=planned.window,
-            part=part.as_dict(),
+            part=part,
             number=number,
             of=len(parts),
         )
@@ -285,19 +283,19 @@ def _keep_below(max_slices: int, plan_: Plan) -> None:
         return
     for planned in plan_.windows:
         if planned.slices:
-            planned.slices = _slices(plan_.run, planned, [Window.from_dict(planned.window)])
+            planned.slices = _slices(plan_.run, planned, [planned.window])
     too_many = len(plan_.slices) - max_slices
     if too_many <= 0:
         return
     # The oldest hours first: they are the first that a reconciliation no longer looks back to.
     with_slices = sorted(
-        (planned for planned in plan_.windows if planned.slices), key=lambda planned: planned.window["start"]
+        (planned for planned in plan_.windows if planned.slices), key=lambda planned: planned.window.start_text
     )
-    left_over = {(planned.user_id, planned.kind, planned.window["start"]) for planned in with_slices[max_slices:]}
+    left_over = {(planned.user_id, planned.kind, planned.window.start_text) for planned in with_slices[max_slices:]}
     plan_.windows = [
         planned
         for planned in plan_.windows
-        if (planned.user_id, planned.kind, planned.window["start"]) not in left_over
+        if (planned.user_id, planned.kind, planned.window.start_text) not in left_over
     ]
     plan_.faults.append(
         f"{too_many:,} windows are left over: this run would need {max_slices + too_many:,} slices, more than Airflow maps in "
@@ -314,7 +312,7 @@ def _table(plan_: Plan) -> str:
             [
                 f"{planned.user_id} {planned.name}",
                 planned.kind.words,
-                Window.from_dict(planned.window),
+                planned.window,
                 "paused" if not planned.enabled else "unknown" if planned.counted is None else planned.counted,
                 len(planned.slices),
             ]

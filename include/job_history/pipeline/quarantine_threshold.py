@@ -20,7 +20,7 @@ def over_threshold(receipt: Receipt, percent: int) -> list[str]:
     if not too_many or (percent and quarantined < MIN_QUARANTINED_TO_FAIL):
         return []
     detail = (
-        f"Account {receipt.label}, window {receipt.window['start']}: of {receipt.counts.listed:,} listed "
+        f"Account {receipt.label}, window {receipt.window.start_text}: of {receipt.counts.listed:,} listed "
         f"{receipt.kind.words}, in quarantine {readable_counts(reasons)}, more than [job_history] quarantine_threshold "
         f"allows ({percent} percent). The others were delivered. Mend what the entries say and run the window again; "
         "where the source no longer holds them, use `job-history redrive`."

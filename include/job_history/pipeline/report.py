@@ -12,7 +12,6 @@ from job_history.ledger.known_accounts import KnownAccounts, read_known_accounts
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import delete_superseded_items, save_receipt
 from job_history.model.slice import RUNS
-from job_history.model.window import Window
 from job_history.pipeline.make_receipt import make_receipt
 from job_history.pipeline.plan import Plan, PlannedWindow, readable_standing
 from job_history.pipeline.quarantine_threshold import over_threshold
@@ -102,7 +101,7 @@ def _closed(
     try:
         stands = save_receipt(ledger, receipt)
     except PermanentError as fault:
-        where = f"Account {planned.label}, window {Window.from_dict(planned.window)}"
+        where = f"Account {planned.label}, window {planned.window}"
         return [], [*faults, f"{where}: its receipt could not be written: {fault}"]
     delete_superseded_items(ledger, stands, finished_at - STAGED_FILES_KEPT)
     if receipt.state.closed:
@@ -146,14 +145,13 @@ def _conflicts(receipt: Receipt) -> list[str]:
         f"{conflicts} documents are at the destination with other bytes. They were left as they are; the new ones are in "
         "quarantine. Run the window again with mode repair to have them replaced."
     )
-    return [f"Account {receipt.label}, window {receipt.window['start']}: {what_and_remedy}"]
+    return [f"Account {receipt.label}, window {receipt.window.start_text}: {what_and_remedy}"]
 
 
 def _what_became_of(planned: PlannedWindow, record: RunRecord) -> tuple[list[SliceOutcome], list[str]]:
     outcomes: list[SliceOutcome] = []
     faults = [
-        f"preflight of account {planned.label}, window {Window.from_dict(planned.window)}: {finding}"
-        for finding in planned.blocked_by
+        f"preflight of account {planned.label}, window {planned.window}: {finding}" for finding in planned.blocked_by
     ]
     for slice_ in planned.slices:
         if (failure := record.failure(slice_)) is not None:
@@ -177,7 +175,7 @@ def _contradictions(planned: PlannedWindow, outcomes: list[SliceOutcome]) -> lis
     """Say where the source's own numbers do not fit together although every task ended well."""
     counted = sum(outcome.extracted.counted for outcome in outcomes)
     listed = sum(outcome.extracted.listed for outcome in outcomes)
-    whose, what = f"Account {planned.label}, window {Window.from_dict(planned.window)}", planned.kind.words
+    whose, what = f"Account {planned.label}, window {planned.window}", planned.kind.words
     if counted != listed:
         reported = (
             f"{counted:,} {what}, and {listed:,} were listed. The window stays open; clear the account's extract task."
@@ -210,7 +208,7 @@ def run_table(receipts: list[Receipt]) -> str:
         (
             [
                 receipt.label,
-                receipt.window["start"],
+                receipt.window.start_text,
                 receipt.counts.counted,
                 receipt.counts.delivered,
                 receipt.counts.already_present,
@@ -237,7 +235,7 @@ def _warn_of_quarantine(receipts: list[Receipt], ledger: Storage) -> None:
             log.warning(
                 "Account %s, window %s: in quarantine %s. Mend the source and run the window again. They are in:\n%s",
                 receipt.label,
-                receipt.window["start"],
+                receipt.window.start_text,
                 readable_counts(receipt.counts.quarantined),
                 "\n".join(ledger.url(path) for path in receipt.quarantine),
             )

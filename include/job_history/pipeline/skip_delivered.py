@@ -39,8 +39,8 @@ class SkipDelivered:
 
 def _delivered_before(ledger: Storage, slice_: Slice, description: dict[str, Any]) -> set[bytes]:
     """Return the SHA-256 of each document of the slice's part that this very destination has, by the window's receipt."""
-    receipt = read_receipt(ledger, slice_.user_id, slice_.kind, slice_.whole_window)
-    part = slice_.own_part
+    receipt = read_receipt(ledger, slice_.user_id, slice_.kind, slice_.window)
+    part = slice_.part
     return {
         bytes.fromhex(item.sha256)
         for path in (receipt.items if receipt else [])

@@ -43,7 +43,7 @@ def compared_with_source(
             user_id=account.user_id,
             name=account.name,
             kind=kind,
-            window=hour.as_dict(),
+            window=hour,
             state=OPEN if receipt is None else receipt.state,
         )
         if _is_compared(receipt):

@@ -23,7 +23,7 @@ class WindowFinding(msgspec.Struct, kw_only=True):
     user_id: int
     name: str
     kind: EventKind
-    window: dict[str, str]
+    window: Window
     state: str
     compared: bool = False
     missing: int = 0
@@ -36,7 +36,7 @@ class WindowFinding(msgspec.Struct, kw_only=True):
 
     @property
     def label(self) -> str:
-        return f"account {self.kind.of(f'{self.user_id} {self.name}')}, window {Window.from_dict(self.window)}"
+        return f"account {self.kind.of(f'{self.user_id} {self.name}')}, window {self.window}"
 
     @property
     def damaged(self) -> int:
@@ -50,7 +50,7 @@ class Findings(msgspec.Struct, kw_only=True):
     """
 
     destination: str
-    window: dict[str, str]
+    window: Window
     windows: list[WindowFinding] = []
     compared: int = 0
     objects: int = 0
@@ -59,8 +59,4 @@ class Findings(msgspec.Struct, kw_only=True):
     repair: bool = False
 
     def to_run(self) -> set[tuple[int, EventKind, Window]]:
-        return {
-            (finding.user_id, finding.kind, Window.from_dict(finding.window))
-            for finding in self.windows
-            if finding.is_run
-        }
+        return {(finding.user_id, finding.kind, finding.window) for finding in self.windows if finding.is_run}

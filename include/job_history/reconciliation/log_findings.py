@@ -7,7 +7,6 @@ import math
 
 from job_history.ledger.lateness import BUCKETS, Lateness, all_of
 from job_history.ledger.receipt import Receipt, WindowState
-from job_history.model.window import Window
 from job_history.reconciliation.findings import Findings, WindowFinding
 from job_history.tables import text_table
 
@@ -27,7 +26,7 @@ def tell(several: list[Findings], receipts: list[Receipt]) -> list[str]:
         log.info(
             "%s, %s: %s windows compared with the source; %s.",
             findings.destination,
-            Window.from_dict(findings.window),
+            findings.window,
             f"{findings.compared:,}",
             f"{findings.objects:,} objects compared with the bucket"
             if findings.destination == "s3"
@@ -40,17 +39,12 @@ def tell(several: list[Findings], receipts: list[Receipt]) -> list[str]:
     else:
         log.info("Nothing is missing, lost or altered.")
     _tell_lateness(several, receipts)
-    repaired = {
-        (receipt.user_id, receipt.kind, Window.from_dict(receipt.window))
-        for receipt in receipts
-        if receipt.state.closed
-    }
+    repaired = {(receipt.user_id, receipt.kind, receipt.window) for receipt in receipts if receipt.state.closed}
     return [fault for findings in several for fault in findings.faults] + [
         _sentence(finding)
         for findings in several
         for finding in findings.windows
-        if finding.damaged
-        and not (findings.repair and (finding.user_id, finding.kind, Window.from_dict(finding.window)) in repaired)
+        if finding.damaged and not (findings.repair and (finding.user_id, finding.kind, finding.window) in repaired)
     ]
 
 
@@ -61,7 +55,7 @@ def _table(windows: list[WindowFinding]) -> str:
             [
                 f"{finding.user_id} {finding.name}",
                 finding.kind,
-                finding.window["start"],
+                finding.window.start_text,
                 finding.state,
                 finding.missing,
                 finding.gone,

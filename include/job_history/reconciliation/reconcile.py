@@ -55,7 +55,7 @@ def reconcile(
         hours,
         " and buckets" if bucket_of else "; this destination cannot be read",
     )
-    findings = Findings(destination=destination, window=hours.as_dict(), repair=repair)
+    findings = Findings(destination=destination, window=hours, repair=repair)
     lateness: list[Lateness] = []
     patience: defaultdict[str, float] = defaultdict(lambda: FAILED_COUNT_LIMIT_SECONDS)
     for account in to_compare:
@@ -130,14 +130,14 @@ class _Comparison:
         return reported
 
     def with_bucket(self, reported: Told, bucket_of: Callable[[Account], Listable]) -> None:
-        by_window = {Window.from_dict(finding.window).slug: finding for finding, _ in reported}
+        by_window = {finding.window.slug: finding for finding, _ in reported}
         try:
             bucket = bucket_of(self.account)
             with expected_objects() as expected:
                 # Also of windows that are not closed: what an earlier run delivered is there to stay. The newest list of a
                 # window comes first, and has the last word.
                 lists = [
-                    (Window.from_dict(finding.window).slug, path)
+                    (finding.window.slug, path)
                     for finding, receipt in reported
                     if receipt is not None
                     for path in reversed(receipt.items)

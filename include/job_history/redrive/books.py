@@ -88,7 +88,7 @@ def _counts(receipt: Receipt, done: Counts, taken: list[str]) -> Counts:
     )
     if accounted_for != counts.listed:
         raise PermanentError(
-            f"Account {receipt.label}, window {receipt.window['start']}: with what was redriven its books would not balance, "
+            f"Account {receipt.label}, window {receipt.window.start_text}: with what was redriven its books would not balance, "
             f"{accounted_for:,} of {counts.listed:,} listed. Its receipt was left as it is. Run the window again."
         )
     return counts
@@ -97,7 +97,7 @@ def _counts(receipt: Receipt, done: Counts, taken: list[str]) -> Counts:
 def items_without(ledger: Storage, receipt: Receipt, taken: list[str], slice_: Slice) -> list[str]:
     """Copy the item lists that tell of what was taken, without it; return the lists that now tell of all the others."""
     reasons = {str(reason_of(path)) for path in taken}
-    folder = receipt_folder(slice_.user_id, slice_.kind, slice_.whole_window)
+    folder = receipt_folder(slice_.user_id, slice_.kind, slice_.window)
 
     def stays(item: Item) -> bool:
         return item.outcome != Outcome.QUARANTINED or item.detail not in reasons

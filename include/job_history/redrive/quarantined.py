@@ -32,7 +32,7 @@ def entries(ledger: Storage, paths: list[str], receipt: Receipt) -> Iterator[Qua
             yield entry
     if found != expected:
         raise PermanentError(
-            f"Account {receipt.label}, window {receipt.window['start']}: its receipt says that {expected:,} are in "
+            f"Account {receipt.label}, window {receipt.window.start_text}: its receipt says that {expected:,} are in "
             f"quarantine, and there are {found:,}: a run that did not end well has been there since. Run the window again."
         )
 

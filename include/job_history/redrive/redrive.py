@@ -36,7 +36,7 @@ class Redriven(msgspec.Struct, kw_only=True):
     user_id: int
     name: str
     kind: EventKind
-    window: dict[str, str]
+    window: Window
     state: WindowState
     delivered: int = 0
     already_present: int = 0
@@ -103,8 +103,8 @@ def _slice(account: Account, kind: EventKind, window: Window, run: str) -> Slice
         user_id=account.user_id,
         name=account.name,
         kind=kind,
-        window=window.as_dict(),
-        part=window.as_dict(),
+        window=window,
+        part=window,
         redriven=True,
     )
 

@@ -70,9 +70,7 @@ def _compare(context: CommandContext, account: Account, kind: EventKind, hour: W
     from job_history_airflow.factories.redaction import redaction_of
     from job_history_airflow.factories.sources import source_of
 
-    slice_ = Slice(
-        run="diff", user_id=account.user_id, name=account.name, kind=kind, window=hour.as_dict(), part=hour.as_dict()
-    )
+    slice_ = Slice(run="diff", user_id=account.user_id, name=account.name, kind=kind, window=hour, part=hour)
     with tempfile.TemporaryDirectory(prefix="job-history-") as folder:
         scratch = local_storage(Path(folder))
         return difference(
@@ -109,7 +107,7 @@ def _print(compared: list[Difference]) -> None:
         [
             (
                 _label(each),
-                each.window["start"],
+                each.window.start_text,
                 each.same,
                 each.missing,
                 each.altered,
@@ -123,7 +121,7 @@ def _print(compared: list[Difference]) -> None:
     for each in compared:
         for category, ids in (("missing", each.missing_ids), ("altered", each.altered_ids), ("extra", each.extra_ids)):
             if ids:
-                print_line(f"{category}: {_label(each)}, {each.window['start']}: {', '.join(ids)}")
+                print_line(f"{category}: {_label(each)}, {each.window.start_text}: {', '.join(ids)}")
 
 
 def _label(each: Difference) -> str:

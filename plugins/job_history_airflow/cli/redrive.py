@@ -58,7 +58,6 @@ def _with_quarantine(context: CommandContext, accounts: dict[int, Account], wind
 
 def _redriven(context: CommandContext, account: Account, status: WindowStatus, *, replace: bool) -> Redriven:
     from job_history import __version__
-    from job_history.model.window import Window
     from job_history.redrive import Means, redrive
     from job_history_airflow.factories.redaction import redaction_of
 
@@ -72,7 +71,7 @@ def _redriven(context: CommandContext, account: Account, status: WindowStatus, *
     return redrive(
         account,
         status.kind,
-        Window.from_dict(status.window),
+        status.window,
         means,
         replace=replace,
         finished_at=datetime.now(UTC),
@@ -104,7 +103,7 @@ def _print(done: list[Redriven]) -> None:
         [
             (
                 each.kind.of(f"{each.user_id} {each.name}"),
-                each.window["start"],
+                each.window.start_text,
                 each.delivered,
                 each.already_present,
                 sum(each.left.values()),

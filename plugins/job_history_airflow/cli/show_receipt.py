@@ -54,7 +54,7 @@ def _print(receipt: Receipt, ledger: Storage) -> None:
     counts = receipt.counts
     for name, value in {
         "account": receipt.label,
-        "window": f"{receipt.window['start']} to {receipt.window['end']}",
+        "window": f"{receipt.window.start_text} to {receipt.window.end_text}",
         "state": receipt.state,
         "destination": ", ".join(f"{name} {value}" for name, value in receipt.destination.items()),
         "counted": f"{counts.counted:,} (by {receipt.counted_by})",

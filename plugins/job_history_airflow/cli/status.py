@@ -56,8 +56,8 @@ def _print(windows: list[WindowStatus], missing: list[WindowStatus]) -> None:
 def _print_days(windows: list[WindowStatus]) -> None:
     """Print a block for each day: a row for each account and kind, a letter for each hour."""
     width = max([len("YYYY-MM-DD"), *(len(_label(each)) for each in windows)])
-    by_day = sorted(windows, key=lambda each: each.window["start"][:10])
-    for day, of_day in groupby(by_day, lambda each: each.window["start"][:10]):
+    by_day = sorted(windows, key=lambda each: each.window.start_text[:10])
+    for day, of_day in groupby(by_day, lambda each: each.window.start_text[:10]):
         print_line(f"{day:<{width}}  " + "".join(f"{hour:<6}" for hour in ("00", "06", "12", "18")).rstrip())
         for label, row in groupby(of_day, _label):
             print_line(f"{label:<{width}}  {_letters(row)}")
@@ -65,7 +65,7 @@ def _print_days(windows: list[WindowStatus]) -> None:
 
 
 def _letters(row: Iterable[WindowStatus]) -> str:
-    hours = {int(each.window["start"][11:13]): LETTERS[each.state] for each in row}
+    hours = {int(each.window.start_text[11:13]): LETTERS[each.state] for each in row}
     return "".join(hours.get(hour, " ") for hour in range(24)).rstrip()
 
 
@@ -73,7 +73,7 @@ def _print_summary(windows: list[WindowStatus], missing: list[WindowStatus]) -> 
     counts = Counter(sorted(each.state.value for each in windows))
     print_line(", ".join(f"{counts[state]:,} {state} ({LETTERS[state]})" for state in counts))
     for (state, label, fault), row in groupby(missing, lambda each: (each.state, _label(each), each.last_fault)):
-        starts = [each.window["start"] for each in row]
+        starts = [each.window.start_text for each in row]
         hours = starts[0] if len(starts) == 1 else f"{starts[0]} to {starts[-1]} ({len(starts)} hours)"
         print_line(f"{state}: {label}, {hours}" + (f": {fault}" if fault else ""))
 

@@ -43,7 +43,7 @@ def compared(records: list[JobRecord], ledger: Storage, tmp_path: Path, **change
 
 
 def reported(**changes: Any) -> Difference:
-    return Difference(user_id=5234, name="Acme", kind=EventKind.JOBS, window=HOUR.as_dict(), **changes)
+    return Difference(user_id=5234, name="Acme", kind=EventKind.JOBS, window=HOUR, **changes)
 
 
 def test_what_the_receipt_says_was_delivered_is_there(ledger: Storage, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def save(ledger: Storage, state: str, hour: Window = HOUR, user_id: int = 5234, 
     receipt = Receipt(
         user_id=user_id,
         name="Acme",
-        window=hour.as_dict(),
+        window=hour,
         state=WindowState(state),
         counts=reported,
         gap=0,
@@ -67,7 +67,7 @@ def test_a_receipt_is_shown_with_its_counts_and_its_story(ledger: Storage) -> No
             user_id=5234,
             name="Acme",
             kind=EventKind.JOBS,
-            window=HOUR.as_dict(),
+            window=HOUR,
             state=Standing.COMPLETE_WITH_QUARANTINE,
             listed=9,
             delivered=4,
@@ -121,9 +121,7 @@ def test_how_a_window_without_a_receipt_is_shown(
 ) -> None:
     (status,) = shown(ledger, account(enabled=enabled), now=now)
 
-    assert status == WindowStatus(
-        user_id=5234, name="Acme", kind=EventKind.JOBS, window=HOUR.as_dict(), state=Standing(standing)
-    )
+    assert status == WindowStatus(user_id=5234, name="Acme", kind=EventKind.JOBS, window=HOUR, state=Standing(standing))
     assert status.state.owed is owed
 
 
@@ -136,7 +134,7 @@ def test_accounts_come_as_given_and_their_hours_in_order_across_days(ledger: Sto
     reported = shown(ledger, account(7, "Seven"), account(3, "Three"), window=days)
 
     assert [(status.user_id, status.window) for status in reported] == [
-        (user_id, hour.as_dict()) for user_id in (7, 3) for hour in hours
+        (user_id, hour) for user_id in (7, 3) for hour in hours
     ]
     assert [status.state for status in reported] == ["complete", *["open"] * 52, "failed"]
 

@@ -34,7 +34,7 @@ def test_each_reason_has_its_file_and_each_entry_its_record(tmp_path: Path) -> N
 
     def entry(reason: str, explanation: str, reported: object, job_id: int | None) -> QuarantineEntry:
         digest = hashlib.sha256(msgspec.json.encode(reported)).hexdigest()
-        return QuarantineEntry(QuarantineReason(reason), explanation, job_id, HOUR.as_dict(), digest, record=reported)
+        return QuarantineEntry(QuarantineReason(reason), explanation, job_id, HOUR, digest, record=reported)
 
     assert [entries(storage, path) for path in paths] == [
         [
@@ -57,7 +57,7 @@ def test_a_conflict_keeps_the_document_even_one_with_half_a_surrogate_pair(tmp_p
             QuarantineReason.CONFLICT,
             "a/b.json is there already, with other bytes; the object was left as it is",
             100,
-            HOUR.as_dict(),
+            HOUR,
             "ab" * 32,
             key="a/b.json",
             document='{"report":"\\ud83d"}',

@@ -39,7 +39,7 @@ def planned(*, enabled: bool = True, counted: int | None = 0) -> PlannedWindow:
     return PlannedWindow(
         user_id=5234,
         name="Acme",
-        window=HOUR.as_dict(),
+        window=HOUR,
         enabled=enabled,
         counted=counted,
         slices=[],
@@ -134,7 +134,7 @@ def test_a_receipt_adds_up_its_slices() -> None:
     assert receipt([one, other], counted=14) == Receipt(
         user_id=5234,
         name="Acme",
-        window=HOUR.as_dict(),
+        window=HOUR,
         state=WindowState.COMPLETE_WITH_QUARANTINE,
         counts=counts,
         gap=0,

@@ -44,7 +44,7 @@ def test_what_needs_nothing(tmp_path: Path, detail: dict[str, Any], stands: str 
     receipt = Receipt(
         user_id=acme.user_id,
         name=acme.name,
-        window=HOUR.as_dict(),
+        window=HOUR,
         counts=Counts(),
         gap=0,
         settings_hash="",

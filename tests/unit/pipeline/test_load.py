@@ -79,7 +79,7 @@ def closed_window(counted: int) -> PlannedWindow:
     return PlannedWindow(
         user_id=5234,
         name="Acme",
-        window=HOUR.as_dict(),
+        window=HOUR,
         enabled=True,
         counted=counted,
         slices=[slice_of()],

@@ -58,7 +58,7 @@ def planned_window(account: Account, counted: int | None, slices: list[Slice], w
     return PlannedWindow(
         user_id=account.user_id,
         name=account.name,
-        window=window.as_dict(),
+        window=window,
         enabled=account.enabled,
         counted=counted,
         slices=slices,
@@ -80,8 +80,8 @@ def slices_of(account: Account, *parts: Window, window: Window = HOUR) -> list[S
             run=RUN,
             user_id=account.user_id,
             name=account.name,
-            window=window.as_dict(),
-            part=part.as_dict(),
+            window=window,
+            part=part,
             number=number,
             of=len(parts),
         )
@@ -103,7 +103,7 @@ def test_an_account_with_jobs_gets_a_slice_and_one_without_gets_none() -> None:
     assert made == Plan(
         run=RUN,
         destination="s3",
-        window=HOUR.as_dict(),
+        window=HOUR,
         windows=[planned_window(busy, 3, slices_of(busy, HOUR)), planned_window(idle, 0, [])],
         faults=[],
         considered=[5234, 77],
@@ -185,7 +185,7 @@ def test_each_hour_has_a_window_for_each_kind_of_event_that_is_switched_on() -> 
     made = planned_run(
         {}, [both, alone], window=Window(DAY, DAY + timedelta(hours=2)), source_of=lambda _, kind: sources[kind]
     )
-    assert [(planned.label, planned.window["start"], planned.counted) for planned in made.windows] == [
+    assert [(planned.label, planned.window.start_text, planned.counted) for planned in made.windows] == [
         ("5234 Acme", "2018-05-21T00:00:00Z", 2),
         ("5234 Acme (admin events)", "2018-05-21T00:00:00Z", 0),
         ("5234 Acme", "2018-05-21T01:00:00Z", 0),
@@ -286,7 +286,7 @@ def test_of_more_windows_than_airflow_maps_the_oldest_are_planned_and_the_others
 
     made = planned_run(sources, [acme, globex, idle], window=THREE_HOURS, max_slices=3)
 
-    assert [(planned.user_id, planned.window["start"][11:13], len(planned.slices)) for planned in made.windows] == [
+    assert [(planned.user_id, planned.window.start_text[11:13], len(planned.slices)) for planned in made.windows] == [
         (5234, "00", 1),
         (5234, "01", 1),
         (77, "00", 1),
@@ -324,7 +324,7 @@ def test_windows_that_stand_are_counted_and_not_asked_for(caplog: pytest.LogCapt
         plan_ = planned_run({5234: source}, [account()], window=THREE_HOURS, stands=stands)
 
     assert "Nothing to do: 1 window complete." in [entry.getMessage() for entry in caplog.records]
-    assert [planned.window["start"] for planned in plan_.windows] == ["2018-05-21T01:00:00Z", "2018-05-21T02:00:00Z"]
+    assert [planned.window.start_text for planned in plan_.windows] == ["2018-05-21T01:00:00Z", "2018-05-21T02:00:00Z"]
     assert (plan_.standing, plan_.planned) == ({"complete": 1}, [5234])
     assert complete not in [window for _, window in source.asked]
 

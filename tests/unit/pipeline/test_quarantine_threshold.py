@@ -13,7 +13,7 @@ def receipt(listed: int, **quarantined: int) -> Receipt:
     return Receipt(
         user_id=5234,
         name="Acme",
-        window=HOUR.as_dict(),
+        window=HOUR,
         state=WindowState.COMPLETE_WITH_QUARANTINE,
         counts=Counts(counted=listed, listed=listed, quarantined=quarantined),
         gap=0,

@@ -37,7 +37,7 @@ class Run:
         self.record = RunRecord(self.staging, RUN)
 
     def plan(self, *windows: PlannedWindow, faults: list[str] | None = None, destination: str = "s3") -> None:
-        self.record.save_plan(Plan(RUN, destination, HOUR.as_dict(), list(windows), faults or []))
+        self.record.save_plan(Plan(RUN, destination, HOUR, list(windows), faults or []))
         for planned in windows:
             for slice_ in planned.slices:
                 for name in LARGE:
@@ -77,7 +77,7 @@ def window_of(one: Account, *, slices: int = 1, counted: int | None = 1) -> Plan
     return PlannedWindow(
         user_id=one.user_id,
         name=one.name,
-        window=HOUR.as_dict(),
+        window=HOUR,
         enabled=one.enabled,
         counted=counted,
         slices=[
@@ -85,8 +85,8 @@ def window_of(one: Account, *, slices: int = 1, counted: int | None = 1) -> Plan
                 run=RUN,
                 user_id=one.user_id,
                 name=one.name,
-                window=HOUR.as_dict(),
-                part=HOUR.as_dict(),
+                window=HOUR,
+                part=HOUR,
                 number=number,
                 of=slices,
             )
@@ -310,14 +310,14 @@ def test_a_failure_behind_an_outcome_counts(run: Run) -> None:
 def test_an_account_that_fell_between_two_plans_is_missed(run: Run) -> None:
     """Its destination was changed while the plans were made, so that each thought it the other's."""
     for destination in ("s3", "sumo_logic"):
-        run.record.save_plan(Plan(RUN, destination, HOUR.as_dict(), [], [], considered=[5234]))
+        run.record.save_plan(Plan(RUN, destination, HOUR, [], [], considered=[5234]))
     assert "Account 5234 is in 0 of this run's plans instead of one" in run.failure(["s3", "sumo_logic"])
 
 
 def test_an_account_in_one_plan_of_two_is_as_it_should_be(run: Run) -> None:
     planned = window_of(account(), slices=0, counted=0)
-    run.record.save_plan(Plan(RUN, "s3", HOUR.as_dict(), [planned], [], considered=[5234], planned=[5234]))
-    run.record.save_plan(Plan(RUN, "sumo_logic", HOUR.as_dict(), [], [], considered=[5234]))
+    run.record.save_plan(Plan(RUN, "s3", HOUR, [planned], [], considered=[5234], planned=[5234]))
+    run.record.save_plan(Plan(RUN, "sumo_logic", HOUR, [], [], considered=[5234]))
     assert [receipt.user_id for receipt in run.report(["s3", "sumo_logic"])] == [5234]
 
 
@@ -325,9 +325,7 @@ def test_the_next_run_knows_the_accounts_and_nobody_is_forgotten_while_anything_
     def planned(*accounts: Account, whole_list: bool) -> Plan:
         ids = [each.user_id for each in accounts]
         settings = KnownAccounts.of(accounts).settings
-        return Plan(
-            RUN, "s3", HOUR.as_dict(), [], [], considered=ids, planned=ids, settings=settings, whole_list=whole_list
-        )
+        return Plan(RUN, "s3", HOUR, [], [], considered=ids, planned=ids, settings=settings, whole_list=whole_list)
 
     known = []
     for accounts, whole_list in [([1, 2], True), ([2, 3], False), ([2, 3], True)]:

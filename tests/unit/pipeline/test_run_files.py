@@ -17,7 +17,7 @@ def storage(tmp_path: Path) -> Storage:
 
 def test_each_destination_has_its_plan(storage: Storage) -> None:
     record = RunRecord(storage, RUN)
-    plan = Plan(run=RUN, destination="s3", window=HOUR.as_dict(), windows=[], faults=["one"])
+    plan = Plan(run=RUN, destination="s3", window=HOUR, windows=[], faults=["one"])
     record.save_plan(plan)
     assert [record.plan("s3"), record.plan("sumo_logic"), RunRecord(storage, "other").plan("s3")] == [plan, None, None]
 

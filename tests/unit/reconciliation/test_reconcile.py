@@ -73,7 +73,7 @@ def receipt(hour: int, state: WindowState, **changes: Any) -> Receipt:
     return Receipt(
         user_id=5234,
         name="Acme",
-        window=HOURS[hour].as_dict(),
+        window=HOURS[hour],
         state=state,
         counts=Counts(),
         gap=0,
@@ -126,9 +126,7 @@ def world(tmp_path: Path) -> World:
 
 def finding(hour: int, state: str, **found: Any) -> WindowFinding:
     fields = {"compared": state == "complete", **found}
-    return WindowFinding(
-        user_id=5234, name="Acme", kind=EventKind.JOBS, window=HOURS[hour].as_dict(), state=state, **fields
-    )
+    return WindowFinding(user_id=5234, name="Acme", kind=EventKind.JOBS, window=HOURS[hour], state=state, **fields)
 
 
 def test_where_all_three_agree_there_is_nothing_to_tell(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -139,7 +137,7 @@ def test_where_all_three_agree_there_is_nothing_to_tell(world: World, caplog: py
 
     findings = world.reconcile()
 
-    assert findings == Findings(destination="s3", window=THREE_HOURS.as_dict(), compared=3, objects=3)
+    assert findings == Findings(destination="s3", window=THREE_HOURS, compared=3, objects=3)
     with caplog.at_level(logging.INFO):
         assert tell([findings], []) == []
     assert "Nothing is missing, lost or altered." in caplog.text

@@ -115,9 +115,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def redriven(receipt: Receipt, **changes: Any) -> Redriven:
-    return Redriven(
-        user_id=5234, name="Acme", kind=EventKind.JOBS, window=HOUR.as_dict(), state=receipt.state, **changes
-    )
+    return Redriven(user_id=5234, name="Acme", kind=EventKind.JOBS, window=HOUR, state=receipt.state, **changes)
 
 
 @pytest.mark.promise("redrive")

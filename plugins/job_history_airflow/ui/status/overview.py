@@ -93,7 +93,7 @@ class AccountRow(msgspec.Struct, kw_only=True):
 class Overview(msgspec.Struct, kw_only=True):
     """All of it. `states` counts hours; `throughput` has what was delivered or present in each column of the grid."""
 
-    window: dict[str, str]
+    window: Window
     columns: list[str]
     by_day: bool
     rows: list[AccountRow]
@@ -123,11 +123,11 @@ def overview_of(statuses: Iterable[WindowStatus], window: Window, *, by_day: boo
         for one in windows:
             states[one.state] += 1
             found_after.update(one.found_after)
-            column = f"{one.window['start'][:10]}T00:00:00Z" if by_day else one.window["start"]
+            column = f"{one.window.start_text[:10]}T00:00:00Z" if by_day else one.window.start_text
             if column in place:
                 throughput[place[column]] += one.delivered + one.already_present
     return Overview(
-        window=window.as_dict(),
+        window=window,
         columns=columns,
         by_day=by_day,
         rows=rows,
@@ -156,20 +156,20 @@ def _row(windows: list[WindowStatus], lags: list[int], *, by_day: bool) -> Accou
         lag=_lag(lags),
         last_success=max((window.closed_at for window in windows), default=""),
         last_error=owed[-1].last_fault if owed else None,
-        last_error_window=owed[-1].window["start"] if owed else "",
+        last_error_window=owed[-1].window.start_text if owed else "",
     )
 
 
 def _cell(window: WindowStatus) -> Cell:
-    return Cell(start=window.window["start"], end=window.window["end"], state=window.state, listed=window.listed)
+    return Cell(start=window.window.start_text, end=window.window.end_text, state=window.state, listed=window.listed)
 
 
 def _days(windows: list[WindowStatus]) -> Iterator[Cell]:
-    for _, of_day in groupby(windows, key=lambda window: window.window["start"][:10]):
+    for _, of_day in groupby(windows, key=lambda window: window.window.start_text[:10]):
         hours = list(of_day)
         yield Cell(
-            start=hours[0].window["start"],
-            end=hours[-1].window["end"],
+            start=hours[0].window.start_text,
+            end=hours[-1].window.end_text,
             state=min((hour.state for hour in hours), key=WORST_FIRST.index),
             listed=sum(hour.listed for hour in hours),
         )
@@ -177,7 +177,7 @@ def _days(windows: list[WindowStatus]) -> Iterator[Cell]:
 
 def _lags(windows: list[WindowStatus]) -> list[int]:
     return [
-        int((parse_time(window.closed_at) - parse_time(window.window["end"])).total_seconds())
+        int((parse_time(window.closed_at) - window.window.end).total_seconds())
         for window in windows
         if window.closed_at
     ]

@@ -46,7 +46,7 @@ def _run(session: Session, entry: RunEntry, known: tuple[str, str] | None, recei
         return Run(entry, None, [])
     dag_id, run_id = known
     path = f"/dags/{dag_id}/runs/{quote(run_id, safe='')}"
-    slices = f"{receipt.label} {receipt.window['start']}"
+    slices = f"{receipt.label} {receipt.window.start_text}"
     found = session.scalars(
         select(TaskInstance)
         .where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
