@@ -6,7 +6,8 @@ import functools
 from datetime import UTC, datetime
 from typing import NoReturn
 
-from job_history.accounts.account import Account, S3DestinationSettings
+from job_history.accounts.account import Account
+from job_history.accounts.destination_settings import S3DestinationSettings
 from job_history.errors.finding import Finding
 from job_history.model.event_kind import EventKind
 from job_history.preflight.check import Check, run_check

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from airflow.configuration import conf
 
-from job_history.accounts.account import ACCOUNTS_VARIABLE, Accounts, read_accounts
+from job_history.accounts.variable import ACCOUNTS_VARIABLE, Accounts, read_accounts
 from job_history.errors import PermanentError
 from job_history.model.timestamp import parse_time
 

@@ -13,7 +13,8 @@ import pytest
 from tests.support.ceph_rgw import CephGateway
 from tests.support.job_stores import PostgresStore
 
-from job_history.accounts.account import Account, S3DestinationSettings
+from job_history.accounts.account import Account
+from job_history.accounts.destination_settings import S3DestinationSettings
 from job_history.destinations.s3 import S3Access
 from job_history.errors.code import Code
 from job_history.errors.finding import Finding

@@ -63,7 +63,7 @@ def test_a_redrive_that_was_killed_before_its_receipt_sends_nothing_twice(
         return redrive(account(), EventKind.JOBS, HOUR, means, replace=False, finished_at=now, code_version="2")
 
     with monkeypatch.context() as then:
-        then.setattr("job_history.model.job.MAX_HANDLE_LENGTH", 100)
+        then.setattr("job_history.model.ids.MAX_HANDLE_LENGTH", 100)
         records = [record(), record(job_id=LONG_HANDLE)]
         replicate(account(), MemorySource(records), sender(slice_of()), ledger, local_storage(staging))
     assert joined(source).keys() == {EXAMPLE_KEY}

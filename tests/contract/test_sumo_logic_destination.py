@@ -17,7 +17,8 @@ import pytest
 from tests.support.deliveries import deliver
 from tests.support.sumo_logic_sender import DOCUMENTS, Sender, batches_of, bodies, joined, wide_document
 
-from job_history.accounts.account import Account, SumoLogicDestinationSettings
+from job_history.accounts.account import Account
+from job_history.accounts.destination_settings import SumoLogicDestinationSettings
 from job_history.destinations import Delivery
 from job_history.destinations.sumo_logic import headers_of
 from job_history.documents.staged import StagedDocument

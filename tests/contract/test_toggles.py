@@ -15,7 +15,8 @@ from tests.support.deliveries import settings as s3_settings
 from tests.support.job_stores import SqliteStore
 from tests.support.sumo_logic_sender import Sender, joined
 
-from job_history.accounts.account import Account, Accounts, read_accounts
+from job_history.accounts.account import Account
+from job_history.accounts.variable import Accounts, read_accounts
 from job_history.destinations import Destination
 from job_history.destinations.s3 import S3Destination, s3_store
 from job_history.ledger.quarantine import QuarantineEntry
@@ -208,7 +209,7 @@ def test_what_is_switched_on_is_delivered_and_nothing_else(
     place: Place, toggles: str, store: SqliteStore, tmp_path: Path
 ) -> None:
     accounts = settings(place, *toggles.split("+"))
-    assert accounts.faults == []
+    assert accounts.problems == []
 
     found = replicate(accounts.usable[5234], store, place, tmp_path)
 
@@ -236,7 +237,10 @@ REASONS = {
 @both_destinations
 @pytest.mark.parametrize("toggles", REASONS)
 def test_combinations_that_can_mean_nothing_are_refused_and_say_why(place: Place, toggles: str) -> None:
-    assert settings(place, *toggles.split("+")) == Accounts({}, [f"Account 5234 Acme: {REASONS[toggles]}"])
+    accounts = settings(place, *toggles.split("+"))
+
+    assert (accounts.usable, accounts.messages) == ({}, [f"Account 5234 Acme: {REASONS[toggles]}"])
+    assert [(problem.user_id, problem.places) for problem in accounts.problems] == [("5234", ["events"])]
 
 
 @pytest.mark.promise("event-messages")

@@ -21,7 +21,7 @@ from tests.unit.samples import DAY, EXAMPLE_KEY, MemorySource, record
 from tests.unit.samples import HOUR as WINDOW
 
 from job_history.accounts.account import Account
-from job_history.documents.key_parts import JobKeyParts, parts_of
+from job_history.documents.object_key import JobKeyParts, parts_of
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
 from job_history.ledger.receipt_store import receipt_path
 from job_history.model.event_kind import EventKind
@@ -163,7 +163,7 @@ def test_status_exits_with_2_if_an_account_cannot_be_used(world: World, job_hist
         (["show-receipt", "5234", "2018-05-21T00:00:00Z", "--kind", "logs"], "'logs' is not one of"),
         (["key"], "--user-id, --recipe-id, --job-id, --started-at, --status is missing"),
         (["key", EXAMPLE_KEY, "--user-id", "1"], "Give a KEY or its parts, not both"),
-        (["key", "a/b.json"], "'a/b.json' is the key of no document"),
+        (["key", "a/b.json"], "'a/b.json' is not the key of a document"),
         (["no-such-command"], "No such command"),
     ],
 )
@@ -364,7 +364,7 @@ def quarantined(world: World, monkeypatch: pytest.MonkeyPatch) -> str:
     destination = s3_destination(acme, in_flight=4)
     source = MemorySource([record(), record(job_id=handle)])
     with monkeypatch.context() as then:
-        then.setattr("job_history.model.job.MAX_HANDLE_LENGTH", 100)
+        then.setattr("job_history.model.ids.MAX_HANDLE_LENGTH", 100)
         replicate(acme, source, destination, local_storage(world.ledger), local_storage(world.ledger / "staging"))
     assert world.keys() == {EXAMPLE_KEY}
     return f"5234/jobs/234/20180521/{handle}/5234-234-{handle}-20180521000000-succeeded.json"
@@ -392,7 +392,7 @@ def test_redrive_delivers_quarantined_records_after_the_cause_is_fixed(
 def test_redrive_lists_what_stays_in_quarantine(
     world: World, job_history: JobHistory, quarantined: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("job_history.model.job.MAX_HANDLE_LENGTH", 100)
+    monkeypatch.setattr("job_history.model.ids.MAX_HANDLE_LENGTH", 100)
 
     result = job_history("redrive", *HOURS, "--json")
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from job_history.accounts.account import accounts_json_schema, read_accounts
+from job_history.accounts.json_schema import accounts_json_schema
+from job_history.accounts.variable import read_accounts
 from simulators.project import DAGS, ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -86,7 +87,7 @@ def test_the_accounts_of_the_docs_can_be_used_as_they_stand(page: str) -> None:
     blocks = re.findall(r"```json\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     accounts = read_accounts(blocks[0])
 
-    assert accounts.faults == []
+    assert accounts.messages == []
     assert accounts.usable
 
 
@@ -98,11 +99,11 @@ def test_the_accounts_page_has_each_key() -> None:
 
 def test_the_json_schema_is_what_the_code_makes() -> None:
     made = subprocess.run(
-        [sys.executable, "-m", "job_history.accounts.account"], check=True, capture_output=True, text=True
+        [sys.executable, "-m", "job_history.accounts.json_schema"], check=True, capture_output=True, text=True
     )
 
     assert (ROOT / "docs" / "accounts.schema.json").read_text() == made.stdout, (
-        "write it anew: .venv/bin/python -m job_history.accounts.account > docs/accounts.schema.json"
+        "write it again: .venv/bin/python -m job_history.accounts.json_schema > docs/accounts.schema.json"
     )
     assert json.loads(made.stdout) == accounts_json_schema()
 

@@ -149,9 +149,9 @@ def test_a_mended_account_is_complete_after_the_next_run_of_the_hour(world: Worl
 @pytest.mark.parametrize(
     ("variable", "detail"),
     [
-        ("", "is no valid JSON"),
+        ("", "is not valid JSON"),
         ("[]", "lists no accounts"),
-        ('{"user_id": 1}', "holds JSON, but no list"),
+        ('{"user_id": 1}', "is JSON, but not a list"),
         ('[{"user_id": 5234, "name": "Acme", "colour": "red"}]', "unknown key 'colour'"),
     ],
 )

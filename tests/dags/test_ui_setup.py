@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from job_history.accounts.account import Account, accounts_json_schema, read_accounts
+from job_history.accounts.account import Account
+from job_history.accounts.json_schema import accounts_json_schema
+from job_history.accounts.variable import read_accounts
 from simulators.s3_endpoint import S3Endpoint
 
 from .ui import Pages, inputs
@@ -478,7 +480,7 @@ def test_what_the_page_saves_is_what_the_dag_reads(pages: Pages) -> None:
         assert editor.post(f"/setup/accounts/{position}", editor.form(f"/setup/accounts/{position}")).status_code == 303
 
     assert read_accounts(pages.accounts_text) == before
-    assert before.faults == []
+    assert before.problems == []
 
 
 def test_the_preview_is_of_what_the_redaction_rules_leave() -> None:

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 from tests.support.chromium import chromium
 
-from job_history.accounts.account import read_accounts
+from job_history.accounts.variable import read_accounts
 from simulators.job_store import fill, plain_job
 from simulators.processes import ChildProcess, free_port
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from job_history.accounts.account import S3DestinationSettings
+from job_history.accounts.destination_settings import S3DestinationSettings
 from job_history.destinations import Delivery, Destination
 from job_history.destinations.s3 import S3Access
 from job_history.documents.object_key import job_key
 from job_history.documents.staged import StagedDocument
-from job_history.model.job import Id
+from job_history.model.ids import Id
 from simulators.s3_endpoint import S3Endpoint
 
 STARTED_AT = datetime(2018, 5, 21, tzinfo=UTC)

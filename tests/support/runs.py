@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 from tests.support.places import Passes, WatchedDestination, WatchedSource, WatchedStorage
 
-from job_history.accounts.account import Account, Accounts
+from job_history.accounts.account import Account
+from job_history.accounts.variable import Accounts
 from job_history.destinations import Destination, Listable
 from job_history.errors import PermanentError, ReplicationError
 from job_history.ledger.receipt import Receipt

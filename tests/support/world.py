@@ -18,7 +18,8 @@ from tests.support.places import Passes, WatchedStorage, watched_session
 from tests.support.runs import Runs
 from tests.support.scripted_s3 import ScriptedS3
 
-from job_history.accounts.account import Account, Accounts, read_accounts
+from job_history.accounts.account import Account
+from job_history.accounts.variable import Accounts, read_accounts
 from job_history.destinations import Destination
 from job_history.destinations.s3 import NO_RETRIES, S3Access, S3Destination, s3_store
 from job_history.destinations.sumo_logic import (

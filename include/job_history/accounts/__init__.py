@@ -1,1 +1,1 @@
-"""Who is replicated: the accounts and their settings, as the Airflow Variable holds them."""
+"""The accounts that are replicated, and their settings, as the Airflow Variable holds them."""

@@ -9,7 +9,8 @@ import msgspec
 
 from job_history.documents.object_key import job_key
 from job_history.errors import BadRecordError, QuarantineReason
-from job_history.model.job import FinalStatus, Id, JobRecord, LineRecord, job_id_of, linked_id_of, number_id_of
+from job_history.model.ids import Id, job_id_of, linked_id_of, number_id_of
+from job_history.model.job import FinalStatus, JobRecord, LineRecord
 from job_history.model.json_text import compact_json
 from job_history.model.record import Record
 from job_history.model.timestamp import format_time, parse_time

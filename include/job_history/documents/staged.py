@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from job_history.documents.job_document import Document
-from job_history.model.job import Id
+from job_history.model.ids import Id
 from job_history.redaction import Policy
 from job_history.storage import Storage
 from job_history.storage.staging import StagedWriter, staged_records

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from job_history.accounts.account import ACCOUNTS_VARIABLE, Account
+from job_history.accounts.account import Account
+from job_history.accounts.variable import ACCOUNTS_VARIABLE
 from job_history.storage import Storage
 
 PATH = "_control/accounts.json"

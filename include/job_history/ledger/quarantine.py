@@ -16,7 +16,8 @@ import msgspec
 
 from job_history.errors import QuarantineReason
 from job_history.model.admin_event import EventRecord
-from job_history.model.job import Id, JobRecord
+from job_history.model.ids import Id
+from job_history.model.job import JobRecord
 from job_history.model.record import Record
 from job_history.model.slice import Slice
 from job_history.model.window import Window

@@ -1,4 +1,4 @@
-"""An admin event as a source tells it: who did what in an account. Plain values, checked when they become a document."""
+"""An admin event as a source gives it: who did what in an account. Plain values, checked when they become a document."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import msgspec
 
 from job_history.errors import BadRecordError, QuarantineReason
-from job_history.model.job import Id, id_of, shown
+from job_history.model.ids import Id, id_of, quoted
 
 MAX_EVENT_NAME = 100
 _EVENT_NAME = re.compile(r"[a-z0-9_]+")
@@ -16,8 +16,8 @@ _EVENT_NAME = re.compile(r"[a-z0-9_]+")
 class EventRecord(msgspec.Struct, omit_defaults=True):
     """One admin event. `details`, `user`, `team`, `resource` and each value of `extra` are JSON text.
 
-    None says that there is no such thing: the document then has no such key. `occurred_at` is ISO 8601 text.
-    `fault` and `fault_explanation` are set by a source that could not read the record as it should be.
+    None means that there is no such field: the document then has no such key. `occurred_at` is ISO 8601 text.
+    A source that could not read the record correctly sets `fault` and `fault_explanation`.
     """
 
     user_id: Id | None
@@ -38,20 +38,20 @@ class EventRecord(msgspec.Struct, omit_defaults=True):
 
     @property
     def moment(self) -> str | None:
-        """What decides to which window it belongs."""
+        """The time that decides to which window it belongs."""
         return self.occurred_at
 
 
 def event_id_of(value: Id | None) -> Id | None:
-    """Return an event's id as it stands in its key, or None where it has none. Raises BadRecordError."""
+    """Return an event's id as its key has it, or None if it has none. Raises BadRecordError."""
     return None if value is None else id_of("event_id", value)
 
 
 def event_name_of(value: str | None) -> str:
-    """Return an event's name, which is a part of its key. Raises BadRecordError for what may not enter one."""
+    """Return an event's name, which is a part of its key. Raises BadRecordError for anything that may not enter one."""
     if value is None or not _EVENT_NAME.fullmatch(value) or len(value) > MAX_EVENT_NAME:
         raise BadRecordError(
             QuarantineReason.BAD_EVENT,
-            f"event {shown(value or '')} is not a name of 1 to {MAX_EVENT_NAME} lower-case letters, digits and _",
+            f"event {quoted(value or '')} is not a name of 1 to {MAX_EVENT_NAME} lower-case letters, digits and _",
         )
     return value

@@ -1,4 +1,4 @@
-"""The kinds of event that are replicated: the flow is the same for each, and takes the kind as a parameter."""
+"""The kinds of event that are replicated: the pipeline is the same for each, and takes the kind as a parameter."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from enum import StrEnum
 
 
 class EventKind(StrEnum):
-    """What a window is about. The value stands in keys and in paths of the ledger."""
+    """What a window is about. The value is part of keys and of paths in the ledger."""
 
     JOBS = "jobs"
     ADMIN_EVENTS = "admin_events"
 
     @property
     def word(self) -> str:
-        """What messages and logs call one of them."""
+        """One of them, in messages and logs."""
         return self.words.removesuffix("s")
 
     @property
     def words(self) -> str:
-        """What messages and logs call several of them."""
+        """Several of them, in messages and logs."""
         return self.value.replace("_", " ")
 
     @property
     def words_by_time(self) -> str:
-        """What messages call those of a window: jobs are in that of their end."""
+        """Those of a window, in messages: a job is in the window of its end."""
         return "jobs that ended" if self is EventKind.JOBS else self.words
 
     def of(self, account: str) -> str:
-        """Say whose events are meant: the account alone for its jobs, `5234 Acme (admin events)` for the others."""
+        """Name the account and the kind: the account alone for its jobs, `5234 Acme (admin events)` otherwise."""
         return account if self is EventKind.JOBS else f"{account} ({self.words})"

@@ -20,9 +20,9 @@ _STAND_IN = rb"\u0020"
 
 
 def compact_json(field: str, text: str | None) -> msgspec.Raw:
-    """Take out the spaces, and leave each token as it was written (big integers, `1E+2`, escapes).
+    """Remove the spaces, and keep each token as it was written (big integers, `1E+2`, escapes).
 
-    None is taken as null. Raises BadRecordError where the text is no JSON by RFC 8259, or nested beyond some 900 levels.
+    None becomes null. Raises BadRecordError if the text is not JSON by RFC 8259, or nested beyond some 900 levels.
     """
     if text is None:
         return NULL
@@ -32,10 +32,10 @@ def compact_json(field: str, text: str | None) -> msgspec.Raw:
             return msgspec.Raw(msgspec.json.format(encoded, indent=-1))
         except msgspec.DecodeError:
             return msgspec.Raw(_compact_with_lone_surrogates(encoded))
-    except (msgspec.DecodeError, UnicodeEncodeError) as fault:
-        raise BadRecordError(QuarantineReason.BAD_JSON, f"{field} holds no valid JSON: {fault}") from fault
-    except RecursionError as fault:
-        raise BadRecordError(QuarantineReason.BAD_JSON, f"{field} holds JSON that is nested too deeply") from fault
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+        raise BadRecordError(QuarantineReason.BAD_JSON, f"{field} is not valid JSON: {error}") from error
+    except RecursionError as error:
+        raise BadRecordError(QuarantineReason.BAD_JSON, f"{field} is JSON that is nested too deeply") from error
 
 
 def _compact_with_lone_surrogates(text: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""What a source tells of one event, of whatever kind. Either has an `id`, a `moment`, and perhaps a `fault`."""
+"""A record: one job or admin event from a source. Both have an `id`, a `moment`, and perhaps a `fault`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all parts of an account's settings have in common."""
+"""The base of all parts of an account's settings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class SettingsModel(BaseModel):
-    """Unknown keys and wrong types are errors; nothing changes once it is read."""
+    """Unknown keys and wrong types are errors; they do not change once they are read."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 

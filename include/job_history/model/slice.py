@@ -12,11 +12,11 @@ from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 
 RUNS = "runs"
-"""The folder of the staging area below which each run has one of its own."""
+"""The folder of the staging area that contains a folder for each run."""
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
-    """Small and plain, because it travels between tasks; the account's settings are looked up by each task anew.
+    """Small and plain, because it travels between tasks; each task looks up the account's settings again.
 
     `redriven`: its records come from the window's quarantine, not from the source.
     """
@@ -33,18 +33,18 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def account(self) -> str:
-        """Whose events, and of which kind where it is not jobs."""
+        """Account and kind of event, in messages."""
         return self.kind.of(f"{self.user_id} {self.name}")
 
     @property
     def label(self) -> str:
-        """How the slice is called in the UI and in messages: `5234 Acme 2018-05-21T00:00:00Z 2/3`."""
+        """The name of the slice in the UI and in messages: `5234 Acme 2018-05-21T00:00:00Z 2/3`."""
         part = f" {self.number}/{self.of}" if self.of > 1 else ""
         return f"{self.account} {self.window.start_text}{part}"
 
     @property
     def about(self) -> str:
-        """What a message names: account, kind of event where it is not jobs, window, and the part of it."""
+        """Account, window and part of the slice, in messages."""
         part = f", part {self.number} of {self.of} {self.part}" if self.of > 1 else ""
         return f"account {self.account}, window {self.window}{part}"
 

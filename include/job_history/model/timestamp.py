@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-# fromisoformat also takes bare dates and week dates; a job's moment without a time of day is a mistake, not midnight.
+# fromisoformat also takes bare dates and week dates; the time of a job without a time of day is a mistake, not midnight.
 _DATE_AND_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
 
 
 def parse_time(text: str) -> datetime:
-    """Read ISO 8601 text with a date and a time; without an offset it is taken as UTC (as SQLite writes its own times).
+    """Read ISO 8601 text with a date and a time; without an offset it is UTC (as SQLite writes its own times).
 
-    Raises ValueError where the text is no such moment.
+    Raises ValueError for any other text.
     """
     if not _DATE_AND_TIME.match(text):
         raise ValueError(f"{text!r} is not an ISO 8601 date and time")

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from job_history.accounts.account import ACCOUNTS_VARIABLE, Account, Accounts
+from job_history.accounts.account import Account
+from job_history.accounts.variable import ACCOUNTS_VARIABLE, Accounts
 from job_history.errors import PermanentError
 from job_history.errors.finding import Finding
 from job_history.ledger.known_accounts import KnownAccounts
@@ -118,7 +119,7 @@ def plan(
     )
     known = known or KnownAccounts()
     to_do, faults = _chosen(accounts, chosen)
-    if lost_half := known.lost_half(len(accounts.usable) + len(accounts.faults)):
+    if lost_half := known.lost_half(len(accounts.usable) + len(accounts.problems)):
         faults.append(lost_half)
     for fault in faults:
         log.error("Not replicated: %s", fault)
@@ -158,7 +159,7 @@ def readable_standing(standing: dict[str, int]) -> str:
 
 def _chosen(accounts: Accounts, chosen: list[int]) -> tuple[list[Account], list[str]]:
     if not chosen:
-        return list(accounts.usable.values()), list(accounts.faults)
+        return list(accounts.usable.values()), list(accounts.messages)
     to_do: list[Account] = []
     faults: list[str] = []
     for user_id in dict.fromkeys(chosen):

@@ -9,7 +9,7 @@ import msgspec
 from job_history.ledger.lateness import Lateness
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.receipt import JobRef
-from job_history.model.job import Id
+from job_history.model.ids import Id
 from job_history.redaction import Policy
 
 

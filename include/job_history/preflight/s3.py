@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from job_history.accounts.account import Account, S3DestinationSettings
+from job_history.accounts.account import Account
+from job_history.accounts.destination_settings import S3DestinationSettings
 from job_history.destinations.s3 import S3Access
 from job_history.destinations.s3.errors import hide_credentials
 from job_history.errors.catalogue import finding

@@ -16,7 +16,7 @@ from job_history.ledger.items import Item, item_lists
 from job_history.ledger.receipt import Receipt, WindowState
 from job_history.ledger.receipt_store import read_receipt, read_receipts
 from job_history.model.event_kind import EventKind
-from job_history.model.job import MAX_ID_DIGITS
+from job_history.model.ids import MAX_ID_DIGITS
 from job_history.model.record import Record
 from job_history.model.window import Window
 from job_history.reconciliation.findings import MAX_EXAMPLES, OPEN, WindowFinding

@@ -8,7 +8,7 @@ from itertools import islice
 import msgspec
 
 from job_history.errors import BadRecordError
-from job_history.model.job import Id
+from job_history.model.ids import Id
 from job_history.model.record import Record, status_without_a_file
 from job_history.redaction.policy import Redaction
 from job_history.redaction.redactor import Change

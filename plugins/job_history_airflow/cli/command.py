@@ -33,7 +33,7 @@ class Request:
     @property
     def unusable_accounts(self) -> list[str]:
         """A sentence for each entry of the Variable that cannot be used; none if the accounts were named."""
-        return [] if self.named else self.context.accounts.faults
+        return [] if self.named else self.context.accounts.messages
 
 
 @dataclass(frozen=True)

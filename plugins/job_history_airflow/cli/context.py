@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from job_history_airflow.cli.printing import reserve_stdout_for_answers
 
 if TYPE_CHECKING:
-    from job_history.accounts.account import Accounts
+    from job_history.accounts.variable import Accounts
     from job_history.storage import Storage
     from job_history_airflow.settings import Settings
 

@@ -45,7 +45,8 @@ def key(object_key: str | None, prefix: str, as_json: bool, **parts: Any) -> Non
 
 def _make_key(prefix: str, *, user_id: str, recipe_id: str, job_id: str, started_at: datetime, status: str) -> str:
     from job_history.documents.object_key import job_key
-    from job_history.model.job import final_status, job_id_of, number_id_of
+    from job_history.model.ids import job_id_of, number_id_of
+    from job_history.model.job import final_status
 
     final = final_status(status)
     if final is None:
@@ -63,7 +64,7 @@ def _make_key(prefix: str, *, user_id: str, recipe_id: str, job_id: str, started
 def _print_parts(object_key: str, *, as_json: bool) -> None:
     import msgspec
 
-    from job_history.documents.key_parts import parts_of
+    from job_history.documents.object_key import parts_of
 
     try:
         parts = msgspec.to_builtins(parts_of(object_key))

@@ -11,7 +11,8 @@ from job_history.model.timestamp import parse_time
 from job_history.model.window import Window, last_full_hour
 
 if TYPE_CHECKING:
-    from job_history.accounts.account import Account, Accounts
+    from job_history.accounts.account import Account
+    from job_history.accounts.variable import Accounts
 
 
 class _Moment(click.ParamType[datetime]):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from job_history.accounts.account import Account, S3DestinationSettings, SumoLogicDestinationSettings
+from job_history.accounts.account import Account
+from job_history.accounts.destination_settings import S3DestinationSettings, SumoLogicDestinationSettings
 from job_history.errors import PermanentError
 from job_history.model.slice import Slice
 from job_history.storage import Storage

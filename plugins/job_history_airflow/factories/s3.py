@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from job_history.accounts.account import S3DestinationSettings
+from job_history.accounts.destination_settings import S3DestinationSettings
 from job_history.errors import PermanentError
 from job_history_airflow.factories.connections import find_connection
 

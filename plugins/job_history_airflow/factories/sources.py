@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowException
 
-from job_history.accounts.account import Account, WorkatoSourceSettings
+from job_history.accounts.account import Account
+from job_history.accounts.source_settings import WorkatoSourceSettings
 from job_history.errors import PermanentError
 from job_history.errors.masking import secret_masker
 from job_history.model.event_kind import EventKind

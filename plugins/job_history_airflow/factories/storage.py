@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from job_history.accounts.account import S3DestinationSettings
+from job_history.accounts.destination_settings import S3DestinationSettings
 from job_history.errors import PermanentError
 from job_history.storage import Storage, folder_of, local_storage
 from job_history_airflow.factories.s3 import s3_access

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.configuration import conf
 from airflow.sdk import BaseOperator
 
-from job_history.accounts.account import Account, Accounts
+from job_history.accounts.account import Account
+from job_history.accounts.variable import Accounts
 from job_history.ledger.known_accounts import read_known_accounts
 from job_history.model.event_kind import EventKind
 from job_history.model.record import Record

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from job_history.accounts.account import Account, Accounts
+from job_history.accounts.account import Account
+from job_history.accounts.variable import Accounts
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.pipeline.plan import SkipWindow

@@ -17,7 +17,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import (
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import Depends, HTTPException, status
 
-from job_history.accounts.account import ACCOUNTS_VARIABLE
+from job_history.accounts.variable import ACCOUNTS_VARIABLE
 from job_history_airflow.dag_ids import REPLICATION_DAG
 
 

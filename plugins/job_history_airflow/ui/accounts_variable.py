@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from job_history.accounts.account import ACCOUNTS_VARIABLE
+from job_history.accounts.variable import ACCOUNTS_VARIABLE
 from job_history_airflow.dag_ids import REPLICATION_DAG
 
 

@@ -1,4 +1,4 @@
-"""The Variable with the accounts: what is wrong with an entry is said by account and field, and stops no other."""
+"""The Variable with the accounts: errors of an entry name account and field, and stop no other account."""
 
 import json
 from typing import Any
@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.samples import account, entry
 
-from job_history.accounts.account import Account, Accounts, accounts_json_schema, read_accounts
+from job_history.accounts.account import Account
+from job_history.accounts.json_schema import accounts_json_schema
+from job_history.accounts.variable import Accounts, read_accounts
 from job_history.errors import PermanentError
 
 S3 = {"type": "s3", "conn_id": "acme_s3", "bucket": "acme-audit", "prefix": ""}
@@ -39,7 +41,7 @@ def test_an_account_as_the_documentation_writes_it() -> None:
     }
 
 
-def test_what_may_be_left_out() -> None:
+def test_optional_keys_have_defaults() -> None:
     short = {
         "user_id": 1,
         "name": "A",
@@ -76,15 +78,18 @@ def test_the_settings_hash_changes_with_the_settings_and_with_nothing_else() -> 
     ("text", "detail"),
     [
         (None, f"does not exist, so no account can be replicated. {REMEDY}"),
-        ("", f"is no valid JSON: Input data was truncated. {REMEDY}"),
-        ('[{"user_id": 5234,', f"is no valid JSON: Input data was truncated. {REMEDY}"),
-        ("[{'user_id': 5234}]", f"is no valid JSON: JSON is malformed: object keys must be strings (byte 2). {REMEDY}"),
+        ("", f"is not valid JSON: Input data was truncated. {REMEDY}"),
+        ('[{"user_id": 5234,', f"is not valid JSON: Input data was truncated. {REMEDY}"),
+        (
+            "[{'user_id': 5234}]",
+            f"is not valid JSON: JSON is malformed: object keys must be strings (byte 2). {REMEDY}",
+        ),
         (
             "[" * 10_000,
-            f"is no valid JSON: maximum recursion depth exceeded while deserializing an object. {REMEDY}",
+            f"is not valid JSON: maximum recursion depth exceeded while deserializing an object. {REMEDY}",
         ),
-        ("{}", f"holds JSON, but no list. {REMEDY}"),
-        ("null", f"holds JSON, but no list. {REMEDY}"),
+        ("{}", f"is JSON, but not a list. {REMEDY}"),
+        ("null", f"is JSON, but not a list. {REMEDY}"),
         ("[]", f"lists no accounts, so nothing would be replicated. {REMEDY}"),
     ],
 )
@@ -102,7 +107,7 @@ NO_PREFIX = "use parts of letters, digits and _ . = - joined by single slashes, 
 @pytest.mark.parametrize(
     ("bad", "detail"),
     [
-        ("Acme", "Entry 1 of job_history_accounts: the entry is no JSON object."),
+        ("Acme", "Entry 1 of job_history_accounts: the entry is not a JSON object."),
         ({}, None),
         (entry(user_id=None), "Account without user_id (entry 1) Acme: user_id is missing."),
         (entry("5234"), "Account 5234 Acme: user_id: input should be a valid integer."),  # type: ignore[arg-type]
@@ -117,8 +122,8 @@ NO_PREFIX = "use parts of letters, digits and _ . = - joined by single slashes, 
         (entry(enabled="yes"), "Account 5234 Acme: enabled: input should be a valid boolean."),
         (entry(enabled=1), "Account 5234 Acme: enabled: input should be a valid boolean."),
         (entry(source=None), "Account 5234 Acme: source is missing."),
-        (entry(source="db"), "Account 5234 Acme: source is no JSON object."),
-        (entry(destination="s3"), "Account 5234 Acme: destination is no JSON object."),
+        (entry(source="db"), "Account 5234 Acme: source is not a JSON object."),
+        (entry(destination="s3"), "Account 5234 Acme: destination is not a JSON object."),
         (entry(source={"type": "oracle", "conn_id": "db"}), None),
         (entry(source={"type": "sql"}), "Account 5234 Acme: source.conn_id is missing."),
         (
@@ -174,7 +179,7 @@ NO_PREFIX = "use parts of letters, digits and _ . = - joined by single slashes, 
         (entry(comment="ours"), "Account 5234 Acme: unknown key 'comment'."),
     ],
 )
-def test_a_bad_entry_is_named_by_account_and_field_and_the_others_stay_usable(bad: Any, detail: str | None) -> None:
+def test_a_bad_entry_is_reported_by_account_and_field_and_the_others_stay_usable(bad: Any, detail: str | None) -> None:
     good = entry(77, "Good")
     read_ = read(bad, good)
     expected = {
@@ -183,48 +188,52 @@ def test_a_bad_entry_is_named_by_account_and_field_and_the_others_stay_usable(ba
         "oracle": "Account 5234 Acme: source.type: 'oracle' is not among 'sql', 'workato'.",
     }
     detail = detail or next(words for sign, words in expected.items() if sign in json.dumps(bad))
-    assert read_ == Accounts({77: Account.model_validate(good)}, [detail])
+    assert (read_.usable, read_.messages) == ({77: Account.model_validate(good)}, [detail])
 
 
-def test_every_fault_of_an_entry_is_told_at_once() -> None:
+def test_all_errors_of_an_entry_are_reported_together() -> None:
     bad = entry(enabled="yes", comment="", source={"type": "sql"})
-    assert read(bad).faults == [
+    assert read(bad).messages == [
         "Account 5234 Acme: enabled: input should be a valid boolean; source.conn_id is missing; unknown key 'comment'."
     ]
 
 
-def test_a_user_id_that_is_there_twice_is_no_ones() -> None:
-    assert read(entry(name="One"), entry(77, "Good"), entry(name="Two")) == Accounts(
+def test_both_entries_with_the_same_user_id_are_refused() -> None:
+    read_ = read(entry(name="One"), entry(77, "Good"), entry(name="Two"))
+    assert (read_.usable, read_.messages) == (
         {77: account(77, "Good")},
         [
-            "Account 5234 One: user_id 5234 is there more than once; keep one of the entries.",
-            "Account 5234 Two: user_id 5234 is there more than once; keep one of the entries.",
+            "Account 5234 One: user_id 5234 is in the list more than once; keep one of the entries.",
+            "Account 5234 Two: user_id 5234 is in the list more than once; keep one of the entries.",
         ],
     )
 
 
-def test_true_is_no_second_user_id_1() -> None:
+def test_user_id_true_is_not_user_id_1() -> None:
     read_ = read(entry(True), entry(1, "One"))
-    assert read_ == Accounts({1: account(1, "One")}, ["Account True Acme: user_id: input should be a valid integer."])
+    assert (read_.usable, read_.messages) == (
+        {1: account(1, "One")},
+        ["Account True Acme: user_id: input should be a valid integer."],
+    )
 
 
-def test_what_an_entry_holds_by_mistake_is_not_repeated_in_the_message() -> None:
+def test_messages_do_not_quote_values_of_an_entry() -> None:
     canary = "AKIA-CANARY"
     bad = entry(destination={**S3, "bucket": canary, "prefix": canary + "//", "write_mode": canary}, enabled=canary)
-    assert len(read(bad).faults) == 1
-    assert canary not in read(bad).faults[0]
+    assert len(read(bad).problems) == 1
+    assert canary not in read(bad).messages[0]
 
 
 @given(st.lists(st.none() | st.integers() | st.text() | st.dictionaries(st.text(), st.integers()), min_size=1))
-def test_whatever_stands_in_the_list_each_entry_is_an_account_or_a_fault(entries: list[Any]) -> None:
+def test_each_entry_is_an_account_or_a_problem(entries: list[Any]) -> None:
     read_ = read(*entries, entry())
-    assert (read_.usable, len(read_.faults)) == ({5234: account()}, len(entries))
+    assert (read_.usable, len(read_.problems)) == ({5234: account()}, len(entries))
 
 
 # Looked up
 
 
-def test_an_account_is_found_or_it_is_said_what_is_wrong_with_it() -> None:
+def test_looking_up_an_unusable_account_reports_its_errors() -> None:
     accounts = read(entry(), entry(52, enabled="yes"), entry(523, "Longer 52", comment=""))
     assert accounts.get(5234) == account()
     detail = []
@@ -251,7 +260,7 @@ def schema_errors(value: Any) -> list[str]:
     return sorted(error.json_path for error in jsonschema.Draft202012Validator(schema).iter_errors(value))
 
 
-def test_the_schema_takes_what_is_documented() -> None:
+def test_the_json_schema_accepts_documented_entries() -> None:
     documented = [
         entry(),
         entry(1, destination={"type": "s3", "conn_id": "s3"}, redaction=None, enabled=None),
@@ -278,5 +287,5 @@ def test_the_schema_takes_what_is_documented() -> None:
         ([entry(events={"audit": True})], ["$[0].events"]),
     ],
 )
-def test_the_schema_refuses_what_is_refused(value: Any, places: list[str]) -> None:
+def test_the_json_schema_refuses_what_the_dag_refuses(value: Any, places: list[str]) -> None:
     assert schema_errors(value) == places

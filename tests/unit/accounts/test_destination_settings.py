@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tests.unit.samples import entry
 
-from job_history.accounts.account import read_accounts
 from job_history.accounts.destination_settings import SumoLogicDestinationSettings
+from job_history.accounts.variable import read_accounts
 from job_history.destinations.sumo_logic import headers_of
 
 HEADER = "use printable ASCII characters, without spaces at the ends: it is sent as an HTTP header"
@@ -24,7 +24,7 @@ def field_fault(key: str) -> str:
 
 def faults(**settings: Any) -> list[str]:
     destination = {"type": "sumo_logic", "conn_id": "acme_sumo", **settings}
-    return read_accounts(json.dumps([entry(destination=destination)])).faults
+    return read_accounts(json.dumps([entry(destination=destination)])).messages
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from job_history.documents.job_document import Document, DocumentRules
 from job_history.documents.object_key import event_key, formatted_id
 from job_history.errors import BadRecordError, QuarantineReason
 from job_history.model.admin_event import EventRecord, event_id_of
-from job_history.model.job import Id
+from job_history.model.ids import Id
 from job_history.model.timestamp import format_time, parse_time
 from job_history.redaction import Redaction
 from job_history.redaction.rules import FieldRule
@@ -106,9 +106,9 @@ def test_events_without_an_id_are_told_apart_by_what_they_say() -> None:
         ({"event": None}, "bad_event", "event '' is not a name of 1 to 100 lower-case letters, digits and _"),
         ({"occurred_at": None}, "bad_time", "occurred_at is missing"),
         ({"occurred_at": "today"}, "bad_time", "occurred_at: 'today' is not an ISO 8601 date and time"),
-        ({"details": "{"}, "bad_json", "details holds no valid JSON: Input data was truncated"),
-        ({"user": "{,}"}, "bad_json", "user holds no valid JSON: JSON is malformed: expected '\"' (byte 1)"),
-        ({"extra": {"x": "tru"}}, "bad_json", "x holds no valid JSON: Input data was truncated"),
+        ({"details": "{"}, "bad_json", "details is not valid JSON: Input data was truncated"),
+        ({"user": "{,}"}, "bad_json", "user is not valid JSON: JSON is malformed: expected '\"' (byte 1)"),
+        ({"extra": {"x": "tru"}}, "bad_json", "x is not valid JSON: Input data was truncated"),
         ({"fault": QuarantineReason.BAD_TEXT, "fault_explanation": "event is not valid UTF-8"}, "bad_text", "event is not valid UTF-8"),
     ],
 )  # fmt: skip

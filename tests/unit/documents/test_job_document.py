@@ -226,7 +226,7 @@ def test_a_masked_line_shows_nothing_of_what_it_holds() -> None:
 def test_masking_does_not_hide_that_a_source_is_broken() -> None:
     assert refusal(record(lines=[line(), line(mask_data=True, output='{"ssn":"078')])) == (
         QuarantineReason.BAD_JSON,
-        "lines[1].output holds no valid JSON: Input data was truncated",
+        "lines[1].output is not valid JSON: Input data was truncated",
     )
 
 
@@ -284,16 +284,16 @@ BAD_ID, BAD_TIME, BAD_JSON = QuarantineReason.BAD_ID, QuarantineReason.BAD_TIME,
             BAD_TIME,
             "completed_at 2018-05-21T00:00:10Z lies before started_at 2018-05-21T00:00:10.000001Z",
         ),
-        (record(report="{"), BAD_JSON, "report holds no valid JSON: Input data was truncated"),
+        (record(report="{"), BAD_JSON, "report is not valid JSON: Input data was truncated"),
         (
             record(lines=[line(), line(input="NaN")]),
             BAD_JSON,
-            "lines[1].input holds no valid JSON: JSON is malformed: invalid character (byte 0)",
+            "lines[1].input is not valid JSON: JSON is malformed: invalid character (byte 0)",
         ),
         (
             record(extra={"is_repeat": "maybe"}),
             BAD_JSON,
-            "is_repeat holds no valid JSON: JSON is malformed: invalid character (byte 0)",
+            "is_repeat is not valid JSON: JSON is malformed: invalid character (byte 0)",
         ),
         (
             record(fault=QuarantineReason.BAD_TEXT, fault_explanation="title is not valid UTF-8", job_id=None),

@@ -10,7 +10,8 @@ from tests.unit.samples import EXAMPLE_KEY
 
 from job_history.documents.object_key import formatted_id, job_key
 from job_history.errors import BadRecordError, QuarantineReason
-from job_history.model.job import FinalStatus, Id, final_status, job_id_of, linked_id_of, number_id_of
+from job_history.model.ids import Id, job_id_of, linked_id_of, number_id_of
+from job_history.model.job import FinalStatus, final_status
 
 numbers = st.integers(0, 10**21 - 1) | st.integers(0, 2_000)
 handles = st.from_regex(r"[A-Za-z0-9-]{1,40}", fullmatch=True).filter(lambda text: not text.isdigit())

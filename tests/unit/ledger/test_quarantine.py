@@ -26,7 +26,7 @@ def test_each_reason_has_its_file_and_each_entry_its_record(tmp_path: Path) -> N
     storage = local_storage(tmp_path)
     broken = record(job_id=None, report=None, lines=[line(output="NaN")])
     with Quarantine(storage, slice_of()) as quarantine:
-        quarantine.add_record(record(report="{"), QuarantineReason.BAD_JSON, "report holds no valid JSON")
+        quarantine.add_record(record(report="{"), QuarantineReason.BAD_JSON, "report is not valid JSON")
         quarantine.add_record(broken, QuarantineReason.BAD_ID, "job_id is missing")
         quarantine.add_record(record(job_id=101, report="["), QuarantineReason.BAD_JSON, "no JSON either")
     paths = [f"{FOLDER.format(reason)}/{HOUR.slug}.jsonl.zst" for reason in ("bad_json", "bad_id")]
@@ -38,7 +38,7 @@ def test_each_reason_has_its_file_and_each_entry_its_record(tmp_path: Path) -> N
 
     assert [entries(storage, path) for path in paths] == [
         [
-            entry("bad_json", "report holds no valid JSON", record(report="{"), 100),
+            entry("bad_json", "report is not valid JSON", record(report="{"), 100),
             entry("bad_json", "no JSON either", record(job_id=101, report="["), 101),
         ],
         [entry("bad_id", "job_id is missing", broken, None)],

@@ -113,15 +113,15 @@ def test_nesting_passes_as_deep_as_any_reader_can_follow() -> None:
 @pytest.mark.parametrize(
     ("text", "explanation"),
     [
-        ("", "output holds no valid JSON: Input data was truncated"),
-        ('{"name":"Xavier D', "output holds no valid JSON: Input data was truncated"),
-        ('{"ratio":NaN}', "output holds no valid JSON: JSON is malformed: invalid character (byte 9)"),
-        ("{} {}", "output holds no valid JSON: JSON is malformed: trailing characters (byte 4)"),
-        ("hello", "output holds no valid JSON: JSON is malformed: invalid character (byte 0)"),
-        ("[" * 100_000 + "]" * 100_000, "output holds JSON that is nested too deeply"),
+        ("", "output is not valid JSON: Input data was truncated"),
+        ('{"name":"Xavier D', "output is not valid JSON: Input data was truncated"),
+        ('{"ratio":NaN}', "output is not valid JSON: JSON is malformed: invalid character (byte 9)"),
+        ("{} {}", "output is not valid JSON: JSON is malformed: trailing characters (byte 4)"),
+        ("hello", "output is not valid JSON: JSON is malformed: invalid character (byte 0)"),
+        ("[" * 100_000 + "]" * 100_000, "output is JSON that is nested too deeply"),
         (
             '"\udcff"',
-            "output holds no valid JSON: 'utf-8' codec can't encode character '\\udcff' in position 1: "
+            "output is not valid JSON: 'utf-8' codec can't encode character '\\udcff' in position 1: "
             "surrogates not allowed",
         ),
     ],

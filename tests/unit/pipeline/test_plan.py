@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from tests.unit.samples import DAY, HOUR, RUN, MemorySource, account, record
 
-from job_history.accounts.account import Account, Accounts
+from job_history.accounts.account import Account
+from job_history.accounts.variable import Accounts, EntryProblem
 from job_history.errors import PermanentError, TransientError
 from job_history.ledger.known_accounts import KnownAccounts
 from job_history.model.event_kind import EventKind
@@ -43,7 +44,7 @@ def planned_run(
     arguments: dict[str, Any] = {
         "run": RUN,
         "window": HOUR,
-        "accounts": Accounts(usable, faults or []),
+        "accounts": Accounts(usable, [EntryProblem(each.split()[1], [], each) for each in faults or []]),
         "chosen": [],
         "destination": "s3",
         "source_of": source_of,

@@ -105,7 +105,7 @@ def test_each_job_is_a_document_or_set_aside(staging: Storage, ledger: Storage) 
         for path in quarantine_paths
     ]
     assert in_quarantine == [
-        [(broken, "report holds no valid JSON: Input data was truncated")],
+        [(broken, "report is not valid JSON: Input data was truncated")],
         [(timeless, "started_at is missing")],
         [(again, "the source has more than one row")],
     ]

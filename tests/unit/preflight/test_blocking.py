@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from tests.unit.samples import DAY, RUN, MemorySource, account, record
 
-from job_history.accounts.account import Account, Accounts
+from job_history.accounts.account import Account
+from job_history.accounts.variable import Accounts
 from job_history.errors import PermanentError, TransientError
 from job_history.errors.catalogue import finding
 from job_history.errors.code import Code

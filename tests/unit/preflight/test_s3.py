@@ -17,7 +17,8 @@ from tests.support.scripted_s3 import Answer, Refusal, Request, Reset, ScriptedS
 from tests.support.sockets import full_port
 from tests.unit.samples import account
 
-from job_history.accounts.account import Account, S3DestinationSettings
+from job_history.accounts.account import Account
+from job_history.accounts.destination_settings import S3DestinationSettings
 from job_history.destinations.s3 import S3Access
 from job_history.errors.catalogue import CATALOGUE
 from job_history.errors.code import Code, Severity

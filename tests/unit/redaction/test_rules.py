@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from tests.unit.samples import account, entry
 
-from job_history.accounts.account import faults_by_place, read_accounts
+from job_history.accounts.variable import errors_by_place, read_accounts
 
 ROOTS = "title, error, error_type, report, lines, details, user, team, resource"
 FORM = "write an object with action and just one of path, field and value"
@@ -18,7 +18,7 @@ WHOLE_LINES = "names lines as a whole; go on as in lines[*].input, lines[*].* or
 def faults(*rules: Any, **changes: Any) -> list[str]:
     """What is said of an account with these rules behind one that is right."""
     right = {"field": "*password*", "action": "drop"}
-    return read_accounts(json.dumps([entry(redaction=[right, *rules], **changes)])).faults
+    return read_accounts(json.dumps([entry(redaction=[right, *rules], **changes)])).messages
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_rules_that_hash_need_the_connection_with_the_key() -> None:
 def test_a_form_shows_the_faults_of_all_rules_beside_their_one_field() -> None:
     with pytest.raises(ValidationError) as invalid:
         account(redaction=[{"path": "id", "action": "mask"}, {"field": "a"}])
-    assert faults_by_place(invalid.value) == {
+    assert errors_by_place(invalid.value) == {
         "redaction": [
             f"redaction rule 1: path: 'id' begins with 'id'; there are {ROOTS} (or $.. for any depth)",
             "redaction rule 2: action is missing",

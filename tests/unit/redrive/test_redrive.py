@@ -108,7 +108,7 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     world = World(tmp_path, MemoryDestination(objects={CONFLICT_KEY: OTHER_BYTES}))
     with monkeypatch.context() as then:
-        then.setattr("job_history.model.job.MAX_HANDLE_LENGTH", 100)
+        then.setattr("job_history.model.ids.MAX_HANDLE_LENGTH", 100)
         world.replicate()
     assert world.quarantine() == [("bad_id", LONG_HANDLE), ("bad_json", 102), ("conflict", 104)]
     return world

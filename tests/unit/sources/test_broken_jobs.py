@@ -9,7 +9,7 @@ import pytest
 from tests.unit.samples import DAY, HOUR, MemoryDestination, account, slice_of
 
 from job_history.ledger.quarantine import QuarantineEntry
-from job_history.model.job import Id
+from job_history.model.ids import Id
 from job_history.model.window import Window
 from job_history.pipeline.extract import extract
 from job_history.pipeline.load import load
@@ -28,11 +28,11 @@ DUPLICATE = "the source has more than one row with job_id 900018 in this window"
 EXPECTED: dict[str, tuple[str, list[tuple[Id, str]]]] = {
     "bad_json_in_report": (
         "bad_json",
-        [(900_011, "report holds no valid JSON: Input data was truncated")],
+        [(900_011, "report is not valid JSON: Input data was truncated")],
     ),
     "bad_json_in_line_output": (
         "bad_json",
-        [(900_012, "lines[1].output holds no valid JSON: JSON is malformed: invalid character (byte 9)")],
+        [(900_012, "lines[1].output is not valid JSON: JSON is malformed: invalid character (byte 9)")],
     ),
     "null_started_at": ("bad_time", [(900_013, "started_at is missing")]),
     "unparsable_started_at": (
@@ -155,8 +155,8 @@ def test_all_of_them_at_once(replication: Replication, good_objects: dict[str, b
             "1",
             "is_poll_error is neither true nor false, but a text of 5 characters",
         ),
-        ("report = ''", "bad_json", 1, "report holds no valid JSON: Input data was truncated"),
-        ("report = x'7b'", "bad_json", 1, "report holds no valid JSON: Input data was truncated"),
+        ("report = ''", "bad_json", 1, "report is not valid JSON: Input data was truncated"),
+        ("report = x'7b'", "bad_json", 1, "report is not valid JSON: Input data was truncated"),
     ],
 )
 def test_other_faults_of_a_record(

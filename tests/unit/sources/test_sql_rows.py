@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from job_history.errors import BadRecordError, QuarantineReason
-from job_history.model.job import Id, JobRecord, LineRecord, described
+from job_history.model.ids import Id, described
+from job_history.model.job import JobRecord, LineRecord
 from job_history.sources.sql.rows import (
     JOB_COLUMNS,
     LINE_COLUMNS,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from obstore.store import S3Store
 
-from job_history.accounts.account import S3DestinationSettings
+from job_history.accounts.destination_settings import S3DestinationSettings
 
 if TYPE_CHECKING:
     # They exist for type checkers only.

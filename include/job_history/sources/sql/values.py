@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from job_history.errors import BadRecordError, QuarantineReason
-from job_history.model.job import MAX_ID_DIGITS, Id, described
+from job_history.model.ids import MAX_ID_DIGITS, Id, described
 from job_history.model.timestamp import format_time
 
 Row = tuple[Any, ...]

@@ -15,7 +15,7 @@ import msgspec
 from job_history.errors import BadRecordError, PermanentError, TransientError
 from job_history.errors.code import Code
 from job_history.model.admin_event import EventRecord
-from job_history.model.job import Id
+from job_history.model.ids import Id
 from job_history.model.window import Window
 from job_history.sources.workato.client import WorkatoClient
 from job_history.sources.workato.fields import (

@@ -13,7 +13,7 @@ import msgspec
 from job_history.documents.event_document import item_id_of
 from job_history.errors import TransientError, UnrecoverableError
 from job_history.model.admin_event import EventRecord
-from job_history.model.job import Id
+from job_history.model.ids import Id
 from job_history.model.window import Window, is_older_than
 from job_history.sources.listing import StreamedListing
 from job_history.sources.workato.activity import (

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from job_history.errors import BadRecordError, QuarantineReason
-from job_history.model.job import Id, described
+from job_history.model.ids import Id, described
 from job_history.model.timestamp import parse_time
 
 Fields = dict[str, msgspec.Raw]

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from job_history.errors import TransientError, UnrecoverableError
-from job_history.model.job import Id, JobRecord
+from job_history.model.ids import Id
+from job_history.model.job import JobRecord
 from job_history.model.timestamp import parse_time
 from job_history.model.window import Window, is_older_than
 from job_history.sources.listing import StreamedListing

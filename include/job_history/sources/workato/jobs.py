@@ -11,7 +11,7 @@ from functools import cached_property
 import msgspec
 
 from job_history.errors import BadRecordError, PermanentError, TransientError
-from job_history.model.job import Id
+from job_history.model.ids import Id
 from job_history.sources.workato.client import NotFoundError, WorkatoClient
 from job_history.sources.workato.fields import Fields, id_field, moment_field
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import msgspec
 
 from job_history.errors import BadRecordError, QuarantineReason
-from job_history.model.job import Id, JobRecord, LineRecord
+from job_history.model.ids import Id
+from job_history.model.job import JobRecord, LineRecord
 from job_history.sources.workato.fields import (
     Fields,
     bool_field,

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from job_history.errors import BadRecordError
-from job_history.model.job import Id, final_status
+from job_history.model.ids import Id
+from job_history.model.job import final_status
 from job_history.model.window import Window
 from job_history.sources.workato.client import WorkatoClient
 from job_history.sources.workato.jobs import JOBS_A_PAGE, JobPage, ListedJob, job_pages

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from job_history.accounts.account import Account, faults_by_place
+from job_history.accounts.account import Account
+from job_history.accounts.variable import errors_by_place
 
 Faults = dict[str, list[str]]
 """What is wrong with an entry, in sentences, by where it is: `destination.bucket`."""
@@ -39,7 +40,7 @@ def read_entry(entry: Any, others: Counter[str]) -> tuple[Account | None, Faults
     try:
         account = Account.model_validate(entry)
     except ValidationError as invalid:
-        return None, faults_by_place(invalid)
+        return None, errors_by_place(invalid)
     if others[str(account.user_id)]:
         return None, {"user_id": [f"user_id {account.user_id} is there more than once; keep one of the entries"]}
     return account, {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from job_history.accounts.account import accounts_json_schema
+from job_history.accounts.json_schema import accounts_json_schema
 from job_history_airflow.ui.setup import redaction_rows
 
 _LABELS = {

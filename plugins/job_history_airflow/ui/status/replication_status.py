@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from job_history.accounts.account import Account, Accounts, read_accounts
+from job_history.accounts.account import Account
+from job_history.accounts.variable import Accounts, read_accounts
 from job_history.errors import PermanentError
 from job_history.inspection.status import WindowStatus, statuses
 from job_history.model.event_kind import EventKind
@@ -76,7 +77,7 @@ def _accounts(session: Session) -> tuple[list[Account], list[str]]:
         read: Accounts = read_accounts(read_stored(session).text)
     except PermanentError as fault:
         return [], [str(fault)]
-    return list(read.usable.values()), read.faults
+    return list(read.usable.values()), read.messages
 
 
 def _fits(account: Account, search: str) -> bool:

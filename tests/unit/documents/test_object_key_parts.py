@@ -11,8 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.unit.samples import DAY, EXAMPLE_KEY
 
-from job_history.documents.key_parts import EventKeyParts, JobKeyParts, parts_of
-from job_history.documents.object_key import event_key, job_key
+from job_history.documents.object_key import EventKeyParts, JobKeyParts, event_key, job_key, parts_of
 
 NUMBERS = st.integers(0, 10**21 - 1)
 # A handle of digits alone is a number.
@@ -61,7 +60,7 @@ def key_of(parts: JobKeyParts | EventKeyParts) -> str:
 @pytest.mark.promise("key-parts")
 @given(JOBS | EVENTS)
 @example(IN_DISGUISE)
-def test_a_key_tells_what_it_was_made_of(parts: JobKeyParts | EventKeyParts) -> None:
+def test_parts_of_a_key_are_what_it_was_made_of(parts: JobKeyParts | EventKeyParts) -> None:
     assert parts_of(key_of(parts)) == parts
 
 
@@ -88,7 +87,7 @@ def test_the_example_of_the_feature_page() -> None:
 def test_what_is_no_key_is_said_to_be_none(was: str, is_: str) -> None:
     key = EXAMPLE_KEY.replace(was, is_)
 
-    with pytest.raises(ValueError, match="is the key of no document") as fault:
+    with pytest.raises(ValueError, match="is not the key of a document") as fault:
         parts_of(key)
 
     assert repr(key) in str(fault.value)

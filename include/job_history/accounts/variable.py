@@ -1,0 +1,141 @@
+"""The Airflow Variable `job_history_accounts`: its text becomes accounts, and a problem for each entry that is none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from pydantic import ValidationError
+
+from job_history.accounts.account import Account
+from job_history.errors import PermanentError
+
+ACCOUNTS_VARIABLE = "job_history_accounts"
+
+
+class EntryProblem(msgspec.Struct, frozen=True):
+    """Why an entry of the Variable cannot be used.
+
+    `user_id` is the text of the entry's own, if it has one. `places` are the keys with an error (`destination.bucket`).
+    `message` names the account, and each place with its error.
+    """
+
+    user_id: str | None
+    places: list[str]
+    message: str
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """The accounts that can be used, by user_id, and a problem for each entry that cannot. One stops no other."""
+
+    usable: dict[int, Account]
+    problems: list[EntryProblem] = field(default_factory=list)
+
+    @property
+    def messages(self) -> list[str]:
+        return [problem.message for problem in self.problems]
+
+    def get(self, user_id: int) -> Account:
+        """Return an account. Raises PermanentError if it is not (or no longer) among the usable ones."""
+        if user_id in self.usable:
+            return self.usable[user_id]
+        reasons = [problem.message for problem in self.problems if problem.user_id == str(user_id)]
+        raise PermanentError(
+            f"Account {user_id} is not among the usable accounts of the Airflow Variable {ACCOUNTS_VARIABLE}. "
+            + (" ".join(reasons) or "Add it there, or leave it out of the run's parameter accounts.")
+        )
+
+
+def read_accounts(text: str | None) -> Accounts:
+    """Read the Variable's text. Raises PermanentError if nothing in it can be read as accounts."""
+    cause = f"The Airflow Variable {ACCOUNTS_VARIABLE}"
+    remedy = "Write it as docs/accounts.md shows: a JSON list with an object for each account."
+    if text is None:
+        raise PermanentError(f"{cause} does not exist, so no account can be replicated. {remedy}")
+    try:
+        entries = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise PermanentError(f"{cause} is not valid JSON: {error}. {remedy}") from error
+    if not isinstance(entries, list):
+        raise PermanentError(f"{cause} is JSON, but not a list. {remedy}")
+    if not entries:
+        raise PermanentError(f"{cause} lists no accounts, so nothing would be replicated. {remedy}")
+    return _accounts_of(entries)
+
+
+def errors_by_place(invalid: ValidationError) -> dict[str, list[str]]:
+    """Return the errors of an account's entry by place (`destination.bucket`), in the same words as a run's."""
+    errors: dict[str, list[str]] = {}
+    for error in invalid.errors():
+        place, short, whole = _described(error)
+        # The rules share one field of a form.
+        field_ = "redaction" if error["loc"][:1] == ("redaction",) else place
+        errors.setdefault(field_, []).append(short if field_ == place else whole)
+    return errors
+
+
+def _accounts_of(entries: list[Any]) -> Accounts:
+    times_named = Counter(_user_id(entry) for entry in entries)
+    usable: dict[int, Account] = {}
+    problems: list[EntryProblem] = []
+    for number, entry in enumerate(entries, start=1):
+        user_id = _user_id(entry)
+        if user_id is not None and times_named[user_id] > 1:
+            duplicate = f"user_id {user_id} is in the list more than once; keep one of the entries."
+            problems.append(_problem(number, entry, ["user_id"], duplicate))
+            continue
+        try:
+            account = Account.model_validate(entry)
+        except ValidationError as invalid:
+            described = [_described(error) for error in invalid.errors()]
+            errors = "; ".join(whole for _, _, whole in described) + "."
+            problems.append(_problem(number, entry, [place for place, _, _ in described], errors))
+        else:
+            usable[account.user_id] = account
+    return Accounts(usable, problems)
+
+
+def _user_id(entry: Any) -> int | None:
+    user_id = entry.get("user_id") if isinstance(entry, dict) else None
+    return user_id if type(user_id) is int else None
+
+
+def _problem(number: int, entry: Any, places: list[str], errors: str) -> EntryProblem:
+    if not isinstance(entry, dict):
+        return EntryProblem(None, places, f"Entry {number} of {ACCOUNTS_VARIABLE}: {errors}")
+    name = f" {entry['name']}" if isinstance(entry.get("name"), str) else ""
+    user_id = str(entry["user_id"]) if "user_id" in entry else None
+    who = user_id if user_id is not None else f"without user_id (entry {number})"
+    return EntryProblem(user_id, places, f"Account {who}{name}: {errors}")
+
+
+def _described(error: Any) -> tuple[str, str, str]:
+    """Return the place of an error, what is wrong, and both in one sentence."""
+    place = _place(error["loc"]) or "the entry"
+    sentences = {
+        "extra_forbidden": f"unknown key {place!r}",
+        "missing": f"{place} is missing",
+        "union_tag_not_found": f"{place}.type is missing",
+        "model_type": f"{place} is not a JSON object",
+        "model_attributes_type": f"{place} is not a JSON object",
+    }
+    if error["type"] in sentences:
+        return place, sentences[error["type"]], sentences[error["type"]]
+    if error["type"] == "union_tag_invalid":
+        whole = f"{place}.type: {error['ctx']['tag']!r} is not among {error['ctx']['expected_tags']}"
+        return place, whole, whole
+    what = error["msg"].removeprefix("Value error, ")
+    short = f"{what[:1].lower()}{what[1:]}"
+    return place, short, f"{place}: {short}"
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Return the place of an error as the Variable has it: without the kind that pydantic puts after a union."""
+    if location[:1] == ("redaction",) and len(location) > 1:
+        number, field_ = int(location[1]) + 1, [str(part) for part in location[3:]]
+        return ": ".join([f"redaction rule {number}", *field_])
+    parts = [str(part) for part in location]
+    return ".".join(parts[:1] + parts[2:] if parts[:1] in (["destination"], ["source"]) else parts)
