@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -27,6 +28,8 @@ _home = pytest.StashKey[Path]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell that starts pytest in the background makes it ignore SIGINT, and the tests' child processes would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     home = Path(tempfile.mkdtemp(prefix="job-history-tests-"))
     config.stash[_home] = home
     for name in [name for name in os.environ if name.startswith("AIRFLOW")]:

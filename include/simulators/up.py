@@ -32,6 +32,7 @@ from simulators.demo.accounts import (
     demo_accounts,
     workato_connection,
 )
+from simulators.end_signals import in_order_at_end_signals
 from simulators.job_store import DEMO_ACCOUNTS, broken_jobs, create, fill, fill_events, plain_job
 from simulators.past_hours import replicate_past_hours
 from simulators.postgres import PostgresServer, local_postgres
@@ -70,7 +71,16 @@ class Parts:
 
 
 def main() -> int:
-    """Run until Ctrl-C, and return the exit code."""
+    """Run until Ctrl-C or SIGTERM; return the exit code."""
+    try:
+        with in_order_at_end_signals():
+            _run()
+    except KeyboardInterrupt:
+        console.print("All of it has ended.")
+    return 0
+
+
+def _run() -> None:
     # The buckets live in the endpoint's memory; what remembers having filled them must go with them.
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir(parents=True)
@@ -91,8 +101,6 @@ def main() -> int:
         ) as stack:
             _set_up(stack, parts)
             _wait_for_ctrl_c(stack, parts)
-    console.print("All of it has ended.")
-    return 0
 
 
 @contextmanager
@@ -187,10 +195,11 @@ def _wait_for_ctrl_c(stack: AirflowStack, parts: Parts) -> None:
     console.print("Ctrl-C ends all of it.")
     try:
         _show_every_state(stack, parts)
-        console.print(f"\nThe status page has {SAMPLE_HOURS} more hours now, with something of all that may happen.")
+        console.print(f"\nThe status page has {SAMPLE_HOURS} more hours now, with an example of each state.")
         signal.pause()
     except KeyboardInterrupt:
         console.print("\nEnding ...")
+        raise
 
 
 if __name__ == "__main__":

@@ -4,15 +4,14 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Self
 
+from simulators.end_signals import in_order_at_end_signals
 from simulators.processes import ChildProcess, ProcessFailedError, free_port
 
 from .api import AirflowApi
@@ -83,7 +82,7 @@ def airflow_stack(
     write_secrets(home)
     log_directory.mkdir(parents=True, exist_ok=True)
     url = f"http://127.0.0.1:{port}"
-    with _sigterm_as_exit(), _Processes(home, log_directory, variables) as processes, AirflowApi(url) as api:
+    with in_order_at_end_signals(), _Processes(home, log_directory, variables) as processes, AirflowApi(url) as api:
         # The API server needs as long to load as the tables need to be made, and does not look at them before it is
         # asked: together they take the time of one.
         processes.start("api-server")
@@ -173,21 +172,3 @@ def _wait_until_healthy(api: AirflowApi, processes: _Processes) -> None:
                 f"Not healthy after {_START_SECONDS} s: {', '.join(unhealthy)}. The logs end with:\n{tails}"
             )
         time.sleep(_POLL_SECONDS)
-
-
-@contextmanager
-def _sigterm_as_exit() -> Iterator[None]:
-    """Let SIGTERM leave the `with` blocks one after another, as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
-        yield
-        return
-
-    def leave(number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not cut the clearing up short
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

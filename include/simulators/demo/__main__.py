@@ -1,6 +1,7 @@
 """`python -m simulators.demo`: start the parts, run one past hour, reconcile it, show what came of it, end by itself."""
 
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from job_history.ledger.receipt import Receipt
 from simulators.demo.accounts import BUCKETS, UNLIMITED_REQUESTS_A_MINUTE
 from simulators.demo.delivered import receipts_below, reconciled_below, run_table, save_objects
 from simulators.demo.environment import demo_environment
+from simulators.end_signals import in_order_at_end_signals
 from simulators.job_store import broken_jobs, demo_store, fill
 from simulators.project import ROOT, STATE
 from simulators.s3_endpoint import S3Endpoint, local_s3
@@ -28,7 +30,16 @@ console = Console(highlight=False, width=max(Console().width, 120))
 
 
 def main() -> int:
-    """Run the demo, and return its exit code."""
+    """Run the demo; return its exit code."""
+    try:
+        with in_order_at_end_signals():
+            return _run()
+    except KeyboardInterrupt:
+        console.print("\nThe demo was interrupted; all its processes have ended.")
+        return 128 + signal.SIGINT
+
+
+def _run() -> int:
     console.print("[bold]Job History Replication: one past hour, on embedded parts[/bold]\n")
     _clear_the_last_demo()
     with local_s3(HOME / "logs") as s3, source_process() as sumo_logic:

@@ -117,17 +117,21 @@ PARENT = """
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
 def test_nothing_is_left_when_the_python_process_is_killed(number: signal.Signals, tmp_path: Path) -> None:
-    parent = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(PARENT), str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": str(INCLUDE)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
-    )
-    with parent:
+    errors = tmp_path / "errors.log"
+    with (
+        errors.open("wb") as error_log,
+        subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(PARENT), str(tmp_path)],
+            env={**os.environ, "PYTHONPATH": str(INCLUDE)},
+            stdout=subprocess.PIPE,
+            stderr=error_log,
+            text=True,
+            start_new_session=True,
+        ) as parent,
+    ):
         assert parent.stdout is not None
         children = [int(word) for word in parent.stdout.readline().split()]
+        assert len(children) == 2, errors.read_text()
         guards = [process.pid for process in psutil.Process(parent.pid).children() if process.pid not in children]
         assert [is_alive(pid) for pid in (*children, *guards)] == [True] * 4
         parent.send_signal(number)
