@@ -19,11 +19,12 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-class-name": "job_history_airflow.hooks.sumo_logic.SumoLogicHook",
                 "hook-name": "Sumo Logic",
                 "ui-field-behaviour": {
-                    "hidden-fields": ["schema", "port", "login", "extra"],
+                    "hidden-fields": ["schema", "port", "login"],
                     "relabeling": {"password": "URL of the HTTP source", "host": "URL without token"},
                     "placeholders": {
                         "password": "https://endpoint.collection.sumologic.com/receiver/v1/http/... (a secret, whole)",
                         "host": "leave empty; or https://.../receiver/v1/http, and the token alone above",
+                        "extra": '{"verify": "/etc/ssl/private-ca.pem"}',
                     },
                 },
             },
@@ -38,7 +39,7 @@ def get_provider_info() -> dict[str, Any]:
                         "host": "empty: https://www.workato.com; https://app.REGION.workato.com for eu, jp, sg, au, il, kr, "
                         "trial; China: https://app.workatoapp.cn",
                         "password": "of an API client whose role may list recipes and get jobs",
-                        "extra": '{"requests_per_minute": 60}',
+                        "extra": '{"requests_per_minute": 60, "verify": "/etc/ssl/private-ca.pem"}',
                     },
                 },
             },

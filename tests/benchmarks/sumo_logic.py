@@ -26,7 +26,7 @@ from job_history.destinations.sumo_logic import (
     endpoint_of,
 )
 from job_history.documents.staged import StagedDocument, staged_documents
-from job_history.http.session import one_connection
+from job_history.http.session import http_session
 from job_history.model.job import JobRecord, LineRecord
 from job_history.model.slice import Slice
 from job_history.pipeline.results import Extracted, Transformed
@@ -117,7 +117,7 @@ def staged(staging: Storage, jobs: int) -> Transformed:
 
 def destination(folder: Path, transformed: Transformed, documents: int, url: str) -> Work:
     staging = local_storage(folder)
-    client = HttpSource(endpoint_of(host=None, password=url), one_connection())
+    client = HttpSource(endpoint_of(host=None, password=url), http_session())
     to = SumoLogicDestination(client, Acknowledgements(staging, "slice", client.endpoint, {}))
 
     def work() -> None:
@@ -135,7 +135,7 @@ def ready_made(folder: Path, transformed: Transformed, documents: int, url: str)
     batch = next(batches(document.content() for document in _documents(folder, transformed, documents)))
     compressor = zlib.compressobj(3, zlib.DEFLATED, 31)
     body = compressor.compress(batch.body) + compressor.flush()
-    client = HttpSource(endpoint_of(host=None, password=url), one_connection())
+    client = HttpSource(endpoint_of(host=None, password=url), http_session())
 
     def work() -> None:
         for _ in range(-(-documents // batch.messages)):
@@ -145,7 +145,7 @@ def ready_made(folder: Path, transformed: Transformed, documents: int, url: str)
 
 
 def one_by_one(folder: Path, transformed: Transformed, documents: int, url: str) -> Work:
-    session = one_connection()
+    session = http_session()
 
     def work() -> None:
         for document in _documents(folder, transformed, documents):

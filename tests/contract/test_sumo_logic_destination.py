@@ -165,7 +165,7 @@ class TestOnce:
 
         [record] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
         assert record == (
-            f"The Sumo Logic source {source.receiver_url}/*** took a request, but says: "
+            f"The Sumo Logic source {source.receiver_url}/*** accepted a request with a warning: "
             '{"id":"LOCAL-WARNING","code":200,"status":200,"message":"one of them was odd: ***","errors":[]}'
         )
 

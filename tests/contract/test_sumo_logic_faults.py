@@ -1,4 +1,4 @@
-"""What the source, or the way to it, does wrong: sorted, told in full, without secrets, and nothing lost by it."""
+"""Faults of the HTTP source, and of the network: sorted, reported with a code, without secrets, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from tests.support.sumo_logic_sender import DOCUMENTS, Sender, batches_of, bodie
 from job_history.destinations import Delivery
 from job_history.destinations.sumo_logic import SumoLogicDestination
 from job_history.errors import PermanentError, ReplicationError, TransientError
+from job_history.errors.catalogue import fix_of
+from job_history.errors.code import Code
 from simulators.processes import free_port
 from simulators.sumo_logic import (
     Fault,
@@ -38,16 +40,8 @@ TOKEN = "ZaVnC4dhaV1CANARY_token-of-a-source0123456789=="
 NOW = 1_795_360_000.0  # 2026-11-22T15:06:40Z
 OK = 200
 
-UNKNOWN = "Whether it stored the request, or a part, is not known; the same is sent again, under the same delivery_id."
+UNKNOWN = "Whether it stored the request, or a part, is not known"
 NOTHING = "It stored nothing of the request."
-LATER = "If it persists, look at the network between and at Sumo Logic's status page."
-OVER = "Its account is over its rate: look at its ingest volume."
-GOES_ON = "The task's next try goes on from this request."
-LAST = "this was attempt 3 of 3."
-NEW_URL = (
-    "Compare the connection's URL with the source's own (Collection > the source > Show URL): generating a new one ends "
-    "the old one. A new URL may need some minutes until it is known."
-)
 THROTTLED_TEXT = "You have temporarily exceeded your Sumo Logic quota. Please try again at a later time"
 
 
@@ -78,15 +72,19 @@ def _no_secret_in_any_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert TOKEN.rstrip("=") not in shown
 
 
-def fails(destination: SumoLogicDestination) -> tuple[type, str]:
-    """Deliver, and return of which kind the error was that ended it, and what it says."""
+def error_of(destination: SumoLogicDestination) -> ReplicationError:
+    """Deliver, and return the error that ended it, which shows no secret and carries no other error."""
     with pytest.raises(ReplicationError) as raised:
         deliver(destination, DOCUMENTS)
-    fault = raised.value
-    assert (fault.__cause__, fault.__context__) == (None, None)
-    reported = "".join(traceback.format_exception(fault)) + repr(fault)
-    assert TOKEN.rstrip("=") not in reported
-    return type(fault), str(fault)
+    error = raised.value
+    assert (error.__cause__, error.__context__) == (None, None)
+    shown = "".join(traceback.format_exception(error)) + repr(error)
+    assert TOKEN.rstrip("=") not in shown
+    return error
+
+
+def facts_of(error: ReplicationError) -> tuple[type, Code | None, str]:
+    return type(error), error.code, error.detail
 
 
 def assert_whole(source: LocalSource, *, repeated: bytes = b"") -> None:
@@ -99,7 +97,7 @@ def assert_whole(source: LocalSource, *, repeated: bytes = b"") -> None:
 
 
 class TestOneFaultAndThenWell:
-    """The same try of the task goes on: what it asked, how long it waited, what it told."""
+    """The same try of the task goes on: what it asked, how long it waited, what it reported."""
 
     @pytest.mark.promise("at-least-once")
     @pytest.mark.parametrize(
@@ -111,6 +109,7 @@ class TestOneFaultAndThenWell:
                 Fault(status=429, headers={"Retry-After": "45"}), 429, [45], DELIVERED, id="429, back in 45 s"
             ),
             pytest.param(Fault(status=429, headers={"Retry-After": "5"}), 429, [20], DELIVERED, id="429, back in 5 s"),
+            pytest.param(Fault(status=503, headers={"Retry-After": "0"}), 503, [1], DELIVERED, id="503, back at once"),
             pytest.param(
                 Fault(status=503, headers={"Retry-After": "Sun, 22 Nov 2026 15:07:10 GMT"}),
                 503,
@@ -173,103 +172,120 @@ class TestOneFaultAndThenWell:
 
 
 class TestFaultsThatStay:
-    """The try ends, says why in full, and the next one loses and repeats nothing of what was acknowledged."""
+    """The task fails with a code; its next try repeats nothing that was acknowledged."""
 
     @pytest.mark.promise("http-retries")
     @pytest.mark.parametrize(
-        ("fault", "statuses", "detail"),
+        ("fault", "attempts", "code", "detail", "known"),
         [
             pytest.param(
                 timed_out(ingest=0),
-                [408] * 3,
-                f"answered 408 {json_text(408, 'request:timeout', 'The request was accepted, but timed out processing.')}; "
-                f"{LAST} {UNKNOWN} {GOES_ON} {LATER}",
+                3,
+                Code.SUMO_LOGIC_BUSY,
+                f"answered 408 {json_text(408, 'request:timeout', 'The request was accepted, but timed out processing.')}",
+                UNKNOWN,
                 id="408",
             ),
-            pytest.param(
-                Fault(status=425, body=""), [425] * 3, f"answered 425; {LAST} {NOTHING} {GOES_ON} {LATER}", id="425"
-            ),
-            pytest.param(
-                429, [429] * 3, f"answered 429 ({THROTTLED_TEXT}); {LAST} {NOTHING} {GOES_ON} {OVER}", id="429"
-            ),
+            pytest.param(Fault(status=425, body=""), 3, Code.SUMO_LOGIC_BUSY, "answered 425", NOTHING, id="425"),
+            pytest.param(429, 3, Code.SUMO_LOGIC_THROTTLED, f"answered 429 ({THROTTLED_TEXT})", NOTHING, id="429"),
             pytest.param(
                 Fault(status=429, body="", headers={"Retry-After": "3600"}),
-                [429],
-                f"answered 429, and asks for 3600 s of silence; this was attempt 1 of 3. {NOTHING} {GOES_ON} {OVER}",
+                1,
+                Code.SUMO_LOGIC_THROTTLED,
+                "answered 429",
+                NOTHING,
                 id="429, back in an hour",
             ),
             *(
                 pytest.param(
                     Fault(status=status, body=""),
-                    [status] * 3,
-                    f"answered {status}; {LAST} {NOTHING if status > 502 else UNKNOWN} {GOES_ON} {LATER}",
+                    3,
+                    Code.SUMO_LOGIC_BUSY,
+                    f"answered {status}",
+                    NOTHING if status > 502 else UNKNOWN,
                     id=str(status),
                 )
                 for status in (500, 502, 503, 504)
             ),
             pytest.param(
                 reset_before_ingest(),
-                [None] * 3,
-                f"broke the connection before its answer was whole; {LAST} {UNKNOWN} {GOES_ON} {LATER}",
+                3,
+                Code.SUMO_LOGIC_NO_ANSWER,
+                "broke the connection before its answer was whole",
+                UNKNOWN,
                 id="reset before it was stored",
             ),
         ],
     )
-    def test_those_that_may_pass(
-        self, source: LocalSource, sender: Sender, fault: Fault | int, statuses: list[int | None], detail: str
+    def test_a_fault_that_may_pass_is_transient(
+        self,
+        *,
+        source: LocalSource,
+        sender: Sender,
+        fault: Fault | int,
+        attempts: int,
+        code: Code,
+        detail: str,
+        known: str,
     ) -> None:
-        source.script([OK, *[fault] * len(statuses)])
+        source.script([OK, *[fault] * attempts])
 
-        assert fails(sender.destination()) == (
-            TransientError,
-            f"The Sumo Logic source {source.receiver_url}/*** {detail}",
-        )
-        assert [request.status for request in source.requests()] == [OK, *statuses]
+        error = error_of(sender.destination())
+
+        assert facts_of(error) == (TransientError, code, detail)
+        assert str(error).startswith(f"The Sumo Logic source {source.receiver_url}/*** {detail}")
+        assert f"this was attempt {attempts} of 3." in str(error)
+        assert known in str(error)
+        assert str(error).endswith(fix_of(code))
+        assert len(source.requests()) == 1 + attempts
 
         reported = deliver(sender.destination(), DOCUMENTS)
 
-        how = REPEATED if UNKNOWN in detail else DELIVERED
+        how = REPEATED if known is UNKNOWN else DELIVERED
         assert [delivery for _, delivery in reported] == [*[Delivery.ALREADY_PRESENT] * 2, how, DELIVERED, DELIVERED]
         assert bodies(source) == [batch.body for batch in BATCHES]
 
     @pytest.mark.promise("http-retries")
     @pytest.mark.parametrize(
-        ("fault", "detail"),
+        ("fault", "code", "detail"),
         [
             pytest.param(
                 Fault(status=400, body="Invalid X-Sumo-Name header"),
-                "answered 400 (Invalid X-Sumo-Name header). Look at the account's source_category, source_name, "
-                "source_host and fields.",
+                Code.SUMO_LOGIC_BAD_REQUEST,
+                "answered 400 (Invalid X-Sumo-Name header)",
                 id="400",
             ),
-            pytest.param(Fault(status=401, body=""), f"answered 401. {NEW_URL}", id="401"),
+            pytest.param(Fault(status=401, body=""), Code.SUMO_LOGIC_UNAUTHORIZED, "answered 401", id="401"),
+            pytest.param(Fault(status=403, body=""), Code.SUMO_LOGIC_FORBIDDEN, "answered 403", id="403"),
             pytest.param(
-                Fault(status=403, body=""),
-                f"answered 403. A proxy or a rule between may forbid it. {NEW_URL}",
-                id="403",
-            ),
-            pytest.param(
-                Fault(status=404, body=f"no {TOKEN} here"), f"answered 404 (no *** here). {NEW_URL}", id="404"
+                Fault(status=404, body=f"no {TOKEN} here"),
+                Code.SUMO_LOGIC_NOT_FOUND,
+                "answered 404 (no *** here)",
+                id="404",
             ),
             pytest.param(
                 Fault(status=413, body=f"<p>{TOKEN.replace('=', '%3D')}</p>\n"),
-                "answered 413 (<p>***</p>). A proxy or gateway between does not accept 1 MB: raise its limit.",
+                Code.SUMO_LOGIC_TOO_LARGE,
+                "answered 413 (<p>***</p>)",
                 id="413",
             ),
             pytest.param(
                 Fault(status=418, body="x" * 1_000),
-                f"answered 418 ({'x' * 300}...). Nothing of the request was stored; look the status up.",
+                Code.SUMO_LOGIC_REFUSED,
+                f"answered 418 ({'x' * 300}...)",
                 id="418",
             ),
         ],
     )
-    def test_those_that_do_not(self, source: LocalSource, sender: Sender, fault: Fault, detail: str) -> None:
+    def test_a_refusal_is_permanent(
+        self, *, source: LocalSource, sender: Sender, fault: Fault, code: Code, detail: str
+    ) -> None:
         source.script([OK, fault])
 
-        assert fails(sender.destination()) == (
-            PermanentError,
-            f"The Sumo Logic source {source.receiver_url}/*** {detail}",
-        )
+        error = error_of(sender.destination())
+
+        assert facts_of(error) == (PermanentError, code, detail)
+        assert str(error) == f"The Sumo Logic source {source.receiver_url}/*** {detail}. {fix_of(code)}"
         assert [request.status for request in source.requests()] == [OK, fault.status]
         assert sender.slept == []
 
@@ -281,8 +297,8 @@ class TestFaultsThatStay:
     def test_a_doubt_lasts_until_the_request_is_acknowledged(self, source: LocalSource, sender: Sender) -> None:
         """The first try does not know, the second is refused, the third delivers: there may be two, and it says so."""
         source.script([reset_after_ingest()] * 3 + [403])
-        assert fails(sender.destination())[0] is TransientError
-        assert fails(sender.destination())[0] is PermanentError
+        assert isinstance(error_of(sender.destination()), TransientError)
+        assert isinstance(error_of(sender.destination()), PermanentError)
 
         reported = deliver(sender.destination(), DOCUMENTS)
 
@@ -293,10 +309,10 @@ class TestFaultsThatStay:
     def test_a_url_that_was_replaced(self, source: LocalSource, sender: Sender) -> None:
         source.change(token="another")
 
-        unauthorized = json_text(401, "unauthorized", "Missing or invalid URL token.")
-        assert fails(sender.destination()) == (
+        assert facts_of(error_of(sender.destination())) == (
             PermanentError,
-            f"The Sumo Logic source {source.receiver_url}/*** answered 401 {unauthorized}. {NEW_URL}",
+            Code.SUMO_LOGIC_UNAUTHORIZED,
+            f"answered 401 {json_text(401, 'unauthorized', 'Missing or invalid URL token.')}",
         )
         assert [request.status for request in source.requests()] == [401]
 
@@ -305,80 +321,74 @@ class TestFaultsThatStay:
         with local_source() as elsewhere:
             source.script([redirect(f"{elsewhere.receiver_url}/{TOKEN}", status=status)])
 
-            assert fails(sender.destination()) == (
+            assert facts_of(error_of(sender.destination())) == (
                 PermanentError,
-                (
-                    f"The Sumo Logic source {source.receiver_url}/*** answered {status}, a redirect to 127.0.0.1. "
-                    "A source does not redirect: correct the connection's URL."
-                ),
+                Code.SUMO_LOGIC_REDIRECT,
+                f"answered {status}, a redirect to 127.0.0.1",
             )
             assert elsewhere.requests() == []
         assert [request.status for request in source.requests()] == [status]
 
 
-class TestTheWayThere:
-    """Nothing answers as a source would; each is told as what it is."""
+def url_at(port: int, scheme: str = "http") -> str:
+    return f"{scheme}://127.0.0.1:{port}/receiver/v1/http/{TOKEN}"
 
-    def test_nobody_listens(self, tmp_path: Path) -> None:
-        port = free_port()
 
-        assert fails(Sender(tmp_path, f"http://127.0.0.1:{port}/receiver/v1/http/{TOKEN}").destination()) == (
+class TestNetwork:
+    """No source answers; each cause has its own code."""
+
+    def test_no_server_listens(self, tmp_path: Path) -> None:
+        error = error_of(Sender(tmp_path, url_at(free_port())).destination())
+
+        assert facts_of(error) == (
             TransientError,
-            (
-                f"The Sumo Logic source http://127.0.0.1:{port}/receiver/v1/http/*** could not be reached: no connection; "
-                f"{LAST} {NOTHING} {GOES_ON} {LATER}"
-            ),
+            Code.SUMO_LOGIC_UNREACHABLE,
+            "could not be reached: no connection",
         )
+        assert NOTHING in str(error)
 
     def test_a_name_without_an_address(self, tmp_path: Path) -> None:
         sender = Sender(tmp_path, f"https://collectors.sumologic.invalid/receiver/v1/http/{TOKEN}")
 
-        assert fails(sender.destination()) == (
+        assert facts_of(error_of(sender.destination())) == (
             TransientError,
-            (
-                "The Sumo Logic source https://collectors.sumologic.invalid/receiver/v1/http/*** could not be reached: no "
-                f"address is known for collectors.sumologic.invalid (DNS); {LAST} {NOTHING} {GOES_ON} {LATER}"
-            ),
+            Code.SUMO_LOGIC_NO_ADDRESS,
+            "could not be reached: no address is known for collectors.sumologic.invalid (DNS)",
         )
         assert sender.slept == [1, 2]
 
-    def test_a_certificate_that_nobody_vouches_for(self, tmp_path: Path) -> None:
+    def test_an_untrusted_certificate_is_permanent(self, tmp_path: Path) -> None:
         with tls_server(self_signed_server(tmp_path)) as port:
-            sender = Sender(tmp_path / "staging", f"https://127.0.0.1:{port}/receiver/v1/http/{TOKEN}")
+            sender = Sender(tmp_path / "staging", url_at(port, "https"))
 
-            assert fails(sender.destination()) == (
+            assert facts_of(error_of(sender.destination())) == (
                 PermanentError,
-                (
-                    f"The Sumo Logic source https://127.0.0.1:{port}/receiver/v1/http/*** could not be trusted: its TLS "
-                    "certificate does not verify. Add the certificate authority of your proxy to this machine's "
-                    "(REQUESTS_CA_BUNDLE), or correct the URL."
-                ),
+                Code.SUMO_LOGIC_CERTIFICATE,
+                "could not be trusted: its TLS certificate does not verify",
             )
             assert sender.slept == []
 
-    def test_no_tls_where_it_is_expected(self, source: LocalSource, tmp_path: Path) -> None:
-        url = source.url.replace("http://", "https://")
+    def test_a_server_without_tls(self, source: LocalSource, tmp_path: Path) -> None:
+        error = error_of(Sender(tmp_path, source.url.replace("http://", "https://")).destination())
 
-        assert fails(Sender(tmp_path, url).destination()) == (
+        assert facts_of(error) == (
             TransientError,
-            (
-                f"The Sumo Logic source {url.removesuffix(TOKEN)}*** could not be reached, or broke off: a fault of TLS; "
-                f"{LAST} {UNKNOWN} {GOES_ON} {LATER}"
-            ),
+            Code.SUMO_LOGIC_UNREACHABLE,
+            "could not be reached, or broke the connection: an error of TLS",
         )
+        assert UNKNOWN in str(error)
         assert source.requests() == []
 
     def test_a_connection_that_is_never_accepted(self, tmp_path: Path) -> None:
         with full_port() as port:
-            sender = Sender(tmp_path, f"http://127.0.0.1:{port}/receiver/v1/http/{TOKEN}", timeout=(0.2, 5))
+            error = error_of(Sender(tmp_path, url_at(port), timeout=(0.2, 5)).destination())
 
-            assert fails(sender.destination()) == (
-                TransientError,
-                (
-                    f"The Sumo Logic source http://127.0.0.1:{port}/receiver/v1/http/*** could not be reached: no connection "
-                    f"in time; {LAST} {NOTHING} {GOES_ON} {LATER}"
-                ),
-            )
+        assert facts_of(error) == (
+            TransientError,
+            Code.SUMO_LOGIC_UNREACHABLE,
+            "could not be reached: no connection in time",
+        )
+        assert NOTHING in str(error)
 
     def test_a_connection_that_was_idle_for_too_long(self, tmp_path: Path) -> None:
         with local_source(token=TOKEN, idle_timeout=0.2) as source:

@@ -16,7 +16,7 @@ from tests.support.job_stores import SqliteStore
 
 from job_history.documents.job_document import DocumentRules, document_of
 from job_history.errors import PermanentError, TransientError, UnrecoverableError
-from job_history.http.session import one_connection
+from job_history.http.session import http_session
 from job_history.model.job import JobRecord, final_status
 from job_history.model.timestamp import format_time, parse_time
 from job_history.model.window import Window
@@ -66,11 +66,11 @@ class Way:
         sleep = (lambda _: None) if waits is None else waits.append
         return WorkatoClient(
             Endpoint(api.url, self.token),
-            one_connection(),
+            http_session(),
             budget or Unlimited(),
             managed_user_id=self.customer,
             sleep=sleep,
-            share=lambda: 0.0,
+            jitter=lambda: 0.0,
         )
 
     def source(self, api: LocalWorkato, *, waits: list[float] | None = None, **options: Any) -> WorkatoSource:
@@ -330,7 +330,7 @@ def test_short_faults_are_waited_out() -> None:
 
     assert found == ["1", "2", "3"]
     # A 429 without Retry-After is waited for longest; each request begins its own count.
-    assert waits[:5] == [15.0, 7.0, 4.0, 8.0, 16.0]
+    assert waits[:5] == [15.0, 30.0, 4.0, 8.0, 16.0]
 
 
 @pytest.mark.parametrize(
@@ -429,7 +429,7 @@ def test_500_recipes_of_which_10_have_news_cost_as_10_do(caplog: pytest.LogCaptu
     assert (len(asked), sum("/jobs" in path for path in asked)) == (16, 10)
     assert [message for message in caplog.messages if "requests spent" in message or "can have" in message] == [
         "10 of 500 recipes can have jobs that ended in [2018-05-21T12:00:00Z, 2018-05-21T13:00:00Z).",
-        "16 requests spent on reading the window from 2018-05-21T12:00:00Z; no budget is kept.",
+        "16 requests sent for reading the window from 2018-05-21T12:00:00Z; no budget is kept.",
     ]
 
 

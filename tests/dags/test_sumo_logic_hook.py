@@ -45,11 +45,12 @@ def test_the_form(airflow_home: Path) -> None:
         "Sumo Logic",
         "job_history_airflow.hooks.sumo_logic.SumoLogicHook",
         {
-            "hidden_fields": ["schema", "port", "login", "extra"],
+            "hidden_fields": ["schema", "port", "login"],
             "relabeling": {"password": "URL of the HTTP source", "host": "URL without token"},
             "placeholders": {
                 "password": "https://endpoint.collection.sumologic.com/receiver/v1/http/... (a secret, whole)",
                 "host": "leave empty; or https://.../receiver/v1/http, and the token alone above",
+                "extra": '{"verify": "/etc/ssl/private-ca.pem"}',
             },
         },
     ]
@@ -76,7 +77,7 @@ def test_the_test_of_a_connection_posts_one_message_that_says_that_it_is_a_test(
 
     assert hook.test_connection() == (
         True,
-        f"The Sumo Logic source {source.receiver_url}/*** took a test message, which says that it is one.",
+        f"The Sumo Logic source {source.receiver_url}/*** accepted a message that is marked as a test.",
     )
     (message,) = source.messages()
     sent = json.loads(message.text)
@@ -106,7 +107,7 @@ def test_a_connection_that_does_not_work_says_why_and_not_with_what(connect, sou
         f"SUMO_LOGIC_UNAUTHORIZED: The Sumo Logic source {source.receiver_url}/***: it does not know the token (answered 401 "
     )
     assert "Compare the connection's URL with the source's own" in unknown[1]
-    assert no_url[1].startswith("The connection's password holds no URL of an HTTP source. Copy it anew")
+    assert no_url[1].startswith("The connection's password holds no URL of an HTTP source. Copy it again")
     assert TOKEN.rstrip("=") not in unknown[1] + no_url[1]
 
 

@@ -66,7 +66,7 @@ def test_the_form(airflow_home: Path) -> None:
 
 
 def test_the_test_of_a_connection_says_whose_token_it_is(hook: Any, api: LocalWorkato) -> None:
-    assert hook().test_connection() == (True, f"The API at {api.url} knows the token: workspace 5235, Globex.")
+    assert hook().test_connection() == (True, f"The API at {api.url} accepts the token: workspace 5235, Globex.")
     assert [request.path for request in api.requests()] == ["/api/users/me"]
 
 
@@ -108,7 +108,7 @@ def test_the_budget_is_the_platform_s_unless_the_connection_names_another(
         ({"budget": "../x"}, "budget in the connection's extra is '../x': use letters, digits and _ . -"),
         (
             {"rpm": 60},
-            "The connection's extra has unknown keys ['rpm']: known are ['budget', 'requests_per_minute'].",
+            "The connection's extra has unknown keys ['rpm']: known are ['budget', 'requests_per_minute', 'verify'].",
         ),
     ],
 )

@@ -12,7 +12,7 @@ from uuid import uuid4
 import psycopg
 import psycopg2
 
-from job_history.http.session import one_connection
+from job_history.http.session import http_session
 from job_history.model.admin_event import EventRecord
 from job_history.model.job import JobRecord
 from job_history.sources import Source
@@ -153,7 +153,7 @@ class WorkatoStore:
         api = self._running.enter_context(local_workato(**places, now=self._now, **limits))
         endpoint = Endpoint(api.url, partner.token if self._embedded else workspace.token)
         customer = str(self._user_id) if self._embedded else None
-        return WorkatoClient(endpoint, one_connection(), Unlimited(), managed_user_id=customer)
+        return WorkatoClient(endpoint, http_session(), Unlimited(), managed_user_id=customer)
 
     def close(self) -> None:
         self._running.close()

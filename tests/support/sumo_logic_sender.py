@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from job_history.destinations.sumo_logic import (
+    RETRIES,
     Acknowledgements,
     Batch,
     HttpSource,
-    Retries,
     SumoLogicDestination,
     batches,
     endpoint_of,
@@ -22,7 +22,8 @@ from job_history.destinations.sumo_logic import (
     messages_of,
 )
 from job_history.documents.staged import StagedDocument
-from job_history.http.session import one_connection
+from job_history.http.retry import Retries
+from job_history.http.session import http_session
 from job_history.model.timestamp import epoch_milliseconds, parse_time
 from job_history.storage import local_storage
 from simulators.sumo_logic import LocalSource
@@ -39,7 +40,7 @@ class Sender:
     url: str
     host: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
-    retries: Retries = field(default_factory=lambda: Retries(attempts=3))
+    retries: Retries = field(default_factory=lambda: replace(RETRIES, attempts=3))
     timeout: tuple[float, float] = (5, 5)
     slice_folder: str = SLICE_FOLDER
     slept: list[float] = field(default_factory=list)
@@ -47,12 +48,12 @@ class Sender:
     def client(self, **options: Any) -> HttpSource:
         return HttpSource(
             endpoint_of(host=self.host, password=self.url),
-            one_connection(),
+            http_session(),
             headers=self.headers,
             retries=self.retries,
             timeout=self.timeout,
             sleep=self.slept.append,
-            share=lambda: 0.0,
+            jitter=lambda: 0.0,
             **options,
         )
 

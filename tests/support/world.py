@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,13 @@ from job_history.accounts.variable import Accounts, read_accounts
 from job_history.destinations import Destination
 from job_history.destinations.s3 import NO_RETRIES, S3Access, S3Destination, s3_store
 from job_history.destinations.sumo_logic import (
+    RETRIES,
     Acknowledgements,
     HttpSource,
-    Retries,
     SumoLogicDestination,
     endpoint_of,
 )
-from job_history.http.session import one_connection
+from job_history.http.session import http_session
 from job_history.ledger.items import items_at
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import read_receipt
@@ -180,8 +180,8 @@ def sumo_logic_destination(
     """Return the HTTP source with this URL; nobody waits between two attempts."""
     source = HttpSource(
         endpoint_of(host=None, password=url),
-        watched_session(one_connection(), passes),
-        retries=Retries(attempts=attempts),
+        watched_session(http_session(), passes),
+        retries=replace(RETRIES, attempts=attempts),
         timeout=(timeout, timeout),
         sleep=lambda _: None,
     )

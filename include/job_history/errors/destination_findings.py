@@ -115,7 +115,8 @@ DESTINATION_FINDINGS: dict[Code, Entry] = {
     Code.SUMO_LOGIC_CERTIFICATE: Entry(
         ERROR,
         "its TLS certificate is not valid here ({detail})",
-        "Add the certificate authority of your proxy to this machine's (REQUESTS_CA_BUNDLE), or correct the URL.",
+        "Name the certificate authority to trust in the connection's extra (`verify`) or in REQUESTS_CA_BUNDLE, or correct the "
+        "URL.",
     ),
     Code.SUMO_LOGIC_NO_ANSWER: Entry(TRANSIENT, "no whole answer ({detail})", _SUMO_LOGIC_STATUS),
     Code.SUMO_LOGIC_BUSY: Entry(TRANSIENT, "it is not available now ({detail})", _SUMO_LOGIC_STATUS),

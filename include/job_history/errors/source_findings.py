@@ -40,7 +40,8 @@ SOURCE_FINDINGS: dict[Code, Entry] = {
     Code.WORKATO_CERTIFICATE: Entry(
         ERROR,
         "its TLS certificate is not valid here ({detail})",
-        "Add the certificate authority of your proxy to this machine's (REQUESTS_CA_BUNDLE), or correct the host.",
+        "Name the certificate authority to trust in the connection's extra (`verify`) or in REQUESTS_CA_BUNDLE, or correct the "
+        "host.",
     ),
     Code.WORKATO_BUSY: Entry(TRANSIENT, "it is not available now ({detail})", _WORKATO_STATUS),
     Code.WORKATO_BAD_REQUEST: Entry(

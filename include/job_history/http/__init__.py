@@ -1,1 +1,1 @@
-"""What every HTTP client of this project shares."""
+"""The HTTP client that the Workato API and Sumo Logic share: a session, one retry loop, the reasons why requests fail."""

@@ -1,31 +1,77 @@
-"""What every HTTP client here has in common."""
+"""A `requests` session whose credentials, certificate authorities and proxies follow rules that are written down here.
+
+Credentials are those of the call alone: `~/.netrc` is never read, and a redirect is never followed, because either could
+send a secret to a host that it was not meant for. docs/workato.md and docs/sumo-logic.md state the rules for users.
+"""
 
 from __future__ import annotations
 
-from email.utils import parsedate_to_datetime
+import os
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
+
+from job_history.errors import PermanentError
+
+# The first one that is set counts. The last two are OpenSSL's own, which other programs of the machine obey.
+CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
-def one_connection() -> requests.Session:
+def http_session(*, verify: object = None, environment: Mapping[str, str] = os.environ) -> requests.Session:
     """Return a session that keeps one connection and does not retry on its own.
 
-    urllib3's retries write the URL into the log, which may be a secret.
+    urllib3's own retries write the URL, which may be a secret, into the log.
+
+    `verify`: a PEM file (or a directory that OpenSSL can use) with the certificate authorities to trust; None or True for
+    those of the first of `CA_VARIABLES` that is set, and otherwise those that come with `requests`.
+
+    Raises:
+        PermanentError: `verify` is something else, or the file cannot be used.
     """
-    session = requests.Session()
+    session = _Session()
+    session.trust_env = False
+    session.verify = _certificate_authorities(verify, environment)
     for scheme in ("https://", "http://"):
         session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0))
     return session
 
 
-def seconds_of(retry_after: str | None, now: float) -> float | None:
-    """Read Retry-After, which has seconds or a date (RFC 9110, 10.2.3); None where it has neither."""
-    if retry_after is None:
-        return None
-    if retry_after.strip().isdecimal():
-        return float(retry_after)
+class _Session(requests.Session):
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        # HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in capitals or not, as they are at the time of the request.
+        proxies = get_environ_proxies(request.url or "")
+        return super().send(request, **{**options, "proxies": proxies, "allow_redirects": False})
+
+
+def _certificate_authorities(verify: object, environment: Mapping[str, str]) -> bool | str:
+    """Return what `requests` takes as `verify`; checked here, because it reports a missing file as a broken connection."""
+    if isinstance(verify, str) and verify:
+        return _usable(verify, "`verify` in the connection's extra")
+    if verify is not None and verify is not True and verify != "":
+        raise PermanentError(
+            f"`verify` in the connection's extra is {verify!r}: give the path of a PEM file with the certificate authorities "
+            "to trust. Certificates are always checked, because requests carry a secret."
+        )
+    for name in CA_VARIABLES:
+        if path := environment.get(name):
+            return _usable(path, f"the environment variable {name}")
+    return True
+
+
+def _usable(path: str, named_by: str) -> str:
     try:
-        return max(parsedate_to_datetime(retry_after).timestamp() - now, 0.0)
-    except ValueError:
-        return None
+        if Path(path).is_dir():
+            return path
+        ssl.create_default_context(cafile=path)
+    except OSError as error:  # ssl.SSLError is one
+        problem = error.strerror or "it holds no PEM certificate"
+        raise PermanentError(
+            f"The file of certificate authorities {path!r}, which {named_by} names, cannot be used: {problem}. Correct the "
+            "path, or remove the setting."
+        ) from None
+    return path

@@ -1,4 +1,4 @@
-"""One check of one account, which says what it finds and never more."""
+"""Runs one check of one account; its errors become findings."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Check = Callable[[], list[Finding]]
 
 
 def run_check(check: Check, about: str) -> list[Finding]:
-    """Run a check. What it raises is a finding as well: of the others, and of the run, it stops nothing."""
+    """Run a check. An error that it raises becomes a finding, so that the other checks go on."""
     try:
         return check()
-    except ReplicationError as fault:
-        return [finding_from_error(fault, about)]
-    except Exception as fault:
-        log.exception("The preflight of %s broke.", about)
-        return [finding(Code.CHECK_BROKE, about, detail=type(fault).__name__)]
+    except ReplicationError as error:
+        return [finding_from_error(error, about)]
+    except Exception as error:
+        log.exception("The preflight of %s failed with an error of its own.", about)
+        return [finding(Code.CHECK_BROKE, about, detail=type(error).__name__)]

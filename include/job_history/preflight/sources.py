@@ -1,4 +1,4 @@
-"""Can what an account needs of its source be read?"""
+"""Checks whether an account's source can be read."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from job_history.sources import RemoteSource
 
 
 def check_source(source: RemoteSource[Record], account: Account) -> list[Finding]:
-    """Have the source look at what a listing of the account would read, and return what stands in the way."""
+    """Check, without reading jobs, what a listing of the account would need, and return what is wrong."""
     try:
         source.check_readable(line_details=account.events.line_details)
-    except ReplicationError as fault:
-        return [finding_from_error(fault, f"Account {account.label}, source {account.source.conn_id!r}")]
+    except ReplicationError as error:
+        return [finding_from_error(error, f"Account {account.label}, source {account.source.conn_id!r}")]
     return []

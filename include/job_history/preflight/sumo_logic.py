@@ -1,6 +1,6 @@
-"""Does the HTTP source take an account's documents? A small message is posted to it, which says that it is no job.
+"""Checks whether the HTTP source accepts an account's documents, by posting a small message that is marked as a test.
 
-Only a message shows that: what a GET is answered with is documented nowhere.
+Only a message can show that: the answer to a GET is documented nowhere.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NOTE = "Sent by job history replication to see whether this source takes its mes
 
 
 def check_sumo_logic(source: HttpSource, *, account: Account | None, now: datetime) -> list[Finding]:
-    """Post the marked message once, and return what stands in the way. No account: for a connection alone."""
+    """Post the marked message once, and return what it finds. Without an account: the test of a connection."""
     whose = f"Account {account.label}: the" if account else "The"
     attempt = source.send_once(gzip.compress(marked_message(account, now), mtime=0))
     if attempt.code is None:

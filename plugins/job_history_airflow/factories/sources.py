@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -86,8 +87,8 @@ def _workato_source(
     patient: bool,
 ) -> RemoteSource[Record]:
     from job_history.sources.workato import (
+        RETRIES,
         Checkpoint,
-        Retries,
         WorkatoEventSource,
         WorkatoSource,
     )
@@ -102,7 +103,9 @@ def _workato_source(
         )
     hook = WorkatoHook(settings.conn_id, managed_user_id=settings.managed_user_id)
     try:
-        client = hook.get_conn(hook.shared_rate_limiter(staging), retries=Retries() if patient else Retries(attempts=1))
+        client = hook.get_conn(
+            hook.shared_rate_limiter(staging), retries=RETRIES if patient else replace(RETRIES, attempts=1)
+        )
     except PermanentError as fault:
         raise PermanentError(f"The connection {settings.conn_id!r} ({named_by}) cannot be used: {fault}") from None
     # What was read under other settings of the account is not taken for what these would read.

@@ -1,1 +1,1 @@
-"""Connections to the services that no provider of Airflow's knows."""
+"""Hooks for the two services that have no Airflow provider: Workato and Sumo Logic."""

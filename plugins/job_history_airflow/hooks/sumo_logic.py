@@ -11,18 +11,19 @@ from airflow.sdk.log import mask_secret
 from job_history.destinations.sumo_logic import Endpoint, HttpSource, endpoint_of
 from job_history.errors import ReplicationError
 from job_history.errors.code import Severity
-from job_history.http.session import one_connection
+from job_history.http.session import http_session
 from job_history.preflight.sumo_logic import check_sumo_logic
 
 
 class SumoLogicHook(BaseHook):
     """Sends logs to an HTTP Logs source.
 
-    The connection's password is the source's whole URL, which is a credential: whoever knows it can send. Or, in the newer
-    form, host is the URL without token (`https://.../receiver/v1/http`) and password the token.
+    The connection's password is the source's whole URL, which is a credential: anyone who has it can send. Or, in the newer
+    form, host is the URL without token (`https://.../receiver/v1/http`) and password the token. Extra, optional: `verify`,
+    a PEM file with the certificate authorities to trust.
 
     :param sumo_logic_conn_id: the Airflow connection
-    :param headers: of every request, such as `X-Sumo-Category`; what is left out, the source itself decides
+    :param headers: of every request, such as `X-Sumo-Category`; the source's own settings apply to what is left out
     """
 
     conn_name_attr = "sumo_logic_conn_id"
@@ -38,11 +39,15 @@ class SumoLogicHook(BaseHook):
         self.headers = dict(headers or {})
 
     def get_conn(self) -> HttpSource:
-        """Return a client of the source. Raises PermanentError where the connection holds no usable URL."""
-        return HttpSource(self.endpoint(), one_connection(), headers=self.headers)
+        """Return a client of the source.
+
+        Raises PermanentError: the connection holds no usable URL, or names certificate authorities that cannot be used.
+        """
+        verify = self.get_connection(self.sumo_logic_conn_id).extra_dejson.get("verify")
+        return HttpSource(self.endpoint(), http_session(verify=verify), headers=self.headers)
 
     def endpoint(self) -> Endpoint:
-        """Return where the source takes requests, and keep its secrets out of all logs from now on."""
+        """Return the source's address, and mask its secrets in all logs from now on."""
         connection = self.get_connection(self.sumo_logic_conn_id)
         endpoint = endpoint_of(host=connection.host, password=connection.password)
         for secret in endpoint.secrets:
@@ -50,12 +55,12 @@ class SumoLogicHook(BaseHook):
         return endpoint
 
     def test_connection(self) -> tuple[bool, str]:
-        """Post one small message, which says that it is a test, as a preflight does."""
+        """Post one small message that is marked as a test, as a preflight does."""
         try:
             source = self.get_conn()
-        except ReplicationError as fault:
-            return False, str(fault)
+        except ReplicationError as error:
+            return False, str(error)
         found = check_sumo_logic(source, account=None, now=datetime.now(UTC))
         if found:
             return all(finding.severity is Severity.WARNING for finding in found), " ".join(map(str, found))
-        return True, f"The Sumo Logic source {source.endpoint.shown} took a test message, which says that it is one."
+        return True, f"The Sumo Logic source {source.endpoint.shown} accepted a message that is marked as a test."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -10,13 +11,14 @@ from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from job_history.errors import PermanentError, ReplicationError
-from job_history.http.session import one_connection
+from job_history.http.retry import Retries
+from job_history.http.session import http_session
 from job_history.sources.workato import (
     DIRECT_REQUESTS_A_MINUTE,
     EMBEDDED_REQUESTS_A_MINUTE,
+    RETRIES,
     Endpoint,
     RateLimiter,
-    Retries,
     SharedRateLimiter,
     Unlimited,
     WorkatoClient,
@@ -24,7 +26,7 @@ from job_history.sources.workato import (
 )
 from job_history.storage import Storage
 
-_EXTRA_NAMES = {"requests_per_minute", "budget"}
+_EXTRA_NAMES = {"requests_per_minute", "budget", "verify"}
 _BUDGET_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -32,8 +34,8 @@ class WorkatoHook(BaseHook):
     """Reads recipes and jobs.
 
     The connection's host is the data centre's base URL (empty: the first one's), its password the token of an API client.
-    Extra, both optional: `requests_per_minute` (60, and 1,000 for an embedded partner) and `budget`, a name that
-    connections to the same workspace or partner share where there are several.
+    Extra, all optional: `requests_per_minute` (60, and 1,000 for an embedded partner); `budget`, a name that several
+    connections to the same workspace or partner share; `verify`, a PEM file with the certificate authorities to trust.
 
     :param workato_conn_id: the Airflow connection
     :param managed_user_id: a customer of an embedded partner: its id, or `E` and its external id
@@ -49,28 +51,29 @@ class WorkatoHook(BaseHook):
         self.workato_conn_id = workato_conn_id
         self.managed_user_id = managed_user_id
 
-    def get_conn(self, budget: RateLimiter | None = None, *, retries: Retries | None = None) -> WorkatoClient:
-        """Return a client. Raises PermanentError where the connection holds no usable URL or token.
+    def get_conn(self, rate_limiter: RateLimiter | None = None, *, retries: Retries = RETRIES) -> WorkatoClient:
+        """Return a client. Without a rate limiter, which is for a few requests by hand, it never waits before a request.
 
-        Without a budget it sends as fast as it is used, which is for a few requests by hand.
+        Raises PermanentError: the connection holds no usable URL or token, or names certificate authorities that cannot be
+        used.
         """
         return WorkatoClient(
             self.endpoint(),
-            one_connection(),
-            budget or Unlimited(),
+            http_session(verify=self._extra().get("verify")),
+            rate_limiter or Unlimited(),
             managed_user_id=self.managed_user_id,
-            retries=retries or Retries(),
+            retries=retries,
         )
 
     def endpoint(self) -> Endpoint:
-        """Return where the API is, and keep its token out of all logs from now on."""
+        """Return the API's address, and mask its token in all logs from now on."""
         connection = self.get_connection(self.workato_conn_id)
         endpoint = endpoint_of(host=connection.host, password=connection.password, port=connection.port)
         mask_secret(endpoint.token)
         return endpoint
 
     def shared_rate_limiter(self, storage: Storage) -> SharedRateLimiter:
-        """Return this task's hold on the request budget that all tasks share through the storage."""
+        """Return the rate limiter that all tasks share through the storage."""
         extra = self._extra()
         kind, usual = ("direct", DIRECT_REQUESTS_A_MINUTE)
         if self.managed_user_id is not None:
@@ -81,17 +84,17 @@ class WorkatoHook(BaseHook):
             raise PermanentError(f"requests_per_minute in the connection's extra is {limit!r}: write a whole number.")
         if not isinstance(name, str) or not _BUDGET_NAME.fullmatch(name):
             raise PermanentError(f"budget in the connection's extra is {name!r}: use letters, digits and _ . -")
-        # Apart, because the platform counts a partner's own workspace and its customers' apart.
+        # Separate names, because the platform counts a partner's own workspace and its customers' separately.
         return SharedRateLimiter(storage, f"{name}-{kind}", limit)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask the API who the token belongs to."""
+        """Ask the API which workspace the token belongs to."""
         try:
-            client = self.get_conn(retries=Retries(attempts=1))
+            client = self.get_conn(retries=replace(RETRIES, attempts=1))
             workspace = client.me()
         except ReplicationError as fault:
             return False, str(fault)
-        return True, f"{client} knows the token: workspace {_value(workspace, 'id')}, {_value(workspace, 'name')}."
+        return True, f"{client} accepts the token: workspace {_value(workspace, 'id')}, {_value(workspace, 'name')}."
 
     def _extra(self) -> dict[str, Any]:
         extra: dict[str, Any] = self.get_connection(self.workato_conn_id).extra_dejson

@@ -17,7 +17,7 @@ from job_history.destinations.sumo_logic import HttpSource, endpoint_of, join_ea
 from job_history.errors.catalogue import CATALOGUE
 from job_history.errors.code import Code, Severity
 from job_history.errors.finding import Finding
-from job_history.http.session import one_connection
+from job_history.http.session import http_session
 from job_history.preflight.sumo_logic import NOTE, check_sumo_logic, marked_message
 from simulators.processes import free_port
 from simulators.sumo_logic import Fault, LocalSource, cut_answer, local_source, redirect, reset_before_ingest, slow
@@ -35,7 +35,7 @@ def source() -> Iterator[LocalSource]:
 
 
 def check(url: str) -> list[Finding]:
-    client = HttpSource(endpoint_of(host=None, password=url), one_connection(), timeout=(0.3, 0.3))
+    client = HttpSource(endpoint_of(host=None, password=url), http_session(), timeout=(0.3, 0.3))
     found = check_sumo_logic(client, account=ACME, now=NOW)
     assert TOKEN.rstrip("=") not in repr(found)
     return found
@@ -161,7 +161,5 @@ def test_requests_that_cannot_be_made() -> None:
 
     found = check_sumo_logic(HttpSource(endpoint, Broken()), account=ACME, now=NOW)  # type: ignore[arg-type]
 
-    assert reported(found) == [
-        (Code.SUMO_LOGIC_URL_UNUSABLE, "requests cannot be made (could not be asked (ValueError)).")
-    ]
+    assert [code for code, _ in reported(found)] == [Code.SUMO_LOGIC_URL_UNUSABLE]
     assert TOKEN not in repr(found)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from job_history.errors import PermanentError, QuarantineReason, TransientError, UnrecoverableError
-from job_history.http.session import one_connection
+from job_history.http.session import http_session
 from job_history.model.admin_event import EventRecord
 from job_history.model.window import Window
 from job_history.sources.workato import Checkpoint, Endpoint, Unlimited, WorkatoClient, WorkatoEventSource
@@ -39,7 +39,7 @@ class ActivityLog:
         asks: Callable[[Page, dict[str, Any]], Page] = lambda entries, _: entries,
         loses: Callable[[Page], Page] = lambda page: page,
     ) -> None:
-        self.budget = Unlimited()
+        self.rate_limiter = Unlimited()
         self._entries = entries
         self._most = most
         self._asks = asks
@@ -50,7 +50,7 @@ class ActivityLog:
 
     def get(self, path: str, parameters: dict[str, Any]) -> dict[str, msgspec.Raw]:
         assert path == "activity_logs"
-        self.budget.take()
+        self.rate_limiter.take()
         found = self._asks(self._entries, parameters)
         if (after := parameters.get("page[after]")) is not None:
             found = found[[entry["id"] for entry in found].index(after) + 1 :]
@@ -245,7 +245,7 @@ def api(workspace: Workspace) -> Iterator[LocalWorkato]:
 
 
 def source_of(api: LocalWorkato, token: str, **options: Any) -> WorkatoEventSource:
-    client = WorkatoClient(Endpoint(api.url, token), one_connection(), Unlimited(), sleep=lambda _: None)
+    client = WorkatoClient(Endpoint(api.url, token), http_session(), Unlimited(), sleep=lambda _: None)
     return WorkatoEventSource(client, clock=api.now.timestamp, **options)
 
 

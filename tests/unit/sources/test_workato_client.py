@@ -1,4 +1,4 @@
-"""The client of the platform's API: where it asks, how it waits, and what it never says."""
+"""The client of the platform's API: its base URL, its waits, its errors, and that it shows no token."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from job_history.errors import PermanentError, TransientError
-from job_history.http.session import one_connection
+from job_history.errors.code import Code
+from job_history.http.session import http_session
 from job_history.model.window import Window
 from job_history.sources.workato import (
     Endpoint,
@@ -38,20 +39,20 @@ def api() -> Iterator[LocalWorkato]:
 
 
 def client_of(
-    api: LocalWorkato, *, token: str = TOKEN, waits: list[float] | None = None, share: float = 0
+    api: LocalWorkato, *, token: str = TOKEN, waits: list[float] | None = None, jitter: float = 0
 ) -> WorkatoClient:
     sleep = (lambda _: None) if waits is None else waits.append
     return WorkatoClient(
         Endpoint(api.url, token),
-        one_connection(),
+        http_session(),
         Unlimited(),
         sleep=sleep,
         clock=lambda: NOON.timestamp(),  # noqa: PLW0108 - of the same kind as time.time
-        share=lambda: share,
+        jitter=lambda: jitter,
     )
 
 
-# Where it asks
+# Base URL
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_the_base_url_is_the_host_s(host: str | None, port: int | None, base_url
         (None, None, "The connection has no password, where the API token belongs."),
         (None, "  ", "The connection has no password, where the API token belongs."),
         (None, f"{TOKEN} {TOKEN}", "The connection's password holds characters (spaces, line ends) that no token has."),
-        ("http://www.workato.com", TOKEN, "The connection's host does not begin with https://"),
+        ("http://www.workato.com", TOKEN, "The base URL in the connection's host does not begin with https://"),
         (f"https://me:{TOKEN}@www.workato.com", TOKEN, "The connection's host holds no base URL."),
         ("https://www.workato.com?a=1", TOKEN, "The connection's host holds no base URL."),
         ("https://www.workato.com:port", TOKEN, "The connection's host holds no base URL."),
@@ -93,34 +94,32 @@ def test_a_connection_that_cannot_be_used_is_refused(host: str | None, password:
     assert "CANARY" not in str(raised.value)
 
 
-# How it waits
+# Waits
 
 
-def test_retry_after_is_obeyed_in_seconds_and_as_a_date(api: LocalWorkato) -> None:
+def test_retry_after_lengthens_the_waits_in_seconds_and_as_a_date(api: LocalWorkato) -> None:
     waits: list[float] = []
     date = format_datetime(NOON + timedelta(seconds=42), usegmt=True)
-    api.script([throttled(retry_after="3"), throttled(retry_after=date), throttled(retry_after="soon")])
+    api.script([throttled(retry_after="20"), throttled(retry_after=date), throttled(retry_after="soon")])
 
-    client = client_of(api, waits=waits, share=0.5)
+    client = client_of(api, waits=waits, jitter=0.5)
     client.get("recipes")
 
-    # What has no meaning counts as none: the third wait of a quota that counts by the minute, less a random part.
-    assert waits == [3.5, 42.5, 45.0]
-    assert client.budget.spent == len(api.requests()) == 4
+    # A header without meaning counts as none: the third wait is the back-off's own, less a random part.
+    assert waits == [20.5, 42.5, 45.0]
+    assert client.rate_limiter.spent == len(api.requests()) == 4
 
 
-def test_a_silence_that_is_too_long_is_left_to_the_task_s_next_try(api: LocalWorkato) -> None:
+def test_a_retry_after_of_more_than_five_minutes_is_left_to_the_task_s_next_try(api: LocalWorkato) -> None:
     waits: list[float] = []
     api.script([throttled(retry_after="301")])
 
     with pytest.raises(TransientError) as raised:
         client_of(api, waits=waits).get("recipes")
-    assert str(raised.value) == (
-        f"The API at {api.url}, asked for recipes, answered 429 (Too many requests), and asks for 301 s of silence; this was "
-        "attempt 1 of 6. The task's next try goes on from here. Others use the same quota: see who, or lower "
-        "requests_per_minute in the connection's extra."
-    )
-    assert waits == []
+    assert (raised.value.code, raised.value.detail) == (Code.WORKATO_BUSY, "answered 429 (Too many requests)")
+    assert "asks for a pause of 301 s; this was attempt 1 of 6" in str(raised.value)
+    assert "requests_per_minute" in str(raised.value)
+    assert (waits, len(api.requests())) == ([], 1)
 
 
 def test_a_server_that_stays_broken_is_given_up_after_six_attempts(api: LocalWorkato) -> None:
@@ -132,24 +131,26 @@ def test_a_server_that_stays_broken_is_given_up_after_six_attempts(api: LocalWor
     assert (waits, len(api.requests())) == ([1.0, 2.0, 4.0, 8.0, 16.0], 6)
 
 
-def test_nobody_there_is_a_passing_fault_and_shows_no_token() -> None:
+def test_a_server_that_does_not_listen_is_a_transient_error() -> None:
     with local_workato() as gone:
         pass
 
     with pytest.raises(TransientError) as raised:
         client_of(gone).get("recipes")
-    assert str(raised.value).startswith(
-        f"The API at {gone.url}, asked for recipes, could not be reached, or broke the connection ({gone.url}); this was"
+    assert (raised.value.code, raised.value.detail) == (
+        Code.WORKATO_UNREACHABLE,
+        "could not be reached: no connection",
     )
+    assert gone.url in str(raised.value)
     assert raised.value.__cause__ is raised.value.__context__ is None
 
 
-# What it never says
+# Secrets
 
 
 @pytest.mark.promise("masked-secrets")
 @pytest.mark.parametrize("status", [200, 401, 500])
-def test_the_token_is_hidden_even_where_the_server_repeats_it(
+def test_the_token_is_masked_even_if_the_server_repeats_it(
     api: LocalWorkato, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     api.script([Fault(status=status, body=f"you sent Bearer {TOKEN}")] * 6)
@@ -161,13 +162,13 @@ def test_the_token_is_hidden_even_where_the_server_repeats_it(
 
 
 @pytest.mark.promise("messages-quote-no-values")
-def test_of_jobs_that_were_cut_short_nothing_is_told(api: LocalWorkato, caplog: pytest.LogCaptureFixture) -> None:
-    """They have a title and an error, and redaction comes later."""
+def test_an_answer_that_was_cut_short_is_not_quoted(api: LocalWorkato, caplog: pytest.LogCaptureFixture) -> None:
+    """It has jobs with a title and an error, which no rule of redaction has seen."""
     api.script([Fault(body='{"items":[{"id":1,"title":"CANARY')] * 6)
 
     with caplog.at_level(logging.DEBUG), pytest.raises(TransientError) as raised:
         client_of(api).get("recipes")
-    assert "answered 200 with what is no whole JSON object (33 bytes, cut short)" in str(raised.value)
+    assert "answered 200 with no whole JSON object (33 bytes, cut short)" in str(raised.value)
     assert "CANARY" not in str(raised.value) + caplog.text
 
 

@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from job_history.errors import TransientError
-from job_history.http.session import one_connection
+from job_history.http.session import http_session
 from job_history.model.job import JobRecord
 from job_history.model.window import Window
 from job_history.sources.workato import Endpoint, Unlimited, WorkatoClient, WorkatoSource
@@ -131,7 +131,7 @@ def delays(plan: list[Planned]) -> dict[int | str, Delay]:
 
 
 def source_of(api: LocalWorkato, token: str, **options: Any) -> WorkatoSource:
-    client = WorkatoClient(Endpoint(api.url, token), one_connection(), Unlimited(), sleep=lambda _: None)
+    client = WorkatoClient(Endpoint(api.url, token), http_session(), Unlimited(), sleep=lambda _: None)
 
     def now() -> float:
         return api.now.timestamp()

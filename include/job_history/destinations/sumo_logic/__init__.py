@@ -5,7 +5,7 @@ document -> `messages_of` -> `batches` -> `HttpSource.send` -> (Sumo Logic) -> `
 
 from job_history.destinations.sumo_logic.acknowledgements import Acknowledgements
 from job_history.destinations.sumo_logic.batches import DEFAULT_MAX_BATCH_BYTES, Batch, batches
-from job_history.destinations.sumo_logic.client import HttpSource, Retries
+from job_history.destinations.sumo_logic.client import RETRIES, HttpSource
 from job_history.destinations.sumo_logic.destination import SumoLogicDestination
 from job_history.destinations.sumo_logic.endpoint import Endpoint, endpoint_of
 from job_history.destinations.sumo_logic.headers import headers_of
@@ -15,12 +15,12 @@ from job_history.destinations.sumo_logic.messages import DEFAULT_MAX_MESSAGE_BYT
 __all__ = [
     "DEFAULT_MAX_BATCH_BYTES",
     "DEFAULT_MAX_MESSAGE_BYTES",
+    "RETRIES",
     "Acknowledgements",
     "Batch",
     "Endpoint",
     "HttpSource",
     "JoinError",
-    "Retries",
     "SumoLogicDestination",
     "batches",
     "endpoint_of",

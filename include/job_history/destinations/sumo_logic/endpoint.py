@@ -1,31 +1,30 @@
-"""Where an HTTP source takes requests: a URL that is a credential, or a URL and a token beside it."""
+"""The address of an HTTP source: a URL that is a credential, or a URL and a token."""
 
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from job_history.errors import PermanentError
 from job_history.errors.masking import MASK, mask_secrets
+from job_history.http.url import checked_url, has_wrong_characters
 
 _RECEIVER = "/receiver/v1/http"
-_OWN_MACHINE = {"127.0.0.1", "::1", "localhost"}
-_WRONG_CHARACTERS = re.compile(r"[^!-~]")
-# They write the path of a request, whose last part is the token, at DEBUG.
-_LOGGERS_THAT_TELL_PATHS = ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry")
+_HOLDS = "URL of an HTTP source"
+# At DEBUG they log the path of a request, whose last part is the token.
+_LOGGERS_OF_PATHS = ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry")
 _REMEDY = (
-    "Copy it anew from Sumo Logic (Collection > the source > Show URL) into the connection's password, whole; or the URL "
+    "Copy it again from Sumo Logic (Collection > the source > Show URL) into the connection's password, whole; or the URL "
     "without token into its host and the token into its password."
 )
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """`url` is what is posted to; `token` goes into the header x-sumo-token where the URL has none. Neither is shown."""
+    """Requests are posted to `url`; `token` is for the header x-sumo-token, if the URL has none. Neither is shown."""
 
     url: str = field(repr=False)
     token: str | None = field(repr=False)
@@ -36,32 +35,36 @@ class Endpoint:
         return urlsplit(self.url).hostname or ""
 
     @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.token is None else {"x-sumo-token": self.token}
+
+    @property
     def secrets(self) -> list[str]:
-        """What nobody may read: the URL where it holds the token, and the token with and without its padding."""
+        """What must not be shown: the URL if it holds the token, and the token with and without its padding."""
         token = self.token or urlsplit(self.url).path.rpartition("/")[2]
         whole_url = [self.url] if self.token is None else []
-        # Without the padding it is also found where a proxy has percent-encoded the `=` at its end.
+        # Without the padding it is also found if a proxy has percent-encoded the `=` at its end.
         return [*whole_url, token, unquote(token), token.rstrip("=")]
 
     def without_secrets(self, text: str) -> str:
         return mask_secrets(text, self.secrets)
 
     @contextmanager
-    def hidden_in_logs(self) -> Iterator[None]:
-        """Keep the secrets out of what the HTTP client logs of each request."""
+    def masked_in_logs(self) -> Iterator[None]:
+        """Mask the secrets in what the HTTP libraries log of each request."""
 
-        def hide(record: logging.LogRecord) -> bool:
+        def mask(record: logging.LogRecord) -> bool:
             record.msg, record.args = self.without_secrets(record.getMessage()), None
             return True
 
-        loggers = [logging.getLogger(name) for name in _LOGGERS_THAT_TELL_PATHS]
+        loggers = [logging.getLogger(name) for name in _LOGGERS_OF_PATHS]
         for logger in loggers:
-            logger.addFilter(hide)
+            logger.addFilter(mask)
         try:
             yield
         finally:
             for logger in loggers:
-                logger.removeFilter(hide)
+                logger.removeFilter(mask)
 
 
 def endpoint_of(*, host: str | None, password: str | None) -> Endpoint:
@@ -73,37 +76,18 @@ def endpoint_of(*, host: str | None, password: str | None) -> Endpoint:
     if not password:
         raise PermanentError(f"The connection has no password, where the source's URL belongs. {_REMEDY}")
     if not (host or "").strip():
-        parts = _parts("password", password)
+        parts = checked_url(password, field="password", holds=_HOLDS, remedy=_REMEDY)
         before, _, token = parts.path.rpartition("/")
         if not token or parts.path == _RECEIVER:
             raise PermanentError(f"The URL in the connection's password ends before its token. {_REMEDY}")
-        return Endpoint(url=password, token=None, shown=f"{_origin(parts)}{before}/{MASK}")
+        return Endpoint(url=password, token=None, shown=f"{parts.scheme}://{parts.netloc}{before}/{MASK}")
     url = (host or "").strip().rstrip("/")
-    parts = _parts("host", url)
+    parts = checked_url(url, field="host", holds=_HOLDS, remedy=_REMEDY)
     if not parts.path.endswith(_RECEIVER):
         raise PermanentError(
             f"The URL in the connection's host does not end with {_RECEIVER}. One with a token does not belong there, "
-            f"because Airflow shows a host to everybody. {_REMEDY}"
+            f"because Airflow shows the host to every user. {_REMEDY}"
         )
-    if "/" in password or _WRONG_CHARACTERS.search(password):
+    if "/" in password or has_wrong_characters(password):
         raise PermanentError(f"The connection has a host, and a password that is no token. {_REMEDY}")
     return Endpoint(url=url, token=password, shown=url)
-
-
-def _parts(where: str, url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if not host or _WRONG_CHARACTERS.search(url) or "@" in parts.netloc or parts.query or parts.fragment:
-        raise PermanentError(f"The connection's {where} holds no URL of an HTTP source. {_REMEDY}")
-    if parts.scheme != "https" and not (parts.scheme == "http" and host in _OWN_MACHINE):
-        raise PermanentError(
-            f"The URL in the connection's {where} does not begin with https://, and anybody on the way could read it. {_REMEDY}"
-        )
-    return parts
-
-
-def _origin(parts: SplitResult) -> str:
-    return f"{parts.scheme}://{parts.netloc}"

@@ -1,7 +1,7 @@
 """The platform's Developer API as a source: a workspace of one's own, or an embedded partner's customers."""
 
 from job_history.sources.workato.checkpoint import Checkpoint
-from job_history.sources.workato.client import Retries, WorkatoClient
+from job_history.sources.workato.client import RETRIES, WorkatoClient
 from job_history.sources.workato.endpoint import DEFAULT_BASE_URL, Endpoint, endpoint_of
 from job_history.sources.workato.event_source import WorkatoEventSource
 from job_history.sources.workato.job_source import WorkatoSource
@@ -17,10 +17,10 @@ __all__ = [
     "DEFAULT_BASE_URL",
     "DIRECT_REQUESTS_A_MINUTE",
     "EMBEDDED_REQUESTS_A_MINUTE",
+    "RETRIES",
     "Checkpoint",
     "Endpoint",
     "RateLimiter",
-    "Retries",
     "SharedRateLimiter",
     "Unlimited",
     "WorkatoClient",

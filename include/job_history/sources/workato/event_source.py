@@ -26,7 +26,7 @@ from job_history.sources.workato.activity import (
 from job_history.sources.workato.checkpoint import Checkpoint, checkpoint_or_passing
 from job_history.sources.workato.client import WorkatoClient
 from job_history.sources.workato.reading import FIRST_LISTING, SECOND_LISTING
-from job_history.sources.workato.request_log import requests_told
+from job_history.sources.workato.request_log import log_requests
 
 log = logging.getLogger(__name__)
 
@@ -60,18 +60,18 @@ class WorkatoEventSource:
         self._clock = clock
 
     def count(self, user_id: int, window: Window) -> int:  # noqa: ARG002 - the token, or its customer, is the account
-        with requests_told(self._client, "counting", window):
+        with log_requests(self._client, "counting", window):
             self._refuse_if_too_old(window)
             return sum(1 for _ in entries(self._client, window))
 
     def has_news(self, user_id: int, window: Window) -> bool:  # noqa: ARG002 - the token, or its customer, is the account
         """Say whether anything occurred in the window: mostly for one request."""
-        with requests_told(self._client, "looking for news in", window):
+        with log_requests(self._client, "looking for news in", window):
             self._refuse_if_too_old(window)
             return next(entries(self._client, window), None) is not None
 
     def ids(self, user_id: int, window: Window) -> Iterator[str]:
-        with requests_told(self._client, "comparing", window):
+        with log_requests(self._client, "comparing", window):
             self._refuse_if_too_old(window)
             for entry in entries(self._client, window):
                 yield item_id_of(event_record(entry, user_id=user_id))
@@ -82,7 +82,7 @@ class WorkatoEventSource:
 
         TransientError where two listings differ.
         """
-        with checkpoint_or_passing(self._checkpoint) as checkpoint, requests_told(self._client, "reading", window):
+        with checkpoint_or_passing(self._checkpoint) as checkpoint, log_requests(self._client, "reading", window):
             self._refuse_if_too_old(window)
             read = checkpoint.note(_PORTION, _Read) or self._read(user_id, window, checkpoint)
             yield StreamedListing(read.counted, checkpoint.records(_PORTION, EventRecord), SECOND_LISTING)

@@ -21,7 +21,7 @@ from job_history.sources.workato.client import WorkatoClient
 from job_history.sources.workato.details import DetailReader
 from job_history.sources.workato.reading import COUNTERS, SECOND_LISTING, Reading, RecipeReader, portion_of
 from job_history.sources.workato.recipes import Recipe, must_show_recipes, recipes
-from job_history.sources.workato.request_log import requests_told
+from job_history.sources.workato.request_log import log_requests
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class WorkatoSource:
             or listed.user_id != user_id
             or not (listed.window.start <= window.start < window.end <= listed.window.end)
         ):
-            with requests_told(self._client, "counting", window):
+            with log_requests(self._client, "counting", window):
                 self._refuse_if_too_old(window)
                 reader = self._reader(user_id, window)
                 ended = [
@@ -96,7 +96,7 @@ class WorkatoSource:
 
     def has_news(self, user_id: int, window: Window) -> bool:  # noqa: ARG002 - the token, or its customer, is the account
         """Say whether any recipe can have jobs in the window: as much as a plan needs, for a request a hundred recipes."""
-        with requests_told(self._client, "looking for news in", window):
+        with log_requests(self._client, "looking for news in", window):
             self._refuse_if_too_old(window)
             return bool(self._with_news(window))
 
@@ -106,7 +106,7 @@ class WorkatoSource:
 
         TransientError where two listings of a recipe differ.
         """
-        with checkpoint_or_passing(self._checkpoint) as checkpoint, requests_told(self._client, "reading", window):
+        with checkpoint_or_passing(self._checkpoint) as checkpoint, log_requests(self._client, "reading", window):
             self._refuse_if_too_old(window)
             reader = self._reader(user_id, window)
             readings = [reader.read(recipe.id, checkpoint) for recipe in self._with_news(window)]

@@ -1,4 +1,4 @@
-"""What reading cost, told in the log."""
+"""Logs how many requests a reading cost."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def requests_told(client: WorkatoClient, doing: str, window: Window) -> Iterator[None]:
-    """Say in the log how many requests the block spent, also where it failed."""
-    budget = client.budget
-    before = budget.spent
+def log_requests(client: WorkatoClient, doing: str, window: Window) -> Iterator[None]:
+    """Log how many requests the block sent, also if it failed. `doing`: such as `reading`."""
+    limiter = client.rate_limiter
+    before = limiter.spent
     try:
         yield
     finally:
         log.info(
-            "%s requests spent on %s the window from %s; %s.",
-            f"{budget.spent - before:,}",
+            "%s requests sent for %s the window from %s; %s.",
+            f"{limiter.spent - before:,}",
             doing,
             format_time(window.start),
-            budget.left(),
+            limiter.left(),
         )
