@@ -427,7 +427,7 @@ def test_500_recipes_of_which_10_have_news_cost_as_10_do(caplog: pytest.LogCaptu
     assert len(found) == 10
     # Five pages of a hundred recipes and an empty one, then one page of jobs for each recipe with news.
     assert (len(asked), sum("/jobs" in path for path in asked)) == (16, 10)
-    assert [message for message in caplog.messages if "requests spent" in message or "can have" in message] == [
+    assert [message for message in caplog.messages if "requests sent" in message or "can have" in message] == [
         "10 of 500 recipes can have jobs that ended in [2018-05-21T12:00:00Z, 2018-05-21T13:00:00Z).",
         "16 requests sent for reading the window from 2018-05-21T12:00:00Z; no budget is kept.",
     ]
