@@ -1,7 +1,7 @@
 # Each command sets up what it needs; `make` alone lists them.
 PYTHON ?= python3
 PY := .venv/bin/python
-UV := $(shell command -v uv || echo .uv/bin/uv)
+UV := .uv/bin/uv
 
 .PHONY: help demo up test judges check bench format clean
 help:  ## list the commands
@@ -35,18 +35,19 @@ format: .venv/.ready  ## write the format that `make check` asks for
 clean:  ## delete the environment and all local state
 	rm -rf .venv .uv .state
 
-.venv/.ready: requirements.lock pyproject.toml | $(filter .uv/%,$(UV))
+.venv/.ready: requirements.lock pyproject.toml | $(UV)
 	@echo "Setting up .venv from requirements.lock ..."
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
-	@$(UV) pip sync --quiet --python $(PY) requirements.lock
-	@$(UV) pip install --quiet --python $(PY) --no-deps --editable .
+	@$(UV) pip sync --quiet --require-hashes --python $(PY) requirements.lock
+	@$(UV) pip install --quiet --python $(PY) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.uv/bin/uv:
+$(UV): requirements-uv.txt
 	@$(PYTHON) -m venv .uv
-	@.uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-uv.txt
+	@touch $@
 
-# Where a version of a direct requirement was changed: write the lock anew.
-requirements.lock: requirements.txt requirements-dev.txt | $(filter .uv/%,$(UV))
+# After a change of a direct requirement, write the lock again.
+requirements.lock: requirements.txt requirements-dev.txt | $(UV)
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --output-file requirements.lock requirements-dev.txt

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,8 +21,7 @@ def python_environment(requirements: Path) -> Path:
     """Return the interpreter of an environment that has these requirements. Raises PackagesUnavailable."""
 
     def install(folder: Path) -> None:
-        # `make` installs uv below .uv if the machine has none.
-        uv = shutil.which("uv") or str(ROOT / ".uv" / "bin" / "uv")
+        uv = str(ROOT / ".uv" / "bin" / "uv")  # `make` installs it
         run_installer(uv, "venv", "--quiet", "--relocatable", "--python", sys.executable, str(folder))
         target = ["--quiet", "--python", str(folder / "bin" / "python")]
         run_installer(uv, "pip", "install", *target, "--exclude-newer", AS_OF, "--requirement", str(requirements))
