@@ -144,6 +144,20 @@ def test_messages_page_is_current() -> None:
     )
 
 
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_each_path_that_a_map_names_exists(page: str) -> None:
+    """Paths are code spans and words of pictures that end with `/` or a file type, from one of the roots."""
+    roots = [ROOT, ROOT / "include" / "job_history", ROOT / "plugins" / "job_history_airflow", ROOT / "plugins"]
+    paths = set(
+        re.findall(
+            r"(?<![\w<./-])([\w.-]+(?:/[\w.-]+)*(?:/|\.(?:py|md|toml|json|lock)))(?![\w/])", (ROOT / page).read_text()
+        )
+    )
+
+    assert len(paths) > 10
+    assert [path for path in sorted(paths) if not any((root / path).exists() for root in roots)] == []
+
+
 def test_the_page_of_commands_has_each_command_and_each_letter() -> None:
     from job_history_airflow.cli import main
     from job_history_airflow.cli.status import LETTERS

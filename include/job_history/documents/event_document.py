@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 DIGITS_OF_A_DIGEST = 16
 
 
-class _Event(msgspec.Struct):
+class EventFields(msgspec.Struct, kw_only=True):
+    """The fields of an admin event's document, in their order; a null column leaves its field out."""
+
     event: str
-    details: msgspec.Raw | msgspec.UnsetType
-    user: msgspec.Raw | msgspec.UnsetType
-    team: msgspec.Raw | msgspec.UnsetType
-    resource: msgspec.Raw | msgspec.UnsetType
+    details: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    user: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    team: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    resource: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     timestamp: str
 
 
@@ -42,7 +44,7 @@ def event_document_of(record: EventRecord, rules: DocumentRules) -> Document:
     event_id = event_id_of(record.event_id)
     name = event_name_of(record.event)
     occurred_at = moment_of("occurred_at", record.occurred_at)
-    event = _Event(
+    event = EventFields(
         event=name,
         details=_json("details", record.details),
         user=_json("user", record.user),

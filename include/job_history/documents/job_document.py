@@ -20,7 +20,9 @@ LINES_TOO_LARGE = "Log lines exceed size limit"
 """What stands in place of the lines of an oversize document; the wording is the platform's own."""
 
 
-class _Line(msgspec.Struct, kw_only=True):
+class LineFields(msgspec.Struct, kw_only=True):
+    """The fields of a line that every document has, in their order; `error` only if the step failed."""
+
     recipe_line_number: int | None
     adapter_name: str | None
     adapter_operation: str | None
@@ -30,8 +32,8 @@ class _Line(msgspec.Struct, kw_only=True):
     error: str | msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-class _Job(msgspec.Struct):
-    """The thirteen fields of the feature page's example, in its order."""
+class JobFields(msgspec.Struct):
+    """The thirteen fields of a job's document, in their order. `json_schema.py` publishes them."""
 
     id: Id
     flow_id: int
@@ -86,7 +88,7 @@ def document_of(record: JobRecord, status: FinalStatus, rules: DocumentRules) ->
         raise BadRecordError(
             QuarantineReason.BAD_TIME, f"completed_at {record.completed_at} lies before started_at {record.started_at}"
         )
-    job = _Job(
+    job = JobFields(
         id=job_id,
         flow_id=recipe_id,
         parent_id=linked_id_of(record.parent_id),
@@ -137,7 +139,7 @@ def _line(number: int, line: LineRecord) -> msgspec.Raw:
     input_, output = _json_of_line(f"{where}.input", line.input), _json_of_line(f"{where}.output", line.output)
     if line.mask_data:
         input_ = output = MASKED
-    fields = _Line(
+    fields = LineFields(
         recipe_line_number=line.recipe_line_number,
         adapter_name=line.adapter_name,
         adapter_operation=line.adapter_operation,

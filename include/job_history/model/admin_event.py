@@ -10,7 +10,8 @@ from job_history.errors import BadRecordError, QuarantineReason
 from job_history.model.ids import Id, id_of, quoted
 
 MAX_EVENT_NAME = 100
-_EVENT_NAME = re.compile(r"[a-z0-9_]+")
+EVENT_NAME_PATTERN = "[a-z0-9_]+"
+_EVENT_NAME = re.compile(EVENT_NAME_PATTERN)
 
 
 class EventRecord(msgspec.Struct, omit_defaults=True):

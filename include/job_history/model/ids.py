@@ -12,7 +12,8 @@ Id = int | str
 MAX_ID_DIGITS = 21
 MAX_HANDLE_LENGTH = 200
 _DIGITS = re.compile(r"[0-9]+")
-_HANDLE = re.compile(r"[A-Za-z0-9-]+")
+HANDLE_PATTERN = "[A-Za-z0-9-]+"
+_HANDLE = re.compile(HANDLE_PATTERN)
 _MAX_QUOTED = 60
 
 
