@@ -64,6 +64,17 @@ def test_the_readme_names_each_parameter_of_the_dag() -> None:
     assert [dag_id for dag_id in bag.dags if f"`{dag_id}`" not in README] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_dag_and_command_that_a_page_names_exists(page: Path) -> None:
+    from job_history_airflow.cli import main
+    from job_history_airflow.dag_ids import RECONCILIATION_DAG, REPLICATION_DAG
+
+    text = page.read_text()
+
+    assert set(re.findall(r"`(job_history_re[a-z_]+)`", text)) <= {REPLICATION_DAG, RECONCILIATION_DAG}
+    assert set(re.findall(r"`job-history ([a-z-]+)", text)) <= set(main.commands)
+
+
 def test_the_configuration_page_has_each_option_with_its_default() -> None:
     from job_history_airflow.provider_info import get_provider_info
 
@@ -85,7 +96,8 @@ def test_the_configuration_page_has_each_connection_type_of_ours() -> None:
 @pytest.mark.parametrize("page", ["README.md", "docs/accounts.md"])
 def test_the_accounts_of_the_docs_can_be_used_as_they_stand(page: str) -> None:
     blocks = re.findall(r"```json\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
-    accounts = read_accounts(blocks[0])
+    [example] = [block for block in blocks if '"conn_id"' in block][:1]
+    accounts = read_accounts(example)
 
     assert accounts.messages == []
     assert accounts.usable
