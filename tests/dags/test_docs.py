@@ -170,6 +170,16 @@ def test_each_path_that_a_map_names_exists(page: str) -> None:
     assert [path for path in sorted(paths) if not any((root / path).exists() for root in roots)] == []
 
 
+def test_decisions_are_numbered_dated_and_have_a_status() -> None:
+    records = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    heads = [
+        re.match(r"# (\d+)\. .+\n\nDate: \d{4}-\d\d-\d\d.*\nStatus: \w+", record.read_text()) for record in records
+    ]
+
+    assert [int(head[1]) for head in heads if head] == list(range(1, len(records) + 1))
+    assert [int(record.name[:4]) for record in records] == list(range(1, len(records) + 1))
+
+
 def test_the_page_of_commands_has_each_command_and_each_letter() -> None:
     from job_history_airflow.cli import main
     from job_history_airflow.cli.status import LETTERS
