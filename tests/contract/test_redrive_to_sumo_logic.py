@@ -16,8 +16,8 @@ from tests.unit.samples import EXAMPLE_KEY, HOUR, MemorySource, account, record,
 from job_history.destinations import Destination
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
-from job_history.pipeline.skip_delivered import SkipDelivered
-from job_history.redrive import Means, Redriven, redrive
+from job_history.pipeline.run_slice import SliceTools
+from job_history.redrive import Redriven, redrive
 from job_history.storage import Storage, local_storage
 from simulators.sumo_logic import LocalSource, local_source
 
@@ -56,11 +56,9 @@ def test_a_redrive_that_was_killed_before_its_receipt_sends_nothing_twice(
         return Sender(staging, source.url, slice_folder=slice_.folder).destination()
 
     def redriven(ledger: Storage) -> Redriven:
-        means = Means(
-            ledger, local_storage(staging), lambda slice_: SkipDelivered(sender(slice_), ledger, slice_), 40_000_000
-        )
+        tools = SliceTools(local_storage(staging), ledger, 40_000_000, skip_delivered=True)
         now = datetime(2018, 6, 1, tzinfo=UTC)
-        return redrive(account(), EventKind.JOBS, HOUR, means, replace=False, finished_at=now, code_version="2")
+        return redrive(account(), EventKind.JOBS, HOUR, sender, tools, replace=False, finished_at=now, code_version="2")
 
     with monkeypatch.context() as then:
         then.setattr("job_history.model.ids.MAX_HANDLE_LENGTH", 100)

@@ -24,7 +24,7 @@ from tests.support.world import keys_of
 
 from job_history.ledger.items import items_at
 from job_history.model.window import Window
-from job_history.pipeline.run_files import RunRecord
+from job_history.pipeline.run_files import RunFiles
 from job_history.storage import local_storage
 from simulators.job_store import SampleJob, broken_jobs, create, fill, plain_job
 from simulators.s3_endpoint import S3Endpoint
@@ -178,7 +178,7 @@ def test_what_a_killed_step_left_on_the_disk_is_cleared_away_with_the_rest(run: 
     assert run.steps(["extract"]) == (0, "")
     assert run.staged() == ["jobs.jsonl.zst", "jobs.jsonl.zst#1"]
 
-    RunRecord(local_storage(Path(run.setting.staging)), "run-1").delete_staged_files(run.setting.slice)
+    RunFiles(local_storage(Path(run.setting.staging)), "run-1").delete_staged_files(run.setting.slice)
 
     assert run.staged() == []
 

@@ -26,12 +26,10 @@ from job_history.model.event_kind import EventKind
 from job_history.model.record import Record
 from job_history.model.slice import Slice
 from job_history.model.window import Window
-from job_history.pipeline.extract import extract
-from job_history.pipeline.load import load
 from job_history.pipeline.plan import plan
 from job_history.pipeline.report import report
-from job_history.pipeline.run_files import RunRecord
-from job_history.pipeline.transform import transform
+from job_history.pipeline.run_files import RunFiles
+from job_history.pipeline.run_slice import SliceTools, run_slice
 from job_history.sources import Source
 from job_history.storage import local_storage
 from job_history.storage.staging import staged_records
@@ -156,23 +154,12 @@ def replicate(account: Account, store: SqliteStore, place: Place, folder: Path) 
         max_jobs_per_slice=100,
         max_slices=100,
     )
-    record = RunRecord(staging, "run")
-    record.save_plan(made)
+    files = RunFiles(staging, "run")
+    files.save_plan(made)
+    tools = SliceTools(staging, ledger, 40_000_000)
     for slice_ in made.slices:
-        extracted = extract(slice_, account, source_of(account, slice_.kind), staging)
-        transformed = transform(
-            slice_, account, extracted, staging=staging, ledger=ledger, max_document_bytes=40_000_000
-        )
-        done = load(
-            slice_,
-            account,
-            extracted=extracted,
-            transformed=transformed,
-            destination=place.destination(slice_),
-            staging=staging,
-            ledger=ledger,
-        )
-        record.save_outcome(slice_, done)
+        done = run_slice(slice_, account, source_of(account, slice_.kind), place.destination(slice_), tools)
+        files.save_outcome(slice_, done)
     return report(
         run="run",
         destinations=[kind_of_destination],

@@ -12,11 +12,9 @@ from job_history.destinations import Destination
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import save_receipt
 from job_history.model.event_kind import EventKind
-from job_history.pipeline.extract import extract
-from job_history.pipeline.load import load
 from job_history.pipeline.make_receipt import make_receipt
 from job_history.pipeline.plan import PlannedWindow
-from job_history.pipeline.transform import transform
+from job_history.pipeline.run_slice import SliceTools, run_slice
 from job_history.sources import Source
 from job_history.storage import Storage
 
@@ -32,17 +30,7 @@ def replicate(
 ) -> Receipt:
     """Replicate the hour of the samples, and return what its receipt says then."""
     slice_ = slice_of(user_id=account.user_id, kind=kind)
-    extracted = extract(slice_, account, source, staging)
-    transformed = transform(slice_, account, extracted, staging=staging, ledger=ledger, max_document_bytes=40_000_000)
-    outcome = load(
-        slice_,
-        account,
-        extracted=extracted,
-        transformed=transformed,
-        destination=destination,
-        staging=staging,
-        ledger=ledger,
-    )
+    outcome = run_slice(slice_, account, source, destination, SliceTools(staging, ledger, 40_000_000))
     staging.delete_below(f"runs/{slice_.run}")
     planned = PlannedWindow(
         user_id=account.user_id,
@@ -50,7 +38,7 @@ def replicate(
         kind=kind,
         window=HOUR,
         enabled=True,
-        counted=extracted.counted,
+        counted=outcome.extracted.counted,
         slices=[slice_],
         settings_hash=account.settings_hash,
         destination={},

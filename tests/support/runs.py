@@ -28,8 +28,7 @@ from job_history.pipeline.extract import extract, read_at
 from job_history.pipeline.load import load
 from job_history.pipeline.plan import SkipWindow, plan, skip_none
 from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
-from job_history.pipeline.run_files import Failure, RunRecord
-from job_history.pipeline.skip_delivered import SkipDelivered
+from job_history.pipeline.run_files import Failure, RunFiles
 from job_history.pipeline.transform import transform
 from job_history.sources import Source
 
@@ -89,9 +88,9 @@ class Runs:
 
     def clear(self, run: Run, step: str = "extract") -> list[Receipt]:
         """Do the failed slices again from this step on, or from an earlier one that they lack, and report anew."""
-        record = RunRecord(self.staging, run.name)
+        files = RunFiles(self.staging, run.name)
         for slice_ in self.slices(run):
-            if record.outcome(slice_) is None or record.failure(slice_) is not None:
+            if files.outcome(slice_) is None or files.failure(slice_) is not None:
                 done = [each for each in STEPS if f"{each} {slice_.folder}" in run.returned]
                 first = min(STEPS.index(step), len(done))
                 self.do_slice(run, slice_, STEPS[first:])
@@ -129,7 +128,7 @@ class Runs:
             planned_at=planned_at,
             stands=self._stands(run, kind),
         )
-        RunRecord(self.staging, run.name).save_plan(made)
+        RunFiles(self.staging, run.name).save_plan(made)
         run.returned[f"plan {kind}"] = msgspec.json.encode(made.slices)
 
     def _stands(self, run: Run, kind: str) -> SkipWindow:
@@ -146,20 +145,20 @@ class Runs:
             bucket_of=self.bucket_of if kind == "s3" else None,
             repair=False,
         )
-        RunRecord(self.staging, run.name).save_findings(findings)
+        RunFiles(self.staging, run.name).save_findings(findings)
         to_run = findings.to_run()
         return lambda account, event, hour: None if (account.user_id, event, hour) in to_run else "left as they are"
 
     def step(self, run: Run, slice_: Slice, name: str) -> None:
         """Do one step of a slice, and leave word of its failure, unless it was killed."""
-        record = RunRecord(self.staging, slice_.run)
-        record.begin(slice_)
+        files = RunFiles(self.staging, slice_.run)
+        files.begin(slice_)
         self.passes(f"before {name}")
         try:
-            result = self._step(run, slice_, name, record)
+            result = self._step(run, slice_, name, files)
         except Exception as fault:
             with suppress(ReplicationError):  # the disk may be full
-                record.save_failure(slice_, Failure(name, str(fault)))
+                files.save_failure(slice_, Failure(name, str(fault)))
             raise
         self.passes(f"after {name}")
         run.returned[f"{name} {slice_.folder}"] = msgspec.json.encode(result)
@@ -180,30 +179,28 @@ class Runs:
         self.passes("after report")
         return receipts
 
-    def _step(self, run: Run, slice_: Slice, name: str, record: RunRecord) -> Extracted | Transformed | SliceOutcome:
+    def _step(self, run: Run, slice_: Slice, name: str, files: RunFiles) -> Extracted | Transformed | SliceOutcome:
         account = self.accounts.get(slice_.user_id)
         if name == "extract":
             if run.mode == "repair":
-                record.forget_acknowledgements(slice_)
+                files.forget_acknowledgements(slice_)
             return extract(slice_, account, self._source(account, slice_.kind), self.staging)
         extracted = msgspec.json.decode(run.returned[f"extract {slice_.folder}"], type=Extracted)
         if name == "transform":
             return transform(
                 slice_, account, extracted, staging=self.staging, ledger=self.ledger, max_document_bytes=40_000_000
             )
-        destination = self.destination_of(account, slice_)
-        if account.destination.type == "sumo_logic" and run.mode != "repair":
-            destination = SkipDelivered(destination, self.ledger, slice_)
         outcome = load(
             slice_,
             account,
             extracted=extracted,
             transformed=msgspec.json.decode(run.returned[f"transform {slice_.folder}"], type=Transformed),
-            destination=WatchedDestination(destination, self.passes),
+            destination=WatchedDestination(self.destination_of(account, slice_), self.passes),
             staging=self.staging,
             ledger=self.ledger,
+            skip_delivered=account.destination.type == "sumo_logic" and run.mode != "repair",
         )
-        record.save_outcome(slice_, outcome)
+        files.save_outcome(slice_, outcome)
         return outcome
 
     def _source(self, account: Account, kind: EventKind) -> Any:

@@ -1,4 +1,4 @@
-"""The difference between a source and a destination, document by document, without a write to either."""
+"""The difference between source and destination, document by document, without a write to either."""
 
 from __future__ import annotations
 
@@ -16,18 +16,16 @@ from job_history.model.event_kind import EventKind
 from job_history.model.record import Record
 from job_history.model.slice import Slice
 from job_history.model.window import Window
-from job_history.pipeline.extract import extract
-from job_history.pipeline.transform import transform
+from job_history.pipeline.run_slice import SliceTools, make_documents
 from job_history.redaction import Redaction
 from job_history.sources import Source
 from job_history.storage import Storage
 
 
 class Difference(msgspec.Struct, kw_only=True):
-    """Of one window. `missing`: not at the destination; `altered`: there with other bytes; `same`: as it should be.
+    """Of one window. `missing`: not at the destination; `altered`: there with other bytes; `same`: there with these bytes.
 
-    `extra` are at the destination by the window's receipt, and the source does not list them any more. The ids are
-    examples of each.
+    `extra`: at the destination by the window's receipt, and no longer listed by the source. The ids are examples of each.
     """
 
     user_id: int
@@ -50,7 +48,7 @@ class Difference(msgspec.Struct, kw_only=True):
 
 
 class ByReceipt:
-    """A dry run for a destination that cannot be read: what a window's receipt says was delivered to it stands for it."""
+    """A dry run for a destination that cannot be read: it uses what the window's receipt has as delivered."""
 
     def __init__(self, destination: Destination, ledger: Storage, slice_: Slice) -> None:
         self._destination = destination
@@ -60,7 +58,7 @@ class ByReceipt:
         return self._destination.description()
 
     def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
-        """Say of each document what a delivery would come to."""
+        """Report for each document what the result of a delivery would be."""
         for document in documents:
             sha256 = self._delivered.get(document.key, ("", None))[1]
             if sha256 is None:
@@ -81,20 +79,13 @@ def difference(
     max_examples: int,
     redaction: Redaction | None = None,
 ) -> Difference:
-    """Read the window from its source, make its documents as they would be today, and ask `dry_run` about each.
+    """Read the window from its source, make its documents as they would be today, and ask `dry_run` for each.
 
-    `scratch` takes what is staged, and what would go to quarantine. `redaction` is made of the account's rules. Raises what the source and the destination raise.
+    `scratch` takes what is staged, and what would go to quarantine. `redaction` is made of the account's rules. Raises what the
+    source and the destination raise.
     """
-    extracted = extract(slice_, account, source, scratch)
-    transformed = transform(
-        slice_,
-        account,
-        extracted,
-        staging=scratch,
-        ledger=scratch,
-        max_document_bytes=max_document_bytes,
-        redaction=redaction,
-    )
+    tools = SliceTools(scratch, scratch, max_document_bytes, redaction)
+    _, transformed = make_documents(slice_, account, source, tools)
     reported = Difference(
         user_id=account.user_id,
         name=account.name,
@@ -122,13 +113,13 @@ def difference(
     return reported
 
 
-def _add_example(ids: list[str], job_id: str, most: int) -> None:
-    if len(ids) < most:
+def _add_example(ids: list[str], job_id: str, limit: int) -> None:
+    if len(ids) < limit:
         ids.append(job_id)
 
 
 def _delivered(ledger: Storage, slice_: Slice, description: dict[str, Any]) -> dict[str, tuple[str, str | None]]:
-    """Return id and SHA-256 by key of what is at this very destination, by the window's receipt."""
+    """Return id and SHA-256, by key, of what exactly this destination has by the window's receipt."""
     receipt = read_receipt(ledger, slice_.user_id, slice_.kind, slice_.window)
     return {
         item.key: (item.job_id, item.sha256)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -15,20 +16,20 @@ from job_history.ledger.lateness import Late
 from job_history.ledger.outcome import Outcome
 from job_history.storage import Storage
 
-# A larger group makes the file no smaller; 5,000 rows cost 15 MB more, and hold the uploads up while they are written.
+# A larger group makes the file no smaller; 5,000 rows cost 15 MB more, and delay the uploads while they are written.
 ROWS_A_GROUP = 2_000
 
 
 EARLIER_SETTINGS = "earlier_settings"
-"""The detail of a document that was left as other settings of the account had made it."""
+"""The detail of a document that was kept as earlier settings of the account had made it."""
 
 
 class Item(msgspec.Struct, frozen=True, order=True):
     """One listed job, or admin event with its id and its time.
 
-    `detail`: the status that gives no file, the reason of quarantine, `oversize`, `repeated`, or EARLIER_SETTINGS.
-    `bytes` is the body's size; `e_tag` is the store's own word for them, by which a listing shows whether they are still
-    the same. `late_seconds` and `unseen_seconds` are those of `lateness.Late`; only late jobs have them.
+    `detail`: the status that gives no document, the reason of quarantine, `oversize`, `repeated`, or EARLIER_SETTINGS.
+    `bytes` is the size of the body; `e_tag` is the store's checksum of it, by which a listing shows whether it is still the
+    same. `late_seconds` and `unseen_seconds` are those of `lateness.Late`; only late jobs have them.
     """
 
     job_id: str
@@ -91,7 +92,7 @@ class ItemWriter:
 
 
 def _table(items: list[Item]) -> pa.Table:
-    """Go through JSON: to make an array of Python values, Arrow imports pandas first, for a second and 50 MB a task."""
+    """Build the table from JSON: for an array of Python values, Arrow imports pandas, which costs a second and 50 MB a task."""
     lines = msgspec.json.Encoder().encode_lines(items)
     return pj.read_json(
         pa.BufferReader(lines),
@@ -103,9 +104,9 @@ def _table(items: list[Item]) -> pa.Table:
 
 @contextmanager
 def item_writer(storage: Storage, path: str, destination: dict[str, Any] | None = None) -> Iterator[ItemWriter]:
-    """Open an item list for writing; it is there only when the block ends without an exception.
+    """Open an item list for writing; it exists only if the block ends without an exception.
 
-    It remembers the `destination` that its documents went to.
+    `destination` is the description of the one that its documents go to.
     """
     schema = SCHEMA.with_metadata({_DESTINATION: msgspec.json.encode(destination, order="deterministic")})
     with storage.writer(path) as file:
@@ -116,39 +117,59 @@ def item_writer(storage: Storage, path: str, destination: dict[str, Any] | None 
         parquet.close()
 
 
+@dataclass(frozen=True)
+class ItemList:
+    """A list as it was read; iterating it decodes the items. A list that does not exist is empty."""
+
+    _parquet: pq.ParquetFile | None
+
+    def went_to(self, destination: dict[str, Any]) -> bool:
+        """Return whether its documents went to exactly this destination."""
+        if self._parquet is None:
+            return False
+        metadata = self._parquet.schema_arrow.metadata or {}
+        return bool(metadata.get(_DESTINATION) == msgspec.json.encode(destination, order="deterministic"))
+
+    def __iter__(self) -> Iterator[Item]:
+        if self._parquet is not None:
+            for batch in self._parquet.iter_batches(ROWS_A_GROUP):
+                yield from (Item(**row) for row in batch.to_pylist())
+
+
+def item_list(storage: Storage, path: str) -> ItemList:
+    return _list_of(storage.read(path))
+
+
 def items_at(storage: Storage, path: str, destination: dict[str, Any] | None = None) -> Iterator[Item]:
-    """Stream a list's items; with a `destination`, only where they went to just this one, else nothing."""
+    """Stream a list's items; with a `destination`, only if they went to exactly this one, else nothing."""
     return _items_of(storage.read(path), destination)
 
 
 def item_lists(
     storage: Storage, paths: Iterable[str], destination: dict[str, Any] | None = None
 ) -> Iterator[Iterator[Item]]:
-    """Yield of each list what `items_at` does, in the order given; the next ones are read meanwhile."""
+    """Yield for each list what `items_at` returns, in the order given; the next ones are read meanwhile."""
     return (_items_of(content, destination) for content in storage.read_all(paths))
 
 
 def _items_of(content: bytes | None, destination: dict[str, Any] | None) -> Iterator[Item]:
-    if content is None:
-        return
-    parquet = pq.ParquetFile(pa.BufferReader(content))
-    metadata = parquet.schema_arrow.metadata or {}
-    if destination is not None and metadata.get(_DESTINATION) != msgspec.json.encode(
-        destination, order="deterministic"
-    ):
-        return
-    for batch in parquet.iter_batches(ROWS_A_GROUP):
-        yield from (Item(**row) for row in batch.to_pylist())
+    items = _list_of(content)
+    if destination is None or items.went_to(destination):
+        yield from items
 
 
-def copy_items(storage: Storage, path: str, to: str, stays: Callable[[Item], bool]) -> bool:
-    """Copy a list, with its destination, but for items that do not stay; where all do, copy nothing and return False."""
+def _list_of(content: bytes | None) -> ItemList:
+    return ItemList(None if content is None else pq.ParquetFile(pa.BufferReader(content)))
+
+
+def copy_items(storage: Storage, path: str, to: str, keep: Callable[[Item], bool]) -> bool:
+    """Copy the items for which `keep` holds, with their destination. Returns False, without copying, if it holds for all."""
     content = storage.read(path)
-    if content is None or all(stays(item) for item in items_at(storage, path)):
+    if content is None or all(keep(item) for item in _list_of(content)):
         return False
     metadata = pq.read_schema(pa.BufferReader(content)).metadata or {}
     with item_writer(storage, to, msgspec.json.decode(metadata.get(_DESTINATION, b"null"))) as copy:
-        for item in items_at(storage, path):
-            if stays(item):
+        for item in _list_of(content):
+            if keep(item):
                 copy.append(item)
     return True

@@ -1,10 +1,10 @@
-"""Load: hand the staged documents to the destination, and write down what became of each job or event."""
+"""Load: deliver the staged documents, and record the outcome of each job or event."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from job_history.accounts.account import Account
@@ -14,7 +14,7 @@ from job_history.errors import PermanentError, TransientError
 from job_history.ledger.items import Item, ItemWriter, item_writer
 from job_history.ledger.lateness import Late, Lateness
 from job_history.ledger.outcome import Outcome
-from job_history.ledger.previous_run import kept_from_earlier_settings, lateness_lookup
+from job_history.ledger.previous_run import PreviousRun, read_previous_run
 from job_history.ledger.quarantine import Quarantine
 from job_history.ledger.receipt_store import receipt_folder
 from job_history.model.slice import Slice
@@ -46,15 +46,20 @@ def load(
     staging: Storage,
     ledger: Storage,
     repair: bool = False,
+    skip_delivered: bool = False,
 ) -> SliceOutcome:
-    """Deliver a slice. Where settings were changed since the window was closed, only what its receipt does not have.
+    """Deliver a slice, and write its item list.
 
-    `repair`: deliver all of it in any case. Raises TransientError where the books do not balance, and what the destination raises.
+    If the account's settings were changed since the window was closed, documents that its receipt has are kept as they are,
+    unless this is a `repair`. `skip_delivered` is for destinations that cannot recognise a repeat: documents that the receipt
+    has with the same bytes are not sent again.
+    Raises PermanentError if the redaction was changed since the transform, TransientError if the counts do not balance, and
+    what the destination raises.
     """
     if (transformed.redaction.sha256 if transformed.redaction else None) != account.redaction_sha256:
         raise PermanentError(
-            f"The redaction of {slice_.about} was changed since its documents were made: none of them was sent. Clear its "
-            "transform task, so that they are made as the account now says."
+            f"The redaction of {slice_.about} was changed since its documents were made, so none of them was sent. Clear its "
+            "transform task: it makes them by the account's current rules."
         )
     log.info(
         "Asked for: %s documents (%s) of %s, to %s.",
@@ -65,22 +70,24 @@ def load(
     )
     folder = receipt_folder(slice_.user_id, slice_.kind, slice_.window)
     items_path = f"{folder}/items-{slice_.run}-{slice_.number:04d}.parquet"
-    lateness_of = lateness_lookup(ledger, slice_)
-    kept = {} if repair else kept_from_earlier_settings(ledger, slice_, account, destination.description())
+    previous = read_previous_run(ledger, slice_, account, destination.description(), with_delivered=skip_delivered)
     with item_writer(ledger, items_path, destination.description()) as items, Quarantine(ledger, slice_) as quarantine:
         books = _Books(
             items=items,
             quarantine=quarantine,
             progress=Progress(log, "Delivered", transformed.documents, of=slice_.kind.words),
-            lateness_of=lambda document: lateness_of(str(document.job_id), document.completed_at, extracted.read_at),
+            previous=previous,
+            read_at=extracted.read_at,
         )
 
         def to_deliver() -> Iterator[StagedDocument]:
             for document in staged_documents(staging, transformed.documents_path, transformed.redaction):
-                earlier = kept.get(str(document.job_id))
+                earlier = None if repair else previous.kept.get(str(document.job_id))
                 # Under another prefix it is not there yet.
                 if earlier is not None and earlier.key == document.key:
                     books.keep(earlier)
+                elif bytes.fromhex(document.sha256) in previous.delivered:
+                    books.note(document, Delivery.ALREADY_PRESENT)
                 else:
                     yield document
 
@@ -102,17 +109,17 @@ def load(
         repeated=books.counts[Delivery.REPEATED],
         lateness=books.lateness,
     )
-    log.info("Went through %s.", books.progress)
+    log.info("Processed %s.", books.progress)
     if books.kept:
         log.info(
-            "The account's settings were changed since: %s documents that were delivered before were left as they were. Mode "
-            "repair compares them.",
+            "The account's settings were changed since the window was closed: %s documents that were delivered before were kept "
+            "as they are. Mode repair compares them.",
             f"{books.kept:,}",
         )
     log.info("\n%s", _table(outcome))
     if not outcome.balanced:
         raise TransientError(
-            f"The books of {slice_.about} do not balance: of {extracted.listed:,} listed {slice_.kind.words}, {outcome.delivered:,} were "
+            f"The counts of {slice_.about} do not balance: of {extracted.listed:,} listed {slice_.kind.words}, {outcome.delivered:,} were "
             f"delivered, {outcome.already_present:,} already present, {outcome.filtered:,} filtered and "
             f"{outcome.quarantined:,} quarantined. The window stays open; clear this slice from its extract task on."
         )
@@ -121,12 +128,13 @@ def load(
 
 @dataclass
 class _Books:
-    """What became of each document, as it happens: the items, and their sums."""
+    """Records the outcome of each document as it happens: the items, and their sums. Called from several threads."""
 
     items: ItemWriter
     quarantine: Quarantine
     progress: Progress
-    lateness_of: Callable[[StagedDocument], Late | None]
+    previous: PreviousRun
+    read_at: str
     counts: dict[Delivery, int] = field(default_factory=lambda: dict.fromkeys(Delivery, 0))
     delivered_bytes: int = 0
     example_keys: list[str] = field(default_factory=list)
@@ -141,11 +149,12 @@ class _Books:
                 self.delivered_bytes += size
             if delivery is Delivery.CONFLICT:
                 self.quarantine.add_conflict(document.job_id, document.key, document.sha256, document.body)
-                log.error("Conflict: %s is there already, with other bytes. It was left as it is.", document.key)
-            self._add(delivery, _item(document, delivery, size, e_tag, self.lateness_of(document)))
+                log.error("Conflict: %s exists already, with other bytes. It was left as it is.", document.key)
+            late = self.previous.late(str(document.job_id), document.completed_at, self.read_at)
+            self._add(delivery, _item(document, delivery, size, e_tag, late))
 
     def keep(self, earlier: Item) -> None:
-        """Leave a document as an earlier run delivered it."""
+        """Keep a document as an earlier run delivered it."""
         with self.one_at_a_time:
             self.kept += 1
             self._add(Delivery.ALREADY_PRESENT, earlier)
@@ -154,7 +163,7 @@ class _Books:
         self.counts[delivery] += 1
         if item.late is not None:
             self.lateness.add(item.late)
-        # The first by name: which uploads end first is chance, and a receipt is to be the same each time.
+        # The first by name: which uploads end first is chance, and a receipt should be the same each time.
         is_early = len(self.example_keys) < EXAMPLE_KEYS or (item.key or "") < self.example_keys[-1]
         if item.is_delivered and item.key is not None and is_early:
             self.example_keys[:] = sorted([*self.example_keys, item.key])[:EXAMPLE_KEYS]
@@ -163,12 +172,12 @@ class _Books:
 
 
 def _item(document: StagedDocument, delivery: Delivery, size: int, e_tag: str | None, late: Late | None) -> Item:
-    worth_a_word = delivery in {Delivery.CONFLICT, Delivery.REPEATED}
+    has_detail = delivery in {Delivery.CONFLICT, Delivery.REPEATED}
     return Item(
         job_id=str(document.job_id),
         completed_at=document.completed_at,
         outcome=_OUTCOMES[delivery],
-        detail=delivery.value if worth_a_word else "oversize" if document.oversize else None,
+        detail=delivery.value if has_detail else "oversize" if document.oversize else None,
         key=document.key,
         sha256=document.sha256,
         bytes=size,

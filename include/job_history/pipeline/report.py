@@ -16,7 +16,7 @@ from job_history.pipeline.make_receipt import make_receipt
 from job_history.pipeline.plan import Plan, PlannedWindow, readable_standing
 from job_history.pipeline.quarantine_threshold import over_threshold
 from job_history.pipeline.results import SliceOutcome
-from job_history.pipeline.run_files import RunRecord
+from job_history.pipeline.run_files import RunFiles
 from job_history.progress import readable_bytes, readable_counts
 from job_history.reconciliation.log_findings import tell
 from job_history.storage import Storage
@@ -43,12 +43,12 @@ def report(
 
     It also fails where more than `quarantine_threshold` percent of a window's listed went to quarantine.
     """
-    record = RunRecord(staging, run)
+    files = RunFiles(staging, run)
     receipts: list[Receipt] = []
     problems: list[str] = []
     plans: list[Plan] = []
     for destination in destinations:
-        plan = record.plan(destination)
+        plan = files.plan(destination)
         if plan is None:
             problems.append(
                 f"Destination {destination}: nothing was planned; the log of `{destination}.plan` says why."
@@ -58,7 +58,7 @@ def report(
         problems += [fault for fault in plan.faults if fault not in problems]
 
         def close(planned: PlannedWindow) -> tuple[list[Receipt], list[str]]:
-            return _closed(planned, record, ledger, run=run, finished_at=finished_at, code_version=code_version)
+            return _closed(planned, files, ledger, run=run, finished_at=finished_at, code_version=code_version)
 
         # Each has a folder of its own, and a ledger in a bucket takes its time for each: a thousand in turn, a minute.
         with ThreadPoolExecutor(WINDOWS_AT_A_TIME, "receipts") as pool:
@@ -74,7 +74,7 @@ def report(
     if receipts:
         log.info("\n%s", run_table(receipts))
     _warn_of_quarantine(receipts, ledger)
-    if reconciled := [findings for each in destinations if (findings := record.findings(each)) is not None]:
+    if reconciled := [findings for each in destinations if (findings := files.findings(each)) is not None]:
         problems += tell(reconciled, receipts)
     if problems:
         raise PermanentError(
@@ -85,15 +85,15 @@ def report(
 
 
 def _closed(
-    planned: PlannedWindow, record: RunRecord, ledger: Storage, *, run: str, finished_at: datetime, code_version: str
+    planned: PlannedWindow, files: RunFiles, ledger: Storage, *, run: str, finished_at: datetime, code_version: str
 ) -> tuple[list[Receipt], list[str]]:
     """Write a window's receipt, and delete what its run needs no more; return it, if it could be written, and what went wrong."""
-    outcomes, faults = _what_became_of(planned, record)
+    outcomes, faults = _what_became_of(planned, files)
     receipt = make_receipt(
         planned,
         outcomes,
         faults,
-        unrecoverable=_is_unrecoverable(planned, record),
+        unrecoverable=_is_unrecoverable(planned, files),
         run=run,
         finished_at=finished_at,
         code_version=code_version,
@@ -106,7 +106,7 @@ def _closed(
     delete_superseded_items(ledger, stands, finished_at - STAGED_FILES_KEPT)
     if receipt.state.closed:
         for slice_ in planned.slices:
-            record.delete_staged_files(slice_)
+            files.delete_staged_files(slice_)
     return [receipt], faults
 
 
@@ -148,15 +148,15 @@ def _conflicts(receipt: Receipt) -> list[str]:
     return [f"Account {receipt.label}, window {receipt.window.start_text}: {what_and_remedy}"]
 
 
-def _what_became_of(planned: PlannedWindow, record: RunRecord) -> tuple[list[SliceOutcome], list[str]]:
+def _what_became_of(planned: PlannedWindow, files: RunFiles) -> tuple[list[SliceOutcome], list[str]]:
     outcomes: list[SliceOutcome] = []
     faults = [
         f"preflight of account {planned.label}, window {planned.window}: {finding}" for finding in planned.blocked_by
     ]
     for slice_ in planned.slices:
-        if (failure := record.failure(slice_)) is not None:
+        if (failure := files.failure(slice_)) is not None:
             faults.append(f"{failure.step} of {slice_.about}: {failure.message}")
-        elif (outcome := record.outcome(slice_)) is not None:
+        elif (outcome := files.outcome(slice_)) is not None:
             outcomes.append(outcome)
         else:
             faults.append(
@@ -166,8 +166,8 @@ def _what_became_of(planned: PlannedWindow, record: RunRecord) -> tuple[list[Sli
     return outcomes, faults or _contradictions(planned, outcomes)
 
 
-def _is_unrecoverable(planned: PlannedWindow, record: RunRecord) -> bool:
-    failures = [failure for slice_ in planned.slices if (failure := record.failure(slice_)) is not None]
+def _is_unrecoverable(planned: PlannedWindow, files: RunFiles) -> bool:
+    failures = [failure for slice_ in planned.slices if (failure := files.failure(slice_)) is not None]
     return bool(failures) and all(failure.unrecoverable for failure in failures)
 
 

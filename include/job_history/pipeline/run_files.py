@@ -1,6 +1,6 @@
-"""What the tasks of a run leave for its report: the plan, and of each slice its outcome or its failure.
+"""The files that the tasks of a run leave for its report: the plan, and for each slice its outcome or its failure.
 
-Files, not XComs: they also tell of tasks that failed, and a report can be made without a scheduler.
+Files, not XComs: tasks that failed leave one too, and a report can be made without a scheduler.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from job_history.pipeline.results import SliceOutcome
 from job_history.reconciliation.findings import Findings
 from job_history.storage import Storage
 
-Told = TypeVar("Told", bound=msgspec.Struct)
+FileContent = TypeVar("FileContent", bound=msgspec.Struct)
 
 
 class Failure(msgspec.Struct):
-    """Why a slice's task failed at its last try, as far as it could still say so.
+    """Why a slice's task failed at its last try, if it could still write it.
 
-    `unrecoverable`: the source no longer holds what the slice asks for.
+    `unrecoverable`: the source no longer holds the slice's records.
     """
 
     step: str
@@ -29,7 +29,7 @@ class Failure(msgspec.Struct):
     unrecoverable: bool = False
 
 
-class RunRecord:
+class RunFiles:
     """Reads and writes the files of one run, in its folder of the staging area."""
 
     def __init__(self, staging: Storage, run: str) -> None:
@@ -46,16 +46,16 @@ class RunRecord:
         self._staging.write(f"{RUNS}/{self._run}/findings-{findings.destination}.json", msgspec.json.encode(findings))
 
     def findings(self, destination: str) -> Findings | None:
-        """Return what a reconciliation found; None where the run is none."""
+        """Return the findings of a reconciliation; None for any other run."""
         return self._read(f"{RUNS}/{self._run}/findings-{destination}.json", Findings)
 
     def begin(self, slice_: Slice) -> None:
-        """Forget what an earlier try of the slice came to."""
+        """Delete the result of an earlier try of the slice."""
         for name in ("outcome", "failure"):
             self._staging.delete(f"{slice_.folder}/{name}.json")
 
     def forget_acknowledgements(self, slice_: Slice) -> None:
-        """Have everything sent again, also what a destination has acknowledged to this very run."""
+        """Delete the notes of what a destination has acknowledged to this run: everything is sent again."""
         self._staging.delete_below(f"{slice_.folder}/acknowledged")
 
     def save_outcome(self, slice_: Slice, outcome: SliceOutcome) -> None:
@@ -72,12 +72,12 @@ class RunRecord:
         return self._read(f"{slice_.folder}/failure.json", Failure)
 
     def delete_staged_files(self, slice_: Slice) -> None:
-        """Delete what is large once a slice is done; what tells of it stays."""
+        """Delete the large files of a slice that is done; its outcome stays."""
         for path in list(self._staging.paths(slice_.folder)):
             if path.endswith(".zst"):
                 self._staging.delete(path)
         self._staging.delete_unfinished(slice_.folder)
 
-    def _read(self, path: str, kind: type[Told]) -> Told | None:
+    def _read(self, path: str, kind: type[FileContent]) -> FileContent | None:
         content = self._staging.read(path)
         return None if content is None else msgspec.json.decode(content, type=kind)

@@ -1,6 +1,6 @@
-"""Redrive: records in quarantine become documents after all, once what kept them from it is mended on our side."""
+"""Redrive: what is in quarantine is delivered once its cause is fixed on our side, without asking the source again."""
 
 from job_history.redrive.redrive import Redriven, redrive, was_redriven
-from job_history.redrive.steps import Means
+from job_history.redrive.steps import DestinationOf
 
-__all__ = ["Means", "Redriven", "redrive", "was_redriven"]
+__all__ = ["DestinationOf", "Redriven", "redrive", "was_redriven"]

@@ -1,4 +1,4 @@
-"""The books of a window after a redrive: what has gone out of quarantine stands where it went."""
+"""The receipt of a window after a redrive: what left quarantine is counted where it went."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def receipt_with(
     finished_at: datetime,
     code_version: str,
 ) -> Receipt:
-    """Return the receipt as it stands once the taken files of quarantine came to these outcomes; its run is the only one.
+    """Return the receipt after the files `taken` from quarantine had these outcomes; it has this run alone.
 
-    `items` are those of the outcomes. Raises PermanentError where the books would not balance.
+    `items` are those of the outcomes. Raises PermanentError if the counts would not balance.
     """
     done = sum_counts(outcomes)
     counts = _counts(receipt, done, taken)
@@ -88,22 +88,22 @@ def _counts(receipt: Receipt, done: Counts, taken: list[str]) -> Counts:
     )
     if accounted_for != counts.listed:
         raise PermanentError(
-            f"Account {receipt.label}, window {receipt.window.start_text}: with what was redriven its books would not balance, "
+            f"Account {receipt.label}, window {receipt.window.start_text}: with what was redriven its counts would not balance, "
             f"{accounted_for:,} of {counts.listed:,} listed. Its receipt was left as it is. Run the window again."
         )
     return counts
 
 
 def items_without(ledger: Storage, receipt: Receipt, taken: list[str], slice_: Slice) -> list[str]:
-    """Copy the item lists that tell of what was taken, without it; return the lists that now tell of all the others."""
+    """Copy the item lists that contain what was taken, without it. Returns the lists that contain all other items."""
     reasons = {str(reason_of(path)) for path in taken}
     folder = receipt_folder(slice_.user_id, slice_.kind, slice_.window)
 
-    def stays(item: Item) -> bool:
+    def keep(item: Item) -> bool:
         return item.outcome != Outcome.QUARANTINED or item.detail not in reasons
 
     lists = []
     for number, path in enumerate(receipt.items, start=1):
         copy = f"{folder}/items-{slice_.run}-others-{number:04d}.parquet"
-        lists.append(copy if copy_items(ledger, path, copy, stays) else path)
+        lists.append(copy if copy_items(ledger, path, copy, keep) else path)
     return lists

@@ -1,4 +1,4 @@
-"""Conflicts in quarantine: they were kept as the documents that they are, ready to be delivered."""
+"""Conflicts in quarantine: they are kept as documents, ready to be delivered."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from job_history.storage import Storage
 from job_history.storage.staging import staged_writer
 
 
-class _Told(msgspec.Struct):
-    """When a document says that its job ended, or its event occurred."""
+class _Times(msgspec.Struct):
+    """The end of the job, or the time of the event, in a document."""
 
     completed_at: str = ""
     timestamp: str = ""
@@ -27,7 +27,7 @@ class _Told(msgspec.Struct):
 def stage_conflicts(
     slice_: Slice, receipt: Receipt, paths: list[str], ledger: Storage, staging: Storage
 ) -> tuple[Extracted, Transformed]:
-    """Stage the documents of the entries, as a transform would. Their bytes are in the books already, so it counts none."""
+    """Stage the documents of the entries, as a transform would. Their bytes are counted in the receipt already."""
     documents_path, skipped_path = f"{slice_.folder}/documents.jsonl.zst", f"{slice_.folder}/skipped.jsonl.zst"
     with staged_writer(staging, documents_path) as documents, staged_writer(staging, skipped_path):
         for entry in entries(ledger, paths, receipt):
@@ -52,7 +52,7 @@ def stage_conflicts(
         first_job=None,
         last_job=None,
         seconds=0,
-        # Of several policies nobody could say which document was made by which.
+        # With several policies, it is unknown which document was made by which; redrive does not replace them then.
         redaction=receipt.redaction[0] if receipt.redaction else None,
     )
     return extracted, transformed
@@ -61,11 +61,11 @@ def stage_conflicts(
 def _document(entry: QuarantineEntry, slice_: Slice) -> Document:
     if entry.key is None or entry.document is None or entry.job_id is None:
         raise PermanentError(f"An entry in quarantine of {slice_.about} has no document. Run the window again.")
-    reported = msgspec.json.decode(entry.document, type=_Told)
+    times = msgspec.json.decode(entry.document, type=_Times)
     return Document(
         key=entry.key,
         body=entry.document.encode() + b"\n",
         job_id=entry.job_id,
-        completed_at=reported.completed_at or reported.timestamp,
-        oversize=bytes(reported.lines) == msgspec.json.encode(LINES_TOO_LARGE),
+        completed_at=times.completed_at or times.timestamp,
+        oversize=bytes(times.lines) == msgspec.json.encode(LINES_TOO_LARGE),
     )

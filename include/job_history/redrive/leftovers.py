@@ -1,4 +1,4 @@
-"""What a redrive leaves behind when it ends, or is killed."""
+"""Files that a redrive leaves when it ends, or is killed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from job_history.storage import Storage
 
 
 class Taken(msgspec.Struct):
-    """The files of the ledger that a redrive may make superfluous, as they were: what to delete once it stands."""
+    """The files of the ledger, with their versions, to delete once the redrive's receipt is written."""
 
     versions: dict[str, str]
 
@@ -26,9 +26,9 @@ class Taken(msgspec.Struct):
 
 
 def delete_taken(ledger: Storage, staging: Storage, slice_: Slice, receipt: Receipt) -> None:
-    """Delete what a redrive took and the standing receipt names no more, and what it staged; the note of it goes last.
+    """Delete what a redrive took and `receipt` no longer names, and what it staged; the note is deleted last.
 
-    A file that was written anew since then is another's.
+    A file that was written again since then belongs to another run, and stays.
     """
     note = staging.read(_note(slice_))
     if note is None:
@@ -44,7 +44,7 @@ def delete_taken(ledger: Storage, staging: Storage, slice_: Slice, receipt: Rece
 
 
 def delete_leftovers(ledger: Storage, slice_: Slice, receipt: Receipt) -> None:
-    """Delete the quarantine of redrives that never came to stand: nothing names it."""
+    """Delete the quarantine of redrives that never wrote their receipt: nothing names it."""
     for reason in QuarantineReason:
         for path in list(ledger.paths(quarantine_folder(slice_, reason))):
             if "-redrive-" in path and slice_.run not in path and path not in receipt.quarantine:

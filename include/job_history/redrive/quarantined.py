@@ -1,4 +1,4 @@
-"""The quarantine of a window as a source: what the source said of those records, when it was asked."""
+"""The quarantine of a window as a source: its records as the source gave them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def records_and_conflicts(paths: list[str]) -> tuple[list[str], list[str]]:
 
 
 def entries(ledger: Storage, paths: list[str], receipt: Receipt) -> Iterator[QuarantineEntry]:
-    """Stream the entries. Raises PermanentError in the end where they are not as many as the receipt says."""
+    """Stream the entries. Raises PermanentError at the end if they are not as many as in the receipt."""
     reasons = {reason_of(path) for path in paths}
     expected = sum(count for reason, count in receipt.counts.quarantined.items() if reason in reasons)
     found = 0
@@ -32,8 +32,8 @@ def entries(ledger: Storage, paths: list[str], receipt: Receipt) -> Iterator[Qua
             yield entry
     if found != expected:
         raise PermanentError(
-            f"Account {receipt.label}, window {receipt.window.start_text}: its receipt says that {expected:,} are in "
-            f"quarantine, and there are {found:,}: a run that did not end well has been there since. Run the window again."
+            f"Account {receipt.label}, window {receipt.window.start_text}: its receipt has {expected:,} in quarantine, and "
+            f"there are {found:,}: a later run failed after it had quarantined records. Run the window again."
         )
 
 
@@ -48,14 +48,14 @@ class _Listing:
 
 
 class QuarantinedRecords:
-    """A source of one window's records in quarantine; the receipt is who counted them independently."""
+    """A source of one window's records in quarantine; the receipt is the independent count."""
 
     def __init__(self, ledger: Storage, paths: list[str], receipt: Receipt) -> None:
         self._ledger = ledger
         self._paths = paths
         self._receipt = receipt
 
-    def count(self, user_id: int, window: Window) -> int:  # noqa: ARG002 - there is but one window here
+    def count(self, user_id: int, window: Window) -> int:  # noqa: ARG002 - there is only one window here
         return sum(
             count for reason, count in self._receipt.counts.quarantined.items() if reason != QuarantineReason.CONFLICT
         )

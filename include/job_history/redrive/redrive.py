@@ -1,7 +1,7 @@
 """Redrive of one window: its quarantine goes through the steps of a run, in place of what a source lists.
 
-Nothing that stands is touched before the new receipt is written in one go: until then a redrive that is killed has done
-nothing but deliver, and the next one, which has the same name, finds that there. What the new receipt has no use for is
+No existing file is changed before the new receipt is written, in one write. A redrive that is killed before has only
+delivered; the next one has the same name and finds those documents present. Files that the new receipt no longer names are
 deleted after it, by a note of what was taken.
 """
 
@@ -21,17 +21,18 @@ from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
 from job_history.model.window import Window
 from job_history.pipeline.results import SliceOutcome
+from job_history.pipeline.run_slice import SliceTools
 from job_history.redrive.books import items_without, receipt_with
 from job_history.redrive.leftovers import Taken, delete_leftovers, delete_taken
 from job_history.redrive.quarantined import records_and_conflicts
-from job_history.redrive.steps import Means, go_through_the_steps
+from job_history.redrive.steps import DestinationOf, run_the_steps
 from job_history.storage import Storage
 
 log = logging.getLogger(__name__)
 
 
 class Redriven(msgspec.Struct, kw_only=True):
-    """What became of a window's quarantine; `left` is what is still there, by reason."""
+    """The result of a window's redrive; `left` counts what is still in quarantine, by reason."""
 
     user_id: int
     name: str
@@ -45,7 +46,7 @@ class Redriven(msgspec.Struct, kw_only=True):
 
 
 def was_redriven(runs: list[str]) -> bool:
-    """Whether the last of a receipt's runs was a redrive: if it was killed, there may be something to clear away."""
+    """Return whether the last of a receipt's runs was a redrive: if it was killed, it may have left files to delete."""
     return bool(runs) and runs[-1].startswith(REDRIVE)
 
 
@@ -53,47 +54,48 @@ def redrive(
     account: Account,
     kind: EventKind,
     window: Window,
-    means: Means,
+    destination_of: DestinationOf,
+    tools: SliceTools,
     *,
     replace: bool,
     finished_at: datetime,
     code_version: str,
 ) -> Redriven:
-    """Deliver what is in quarantine of a closed window and can be delivered now, and bring its receipt up to date.
+    """Deliver what is in quarantine of a closed window and can be delivered now, and update its receipt.
 
-    `replace`: conflicts too. Raises PermanentError where there is no closed window or its account is paused, and what the
-    steps raise; nothing has changed then but what is at the destination.
+    `replace`: conflicts too. Raises PermanentError if there is no closed window or its account is paused, and what the steps
+    raise; then only the destination may have changed.
     """
-    about = f"{kind.of(f'account {account.label}')}, window {window}"
-    content = means.ledger.read(receipt_path(account.user_id, kind, window))
+    about = f"{kind.of(f'Account {account.label}')}, window {window}"
+    content = tools.ledger.read(receipt_path(account.user_id, kind, window))
     receipt = _closed(content, account, about)
     slice_ = _slice(account, kind, window, f"{REDRIVE}{hashlib.sha256(content or b'').hexdigest()[:12]}")
-    _end_what_was_killed(receipt, slice_, means)
-    taken = _to_take(receipt, account, about, means, replace=replace)
+    _finish_killed_redrives(receipt, slice_, tools)
+    taken = _to_take(receipt, account, about, tools, replace=replace)
     if not taken:
         return _redriven(receipt, [])
-    Taken.of(means.ledger, [*taken, *receipt.items]).save(means.staging, slice_)
-    outcomes = go_through_the_steps(slice_, account, receipt, taken, means)
+    Taken.of(tools.ledger, [*taken, *receipt.items]).save(tools.staging, slice_)
+    outcomes = run_the_steps(slice_, account, receipt, taken, destination_of=destination_of, tools=tools)
     made = receipt_with(receipt, outcomes, taken, run=slice_.run, finished_at=finished_at, code_version=code_version)
     if made.counts.quarantined == receipt.counts.quarantined:
-        _take_back(outcomes, means.ledger)
+        _take_back(outcomes, tools.ledger)
         made, outcomes = receipt, []
     else:
-        made.items = [*items_without(means.ledger, receipt, taken, slice_), *made.items]
-        if means.ledger.read(receipt_path(account.user_id, kind, window)) != content:
-            raise TransientError(f"Of {about}, a run has written the receipt meanwhile. Redrive it again.")
-        save_receipt(means.ledger, made)
-    delete_taken(means.ledger, means.staging, slice_, made)
+        made.items = [*items_without(tools.ledger, receipt, taken, slice_), *made.items]
+        if tools.ledger.read(receipt_path(account.user_id, kind, window)) != content:
+            raise TransientError(f"{about}: a run has written the receipt meanwhile. Redrive it again.")
+        save_receipt(tools.ledger, made)
+    delete_taken(tools.ledger, tools.staging, slice_, made)
     return _redriven(made, outcomes)
 
 
 def _closed(content: bytes | None, account: Account, about: str) -> Receipt:
     receipt = None if content is None else msgspec.json.decode(content, type=Receipt)
     if receipt is None or not receipt.state.closed:
-        stands = "there is no receipt" if receipt is None else f"the receipt says {receipt.state}"
-        raise PermanentError(f"Of {about}, {stands}: only a closed window can be redriven. Run it first.")
+        found = "there is no receipt" if receipt is None else f"the receipt is {receipt.state}"
+        raise PermanentError(f"{about}: {found}, and only a closed window can be redriven. Run it first.")
     if not account.enabled:
-        raise PermanentError(f"Of {about}, nothing is delivered, because the account is paused. Enable it first.")
+        raise PermanentError(f"{about}: nothing is delivered, because the account is paused. Enable it first.")
     return receipt
 
 
@@ -109,29 +111,30 @@ def _slice(account: Account, kind: EventKind, window: Window, run: str) -> Slice
     )
 
 
-def _end_what_was_killed(receipt: Receipt, slice_: Slice, means: Means) -> None:
+def _finish_killed_redrives(receipt: Receipt, slice_: Slice, tools: SliceTools) -> None:
     for entry in receipt.runs:
         if entry.run.startswith(REDRIVE):
-            delete_taken(means.ledger, means.staging, msgspec.structs.replace(slice_, run=entry.run), receipt)
-    delete_leftovers(means.ledger, slice_, receipt)
+            delete_taken(tools.ledger, tools.staging, msgspec.structs.replace(slice_, run=entry.run), receipt)
+    delete_leftovers(tools.ledger, slice_, receipt)
 
 
-def _to_take(receipt: Receipt, account: Account, about: str, means: Means, *, replace: bool) -> list[str]:
+def _to_take(receipt: Receipt, account: Account, about: str, tools: SliceTools, *, replace: bool) -> list[str]:
     records, conflicts = records_and_conflicts(receipt.quarantine)
     if not conflicts or not replace:
         return records
-    policies = [means.redaction.policy] if means.redaction else []
+    policies = [tools.redaction.policy] if tools.redaction else []
     if (receipt.settings_hash, receipt.redaction) != (account.settings_hash, policies):
-        # They were kept as documents, made by the settings of then: perhaps with what must no longer leave.
+        # They were kept as documents, made under earlier settings: they may contain values that must no longer leave.
         log.warning(
-            "Of %s, conflicts stay: the account's settings have changed since. Run the window with mode repair.", about
+            "%s: conflicts stay, because the account's settings have changed since. Run the window with mode repair.",
+            about,
         )
         return records
     return records + conflicts
 
 
 def _take_back(outcomes: list[SliceOutcome], ledger: Storage) -> None:
-    """Nothing came out of quarantine, so nothing is to be told anew."""
+    """Nothing came out of quarantine: delete what this redrive wrote."""
     for path in [path for outcome in outcomes for path in (outcome.items_path, *outcome.quarantine_paths)]:
         ledger.delete(path)
 

@@ -58,21 +58,23 @@ def _with_quarantine(context: CommandContext, accounts: dict[int, Account], wind
 
 def _redriven(context: CommandContext, account: Account, status: WindowStatus, *, replace: bool) -> Redriven:
     from job_history import __version__
-    from job_history.redrive import Means, redrive
+    from job_history.pipeline.run_slice import SliceTools
+    from job_history.redrive import redrive
     from job_history_airflow.factories.redaction import redaction_of
 
-    means = Means(
-        ledger=context.ledger,
+    tools = SliceTools(
         staging=context.staging,
-        destination_of=_destination_of(context, account, replace=replace),
+        ledger=context.ledger,
         max_document_bytes=context.settings.max_document_bytes,
         redaction=redaction_of(account),
+        skip_delivered=account.destination.type == "sumo_logic",
     )
     return redrive(
         account,
         status.kind,
         status.window,
-        means,
+        _destination_of(context, account, replace=replace),
+        tools,
         replace=replace,
         finished_at=datetime.now(UTC),
         code_version=__version__,
@@ -80,16 +82,14 @@ def _redriven(context: CommandContext, account: Account, status: WindowStatus, *
 
 
 def _destination_of(context: CommandContext, account: Account, *, replace: bool) -> Callable[[Slice], Destination]:
-    from job_history.pipeline.skip_delivered import SkipDelivered
     from job_history_airflow.factories.destinations import s3_destination, sumo_logic_destination
 
     def destination(slice_: Slice) -> Destination:
         if account.destination.type == "s3":
             return s3_destination(account, in_flight=context.settings.upload_concurrency, repair=replace)
-        sumo_logic = sumo_logic_destination(
+        return sumo_logic_destination(
             account, slice_, staging=context.staging, max_message_bytes=context.settings.max_message_bytes
         )
-        return SkipDelivered(sumo_logic, context.ledger, slice_)
 
     return destination
 

@@ -13,7 +13,7 @@ from airflow.sdk.log import redact  # type: ignore[attr-defined]
 from job_history.accounts.account import Account
 from job_history.errors import ReplicationError, UnrecoverableError
 from job_history.model.slice import Slice
-from job_history.pipeline.run_files import Failure, RunRecord
+from job_history.pipeline.run_files import Failure, RunFiles
 from job_history.storage import Storage
 from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.settings import Settings, load_accounts, read_settings
@@ -40,7 +40,7 @@ class SliceOperator(BaseOperator):
         slice_ = Slice.from_dict(self.slice)
         try:
             # What an earlier try came to is not what this one comes to, even if it is killed.
-            self.record_of(slice_).begin(slice_)
+            self.files_of(slice_).begin(slice_)
             # The settings are read anew by each task, so that a mended Variable helps a task that is cleared.
             account = load_accounts().get(slice_.user_id)
             return self.run_step(slice_, account, context)
@@ -64,14 +64,14 @@ class SliceOperator(BaseOperator):
     def ledger(self) -> Storage:
         return storage_at(self.settings.ledger_path)
 
-    def record_of(self, slice_: Slice) -> RunRecord:
-        return RunRecord(self.staging, slice_.run)
+    def files_of(self, slice_: Slice) -> RunFiles:
+        return RunFiles(self.staging, slice_.run)
 
     def _leave_word(self, slice_: Slice, fault: BaseException) -> None:
         # Of a fault that is not ours nobody knows what it repeats; Airflow knows the secrets of the connections used here.
         detail = str(fault) if isinstance(fault, ReplicationError) else str(redact(f"{type(fault).__name__}: {fault}"))
         try:
-            self.record_of(slice_).save_failure(
+            self.files_of(slice_).save_failure(
                 slice_, Failure(self.task_id.rpartition(".")[2], detail, isinstance(fault, UnrecoverableError))
             )
         except ReplicationError as unable:

@@ -23,7 +23,7 @@ class ExtractOperator(SliceOperator):
 
     def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:
         if context["params"].get("mode") == "repair":
-            self.record_of(slice_).forget_acknowledgements(slice_)
+            self.files_of(slice_).forget_acknowledgements(slice_)
         source = source_of(
             account,
             slice_.kind,

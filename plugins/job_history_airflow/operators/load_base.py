@@ -1,4 +1,4 @@
-"""What the tasks that deliver have in common; what differs is the destination."""
+"""The base of the tasks that deliver; they differ in the destination."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def is_repair(context: Context) -> bool:
-    """Say whether a run compares all bytes: by the hourly run's parameter, or the reconciliation's."""
+    """Return whether a run compares all bytes: by the hourly run's parameter, or the reconciliation's."""
     return context["params"].get("mode") == "repair" or bool(context["params"].get("repair"))
 
 
@@ -34,6 +34,7 @@ class LoadOperator(SliceOperator):
 
     template_fields: Sequence[str] = ("slice", "extracted", "transformed")
     ui_color = "#fbe9d9"
+    recognises_repeats = True
 
     def __init__(self, *, extracted: Any, transformed: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -53,14 +54,15 @@ class LoadOperator(SliceOperator):
                 staging=self.staging,
                 ledger=self.ledger,
                 repair=is_repair(context),
+                skip_delivered=not self.recognises_repeats and context["params"].get("mode") != "repair",
             )
         except PermanentError:
-            # Whatever passed once does not now: the next run is to look before it reads the source.
+            # The destination passed its preflight once and fails now: the next run checks it before it reads the source.
             PassedPreflights(self.ledger).forget(account)
             raise
-        self.record_of(slice_).save_outcome(slice_, outcome)
+        self.files_of(slice_).save_outcome(slice_, outcome)
         return {"delivered": outcome.delivered, "already_present": outcome.already_present}
 
     @abstractmethod
     def destination(self, slice_: Slice, account: Account, context: Context) -> Destination:
-        """Return where the account's documents go."""
+        """Return the destination of the account's documents."""

@@ -17,7 +17,7 @@ from job_history.model.slice import run_folder
 from job_history.model.window import Window
 from job_history.pipeline.extract import read_at
 from job_history.pipeline.plan import SkipWindow, plan, skip_none
-from job_history.pipeline.run_files import RunRecord
+from job_history.pipeline.run_files import RunFiles
 from job_history.preflight.blocking import block_failing_accounts
 from job_history.preflight.passed import PassedPreflights
 from job_history.sources import RemoteSource
@@ -49,7 +49,7 @@ class PlanOperator(BaseOperator):
     settings: Settings
     staging: Storage
     ledger: Storage
-    run_record: RunRecord
+    run_files: RunFiles
 
     def __init__(self, *, destination: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -60,7 +60,7 @@ class PlanOperator(BaseOperator):
         dag_run = context["dag_run"]
         run = run_folder(dag_run.dag_id, dag_run.run_id)
         self.staging, self.ledger = storage_at(self.settings.staging_path), storage_at(self.settings.ledger_path)
-        self.run_record = RunRecord(self.staging, run)
+        self.run_files = RunFiles(self.staging, run)
         planned_at = read_at()
         accounts = load_accounts()
         window = self.window(context)
@@ -84,7 +84,7 @@ class PlanOperator(BaseOperator):
             passed=PassedPreflights(self.ledger),
             now=datetime.now(UTC),
         )
-        self.run_record.save_plan(made)
+        self.run_files.save_plan(made)
         return [{**slice_.as_dict(), "label": slice_.label} for slice_ in made.slices]
 
     def window(self, context: Context) -> Window:

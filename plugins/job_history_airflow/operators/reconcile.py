@@ -51,7 +51,7 @@ class ReconcileOperator(PlanOperator):
             bucket_of=listable_bucket if self.destination == "s3" else None,
             repair=bool(params.get("repair")),
         )
-        self.run_record.save_findings(findings)
+        self.run_files.save_findings(findings)
         to_run = findings.to_run()
 
         def stands(account: Account, kind: EventKind, hour: Window) -> str | None:

@@ -179,7 +179,7 @@ def test_a_destination_that_loses_sight_of_a_document_is_found_out(slices: Slice
     with pytest.raises(TransientError) as refused:
         slices.loaded(MemoryDestination(forgets=[first.key]), steps)
     assert str(refused.value) == (
-        "The books of account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z) do not balance: of 3 listed "
+        "The counts of account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z) do not balance: of 3 listed "
         "jobs, 2 were delivered, 0 already present, 0 filtered and 0 quarantined. The window stays open; clear this slice "
         "from its extract task on."
     )

@@ -20,7 +20,7 @@ from job_history.model.slice import Slice
 from job_history.pipeline.plan import Plan, PlannedWindow
 from job_history.pipeline.report import STAGED_FILES_KEPT, delete_old_runs, report, run_table
 from job_history.pipeline.results import Extracted
-from job_history.pipeline.run_files import Failure, RunRecord
+from job_history.pipeline.run_files import Failure, RunFiles
 from job_history.storage import local_storage
 
 FINISHED = datetime.now(UTC)
@@ -34,10 +34,10 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.staging = local_storage(folder / "staging")
         self.ledger = local_storage(folder / "ledger")
-        self.record = RunRecord(self.staging, RUN)
+        self.files = RunFiles(self.staging, RUN)
 
     def plan(self, *windows: PlannedWindow, faults: list[str] | None = None, destination: str = "s3") -> None:
-        self.record.save_plan(Plan(RUN, destination, HOUR, list(windows), faults or []))
+        self.files.save_plan(Plan(RUN, destination, HOUR, list(windows), faults or []))
         for planned in windows:
             for slice_ in planned.slices:
                 for name in LARGE:
@@ -103,8 +103,8 @@ ACME, GLOBEX, IDLE, PAUSED = account(), account(77, "Globex"), account(78, "Idle
 def test_a_run_in_which_all_went_well(run: Run) -> None:
     acme = window_of(ACME, slices=2, counted=5)
     run.plan(acme, window_of(IDLE, slices=0, counted=0), window_of(PAUSED, slices=0, counted=None))
-    run.record.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=2, filtered={"aborted": 1}))
-    run.record.save_outcome(acme.slices[1], outcome(acme.slices[1], delivered=1, already_present=1))
+    run.files.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=2, filtered={"aborted": 1}))
+    run.files.save_outcome(acme.slices[1], outcome(acme.slices[1], delivered=1, already_present=1))
     receipts = run.report()
     assert [(one.user_id, str(one.state), one.counts.counted, one.counts.delivered) for one in receipts] == [
         (5234, "complete", 5, 3),
@@ -118,8 +118,8 @@ def test_a_run_in_which_all_went_well(run: Run) -> None:
 def test_what_failed_is_named_and_the_others_are_replicated(run: Run) -> None:
     acme, globex = window_of(ACME), window_of(GLOBEX)
     run.plan(acme, globex, faults=["Account 80 Bad: events is missing."])
-    run.record.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1))
-    run.record.save_failure(globex.slices[0], Failure("load", "Bucket globex-audit: the store answered 403."))
+    run.files.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1))
+    run.files.save_failure(globex.slices[0], Failure("load", "Bucket globex-audit: the store answered 403."))
     detail = f"load of account 77 Globex, {WINDOW}: Bucket globex-audit: the store answered 403."
     assert run.failure() == (
         "This run failed in 2 places; what is not named here was replicated.\n"
@@ -135,7 +135,7 @@ def test_what_failed_is_named_and_the_others_are_replicated(run: Run) -> None:
 def test_a_slice_that_was_killed_says_nothing_and_is_named_all_the_same(run: Run) -> None:
     acme = window_of(ACME, slices=2, counted=2)
     run.plan(acme)
-    run.record.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1))
+    run.files.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1))
     detail = (
         f"account 5234 Acme, {WINDOW}, part 2 of 2 [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): its tasks ended without "
         "a word (killed, timed out or never started); see their logs, and clear them."
@@ -159,7 +159,7 @@ def test_a_receipt_that_cannot_be_read_fails_its_account_and_the_others_have_the
 def test_conflicts_close_the_window_and_fail_the_run(run: Run) -> None:
     acme = window_of(ACME, counted=3)
     run.plan(acme)
-    run.record.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1, conflicts=2))
+    run.files.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1, conflicts=2))
     assert run.failure() == (
         "This run failed in 1 places; what is not named here was replicated.\n"
         "- Account 5234 Acme, window 2018-05-21T00:00:00Z: 2 documents are at the destination with other bytes. They were "
@@ -175,7 +175,7 @@ def test_other_quarantine_is_said_and_does_not_fail_the_run(run: Run, caplog: py
     acme = window_of(ACME, counted=3)
     run.plan(acme)
     done = outcome(acme.slices[0], delivered=1, quarantined={"bad_json": 2}, quarantine_paths=["_control/q.jsonl.zst"])
-    run.record.save_outcome(acme.slices[0], done)
+    run.files.save_outcome(acme.slices[0], done)
     with caplog.at_level(logging.WARNING):
         [receipt] = run.report()
     assert str(receipt.state) == "complete_with_quarantine"
@@ -191,7 +191,7 @@ def test_other_quarantine_is_said_and_does_not_fail_the_run(run: Run, caplog: py
 def test_jobs_that_were_counted_and_then_gone_are_not_a_green_run(run: Run) -> None:
     acme = window_of(ACME, counted=1_200)
     run.plan(acme)
-    run.record.save_outcome(acme.slices[0], outcome(acme.slices[0]))
+    run.files.save_outcome(acme.slices[0], outcome(acme.slices[0]))
     detail = (
         f"Account 5234 Acme, {WINDOW}: the source counted 1,200 jobs when the run was planned, and none when they were "
         "read. See whether it has deleted them, then clear the account's extract task."
@@ -217,7 +217,7 @@ def test_a_fault_that_both_destinations_tell_is_told_once(run: Run) -> None:
 def test_a_report_that_is_made_again_says_the_same(run: Run) -> None:
     acme = window_of(ACME)
     run.plan(acme)
-    run.record.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1))
+    run.files.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1))
     first = run.report()
     assert run.report() == first
     assert len(run.receipt(5234).runs) == 1
@@ -226,10 +226,10 @@ def test_a_report_that_is_made_again_says_the_same(run: Run) -> None:
 def test_a_slice_that_is_cleared_and_ends_well_mends_the_window(run: Run) -> None:
     acme = window_of(ACME)
     run.plan(acme)
-    run.record.save_failure(acme.slices[0], Failure("extract", "the database is away"))
+    run.files.save_failure(acme.slices[0], Failure("extract", "the database is away"))
     run.failure()
-    run.record.begin(acme.slices[0])
-    run.record.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1))
+    run.files.begin(acme.slices[0])
+    run.files.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1))
     [receipt] = run.report()
     assert (str(receipt.state), run.receipt(5234)) == ("complete", receipt)
 
@@ -238,8 +238,8 @@ def test_a_slice_that_is_cleared_and_ends_well_mends_the_window(run: Run) -> Non
 def test_too_much_quarantine_fails_the_run_and_closes_the_window(run: Run) -> None:
     acme, globex = window_of(ACME), window_of(GLOBEX)
     run.plan(acme, globex)
-    run.record.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=80, quarantined={"bad_json": 20}))
-    run.record.save_outcome(globex.slices[0], outcome(globex.slices[0], delivered=99, quarantined={"bad_json": 1}))
+    run.files.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=80, quarantined={"bad_json": 20}))
+    run.files.save_outcome(globex.slices[0], outcome(globex.slices[0], delivered=99, quarantined={"bad_json": 1}))
 
     assert run.failure().startswith(
         "This run failed in 1 places; what is not named here was replicated.\n"
@@ -257,7 +257,7 @@ def test_the_table_of_a_run(run: Run) -> None:
         "filtered": {"aborted": 1},
         "quarantined": {"bad_id": 1},
     }
-    run.record.save_outcome(acme.slices[0], outcome(acme.slices[0], **done))
+    run.files.save_outcome(acme.slices[0], outcome(acme.slices[0], **done))
     assert [re.sub(r" +", " ", row).strip() for row in run_table(run.report()).splitlines()] == [
         "account window counted delivered present filtered quarantined size objects/s state",
         "5234 Acme 2018-05-21T00:00:00Z 10 6 2 1 1 8.0 kB 4 complete_with_quarantine",
@@ -269,7 +269,7 @@ def test_books_that_do_not_balance_leave_the_window_open(run: Run) -> None:
     acme = window_of(ACME, counted=2)
     run.plan(acme)
     short = outcome(acme.slices[0], delivered=1, extracted=Extracted("", counted=2, listed=1, seconds=0))
-    run.record.save_outcome(acme.slices[0], short)
+    run.files.save_outcome(acme.slices[0], short)
     assert run.failure() == (
         "This run failed in 1 places; what is not named here was replicated.\n"
         f"- Account 5234 Acme, {WINDOW}: the source counted 2 jobs, and 1 were listed. The window stays open; clear the "
@@ -300,8 +300,8 @@ def test_a_failure_behind_an_outcome_counts(run: Run) -> None:
     """A slice that was delivered, cleared, and failed at its second time is a slice that failed."""
     planned = window_of(account())
     run.plan(planned)
-    run.record.save_outcome(planned.slices[0], outcome(planned.slices[0], delivered=1))
-    run.record.save_failure(planned.slices[0], Failure("load", "the source is away"))
+    run.files.save_outcome(planned.slices[0], outcome(planned.slices[0], delivered=1))
+    run.files.save_failure(planned.slices[0], Failure("load", "the source is away"))
     assert "the source is away" in run.failure()
     assert run.receipt(5234).state == "failed"
 
@@ -310,14 +310,14 @@ def test_a_failure_behind_an_outcome_counts(run: Run) -> None:
 def test_an_account_that_fell_between_two_plans_is_missed(run: Run) -> None:
     """Its destination was changed while the plans were made, so that each thought it the other's."""
     for destination in ("s3", "sumo_logic"):
-        run.record.save_plan(Plan(RUN, destination, HOUR, [], [], considered=[5234]))
+        run.files.save_plan(Plan(RUN, destination, HOUR, [], [], considered=[5234]))
     assert "Account 5234 is in 0 of this run's plans instead of one" in run.failure(["s3", "sumo_logic"])
 
 
 def test_an_account_in_one_plan_of_two_is_as_it_should_be(run: Run) -> None:
     planned = window_of(account(), slices=0, counted=0)
-    run.record.save_plan(Plan(RUN, "s3", HOUR, [planned], [], considered=[5234], planned=[5234]))
-    run.record.save_plan(Plan(RUN, "sumo_logic", HOUR, [], [], considered=[5234]))
+    run.files.save_plan(Plan(RUN, "s3", HOUR, [planned], [], considered=[5234], planned=[5234]))
+    run.files.save_plan(Plan(RUN, "sumo_logic", HOUR, [], [], considered=[5234]))
     assert [receipt.user_id for receipt in run.report(["s3", "sumo_logic"])] == [5234]
 
 
@@ -329,7 +329,7 @@ def test_the_next_run_knows_the_accounts_and_nobody_is_forgotten_while_anything_
 
     known = []
     for accounts, whole_list in [([1, 2], True), ([2, 3], False), ([2, 3], True)]:
-        run.record.save_plan(planned(*(account(user_id=number) for number in accounts), whole_list=whole_list))
+        run.files.save_plan(planned(*(account(user_id=number) for number in accounts), whole_list=whole_list))
         run.report()
         known.append(sorted(read_known_accounts(run.ledger).settings))
 

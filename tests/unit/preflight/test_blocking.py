@@ -21,7 +21,7 @@ from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.pipeline.plan import Plan, plan
 from job_history.pipeline.report import report
-from job_history.pipeline.run_files import RunRecord
+from job_history.pipeline.run_files import RunFiles
 from job_history.preflight.blocking import MAX_SECONDS, block_failing_accounts
 from job_history.preflight.check import Check
 from job_history.preflight.passed import PassedPreflights
@@ -177,7 +177,7 @@ def test_the_report_tells_code_cause_and_fix_and_the_window_stays_open(
     staging, ledger = local_storage(tmp_path / "staging"), local_storage(tmp_path / "ledger")
     plan_ = planned(ACME)
     run(plan_, Checks(of_5234=[NO_BUCKET]), passed, ACME)
-    RunRecord(staging, RUN).save_plan(plan_)
+    RunFiles(staging, RUN).save_plan(plan_)
 
     with pytest.raises(PermanentError) as failed:
         report(

@@ -25,9 +25,9 @@ from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import read_receipt, receipt_path, save_receipt
 from job_history.model.admin_event import EventRecord
 from job_history.model.event_kind import EventKind
-from job_history.pipeline.skip_delivered import SkipDelivered
+from job_history.pipeline.run_slice import SliceTools
 from job_history.redaction import Redaction
-from job_history.redrive import Means, Redriven, redrive, was_redriven
+from job_history.redrive import Redriven, redrive, was_redriven
 from job_history.storage import Storage, local_storage
 from job_history.storage.staging import staged_records, staged_writer
 
@@ -66,17 +66,14 @@ class World:
     def redrive(self, one: Account | None = None, **changes: Any) -> Redriven:
         replace = changes.pop("replace", False)
         self.destination.repair = replace
-        means = {
-            "ledger": self.ledger,
-            "staging": self.staging,
-            "destination_of": lambda _: self.destination,
-            "max_document_bytes": 40_000_000,
-        }
+        destination_of = changes.pop("destination_of", lambda _: self.destination)
+        tools = {"ledger": self.ledger, "staging": self.staging, "max_document_bytes": 40_000_000, **changes}
         return redrive(
             one or account(),
             EventKind.JOBS,
             HOUR,
-            Means(**{**means, **changes}),
+            destination_of,
+            SliceTools(**tools),
             replace=replace,
             finished_at=LATER,
             code_version="2",
@@ -237,7 +234,7 @@ def test_a_destination_that_cannot_recognise_a_repeat_gets_only_what_is_new(worl
             super().deliver(noted(), on_delivery)
 
     for _ in range(2):
-        world.redrive(destination_of=lambda slice_: SkipDelivered(Forgetful(), world.ledger, slice_))
+        world.redrive(destination_of=lambda _: Forgetful(), skip_delivered=True)
 
     assert sent == [LONG_KEY]
 
@@ -246,7 +243,7 @@ def test_a_destination_that_cannot_recognise_a_repeat_gets_only_what_is_new(worl
     ("change", "detail"),
     [
         ({"enabled": False}, "nothing is delivered, because the account is paused"),
-        ({"user_id": 77}, "there is no receipt: only a closed window can be redriven"),
+        ({"user_id": 77}, "there is no receipt, and only a closed window can be redriven"),
     ],
 )
 def test_what_cannot_be_redriven_says_why(world: World, change: dict[str, Any], detail: str) -> None:
@@ -258,7 +255,7 @@ def test_an_open_window_is_run_and_not_redriven(world: World) -> None:
     told = msgspec.json.decode(world.ledger.read(receipt_path(5234, EventKind.JOBS, HOUR)) or b"")
     world.ledger.write(receipt_path(5234, EventKind.JOBS, HOUR), msgspec.json.encode({**told, "state": "failed"}))
 
-    with pytest.raises(PermanentError, match="the receipt says failed: only a closed window"):
+    with pytest.raises(PermanentError, match="the receipt is failed, and only a closed window"):
         world.redrive()
 
 
@@ -272,7 +269,7 @@ def test_quarantine_that_is_not_what_the_receipt_says_is_left_alone(world: World
         for entry in entries * 2:
             file.append(entry)
 
-    with pytest.raises(PermanentError, match="says that 2 are in quarantine, and there are 3"):
+    with pytest.raises(PermanentError, match="has 2 in quarantine, and there are 3"):
         world.redrive()
     assert LONG_KEY not in world.destination.objects
 
@@ -313,10 +310,19 @@ def test_admin_events_are_redriven_as_jobs_are(tmp_path: Path, monkeypatch: pyte
     assert destination.objects.keys() == {key.format(2, "a_b")}
 
     destination.repair = True
-    means = Means(ledger, staging, lambda _: destination, 40_000_000)
-    told = redrive(events, EventKind.ADMIN_EVENTS, HOUR, means, replace=True, finished_at=LATER, code_version="2")
+    tools = SliceTools(staging, ledger, 40_000_000)
+    reported = redrive(
+        events,
+        EventKind.ADMIN_EVENTS,
+        HOUR,
+        lambda _: destination,
+        tools,
+        replace=True,
+        finished_at=LATER,
+        code_version="2",
+    )
 
-    assert (told.delivered, told.left, str(told.state)) == (2, {}, "complete")
+    assert (reported.delivered, reported.left, str(reported.state)) == (2, {}, "complete")
     assert destination.objects == {
         **objects,
         key.format(2, "a_b"): b'{"event":"a_b","timestamp":"2018-05-21T00:15:00Z"}\n',
