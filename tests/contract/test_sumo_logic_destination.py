@@ -362,7 +362,7 @@ def test_the_receipts_numbers_say_how_many_may_be_there_twice(source: LocalSourc
             "events": {"job_history": True},
         }
     )
-    window = {"start": "2018-05-21T00:00:00Z", "end": "2018-05-21T01:00:00Z"}
+    window = Window(DAY, DAY + timedelta(hours=1))
     slice_ = Slice(run="run", user_id=5234, name="Acme", window=window, part=window)
     staging, ledger = local_storage(sender.folder), local_storage(sender.folder / "ledger")
     moment = "2018-05-21T00:00:10Z"
