@@ -1,10 +1,10 @@
-"""The set-up page: who may what, what is saved, what is refused and in which words."""
+"""The set-up page: what is saved, and what is refused."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,114 +13,13 @@ from job_history.accounts.json_schema import accounts_json_schema
 from job_history.accounts.variable import read_accounts
 from simulators.s3_endpoint import S3Endpoint
 
-from .ui import Pages, inputs
+from .ui import Pages, account, inputs
 
 SCRIPT = '<script>alert("1")</script>'
 
 
-def account(user_id: int = 5234, name: str = "Acme", **changes: Any) -> dict[str, Any]:
-    return {
-        "user_id": user_id,
-        "name": name,
-        "enabled": True,
-        "source": {"type": "sql", "conn_id": "job_store"},
-        "destination": {"type": "s3", "conn_id": "acme_s3", "bucket": "acme-audit"},
-        "events": {"job_history": True, "line_details": True, "admin_events": False},
-        **changes,
-    }
-
-
-GETS = [
-    "/setup",
-    "/setup/accounts/0",
-    "/status",
-    "/status/windows/5234/jobs?start=2018-05-21T00:00:00Z&end=2018-05-21T01:00:00Z",
-    "/assets/style.css",
-    "/api/status",
-    "/openapi.json",
-]
-RECEIPT = "/api/windows/5234/jobs?start=2018-05-21T00:00:00Z&end=2018-05-21T01:00:00Z"
-POSTS = [
-    "/setup/accounts/new",
-    "/setup/accounts/0",
-    "/setup/accounts/0/pause",
-    "/setup/accounts/0/resume",
-    "/setup/accounts/0/remove",
-    "/setup/preview",
-    "/setup/test",
-]
-
-
-@pytest.mark.promise("ui-access")
-def test_each_route_is_among_those_that_are_tried_here() -> None:
-    from job_history_airflow.ui.app import build_app
-
-    ids = {"user_id": "5234", "kind": "jobs", "position": "0", "name": "style.css"}
-    routes = {(method, route.path.format(**ids)) for route in build_app().routes for method in route.methods}
-
-    tried = {("GET", path.partition("?")[0]) for path in [*GETS, RECEIPT, "/setup/accounts/new"]}
-    assert routes == tried | {("POST", path) for path in POSTS}
-
-
-@pytest.mark.promise("ui-access")
-@pytest.mark.parametrize("path", [*GETS, RECEIPT, "/setup/accounts/new"])
-def test_without_a_token_every_page_answers_401(pages: Pages, path: str) -> None:
-    pages.set_accounts([account()])
-
-    answer = pages.anonymous().get(path)
-
-    assert answer.status_code == 401
-    assert "acme" not in answer.text.lower()
-
-
-@pytest.mark.parametrize("path", POSTS)
-def test_without_a_token_nothing_can_be_sent(pages: Pages, path: str) -> None:
-    pages.set_accounts([account()])
-
-    assert pages.anonymous().post(path, {}).status_code == 401
-    assert pages.accounts == [account()]
-
-
-@pytest.mark.promise("ui-access")
-@pytest.mark.parametrize("path", GETS)
-def test_a_viewer_sees_every_page(pages: Pages, path: str) -> None:
-    pages.set_accounts([account()])
-
-    assert pages.as_user("vic").get(path).status_code == 200
-
-
-@pytest.mark.promise("ui-access")
-@pytest.mark.parametrize("name", ["vic", "uma"])
-@pytest.mark.parametrize("path", POSTS)
-def test_who_may_not_edit_variables_may_not_save_here_either(pages: Pages, path: str, name: str) -> None:
-    pages.set_accounts([account()])
-    form = pages.as_user("ona").form("/setup/accounts/0")
-
-    refused = pages.as_user(name).post(path, form)
-
-    assert (refused.status_code, pages.accounts, pages.audit_log()) == (403, [account()], [])
-    assert "You may not edit the Airflow Variable job_history_accounts" in refused.text
-    page = pages.as_user(name).get("/setup").text
-    assert "5234 Acme" in page
-    assert "<button" not in page
-    assert pages.as_user(name).get("/setup/accounts/new").status_code == 403
-
-
-@pytest.mark.promise("ui-safety")
-def test_every_answer_forbids_scripts_from_elsewhere_and_inline(pages: Pages) -> None:
-    pages.set_accounts([account()])
-    for path in GETS:
-        page = pages.as_user("ona").get(path)
-        policy = dict(rule.split(" ", 1) for rule in page.headers["content-security-policy"].split("; "))
-        assert policy["default-src"] == "'none'"
-        assert {policy["script-src"], policy["style-src"], policy["form-action"]} == {"'self'"}
-        assert " style=" not in page.text
-        assert "<script>" not in page.text
-        assert " onclick=" not in page.text
-
-
 @pytest.mark.promise("ui-audit-log")
-def test_an_account_is_added_and_the_audit_log_tells_who_did(pages: Pages) -> None:
+def test_adding_an_account_is_in_the_audit_log(pages: Pages) -> None:
     editor = pages.as_user("ona")
     form = editor.form("/setup/accounts/new")
 
@@ -147,7 +46,7 @@ def test_an_account_is_added_and_the_audit_log_tells_who_did(pages: Pages) -> No
     assert "The account was added" in editor.get("/setup?done=added").text
 
 
-def test_a_change_keeps_what_the_form_does_not_know_and_all_other_entries(pages: Pages) -> None:
+def test_a_change_keeps_unknown_keys_and_all_other_entries(pages: Pages) -> None:
     broken = {"user_id": "not a number", "whatever": [1, 2]}
     big = account(99999999999999999999, "Big")
     sumo = account(
@@ -157,18 +56,21 @@ def test_a_change_keeps_what_the_form_does_not_know_and_all_other_entries(pages:
     )
     pages.set_accounts([broken, sumo, big])
     editor = pages.as_user("ona")
-    form = editor.form("/setup/accounts/1")
+    form = editor.form("/setup/accounts/5238")
     assert form["destination.sumo_logic.fields"] == "env=prod"
 
     # An option that this version does not know is an error, as it is for the DAG; it is not lost silently.
-    refused = editor.post("/setup/accounts/1", form | {"name": "Hooli Ltd"})
+    refused = editor.post("/setup/accounts/5238", form | {"name": "Hooli Ltd"})
     assert refused.status_code == 422
     assert "unknown key &#39;destination.new_option&#39;" in refused.text
 
     del sumo["destination"]["new_option"]
     pages.set_accounts([broken, sumo, big])
-    form = editor.form("/setup/accounts/1") | {"name": "Hooli Ltd", "destination.sumo_logic.fields": "env=prod\nteam=a"}
-    assert editor.post("/setup/accounts/1", form).status_code == 303
+    form = editor.form("/setup/accounts/5238") | {
+        "name": "Hooli Ltd",
+        "destination.sumo_logic.fields": "env=prod\nteam=a",
+    }
+    assert editor.post("/setup/accounts/5238", form).status_code == 303
     reported = pages.accounts or []
     assert (reported[0], reported[2]) == (broken, big)
     assert reported[1]["name"] == "Hooli Ltd"
@@ -184,8 +86,8 @@ def test_pause_resume_and_remove(pages: Pages) -> None:
     editor = pages.as_user("ona")
 
     def post(action: str) -> None:
-        form = editor.form("/setup/accounts/1")
-        done = editor.post(f"/setup/accounts/1/{action}", {name: form[name] for name in ("csrf_token", "loaded")})
+        form = editor.form("/setup/accounts/5235")
+        done = editor.post(f"/setup/accounts/5235/{action}", {name: form[name] for name in ("csrf_token", "loaded")})
         assert done.status_code == 303, done.text
 
     post("pause")
@@ -194,10 +96,9 @@ def test_pause_resume_and_remove(pages: Pages) -> None:
     assert pages.accounts == [account(), account(5235, "Globex")]
     post("remove")
     assert pages.accounts == [account()]
-    assert [event for _, event, _ in pages.audit_log()] == [
-        "job_history_accounts_paused",
-        "job_history_accounts_resumed",
-        "job_history_accounts_removed",
+    assert pages.audit_log() == [
+        ("ona", f"job_history_accounts_{action}", {"user_id": 5235, "entry": "5235"})
+        for action in ("paused", "resumed", "removed")
     ]
 
 
@@ -217,11 +118,13 @@ def test_pause_resume_and_remove(pages: Pages) -> None:
         ({"name": "x" * 101}, "at most 100 characters"),
     ],
 )
-def test_a_wrong_value_is_refused_in_the_words_of_the_dag(pages: Pages, changes: dict[str, str], detail: str) -> None:
+def test_a_wrong_value_is_refused_with_the_message_of_the_dag(
+    pages: Pages, changes: dict[str, str], detail: str
+) -> None:
     pages.set_accounts([account(), account(5235, "Globex")])
     editor = pages.as_user("ona")
 
-    refused = editor.post("/setup/accounts/0", editor.form("/setup/accounts/0") | changes)
+    refused = editor.post("/setup/accounts/5234", editor.form("/setup/accounts/5234") | changes)
 
     assert refused.status_code == 422
     assert detail in refused.text
@@ -231,45 +134,45 @@ def test_a_wrong_value_is_refused_in_the_words_of_the_dag(pages: Pages, changes:
 
 
 @pytest.mark.promise("ui-safety")
-@pytest.mark.parametrize("token", ["", "rubbish", "of somebody else"])
-def test_a_form_from_elsewhere_is_refused(pages: Pages, token: str) -> None:
+@pytest.mark.parametrize("token", ["", "rubbish", "of another user"])
+def test_a_form_without_the_users_own_token_is_refused(pages: Pages, token: str) -> None:
     pages.set_accounts([account()])
-    form = pages.as_user("ona").form("/setup/accounts/0")
-    if token == "of somebody else":
-        token = pages.as_user("ada").form("/setup/accounts/0")["csrf_token"]
+    form = pages.as_user("ona").form("/setup/accounts/5234")
+    if token == "of another user":
+        token = pages.as_user("ada").form("/setup/accounts/5234")["csrf_token"]
 
-    refused = pages.as_user("ona").post("/setup/accounts/0", form | {"name": "Other", "csrf_token": token})
+    refused = pages.as_user("ona").post("/setup/accounts/5234", form | {"name": "Other", "csrf_token": token})
 
     assert (refused.status_code, pages.accounts) == (403, [account()])
     assert "This form is too old, or not from this page" in refused.text
 
 
 @pytest.mark.promise("ui-concurrent-edits")
-def test_of_two_who_save_at_once_the_second_is_shown_what_the_first_wrote(pages: Pages) -> None:
+def test_the_second_of_two_concurrent_editors_sees_what_the_first_saved(pages: Pages) -> None:
     pages.set_accounts([account(5230, "First"), account()])
     ada, ona = pages.as_user("ada"), pages.as_user("ona")
-    adas, onas = ada.form("/setup/accounts/1"), ona.form("/setup/accounts/1")
-    first = ada.form("/setup/accounts/0")
-    assert ada.post("/setup/accounts/1", adas | {"name": "Acme of Ada"}).status_code == 303
-    first["loaded"] = ada.form("/setup/accounts/0")["loaded"]
-    assert ada.post("/setup/accounts/0/remove", first).status_code == 303
+    adas, onas = ada.form("/setup/accounts/5234"), ona.form("/setup/accounts/5234")
+    first = ada.form("/setup/accounts/5230")
+    assert ada.post("/setup/accounts/5234", adas | {"name": "Acme of Ada"}).status_code == 303
+    first["loaded"] = ada.form("/setup/accounts/5230")["loaded"]
+    assert ada.post("/setup/accounts/5230/remove", first).status_code == 303
 
-    conflict = ona.post("/setup/accounts/1", onas | {"name": "Acme of Ona"})
+    conflict = ona.post("/setup/accounts/5234", onas | {"name": "Acme of Ona"})
 
     assert conflict.status_code == 409
-    assert "Somebody else saved the accounts since you opened this page" in conflict.text
+    assert "Another user saved the accounts since you opened this page" in conflict.text
     assert "&#34;name&#34;: &#34;Acme of Ada&#34;" in conflict.text
     assert [entry["name"] for entry in pages.accounts or []] == ["Acme of Ada"]
-    # What was entered is still there, and is saved at the place that the account has come to.
+    # What was entered is still there, and can be saved.
     again = inputs(conflict.text)
     assert again["name"] == "Acme of Ona"
-    assert 'action="/job-history/setup/accounts/0"' in conflict.text
-    assert ona.post("/setup/accounts/0", again).status_code == 303
+    assert 'action="/job-history/setup/accounts/5234"' in conflict.text
+    assert ona.post("/setup/accounts/5234", again).status_code == 303
     assert [entry["name"] for entry in pages.accounts or []] == ["Acme of Ona"]
 
 
 @pytest.mark.promise("ui-concurrent-edits")
-def test_two_who_save_in_the_same_moment_do_not_both_succeed(pages: Pages) -> None:
+def test_of_two_saves_at_the_same_moment_only_one_succeeds(pages: Pages) -> None:
     """Both have compared before either writes: the database itself decides."""
     from airflow.utils.session import create_session
 
@@ -289,17 +192,19 @@ def test_two_who_save_in_the_same_moment_do_not_both_succeed(pages: Pages) -> No
 
 
 @pytest.mark.promise("ui-safety")
-def test_what_was_stored_as_a_script_is_shown_as_text(pages: Pages) -> None:
+def test_a_stored_script_is_shown_as_text(pages: Pages) -> None:
     pages.set_accounts([account(name=SCRIPT), {"user_id": SCRIPT, "name": SCRIPT, SCRIPT: SCRIPT}])
     editor = pages.as_user("ona")
-    form = editor.form("/setup/accounts/0")
+    form = editor.form("/setup/accounts/5234")
+    (broken_id,) = re.findall(r"/setup/accounts/(entry-[0-9a-f]{16})/remove", editor.get("/setup").text)
 
     shown = [
         editor.get("/setup"),
-        editor.get("/setup/accounts/0"),
-        editor.get("/setup/accounts/1"),
+        editor.get("/setup/accounts/5234"),
+        editor.get(f"/setup/accounts/{broken_id}"),
         editor.get("/status"),
-        editor.post("/setup/accounts/0", form | {"destination.s3.bucket": SCRIPT, "user_id": SCRIPT}),
+        editor.get(f"/status/windows/{SCRIPT}/jobs?start={SCRIPT}&end={SCRIPT}"),
+        editor.post("/setup/accounts/5234", form | {"destination.s3.bucket": SCRIPT, "user_id": SCRIPT}),
         editor.post("/setup/preview", form),
         editor.get(f"/status?search={SCRIPT}"),
         editor.get(f"/status?until={SCRIPT}"),
@@ -314,7 +219,7 @@ def test_what_was_stored_as_a_script_is_shown_as_text(pages: Pages) -> None:
 def test_the_preview_is_the_key_and_the_document_of_the_feature_page(pages: Pages) -> None:
     pages.set_accounts([account()])
     editor = pages.as_user("ona")
-    form = editor.form("/setup/accounts/0")
+    form = editor.form("/setup/accounts/5234")
 
     with_lines = editor.post("/setup/preview", form | {"destination.s3.prefix": "a/b"}).text
     without_lines = editor.post("/setup/preview", {**form, "events.line_details": ""}).text
@@ -326,12 +231,10 @@ def test_the_preview_is_the_key_and_the_document_of_the_feature_page(pages: Page
     assert pages.accounts == [account()]
 
 
-def test_the_test_of_connections_is_the_preflight_with_its_codes_and_fixes(
-    pages: Pages, s3: S3Endpoint, job_store: Path
-) -> None:
+def test_test_connection_shows_the_findings_of_the_preflight(pages: Pages, s3: S3Endpoint, job_store: Path) -> None:
     pages.set_accounts([account()])
     editor = pages.as_user("ona")
-    form = editor.form("/setup/accounts/0")
+    form = editor.form("/setup/accounts/5234")
     nothing_there = editor.post("/setup/test", form).text
     assert "CONNECTION_UNUSABLE" in nothing_there
     assert "Create it (Admin &gt; Connections)" in nothing_there
@@ -343,16 +246,16 @@ def test_the_test_of_connections_is_the_preflight_with_its_codes_and_fixes(
     no_bucket = editor.post("/setup/test", form).text
     assert "S3_NO_SUCH_BUCKET" in no_bucket
     assert secrets["password"] not in no_bucket
-    assert "Nothing stands in the way" in editor.post("/setup/test", form | {"destination.s3.bucket": "ui-audit"}).text
+    assert "No problem was found" in editor.post("/setup/test", form | {"destination.s3.bucket": "ui-audit"}).text
     assert "name is missing" in editor.post("/setup/test", form | {"name": ""}).text
     assert pages.accounts == [account()]
 
 
-def test_redaction_rules_are_rows_and_each_fault_stands_at_its_rule(pages: Pages) -> None:
+def test_redaction_rules_are_rows_and_each_error_is_shown_at_its_rule(pages: Pages) -> None:
     rules = [{"path": "report.email", "action": "drop"}, {"field": "*token*", "action": "mask"}]
     pages.set_accounts([account(redaction=rules)])
     editor = pages.as_user("ona")
-    form = editor.form("/setup/accounts/0")
+    form = editor.form("/setup/accounts/5234")
     assert {name: text for name, text in form.items() if name.startswith("redaction.")} == {
         "redaction.1.form": "path",
         "redaction.1.about": "report.email",
@@ -368,15 +271,15 @@ def test_redaction_rules_are_rows_and_each_fault_stands_at_its_rule(pages: Pages
     # The second is emptied, the third and a fourth are new; what was left empty is no rule.
     form |= {"redaction.2.about": "", "redaction.3.about": "nowhere..", "redaction.4.form": "value"}
     form |= {"redaction.4.about": "email", "redaction.4.action": "mask"}
-    refused = editor.post("/setup/accounts/0", form)
+    refused = editor.post("/setup/accounts/5234", form)
     assert refused.status_code == 422
-    assert 'id="rule-2-fault"' in refused.text
-    assert refused.text.count('class="fault"') == 1
+    assert 'id="rule-2-error"' in refused.text
+    assert refused.text.count('class="field-error"') == 1
     assert "&#39;nowhere..&#39; is no JSONPath (RFC 9535)" in refused.text
     again = inputs(refused.text) | {"redaction.2.about": "report.name"}
     previewed = editor.post("/setup/preview", again).text
     assert "Ada" not in previewed.partition("<h3>Document")[2].partition("lines")[0]
-    assert editor.post("/setup/accounts/0", again).status_code == 303
+    assert editor.post("/setup/accounts/5234", again).status_code == 303
     assert (pages.accounts or [])[0]["redaction"] == [
         {"path": "report.email", "action": "drop"},
         {"path": "report.name", "action": "drop"},
@@ -384,27 +287,31 @@ def test_redaction_rules_are_rows_and_each_fault_stands_at_its_rule(pages: Pages
     ]
 
 
-def test_rules_that_no_row_can_hold_are_shown_as_they_are(pages: Pages) -> None:
+def test_rules_that_do_not_fit_rows_are_shown_as_json(pages: Pages) -> None:
     rules = [{"path": "report.email", "field": "email", "action": "drop"}, 7]
     pages.set_accounts([account(redaction=rules)])
     editor = pages.as_user("ona")
 
-    form = editor.form("/setup/accounts/0")
+    form = editor.form("/setup/accounts/5234")
 
     assert json.loads(form["redaction"]) == rules
-    assert editor.post("/setup/accounts/0", form).status_code == 422
-    assert editor.post("/setup/accounts/0", form | {"redaction": "[]"}).status_code == 303
+    assert editor.post("/setup/accounts/5234", form).status_code == 422
+    assert editor.post("/setup/accounts/5234", form | {"redaction": "[]"}).status_code == 303
     assert (pages.accounts or [])[0]["redaction"] == []
 
 
 @pytest.mark.promise("ui-connections")
-def test_connections_of_the_right_type_are_offered_by_name_and_no_secret_is_shown(pages: Pages) -> None:
+def test_connections_are_offered_by_type_and_visibility_without_secrets(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+
     pages.set_accounts([account()])
     for conn_id, conn_type in (("b1", "aws"), ("h1", "sumo_logic"), ("w1", "workato"), ("d1", "sqlite"), ("x", "http")):
         pages.connect(conn_id, conn_type, password="canary-secret", host="canary-host", extra='{"k": "canary-extra"}')
 
     def offered(name: str) -> dict[str, list[str]]:
-        page = pages.as_user(name).get("/setup/accounts/0").text
+        page = pages.as_user(name).get("/setup/accounts/5234").text
         assert "canary" not in page
         lists = [part for part in page.split('<datalist id="')[1:] if "-offered" in part.partition('"')[0]]
         return {
@@ -420,17 +327,18 @@ def test_connections_of_the_right_type_are_offered_by_name_and_no_secret_is_show
         # A key may be in a connection of any type.
         "redaction_key_conn_id": ["b1", "d1", "h1", "w1", "x"],
     }
-    # A viewer may not see connections.
+    # A user who may see the Variable, but no connection.
+    monkeypatch.setattr(SimpleAuthManager, "is_authorized_variable", lambda *_, **_rest: True)
     assert set(map(tuple, offered("vic").values())) == {()}
 
 
-def test_accounts_that_cannot_be_read_are_left_alone(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_accounts_that_cannot_be_read_cannot_be_overwritten(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     editor = pages.as_user("ona")
     pages.set_accounts([account()])
-    form = editor.form("/setup/accounts/0")
+    form = editor.form("/setup/accounts/5234")
     pages.set_accounts('{"no": "list"}')
     page = editor.get("/setup").text
-    assert "holds JSON, but no list" in page
+    assert "is JSON, but not a list" in page
     assert "Add an account" not in page
     new = editor.form("/setup/accounts/new")
     assert editor.post("/setup/accounts/new", form | {"loaded": new["loaded"]}).status_code == 409
@@ -441,8 +349,8 @@ def test_accounts_that_cannot_be_read_are_left_alone(pages: Pages, monkeypatch: 
     page = editor.get("/setup").text
     assert "7 Elsewhere" in page
     assert "The accounts come from EnvironmentVariablesBackend" in page
-    loaded = editor.form("/setup/accounts/0")
-    assert editor.post("/setup/accounts/0", loaded | {"name": "Mine"}).status_code == 409
+    loaded = editor.form("/setup/accounts/7")
+    assert editor.post("/setup/accounts/7", loaded | {"name": "Mine"}).status_code == 409
     assert pages.accounts == [account()]
 
 
@@ -464,7 +372,7 @@ def test_the_form_has_a_field_for_each_setting_of_the_models(pages: Pages) -> No
 
 
 @pytest.mark.promise("ui-settings")
-def test_what_the_page_saves_is_what_the_dag_reads(pages: Pages) -> None:
+def test_the_dag_reads_what_the_page_saves(pages: Pages) -> None:
     """Filled in and saved without a change, an account is the same account, with the same hash."""
     accounts = [
         account(redaction=[]),
@@ -476,14 +384,14 @@ def test_what_the_page_saves_is_what_the_dag_reads(pages: Pages) -> None:
     before = read_accounts(pages.accounts_text)
     editor = pages.as_user("ona")
 
-    for position in range(len(accounts)):
-        assert editor.post(f"/setup/accounts/{position}", editor.form(f"/setup/accounts/{position}")).status_code == 303
+    for path in (f"/setup/accounts/{entry['user_id']}" for entry in accounts):
+        assert editor.post(path, editor.form(path)).status_code == 303
 
     assert read_accounts(pages.accounts_text) == before
     assert before.problems == []
 
 
-def test_the_preview_is_of_what_the_redaction_rules_leave() -> None:
+def test_the_preview_is_redacted() -> None:
     from job_history_airflow.ui.setup.preview import preview_of
 
     rules = [{"value": "email", "action": "mask"}, {"path": "report.name", "action": "hash"}]

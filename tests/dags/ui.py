@@ -1,4 +1,4 @@
-"""The API server with the project's pages in it, in this process, as real as it gets: its own log-in, its own database."""
+"""Airflow's API server with the project's pages, in this process, with its own log-in and its own database."""
 
 from __future__ import annotations
 
@@ -17,8 +17,20 @@ from fastapi.testclient import TestClient
 USERS = {"ada": "admin", "ona": "op", "uma": "user", "vic": "viewer"}
 
 
+def account(user_id: int = 5234, name: str = "Acme", **changes: Any) -> dict[str, Any]:
+    return {
+        "user_id": user_id,
+        "name": name,
+        "enabled": True,
+        "source": {"type": "sql", "conn_id": "job_store"},
+        "destination": {"type": "s3", "conn_id": "acme_s3", "bucket": "acme-audit"},
+        "events": {"job_history": True, "line_details": True, "admin_events": False},
+        **changes,
+    }
+
+
 class Browser:
-    """Somebody's browser, as far as HTTP goes: a session cookie, pages, forms. Anonymous without a token."""
+    """The browser of a user: a session cookie, pages, forms. Anonymous without a token."""
 
     def __init__(self, client: TestClient, token: str | None) -> None:
         self._client = client
@@ -78,7 +90,7 @@ class Pages:
         Variable.set("job_history_accounts", accounts if isinstance(accounts, str) else json.dumps(accounts))
 
     def audit_log(self) -> list[tuple[str, str, dict[str, Any]]]:
-        """Who did what, the oldest first."""
+        """User, event and details of each entry, the oldest first."""
         from airflow.models.log import Log
         from airflow.utils.session import create_session
         from sqlalchemy import select

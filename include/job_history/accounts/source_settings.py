@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from job_history.model.settings_model import ConnectionId, SettingsModel
 
@@ -18,6 +18,14 @@ class SqlSourceSettings(SettingsModel):
 
 class WorkatoSourceSettings(SettingsModel):
     """The platform's own API. Its lines have no input and output, because the public API gives none."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-not-given": {
+                "events.line_details": "its public API gives no input and output of steps, so lines are delivered without them."
+            }
+        }
+    )
 
     type: Literal["workato"]
     conn_id: ConnectionId

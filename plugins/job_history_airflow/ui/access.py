@@ -1,6 +1,7 @@
-"""Who may do what on the pages: Airflow's auth manager decides, for each request.
+"""What a user may do on the pages. Airflow's auth manager decides, on each request.
 
-Whoever may see the hourly DAG may see the pages. Saving is editing the Variable with the accounts, so it takes the right to.
+The pages give no right that Airflow itself does not give: a user who may not see the Variable with the accounts sees no
+settings of an account here, and a user who may not see a connection cannot have it used.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Annotated
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.api_fastapi.auth.managers.models.resource_details import (
+    ConnectionDetails,
     DagAccessEntity,
     DagDetails,
     VariableDetails,
@@ -20,45 +22,77 @@ from fastapi import Depends, HTTPException, status
 from job_history.accounts.variable import ACCOUNTS_VARIABLE
 from job_history_airflow.dag_ids import REPLICATION_DAG
 
+_DAG = DagDetails(id=REPLICATION_DAG)
+_VARIABLE = VariableDetails(key=ACCOUNTS_VARIABLE)
 
-def _viewer(user: GetUserDep) -> BaseUser:
-    allowed = get_auth_manager().is_authorized_dag(
-        method="GET", access_entity=DagAccessEntity.RUN, details=DagDetails(id=REPLICATION_DAG), user=user
+
+def may_see_runs(user: BaseUser) -> bool:
+    """Whether a user may see the runs of the hourly DAG, and so the status of each account."""
+    return get_auth_manager().is_authorized_dag(
+        method="GET", access_entity=DagAccessEntity.RUN, details=_DAG, user=user
     )
-    if not allowed:
-        raise HTTPException(
-            status.HTTP_403_FORBIDDEN,
-            f"You may not see the runs of the DAG {REPLICATION_DAG}. Ask your Airflow's admin.",
-        )
-    return user
 
 
-Viewer = Annotated[BaseUser, Depends(_viewer)]
-
-
-def may_edit(user: BaseUser) -> bool:
-    """Whether a user may make and change the Variable with the accounts."""
-    details = VariableDetails(key=ACCOUNTS_VARIABLE)
-    manager = get_auth_manager()
-    return manager.is_authorized_variable(method="PUT", details=details, user=user) and manager.is_authorized_variable(
-        method="POST", details=details, user=user
+def may_see_logs(user: BaseUser) -> bool:
+    """Whether a user may read the logs of the hourly DAG's tasks, and so the errors that they log."""
+    return get_auth_manager().is_authorized_dag(
+        method="GET", access_entity=DagAccessEntity.TASK_LOGS, details=_DAG, user=user
     )
 
 
 def may_start_runs(user: BaseUser) -> bool:
     """Whether a user may trigger the hourly DAG."""
     return get_auth_manager().is_authorized_dag(
-        method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id=REPLICATION_DAG), user=user
+        method="POST", access_entity=DagAccessEntity.RUN, details=_DAG, user=user
     )
 
 
+def may_see_accounts(user: BaseUser) -> bool:
+    """Whether a user may see the Variable with the accounts, and so their settings."""
+    return get_auth_manager().is_authorized_variable(method="GET", details=_VARIABLE, user=user)
+
+
+def may_edit_accounts(user: BaseUser) -> bool:
+    """Whether a user may see, create and change the Variable with the accounts."""
+    manager = get_auth_manager()
+    return may_see_accounts(user) and all(
+        manager.is_authorized_variable(method=method, details=_VARIABLE, user=user) for method in ("PUT", "POST")
+    )
+
+
+def may_use_connection(user: BaseUser, conn_id: str) -> bool:
+    """Whether a user may see a connection, and so name it in an account."""
+    return get_auth_manager().is_authorized_connection(
+        method="GET", details=ConnectionDetails(conn_id=conn_id), user=user
+    )
+
+
+def _viewer(user: GetUserDep) -> BaseUser:
+    if not may_see_runs(user):
+        raise _forbidden(f"You may not see the runs of the DAG {REPLICATION_DAG}.")
+    return user
+
+
+Viewer = Annotated[BaseUser, Depends(_viewer)]
+
+
+def _reader(user: Viewer) -> BaseUser:
+    if not may_see_accounts(user):
+        raise _forbidden(f"You may not see the Airflow Variable {ACCOUNTS_VARIABLE}.")
+    return user
+
+
+Reader = Annotated[BaseUser, Depends(_reader)]
+
+
 def _editor(user: Viewer) -> BaseUser:
-    if not may_edit(user):
-        raise HTTPException(
-            status.HTTP_403_FORBIDDEN,
-            f"You may not edit the Airflow Variable {ACCOUNTS_VARIABLE}. Ask somebody who may, or your Airflow's admin.",
-        )
+    if not may_edit_accounts(user):
+        raise _forbidden(f"You may not edit the Airflow Variable {ACCOUNTS_VARIABLE}.")
     return user
 
 
 Editor = Annotated[BaseUser, Depends(_editor)]
+
+
+def _forbidden(reason: str) -> HTTPException:
+    return HTTPException(status.HTTP_403_FORBIDDEN, f"{reason} Ask the administrator of your Airflow for the right.")

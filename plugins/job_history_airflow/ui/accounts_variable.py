@@ -1,4 +1,4 @@
-"""The Variable with the accounts, as the set-up page reads and writes it."""
+"""Reads and writes the Variable with the accounts, for the pages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.configuration import ensure_secrets_loaded
 from airflow.models.log import Log
@@ -21,15 +22,16 @@ from job_history_airflow.dag_ids import REPLICATION_DAG
 
 
 class SavedMeanwhileError(Exception):
-    """Somebody else has saved the accounts since they were read."""
+    """Another user saved the accounts after they were read."""
 
 
 @dataclass(frozen=True)
 class StoredAccounts:
     """The Variable as it was read.
 
-    `text` is None where there is no such Variable; `fingerprint` tells whether it is still the same. `held_elsewhere` names what overrides Airflow's database, where the
-    Variable cannot be changed from here; `unreadable` says why its text is no list.
+    `text` is None if there is no such Variable. `fingerprint` changes with the text. `held_elsewhere` names the backend that
+    overrides Airflow's database, so that the Variable cannot be changed here. `unreadable` explains why its text is not a
+    list.
     """
 
     text: str | None = None
@@ -44,7 +46,7 @@ class StoredAccounts:
 
 
 def read_stored(session: Session) -> StoredAccounts:
-    """Read the accounts from wherever a task would read them."""
+    """Read the accounts from the backend that a task would read them from."""
     for backend in ensure_secrets_loaded():
         if not isinstance(backend, MetastoreBackend) and (text := backend.get_variable(ACCOUNTS_VARIABLE)) is not None:
             return _stored(text, held_elsewhere=type(backend).__name__)
@@ -52,7 +54,7 @@ def read_stored(session: Session) -> StoredAccounts:
 
 
 def replace_entries(session: Session, stored: StoredAccounts, entries: list[Any]) -> None:
-    """Write the accounts, where they are still as they were read. Raises SavedMeanwhileError where they are not."""
+    """Write the accounts if they are still as they were read. Raises SavedMeanwhileError if they are not."""
     written: Variable = Variable(ACCOUNTS_VARIABLE, json.dumps(entries, indent=1, ensure_ascii=False))  # type: ignore[no-untyped-call]
     row = session.execute(
         select(Variable.__table__.c.id, Variable.__table__.c.val).where(Variable.__table__.c.key == ACCOUNTS_VARIABLE)
@@ -66,7 +68,7 @@ def replace_entries(session: Session, stored: StoredAccounts, entries: list[Any]
         except IntegrityError:
             raise SavedMeanwhileError from None
         return
-    # Only over the very text that was compared: two who save in the same moment both got this far.
+    # Overwrite only the text that was compared: of two users who save at the same moment, both get this far.
     done: Any = session.execute(
         update(Variable.__table__)
         .where(Variable.__table__.c.id == row.id, Variable.__table__.c.val == row.val)
@@ -76,14 +78,14 @@ def replace_entries(session: Session, stored: StoredAccounts, entries: list[Any]
         raise SavedMeanwhileError
 
 
-def note_in_audit_log(session: Session, user: BaseUser, what: str, reported: dict[str, Any]) -> None:
-    """Leave an entry in Airflow's own audit log, where the hourly DAG's are."""
+def write_audit_log(session: Session, user: BaseUser, action: str, details: dict[str, Any]) -> None:
+    """Add an entry to Airflow's audit log, among those of the hourly DAG."""
     session.add(
         Log(
-            event=f"job_history_accounts_{what}",
+            event=f"job_history_accounts_{action}",
             owner=user.get_name(),
             owner_display_name=user.get_name(),
-            extra=json.dumps(reported),
+            extra=json.dumps(details),
             dag_id=REPLICATION_DAG,
         )
     )
@@ -101,11 +103,12 @@ def _stored(text: str | None, *, held_elsewhere: str | None = None) -> StoredAcc
     unreadable = None
     if text is not None:
         try:
-            entries = json.loads(text)
-        except (ValueError, RecursionError) as fault:
-            unreadable = f"is no valid JSON: {fault}"
+            # The parser that a run reads it with: another one may accept other texts.
+            entries = msgspec.json.decode(text)
+        except (msgspec.DecodeError, RecursionError) as error:
+            unreadable = f"is not valid JSON: {error}"
         else:
-            unreadable = None if isinstance(entries, list) else "holds JSON, but no list"
+            unreadable = None if isinstance(entries, list) else "is JSON, but not a list"
     return StoredAccounts(
         text=text,
         entries=[] if unreadable else entries,

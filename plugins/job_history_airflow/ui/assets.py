@@ -1,4 +1,4 @@
-"""Style and script of the pages. They are given to those who may see the pages, like all else here."""
+"""Style sheet and scripts of the pages, for users who may see the pages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/assets/{name}")
-def asset(name: str, user: Viewer) -> FileResponse:  # noqa: ARG001 - only to ask who it is
+def asset(name: str, user: Viewer) -> FileResponse:  # noqa: ARG001 - for the check of rights
     if name not in _KNOWN:
         raise HTTPException(status.HTTP_404_NOT_FOUND)
     return FileResponse(FOLDER / name, headers={"Cache-Control": "private, no-cache"})

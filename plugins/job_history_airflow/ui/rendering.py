@@ -1,4 +1,4 @@
-"""Templates to pages. Everything put into them is escaped."""
+"""Renders templates. Every value put into them is escaped."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def _templates() -> Environment:
     )
 
 
-def rendered(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    """Return a page. In all of them, `app` is this app's path and `airflow` that of Airflow, without a slash behind."""
+def render_template(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """Return a page. Every template gets `app`, the path of this app, and `airflow`, that of Airflow, without a slash at the end."""
     page = _templates().get_template(template)
     return HTMLResponse(
         page.render(app=request.scope.get("root_path", ""), airflow=API_ROOT_PATH.rstrip("/"), **values), status

@@ -1,6 +1,6 @@
-// What the pages do beyond plain HTML. Without it they still work: every form can be sent, every link be followed.
+// Everything works without this script too: each form can be sent, each link followed.
 
-// The UI shows the pages in a frame that may not navigate the window around it; a link of that window's own may.
+// The UI shows the pages in a frame that may not navigate its parent window; a link made in that window may.
 addEventListener("click", (event) => {
   const link = event.target.closest("a[data-airflow-link]");
   if (!link || window === window.parent) return;
@@ -13,7 +13,7 @@ addEventListener("click", (event) => {
   outside.remove();
 });
 
-// Only the fields of the chosen kind are shown, and sent.
+// Show only the fields of the chosen kind.
 for (const select of document.querySelectorAll("select[data-chooses]")) {
   const show = () => {
     for (const group of document.querySelectorAll(`[data-kind-of="${select.dataset.chooses}"]`)) {
@@ -24,7 +24,7 @@ for (const select of document.querySelectorAll("select[data-chooses]")) {
   select.addEventListener("change", show);
 }
 
-// One more row for a redaction rule; those that stay empty are not saved.
+// Add a row for a redaction rule. Empty rows are not saved.
 document.querySelector("[data-adds-rule]")?.addEventListener("click", () => {
   const last = [...document.querySelectorAll("[data-rule]")].at(-1);
   const row = last.cloneNode(true);
@@ -39,7 +39,7 @@ document.querySelector("[data-adds-rule]")?.addEventListener("click", () => {
   row.querySelector("input").focus();
 });
 
-// A button that shows its answer in a part of the page.
+// Show the answer to a button in a part of the page.
 addEventListener("submit", async (event) => {
   const button = event.submitter;
   if (!button?.dataset.showsIn) return;
@@ -58,16 +58,16 @@ addEventListener("submit", async (event) => {
       place.innerHTML = '<p class="notice bad" role="alert"></p>';
       place.firstChild.textContent = (await answer.json()).detail;
     }
-  } catch (fault) {
+  } catch (error) {
     place.innerHTML = '<p class="notice bad" role="alert"></p>';
-    place.firstChild.textContent = `The API server does not answer: ${fault.message}`;
+    place.firstChild.textContent = `The API server does not answer: ${error.message}`;
   } finally {
     button.disabled = false;
     place.scrollIntoView({ block: "nearest" });
   }
 });
 
-// A run of one window, asked for through Airflow's own API, which sees to rights and to its audit log.
+// Start a run of one window through Airflow's own API, which checks rights and writes its audit log.
 addEventListener("submit", async (event) => {
   const form = event.target;
   if (!form.dataset.starts) return;

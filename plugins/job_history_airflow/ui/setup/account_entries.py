@@ -1,7 +1,9 @@
-"""The entries of the Variable, each read as the DAGs read it."""
+"""The entries of the Variable with the accounts: how an address names one, and whether a run can use it."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -11,32 +13,52 @@ from pydantic import ValidationError
 from job_history.accounts.account import Account
 from job_history.accounts.variable import errors_by_place
 
-Faults = dict[str, list[str]]
-"""What is wrong with an entry, in sentences, by where it is: `destination.bucket`."""
+ENTRY_ID = r"^([0-9]{1,21}|entry-[0-9a-f]{16})$"
+"""What addresses call an entry: its user_id; or a hash of its content if no other entry may have the same name."""
+
+Errors = dict[str, list[str]]
+"""The errors of an entry, in sentences, by place: `destination.bucket`."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """An entry, as the table shows it. `account` is None where it cannot be used."""
+    """An entry as the table shows it. `account` is None if the entry cannot be used."""
 
-    position: int
+    id: str
     account: Account | None
     user_id: str
     name: str
-    faults: list[str]
+    errors: list[str]
 
 
 def rows_of(entries: list[Any]) -> list[Row]:
-    times_named = Counter(shown(entry, "user_id") for entry in entries)
+    times_named = Counter(text_of(entry, "user_id") for entry in entries)
     rows = []
-    for position, entry in enumerate(entries):
-        account, faults = read_entry(entry, times_named - Counter([shown(entry, "user_id")]))
-        rows.append(Row(position, account, shown(entry, "user_id"), shown(entry, "name"), sentences(faults)))
+    for entry_id, entry in zip(entry_ids(entries), entries, strict=True):
+        user_id = text_of(entry, "user_id")
+        account, errors = read_entry(entry, times_named - Counter([user_id]))
+        rows.append(Row(entry_id, account, user_id, text_of(entry, "name"), sentences(errors)))
     return rows
 
 
-def read_entry(entry: Any, others: Counter[str]) -> tuple[Account | None, Faults]:
-    """Return the account, or what is wrong with its entry. `others`: how often the other entries have which user_id."""
+def entry_ids(entries: list[Any]) -> list[str]:
+    """Return what addresses call each entry. Equal entries have equal ids: it makes no difference which one is meant."""
+    times_named = Counter(text_of(entry, "user_id") for entry in entries)
+    return [
+        user_id
+        if (user_id := text_of(entry, "user_id")).isdecimal() and len(user_id) <= 21 and times_named[user_id] == 1
+        else f"entry-{_content_hash(entry)}"
+        for entry in entries
+    ]
+
+
+def position_of(entries: list[Any], entry_id: str) -> int | None:
+    """Return the position of the entry that an address names, or None if there is none."""
+    return next((number for number, each in enumerate(entry_ids(entries)) if each == entry_id), None)
+
+
+def read_entry(entry: Any, others: Counter[str]) -> tuple[Account | None, Errors]:
+    """Return the account, or the errors of its entry. `others` counts the user_ids of the other entries."""
     try:
         account = Account.model_validate(entry)
     except ValidationError as invalid:
@@ -46,15 +68,19 @@ def read_entry(entry: Any, others: Counter[str]) -> tuple[Account | None, Faults
     return account, {}
 
 
-def user_ids_but(entries: list[Any], position: int | None) -> Counter[str]:
-    """Count the user_ids of all entries but the one at the position."""
-    return Counter(shown(entry, "user_id") for number, entry in enumerate(entries) if number != position)
+def user_ids_except(entries: list[Any], position: int | None) -> Counter[str]:
+    """Count the user_ids of all entries except the one at the position."""
+    return Counter(text_of(entry, "user_id") for number, entry in enumerate(entries) if number != position)
 
 
-def sentences(faults: Faults) -> list[str]:
-    return [f"{place}: {detail}" if place else detail for place, all_said in faults.items() for detail in all_said]
+def sentences(errors: Errors) -> list[str]:
+    return [f"{place}: {each}" if place else each for place, of_place in errors.items() for each in of_place]
 
 
-def shown(entry: Any, key: str) -> str:
-    """Return a value of an entry as text; nothing where it has none, or is no object at all."""
+def text_of(entry: Any, key: str) -> str:
+    """Return a value of an entry as text; empty if it has none, or is not an object."""
     return str(entry[key]) if isinstance(entry, dict) and key in entry else ""
+
+
+def _content_hash(entry: Any) -> str:
+    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""The names of the connections that a field may take: of the right type, and such as the user may see."""
+"""The ids of the connections that a field offers: of the right type, and visible to the user."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _TYPE_OF = {"s3": "aws", "sumo_logic": "sumo_logic", "workato": "workato"}
 
 
 def visible_connections(session: Session, user: BaseUser) -> dict[str, str]:
-    """Return the type of each connection of Airflow's database that the user may see, by its id."""
+    """Return the type of each connection in Airflow's database that the user may see, by id."""
     visible = get_auth_manager().get_authorized_connections(user=user, session=session)
     rows = session.execute(select(Connection.conn_id, Connection.conn_type).order_by(Connection.conn_id))
     return {conn_id: conn_type or "" for conn_id, conn_type in rows if conn_id in visible}
 
 
 def names_for(kind: str, connections: dict[str, str]) -> list[str]:
-    """Return those that fit a kind of source or destination, by name."""
+    """Return the ids of those that fit a kind of source or destination."""
     if kind in _TYPE_OF:
         return [conn_id for conn_id, conn_type in connections.items() if conn_type == _TYPE_OF[kind]]
     return [conn_id for conn_id, conn_type in connections.items() if _is_database(conn_type)]
@@ -31,7 +31,7 @@ def names_for(kind: str, connections: dict[str, str]) -> list[str]:
 
 @cache
 def _is_database(conn_type: str) -> bool:
-    """Whether connections of this type have a DbApiHook. Its class is imported, so this is for the types in use only."""
+    """Whether connections of this type have a DbApiHook. This imports the hook's class, so only types in use are asked."""
     from airflow.providers.common.sql.hooks.sql import DbApiHook
 
     hook = ProvidersManagerTaskRuntime().hooks.get(conn_type)  # type: ignore[no-untyped-call]

@@ -1,13 +1,11 @@
-"""The page "Audit log replication": the accounts of the Variable, and what can be done with them."""
+"""The page "Audit log replication": the accounts of the Variable, and the actions on them."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
-from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import ConnectionDetails
-from fastapi import APIRouter, HTTPException, Response, status
+from fastapi import APIRouter, HTTPException, Path, Query, Response, status
 from fastapi.responses import RedirectResponse
 
 from job_history.accounts.account import Account
@@ -16,163 +14,180 @@ from job_history_airflow.settings import read_settings
 from job_history_airflow.ui.accounts_variable import (
     SavedMeanwhileError,
     StoredAccounts,
-    note_in_audit_log,
     read_stored,
     replace_entries,
+    write_audit_log,
 )
-from job_history_airflow.ui.request_context import EditorsVisit, Post, RequestContext, Visit
-from job_history_airflow.ui.setup import views
-from job_history_airflow.ui.setup.account_entries import read_entry, sentences, shown, user_ids_but
+from job_history_airflow.ui.request_context import EditorRequest, PostRequest, ReaderRequest, RequestContext
+from job_history_airflow.ui.setup.account_entries import (
+    ENTRY_ID,
+    Errors,
+    position_of,
+    read_entry,
+    sentences,
+    user_ids_except,
+)
 from job_history_airflow.ui.setup.account_form import account_form
+from job_history_airflow.ui.setup.connection_rights import refused_connections
 from job_history_airflow.ui.setup.preview import preview_of
-from job_history_airflow.ui.setup.views import Filled
+from job_history_airflow.ui.setup.views import FormContent, accounts_view, form_view
 
 router = APIRouter(prefix="/setup", include_in_schema=False)
 
+EntryId = Annotated[str, Path(pattern=ENTRY_ID)]
+
 _DONE = {
     "added": "The account was added. The next run replicates it.",
-    "changed": "The account was saved. The next run goes by it.",
+    "changed": "The account was saved. The next run uses the new settings.",
     "paused": "The account is paused: its hours are reported as disabled.",
-    "resumed": "The account is replicated again, from the next run on.",
-    "removed": "The account was removed. What was delivered for it stays where it is.",
+    "resumed": "The account is replicated again, starting with the next run.",
+    "removed": "The account was removed. Its delivered documents stay at the destination.",
 }
-_SOMEBODY_SAVED = "Somebody else saved the accounts since you opened this page, so nothing of yours was saved."
-_YOURS_IS_BELOW = "What you entered is still below; look at what stands now, and save once more if yours is right."
+_SAVED_MEANWHILE = "Another user saved the accounts since you opened this page, so your change was not saved."
+_COMPARE = "Your entries are still below. Compare them with what is saved now, and save again if yours are right."
 _NEW_ACCOUNT = {"enabled": True, "events": {"job_history": True, "line_details": True}}
 
 
 @router.get("")
-def accounts_table(visitor: Visit, done: str = "") -> Response:
-    return views.table(visitor, read_stored(visitor.session), note=_DONE.get(done, ""))
+def accounts_table(context: ReaderRequest, done: Annotated[str, Query(max_length=20)] = "") -> Response:
+    return accounts_view(context, read_stored(context.session), note=_DONE.get(done, ""))
 
 
 @router.get("/accounts/new")
-def new_account(visitor: EditorsVisit) -> Response:
-    return views.form(visitor, read_stored(visitor.session), Filled(None, account_form().texts_of(_NEW_ACCOUNT)))
+def new_account(context: EditorRequest) -> Response:
+    return form_view(context, read_stored(context.session), FormContent(None, account_form().texts_of(_NEW_ACCOUNT)))
 
 
-@router.get("/accounts/{position}")
-def one_account(visitor: Visit, position: int) -> Response:
-    stored = read_stored(visitor.session)
-    texts = account_form().texts_of(_entry_at(stored, position))
-    _, faults = read_entry(stored.entries[position], user_ids_but(stored.entries, position))
-    return views.form(visitor, stored, Filled(position, texts, faults))
+@router.get("/accounts/{entry_id}")
+def one_account(context: ReaderRequest, entry_id: EntryId) -> Response:
+    stored = read_stored(context.session)
+    position, entry = _entry(stored, entry_id)
+    _, errors = read_entry(stored.entries[position], user_ids_except(stored.entries, position))
+    return form_view(context, stored, FormContent(entry_id, account_form().texts_of(entry), errors))
 
 
 @router.post("/accounts/new")
-def add_account(visitor: Post) -> Response:
-    return _save(visitor, None)
+def add_account(context: PostRequest) -> Response:
+    return _save(context, None)
 
 
-@router.post("/accounts/{position}")
-def save_account(visitor: Post, position: int) -> Response:
-    return _save(visitor, position)
+@router.post("/accounts/{entry_id}")
+def save_account(context: PostRequest, entry_id: EntryId) -> Response:
+    return _save(context, entry_id)
 
 
-@router.post("/accounts/{position}/pause")
-def pause_account(visitor: Post, position: int) -> Response:
-    return _change(visitor, position, "paused", {"enabled": False})
+@router.post("/accounts/{entry_id}/pause")
+def pause_account(context: PostRequest, entry_id: EntryId) -> Response:
+    return _change(context, entry_id, "paused", {"enabled": False})
 
 
-@router.post("/accounts/{position}/resume")
-def resume_account(visitor: Post, position: int) -> Response:
-    return _change(visitor, position, "resumed", {"enabled": True})
+@router.post("/accounts/{entry_id}/resume")
+def resume_account(context: PostRequest, entry_id: EntryId) -> Response:
+    return _change(context, entry_id, "resumed", {"enabled": True})
 
 
-@router.post("/accounts/{position}/remove")
-def remove_account(visitor: Post, position: int) -> Response:
-    return _change(visitor, position, "removed", None)
+@router.post("/accounts/{entry_id}/remove")
+def remove_account(context: PostRequest, entry_id: EntryId) -> Response:
+    return _change(context, entry_id, "removed", None)
 
 
 @router.post("/preview")
-def preview(visitor: Post) -> Response:
-    account, faults = _entered(visitor)
+def preview(context: PostRequest) -> Response:
+    account, errors = _posted_account(context)
     made = None if account is None else preview_of(account)
-    return visitor.shown("preview.html", preview=made, account=account, faults=faults)
+    return context.render("preview.html", preview=made, account=account, errors=sentences(errors))
 
 
 @router.post("/test")
-def test_connection(visitor: Post) -> Response:
-    """Check source and destination now, as a run would first of all. It may take some seconds, in a thread of its own."""
-    account, faults = _entered(visitor)
-    if account is None:
-        return visitor.shown("findings.html", account=None, faults=faults, findings=[])
-    _refuse_hidden_connections(visitor, account)
-    findings = preflight_account(account, read_settings())
-    return visitor.shown("findings.html", account=account, faults=[], findings=findings)
+def test_connection(context: PostRequest) -> Response:
+    """Check source and destination now, as the first step of a run does. It may take some seconds, in a thread of its own."""
+    account, errors = _posted_account(context)
+    if account is not None:
+        errors = refused_connections(account, context.user)
+    findings = [] if account is None or errors else preflight_account(account, read_settings())
+    code = status.HTTP_403_FORBIDDEN if account is not None and errors else status.HTTP_200_OK
+    return context.render("findings.html", code=code, errors=sentences(errors), findings=findings)
 
 
-def _save(visitor: RequestContext, position: int | None) -> Response:
-    stored = read_stored(visitor.session)
-    if stored.fingerprint != visitor.posted.get("loaded"):
-        return _conflict(visitor, stored)
-    earlier = {} if position is None else _entry_at(stored, position)
-    entry = account_form().entry_of(visitor.posted, earlier)
-    account, faults = read_entry(entry, user_ids_but(stored.entries, position))
-    if account is None:
-        filled = Filled(position, visitor.posted, faults)
-        return views.form(visitor, stored, filled, code=status.HTTP_422_UNPROCESSABLE_CONTENT)
+def _save(context: RequestContext, entry_id: str | None) -> Response:
+    try:
+        return _save_unchanged(context, entry_id)
+    except SavedMeanwhileError:
+        context.session.rollback()
+        return _conflict(context, read_stored(context.session), entry_id)
+
+
+def _save_unchanged(context: RequestContext, entry_id: str | None) -> Response:
+    """Save the entry that was posted. Raises SavedMeanwhileError if the accounts are not those that the form was made of."""
+    stored = _read_unchanged(context)
+    position, earlier = (None, {}) if entry_id is None else _entry(stored, entry_id)
+    entry = account_form().entry_of(context.posted, earlier)
+    account, errors = read_entry(entry, user_ids_except(stored.entries, position))
+    if account is not None:
+        errors = refused_connections(account, context.user)
+    if account is None or errors:
+        code = status.HTTP_422_UNPROCESSABLE_CONTENT if account is None else status.HTTP_403_FORBIDDEN
+        return form_view(context, stored, FormContent(entry_id, context.posted, errors), code=code)
     if position is None:
-        return _write(visitor, stored, [*stored.entries, entry], "added", {"user_id": account.user_id})
+        return _write(context, stored, [*stored.entries, entry], "added", {"user_id": account.user_id})
     changed = sorted(key for key in {*entry, *earlier} if entry.get(key) != earlier.get(key))
     entries = [entry if number == position else other for number, other in enumerate(stored.entries)]
-    return _write(visitor, stored, entries, "changed", {"user_id": account.user_id, "fields": changed})
+    return _write(context, stored, entries, "changed", {"user_id": account.user_id, "fields": changed})
 
 
-def _change(visitor: RequestContext, position: int, what: str, changes: dict[str, Any] | None) -> Response:
-    """Change an entry as it stands; without changes, take it out."""
-    stored = read_stored(visitor.session)
-    if stored.fingerprint != visitor.posted.get("loaded"):
-        return views.table(visitor, stored, conflict=_SOMEBODY_SAVED, code=status.HTTP_409_CONFLICT)
-    reported = {"user_id": shown(stored.entries[position] if position < len(stored.entries) else None, "user_id")}
-    instead = [] if changes is None else [{**_entry_at(stored, position), **changes}]
-    entries = [*stored.entries[:position], *instead, *stored.entries[position + 1 :]]
-    return _write(visitor, stored, entries, what, reported)
+def _change(context: RequestContext, entry_id: str, action: str, changes: dict[str, Any] | None) -> Response:
+    """Change keys of an entry and keep the others; without changes, remove the entry."""
+    try:
+        stored = _read_unchanged(context)
+        position, entry = _entry(stored, entry_id)
+        instead = [] if changes is None else [{**entry, **changes}]
+        entries = [*stored.entries[:position], *instead, *stored.entries[position + 1 :]]
+        details = {"user_id": entry.get("user_id"), "entry": entry_id}
+        return _write(context, stored, entries, action, details)
+    except SavedMeanwhileError:
+        context.session.rollback()
+        stored = read_stored(context.session)
+        return accounts_view(context, stored, conflict=_SAVED_MEANWHILE, code=status.HTTP_409_CONFLICT)
+
+
+def _read_unchanged(context: RequestContext) -> StoredAccounts:
+    stored = read_stored(context.session)
+    if stored.fingerprint != context.posted.get("loaded"):
+        raise SavedMeanwhileError
+    return stored
 
 
 def _write(
-    visitor: RequestContext, stored: StoredAccounts, entries: list[Any], what: str, reported: dict[str, Any]
+    context: RequestContext, stored: StoredAccounts, entries: list[Any], action: str, details: dict[str, Any]
 ) -> Response:
     if not stored.can_change:
-        raise HTTPException(status.HTTP_409_CONFLICT, "The accounts cannot be changed from here; the page says why.")
-    try:
-        replace_entries(visitor.session, stored, entries)
-    except SavedMeanwhileError:
-        visitor.session.rollback()
-        return _conflict(visitor, read_stored(visitor.session))
-    note_in_audit_log(visitor.session, visitor.user, what, reported)
-    return RedirectResponse(f"{visitor.request.scope['root_path']}/setup?done={what}", status.HTTP_303_SEE_OTHER)
+        raise HTTPException(status.HTTP_409_CONFLICT, "The accounts cannot be changed here; the page explains why.")
+    replace_entries(context.session, stored, entries)
+    write_audit_log(context.session, context.user, action, details)
+    return RedirectResponse(f"{context.request.scope['root_path']}/setup?done={action}", status.HTTP_303_SEE_OTHER)
 
 
-def _conflict(visitor: RequestContext, stored: StoredAccounts) -> Response:
-    """Show what was entered beside what stands now, at whatever place the account has come to."""
-    was = visitor.posted.get("was_user_id")
-    position = next(
-        (number for number, entry in enumerate(stored.entries) if was and shown(entry, "user_id") == was), None
+def _conflict(context: RequestContext, stored: StoredAccounts, entry_id: str | None) -> Response:
+    """Show what was entered beside what is saved now. If the entry is gone, saving adds it."""
+    position = None if entry_id is None else position_of(stored.entries, entry_id)
+    content = FormContent(
+        None if position is None else entry_id,
+        context.posted,
+        conflict=f"{_SAVED_MEANWHILE} {_COMPARE}",
+        saved="" if position is None else json.dumps(stored.entries[position], indent=1, ensure_ascii=False),
     )
-    stands = "" if position is None else json.dumps(stored.entries[position], indent=1, ensure_ascii=False)
-    filled = Filled(position, visitor.posted, conflict=f"{_SOMEBODY_SAVED} {_YOURS_IS_BELOW}", stands=stands)
-    return views.form(visitor, stored, filled, code=status.HTTP_409_CONFLICT)
+    return form_view(context, stored, content, code=status.HTTP_409_CONFLICT)
 
 
-def _entered(visitor: RequestContext) -> tuple[Account | None, list[str]]:
+def _posted_account(context: RequestContext) -> tuple[Account | None, Errors]:
     """Read the account that is being entered, whether or not it can be saved beside the others."""
-    account, faults = read_entry(account_form().entry_of(visitor.posted, {}), user_ids_but([], None))
-    return account, sentences(faults)
+    return read_entry(account_form().entry_of(context.posted, {}), user_ids_except([], None))
 
 
-def _entry_at(stored: StoredAccounts, position: int) -> dict[str, Any]:
-    if not 0 <= position < len(stored.entries):
-        raise HTTPException(status.HTTP_404_NOT_FOUND, f"The accounts have no entry {position + 1} any more.")
+def _entry(stored: StoredAccounts, entry_id: str) -> tuple[int, dict[str, Any]]:
+    """Return an entry with its position; an empty one if it is not an object. Raises HTTPException (404) if there is none."""
+    position = position_of(stored.entries, entry_id)
+    if position is None:
+        raise HTTPException(status.HTTP_404_NOT_FOUND, f"The accounts have no entry {entry_id} any more.")
     entry = stored.entries[position]
-    return entry if isinstance(entry, dict) else {}
-
-
-def _refuse_hidden_connections(visitor: RequestContext, account: Account) -> None:
-    """Who may not see a connection may not have it used either."""
-    for conn_id in (account.source.conn_id, account.destination.conn_id):
-        allowed = get_auth_manager().is_authorized_connection(
-            method="GET", details=ConnectionDetails(conn_id=conn_id), user=visitor.user
-        )
-        if not allowed:
-            raise HTTPException(status.HTTP_403_FORBIDDEN, f"You may not use the Airflow connection {conn_id!r}.")
+    return position, entry if isinstance(entry, dict) else {}

@@ -1,4 +1,4 @@
-"""What a sample job of an account would become: its key and its document, made as the DAG makes them."""
+"""The key and the document of a sample job, made as a run makes them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SAMPLE_MAX_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class Preview:
-    """`key` is the object's, or for Sumo Logic the `delivery_id`; `document` is written over several lines to be read."""
+    """`key` is that of the object, or the `delivery_id` for Sumo Logic. `document` is indented for reading."""
 
     key: str
     document: str
@@ -33,7 +33,7 @@ def preview_of(account: Account) -> Preview:
 
 
 def _redacted(sample: JobRecord, account: Account) -> JobRecord:
-    """Apply the account's rules. A page has no business with the key: what it shows as a hash is of no real one."""
+    """Apply the account's rules. A page must not read the key, so the hashes it shows are made with another key."""
     return Redaction(account.redaction, key=b"of the preview").job(sample) if account.redaction else sample
 
 

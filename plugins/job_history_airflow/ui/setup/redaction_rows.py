@@ -1,4 +1,4 @@
-"""Redaction rules as rows of the form: what a rule is about, where, and what is done with it."""
+"""Redaction rules as rows of the form: form, subject and action of a rule."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RuleRow:
 
     @property
     def name(self) -> str:
-        """What the names of its inputs begin with."""
+        """The start of the names of its inputs."""
         return f"redaction.{self.number}"
 
     @property
@@ -35,7 +35,7 @@ class RuleRow:
 
 
 def rows_of(rules: Any) -> list[RuleRow] | None:
-    """Return a list of rules as rows, or None where there is one among them that no row can hold."""
+    """Return a list of rules as rows, or None if a row cannot hold one of them."""
     rows = []
     for number, rule in enumerate(rules if isinstance(rules, list) else [None], start=1):
         form = next((form for form in FORMS if isinstance(rule, dict) and rule.keys() == {form, "action"}), None)
@@ -46,7 +46,7 @@ def rows_of(rules: Any) -> list[RuleRow] | None:
 
 
 def texts_of(rows: list[RuleRow]) -> dict[str, str]:
-    """Return what the inputs of rows hold, by their names."""
+    """Return the texts of the rows' inputs, by name."""
     return {
         f"{row.name}.{key}": text
         for row in rows
@@ -55,7 +55,7 @@ def texts_of(rows: list[RuleRow]) -> dict[str, str]:
 
 
 def rows_in(posted: Mapping[str, str]) -> list[RuleRow]:
-    """Return the rows that were posted, without those that were left empty, numbered anew."""
+    """Return the rows that were posted, without empty ones, numbered from 1."""
     numbers = sorted(int(found[1]) for name in posted if (found := _ROW.fullmatch(name)) and posted[name].strip())
     return [
         RuleRow(

@@ -1,4 +1,4 @@
-"""How the set-up page looks: the table of accounts, and the form of one."""
+"""The views of the set-up page: the table of accounts, and the form of one account."""
 
 from __future__ import annotations
 
@@ -6,69 +6,69 @@ from dataclasses import dataclass, field
 
 from fastapi import Response
 
-from job_history_airflow.ui.access import may_edit
+from job_history_airflow.ui.access import may_edit_accounts
 from job_history_airflow.ui.accounts_variable import StoredAccounts
 from job_history_airflow.ui.forms import token_for
 from job_history_airflow.ui.request_context import RequestContext
-from job_history_airflow.ui.setup.account_entries import Faults, rows_of, sentences, shown
+from job_history_airflow.ui.setup.account_entries import Errors, position_of, rows_of, sentences, text_of
 from job_history_airflow.ui.setup.account_form import account_form
 from job_history_airflow.ui.setup.offered_connections import names_for, visible_connections
 from job_history_airflow.ui.setup.redaction_rows import ACTIONS, FORMS, PATTERNS, rows_in
 
 
-def table(
-    visitor: RequestContext, stored: StoredAccounts, *, note: str = "", conflict: str = "", code: int = 200
+def accounts_view(
+    context: RequestContext, stored: StoredAccounts, *, note: str = "", conflict: str = "", code: int = 200
 ) -> Response:
-    allowed = may_edit(visitor.user)
-    return visitor.shown(
+    allowed = may_edit_accounts(context.user)
+    return context.render(
         "setup.html",
         code=code,
         rows=rows_of(stored.entries),
         stored=stored,
         allowed=allowed,
         editable=allowed and stored.can_change,
-        csrf_token=token_for(visitor.user),
+        csrf_token=token_for(context.user),
         note=note,
         conflict=conflict,
     )
 
 
 @dataclass(frozen=True)
-class Filled:
-    """What the form is filled with. `position` is the entry's, None for a new one.
+class FormContent:
+    """What the form of an account is filled with.
 
-    `stands`: what somebody else has saved meanwhile for this account.
+    `entry_id` names the entry, None for a new account. `saved` is what another user has saved for this account meanwhile.
     """
 
-    position: int | None
+    entry_id: str | None
     texts: dict[str, str]
-    faults: Faults = field(default_factory=dict)
+    errors: Errors = field(default_factory=dict)
     conflict: str = ""
-    stands: str = ""
+    saved: str = ""
 
 
-def form(visitor: RequestContext, stored: StoredAccounts, filled: Filled, *, code: int = 200) -> Response:
+def form_view(context: RequestContext, stored: StoredAccounts, content: FormContent, *, code: int = 200) -> Response:
     fields = account_form()
-    connections = visible_connections(visitor.session, visitor.user)
-    entry = {} if filled.position is None else stored.entries[filled.position]
-    beside_no_field = {place: detail for place, detail in filled.faults.items() if not fields.has(place)}
-    return visitor.shown(
+    connections = visible_connections(context.session, context.user)
+    position = None if content.entry_id is None else position_of(stored.entries, content.entry_id)
+    entry = {} if position is None else stored.entries[position]
+    without_field = {place: errors for place, errors in content.errors.items() if not fields.has(place)}
+    return context.render(
         "account.html",
         code=code,
         form=fields,
-        filled=filled,
-        was_user_id=shown(entry, "user_id"),
+        content=content,
         title="Add an account"
-        if filled.position is None
-        else f"{shown(entry, 'user_id')} {shown(entry, 'name')}".strip() or f"Entry {filled.position + 1}",
-        rules=rows_in(filled.texts),
+        if position is None
+        else f"{text_of(entry, 'user_id')} {text_of(entry, 'name')}".strip() or f"Entry {position + 1}",
+        rules=rows_in(content.texts),
         rule_forms=FORMS,
         rule_actions=ACTIONS,
         patterns=PATTERNS,
-        other_faults=sentences(beside_no_field),
+        other_errors=sentences(without_field),
         offered={kind.type: names_for(kind.type, connections) for section in fields.sections for kind in section.kinds},
         every_connection=list(connections),
         stored=stored,
-        editable=may_edit(visitor.user) and stored.can_change,
-        csrf_token=token_for(visitor.user),
+        editable=may_edit_accounts(context.user) and stored.can_change,
+        csrf_token=token_for(context.user),
     )

@@ -1,4 +1,4 @@
-"""The status as JSON, for whoever watches it by program. Read only; the same rights as for the pages."""
+"""The status as JSON, for monitoring. Read only; the same rights as for the pages."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from fastapi import APIRouter, HTTPException, Query, Response, status
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
-from job_history_airflow.ui.access import Viewer
-from job_history_airflow.ui.request_context import Visit
+from job_history_airflow.ui.request_context import ViewerRequest
 from job_history_airflow.ui.status.overview import Overview
-from job_history_airflow.ui.status.pages import requested_window
-from job_history_airflow.ui.status.period import SPANS, period_of
+from job_history_airflow.ui.status.pages import PageNumber, Search, Show, UserId
+from job_history_airflow.ui.status.period import Span, requested_period, requested_window
 from job_history_airflow.ui.status.replication_status import ledger, status_page
+from job_history_airflow.ui.status.visibility import visible_problems, visible_receipt, visible_rows
 
 
 class StatusAnswer(msgspec.Struct, kw_only=True):
-    """A page of the status. `faults`: sentences on entries of the Variable that cannot be used."""
+    """A page of the status. `faults`: a sentence for each entry of the Variable that cannot be used."""
 
     page: int
     pages: int
@@ -36,41 +36,51 @@ router = APIRouter(prefix="/api", tags=["status"])
 
 def _documented(schema: str) -> dict[int | str, dict[str, Any]]:
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
-    return {200: {"content": content}, 401: {"description": "No token"}, 403: {"description": "Not allowed"}}
+    return {
+        200: {"content": content},
+        401: {"description": "No token"},
+        403: {"description": "Not allowed"},
+        422: {"description": "A parameter cannot be used"},
+    }
 
 
 @router.get("/status", responses=_documented("StatusAnswer"), response_class=Response)
 def status_of_accounts(  # noqa: PLR0917 - each is a part of the address
-    visitor: Visit,
-    span: Annotated[str, Query(description=f"One of {', '.join(SPANS)}; with d, a cell is a day.")] = "24h",
-    until: Annotated[str | None, Query(description="ISO 8601; left out: now.")] = None,
-    search: Annotated[str, Query(description="Part of `user_id name`.")] = "",
-    show: Annotated[str, Query(description="`owed`: only accounts of which something is missing.")] = "all",
-    page: Annotated[int, Query(ge=1)] = 1,
+    context: ViewerRequest,
+    span: Annotated[Span, Query(description="With d, a cell is a day.")] = Span.DAY,
+    until: Annotated[str | None, Query(description="ISO 8601; default: now.")] = None,
+    search: Search = "",
+    show: Show = "all",
+    page: PageNumber = 1,
 ) -> Response:
-    """How each account's windows stand, with sums, lag and lateness."""
-    period = period_of(span, until, datetime.now(UTC))
-    shown = status_page(visitor.session, period, search=search.strip(), owed_only=show == "owed", number=page)
-    overview = msgspec.structs.replace(shown.overview, rows=shown.rows)
+    """The state of each account's windows, with sums, lag and lateness."""
+    period = requested_period(span, until, datetime.now(UTC))
+    shown = status_page(context.session, period, search=search.strip(), owed_only=show == "owed", number=page)
     return _json(
-        StatusAnswer(page=shown.number, pages=shown.of, accounts=shown.accounts, faults=shown.faults, overview=overview)
+        StatusAnswer(
+            page=shown.number,
+            pages=shown.of,
+            accounts=shown.accounts,
+            faults=visible_problems(shown.faults, context.user),
+            overview=msgspec.structs.replace(shown.overview, rows=visible_rows(shown.rows, context.user)),
+        )
     )
 
 
 @router.get("/windows/{user_id}/{kind}", responses=_documented("Receipt"), response_class=Response)
 def receipt_of_window(
-    user: Viewer,  # noqa: ARG001 - only to ask who it is
-    user_id: int,
+    context: ViewerRequest,
+    user_id: UserId,
     kind: EventKind,
-    start: Annotated[str, Query(description="ISO 8601: where the window begins.")],
-    end: Annotated[str, Query(description="ISO 8601: where it ends.")],
+    start: Annotated[str, Query(description="ISO 8601: start of the window.")],
+    end: Annotated[str, Query(description="ISO 8601: its end, at most an hour later.")],
 ) -> Response:
-    """The receipt of one window, as the ledger has it."""
+    """The receipt of one window, without what you may not see in Airflow."""
     window = requested_window(start, end)
     receipt = read_receipt(ledger(), user_id, kind, window)
     if receipt is None:
         raise HTTPException(status.HTTP_404_NOT_FOUND, f"There is no receipt of account {user_id} for {window}.")
-    return _json(receipt)
+    return _json(visible_receipt(receipt, context.user))
 
 
 def _json(answer: msgspec.Struct) -> Response:

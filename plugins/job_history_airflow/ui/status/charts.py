@@ -11,13 +11,13 @@ _GAP = 0.2
 
 @dataclass(frozen=True)
 class Bar:
-    """In the chart's own units; `told` is what stands in it, for whoever asks."""
+    """In the chart's units. `title` is its tooltip: label, value and unit."""
 
     x: float
     y: float
     width: float
     height: float
-    reported: str
+    title: str
     label: str
 
 
@@ -30,12 +30,12 @@ class Chart:
 
 
 def bar_chart(values: list[int], labels: list[str], unit: str) -> Chart:
-    """Lay out a bar for each value, over the whole width; the highest one is as high as the chart."""
+    """Lay out a bar for each value over the whole width. The highest bar is as high as the chart."""
     highest = max(values, default=0)
     step = WIDTH / max(1, len(values))
     bars = []
     for number, (value, label) in enumerate(zip(values, labels, strict=True)):
-        # What is there must be seen, also beside something a thousand times as high.
+        # A small value must stay visible next to one a thousand times as high.
         height = max(1.5, HEIGHT * value / highest) if value else 0.0
         bars.append(
             Bar(
@@ -43,7 +43,7 @@ def bar_chart(values: list[int], labels: list[str], unit: str) -> Chart:
                 y=round(HEIGHT - height, 2),
                 width=round(step * (1 - _GAP), 2),
                 height=round(height, 2),
-                reported=f"{label}: {value:,} {unit}",
+                title=f"{label}: {value:,} {unit}",
                 label=label,
             )
         )

@@ -1,14 +1,14 @@
-"""The pages "Replication status": the grid, and what is behind one of its cells."""
+"""The page "Replication status": the grid of windows, and the page of a window or a day."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import groupby, islice
 from operator import itemgetter
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
-from fastapi import APIRouter, HTTPException, Query, Response, status
+from fastapi import APIRouter, HTTPException, Path, Query, Response, status
 
 from job_history.errors import ReplicationError
 from job_history.inspection.status import Standing
@@ -17,41 +17,50 @@ from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import parse_time
-from job_history.model.window import Window
 from job_history.progress import readable_bytes
 from job_history.storage import Storage
 from job_history.storage.staging import staged_records
 from job_history_airflow.dag_ids import REPLICATION_DAG
-from job_history_airflow.ui.access import may_start_runs
-from job_history_airflow.ui.request_context import Visit
+from job_history_airflow.ui.access import may_see_accounts, may_see_logs, may_start_runs
+from job_history_airflow.ui.request_context import ViewerRequest
 from job_history_airflow.ui.status.charts import bar_chart
 from job_history_airflow.ui.status.overview import WORDS, Overview
-from job_history_airflow.ui.status.period import SPANS, period_of
+from job_history_airflow.ui.status.period import HOUR, Span, requested_hours, requested_period
 from job_history_airflow.ui.status.replication_status import hours_of, ledger, status_page
 from job_history_airflow.ui.status.runs_of_window import runs_of
+from job_history_airflow.ui.status.visibility import visible_problems, visible_receipt, visible_rows
 
 router = APIRouter(prefix="/status", include_in_schema=False)
 
 MAX_QUARANTINED_SHOWN = 20
+MAX_PAGE = 10_000
+MAX_SEARCH_LENGTH = 200
+
+UserId = Annotated[int, Path(ge=1, lt=10**21)]
+Search = Annotated[str, Query(max_length=MAX_SEARCH_LENGTH, description="Part of `user_id name`.")]
+Show = Annotated[Literal["all", "owed"], Query(description="`owed`: only accounts with windows that need a run.")]
+PageNumber = Annotated[int, Query(ge=1, le=MAX_PAGE)]
 
 
 @router.get("")
 def status_grid(  # noqa: PLR0917 - each is a part of the address
-    visitor: Visit,
-    span: str = "24h",
+    context: ViewerRequest,
+    span: Span = Span.DAY,
     until: str | None = None,
-    search: str = "",
-    show: str = "all",
-    page: Annotated[int, Query(ge=1)] = 1,
+    search: Search = "",
+    show: Show = "all",
+    page: PageNumber = 1,
 ) -> Response:
-    period = period_of(span, until, datetime.now(UTC))
-    shown = status_page(visitor.session, period, search=search.strip(), owed_only=show == "owed", number=page)
+    period = requested_period(span, until, datetime.now(UTC))
+    shown = status_page(context.session, period, search=search.strip(), owed_only=show == "owed", number=page)
     columns = [_column(start, by_day=period.by_day) for start in shown.overview.columns]
-    return visitor.shown(
+    return context.render(
         "status.html",
         period=period,
-        spans=SPANS,
+        spans=Span,
         shown=shown,
+        rows=visible_rows(shown.rows, context.user),
+        problems=visible_problems(shown.faults, context.user),
         overview=shown.overview,
         columns=columns,
         groups=[(name, len(list(group))) for name, group in groupby(columns, key=itemgetter("group"))],
@@ -68,56 +77,52 @@ def status_grid(  # noqa: PLR0917 - each is a part of the address
 
 
 @router.get("/windows/{user_id}/{kind}")
-def window(visitor: Visit, user_id: int, kind: EventKind, start: str, end: str) -> Response:
-    asked = requested_window(start, end)
-    if asked.end - asked.start > timedelta(hours=1):
-        hours = hours_of(visitor.session, user_id, kind, asked)
-        return visitor.shown("day.html", user_id=user_id, kind=kind, window=asked, hours=hours, words=WORDS)
+def window(context: ViewerRequest, user_id: UserId, kind: EventKind, start: str, end: str) -> Response:
+    requested = requested_hours(start, end)
+    hours = hours_of(context.session, user_id, kind, requested)
+    if requested.end - requested.start > HOUR:
+        return context.render("day.html", user_id=user_id, kind=kind, window=requested, hours=hours, words=WORDS)
     storage = ledger()
-    receipt = read_receipt(storage, user_id, kind, asked)
-    stands = next(iter(hours_of(visitor.session, user_id, kind, asked)), None)
-    if receipt is None and stands is None:
+    receipt = read_receipt(storage, user_id, kind, requested)
+    if receipt is None and not hours:
         raise HTTPException(
-            status.HTTP_404_NOT_FOUND, f"There is no receipt of account {user_id} for {asked}, and no such account."
+            status.HTTP_404_NOT_FOUND, f"There is no receipt of account {user_id} for {requested}, and no such account."
         )
-    return visitor.shown(
+    name = receipt.name if receipt else hours[0].name
+    quarantined = quarantined_of(storage, receipt) if receipt and may_see_logs(context.user) else []
+    receipt = visible_receipt(receipt, context.user) if receipt else None
+    return context.render(
         "window.html",
         user_id=user_id,
         kind=kind,
-        name=receipt.name if receipt else stands.name if stands else "",
-        window=asked,
+        name=name,
+        window=requested,
         start=start,
         end=end,
         receipt=receipt,
-        stands=stands,
+        state=hours[0].state if hours else receipt.state if receipt else "",
         words=WORDS,
-        runs=runs_of(visitor.session, receipt) if receipt else [],
-        quarantined=quarantined_of(storage, receipt) if receipt else [],
+        runs=runs_of(context.session, receipt) if receipt else [],
+        quarantined=quarantined,
         paths=[storage.url(path) for path in (*receipt.items, *receipt.quarantine)] if receipt else [],
         plain=msgspec.json.format(msgspec.json.encode(receipt), indent=1).decode() if receipt else "",
         dag=REPLICATION_DAG,
-        may_start=may_start_runs(visitor.user),
+        may_start=may_start_runs(context.user),
+        sees_settings=may_see_accounts(context.user),
+        sees_errors=may_see_logs(context.user),
         size=readable_bytes,
         duration=readable_duration,
     )
 
 
-def requested_window(start: str, end: str) -> Window:
-    """Return the window that an address names. Raises HTTPException where it names none."""
-    try:
-        return Window(parse_time(start), parse_time(end))
-    except ValueError as fault:
-        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, f"start and end make no window: {fault}.") from None
-
-
 def quarantined_of(storage: Storage, receipt: Receipt) -> list[QuarantineEntry]:
-    """Return the first records in quarantine. Only what is wrong with them is for the page: they are not redacted."""
+    """Return the first quarantined records. The page may show only their errors: the records are not redacted."""
     found: list[QuarantineEntry] = []
     for path in receipt.quarantine:
         try:
             found += islice(staged_records(storage, path, QuarantineEntry), MAX_QUARANTINED_SHOWN - len(found))
         except ReplicationError:
-            # Deleted by hand, or by a run in this very moment: the receipt's own counts still tell of it.
+            # Deleted by hand, or by a run at this moment. The receipt still counts it.
             continue
     return found
 

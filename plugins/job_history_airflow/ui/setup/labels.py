@@ -1,0 +1,37 @@
+"""The words of the form: labels, and hints that differ from the models' descriptions. Keys are places in an entry."""
+
+from __future__ import annotations
+
+LABELS = {
+    "user_id": "Workspace id",
+    "name": "Name",
+    "enabled": "Replicate this account",
+    "source": "Job history comes from",
+    "destination": "Audit log destination",
+    "events.job_history": "Job history data",
+    "events.line_details": "Input, output and error details of all executed lines",
+    "events.admin_events": "Admin events",
+    "conn_id": "Connection",
+    "kms_key_id": "KMS key",
+    "managed_user_id": "Managed user",
+    "redaction": "Redaction rules",
+    "redaction_name": "Name of the redaction rules",
+    "redaction_key_conn_id": "Connection with the key of redaction rules that hash",
+    "s3": "Amazon S3 bucket",
+    "sumo_logic": "Sumo Logic HTTP source",
+    "sql": "SQL job store",
+    "workato": "Workato API",
+}
+HINTS = {
+    "enabled": "Off: an explicit pause, which reports mention.",
+    "conn_id": "The id of one of Airflow's connections of this type; never its secrets.",
+}
+
+
+def label_of(place: str) -> str:
+    key = place.rpartition(".")[2]
+    return LABELS.get(place) or LABELS.get(key) or key.replace("_", " ").capitalize()
+
+
+def hint_of(place: str, description: str) -> str:
+    return HINTS.get(place) or HINTS.get(place.rpartition(".")[2]) or description
