@@ -15,6 +15,8 @@ from tests.support.debian_packages import PackagesUnavailable
 
 from simulators.project import DAGS, PLUGINS
 
+pytest_plugins = ["tests.support.golden_messages"]
+
 # No example is late on machines that are busy with other things. The same examples each time, so that a change is judged
 # by what it changes; to look for new ones, run with HYPOTHESIS_PROFILE=explore, and write down what it finds as @example.
 settings.register_profile("always_the_same", deadline=None, derandomize=True)

@@ -13,7 +13,7 @@ from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import save_receipt
 from job_history.model.event_kind import EventKind
 from job_history.pipeline.make_receipt import make_receipt
-from job_history.pipeline.plan import PlannedWindow
+from job_history.pipeline.results import PlannedWindow
 from job_history.pipeline.run_slice import SliceTools, run_slice
 from job_history.sources import Source
 from job_history.storage import Storage

@@ -126,12 +126,12 @@ class Runs:
             max_jobs_per_slice=self.max_jobs_per_slice,
             max_slices=1_000,
             planned_at=planned_at,
-            stands=self._stands(run, kind),
+            skip=self._windows_to_skip(run, kind),
         )
         RunFiles(self.staging, run.name).save_plan(made)
         run.returned[f"plan {kind}"] = msgspec.json.encode(made.slices)
 
-    def _stands(self, run: Run, kind: str) -> SkipWindow:
+    def _windows_to_skip(self, run: Run, kind: str) -> SkipWindow:
         if run.mode != "reconciliation":
             return complete_windows(self.ledger, lambda _: None) if run.mode == "missing_only" else skip_none
         from job_history.reconciliation.reconcile import reconcile  # brings pandas, as below

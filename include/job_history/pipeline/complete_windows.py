@@ -1,4 +1,4 @@
-"""Which windows a run has to do with: those that are complete need nothing, whichever run completed them."""
+"""Complete windows: `missing_only` skips them, whichever run completed them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PlaceOf = Callable[[Account], str | None]
 
 
 def complete_windows(ledger: Storage, place_of: PlaceOf) -> SkipWindow:
-    """Return what says of a window that it is complete, at the destination that the account has now.
+    """Return a predicate: is this window already complete at the account's current destination?
 
-    `place_of` says where an account's connection leads to now, as receipts do (`place_in`), or None where the settings alone
-    say it. It is asked once an account, and only for those that have a complete window.
+    `place_of` returns where an account's connection leads to now, as receipts name it (`place_in`), or None if the settings
+    alone decide it. It is called once an account, and only for accounts with a complete window.
 
-    One that is complete but for quarantine is not: what was mended since is delivered when it is run again. Nor is one whose
-    source was read before it was over.
+    A window that is complete with quarantine is not skipped: records that were fixed since are delivered when it runs again.
+    Neither is one whose source was read before the window ended.
     """
     places: dict[int, str | None] = {}
 
@@ -34,7 +34,7 @@ def complete_windows(ledger: Storage, place_of: PlaceOf) -> SkipWindow:
         now, then = places[account.user_id], place_in(receipt.destination)
         return now is not None and then is not None and now != then
 
-    def stands(account: Account, kind: EventKind, window: Window) -> str | None:
+    def skip(account: Account, kind: EventKind, window: Window) -> str | None:
         receipt = read_receipt(ledger, account.user_id, kind, window)
         if receipt is None or receipt.state is not WindowState.COMPLETE:
             return None
@@ -44,10 +44,10 @@ def complete_windows(ledger: Storage, place_of: PlaceOf) -> SkipWindow:
             return None
         return receipt.state
 
-    return stands
+    return skip
 
 
 def place_in(destination: dict[str, Any]) -> str | None:
-    """Return the bucket, or the name of the HTTP source, that a receipt's destination tells of."""
+    """Return the bucket, or the name of the HTTP source, of a receipt's destination."""
     place = destination.get("target") or destination.get("bucket")
     return None if place is None else str(place)

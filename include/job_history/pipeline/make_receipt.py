@@ -10,8 +10,7 @@ from typing import Any
 from job_history.ledger.lateness import all_of
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
 from job_history.model.timestamp import format_time
-from job_history.pipeline.plan import PlannedWindow
-from job_history.pipeline.results import SliceOutcome
+from job_history.pipeline.results import PlannedWindow, SliceOutcome
 
 
 def make_receipt(

@@ -1,4 +1,4 @@
-"""What each step of a slice hands to the next, and what its load leaves for the report and the receipt."""
+"""What each step of a run hands to the next: the plan, then for each slice what was extracted, transformed and loaded."""
 
 from __future__ import annotations
 
@@ -6,17 +6,73 @@ from typing import Any
 
 import msgspec
 
+from job_history.errors.finding import Finding
 from job_history.ledger.lateness import Lateness
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.receipt import JobRef
+from job_history.model.event_kind import EventKind
 from job_history.model.ids import Id
+from job_history.model.slice import Slice
+from job_history.model.window import Window
 from job_history.redaction import Policy
 
 
-class Extracted(msgspec.Struct):
-    """`counted` by the source on its own, in the way of `counted_by`; `listed` one by one; the two are equal.
+class PlannedWindow(msgspec.Struct):
+    """An account's window in a run, for one kind of event.
 
-    `read_at`: when the reading began (see `read_at()`); of two runs the one that read later knows better.
+    `counted` is None if the source was not, or could not be, asked; then its extract asks. `blocked_by` are the errors that a
+    preflight found at the destination: then there are no slices. `settings_changes`: settings of the account that are not as
+    in the previous run.
+    """
+
+    user_id: int
+    name: str
+    window: Window
+    enabled: bool
+    counted: int | None
+    slices: list[Slice]
+    settings_hash: str
+    destination: dict[str, Any]
+    counted_by: str = "query"
+    planned_at: str = ""
+    kind: EventKind = EventKind.JOBS
+    blocked_by: list[Finding] = []
+    destination_hash: str = ""
+    settings_changes: list[str] = []
+
+    @property
+    def label(self) -> str:
+        return self.kind.of(f"{self.user_id} {self.name}")
+
+
+class Plan(msgspec.Struct):
+    """What a run will do. `faults`: accounts that could not be planned at all, a message for each.
+
+    `considered` are the user_ids of all accounts of the run, whatever their destination, and `planned` those with this one.
+    `skipped`: the number of windows that need no run, by state. `settings` are those of planned accounts that are new or were
+    changed, for the next run to know; `whole_list`: these are all accounts of the Variable.
+    """
+
+    run: str
+    destination: str
+    window: Window
+    windows: list[PlannedWindow]
+    faults: list[str]
+    considered: list[int] = []
+    planned: list[int] = []
+    skipped: dict[str, int] = msgspec.field(default_factory=dict, name="standing")
+    settings: dict[str, dict[str, Any]] = {}
+    whole_list: bool = False
+
+    @property
+    def slices(self) -> list[Slice]:
+        return [slice_ for planned in self.windows for slice_ in planned.slices]
+
+
+class Extracted(msgspec.Struct):
+    """`counted`: by the source, by the means of `counted_by`; `listed`: the records; the two are equal.
+
+    `read_at`: when reading began, as text (see `extract.read_at`); of two runs, the later reading wins.
     """
 
     path: str
@@ -38,7 +94,7 @@ class SkippedRecord(msgspec.Struct):
 
 
 class Transformed(msgspec.Struct):
-    """What became of what was listed; `quarantine_paths` lie in the ledger, the other paths in staging."""
+    """The outcome of what was listed; `quarantine_paths` are in the ledger, the other paths in staging."""
 
     documents_path: str
     skipped_path: str
@@ -55,9 +111,10 @@ class Transformed(msgspec.Struct):
 
 
 class SliceOutcome(msgspec.Struct):
-    """What became of a slice; paths lie in the ledger.
+    """The outcome of a slice; its paths are in the ledger.
 
-    `conflicts` are among the quarantined, the late among delivered and already present; `repeated`, which may be at the destination more than once, among the delivered.
+    `conflicts` are part of `quarantined`, late jobs of `delivered` and `already_present`; `repeated`, which may be at the
+    destination more than once, of `delivered`.
     """
 
     extracted: Extracted

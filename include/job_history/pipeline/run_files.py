@@ -10,8 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from job_history.model.slice import RUNS, Slice
-from job_history.pipeline.plan import Plan
-from job_history.pipeline.results import SliceOutcome
+from job_history.pipeline.results import Plan, SliceOutcome
 from job_history.reconciliation.findings import Findings
 from job_history.storage import Storage
 

@@ -12,7 +12,7 @@ from job_history.accounts.account import Account
 from job_history.errors import TransientError
 from job_history.errors.code import Severity
 from job_history.errors.finding import Finding
-from job_history.pipeline.plan import Plan
+from job_history.pipeline.results import Plan
 from job_history.preflight.check import Check, run_check
 from job_history.preflight.passed import PassedPreflights
 

@@ -16,7 +16,7 @@ MAX_ROWS = 200
 MAX_WORTH_WAITING_MINUTES = 6 * 60
 
 
-def tell(several: list[Findings], receipts: list[Receipt]) -> list[str]:
+def log_findings(several: list[Findings], receipts: list[Receipt]) -> list[str]:
     """Write the tables to the log, and return what a user has to do something about, each in a sentence.
 
     `receipts` are those of the windows that were run again.
@@ -38,7 +38,7 @@ def tell(several: list[Findings], receipts: list[Receipt]) -> list[str]:
             log.info("... and %s windows more.", f"{len(windows) - MAX_ROWS:,}")
     else:
         log.info("Nothing is missing, lost or altered.")
-    _tell_lateness(several, receipts)
+    _log_lateness(several, receipts)
     repaired = {(receipt.user_id, receipt.kind, receipt.window) for receipt in receipts if receipt.state.closed}
     return [fault for findings in several for fault in findings.faults] + [
         _sentence(finding)
@@ -77,7 +77,7 @@ def _sentence(finding: WindowFinding) -> str:
     )
 
 
-def _tell_lateness(several: list[Findings], receipts: list[Receipt]) -> None:
+def _log_lateness(several: list[Findings], receipts: list[Receipt]) -> None:
     lateness = all_of(
         [findings.lateness for findings in several]
         + [receipt.lateness for receipt in receipts if receipt.state is not WindowState.FAILED]

@@ -75,7 +75,7 @@ class PlanOperator(BaseOperator):
             planned_at=planned_at,
             max_slices=conf.getint("core", "max_map_length"),
             known=read_known_accounts(self.ledger),
-            stands=self.stands(context, accounts, window),
+            skip=self.windows_to_skip(context, accounts, window),
         )
         block_failing_accounts(
             made,
@@ -91,8 +91,8 @@ class PlanOperator(BaseOperator):
         """Return what the run is about."""
         return window_of(context["dag_run"], context["params"])
 
-    def stands(self, context: Context, accounts: Accounts, window: Window) -> SkipWindow:  # noqa: ARG002 - others look at them
-        """Return what says of a window that it needs nothing."""
+    def windows_to_skip(self, context: Context, accounts: Accounts, window: Window) -> SkipWindow:  # noqa: ARG002
+        """Return the predicate for windows that need no run."""
         from job_history.pipeline.complete_windows import complete_windows
 
         return complete_windows(self.ledger, place_of) if context["params"].get("mode") == "missing_only" else skip_none

@@ -33,7 +33,7 @@ class ReconcileOperator(PlanOperator):
             owed_since=self.settings.start_date,
         )
 
-    def stands(self, context: Context, accounts: Accounts, window: Window) -> SkipWindow:
+    def windows_to_skip(self, context: Context, accounts: Accounts, window: Window) -> SkipWindow:
         from job_history.reconciliation.reconcile import reconcile
 
         params = context["params"]
@@ -54,7 +54,7 @@ class ReconcileOperator(PlanOperator):
         self.run_files.save_findings(findings)
         to_run = findings.to_run()
 
-        def stands(account: Account, kind: EventKind, hour: Window) -> str | None:
+        def skip(account: Account, kind: EventKind, hour: Window) -> str | None:
             return None if (account.user_id, kind, hour) in to_run else "left as they are"
 
-        return stands
+        return skip

@@ -7,6 +7,7 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.golden_messages import CheckMessage
 from tests.unit.samples import account, entry
 
 from job_history.accounts.account import Account
@@ -75,120 +76,99 @@ def test_the_settings_hash_changes_with_the_settings_and_with_nothing_else() -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "detail"),
+    "text",
     [
-        (None, f"does not exist, so no account can be replicated. {REMEDY}"),
-        ("", f"is not valid JSON: Input data was truncated. {REMEDY}"),
-        ('[{"user_id": 5234,', f"is not valid JSON: Input data was truncated. {REMEDY}"),
-        (
-            "[{'user_id': 5234}]",
-            f"is not valid JSON: JSON is malformed: object keys must be strings (byte 2). {REMEDY}",
-        ),
-        (
-            "[" * 10_000,
-            f"is not valid JSON: maximum recursion depth exceeded while deserializing an object. {REMEDY}",
-        ),
-        ("{}", f"is JSON, but not a list. {REMEDY}"),
-        ("null", f"is JSON, but not a list. {REMEDY}"),
-        ("[]", f"lists no accounts, so nothing would be replicated. {REMEDY}"),
+        None,
+        "",
+        '[{"user_id": 5234,',
+        "[{'user_id': 5234}]",
+        "[" * 10_000,
+        "{}",
+        "null",
+        "[]",
     ],
 )
-def test_a_variable_that_lists_no_accounts(text: str | None, detail: str) -> None:
-    assert refusal(text) == f"The Airflow Variable job_history_accounts {detail}"
+def test_a_variable_that_lists_no_accounts(text: str | None, check_message: CheckMessage) -> None:
+    message = refusal(text)
+
+    assert message.startswith("The Airflow Variable job_history_accounts ")
+    assert message.endswith(REMEDY)
+    check_message(message)
 
 
 # Entries that cannot be used
 
-NO_BUCKET = "no legal bucket name: 3 to 63 lower-case letters, digits, dots and hyphens"
-NO_PREFIX = "use parts of letters, digits and _ . = - joined by single slashes, none at the ends"
+
+def differences(bad: Any) -> str | None:
+    """Name a case by what differs from the entry of the documentation."""
+    if not isinstance(bad, dict):
+        return None
+    good = entry()
+    return json.dumps({key: bad.get(key) for key in {**good, **bad} if bad.get(key) != good.get(key)})
 
 
 @pytest.mark.promise("account-errors")
 @pytest.mark.parametrize(
-    ("bad", "detail"),
+    ("bad", "field"),
     [
-        ("Acme", "Entry 1 of job_history_accounts: the entry is not a JSON object."),
-        ({}, None),
-        (entry(user_id=None), "Account without user_id (entry 1) Acme: user_id is missing."),
-        (entry("5234"), "Account 5234 Acme: user_id: input should be a valid integer."),  # type: ignore[arg-type]
-        (entry(5234.0), "Account 5234.0 Acme: user_id: input should be a valid integer."),  # type: ignore[arg-type]
-        (entry(True), "Account True Acme: user_id: input should be a valid integer."),
-        (entry(0), "Account 0 Acme: user_id: input should be greater than 0."),
-        (entry(-5), "Account -5 Acme: user_id: input should be greater than 0."),
-        (entry(10**21), f"Account {10**21} Acme: user_id: input should be less than {10**21}."),
-        (entry(name=""), "Account 5234 : name: string should have at least 1 character."),
-        (entry(name="x" * 101), f"Account 5234 {'x' * 101}: name: string should have at most 100 characters."),
-        (entry(name=7), "Account 5234: name: input should be a valid string."),  # type: ignore[arg-type]
-        (entry(enabled="yes"), "Account 5234 Acme: enabled: input should be a valid boolean."),
-        (entry(enabled=1), "Account 5234 Acme: enabled: input should be a valid boolean."),
-        (entry(source=None), "Account 5234 Acme: source is missing."),
-        (entry(source="db"), "Account 5234 Acme: source is not a JSON object."),
-        (entry(destination="s3"), "Account 5234 Acme: destination is not a JSON object."),
-        (entry(source={"type": "oracle", "conn_id": "db"}), None),
-        (entry(source={"type": "sql"}), "Account 5234 Acme: source.conn_id is missing."),
-        (
-            entry(source={"type": "sql", "conn_id": ""}),
-            "Account 5234 Acme: source.conn_id: string should have at least 1 character.",
-        ),
-        (
-            entry(source={"type": "sql", "conn_id": "db", "table": "jobs"}),
-            "Account 5234 Acme: unknown key 'source.table'.",
-        ),
-        (entry(destination={"conn_id": "s3"}), "Account 5234 Acme: destination.type is missing."),
-        (
-            entry(destination={"type": "ftp", "conn_id": "s3"}),
-            "Account 5234 Acme: destination.type: 'ftp' is not among 's3', 'sumo_logic'.",
-        ),
-        (entry(destination={"type": "s3"}), "Account 5234 Acme: destination.conn_id is missing."),
-        (entry(destination={**S3, "bucket": "Acme"}), f"Account 5234 Acme: destination.bucket: {NO_BUCKET}."),
-        (entry(destination={**S3, "bucket": "a/b"}), f"Account 5234 Acme: destination.bucket: {NO_BUCKET}."),
-        (entry(destination={**S3, "prefix": "/a"}), f"Account 5234 Acme: destination.prefix: {NO_PREFIX}."),
-        (entry(destination={**S3, "prefix": "a/"}), f"Account 5234 Acme: destination.prefix: {NO_PREFIX}."),
-        (entry(destination={**S3, "prefix": "a//b"}), f"Account 5234 Acme: destination.prefix: {NO_PREFIX}."),
-        (entry(destination={**S3, "prefix": "a/../b"}), f"Account 5234 Acme: destination.prefix: {NO_PREFIX}."),
-        (entry(destination={**S3, "prefix": "a b"}), f"Account 5234 Acme: destination.prefix: {NO_PREFIX}."),
-        (
-            entry(destination={**S3, "kms_key_id": "alias/audit"}),
-            'Account 5234 Acme: destination: kms_key_id needs "server_side_encryption": "aws:kms".',
-        ),
-        (
-            entry(destination={**S3, "server_side_encryption": "rot13"}),
-            "Account 5234 Acme: destination.server_side_encryption: input should be 'AES256' or 'aws:kms'.",
-        ),
-        (entry(destination={**S3, "region": "eu-west-1"}), "Account 5234 Acme: unknown key 'destination.region'."),
-        (entry(events=None), "Account 5234 Acme: events is missing."),
-        (
-            entry(events={"line_details": True}),
-            "Account 5234 Acme: events: line_details needs job_history: lines are part of a job's document.",
-        ),
-        (
-            entry(events={}),
-            "Account 5234 Acme: events: nothing is switched on: set job_history or admin_events, or pause the account with "
-            '"enabled": false.',
-        ),
-        (
-            entry(events={**EVENTS, "job_history": "true"}),
-            "Account 5234 Acme: events.job_history: input should be a valid boolean.",
-        ),
-        (entry(events={**EVENTS, "audit": True}), "Account 5234 Acme: unknown key 'events.audit'."),
+        ("Acme", "the entry"),
+        ({}, "destination"),
+        (entry(user_id=None), "user_id"),
+        (entry("5234"), "user_id"),  # type: ignore[arg-type]
+        (entry(5234.0), "user_id"),  # type: ignore[arg-type]
+        (entry(True), "user_id"),
+        (entry(0), "user_id"),
+        (entry(-5), "user_id"),
+        (entry(10**21), "user_id"),
+        (entry(name=""), "name"),
+        (entry(name="x" * 101), "name"),
+        (entry(name=7), "name"),  # type: ignore[arg-type]
+        (entry(enabled="yes"), "enabled"),
+        (entry(enabled=1), "enabled"),
+        (entry(source=None), "source"),
+        (entry(source="db"), "source"),
+        (entry(destination="s3"), "destination"),
+        (entry(source={"type": "oracle", "conn_id": "db"}), "source.type"),
+        (entry(source={"type": "sql"}), "source.conn_id"),
+        (entry(source={"type": "sql", "conn_id": ""}), "source.conn_id"),
+        (entry(source={"type": "sql", "conn_id": "db", "table": "jobs"}), "source.table"),
+        (entry(destination={"conn_id": "s3"}), "destination.type"),
+        (entry(destination={"type": "ftp", "conn_id": "s3"}), "destination.type"),
+        (entry(destination={"type": "s3"}), "destination.conn_id"),
+        (entry(destination={**S3, "bucket": "Acme"}), "destination.bucket"),
+        (entry(destination={**S3, "bucket": "a/b"}), "destination.bucket"),
+        (entry(destination={**S3, "prefix": "/a"}), "destination.prefix"),
+        (entry(destination={**S3, "prefix": "a/"}), "destination.prefix"),
+        (entry(destination={**S3, "prefix": "a//b"}), "destination.prefix"),
+        (entry(destination={**S3, "prefix": "a/../b"}), "destination.prefix"),
+        (entry(destination={**S3, "prefix": "a b"}), "destination.prefix"),
+        (entry(destination={**S3, "kms_key_id": "alias/audit"}), "destination"),
+        (entry(destination={**S3, "server_side_encryption": "rot13"}), "destination.server_side_encryption"),
+        (entry(destination={**S3, "region": "eu-west-1"}), "destination.region"),
+        (entry(events=None), "events"),
+        (entry(events={"line_details": True}), "events"),
+        (entry(events={}), "events"),
+        (entry(events={**EVENTS, "job_history": "true"}), "events.job_history"),
+        (entry(events={**EVENTS, "audit": True}), "events.audit"),
         (
             entry(redaction=[{"path": "report.ssn", "action": "drop"}, {"path": "reprot.ssn", "action": "drop"}]),
-            "Account 5234 Acme: redaction rule 2: path: 'reprot.ssn' begins with 'reprot'; there are title, error, "
-            "error_type, report, lines, details, user, team, resource (or $.. for any depth).",
+            "redaction rule 2",
         ),
-        (entry(comment="ours"), "Account 5234 Acme: unknown key 'comment'."),
+        (entry(comment="ours"), "comment"),
     ],
+    ids=differences,
 )
-def test_a_bad_entry_is_reported_by_account_and_field_and_the_others_stay_usable(bad: Any, detail: str | None) -> None:
+def test_a_bad_entry_is_reported_by_account_and_field_and_the_others_stay_usable(
+    bad: Any, field: str, check_message: CheckMessage
+) -> None:
     good = entry(77, "Good")
     read_ = read(bad, good)
-    expected = {
-        "{}": "Account without user_id (entry 1): user_id is missing; name is missing; source is missing; "
-        "destination is missing; events is missing.",
-        "oracle": "Account 5234 Acme: source.type: 'oracle' is not among 'sql', 'workato'.",
-    }
-    detail = detail or next(words for sign, words in expected.items() if sign in json.dumps(bad))
-    assert (read_.usable, read_.messages) == ({77: Account.model_validate(good)}, [detail])
+    [message] = read_.messages
+
+    assert read_.usable == {77: Account.model_validate(good)}
+    assert field in message
+    assert "5234" in message or "ntry 1" in message or str(bad["user_id"]) in message
+    check_message(message)
 
 
 def test_all_errors_of_an_entry_are_reported_together() -> None:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.support.golden_messages import CheckMessage
 from tests.unit.samples import entry
 
 from job_history.accounts.destination_settings import SumoLogicDestinationSettings
@@ -41,34 +42,38 @@ def test_what_the_service_allows(settings: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "detail"),
+    ("settings", "field"),
     [
-        ({"source_category": "c" * 1025}, "destination.source_category: string should have at most 1024 characters"),
-        ({"source_name": "n" * 129}, "destination.source_name: string should have at most 128 characters"),
-        ({"source_host": "h" * 129}, "destination.source_host: string should have at most 128 characters"),
-        ({"source_category": "Prüfung"}, f"destination.source_category: {HEADER}"),
-        ({"source_name": "two\r\nX-Sumo-Host: lines"}, f"destination.source_name: {HEADER}"),
-        ({"source_host": " a"}, f"destination.source_host: {HEADER}"),
-        ({"source_host": ""}, f"destination.source_host: {HEADER}"),
-        ({"fields": {"a,b": "c"}}, field_fault("a,b")),
-        ({"fields": {"a": "b,c=d"}}, field_fault("a")),
-        ({"fields": {"a": "b\nc"}}, field_fault("a")),
-        ({"fields": {"a": "größer"}}, field_fault("a")),
-        ({"fields": {"": "a"}}, field_fault("")),
-        ({"fields": {"a": ""}}, field_fault("a")),
-        ({"fields": {"k" * 256: "a"}}, field_fault("k" * 60)),
-        ({"fields": {"a": "v" * 201}}, field_fault("a")),
-        ({"fields": {"a": 1}}, "destination.fields.a: input should be a valid string"),
-        (
-            {"fields": {str(number): "a" for number in range(31)}},
-            "destination.fields: dictionary should have at most 30 items after validation, not more",
-        ),
-        ({"url": "https://secret"}, "unknown key 'destination.url'"),
-        ({"type": "syslog"}, "destination.type: 'syslog' is not among 's3', 'sumo_logic'"),
+        ({"source_category": "c" * 1025}, "destination.source_category"),
+        ({"source_name": "n" * 129}, "destination.source_name"),
+        ({"source_host": "h" * 129}, "destination.source_host"),
+        ({"source_category": "Prüfung"}, "destination.source_category"),
+        ({"source_name": "two\r\nX-Sumo-Host: lines"}, "destination.source_name"),
+        ({"source_host": " a"}, "destination.source_host"),
+        ({"source_host": ""}, "destination.source_host"),
+        ({"fields": {"a,b": "c"}}, "destination.fields"),
+        ({"fields": {"a": "b,c=d"}}, "destination.fields"),
+        ({"fields": {"a": "b\nc"}}, "destination.fields"),
+        ({"fields": {"a": "größer"}}, "destination.fields"),
+        ({"fields": {"": "a"}}, "destination.fields"),
+        ({"fields": {"a": ""}}, "destination.fields"),
+        ({"fields": {"k" * 256: "a"}}, "destination.fields"),
+        ({"fields": {"a": "v" * 201}}, "destination.fields"),
+        ({"fields": {"a": 1}}, "destination.fields.a"),
+        ({"fields": {str(number): "a" for number in range(31)}}, "destination.fields"),
+        ({"url": "https://secret"}, "destination.url"),
+        ({"type": "syslog"}, "destination.type"),
     ],
+    ids=str,
 )
-def test_what_it_does_not_is_named_by_account_and_field(settings: dict[str, Any], detail: str) -> None:
-    assert faults(**settings) == [f"Account 5234 Acme: {detail}."]
+def test_what_it_does_not_is_named_by_account_and_field(
+    settings: dict[str, Any], field: str, check_message: CheckMessage
+) -> None:
+    [message] = faults(**settings)
+
+    assert message.startswith("Account 5234 Acme: ")
+    assert field in message
+    check_message(message)
 
 
 def test_headers_are_what_was_set_and_the_fields_in_one_order() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.golden_messages import CheckMessage
 
 from job_history.documents.event_document import event_document_of, item_id_of
 from job_history.documents.job_document import Document, DocumentRules
@@ -92,30 +93,33 @@ def test_events_without_an_id_are_told_apart_by_what_they_say() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason", "explanation"),
+    ("changes", "reason"),
     [
-        ({"user_id": 77}, "wrong_account", "the source gave a record of account 77 when asked for 5234"),
-        ({"user_id": None}, "bad_id", "user_id is missing"),
-        ({"event_id": "../1"}, "bad_id", "event_id '../1' is neither a number nor a handle of at most 200 letters, digits and hyphens"),
-        ({"event_id": "1" * 22}, "bad_id", f"event_id '{'1' * 22}' has 22 digits, more than 21"),
-        ({"event_id": ""}, "bad_id", "event_id '' is neither a number nor a handle of at most 200 letters, digits and hyphens"),
-        ({"event": "../x"}, "bad_event", "event '../x' is not a name of 1 to 100 lower-case letters, digits and _"),
-        ({"event": "User login"}, "bad_event", "event 'User login' is not a name of 1 to 100 lower-case letters, digits and _"),
-        ({"event": "x\n"}, "bad_event", "event 'x\\n' is not a name of 1 to 100 lower-case letters, digits and _"),
-        ({"event": "x" * 101}, "bad_event", f"event '{'x' * 57}...' is not a name of 1 to 100 lower-case letters, digits and _"),
-        ({"event": None}, "bad_event", "event '' is not a name of 1 to 100 lower-case letters, digits and _"),
-        ({"occurred_at": None}, "bad_time", "occurred_at is missing"),
-        ({"occurred_at": "today"}, "bad_time", "occurred_at: 'today' is not an ISO 8601 date and time"),
-        ({"details": "{"}, "bad_json", "details is not valid JSON: Input data was truncated"),
-        ({"user": "{,}"}, "bad_json", "user is not valid JSON: JSON is malformed: expected '\"' (byte 1)"),
-        ({"extra": {"x": "tru"}}, "bad_json", "x is not valid JSON: Input data was truncated"),
-        ({"fault": QuarantineReason.BAD_TEXT, "fault_explanation": "event is not valid UTF-8"}, "bad_text", "event is not valid UTF-8"),
+        ({"user_id": 77}, "wrong_account"),
+        ({"user_id": None}, "bad_id"),
+        ({"event_id": "../1"}, "bad_id"),
+        ({"event_id": "1" * 22}, "bad_id"),
+        ({"event_id": ""}, "bad_id"),
+        ({"event": "../x"}, "bad_event"),
+        ({"event": "User login"}, "bad_event"),
+        ({"event": "x\n"}, "bad_event"),
+        ({"event": "x" * 101}, "bad_event"),
+        ({"event": None}, "bad_event"),
+        ({"occurred_at": None}, "bad_time"),
+        ({"occurred_at": "today"}, "bad_time"),
+        ({"details": "{"}, "bad_json"),
+        ({"user": "{,}"}, "bad_json"),
+        ({"extra": {"x": "tru"}}, "bad_json"),
+        ({"fault": QuarantineReason.BAD_TEXT, "fault_explanation": "event is not valid UTF-8"}, "bad_text"),
     ],
 )  # fmt: skip
-def test_a_record_that_cannot_become_a_document(changes: dict[str, Any], reason: str, explanation: str) -> None:
+def test_a_record_that_cannot_become_a_document(
+    changes: dict[str, Any], reason: str, check_message: CheckMessage
+) -> None:
     with pytest.raises(BadRecordError) as refused:
         event_document_of(event(**changes), RULES)
-    assert (str(refused.value.reason), refused.value.explanation) == (reason, explanation)
+    assert refused.value.reason == reason
+    check_message(refused.value.explanation)
 
 
 json_texts = st.recursive(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.golden_messages import CheckMessage
 from tests.unit.samples import EXAMPLE_KEY, line, record
 
 from job_history.documents.job_document import Document, DocumentRules, document_of
@@ -265,47 +266,33 @@ BAD_ID, BAD_TIME, BAD_JSON = QuarantineReason.BAD_ID, QuarantineReason.BAD_TIME,
 
 
 @pytest.mark.parametrize(
-    ("job", "reason", "explanation"),
+    ("job", "reason"),
     [
-        (record(user_id=None), BAD_ID, "user_id is missing"),
-        (record(user_id="../5"), BAD_ID, "user_id '../5' is not a whole number from 0 up"),
-        (
-            record(user_id=5235),
-            QuarantineReason.WRONG_ACCOUNT,
-            "the source gave a record of account 5235 when asked for 5234",
-        ),
-        (record(job_id=None), BAD_ID, "job_id is missing"),
-        (record(recipe_id="r/1"), BAD_ID, "recipe_id 'r/1' is not a whole number from 0 up"),
-        (record(started_at=None), BAD_TIME, "started_at is missing"),
-        (record(completed_at=None), BAD_TIME, "completed_at is missing"),
-        (record(started_at="noon"), BAD_TIME, "started_at: 'noon' is not an ISO 8601 date and time"),
-        (
-            record(started_at="2018-05-21T00:00:10.000001Z"),
-            BAD_TIME,
-            "completed_at 2018-05-21T00:00:10Z lies before started_at 2018-05-21T00:00:10.000001Z",
-        ),
-        (record(report="{"), BAD_JSON, "report is not valid JSON: Input data was truncated"),
-        (
-            record(lines=[line(), line(input="NaN")]),
-            BAD_JSON,
-            "lines[1].input is not valid JSON: JSON is malformed: invalid character (byte 0)",
-        ),
-        (
-            record(extra={"is_repeat": "maybe"}),
-            BAD_JSON,
-            "is_repeat is not valid JSON: JSON is malformed: invalid character (byte 0)",
-        ),
+        (record(user_id=None), BAD_ID),
+        (record(user_id="../5"), BAD_ID),
+        (record(user_id=5235), QuarantineReason.WRONG_ACCOUNT),
+        (record(job_id=None), BAD_ID),
+        (record(recipe_id="r/1"), BAD_ID),
+        (record(started_at=None), BAD_TIME),
+        (record(completed_at=None), BAD_TIME),
+        (record(started_at="noon"), BAD_TIME),
+        (record(started_at="2018-05-21T00:00:10.000001Z"), BAD_TIME),
+        (record(report="{"), BAD_JSON),
+        (record(lines=[line(), line(input="NaN")]), BAD_JSON),
+        (record(extra={"is_repeat": "maybe"}), BAD_JSON),
         (
             record(fault=QuarantineReason.BAD_TEXT, fault_explanation="title is not valid UTF-8", job_id=None),
             QuarantineReason.BAD_TEXT,
-            "title is not valid UTF-8",
         ),
     ],
 )
 def test_a_record_that_cannot_become_a_document_says_why(
-    job: JobRecord, reason: QuarantineReason, explanation: str
+    job: JobRecord, reason: QuarantineReason, check_message: CheckMessage
 ) -> None:
-    assert refusal(job) == (reason, explanation)
+    found, explanation = refusal(job)
+
+    assert found is reason
+    check_message(explanation)
 
 
 def test_a_job_that_takes_no_time_is_no_fault() -> None:

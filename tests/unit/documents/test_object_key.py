@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.golden_messages import CheckMessage
 from tests.unit.samples import EXAMPLE_KEY
 
 from job_history.documents.object_key import formatted_id, job_key
@@ -125,44 +126,43 @@ LONG = "1234567890" * 6
 
 
 @pytest.mark.parametrize(
-    ("job_id", "explanation"),
+    "job_id",
     [
-        (None, "job_id is missing"),
-        (-1, "job_id '-1' is not a whole number from 0 up"),
-        (10**21, "job_id '1000000000000000000000' has 22 digits, more than 21"),
-        (f"{LONG}1", f"job_id '{LONG[:57]}...' has 61 digits, more than 21"),
-        ("", "job_id '' is neither a number nor a handle of at most 200 letters, digits and hyphens"),
-        ("../1", "job_id '../1' is neither a number nor a handle of at most 200 letters, digits and hyphens"),
-        ("a/b", "job_id 'a/b' is neither a number nor a handle of at most 200 letters, digits and hyphens"),
-        ("1\n", "job_id '1\\n' is neither a number nor a handle of at most 200 letters, digits and hyphens"),
-        ("١٢", "job_id '١٢' is neither a number nor a handle of at most 200 letters, digits and hyphens"),
-        (
-            "h" * 201,
-            f"job_id '{'h' * 57}...' is neither a number nor a handle of at most 200 letters, digits and hyphens",
-        ),
+        None,
+        -1,
+        10**21,
+        f"{LONG}1",
+        "",
+        "../1",
+        "a/b",
+        "1\n",
+        "١٢",
+        "h" * 201,
     ],
 )
-def test_a_job_id_that_may_not_enter_a_key(job_id: Id | None, explanation: str) -> None:
+def test_a_job_id_that_may_not_enter_a_key(job_id: Id | None, check_message: CheckMessage) -> None:
     with pytest.raises(BadRecordError) as refused:
         job_id_of(job_id)
-    assert (refused.value.reason, refused.value.explanation) == (QuarantineReason.BAD_ID, explanation)
-    assert str(refused.value) == f"bad_id: {explanation}"
+    assert refused.value.reason is QuarantineReason.BAD_ID
+    check_message(refused.value.explanation)
+    assert str(refused.value) == f"bad_id: {refused.value.explanation}"
 
 
 @pytest.mark.parametrize(
-    ("recipe_id", "explanation"),
+    "recipe_id",
     [
-        (None, "recipe_id is missing"),
-        ("j-handle", "recipe_id 'j-handle' is not a whole number from 0 up"),
-        ("-1", "recipe_id '-1' is not a whole number from 0 up"),
-        ("2/../3", "recipe_id '2/../3' is not a whole number from 0 up"),
-        ("1" * 22, f"recipe_id '{'1' * 22}' has 22 digits, more than 21"),
+        None,
+        "j-handle",
+        "-1",
+        "2/../3",
+        "1" * 22,
     ],
 )
-def test_a_recipe_id_is_a_number(recipe_id: Id | None, explanation: str) -> None:
+def test_a_recipe_id_is_a_number(recipe_id: Id | None, check_message: CheckMessage) -> None:
     with pytest.raises(BadRecordError) as refused:
         number_id_of("recipe_id", recipe_id)
-    assert (refused.value.reason, refused.value.explanation) == (QuarantineReason.BAD_ID, explanation)
+    assert refused.value.reason is QuarantineReason.BAD_ID
+    check_message(refused.value.explanation)
 
 
 @pytest.mark.parametrize(

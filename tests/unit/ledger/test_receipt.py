@@ -21,8 +21,7 @@ from job_history.ledger.receipt_store import (
 )
 from job_history.model.event_kind import EventKind
 from job_history.pipeline.make_receipt import make_receipt
-from job_history.pipeline.plan import PlannedWindow
-from job_history.pipeline.results import SliceOutcome
+from job_history.pipeline.results import PlannedWindow, SliceOutcome
 from job_history.storage import Storage, local_storage
 
 FINISHED = datetime(2018, 5, 21, 1, 15, tzinfo=UTC)

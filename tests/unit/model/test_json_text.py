@@ -7,6 +7,7 @@ from typing import Never
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.golden_messages import CheckMessage
 
 from job_history.errors import BadRecordError, QuarantineReason
 from job_history.model.json_text import compact_json
@@ -111,22 +112,19 @@ def test_nesting_passes_as_deep_as_any_reader_can_follow() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "explanation"),
+    "text",
     [
-        ("", "output is not valid JSON: Input data was truncated"),
-        ('{"name":"Xavier D', "output is not valid JSON: Input data was truncated"),
-        ('{"ratio":NaN}', "output is not valid JSON: JSON is malformed: invalid character (byte 9)"),
-        ("{} {}", "output is not valid JSON: JSON is malformed: trailing characters (byte 4)"),
-        ("hello", "output is not valid JSON: JSON is malformed: invalid character (byte 0)"),
-        ("[" * 100_000 + "]" * 100_000, "output is JSON that is nested too deeply"),
-        (
-            '"\udcff"',
-            "output is not valid JSON: 'utf-8' codec can't encode character '\\udcff' in position 1: "
-            "surrogates not allowed",
-        ),
+        "",
+        '{"name":"Xavier D',
+        '{"ratio":NaN}',
+        "{} {}",
+        "hello",
+        "[" * 100_000 + "]" * 100_000,
+        '"\udcff"',
     ],
 )
-def test_what_is_no_json_says_where_and_why(text: str, explanation: str) -> None:
+def test_what_is_no_json_says_where_and_why(text: str, check_message: CheckMessage) -> None:
     with pytest.raises(BadRecordError) as refused:
         compact_json("output", text)
-    assert (refused.value.reason, refused.value.explanation) == (QuarantineReason.BAD_JSON, explanation)
+    assert refused.value.reason is QuarantineReason.BAD_JSON
+    check_message(refused.value.explanation)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.golden_messages import CheckMessage
 
 from job_history.model.timestamp import epoch_milliseconds, format_time, parse_time
 
@@ -49,23 +50,23 @@ def test_the_ways_in_which_sources_write(text: str, written: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "detail"),
+    "text",
     [
-        ("", "'' is not an ISO 8601 date and time"),
-        ("yesterday at noon", "'yesterday at noon' is not an ISO 8601 date and time"),
-        ("2018-05-21", "'2018-05-21' is not an ISO 8601 date and time"),
-        ("1526860810", "'1526860810' is not an ISO 8601 date and time"),
-        ("2018-W21-1T00:00", "'2018-W21-1T00:00' is not an ISO 8601 date and time"),
-        ("2018-02-30T00:00:00Z", "day is out of range for month"),
-        ("2018-05-21T00:00:00 UTC", "Invalid isoformat string: '2018-05-21T00:00:00 UTC'"),
-        ("0001-01-01T00:00:00+10:00", "'0001-01-01T00:00:00+10:00' lies outside the years 1 to 9999 in UTC"),
-        ("9999-12-31T23:59:59-01:00", "'9999-12-31T23:59:59-01:00' lies outside the years 1 to 9999 in UTC"),
+        "",
+        "yesterday at noon",
+        "2018-05-21",
+        "1526860810",
+        "2018-W21-1T00:00",
+        "2018-02-30T00:00:00Z",
+        "2018-05-21T00:00:00 UTC",
+        "0001-01-01T00:00:00+10:00",
+        "9999-12-31T23:59:59-01:00",
     ],
 )
-def test_what_is_no_moment_is_refused(text: str, detail: str) -> None:
+def test_what_is_no_moment_is_refused(text: str, check_message: CheckMessage) -> None:
     with pytest.raises(ValueError) as refused:
         parse_time(text)
-    assert str(refused.value) == detail
+    check_message(str(refused.value))
 
 
 @pytest.mark.parametrize(

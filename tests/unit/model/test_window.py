@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.golden_messages import CheckMessage
 
 from job_history.errors import PermanentError
 from job_history.model.window import HOUR, Window, last_full_hour, parts_of_at_most, requested_window
@@ -126,21 +127,17 @@ def test_json_of_a_window_is_two_texts_as_in_release_0_1_and_each_has_its_own_sl
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "detail"),
+    ("start", "end"),
     [
-        (START, START, "a window ends after it starts, unlike [2018-05-21T00:00:00Z, 2018-05-21T00:00:00Z)"),
-        (START + HOUR, START, "a window ends after it starts, unlike [2018-05-21T01:00:00Z, 2018-05-21T00:00:00Z)"),
-        (
-            START.replace(tzinfo=None),
-            START,
-            "a window needs moments with a time zone, not 2018-05-21 00:00:00 and 2018-05-21 00:00:00+00:00",
-        ),
+        (START, START),
+        (START + HOUR, START),
+        (START.replace(tzinfo=None), START),
     ],
 )
-def test_what_is_no_window(start: datetime, end: datetime, detail: str) -> None:
+def test_what_is_no_window(start: datetime, end: datetime, check_message: CheckMessage) -> None:
     with pytest.raises(ValueError) as refused:
         Window(start, end)
-    assert str(refused.value) == detail
+    check_message(str(refused.value))
 
 
 @pytest.mark.parametrize(
@@ -172,36 +169,17 @@ def test_a_window_that_somebody_asked_for_is_made_whole_hours() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "detail"),
+    ("start", "end"),
     [
-        (
-            "2018-05-21T00:00:00Z",
-            None,
-            "The run's parameters have only window_start='2018-05-21T00:00:00Z'. Give window_start and window_end, "
-            "or neither.",
-        ),
-        (
-            "",
-            "2018-05-21T00:00:00Z",
-            "The run's parameters have only window_end='2018-05-21T00:00:00Z'. Give window_start and window_end, "
-            "or neither.",
-        ),
-        (
-            "2018-05-21T01:00:00Z",
-            "2018-05-21T00:00:00Z",
-            "The run's parameters window_start='2018-05-21T01:00:00Z' and window_end='2018-05-21T00:00:00Z' make no "
-            "window: a window ends after it starts, unlike [2018-05-21T01:00:00Z, 2018-05-21T00:00:00Z). Write both as "
-            "ISO 8601, as in 2018-05-21T00:00:00Z, the later one second.",
-        ),
-        (
-            "noon",
-            "2018-05-21T00:00:00Z",
-            "The run's parameters window_start='noon' and window_end='2018-05-21T00:00:00Z' make no window: 'noon' is "
-            "not an ISO 8601 date and time. Write both as ISO 8601, as in 2018-05-21T00:00:00Z, the later one second.",
-        ),
+        ("2018-05-21T00:00:00Z", None),
+        ("", "2018-05-21T00:00:00Z"),
+        ("2018-05-21T01:00:00Z", "2018-05-21T00:00:00Z"),
+        ("noon", "2018-05-21T00:00:00Z"),
     ],
 )
-def test_parameters_that_make_no_window_say_why(start: str | None, end: str | None, detail: str) -> None:
+def test_parameters_that_make_no_window_say_why(
+    start: str | None, end: str | None, check_message: CheckMessage
+) -> None:
     with pytest.raises(PermanentError) as refused:
         requested_window(start, end)
-    assert str(refused.value) == detail
+    check_message(str(refused.value))

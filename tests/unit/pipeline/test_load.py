@@ -19,8 +19,7 @@ from job_history.model.job import JobRecord
 from job_history.model.timestamp import parse_time
 from job_history.pipeline.load import load
 from job_history.pipeline.make_receipt import make_receipt
-from job_history.pipeline.plan import PlannedWindow
-from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
+from job_history.pipeline.results import Extracted, PlannedWindow, SliceOutcome, Transformed
 from job_history.pipeline.transform import transform
 from job_history.storage import Storage, local_storage
 from job_history.storage.staging import staged_records, staged_writer

@@ -18,7 +18,8 @@ from job_history.model.job import JobRecord
 from job_history.model.slice import Slice
 from job_history.model.timestamp import format_time
 from job_history.model.window import Window
-from job_history.pipeline.plan import Plan, PlannedWindow, plan
+from job_history.pipeline.plan import plan
+from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.sources import Listing, Source
 
 THREE_HOURS = Window(DAY, DAY + timedelta(hours=3))
@@ -141,7 +142,7 @@ class TogetherSource:
 
 
 @pytest.mark.promise("count-together")
-def test_accounts_that_share_a_source_are_counted_together_and_slices_are_as_one_by_one() -> None:
+def test_a_batch_count_gives_the_same_slices_as_single_counts() -> None:
     three = [account(user_id=user_id) for user_id in (1, 2, 3)]
     elsewhere = account(user_id=4, source={"type": "sql", "conn_id": "another"})
     paused = account(user_id=5, enabled=False)
@@ -157,7 +158,7 @@ def test_accounts_that_share_a_source_are_counted_together_and_slices_are_as_one
     assert [window.counted for window in together.windows] == [7] * 3 + [0] * 3 + [1] * 3 + [2] * 3 + [None] * 3
 
 
-def test_where_counting_together_fails_each_account_is_counted_by_itself() -> None:
+def test_if_a_batch_count_fails_each_account_is_counted_alone() -> None:
     source = TogetherSource({1: 7, 2: 0}, fault=TransientError("The statement was too large."))
     two = [account(user_id=user_id) for user_id in (1, 2)]
 
@@ -243,7 +244,7 @@ def test_each_destination_has_the_accounts_that_go_there() -> None:
     assert chosen == [[5234], [77]]
 
 
-def test_some_accounts_can_be_chosen_and_only_their_faults_are_told() -> None:
+def test_only_problems_of_chosen_accounts_are_reported() -> None:
     sources: dict[int, Source[JobRecord]] = {5234: jobs(1), 77: jobs(1)}
     faults = ["Account 8 Bad: name is missing.", "Account 9 Worse: events is missing."]
     made = planned_run(sources, [account(), account(77)], faults=faults, chosen=[77, 9, 77, 10])
@@ -255,13 +256,13 @@ def test_some_accounts_can_be_chosen_and_only_their_faults_are_told() -> None:
     ]
 
 
-def test_faults_of_the_variable_do_not_stop_the_usable_accounts() -> None:
+def test_problems_of_the_variable_do_not_stop_usable_accounts() -> None:
     made = planned_run({5234: jobs(1)}, [account()], faults=["Account 9 Worse: events is missing."])
     assert (made.faults, len(made.slices)) == (["Account 9 Worse: events is missing."], 1)
 
 
 @pytest.mark.parametrize("chosen", [[], [9]])
-def test_a_run_without_a_usable_account_fails_and_says_why(chosen: list[int]) -> None:
+def test_a_run_without_a_usable_account_fails_with_the_reasons(chosen: list[int]) -> None:
     with pytest.raises(PermanentError) as refused:
         planned_run({}, [], faults=["Account 9 Worse: events is missing."], chosen=chosen)
     start = "No account of the Variable job_history_accounts can be replicated in window "
@@ -272,7 +273,7 @@ def test_a_run_without_a_usable_account_fails_and_says_why(chosen: list[int]) ->
 # How many slices
 
 
-def test_where_the_parts_would_be_too_many_windows_stay_whole() -> None:
+def test_windows_stay_whole_if_their_parts_exceed_max_map_length() -> None:
     source = jobs(1, 2, 31, 32, 61, 62, 91, 92)
     whole = [slices_of(account(), hour, window=hour) for hour in THREE_HOURS.hours()]
     made = planned_run({5234: source}, [account()], window=THREE_HOURS, max_jobs_per_slice=2, max_slices=3)
@@ -281,7 +282,7 @@ def test_where_the_parts_would_be_too_many_windows_stay_whole() -> None:
     assert [len(window.slices) for window in within.windows] == [2, 2, 0]
 
 
-def test_of_more_windows_than_airflow_maps_the_oldest_are_planned_and_the_others_told() -> None:
+def test_of_more_windows_than_max_map_length_the_oldest_are_planned() -> None:
     acme, globex, idle = account(), account(77, "Globex"), account(78, "Idle")
     sources: dict[int, Source[JobRecord]] = {5234: jobs(1, 61, 121), 77: jobs(2, 62), 78: jobs()}
 
@@ -303,7 +304,7 @@ def test_of_more_windows_than_airflow_maps_the_oldest_are_planned_and_the_others
     ]
 
 
-def test_sources_that_let_everybody_wait_do_not_use_up_the_time_of_the_plan() -> None:
+def test_after_ten_minutes_of_failed_counts_windows_are_planned_uncounted() -> None:
     moments = iter(range(0, 10_000, 130))
     away = MemorySource(fault=TransientError("no connection in time"))
     many = [account(user_id=user_id) for user_id in range(1, 11)]
@@ -314,19 +315,19 @@ def test_sources_that_let_everybody_wait_do_not_use_up_the_time_of_the_plan() ->
     assert made.windows == [planned_window(each, None, slices_of(each, HOUR)) for each in many]
 
 
-def test_windows_that_stand_are_counted_and_not_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+def test_skipped_windows_are_counted_by_state_and_not_planned(caplog: pytest.LogCaptureFixture) -> None:
     source = jobs(5, 65)
     complete = Window(DAY, DAY + timedelta(hours=1))
 
-    def stands(_account: Account, _kind: EventKind, hour: Window) -> str | None:
+    def skip(_account: Account, _kind: EventKind, hour: Window) -> str | None:
         return "complete" if hour == complete else None
 
     with caplog.at_level("INFO"):
-        plan_ = planned_run({5234: source}, [account()], window=THREE_HOURS, stands=stands)
+        plan_ = planned_run({5234: source}, [account()], window=THREE_HOURS, skip=skip)
 
     assert "Nothing to do: 1 window complete." in [entry.getMessage() for entry in caplog.records]
     assert [planned.window.start_text for planned in plan_.windows] == ["2018-05-21T01:00:00Z", "2018-05-21T02:00:00Z"]
-    assert (plan_.standing, plan_.planned) == ({"complete": 1}, [5234])
+    assert (plan_.skipped, plan_.planned) == ({"complete": 1}, [5234])
     assert complete not in [window for _, window in source.asked]
 
 
@@ -336,19 +337,19 @@ def test_an_account_whose_receipt_cannot_be_read_is_planned_and_so_are_the_other
 ) -> None:
     acme, idle = account(), account(77, "Idle")
 
-    def stands(one: Account, _kind: EventKind, _hour: Window) -> str | None:
+    def skip(one: Account, _kind: EventKind, _hour: Window) -> str | None:
         if one is acme:
             raise PermanentError("That is no receipt.")
         return None
 
-    plan_ = planned_run({5234: jobs(1), 77: jobs()}, [acme, idle], stands=stands)
+    plan_ = planned_run({5234: jobs(1), 77: jobs()}, [acme, idle], skip=skip)
 
     assert plan_.windows == [planned_window(acme, 1, slices_of(acme, HOUR)), planned_window(idle, 0, [])]
     assert f"Account 5234 Acme, window {HOUR} is replicated: That is no receipt." in caplog.messages
 
 
 @pytest.mark.promise("changed-settings")
-def test_what_is_set_otherwise_than_in_the_run_before_is_told_with_each_of_the_accounts_windows() -> None:
+def test_changed_settings_are_noted_in_each_window_of_the_account() -> None:
     known = KnownAccounts.of([account(), account(user_id=77)])
     changed = account(events={"job_history": True}, destination={"type": "s3", "conn_id": "acme_s3", "bucket": "new"})
 

@@ -17,9 +17,8 @@ from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import read_receipt, receipt_path
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
-from job_history.pipeline.plan import Plan, PlannedWindow
 from job_history.pipeline.report import STAGED_FILES_KEPT, delete_old_runs, report, run_table
-from job_history.pipeline.results import Extracted
+from job_history.pipeline.results import Extracted, Plan, PlannedWindow
 from job_history.pipeline.run_files import Failure, RunFiles
 from job_history.storage import local_storage
 
@@ -100,7 +99,7 @@ def window_of(one: Account, *, slices: int = 1, counted: int | None = 1) -> Plan
 ACME, GLOBEX, IDLE, PAUSED = account(), account(77, "Globex"), account(78, "Idle"), account(79, "Paused", enabled=False)
 
 
-def test_a_run_in_which_all_went_well(run: Run) -> None:
+def test_a_successful_run_writes_a_receipt_for_each_account(run: Run) -> None:
     acme = window_of(ACME, slices=2, counted=5)
     run.plan(acme, window_of(IDLE, slices=0, counted=0), window_of(PAUSED, slices=0, counted=None))
     run.files.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=2, filtered={"aborted": 1}))
@@ -115,7 +114,7 @@ def test_a_run_in_which_all_went_well(run: Run) -> None:
     assert [run.staged(slice_) for slice_ in acme.slices] == [[], []]
 
 
-def test_what_failed_is_named_and_the_others_are_replicated(run: Run) -> None:
+def test_failed_accounts_are_reported_and_the_others_are_replicated(run: Run) -> None:
     acme, globex = window_of(ACME), window_of(GLOBEX)
     run.plan(acme, globex, faults=["Account 80 Bad: events is missing."])
     run.files.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1))
@@ -132,13 +131,13 @@ def test_what_failed_is_named_and_the_others_are_replicated(run: Run) -> None:
     assert (run.staged(acme.slices[0]), run.staged(globex.slices[0])) == ([], sorted(LARGE))
 
 
-def test_a_slice_that_was_killed_says_nothing_and_is_named_all_the_same(run: Run) -> None:
+def test_a_slice_without_a_result_fails_the_window(run: Run) -> None:
     acme = window_of(ACME, slices=2, counted=2)
     run.plan(acme)
     run.files.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1))
     detail = (
         f"account 5234 Acme, {WINDOW}, part 2 of 2 [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): its tasks ended without "
-        "a word (killed, timed out or never started); see their logs, and clear them."
+        "reporting a result (killed, timed out or never started); see their logs, and clear them."
     )
     assert run.failure() == f"This run failed in 1 places; what is not named here was replicated.\n- {detail}"
     receipt = run.receipt(5234)
@@ -171,7 +170,9 @@ def test_conflicts_close_the_window_and_fail_the_run(run: Run) -> None:
     )
 
 
-def test_other_quarantine_is_said_and_does_not_fail_the_run(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+def test_quarantine_below_the_threshold_is_logged_and_does_not_fail_the_run(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
     acme = window_of(ACME, counted=3)
     run.plan(acme)
     done = outcome(acme.slices[0], delivered=1, quarantined={"bad_json": 2}, quarantine_paths=["_control/q.jsonl.zst"])
@@ -182,39 +183,39 @@ def test_other_quarantine_is_said_and_does_not_fail_the_run(run: Run, caplog: py
     assert [(each.levelname, each.getMessage()) for each in caplog.records] == [
         (
             "WARNING",
-            "Account 5234 Acme, window 2018-05-21T00:00:00Z: in quarantine 2 (bad_json 2). Mend the source and run the "
+            "Account 5234 Acme, window 2018-05-21T00:00:00Z: in quarantine 2 (bad_json 2). Fix the source and run the "
             f"window again. They are in:\n{run.ledger.url('_control/q.jsonl.zst')}",
         )
     ]
 
 
-def test_jobs_that_were_counted_and_then_gone_are_not_a_green_run(run: Run) -> None:
+def test_jobs_that_were_counted_and_not_listed_fail_the_run(run: Run) -> None:
     acme = window_of(ACME, counted=1_200)
     run.plan(acme)
     run.files.save_outcome(acme.slices[0], outcome(acme.slices[0]))
     detail = (
         f"Account 5234 Acme, {WINDOW}: the source counted 1,200 jobs when the run was planned, and none when they were "
-        "read. See whether it has deleted them, then clear the account's extract task."
+        "read. Check whether it has deleted them, then clear the account's extract task."
     )
     assert run.failure() == f"This run failed in 1 places; what is not named here was replicated.\n- {detail}"
     assert (str(run.receipt(5234).state), run.receipt(5234).faults) == ("failed", [detail])
 
 
-def test_a_run_without_a_plan_is_not_green(run: Run) -> None:
+def test_a_run_without_a_plan_fails(run: Run) -> None:
     run.plan(destination="sumo_logic")
     assert run.failure(["s3", "sumo_logic"]) == (
         "This run failed in 1 places; what is not named here was replicated.\n"
-        "- Destination s3: nothing was planned; the log of `s3.plan` says why."
+        "- Destination s3: nothing was planned; see the log of `s3.plan` for the reason."
     )
 
 
-def test_a_fault_that_both_destinations_tell_is_told_once(run: Run) -> None:
+def test_a_problem_of_both_destinations_is_reported_once(run: Run) -> None:
     for destination in ("s3", "sumo_logic"):
         run.plan(destination=destination, faults=["Account 80 Bad: events is missing."])
     assert run.failure(["s3", "sumo_logic"]).count("Account 80 Bad") == 1
 
 
-def test_a_report_that_is_made_again_says_the_same(run: Run) -> None:
+def test_a_repeated_report_gives_the_same_result(run: Run) -> None:
     acme = window_of(ACME)
     run.plan(acme)
     run.files.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1))
@@ -223,7 +224,7 @@ def test_a_report_that_is_made_again_says_the_same(run: Run) -> None:
     assert len(run.receipt(5234).runs) == 1
 
 
-def test_a_slice_that_is_cleared_and_ends_well_mends_the_window(run: Run) -> None:
+def test_a_cleared_slice_that_succeeds_completes_the_window(run: Run) -> None:
     acme = window_of(ACME)
     run.plan(acme)
     run.files.save_failure(acme.slices[0], Failure("extract", "the database is away"))
@@ -265,20 +266,20 @@ def test_the_table_of_a_run(run: Run) -> None:
     ]
 
 
-def test_books_that_do_not_balance_leave_the_window_open(run: Run) -> None:
+def test_counts_that_do_not_balance_leave_the_window_open(run: Run) -> None:
     acme = window_of(ACME, counted=2)
     run.plan(acme)
     short = outcome(acme.slices[0], delivered=1, extracted=Extracted("", counted=2, listed=1, seconds=0))
     run.files.save_outcome(acme.slices[0], short)
     assert run.failure() == (
         "This run failed in 1 places; what is not named here was replicated.\n"
-        f"- Account 5234 Acme, {WINDOW}: the source counted 2 jobs, and 1 were listed. The window stays open; clear the "
+        f"- Account 5234 Acme, {WINDOW}: the source counted 2 jobs, and listed 1. The window stays open; clear the "
         "account's extract task."
     )
     assert (str(run.receipt(5234).state), run.receipt(5234).gap) == ("failed", 1)
 
 
-def test_staged_files_of_runs_long_past_are_deleted(run: Run, tmp_path: Path) -> None:
+def test_staged_files_of_old_runs_are_deleted(run: Run, tmp_path: Path) -> None:
     old, young = STAGED_FILES_KEPT * 2, timedelta(hours=1)
     # The same bucket may hold a ledger, or what was delivered: nothing but runs is ours to delete.
     for name, age in (("runs/old", old), ("runs/young", young), ("5234", old), ("receipts/5234", old)):
@@ -296,7 +297,7 @@ def test_staged_files_of_runs_long_past_are_deleted(run: Run, tmp_path: Path) ->
 # What changed under way
 
 
-def test_a_failure_behind_an_outcome_counts(run: Run) -> None:
+def test_a_failure_after_an_outcome_fails_the_window(run: Run) -> None:
     """A slice that was delivered, cleared, and failed at its second time is a slice that failed."""
     planned = window_of(account())
     run.plan(planned)
@@ -307,21 +308,21 @@ def test_a_failure_behind_an_outcome_counts(run: Run) -> None:
 
 
 @pytest.mark.promise("settings-change-during-plan")
-def test_an_account_that_fell_between_two_plans_is_missed(run: Run) -> None:
+def test_an_account_in_no_plan_fails_the_run(run: Run) -> None:
     """Its destination was changed while the plans were made, so that each thought it the other's."""
     for destination in ("s3", "sumo_logic"):
         run.files.save_plan(Plan(RUN, destination, HOUR, [], [], considered=[5234]))
     assert "Account 5234 is in 0 of this run's plans instead of one" in run.failure(["s3", "sumo_logic"])
 
 
-def test_an_account_in_one_plan_of_two_is_as_it_should_be(run: Run) -> None:
+def test_an_account_in_exactly_one_plan_is_no_problem(run: Run) -> None:
     planned = window_of(account(), slices=0, counted=0)
     run.files.save_plan(Plan(RUN, "s3", HOUR, [planned], [], considered=[5234], planned=[5234]))
     run.files.save_plan(Plan(RUN, "sumo_logic", HOUR, [], [], considered=[5234]))
     assert [receipt.user_id for receipt in run.report(["s3", "sumo_logic"])] == [5234]
 
 
-def test_the_next_run_knows_the_accounts_and_nobody_is_forgotten_while_anything_is_amiss(run: Run) -> None:
+def test_accounts_are_forgotten_only_if_the_whole_list_was_planned(run: Run) -> None:
     def planned(*accounts: Account, whole_list: bool) -> Plan:
         ids = [each.user_id for each in accounts]
         settings = KnownAccounts.of(accounts).settings

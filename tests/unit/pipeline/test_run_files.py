@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.unit.samples import HOUR, RUN, outcome, slice_of
 
-from job_history.pipeline.plan import Plan
+from job_history.pipeline.results import Plan
 from job_history.pipeline.run_files import Failure, RunFiles
 from job_history.storage import Storage, local_storage
 

@@ -19,8 +19,9 @@ from job_history.ledger.receipt import WindowState
 from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
-from job_history.pipeline.plan import Plan, plan
+from job_history.pipeline.plan import plan
 from job_history.pipeline.report import report
+from job_history.pipeline.results import Plan
 from job_history.pipeline.run_files import RunFiles
 from job_history.preflight.blocking import MAX_SECONDS, block_failing_accounts
 from job_history.preflight.check import Check

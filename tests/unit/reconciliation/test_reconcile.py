@@ -26,7 +26,7 @@ from job_history.model.job import JobRecord
 from job_history.model.timestamp import format_time
 from job_history.model.window import Window
 from job_history.reconciliation.findings import Findings, WindowFinding
-from job_history.reconciliation.log_findings import tell
+from job_history.reconciliation.log_findings import log_findings
 from job_history.reconciliation.reconcile import reconcile
 from job_history.storage import Storage, local_storage
 
@@ -139,7 +139,7 @@ def test_where_all_three_agree_there_is_nothing_to_tell(world: World, caplog: py
 
     assert findings == Findings(destination="s3", window=THREE_HOURS, compared=3, objects=3)
     with caplog.at_level(logging.INFO):
-        assert tell([findings], []) == []
+        assert log_findings([findings], []) == []
     assert "Nothing is missing, lost or altered." in caplog.text
 
 
@@ -226,7 +226,7 @@ def test_what_the_bucket_lost_or_has_otherwise_is_told_and_run_again_only_on_req
     assert findings.windows == [reported]
     reported.is_run = True
     assert repairing.windows == [reported]
-    assert tell([findings], []) == [
+    assert log_findings([findings], []) == [
         "Account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): of the objects that were delivered, 1 are "
         f"lost and 2 altered ({key(1)}, {key(2)}, {key(3)}). If nobody meant to, run job_history_reconciliation by hand with "
         "repair switched on."
@@ -241,9 +241,9 @@ def test_a_repair_that_failed_is_told_and_one_that_succeeded_is_not(world: World
     world.bucket.objects.clear()
     findings = world.reconcile(repair=True)
 
-    assert len(tell([findings], [])) == 1
-    assert len(tell([findings], [receipt(0, WindowState.FAILED)])) == 1
-    assert tell([findings], [receipt(0, WindowState.COMPLETE)]) == []
+    assert len(log_findings([findings], [])) == 1
+    assert len(log_findings([findings], [receipt(0, WindowState.FAILED)])) == 1
+    assert log_findings([findings], [receipt(0, WindowState.COMPLETE)]) == []
 
 
 def test_objects_that_went_to_another_bucket_are_not_looked_for_in_this_one(world: World) -> None:
@@ -313,7 +313,7 @@ def test_a_bucket_that_cannot_be_listed_is_a_fault_and_the_comparison_with_the_s
     findings = world.reconcile()
 
     assert [(found.missing, found.gone) for found in findings.windows] == [(1, 1), (0, 0), (0, 0)]
-    assert tell([findings], [])[0] == (
+    assert log_findings([findings], [])[0] == (
         "Account 5234 Acme: its objects could not be compared with the receipts: The bucket refuses to be listed. Run the "
         "reconciliation again once this is mended."
     )
@@ -351,7 +351,7 @@ def test_the_histogram_says_how_late_jobs_were_and_what_would_have_been_enough(
     world.receipt(1)
     world.receipt(2)
 
-    tell([world.reconcile()], [])
+    log_findings([world.reconcile()], [])
 
     assert caplog.records[-1].getMessage() == (
         "3 jobs of these windows were late: their own hour's run did not see them yet.\n"
@@ -370,7 +370,7 @@ def test_no_waiting_is_advised_that_would_hold_up_every_hour(world: World, caplo
     for hour in range(3):
         world.receipt(hour, lateness=Lateness({"24 h": 1}, {"48 h": 1}, longest_unseen_seconds=80_000))
 
-    tell([world.reconcile()], [])
+    log_findings([world.reconcile()], [])
 
     assert caplog.records[-1].getMessage().splitlines()[-1] == (
         "One was still unseen 22 hours after its end: waiting is no remedy, only looking again is."

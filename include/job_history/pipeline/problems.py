@@ -1,0 +1,86 @@
+"""Problems: what a run's report lists, and what makes it fail."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from job_history.ledger.receipt import Receipt
+from job_history.pipeline.quarantine_threshold import over_threshold
+from job_history.pipeline.results import Plan, PlannedWindow, SliceOutcome
+from job_history.pipeline.run_files import RunFiles
+
+
+def outcomes_and_problems(planned: PlannedWindow, files: RunFiles) -> tuple[list[SliceOutcome], list[str]]:
+    """Return the outcomes of a window's slices, and a message for each slice without one or each contradiction."""
+    outcomes: list[SliceOutcome] = []
+    problems = [
+        f"preflight of account {planned.label}, window {planned.window}: {finding}" for finding in planned.blocked_by
+    ]
+    for slice_ in planned.slices:
+        if (failure := files.failure(slice_)) is not None:
+            problems.append(f"{failure.step} of {slice_.about}: {failure.message}")
+        elif (outcome := files.outcome(slice_)) is not None:
+            outcomes.append(outcome)
+        else:
+            problems.append(
+                f"{slice_.about}: its tasks ended without reporting a result (killed, timed out or never started); see their "
+                "logs, and clear them."
+            )
+    return outcomes, problems or _contradictions(planned, outcomes)
+
+
+def is_unrecoverable(planned: PlannedWindow, files: RunFiles) -> bool:
+    """Return whether every slice that failed did so because the source no longer holds its records."""
+    failures = [failure for slice_ in planned.slices if (failure := files.failure(slice_)) is not None]
+    return bool(failures) and all(failure.unrecoverable for failure in failures)
+
+
+def planning_problems(plans: list[Plan]) -> list[str]:
+    """Return the accounts that are not in exactly one plan: each plan reads the settings, which may change in between."""
+    times_planned = Counter(user_id for plan in plans for user_id in plan.planned)
+    considered = sorted({user_id for plan in plans for user_id in plan.considered})
+    return [
+        f"Account {user_id} is in {times_planned[user_id]} of this run's plans instead of one: its settings were changed while "
+        "they were made. Run the window again."
+        for user_id in considered
+        if times_planned[user_id] != 1
+    ]
+
+
+def receipt_problems(receipt: Receipt, quarantine_threshold: int) -> list[str]:
+    return _conflicts(receipt) + over_threshold(receipt, quarantine_threshold)
+
+
+def _conflicts(receipt: Receipt) -> list[str]:
+    conflicts = receipt.counts.quarantined.get("conflict")
+    if not conflicts:
+        return []
+    return [
+        (
+            f"Account {receipt.label}, window {receipt.window.start_text}: {conflicts} documents are at the destination with "
+            "other bytes. They were left as they are; the new ones are in quarantine. Run the window again with mode repair to "
+            "have them replaced."
+        )
+    ]
+
+
+def _contradictions(planned: PlannedWindow, outcomes: list[SliceOutcome]) -> list[str]:
+    """Return where the source's own numbers contradict each other although every task succeeded."""
+    counted = sum(outcome.extracted.counted for outcome in outcomes)
+    listed = sum(outcome.extracted.listed for outcome in outcomes)
+    about, what = f"Account {planned.label}, window {planned.window}", planned.kind.words
+    if counted != listed:
+        return [
+            (
+                f"{about}: the source counted {counted:,} {what}, and listed {listed:,}. The window stays open; clear the "
+                "account's extract task."
+            )
+        ]
+    if planned.counted and not counted:
+        return [
+            (
+                f"{about}: the source counted {planned.counted:,} {what} when the run was planned, and none when they were read. "
+                "Check whether it has deleted them, then clear the account's extract task."
+            )
+        ]
+    return []

@@ -1,0 +1,124 @@
+"""Slicing: count each planned window at its source, and cut it into slices that one chain of tasks can handle."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Mapping
+
+from job_history.accounts.account import Account
+from job_history.model.event_kind import EventKind
+from job_history.model.record import Record
+from job_history.model.slice import Slice
+from job_history.model.window import Window, parts_of_at_most
+from job_history.pipeline.count_batch import count_batch
+from job_history.pipeline.results import Plan, PlannedWindow
+from job_history.sources import Source, SupportsQuickCheck
+
+log = logging.getLogger(__name__)
+
+SourceOf = Callable[[Account, EventKind], Source[Record]]
+
+# An unreachable database takes about 2 minutes per connection to time out. After 10 minutes of failed counts, plan the
+# remaining windows uncounted; their extract tasks count them.
+FAILED_COUNT_LIMIT_SECONDS = 600.0
+
+
+def add_slices(
+    plan: Plan,
+    accounts: Mapping[int, Account],
+    source_of: SourceOf,
+    *,
+    max_jobs_per_slice: int,
+    max_slices: int,
+    clock: Callable[[], float],
+) -> None:
+    """Count the plan's windows, and give each its slices: at most `max_slices` in all. `clock` is in seconds."""
+    time_left = FAILED_COUNT_LIMIT_SECONDS
+    to_count = [(planned, accounts[planned.user_id]) for planned in plan.windows if planned.enabled]
+    counted = count_batch([(account, planned.kind, planned.window) for planned, account in to_count], source_of)
+    for planned, account in to_count:
+        planned.counted = counted.get((planned.user_id, planned.kind, planned.window))
+        if planned.counted == 0:
+            continue
+        if time_left <= 0:
+            planned.slices = _slices(plan.run, planned, [planned.window])
+            continue
+        began = clock()
+        if not _count_and_cut(
+            planned, plan.run, functools.partial(source_of, account, planned.kind), max_jobs_per_slice
+        ):
+            time_left -= clock() - began
+    if time_left <= 0:
+        log.warning("Sources that do not answer took too long: the remaining windows were not counted.")
+    _limit(max_slices, plan)
+
+
+def _count_and_cut(
+    planned: PlannedWindow, run: str, source_of: Callable[[], Source[Record]], max_jobs_per_slice: int
+) -> bool:
+    """Count a window and cut it. Returns whether its source could be asked."""
+    window = planned.window
+    try:
+        source = source_of()
+        if isinstance(source, SupportsQuickCheck):
+            has_news = source.has_news(planned.user_id, window)
+            planned.counted, planned.counted_by = None if has_news else 0, source.counts_by
+            planned.slices = _slices(run, planned, [window] if has_news else [])
+            return True
+        if planned.counted is None:
+            planned.counted = source.count(planned.user_id, window)
+        parts = (
+            parts_of_at_most(
+                max_jobs_per_slice, window, planned.counted, lambda part: source.count(planned.user_id, part)
+            )
+            if planned.counted
+            else []
+        )
+        planned.slices = _slices(run, planned, list(parts))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's, and stops no other
+        # Its own extract asks again, with its own retries, and fails under the account's name.
+        log.warning("The source of account %s, window %s could not be counted: %s", planned.label, window, error)
+        planned.slices = _slices(run, planned, [window])
+        return False
+    return True
+
+
+def _slices(run: str, planned: PlannedWindow, parts: list[Window]) -> list[Slice]:
+    return [
+        Slice(
+            run=run,
+            user_id=planned.user_id,
+            name=planned.name,
+            kind=planned.kind,
+            window=planned.window,
+            part=part,
+            number=number,
+            of=len(parts),
+        )
+        for number, part in enumerate(parts, start=1)
+    ]
+
+
+def _limit(max_slices: int, plan: Plan) -> None:
+    """If all parts together are more than Airflow can map, keep windows whole; drop the newest of what is still too many."""
+    if len(plan.slices) <= max_slices:
+        return
+    for planned in plan.windows:
+        if planned.slices:
+            planned.slices = _slices(plan.run, planned, [planned.window])
+    too_many = len(plan.slices) - max_slices
+    if too_many <= 0:
+        return
+    # The oldest hours first: they are the first that a reconciliation no longer looks back to.
+    with_slices = sorted((planned for planned in plan.windows if planned.slices), key=lambda planned: planned.window)
+    left_over = {(planned.user_id, planned.kind, planned.window) for planned in with_slices[max_slices:]}
+    plan.windows = [
+        planned for planned in plan.windows if (planned.user_id, planned.kind, planned.window) not in left_over
+    ]
+    plan.faults.append(
+        f"{too_many:,} windows are left over: this run would need {max_slices + too_many:,} slices, more than Airflow maps in "
+        f"one run ([core] max_map_length = {max_slices:,}). The oldest are replicated. Run it again for the others, start a "
+        "backfill (one run for each hour), or raise max_map_length."
+    )
+    log.error("Not replicated: %s", plan.faults[-1])
