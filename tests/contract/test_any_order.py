@@ -136,7 +136,7 @@ class AnyOrder(RuleBasedStateMachine):
     @precondition(lambda self: self.done)
     @rule(which=st.integers(0, 100), step=st.sampled_from(STEPS), misfortune=misfortunes)
     def a_run_is_cleared(self, which: int, step: str, misfortune: Misfortune) -> None:
-        """An old one too, whose hour others have done since; its failed slices go on where they stopped, or begin anew."""
+        """An old one too, whose hour others have done since; its failed slices go on where they stopped, or begin again."""
         run = self.done[which % len(self.done)]
         self.goes_wrong(misfortune, lambda runs: runs.clear(run, step))
 
@@ -182,7 +182,7 @@ def endpoints() -> Iterator[tuple[ScriptedS3, LocalSource]]:
         yield s3, sumo_logic
 
 
-# A task that is really killed leaves no half-written list behind for the garbage collector to close.
+# A task that is really killed leaves no half-written list for the garbage collector to close.
 @pytest.mark.promise("any-order")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.timeout(300)

@@ -22,7 +22,7 @@ def test_the_page_is_what_the_tests_declare() -> None:
         check=True,
     )
 
-    assert PAGE.read_text() == made.stdout, "write it anew: .venv/bin/python -m tests.support.crash_matrix"
+    assert PAGE.read_text() == made.stdout, "run: .venv/bin/python -m tests.support.crash_matrix"
 
 
 def test_every_place_and_every_fault_is_there() -> None:

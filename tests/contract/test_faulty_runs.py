@@ -109,7 +109,7 @@ def ends_red(world: World, run: Run, user_id: int) -> None:
 
 
 @pytest.mark.promise("crash-matrix")
-@pytest.mark.parametrize(("fault", "recovery"), faults("s3", AT_THE_BUCKET, "each request behind the sixth"))
+@pytest.mark.parametrize(("fault", "recovery"), faults("s3", AT_THE_BUCKET, "each request after the sixth"))
 def test_at_the_bucket(world: World, fault: Answer, recovery: str) -> None:
     world.s3.answer("PUT", *[Served()] * (JOBS // 2))
     world.s3.always_answer("PUT", fault)
@@ -123,7 +123,7 @@ def test_at_the_bucket(world: World, fault: Answer, recovery: str) -> None:
 
 
 @pytest.mark.promise("crash-matrix")
-@pytest.mark.parametrize(("fault", "recovery"), faults("sumo_logic", AT_SUMO_LOGIC, "each request behind the first"))
+@pytest.mark.parametrize(("fault", "recovery"), faults("sumo_logic", AT_SUMO_LOGIC, "each request after the first"))
 def test_at_sumo_logic(world: World, fault: Fault, recovery: str) -> None:
     world.sumo_logic.script([200, *[fault] * 50])
     run = Run("first", HOUR)
@@ -136,7 +136,7 @@ def test_at_sumo_logic(world: World, fault: Fault, recovery: str) -> None:
 
 
 def killed_backend(server: PostgresServer, backend: int) -> None:
-    """The server ends all its connections, and starts itself anew."""
+    """The server ends all its connections, and restarts."""
     os.kill(backend, signal.SIGKILL)
 
 
@@ -154,7 +154,7 @@ def fast_restart(server: PostgresServer, backend: int) -> None:
             killed_backend,
             marks=crash_cell(
                 "around",
-                "a process of the database is killed, and it starts itself anew",
+                "a process of the database is killed, and it restarts",
                 "within fetch",
                 "tried again",
             ),
@@ -186,7 +186,7 @@ def test_a_database_that_restarts_while_it_is_read(
         world = World(tmp_path, accounts_of([S3_USER], []), s3, sumo_logic)
         world.store = Watched(postgres)
         world.add(plain_job(S3_USER, START, number) for number in range(50 * JOBS))
-        # This server need not write a commit down before it says so, and would forget it in a crash.
+        # This server need not write a commit down before it acknowledges it, and would forget it in a crash.
         world.store.execute("CHECKPOINT")
         run = Run("first", HOUR)
 

@@ -85,7 +85,7 @@ def another_run(setting: Setting) -> Setting:
 
 
 def tried_again(setting: Setting, death: Death) -> None:
-    """As Airflow does with a task that was killed, and with those behind it."""
+    """As Airflow does with a task that was killed, and with those after it."""
     assert run_steps(setting, WHOLE_RUN[WHOLE_RUN.index(death.step) :]) == (0, "")
 
 
@@ -97,7 +97,7 @@ Recovery = Callable[[Setting, Death], None]
 RECOVERIES: dict[str, Recovery] = {"tried again": tried_again, "run again": run_again}
 
 
-def assert_all_is_told(setting: Setting) -> None:
+def assert_all_is_reported(setting: Setting) -> None:
     receipt = setting.receipt()
     assert receipt is not None
     assert keys_of(receipt, local_storage(Path(setting.ledger))) == list(EXPECTED)
@@ -110,12 +110,12 @@ def assert_all_is_in_the_bucket(setting: Setting, moto: S3Endpoint) -> None:
     assert sorted(version["Key"] for version in versions) == list(EXPECTED)
     for key, body in EXPECTED.items():
         assert client.get_object(Bucket=setting.bucket, Key=key)["Body"].read() == body
-    assert_all_is_told(setting)
+    assert_all_is_reported(setting)
 
 
 def assert_all_is_at_sumo_logic(setting: Setting, source: LocalSource) -> None:
     assert sumo_logic_documents(source.messages()) == EXPECTED
-    assert_all_is_told(setting)
+    assert_all_is_reported(setting)
 
 
 def killed(deaths: dict[str, Death], destination: str) -> list[object]:
@@ -192,7 +192,7 @@ def at_once(setting: Setting) -> None:
 
 
 @pytest.mark.promise("two-runs-at-once")
-@crash_cell("around", "two runs of one window at once", "to S3", "nothing to mend")
+@crash_cell("around", "two runs of one window at once", "to S3", "nothing to do")
 def test_two_runs_at_once_to_s3(to_s3: Setting, moto: S3Endpoint) -> None:
     at_once(to_s3)
 
@@ -200,7 +200,7 @@ def test_two_runs_at_once_to_s3(to_s3: Setting, moto: S3Endpoint) -> None:
 
 
 @pytest.mark.promise("two-runs-at-once")
-@crash_cell("around", "two runs of one window at once", "to Sumo Logic", "nothing to mend")
+@crash_cell("around", "two runs of one window at once", "to Sumo Logic", "nothing to do")
 def test_two_runs_at_once_to_sumo_logic(to_sumo_logic: Setting, source: LocalSource) -> None:
     at_once(to_sumo_logic)
 

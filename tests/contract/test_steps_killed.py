@@ -84,7 +84,7 @@ class Run:
         return dict(Counter(item.outcome for item in items))
 
     def completes_from(self, step: str, undisturbed: dict[str, tuple[int, str]]) -> None:
-        """Do the rest of the run; everything must be there, and told, then."""
+        """Do the rest of the run; everything must then be there and reported."""
         assert self.steps([*STEPS[STEPS.index(step) :], "report"]) == (0, "")
         assert self.objects() == undisturbed
         receipt = self.setting.receipt()
@@ -225,7 +225,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
-# Of the two files of a transform, either may be the one that is told first of the disk.
+# Of the two files of a transform, either may be the first that the disk is full for.
 @pytest.mark.promise("outages")
 @pytest.mark.parametrize(
     ("step", "file"),
@@ -234,7 +234,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
             step,
             file,
             marks=crash_cell(
-                "around", "the disk of the staged files is full", f"stage of {step}, to S3", "room, and tried again"
+                "around", "the disk of the staged files is full", f"stage of {step}, to S3", "room, then tried again"
             ),
             id=step,
         )
@@ -244,7 +244,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         }.items()
     ],
 )
-def test_a_full_disk_is_said_and_survived(
+def test_full_disk_is_reported_and_recovered_from(
     run: Run, undisturbed: dict[str, tuple[int, str]], small_disk: Path, step: str, file: str
 ) -> None:
     full = Run(replace(run.setting, staging=str(small_disk)), run.endpoint)
@@ -268,9 +268,9 @@ def test_a_full_disk_is_said_and_survived(
 
 
 @crash_cell(
-    "around", "a staged file may not grow (`ulimit -f`)", "stage of transform, to S3", "no limit, and tried again"
+    "around", "a staged file may not grow (`ulimit -f`)", "stage of transform, to S3", "no limit, then tried again"
 )
-def test_a_file_that_may_not_grow_is_said_and_survived(run: Run, undisturbed: dict[str, tuple[int, str]]) -> None:
+def test_file_size_limit_is_reported_and_recovered_from(run: Run, undisturbed: dict[str, tuple[int, str]]) -> None:
     """Needs no mount, so that a full disk's place is held where root is not to be had."""
     assert run.steps(STEPS[:2]) == (0, "")
     limited = Run(replace(run.setting, max_file_bytes=5_000_000), run.endpoint)

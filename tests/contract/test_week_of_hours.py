@@ -98,7 +98,7 @@ def endpoint() -> Iterator[ScriptedS3]:
         yield endpoint
 
 
-# A task that is really killed leaves no half-written list behind for the garbage collector to close.
+# A task that is really killed leaves no half-written list for the garbage collector to close.
 @pytest.mark.promise("week-of-hours")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.timeout(300)

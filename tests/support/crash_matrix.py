@@ -1,4 +1,4 @@
-"""The crash matrix: a page made of what tests say that they prove.
+"""The crash matrix: a page generated from marks on tests.
 
 A test, or a case of one, declares a cell with the mark that `crash_cell` gives. `python -m tests.support.crash_matrix` runs
 all of them and writes docs/crash-matrix.md, if all passed; tests/contract/test_crash_matrix.py compares the page with what
@@ -23,29 +23,29 @@ GROUPS = {
     "killed": "A process is killed (SIGKILL)",
     "s3": "The bucket",
     "sumo_logic": "Sumo Logic",
-    "around": "What is around",
+    "around": "Database, disk, scheduler, other runs",
 }
 _HEAD = """\
 # The crash matrix
 
-What was broken on purpose, where, and what mended it. Behind each row stands a test that does it: real processes and a real
-SIGKILL, real requests to an endpoint that answers as told, a real database, a real scheduler. After the recovery each of
-these tests looks at the same things:
+What was broken on purpose, at which point, and what recovered from it. Each row has a test that does it: with real processes and
+a real SIGKILL, real requests to an endpoint with scripted answers, a real database, a real scheduler. After the recovery each of
+these tests checks that
 
-- the destination has exactly the source's documents, byte for byte, computed from the source's rows by other code than the
-  project's;
-- on S3 no key was written twice: one version a key;
-- on Sumo Logic a message that is there twice is the same under the same `delivery_id`, part for part;
-- the window's receipt is closed, its books balance, and its item list is what the source has.
+- the destination has exactly the source's documents, byte for byte, computed from the source's rows by separate code;
+- on S3 no key was written twice: one version per key;
+- on Sumo Logic a repeated message is equal under the same `delivery_id`, part for part;
+- the window's receipt is closed, its counts balance, and its item list is what the source has.
 
-*Tried again*: the task's own retry, or its being cleared. *Run again*: another run of the window. The tests write this page:
-`.venv/bin/python -m tests.support.crash_matrix` runs them all, and a test compares the page with what they declare.
+*Tried again*: the task's own retry, or a cleared task. *Run again*: another run of the window.
+
+This page is generated: `.venv/bin/python -m tests.support.crash_matrix` runs the tests and writes it.
 """
 
 
-def crash_cell(group: str, fault: str, at: str, mended_by: str) -> pytest.MarkDecorator:
-    """Declare what a test breaks, where, and what mends it again."""
-    return pytest.mark.crash_cell(cell=Cell(group, fault, at, mended_by))
+def crash_cell(group: str, fault: str, at: str, recovered_by: str) -> pytest.MarkDecorator:
+    """Declare what a test breaks, at which point, and what recovers from it."""
+    return pytest.mark.crash_cell(cell=Cell(group, fault, at, recovered_by))
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Cell:
     group: str
     fault: str
     at: str
-    mended_by: str
+    recovered_by: str
 
 
 def declared(items: Iterable[pytest.Item]) -> list[tuple[str, Cell]]:
@@ -69,18 +69,32 @@ def declared(items: Iterable[pytest.Item]) -> list[tuple[str, Cell]]:
 
 
 def page(cells: Iterable[tuple[str, Cell]]) -> str:
-    """Return the page as Markdown: a row for each fault and place, with everything that mends it."""
+    """Return the page as Markdown: a row for each fault and place, with every way of recovery."""
     tables: dict[str, dict[str, list[str]]] = {group: {} for group in GROUPS}
     tests: dict[str, str] = {}
     for node, cell in cells:
         row = f"| {cell.fault} | {cell.at} |"
-        tables[cell.group].setdefault(row, []).append(cell.mended_by)
+        tables[cell.group].setdefault(row, []).append(cell.recovered_by)
         tests[row] = node.partition("[")[0]
-    return _HEAD + "".join(
-        f"\n## {title}\n\n| what happens | where | mended by | held by |\n|---|---|---|---|\n"
-        + "".join(f"{row} {', '.join(mended_by)} | `{tests[row]}` |\n" for row, mended_by in tables[group].items())
+    rows = "".join(
+        f"\n## {title}\n\n| what happens | at | recovered by | test |\n|---|---|---|---|\n"
+        + "".join(
+            f"{row} {', '.join(recovered_by)} | {_test_name(tests[row])} |\n"
+            for row, recovered_by in tables[group].items()
+        )
         for group, title in GROUPS.items()
     )
+    files = sorted({node.partition("::")[0] for node in tests.values()})
+    return _HEAD + rows + "\n" + "".join(f"[{_label(file)}]: ../{file}\n" for file in files)
+
+
+def _test_name(node: str) -> str:
+    file, _, test = node.partition("::")
+    return f"{test} ([{_label(file)}])"
+
+
+def _label(file: str) -> str:
+    return file.removeprefix("tests/").removesuffix(".py")
 
 
 class Cells:

@@ -33,7 +33,7 @@ def in_the_main_thread(passes: Passes) -> Passes:
 
 
 class WatchedSource:
-    """`count`; `list` is the listing's beginning, `fetch` all of its records, and `record` is behind each of them."""
+    """`count`; `list` is the listing's beginning, `fetch` all of its records, and `record` is after each of them."""
 
     def __init__(self, source: Any, passes: Passes) -> None:
         self._source, self._passes = source, passes
@@ -111,7 +111,7 @@ class WatchedStorage:
 
 
 class WatchedDestination:
-    """`put` is a document: before it is taken up, and after the destination has told what became of it."""
+    """`put` is a document: before it is taken up, and after the destination has reported the result."""
 
     def __init__(self, destination: Destination, passes: Passes) -> None:
         self._destination, self._passes = destination, passes
@@ -133,7 +133,7 @@ class WatchedDestination:
 
 
 def watched_session(session: requests.Session, passes: Passes) -> requests.Session:
-    """`post` is a request to Sumo Logic: before it is sent, and after its answer came, of which nobody yet took note."""
+    """`post` is a request to Sumo Logic: before it is sent, and after its answer, before anything noted it."""
     send = session.send
 
     def watched_send(*arguments: Any, **options: Any) -> requests.Response:

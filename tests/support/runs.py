@@ -83,11 +83,11 @@ class Runs:
         return self.do_report(run)
 
     def do_slice(self, run: Run, slice_: Slice, steps: Iterable[str] = STEPS) -> bool:
-        """Do these steps of a slice, one behind the other; returns whether all of them ended well."""
+        """Do these steps of a slice, one after the other; returns whether all of them ended well."""
         return all(self._tried(lambda step=step: self.step(run, slice_, step)) for step in steps)
 
     def clear(self, run: Run, step: str = "extract") -> list[Receipt]:
-        """Do the failed slices again from this step on, or from an earlier one that they lack, and report anew."""
+        """Do the failed slices again from this step on, or from an earlier one that they lack, and report again."""
         files = RunFiles(self.staging, run.name)
         for slice_ in self.slices(run):
             if files.outcome(slice_) is None or files.failure(slice_) is not None:

@@ -1,4 +1,4 @@
-"""The steps of a run in a process of their own, which can be told to kill itself on the way.
+"""The steps of a run in a process of their own, which can be set to kill itself on the way.
 
 The processes are forked from one that has imported everything and used nothing of it, as Airflow's are: once obstore has
 been used in a process, forked children hang in it.
