@@ -1,4 +1,4 @@
-"""Progress of long work, told in the log now and then, with its rate."""
+"""Progress of long work, logged now and then, with its rate."""
 
 from __future__ import annotations
 

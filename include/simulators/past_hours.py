@@ -31,7 +31,7 @@ def replicate_past_hours(
         # As the API server: connections and Variables come from the database.
         env={**environment, "_AIRFLOW_PROCESS_CONTEXT": "server", **changed},
         check=True,
-        # What it logs is not for the terminal that tells of the local Airflow; the traceback of a fault of ours is.
+        # Its log does not belong in the terminal of `make up`; the traceback of an error of ours does.
         stdout=subprocess.DEVNULL,
     )
 

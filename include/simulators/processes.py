@@ -1,4 +1,4 @@
-"""Child processes that are ready when you get them, and gone when you are: no process is ever left behind."""
+"""Child processes that are ready when you get them, and end with you: none is ever left."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ class ProcessFailedError(RuntimeError):
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listened on a moment ago."""
+    """A TCP port of 127.0.0.1 that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -47,7 +47,7 @@ def listens_on(port: int) -> bool:
 class ChildProcess:
     """A child process in a session of its own, to be used in a `with` statement.
 
-    `ready` is a TCP port of 127.0.0.1 to wait for, or a callable that says whether the process can be used.
+    `ready` is a TCP port of 127.0.0.1 to wait for, or a callable that returns whether the process can be used.
     Everything the process prints goes to `log_path`. `environment` replaces ours where given; `user` is the system
     user to run as (root only). Leaving the `with` block sends `stop_signal` to the process group and, after
     `grace_seconds`, SIGKILL. Should this Python process die first, even by SIGKILL, a guard does the same.
@@ -154,7 +154,7 @@ class ChildProcess:
             if time.monotonic() > deadline:
                 raise self._failure(f"was not ready after {self.start_seconds:g} s")
             time.sleep(_POLL_SECONDS)
-        if not self.is_running():  # somebody else answered on our port
+        if not self.is_running():  # another process answered on our port
             raise self._failure("ended while it was waited for")
 
     def _failure(self, what: str) -> ProcessFailedError:

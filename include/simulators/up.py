@@ -91,7 +91,7 @@ def _run() -> None:
             dags_folder=DAGS,
             plugins_folder=PLUGINS,
             database_uri=parts.postgres.create_database("airflow"),
-            # The sample jobs are all there: nobody needs to wait for late ones.
+            # The sample jobs are all there: no need to wait for late ones.
             environment={
                 "AIRFLOW__JOB_HISTORY__SETTLE_MINUTES": "0",
                 "AIRFLOW__JOB_HISTORY__BACKFILL_POOL": BACKFILL_POOL,

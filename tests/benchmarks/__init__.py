@@ -1,1 +1,1 @@
-"""Benchmarks: `python -m tests.benchmarks [--quick] [--write] [name ...]`; docs/performance.md tells what they measure."""
+"""Benchmarks: `python -m tests.benchmarks [--quick] [--write] [name ...]`; docs/performance.md describes what they measure."""

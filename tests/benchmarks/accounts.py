@@ -41,12 +41,12 @@ FIRST_USER_ID = 10_000
 JOBS_EACH = 20
 MAX_TASK_INSTANCES = 160
 MAX_PLAN_SECONDS = 10
-# What tells when and in which run it was, and not what became of the jobs.
+# What depends on the time and the run, and not on the jobs.
 OF_THE_RUN = {"runs", "read_at", "seconds", "items"}
 
 
 class Run(NamedTuple):
-    """What a run left behind: each account's receipt and items, by user_id."""
+    """What a run has written: each account's receipt and items, by user_id."""
 
     slices: int
     receipts: dict[int, dict[str, Any]]

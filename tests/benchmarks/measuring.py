@@ -76,7 +76,7 @@ def _measure(
         started, cpu_started = time.perf_counter(), _cpu_seconds()
         result = work()
         seconds, cpu_seconds = time.perf_counter() - started, _cpu_seconds() - cpu_started
-    except BaseException:  # noqa: BLE001 - told to the parent, which raises it
+    except BaseException:  # noqa: BLE001 - sent to the parent, which raises it
         sending.send(traceback.format_exc())
     else:
         sending.send(Measured(result, seconds, cpu_seconds, _peak_bytes()))
@@ -135,7 +135,7 @@ def measured_command(
 
 
 def _watch(process_id: int, peaks: list[int], ended: threading.Event) -> None:
-    """Note what the largest process has resident, again and again: a parent's own share would be in what the system tells."""
+    """Note what the largest process has resident, again and again: the system's own figure would include the parent's share."""
     while not ended.wait(SECONDS_BETWEEN_LOOKS):
         try:
             process = psutil.Process(process_id)

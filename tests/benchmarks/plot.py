@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 780, 360
 LEFT, RIGHT, TOP, BOTTOM = 70, 290, 20, 50
-# Told apart by those who do not see all colours, too (Okabe and Ito).
+# Distinguishable without seeing all colours (Okabe and Ito).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 INK, GRID = "#444", "#ddd"
 

@@ -68,7 +68,7 @@ class Client(NamedTuple):
 
 
 def tables(*, quick: bool) -> Iterator[Table]:
-    """Give a table for each delay that is told; each client in a process of its own, ours first and once more at the end."""
+    """Give a table for each reported delay; each client in its own process, ours first and once more at the end."""
     ours_count, theirs_count = (10_000, 300) if quick else (40_000, 1_500)
     clients = [
         Client(OURS, deliver_with_ours, ours_count, {}),

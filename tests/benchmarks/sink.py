@@ -3,7 +3,7 @@
 `python -m tests.benchmarks.sink PORT DELAY_MS` listens until it is ended. It takes the requests that the clients under
 test make (PUT, also with `Expect: 100-continue`; HEAD and GET, which find nothing; listings, which are empty), keeps no
 bytes, and does not look at signatures. With `REMEMBER` as third word it keeps a hash of each key: HEAD finds it, and a
-create-only PUT of it gets 412. What lies below `_control/` it keeps whole. `GET /-/counts` tells what came.
+create-only PUT of it gets 412. What lies below `_control/` it keeps whole. `GET /-/counts` shows what came.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ class TestSumopy:
         assert request.headers["content-encoding"] == "gzip"
         assert (request.status, request.note.partition(":")[0]) == (
             400,
-            "Content-Encoding says gzip, the body is something else",
+            "Content-Encoding is gzip, the body is something else",
         )
         assert source.messages() == []
 

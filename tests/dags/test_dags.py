@@ -87,7 +87,7 @@ def test_every_task_that_works_has_retries_and_a_time_out(airflow_home: Path, mo
 
 
 def test_parsing_brings_none_of_the_heavy_libraries(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each task process parses the file anew: pandas and boto3 at its top would cost more than the work itself."""
+    """Each task process parses the file again: pandas and boto3 at its top would cost more than the work itself."""
     assert parsed(airflow_home, monkeypatch)["heavy"] == []
 
 

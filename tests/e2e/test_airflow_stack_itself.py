@@ -1,4 +1,4 @@
-"""The local Airflow that all end-to-end tests stand on: it works, and nothing of it stays behind."""
+"""The local Airflow of all end-to-end tests: it works, and leaves no process."""
 
 import os
 import signal

@@ -161,7 +161,7 @@ def shown_by_pages(installation: Installation) -> list[Place]:
 
 
 def test_the_run_came_to_what_it_was_to_come_to(searched: Searched) -> None:
-    """Else nothing was said where a secret could have slipped in."""
+    """Otherwise there was no message that a secret could have been in."""
     ledger, window = local_storage(searched.installation.ledger), Window(START, START + HOUR)
     receipts = [read_receipt(ledger, account["user_id"], EventKind.JOBS, window) for account in searched.made.accounts]
     assert {receipt.user_id: receipt.state for receipt in receipts if receipt} == {
@@ -216,13 +216,13 @@ def test_the_search_finds_what_is_planted_on_purpose_in_each_kind_of_place(searc
     for path, content in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    entry = {"key": "planted", "value": {"said": f'"{word}"'}, "map_index": -1}
+    entry = {"key": "planted", "value": {"text": f'"{word}"'}, "map_index": -1}
     xcom = f"/dags/{DAG_ID}/dagRuns/{quote(searched.run_id, safe='')}/taskInstances/report/xcomEntries"
     stack.api.post(xcom, entry)
     client.put_object(Bucket=BUCKET, Key="planted", Body=b"{}", Metadata={"planted": word})
     client.put_object(Bucket=BUCKET, Key="planted", Body=b"{}")
     assert searched.made.sumo_logic is not None
-    requests.post(searched.made.sumo_logic.url, data=f'{{"said":"{word}"}}', timeout=10).raise_for_status()
+    requests.post(searched.made.sumo_logic.url, data=f'{{"text":"{word}"}}', timeout=10).raise_for_status()
     try:
         found = searched.found()
     finally:

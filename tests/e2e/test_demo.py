@@ -1,4 +1,4 @@
-"""`make demo`, as a newcomer runs it: it ends by itself, and shows what it says."""
+"""`make demo`, as a newcomer runs it: it ends by itself, and shows what it promises."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def test_a_failed_account_is_named_and_a_cleared_task_mends_it(installation: Ins
     assert installation.receipts(5235)[start]["state"] == "complete"
     assert passed.lacking([acme]) == [acme]
 
-    # The user mends the Variable and clears the failed task: the source is not asked again.
+    # The user corrects the Variable and clears the failed task: the source is not asked again.
     installation.set_accounts(ACCOUNTS)
     api.clear(DAG_ID, run.dag_run_id, tasks=[("s3.slice.load", 0)], include_downstream=True)
 

@@ -103,7 +103,7 @@ def _whole(before: int) -> int:
 
 
 def _end(length: int) -> int:
-    """The characters of Base64 that hold nothing of the bytes behind."""
+    """The characters of Base64 that hold nothing of the bytes after it."""
     return length * 8 // 6
 
 

@@ -63,7 +63,7 @@ def broken_jobs(canaries: Canaries, user_id: int, hour: datetime, first_job_id: 
         f'{{"secret":"{plant.word("before bad JSON")}"}} oops',
         f'{{"secret":{plant.word("as bad JSON")}}}',
         f'{{"secret":"{plant.word("in bad JSON")}',
-        f'{{"secret":"\\x{plant.word("behind a bad escape")}"}}',
+        f'{{"secret":"\\x{plant.word("after a bad escape")}"}}',
     ]
     return [
         plain_job(user_id, hour, job_id)._replace(report=report) for job_id, report in enumerate(reports, first_job_id)

@@ -27,8 +27,8 @@ _START_SECONDS = 60
 
 # What is not the usual, and why:
 # - mon host: with the older v1 protocol one command in fifty is refused ("wrong fsid"): it is sent before the answer
-#   that tells which cluster this is.
-# - auth: nobody but this machine can connect, and each keyring would cost a command.
+#   that identifies the cluster.
+# - auth: only this machine can connect, and each keyring would cost a command.
 # - ms mon client mode: without authentication, radosgw waits for ever for a "secure" connection to the monitor.
 # - paxos: the monitor gathers changes for a second before it writes, and radosgw creates its pools one by one.
 # - pg autoscale: is the work of a manager daemon, and there is none.
@@ -166,5 +166,5 @@ def _run(command: list[str]) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Ours without CEPH_ARGS and the like, which may point to somebody's real cluster, and without a virtualenv's."""
+    """Ours without CEPH_ARGS and the like, which may point to a real cluster, and without a virtualenv's."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("CEPH", "PYTHON", "RADOS"))}

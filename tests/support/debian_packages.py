@@ -11,7 +11,7 @@ _INSTALL_SECONDS = 300
 
 
 class PackagesUnavailable(RuntimeError):  # noqa: N818 (not the tests' error: it is why they are skipped)
-    """The programs cannot be had on this machine. The message says why, and what to install."""
+    """The programs cannot be had on this machine. The message gives the reason, and what to install."""
 
 
 def have_programs(name: str, programs: Sequence[str], packages: Sequence[str], *, log_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Accounts with canaries in their connections and records, most of which run into somebody who repeats what he was told."""
+"""Accounts with canaries in their connections and records; most of them meet a server that repeats what it was sent."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class EchoingAccounts:
 
 @contextmanager
 def echoing_accounts(postgres: PostgresServer, s3: S3Endpoint, hour: datetime) -> Iterator[EchoingAccounts]:
-    """Make the stores, start the services, and tell the accounts and connections that lead to them."""
+    """Make the stores, start the services, and return the accounts and connections that lead to them."""
     made = EchoingAccounts(hour)
     with ExitStack() as running:
         _sources(made, postgres, running)

@@ -121,7 +121,7 @@ STORES: dict[str, Callable[[Path, Callable[[], PostgresServer], bool], SqlStore]
 
 
 class WorkatoStore:
-    """A workspace behind the platform's API: with a token of its own, or as a customer of an embedded partner.
+    """A workspace served by the platform's API: with its own token, or as a customer of an embedded partner.
 
     It has no reports and no step data, so it stands where the suite asks for jobs, not for whole documents.
     """

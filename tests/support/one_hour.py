@@ -28,7 +28,7 @@ def replicate(
     *,
     kind: EventKind = EventKind.JOBS,
 ) -> Receipt:
-    """Replicate the hour of the samples, and return what its receipt says then."""
+    """Replicate the hour of the samples, and return its receipt."""
     slice_ = slice_of(user_id=account.user_id, kind=kind)
     outcome = run_slice(slice_, account, source, destination, SliceTools(staging, ledger, 40_000_000))
     staging.delete_below(f"runs/{slice_.run}")

@@ -1,4 +1,4 @@
-"""A PostgreSQL that lets nobody in, and quotes the password in its refusal, as no database should."""
+"""A PostgreSQL that refuses every login, and quotes the password in its refusal, as no database should."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An S3 endpoint that misbehaves as it is told: each request takes the next answer of the script, if one is left.
+"""An S3 endpoint that misbehaves by a script: each request takes the next answer of the script, if one is left.
 
 Without an answer for it, a request is served from memory, as S3 would: PUT (also with `If-None-Match: *`), HEAD, GET, and a listing.
 """
@@ -20,7 +20,7 @@ START_SECONDS = 10
 
 
 class Request(NamedTuple):
-    """What was asked, as far as a test looks at it. `key` is the path behind the bucket."""
+    """What was asked, as far as a test looks at it. `key` is the path after the bucket."""
 
     method: str
     key: str
@@ -34,7 +34,7 @@ class Answer(Protocol):
 
 @dataclass(frozen=True)
 class Refusal:
-    """An error of the store's, in S3's own XML. `echoes`: elements that tell what the client had sent."""
+    """An error of the store's, in S3's own XML. `echoes`: elements that repeat what the client had sent."""
 
     status: int
     code: str | None = None
@@ -201,7 +201,7 @@ def scripted_s3(bucket: str, *, tls: ssl.SSLContext | None = None) -> Iterator[S
     async def start() -> web.AppRunner:
         application = web.Application(client_max_size=100_000_000)
         application.router.add_route("*", "/{tail:.*}", endpoint.handle)
-        # A slow answer that nobody waits for any more must not hold up the end of the test.
+        # A slow answer that is no longer awaited must not delay the end of the test.
         runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)

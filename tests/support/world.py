@@ -177,7 +177,7 @@ def s3_store_of(account: Account, url: str, request_timeout: timedelta = timedel
 def sumo_logic_destination(
     slice_: Slice, url: str, staging: Any, passes: Passes, *, timeout: float, attempts: int = 8
 ) -> SumoLogicDestination:
-    """Return the HTTP source with this URL; nobody waits between two attempts."""
+    """Return the HTTP source with this URL, without waits between attempts."""
     source = HttpSource(
         endpoint_of(host=None, password=url),
         watched_session(http_session(), passes),

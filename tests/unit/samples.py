@@ -131,7 +131,7 @@ def outcome(
 
 @dataclass
 class MemoryListing:
-    """A listing of records that are in a list; `counted` can be told otherwise than they are."""
+    """A listing of records that are in a list; `counted` can be set to another number."""
 
     counted: int
     records: Sequence[Record]
@@ -143,7 +143,7 @@ class MemoryListing:
 
 @dataclass
 class MemorySource:
-    """A source that holds its records, by their moment. `fault` is raised by whoever asks."""
+    """A source that holds its records, by their moment. `fault` is raised on every call."""
 
     records: Sequence[Record] = field(default_factory=list)
     miscount: int = 0

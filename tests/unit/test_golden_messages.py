@@ -20,10 +20,10 @@ def saved(path: Path, *texts: tuple[str, str], whole_files: bool = True) -> Gold
 
 
 def test_golden_message_fails_on_other_words_and_on_an_unknown_case(tmp_path: Path) -> None:
-    golden = saved(tmp_path / "golden.toml", ("one", 'It says "no": \\ \n é \x7f.'))
+    golden = saved(tmp_path / "golden.toml", ("one", 'It is "no": \\ \n é \x7f.'))
 
-    golden.check("a.py", "test_a", "one", 'It says "no": \\ \n é \x7f.')
-    for case, text in (("one", "It says no."), ("two", "It says no.")):
+    golden.check("a.py", "test_a", "one", 'It is "no": \\ \n é \x7f.')
+    for case, text in (("one", "It is no."), ("two", "It is no.")):
         with pytest.raises(AssertionError, match="--write-messages"):
             golden.check("a.py", "test_a", case, text)
 

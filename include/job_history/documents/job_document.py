@@ -157,7 +157,7 @@ def _json_of_line(field: str, text: str | msgspec.UnsetType | None) -> msgspec.R
 
 
 def with_extra(encoded: bytes, extra: dict[str, str]) -> bytes:
-    """Add the fields that only this source has, sorted by name, behind those that every document has."""
+    """Add the fields that only this source has, sorted by name, after those that every document has."""
     if not extra:
         return encoded
     members = b",".join(_encode(name) + b":" + bytes(compact_json(name, extra[name])) for name in sorted(extra))

@@ -8,7 +8,7 @@ from job_history.errors.code import Code
 
 
 class ReplicationError(Exception):
-    """Anything this project raises on purpose; its message says where it happened, what happened and what to do.
+    """Anything this project raises on purpose; its message gives the place, what happened and what to do.
 
     `code` is what a preflight calls it, where it is among what one can find; `detail` is what happened, alone.
     """

@@ -1,4 +1,4 @@
-"""Every finding that there is: its severity, its cause, and the sentence that says what to do.
+"""Every finding that a check can report: its severity, its cause and its fix.
 
 docs/messages.md shows this list (`python -m job_history.errors.catalogue` prints it). The errors of destinations and
 sources take their advice from it too.

@@ -10,7 +10,7 @@ ERROR, TRANSIENT, WARNING = Severity.ERROR, Severity.TRANSIENT, Severity.WARNING
 
 
 class Entry(NamedTuple):
-    """`cause`: a template, which stands behind where it happened."""
+    """`cause`: a template; a finding puts the place before it."""
 
     severity: Severity
     cause: str

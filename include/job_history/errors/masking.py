@@ -1,4 +1,4 @@
-"""Secrets are taken out of what somebody else said, before it becomes a message of ours."""
+"""Secrets are masked in the texts of other systems, before these become a part of our messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from urllib.parse import quote
 
 MASK = "***"
-# Replacing a shorter one would take words of the message out, and tell by that what it is.
+# Replacing a shorter one would also replace words of the message, and so reveal the secret.
 SHORTEST = 5
 
 Masker = Callable[[str], str]

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 # They wait for answers nearly all the time.
 CHECKS_AT_ONCE = 16
-# A thousand new accounts at a store that answers nobody must not use up the time of the plan.
+# A thousand new accounts at a store that does not answer must not use up the time of the plan.
 MAX_SECONDS = 600.0
 
 

@@ -147,7 +147,7 @@ def probe_key(account: Account, settings: S3DestinationSettings) -> str:
 
 
 def _content(account: Account) -> bytes:
-    # Nothing of the time or the version: whoever checks next year must find the same bytes.
+    # Without time or version: a check next year must find the same bytes.
     return (
         msgspec.json.encode(
             {

@@ -1,4 +1,4 @@
-"""The client for a probe: boto3, which tells a store's answers in full; documents go by another (docs/decisions/0003)."""
+"""The client for a probe: boto3, which shows a store's answers in full; documents go by another (docs/decisions/0003)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a refused or broken probe is called. Of what a store says, nothing is told that may echo keys."""
+"""The findings of a refused or broken probe. Nothing of a store's answer that may echo keys is quoted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from job_history.errors.finding import Finding
 from job_history.errors.masking import Masker
 
 _OPERATIONS = {"PutObject", "GetObject"}
-# What a fault before any answer is called, and what is told of it; the first line that fits counts. The proxy's URL, which
+# The code of an error before any answer, and its text; the first line that matches counts. The proxy's URL, which
 # may hold a password, is in the text of its fault.
 _BROKEN: tuple[tuple[tuple[type[BotoCoreError], ...], Code, str], ...] = (
     ((NoCredentialsError, PartialCredentialsError), Code.S3_NO_CREDENTIALS, "{fault}"),

@@ -117,7 +117,7 @@ class AirflowApi:
         return [_model(item, DagRun) for item in found]
 
     def wait_run(self, dag_id: str, run_id: str, *, timeout: float = 120) -> DagRun:
-        """Wait until the run has succeeded or failed; the error tells the state of its tasks."""
+        """Wait until the run has succeeded or failed; the error lists the states of its tasks."""
         deadline = time.monotonic() + timeout
         while (run := self.run(dag_id, run_id)).state not in _ENDED:
             if time.monotonic() > deadline:
@@ -156,7 +156,7 @@ class AirflowApi:
         only_failed: bool = False,
         include_downstream: bool = False,
     ) -> list[TaskInstance]:
-        """Let tasks of a run run again (all, or those named, with a map index or without), and tell which will."""
+        """Clear tasks of a run (all, or those named, with a map index or without), and return which will run again."""
         body = {
             "dry_run": False,
             "dag_run_id": run_id,
@@ -206,7 +206,7 @@ class AirflowApi:
         try:
             self.put(f"/backfills/{backfill.id}/cancel")
         except AirflowApiError as error:
-            if error.status_code != requests.codes.conflict:  # which says: the scheduler was first
+            if error.status_code != requests.codes.conflict:  # a conflict: the scheduler was first
                 raise
         return self._runs_of(backfill)
 

@@ -1,4 +1,4 @@
-"""Finds and kills what stays behind when process groups are ended.
+"""Finds and kills processes that are left when process groups are ended.
 
 Airflow gives every task a process group of its own, so that ending the scheduler's group does not end a running task.
 """

@@ -1,4 +1,4 @@
-"""What the local Airflow is told: everything on 127.0.0.1, nobody asked for a password, changes noticed soon."""
+"""The settings of the local Airflow: everything on 127.0.0.1, no password, changes noticed soon."""
 
 import base64
 import os

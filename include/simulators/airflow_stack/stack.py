@@ -58,7 +58,7 @@ def airflow_stack(
     parallelism: int = 4,
     port: int | None = None,
 ) -> Iterator[AirflowStack]:
-    """Run Airflow until the `with` block is left, be it by an exception, Ctrl-C or SIGTERM: no process stays behind.
+    """Run Airflow until the `with` block is left, by an exception, Ctrl-C or SIGTERM, too: no process is left.
 
     `home` becomes AIRFLOW_HOME and keeps the keys, so that the next start on it can read the same `database_uri`
     (PostgreSQL, an empty database or one of an earlier start). `environment` overrides every setting. `port` is the

@@ -1,1 +1,1 @@
-"""`make demo`: the main job on embedded parts, for one past hour, told step by step."""
+"""`make demo`: the main job on embedded parts, for one past hour, step by step."""

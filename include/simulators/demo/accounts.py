@@ -1,4 +1,4 @@
-"""The accounts of the demo as somebody would write them into the Variable, one for each thing worth seeing."""
+"""The accounts of the demo as a user would write them into the Variable, one for each thing worth seeing."""
 
 from typing import Any
 

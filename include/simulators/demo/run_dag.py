@@ -1,6 +1,6 @@
 """Runs the hour twice and the reconciliation once, in this process: `dag.test()`, Airflow's own way to do so.
 
-What it logs goes to standard output; the exit code tells whether all runs succeeded.
+It logs to standard output; the exit code is 0 if all runs succeeded.
 """
 
 import sys

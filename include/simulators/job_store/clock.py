@@ -10,7 +10,7 @@ _PACIFIC = timezone(timedelta(hours=-7))
 
 
 class Moment(NamedTuple):
-    """The course of one job, in UTC. `ended_at` is None while it runs; `style` says how its times are written."""
+    """The course of one job, in UTC. `ended_at` is None while it runs; `style` is how its times are written."""
 
     started_at: datetime
     ended_at: datetime | None
@@ -36,7 +36,7 @@ def hours(start: datetime, end: datetime) -> Iterator[datetime]:
 
 
 def write(instant: datetime, style: int) -> str:
-    """ISO 8601 text: with Z or -07:00, with or without a fraction, as `style` (0 to 99) says."""
+    """ISO 8601 text: with Z or -07:00, with or without a fraction, by `style` (0 to 99)."""
     if style < 50:
         return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
     if style < 70:

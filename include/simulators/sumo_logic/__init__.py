@@ -1,7 +1,7 @@
 """A local Sumo Logic HTTP Logs source: as strict as the service's documents, and no stricter.
 
 In a thread: `with local_source(max_message_bytes=262_144) as source: ...`; as a process: `source_process(...)`, or
-`python -m simulators.sumo_logic`. Where the documents are silent, the module concerned says what was chosen.
+`python -m simulators.sumo_logic`. If the vendor's documents leave something open, the module states what was chosen.
 """
 
 from .faults import (

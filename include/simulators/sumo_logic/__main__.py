@@ -1,4 +1,4 @@
-"""`python -m simulators.sumo_logic --help` tells what can be set."""
+"""`python -m simulators.sumo_logic --help` lists what can be set."""
 
 from .command import main
 

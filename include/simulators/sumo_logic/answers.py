@@ -21,7 +21,7 @@ _THROTTLED = "You have temporarily exceeded your Sumo Logic quota. Please try ag
 
 
 def error(status: int, message: str | None = None) -> web.Response:
-    """An answer that says what is wrong with the request."""
+    """An answer that names what is wrong with the request."""
     if status == 429:
         return web.Response(status=status, text=message or _THROTTLED)
     code, usual_message = _TEXTS.get(status, ("error", f"The request ended with status {status}."))

@@ -12,7 +12,7 @@ _ZLIB_WINDOW = 15
 
 
 class BadEncodingError(ValueError):
-    """The body is not what its Content-Encoding says."""
+    """The body does not match its Content-Encoding."""
 
 
 def decompress(body: bytes, encoding: str) -> bytes:
@@ -28,7 +28,7 @@ def decompress(body: bytes, encoding: str) -> bytes:
             case "zstd":
                 return _zstd(body)
     except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
-        raise BadEncodingError(f"Content-Encoding says {encoding}, the body is something else: {error}") from error
+        raise BadEncodingError(f"Content-Encoding is {encoding}, the body is something else: {error}") from error
     raise BadEncodingError(f"Content-Encoding {encoding} is not supported: use gzip, deflate or zstd")
 
 
@@ -51,7 +51,7 @@ def _inflate(body: bytes) -> bytes:
     stream = zlib.decompressobj(wbits=_ZLIB_WINDOW)
     plain = stream.decompress(body) + stream.flush()
     if not stream.eof or stream.unused_data:
-        raise BadEncodingError("Content-Encoding says deflate, the body is cut short or has something behind it")
+        raise BadEncodingError("Content-Encoding is deflate, the body is cut short or has something after it")
     return plain
 
 
@@ -61,6 +61,6 @@ def _zstd(body: bytes) -> bytes:
         frame = zstandard.ZstdDecompressor().decompressobj()
         plain += frame.decompress(body)
         if not frame.eof:
-            raise BadEncodingError("Content-Encoding says zstd, the body is cut short")
+            raise BadEncodingError("Content-Encoding is zstd, the body is cut short")
         body = frame.unused_data
     return plain

@@ -44,7 +44,7 @@ async def read_body(request: web.Request, deadline: float) -> Body:
 
 
 def reset(request: web.Request) -> web.Response:
-    """Break the connection with RST; the response returned is for the framework and reaches nobody."""
+    """Break the connection with RST; the response returned is for the framework and is not sent."""
     if request.transport is not None:
         request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         request.transport.abort()

@@ -1,4 +1,4 @@
-"""What a source can be told to do to its next requests, one by one."""
+"""Errors that a source can be set to answer to its next requests, one by one."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def dropped() -> Fault:
 
 
 def warning(message: str = "Some of the data could not be processed") -> Fault:
-    """200 with a JSON body that says that something was wrong, everything stored."""
+    """200 with a JSON body that reports an error, everything stored."""
     body = {"id": "LOCAL-WARNING", "code": 200, "status": OK, "message": message, "errors": []}
     return Fault(body=msgspec.json.encode(body).decode(), headers={"Content-Type": "application/json"})
 

@@ -76,7 +76,7 @@ def source_process(*, port: int = 0, **settings: Any) -> Iterator[SourceProcess]
     """Run `python -m simulators.sumo_logic` for as long as the block lasts.
 
     The process also ends when this one does, however that happens: it waits for the end of its standard input.
-    Raises RuntimeError where it does not start; what it said stands on standard error.
+    Raises RuntimeError if it does not start; its output is on standard error.
     """
     command = [sys.executable, "-m", "simulators.sumo_logic", "--until-input-ends", "--port", str(port)]
     with subprocess.Popen(

@@ -33,7 +33,7 @@ async def serving(source: Source, *, port: int = 0) -> AsyncIterator[str]:
     runner = web.AppRunner(
         _application(source),
         access_log=None,  # it would contain the token
-        auto_decompress=False,  # what was sent is counted, and what is wrong with it is said
+        auto_decompress=False,  # what was sent is counted, and what is wrong with it is reported
         keepalive_timeout=source.settings.idle_timeout,
         max_line_size=_MAX_HEADER_BYTES,
         max_field_size=_MAX_HEADER_BYTES,

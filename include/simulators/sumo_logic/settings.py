@@ -42,7 +42,7 @@ _NOT_RE2 = re.compile(r"\(\?(?:=|!|<=|<!|P=|\(|>)|\\[1-9]|[*+?}]\+")
 class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of one source; each is also an option of `python -m simulators.sumo_logic`.
 
-    The defaults are what this project tells its users to choose, which is not what the form has preselected
+    The defaults are what this project's docs recommend, which is not what the form has preselected
     (there, boundaries are inferred). Raises ValueError, as do `convert_settings` and the command line, for a locator or
     a format that the real form would refuse.
     """

@@ -2,7 +2,7 @@
 
 In a thread: `with local_workato(workspaces=[Workspace(user_id=5234, jobs=jobs)], now=noon) as api: ...`; as a process:
 `workato_process(store)`, or `python -m simulators.workato --store PATH`. As the public API it has neither the input nor
-the output of a step. Where the documents are silent, the module concerned says what was chosen.
+the output of a step. If the vendor's documents leave something open, the module states what was chosen.
 """
 
 from .faults import Break, Fault, cut_answer, reset, slow, throttled, truncated

@@ -1,4 +1,4 @@
-"""`python -m simulators.workato --help` tells what can be set."""
+"""`python -m simulators.workato --help` lists what can be set."""
 
 from .command import main
 

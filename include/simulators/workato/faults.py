@@ -1,4 +1,4 @@
-"""What the API can be told to do to its next requests, one by one."""
+"""Errors that the API can be set to answer to its next requests, one by one."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def _erased(shown: Shown) -> dict[str, Any]:
 
 
 def _error_parts(job: Job) -> dict[str, Any]:
-    """What the job's error says of itself, where it is JSON text; `{}` is possible (documented)."""
+    """The fields of the job's error, if it is JSON text; `{}` is possible (documented)."""
     try:
         parts = json.loads(job.row.error or "")
     except ValueError:

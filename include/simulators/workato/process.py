@@ -82,7 +82,7 @@ def workato_process(
     """Run `python -m simulators.workato` over a SQLite job store for as long as the block lasts.
 
     The process also ends when this one does, however that happens: it waits for the end of its standard input.
-    Raises RuntimeError where it does not start; what it said stands on standard error.
+    Raises RuntimeError if it does not start; its output is on standard error.
     """
     command = [sys.executable, "-m", "simulators.workato", "--until-input-ends", f"--store={store}", f"--port={port}"]
     if now is not None:

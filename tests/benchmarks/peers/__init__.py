@@ -1,4 +1,4 @@
-"""What somebody would use instead: programs that others wrote, each in an environment of its own, made once from PyPI.
+"""What a user would otherwise use: programs of others, each in its own environment, made once from PyPI.
 
 All read the same rows: one for each job, with its lines as a JSON array.
 """

@@ -1,4 +1,4 @@
-"""The limits of what may be sent to Sumo Logic as headers: told before anything is sent."""
+"""The limits of what may be sent to Sumo Logic as headers: checked before anything is sent."""
 
 from __future__ import annotations
 

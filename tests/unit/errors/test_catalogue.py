@@ -1,4 +1,4 @@
-"""The list of findings: whole, and told in sentences."""
+"""The list of findings: complete, and in sentences."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_each_finding_is_provoked_by_a_test() -> None:
 def test_each_cause_and_fix_reads_as_it_should() -> None:
     for code, entry in CATALOGUE.items():
         names = {name for _, name, _, _ in string.Formatter().parse(entry.cause) if name}
-        reported = finding(code, "Account 5234 Acme", **dict.fromkeys(names, "so it said."))
+        reported = finding(code, "Account 5234 Acme", **dict.fromkeys(names, "the server's words."))
         assert reported.cause.startswith("Account 5234 Acme: ")
         assert re.search(r"[^.]\.$", reported.cause), reported.cause
         assert re.search(r"^[A-Z].*[^.]\.$", reported.fix), reported.fix

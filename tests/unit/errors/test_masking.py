@@ -1,4 +1,4 @@
-"""Secrets in what somebody else says, in the forms that others give them."""
+"""Secrets in texts of other systems, in the forms that these give them."""
 
 import base64
 import json

@@ -98,7 +98,7 @@ def test_what_went_to_another_place_is_not_at_this_one(ledger: Storage, tmp_path
 
 def test_a_destination_that_can_be_read_is_asked_and_not_the_receipt(ledger: Storage, tmp_path: Path) -> None:
     """A create-only store in memory is asked by delivering to a copy: what it takes was missing."""
-    objects = {EXAMPLE_KEY: b"of somebody else\n"}
+    objects = {EXAMPLE_KEY: b"of another program\n"}
 
     assert compared(RECORDS[:2], ledger, tmp_path, dry_run=MemoryDestination(objects)) == reported(
         missing=1, missing_ids=["101"], altered=1, altered_ids=["100"], extra=4, extra_ids=["102", "103"]

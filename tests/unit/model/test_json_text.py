@@ -64,8 +64,8 @@ def passes(text: str) -> bool:
 
 
 @given(texts, space, space)
-def test_only_the_space_between_tokens_goes(text: str, before: str, behind: str) -> None:
-    assert bytes(compact_json("report", before + text + behind)).decode() == "".join(TOKEN.findall(text))
+def test_only_the_space_between_tokens_goes(text: str, before: str, after: str) -> None:
+    assert bytes(compact_json("report", before + text + after)).decode() == "".join(TOKEN.findall(text))
 
 
 @given(st.text(alphabet='{}[]:,"\\/u0dDe8c1 .-+trfalsn\n\té😀', max_size=14) | texts.map(lambda text: text[:-1]))

@@ -1,4 +1,4 @@
-"""The local services are there when asked for, say why when they are not, and leave no process behind."""
+"""The local services are there when asked for, give the reason when they are not, and leave no process."""
 
 import json
 import os
@@ -257,7 +257,7 @@ def test_the_endpoint_ends_with_its_block(tmp_path: Path) -> None:
     with local_s3(tmp_path) as running:
         port = int(running.url.rpartition(":")[2])
         assert listens_on(port)
-        # It listens a moment before it says so.
+        # It listens a moment before it reports that.
         deadline = time.monotonic() + 30
         while "Running on http://127.0.0.1" not in (tmp_path / "s3_endpoint.log").read_text():
             assert time.monotonic() < deadline, "the endpoint's log does not say where it runs"
