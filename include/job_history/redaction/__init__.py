@@ -1,8 +1,8 @@
-"""Redaction: what of a record must not leave is dropped, masked or hashed, by the rules of the account."""
+"""Redaction: drops, masks or hashes the values of a record that the rules of the account are about."""
 
 from job_history.redaction.dry_run import Sampled, dry_run
 from job_history.redaction.policy import Policy, Redaction, rules_sha256
-from job_history.redaction.redactor import MASK, Change
+from job_history.redaction.replacement import MASK, Change
 from job_history.redaction.rules import RedactionRule, first_rule_that_hashes
 
 __all__ = [

@@ -1,24 +1,23 @@
-"""Where a value is, as far as rules care: all paths and field patterns, followed at once, one dictionary look-up a step."""
+"""Where a value is, as far as rules care: all paths and field patterns are followed at once, one look-up for each step."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from json.decoder import scanstring  # type: ignore[attr-defined]
+from dataclasses import dataclass, field
+from functools import cached_property
 
+from job_history.redaction.canonical import text_of
 from job_history.redaction.path import Segment
+from job_history.redaction.prefilter import Prefilter
 from job_history.redaction.rules import Action
 
 MAX_NAMES_REMEMBERED = 4_096
-# A quotation mark may begin a name as well as end a text before it, so each one is tried. JSON in a text has more
-# backslashes, and perhaps spaces; `=>` is how Ruby shows an object.
-_NAMES = re.compile(r'"(?=((?:[^"\\]++|\\++[^"\\])*+)\\*+"(?:\s|\\++[nrt])*+(?::|=>))')
+MAX_NAME_REMEMBERED = 256  # characters
 
 
 @dataclass(frozen=True, order=True)
 class Rule:
-    """What is done with a value. `number` counts the rules of the account's list from 1; the first one that fits, counts."""
+    """What is done with a value. `number` is the rule's place in the account's list, from 1; the first that fits counts."""
 
     number: int
     action: Action
@@ -33,56 +32,66 @@ class Route:
 
 
 Position = tuple[Route, int]
-"""A route, and how many of its steps are behind us."""
-
-Key = tuple[Rule | None, frozenset[Position]]
+"""A route, and how many of its steps are done."""
 
 
 class Location:
-    """A place in the document: the rule for the value there, if any, and where its members and elements are."""
+    """A place in the document: the rule for the value there, if any, and the locations of its members and elements."""
 
-    def __init__(self, rule: Rule | None, positions: frozenset[Position], known: dict[Key, Location]) -> None:
+    def __init__(self, rule: Rule | None, positions: frozenset[Position], all_: _Locations) -> None:
         self.rule = rule
-        self.members = _Members(self)
+        self.members = Members(self)
         self._positions = positions
-        self._known = known
-        self._element: Location | None = None
-        self._any_name_will_do = any(
-            all(segment.names is None for segment in route.segments[done:]) for route, done in positions
-        )
-        self._no_news: set[str] = set()
+        self._all = all_
+        self._named: dict[str, Location] = {}
+        # Whether a rule may be about something in a value here.
+        self.matters = bool(positions or all_.expressions)
 
-    @property
-    def element(self) -> Location:
-        """Where each element of the array is that is here."""
-        if self._element is None:
-            self._element = self._below(None)
-        return self._element
+    @cached_property
+    def itself(self) -> Members:
+        """The value here as the only member of something around it."""
+        members = Members(self)
+        members[""] = self
+        return members
+
+    @cached_property
+    def any_text_matters(self) -> bool:
+        """Whether a rule may be about something in any text here, because it asks for no name."""
+        return None in self._literals
+
+    def may_touch(self, text: str) -> bool:
+        """Return False only if no rule can be about anything in a text that is here."""
+        return self.matters and (self.any_text_matters or self._prefilter.may_find(text))
+
+    def name_matters(self, name: str) -> bool:
+        """Return False only if no rule can be about anything in a member's name itself."""
+        return '"' in name or "\\" in name or (bool(self._all.expressions) and self._all.expression.may_find(name))
 
     def member(self, name: str) -> Location:
-        """Where the member of that name is of the object that is here."""
-        return self._below(name)
+        """Return the location of the member of that name."""
+        found = self._named.get(name)
+        if found is None:
+            found = self._below(name)
+            if len(name) <= MAX_NAME_REMEMBERED:
+                if len(self._named) >= MAX_NAMES_REMEMBERED:
+                    # Names may be values, such as ids, of which there is no end.
+                    self._named.clear()
+                self._named[name] = found
+        return found
 
-    def may_lead_on(self, text: str) -> bool:
-        """Say whether a rule may be about something inside this JSON text, by the names in it; False is certain."""
-        if not self._positions:
-            return False
-        if self._any_name_will_do:
-            return True
-        new = {*_NAMES.findall(text)} - self._no_news
-        if any(self._is_news(name) for name in new):
-            return True
-        if len(self._no_news) > MAX_NAMES_REMEMBERED:
-            self._no_news.clear()
-        self._no_news |= new
-        return False
+    @cached_property
+    def element(self) -> Location:
+        """The location of each element of an array."""
+        return self._below(None)
 
-    def _is_news(self, name: str) -> bool:
-        return "\\" in name or any(
-            segment.names is not None and segment.may_end(name)
-            for route, done in self._positions
-            for segment in route.segments[done:]
-        )
+    @cached_property
+    def _literals(self) -> frozenset[str | None]:
+        """Of each route on from here, literals of which one is in every text that it is about; None: it has none."""
+        return frozenset().union(*(_literals_of(route.segments[done:]) for route, done in self._positions))
+
+    @cached_property
+    def _prefilter(self) -> Prefilter:
+        return self._all.prefilter(frozenset(literal for literal in self._literals if literal is not None))
 
     def _below(self, name: str | None) -> Location:
         """Take one step: to a member, or with None to any element."""
@@ -97,32 +106,66 @@ class Location:
                     arrived.append(route.rule)
                 else:
                     positions.add((route, done + 1))
-        return _location(min(arrived, default=None), frozenset(positions), self._known)
+        return self._all.at(min(arrived, default=None), frozenset(positions))
 
 
-class _Members(dict[str, Location]):
-    """The members met so far, by name as it is written: in quotation marks, with its escapes."""
+class Members(dict[str, Location]):
+    """The members met so far, by the NAME part of their token; "" for an element."""
 
     def __init__(self, location: Location) -> None:
-        self._location = location
+        self.location = location
+        self.names_that_matter: set[str] = set()
 
     def __missing__(self, written: str) -> Location:
+        if not written:
+            self[written] = element = self.location.element
+            return element
+        name = text_of(written.rstrip(" \t\n\r")[:-1].rstrip(" \t\n\r"))
         if len(self) >= MAX_NAMES_REMEMBERED:
-            # Names may be values, such as ids, of which there is no end.
+            element_or_itself = self.pop("", None)
             self.clear()
-        name: str = scanstring(written, 1, False)[0]
-        self[written] = found = self._location.member(name)
+            self.names_that_matter.clear()
+            if element_or_itself is not None:
+                self[""] = element_or_itself
+        found = self.location.member(name)
+        if len(written) <= MAX_NAME_REMEMBERED:
+            self[written] = found
+        if self.location.name_matters(name):
+            self.names_that_matter.add(written)
         return found
 
 
-def document_root(routes: Iterable[Route]) -> Location:
-    """Return the document itself, from where all routes begin."""
-    return _location(None, frozenset((route, 0) for route in routes), {})
+@dataclass
+class _Locations:
+    """All locations of a policy, each of which exists once, for what was learnt of it."""
+
+    expressions: tuple[str, ...]
+    known: dict[tuple[Rule | None, frozenset[Position]], Location] = field(default_factory=dict)
+    prefilters: dict[frozenset[str], Prefilter] = field(default_factory=dict)
+
+    @cached_property
+    def expression(self) -> Prefilter:
+        return self.prefilter(frozenset())
+
+    def at(self, rule: Rule | None, positions: frozenset[Position]) -> Location:
+        key = rule, positions
+        if key not in self.known:
+            self.known[key] = Location(rule, positions, self)
+        return self.known[key]
+
+    def prefilter(self, literals: frozenset[str]) -> Prefilter:
+        if literals not in self.prefilters:
+            self.prefilters[literals] = Prefilter(literals, self.expressions)
+        return self.prefilters[literals]
 
 
-def _location(rule: Rule | None, positions: frozenset[Position], known: dict[Key, Location]) -> Location:
-    """Return the one location that is so, for what was learnt of it."""
-    key = rule, positions
-    if key not in known:
-        known[key] = Location(rule, positions, known)
-    return known[key]
+def document_root(routes: Iterable[Route], expressions: Iterable[str]) -> Location:
+    """Return the document itself, from which all routes begin. `expressions` find what value rules may be about."""
+    return _Locations(tuple(expressions)).at(None, frozenset((route, 0) for route in routes))
+
+
+def _literals_of(segments: tuple[Segment, ...]) -> frozenset[str | None]:
+    for segment in reversed(segments):
+        if segment.literals is not None:
+            return frozenset(segment.literals)
+    return frozenset([None])

@@ -1,4 +1,4 @@
-"""The path language: JSONPath (RFC 9535) as far as names and wildcards go, read by a library that knows all of it."""
+"""The path language: the names and wildcards of JSONPath (RFC 9535), parsed by a library that knows all of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
+
+from job_history.redaction.prefilter import literal_of
 
 TEXT_FIELDS = ("title", "error", "error_type")
 EVENT_FIELDS = ("details", "user", "team", "resource")
@@ -18,19 +20,24 @@ ROOTS = (*TEXT_FIELDS, "report", "lines", *EVENT_FIELDS)
 class Segment:
     """One step down. `names` None: whatever the name or place. `anywhere_below`: also any number of steps further down.
 
-    `may_end` says whether a name that matches can end like this; it is asked of what follows the last quotation mark in it.
+    `literals`: every name that matches holds one of them, casefolded; None: nothing is known of the names.
     """
 
     names: frozenset[str] | None
     anywhere_below: bool
     matches: Callable[[str], bool]
-    may_end: Callable[[str], bool]
+    literals: frozenset[str] | None
 
 
 def _named(names: frozenset[str] | None, *, anywhere_below: bool) -> Segment:
-    matches = _always if names is None else names.__contains__
-    quoted = names is not None and any('"' in name for name in names)
-    return Segment(names, anywhere_below, matches, _always if quoted else matches)
+    if names is None:
+        return Segment(None, anywhere_below, _always, None)
+    return Segment(names, anywhere_below, names.__contains__, _literals(names))
+
+
+def _literals(names: frozenset[str]) -> frozenset[str] | None:
+    literals = {literal_of([name.casefold()]) for name in names}
+    return frozenset(literal for literal in literals if literal) if None not in literals else None
 
 
 def _always(_: str) -> bool:
@@ -39,7 +46,7 @@ def _always(_: str) -> bool:
 
 @lru_cache
 def segments_of(path: str) -> tuple[Segment, ...]:
-    """Read a path; `$.` in front may be left out. Raises ValueError where it cannot be followed, or leads nowhere."""
+    """Parse a path; `$.` in front may be left out. Raises ValueError if it cannot be followed, or leads nowhere."""
     # Only accounts with such rules pay for the import.
     from jsonpath import JSONPath, JSONPathEnvironment, JSONPathError  # noqa: PLC0415
     from jsonpath.segments import JSONPathRecursiveDescentSegment  # noqa: PLC0415
@@ -66,12 +73,12 @@ def segments_of(path: str) -> tuple[Segment, ...]:
 def segment_of_field(pattern: str) -> Segment:
     """Return the step that a field rule stands for: to a name like this, anywhere below; case does not matter."""
     pattern = pattern.casefold()
-    ending = re.split(r"[*?]", pattern.rstrip("*?"))[-1] + ("*" if pattern.endswith(("*", "?")) else "")
+    literal = literal_of(re.split(r"[*?]", pattern))
     return Segment(
         frozenset(),
         anywhere_below=True,
         matches=_like(pattern),
-        may_end=_always if '"' in pattern else _like(f"*{ending}"),
+        literals=frozenset([literal]) if literal else None,
     )
 
 

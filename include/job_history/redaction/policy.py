@@ -1,4 +1,4 @@
-"""A policy: an account's rules, what they are called by, and the key of their hashes."""
+"""A policy: an account's rules, their name, and the key of their hashes."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ from job_history.model.record import Record
 from job_history.redaction.location import Location, Route, Rule, document_root
 from job_history.redaction.path import segment_of_field, segments_of
 from job_history.redaction.patterns import PATTERNS
-from job_history.redaction.redactor import Change, Patterns, Redactor
+from job_history.redaction.redactor import Patterns, Redactor
+from job_history.redaction.replacement import Change, Replacement
 from job_history.redaction.rules import FieldRule, PathRule, RedactionRule, ValueRule
+from job_history.redaction.untouched import Untouched
 
 LANGUAGE_VERSION = 1
-"""Goes up when the same rules come to mean something else, so that the policy's hash tells."""
+"""Goes up when the meaning of rules changes, so that the policy's hash changes, too."""
 
 AnyRecord = TypeVar("AnyRecord", JobRecord, EventRecord)
 
 
 class Policy(msgspec.Struct, frozen=True, order=True):
-    """What receipts and objects say of the rules in use. `key`: a sign by which another key of the hashes is noticed."""
+    """What receipts and objects record of the rules. `key`: a sign of the key, which differs for another key."""
 
     id: str
     sha256: str
@@ -45,8 +47,7 @@ class Redaction:
         key: bytes | None = None,
         on_change: Callable[[Change], None] | None = None,
     ) -> None:
-        """`key` is asked for by rules that hash."""
-        self._key = key
+        """`key` is needed by rules that hash. `on_change` gets a report of each change, as a dry run shows them."""
         self.policy = _policy(rules, name, key)
         routes: list[Route] = []
         patterns: Patterns = []
@@ -59,20 +60,23 @@ class Redaction:
                     routes.append(Route(what, (segment_of_field(rule.field),)))
                 case ValueRule():
                     patterns.append((what, PATTERNS[rule.value]))
-        self._root = document_root(routes)
-        self._redactor = Redactor(patterns, self._hash_of, on_change)
+        self._root = document_root(routes, (pattern.expression for _, pattern in patterns))
+        self._line = self._root.member("lines").element
+        self._replacement = Replacement(key, on_change)
+        self._redactor = Redactor(patterns, self._replacement)
+        self._untouched = Untouched(self._root, self._line)
 
     def record(self, record: Record) -> Record:
-        """Return the record as it may leave. Raises BadRecordError where a rule cannot be applied to it."""
+        """Return the record as it may leave. Raises BadRecordError if a rule cannot be applied to it."""
         return self.event(record) if isinstance(record, EventRecord) else self.job(record)
 
     def job(self, record: JobRecord) -> JobRecord:
         """Do so with a job."""
-        return self._applied(self._job, record)
+        return record if self._untouched.job(record) else self._applied(self._job, record)
 
     def event(self, record: EventRecord) -> EventRecord:
         """Do so with an admin event."""
-        return self._applied(self._event, record)
+        return record if self._untouched.event(record) else self._applied(self._event, record)
 
     def _applied(self, apply: Callable[[AnyRecord], AnyRecord], record: AnyRecord) -> AnyRecord:
         if record.fault is not None:
@@ -80,49 +84,48 @@ class Redaction:
         try:
             return apply(record)
         except (RecursionError, ValueError) as fault:
-            # The fault's own words may hold what must not be seen.
+            # The message of the error may hold a value that a rule is about.
             raise BadRecordError(
                 QuarantineReason.REDACTION, f"the rules cannot be applied to it ({type(fault).__name__})"
             ) from None
 
     def _job(self, record: JobRecord) -> JobRecord:
-        at = self._root.members
+        at = self._root.member
         return msgspec.structs.replace(
             record,
-            title=self._text(record.title, at['"title"'], "title"),
-            error=self._text(record.error, at['"error"'], "error"),
-            error_type=self._text(record.error_type, at['"error_type"'], "error_type"),
-            report=self._json(record.report, at['"report"'], "report"),
+            title=self._text(record.title, at("title"), "title"),
+            error=self._text(record.error, at("error"), "error"),
+            error_type=self._text(record.error_type, at("error_type"), "error_type"),
+            report=self._json(record.report, at("report"), "report"),
             extra=self._extra(record.extra, self._root, ""),
             lines=None if record.lines is None else self._lines(record.lines),
         )
 
     def _event(self, record: EventRecord) -> EventRecord:
-        at = self._root.members
+        at = self._root.member
         return msgspec.structs.replace(
             record,
-            details=self._json(record.details, at['"details"'], "details"),
-            user=self._json(record.user, at['"user"'], "user"),
-            team=self._json(record.team, at['"team"'], "team"),
-            resource=self._json(record.resource, at['"resource"'], "resource"),
+            details=self._json(record.details, at("details"), "details"),
+            user=self._json(record.user, at("user"), "user"),
+            team=self._json(record.team, at("team"), "team"),
+            resource=self._json(record.resource, at("resource"), "resource"),
             extra=self._extra(record.extra, self._root, ""),
         )
 
     def _lines(self, lines: list[LineRecord]) -> list[LineRecord]:
-        location = self._root.members['"lines"'].element
-        return [self._line(line, location, f"lines[{number}]") for number, line in enumerate(lines)]
+        return [self._line_of(line, f"lines[{number}]") for number, line in enumerate(lines)]
 
-    def _line(self, line: LineRecord, location: Location, path: str) -> LineRecord:
-        extra = self._extra(line.extra, location, f"{path}.")
+    def _line_of(self, line: LineRecord, path: str) -> LineRecord:
+        extra = self._extra(line.extra, self._line, f"{path}.")
         if line.mask_data:
             # The document will show nothing of the rest.
             return line if extra is line.extra else msgspec.structs.replace(line, extra=extra)
-        at = location.members
+        at = self._line.member
         return msgspec.structs.replace(
             line,
-            input=self._json_or_unset(line.input, at['"input"'], f"{path}.input"),
-            output=self._json_or_unset(line.output, at['"output"'], f"{path}.output"),
-            error=self._text(line.error, at['"error"'], f"{path}.error"),
+            input=self._json_or_unset(line.input, at("input"), f"{path}.input"),
+            output=self._json_or_unset(line.output, at("output"), f"{path}.output"),
+            error=self._text(line.error, at("error"), f"{path}.error"),
             extra=extra,
         )
 
@@ -136,7 +139,7 @@ class Redaction:
         if text is None:
             return None
         if location.rule is not None:
-            return self._redactor.whole_text(location.rule, text, path)
+            return self._replacement.of_text(location.rule, text, "text", lambda: path)
         return self._redactor.text(text, location, path)
 
     def _json_or_unset(
@@ -148,22 +151,19 @@ class Redaction:
         return msgspec.UNSET if redacted is None else redacted
 
     def _json(self, text: str | None, location: Location, path: str) -> str | None:
-        """Return None where the value is left out."""
+        """Return None if the value is left out."""
         if text is None:
             return None
+        if location.rule is None and not location.may_touch(text):
+            return text
         compact = bytes(compact_json(path, text)).decode()
         if location.rule is not None:
-            return self._redactor.value(location.rule, compact, path)
+            return self._replacement.of_json(location.rule, compact, lambda: path)
         return self._redactor.json(compact, location, path)
-
-    def _hash_of(self, text: str) -> str:
-        if self._key is None:
-            raise RuntimeError("a rule hashes, and no key was given")
-        return hmac.digest(self._key, text.encode(errors="surrogatepass"), "sha256").hex()
 
 
 def rules_sha256(rules: Sequence[RedactionRule]) -> str:
-    """Return what tells one list of rules from another."""
+    """Return a hash that differs for each list of rules."""
     plain = {"version": LANGUAGE_VERSION, "rules": [rule.model_dump() for rule in rules]}
     return hashlib.sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest()
 

@@ -1,161 +1,125 @@
-"""Applies rules to one value, which is JSON text or plain text. What no rule is about stays as it was written."""
+"""Applies rules to one value, JSON text or plain text, by what it means. All that no rule is about stays as written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import pairwise
-from operator import itemgetter
-from typing import NamedTuple
+import re
+from functools import partial
 
 from job_history.errors import BadRecordError, QuarantineReason
 from job_history.model.json_text import compact_json
-from job_history.redaction.amid_text import named_values
-from job_history.redaction.canonical import canonical_text, json_string, text_of
-from job_history.redaction.edit import Edit, edited, outermost
-from job_history.redaction.location import MAX_NAMES_REMEMBERED, Location, Rule
-from job_history.redaction.patterns import Pattern, Span
-from job_history.redaction.walk import walk
+from job_history.redaction.canonical import json_string
+from job_history.redaction.edit import Edit, edited
+from job_history.redaction.hits import Hit, outermost
+from job_history.redaction.json_pass import JsonPass
+from job_history.redaction.location import Location, Rule
+from job_history.redaction.patterns import Pattern
+from job_history.redaction.replacement import MASK, Place, Replacement
+from job_history.redaction.unescape import TooManyLevelsError, levels_of
+from job_history.redaction.words import named_values
 
-MASK = "***"
-
-_NESTED = ("{", "[", '"', " ", "\n", "\t", "\r")
-_KINDS = {'"': "text", "{": "object", "[": "array", "t": "boolean", "f": "boolean"}
+_JSON_BEGINS = ("{", "[", '"', " ", "\n", "\t", "\r")
+_SHORT = 200  # characters; to look into so few takes no longer than to scan them
+_PLAIN_NAME = re.compile(r"[\w.$-]{1,64}")
 
 Patterns = list[tuple[Rule, Pattern]]
 
 
-class Change(NamedTuple):
-    """What a rule did to a value, without the value: its kind (text, number, ...) and its length in characters."""
-
-    path: str
-    rule: Rule
-    kind: str
-    length: int
-    after: str | None
-
-
 class Redactor:
-    """`patterns` are in the order of their rules; `on_change` is told of every change, and makes all this slower."""
+    """`patterns` are in the order of their rules. The run and the dry run, which asks for reports, are this one code."""
 
-    def __init__(
-        self, patterns: Patterns, hash_of: Callable[[str], str], on_change: Callable[[Change], None] | None = None
-    ) -> None:
+    def __init__(self, patterns: Patterns, replacement: Replacement) -> None:
         self._patterns = patterns
-        self._hash_of = hash_of
-        self._on_change = on_change
-        self._names: dict[str, str] = {}
-
-    @property
-    def tells_paths(self) -> bool:
-        return self._on_change is not None
-
-    def value(self, rule: Rule, written: str, path: str) -> str | None:
-        """Return the JSON text that stands in place of a value's; None: nothing does. A null has nothing to hide."""
-        if written == "null" and rule.action != "drop":
-            return written
-        text = canonical_text(written) if rule.action == "hash" or written.startswith('"') else written
-        after = self._after(rule, text, _KINDS.get(written[:1], "number"), path)
-        return None if after is None else json_string(after)
-
-    def whole_text(self, rule: Rule, text: str, path: str) -> str | None:
-        """Do the same for plain text."""
-        return self._after(rule, text, "text", path)
+        self._replacement = replacement
 
     def text(self, text: str, location: Location, path: str) -> str:
-        """Redact what is in a text: JSON, whole or in part, and what has the looks of something secret."""
-        if text.startswith(_NESTED) and (nested := _nested_json(text, path)) is not None:
-            redacted = self.json(nested, location, path)
-            return text if redacted == nested else redacted
-        if '"' in text:
-            edits = []
-            for found in named_values(text, location):
-                after = self._after(found.rule, found.text, "text", f"{path}..{found.name}")
-                if after is None:
-                    edits.append(Edit(found.name_start, found.end, ""))
-                else:
-                    edits.append(Edit(found.start, found.end, json_string(after)))
-            text = edited(text, edits)
-        return self._without_patterns(text, path, "part of a text")
+        """Redact plain text. Raises BadRecordError if JSON in it is nested too deeply."""
+        return edited(text, self._edits_of_text(text, location, lambda: path, "part of a text"))
 
     def json(self, text: str, location: Location, path: str) -> str:
-        """Redact what is in compact JSON text."""
-        plain = None if self.tells_paths else self._plain_edits(text)
-        if plain is None:
-            return edited(text, walk(self, text, location, self._patterns, path))
-        by_name = walk(self, text, location, [], path) if location.may_lead_on(text) else []
-        return edited(text, outermost(by_name, plain)) if by_name or plain else text
+        """Redact valid JSON text. Raises BadRecordError if JSON in a text of it is nested too deeply."""
+        return edited(text, self._edits_of_json(text, location, lambda: path))
 
-    def text_or_number(self, written: str, location: Location, path: str) -> str | None:
-        """Redact what is in a text or number that is written as JSON. Returns None where nothing was to be done."""
-        if not written.startswith('"'):
-            redacted = self._without_patterns(written, path, "number")
-            return None if redacted == written else json_string(redacted)
-        text = text_of(written)
-        redacted = self.text(text, location, path)
-        return None if redacted == text else json_string(redacted)
+    def _edits_of_json(self, text: str, location: Location, place: Place) -> list[Edit]:
+        return JsonPass(
+            text,
+            place,
+            replacement=self._replacement,
+            edits_of_text=self._edits_of_text,
+            edits_of_number=self._edits_of_number,
+        ).edits(location)
 
-    def name(self, written: str, path: str | None) -> str:
-        """Return a member's name, as it is written, without what looks like something secret."""
-        redacted = self._names.get(written)
-        if redacted is None or self.tells_paths:
-            text = text_of(written)
-            after = self._without_patterns(text, path, "name")
-            redacted = written if after == text else json_string(after)
-            if len(self._names) >= MAX_NAMES_REMEMBERED:
-                self._names.clear()
-            self._names[written] = redacted
-        return redacted
+    def _edits_of_text(self, text: str, location: Location, place: Place, kind: str) -> list[Edit]:
+        if '"' not in text and "\\" not in text and not text.startswith(_JSON_BEGINS):
+            hits = self._pieces(text, place, kind)
+            return [self._edit(hit) for hit in (outermost(text, hits) if len(hits) > 1 else hits)]
+        if len(text) > _SHORT and not location.may_touch(text):
+            return []
+        if text.startswith(_JSON_BEGINS) and _is_json(text, place):
+            return self._edits_of_json(text, location, place)
+        try:
+            hits = self._hits(text, location, place, kind)
+        except TooManyLevelsError:
+            raise _too_deep(place) from None
+        return [self._edit(hit) for hit in outermost(text, hits)]
 
-    def _plain_edits(self, text: str) -> list[Edit] | None:
-        """Find what has the looks of something secret in JSON text as it is written: many times as fast as text by text.
-
-        Returns None where what is written is not what is meant: an escape, a name or a number is part of it, or two
-        patterns found the same.
-        """
-        if self._patterns and "\\u" in text:
-            return None
-        found = [(span, rule) for rule, pattern in self._patterns for span in pattern(text)]
-        found.sort(key=itemgetter(0))
-        if not all(_is_plainly_in_a_text(text, span) for span, _ in found):
-            return None
-        if any(end > start for ((_, end), _), ((start, _), _) in pairwise(found)):
-            return None
-        return [edit for span, rule in found for edit in self._edits(text, rule, [span], None, "part of a text")]
-
-    def _without_patterns(self, text: str, path: str | None, kind: str) -> str:
+    def _edits_of_number(self, written: str, place: Place) -> list[Edit]:
         for rule, pattern in self._patterns:
-            if spans := pattern(text):
-                text = edited(text, self._edits(text, rule, spans, path, kind))
-        return text
+            if pattern.find(written):
+                after = self._replacement.of_text(rule, written, "number", place) or ""
+                return [Edit(0, len(written), json_string(after))]
+        return []
 
-    def _edits(self, text: str, rule: Rule, spans: list[Span], path: str | None, kind: str) -> list[Edit]:
-        return [Edit(start, end, self._after(rule, text[start:end], kind, path) or "") for start, end in spans]
+    def _hits(self, text: str, location: Location, place: Place, kind: str) -> list[Hit]:
+        """Find what rules are about in text that is not JSON, as it is written and with its escapes taken out."""
+        hits: list[Hit] = []
+        for level in levels_of(text):
+            origin = level.origin
+            for rule, name, value, name_start, start, end in named_values(level.text, location):
+                dropped = rule.action == "drop"
+                if dropped or value != "null":
+                    path = partial(self._path_of_name, place, name)
+                    start_ = origin(name_start if dropped else start)
+                    hits.append(Hit(start_, origin(end), rule, value, "text", path, level.depth))
+            pieces = self._pieces(level.text, place, kind)
+            hits += [hit._replace(start=origin(hit.start), end=origin(hit.end)) for hit in pieces]
+        return hits
 
-    def _after(self, rule: Rule, text: str, kind: str, path: str | None) -> str | None:
-        after = None if rule.action == "drop" else MASK if rule.action == "mask" else self._hash_of(text)
-        if self._on_change is not None and path is not None:
-            self._on_change(Change(path, rule, kind, len(text), after))
-        return after
+    def _pieces(self, text: str, place: Place, kind: str) -> list[Hit]:
+        """Find the pieces of a text that value rules are about."""
+        return [
+            Hit(start, end, rule, text[start:end], kind, place, None)
+            for rule, pattern in self._patterns
+            for start, end in pattern.find(text)
+        ]
+
+    def _edit(self, hit: Hit) -> Edit:
+        after = self._replacement.of_text(hit.rule, hit.text, hit.kind, hit.place)
+        if after is None:
+            return Edit(hit.start, hit.end, "")
+        if hit.escapes is not None:
+            after = json_string(after)
+            for _ in range(hit.escapes):
+                after = json_string(after)[1:-1]
+        return Edit(hit.start, hit.end, after)
+
+    def _path_of_name(self, place: Place, name: str) -> str:
+        """Return the path of a value amid words. Only a plain name is shown: others may hold a part of a value."""
+        plain = _PLAIN_NAME.fullmatch(name) and not any(pattern.find(name) for _, pattern in self._patterns)
+        return f"{place()}..{name if plain else MASK}"
 
 
-def _is_plainly_in_a_text(text: str, span: Span) -> bool:
-    """Say whether a span of JSON text can be replaced as it is: no part of an escape, of a name, or of a number."""
-    start, end = span
-    quote = text.find('"', end)
-    return (
-        text[start - 1] != "\\"
-        and text[quote + 1 : quote + 2] != ":"
-        and not text[start:end].replace(" ", "").isdigit()
-    )
-
-
-def _nested_json(text: str, path: str) -> str | None:
-    """Return the JSON that a text is, without its spaces; None where it is none."""
+def _is_json(text: str, place: Place) -> bool:
+    """Whether a text is JSON. Half a surrogate pair, which JSON can escape but UTF-8 cannot write, does not matter."""
     try:
-        return bytes(compact_json(path, text)).decode()
+        compact_json("", text.encode(errors="replace").decode())
     except BadRecordError as fault:
         if isinstance(fault.__cause__, RecursionError):
-            raise BadRecordError(
-                QuarantineReason.REDACTION, f"{path} holds JSON in a text that is nested too deeply to be redacted"
-            ) from None
-        return None
+            raise _too_deep(place) from None
+        return False
+    return True
+
+
+def _too_deep(place: Place) -> BadRecordError:
+    return BadRecordError(
+        QuarantineReason.REDACTION, f"{place()} holds JSON in a text that is nested too deeply to be redacted"
+    )

@@ -111,7 +111,7 @@ def test_a_record_that_the_rules_cannot_be_applied_to_stays_here_with_its_reason
     assert (entry.reason, entry.record, entry.explanation) == (
         QuarantineReason.REDACTION,
         bad,
-        "lines[0].output holds JSON in a text that is nested too deeply to be redacted",
+        "lines[0].output.text holds JSON in a text that is nested too deeply to be redacted",
     )
     staged = flow.staging.read(transformed.documents_path) or b""
     assert b"hunter2" not in staged

@@ -160,7 +160,7 @@ def test_title_and_errors_that_are_json_are_entered() -> None:
     job = record(title='{"password": "x"}', error='  [{"password":"x"}]', lines=[line(error='"{\\"password\\":1}"')])
     changed = redacted(job, mask(field="password"))
     assert changed == record(
-        title='{"password":"***"}', error='[{"password":"***"}]', lines=[line(error='"{\\"password\\":\\"***\\"}"')]
+        title='{"password": "***"}', error='  [{"password":"***"}]', lines=[line(error='"{\\"password\\":\\"***\\"}"')]
     )
 
 
@@ -202,7 +202,7 @@ def test_a_name_is_left_out_with_its_value_amid_other_words() -> None:
         ('{"card":"4111 1111 1111 1111 12/29","n":4111111111111111}', '{"card":"*** 12/29","n":"***"}'),
         (
             r'{"card":"\u00344111111111111111","b":"\u20304111111111111111"}',
-            r'{"card":"\u00344111111111111111","b":"‰***"}',
+            r'{"card":"\u00344111111111111111","b":"\u2030***"}',
         ),
         ('{"n":4111111111111112,"m":1526860810000}', '{"n":4111111111111112,"m":1526860810000}'),
         ('["ana@example.com"]', '["***"]'),
@@ -287,8 +287,8 @@ def test_a_masked_line_is_left_to_the_masking_but_for_what_that_leaves() -> None
     ]
 
 
-@pytest.mark.parametrize("text", ['{"a":', '{"a":NaN}', "[1,]", '{"a":"\x01"}'])
-def test_json_that_is_none_is_a_bad_record_as_ever(text: str) -> None:
+@pytest.mark.parametrize("text", ['{"password":', '{"password":NaN}', '["password",]', '{"password":"\x01"}'])
+def test_invalid_json_is_a_bad_record(text: str) -> None:
     with pytest.raises(BadRecordError) as refused:
         redacted_input(text, mask(field="password"))
     assert (refused.value.reason, refused.value.explanation[:15]) == (QuarantineReason.BAD_JSON, "lines[0].input ")
@@ -299,7 +299,7 @@ def test_what_cannot_be_redacted_for_its_depth_is_refused_without_a_word_of_what
     with pytest.raises(BadRecordError) as refused:
         redacted_input(json.dumps({"t": deep}), mask(field="password"))
     assert str(refused.value) == (
-        "redaction: lines[0].input holds JSON in a text that is nested too deeply to be redacted"
+        "redaction: lines[0].input.t holds JSON in a text that is nested too deeply to be redacted"
     )
 
 

@@ -1,0 +1,136 @@
+"""Named values in a text that is not JSON as a whole: JSON amid other words, or cut short, as in many error messages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from job_history.redaction.canonical import text_of
+from job_history.redaction.location import Location, Rule
+
+# The end of a name, and what leads to its value; `=>` is how Ruby writes an object.
+_NAME_END = re.compile(r'"\s*+(?::|=>)\s*+')
+# A quotation mark before a letter or a sign does not end a text: the value holds quotation marks without escapes. A text
+# that is cut short goes to the end.
+_ENDS = r"""(?=[\s,;:.!?)\]}"'\\<]|\Z)"""
+_DOUBLE = re.compile(rf'"(?:[^"\\]++|\\.|"(?!{_ENDS}))*+(?:"|\\?\Z)', re.DOTALL)
+_SINGLE = re.compile(rf"'(?:[^'\\]++|\\.|'(?!{_ENDS}))*+(?:'|\\?\Z)", re.DOTALL)
+_ESCAPED_QUOTE = re.compile(r"""\\+["']""")
+# Letters before a text in Python: b'', u''.
+_PREFIX = re.compile(r"""[bBuUrRfF]{1,2}(?=["'])""")
+_WORD = re.compile(r"""[^\s,"'\[\]{}(]++""")
+_GOES_ON = re.compile(r"""["'}\]](?=\w)""")
+_IN_BRACKETS = re.compile(
+    r"""("(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|(?<=[\s,:\[{(>=])'(?:[^'\\]++|\\.)*+')|([\[{(])|([\]})])""", re.DOTALL
+)
+_OPENING, _CLOSING = 2, 3
+_NO_VALUE = ("", ",", "}", "]")
+
+
+class NamedValue(NamedTuple):
+    """A value that a rule is about, by its name; `text` is without its quotation marks, places are in characters."""
+
+    rule: Rule
+    name: str
+    text: str
+    name_start: int
+    start: int
+    end: int
+
+
+def named_values(text: str, location: Location) -> Iterator[NamedValue]:
+    """Stream the values under names that a rule would be about if they were members of what is at the location.
+
+    The time is linear in the length of the text.
+    """
+    name_floor = value_end = 0
+    for found in _NAME_END.finditer(text):
+        close, start = found.span()
+        if close < value_end or text[start : start + 1] in _NO_VALUE or _is_escaped(text, close):
+            continue
+        for open_ in _openings(text, name_floor, close):
+            name = _plain(text[open_ : close + 1])
+            rule = location.member(name).rule
+            if rule is not None:
+                value_end = _end_of_value(text, start)
+                yield NamedValue(rule, name, _plain(text[start:value_end]), open_, start, value_end)
+                break
+        name_floor = close + 1
+
+
+def _openings(text: str, floor: int, close: int) -> Iterator[int]:
+    """Stream where a name may begin that ends at a quotation mark: at the one before it, or at the first without escape.
+
+    The beginning of the text is one, too: a name may be cut short there.
+    """
+    nearest = open_ = text.rfind('"', floor, close)
+    if nearest < 0:
+        if not floor:
+            yield 0
+        return
+    yield nearest
+    while open_ >= 0 and _is_escaped(text, open_):
+        open_ = text.rfind('"', floor, open_)
+    if open_ >= 0 and open_ != nearest:
+        yield open_
+
+
+def _is_escaped(text: str, place: int) -> bool:
+    before = place
+    while before and text[before - 1] == "\\":
+        before -= 1
+    return bool((place - before) % 2)
+
+
+def _end_of_value(text: str, start: int) -> int:
+    first = text[start]
+    if first in "{[(":
+        return _end_of_brackets(text, start)
+    if prefix := _PREFIX.match(text, start):
+        start = prefix.end()
+    for quoted in (_DOUBLE, _SINGLE):
+        if found := quoted.match(text, start):
+            return found.end()
+    if quote := _ESCAPED_QUOTE.match(text, start):
+        end = text.find(quote[0], quote.end())
+        return len(text) if end < 0 else end + len(quote[0])
+    return _end_of_word(text, start)
+
+
+def _end_of_word(text: str, start: int) -> int:
+    """The end of a number, a word, or something like `Decimal('1.5')`."""
+    end = start
+    while end < len(text):
+        if word := _WORD.match(text, end):
+            end = word.end()
+        elif text[end] in "{[(":
+            end = _end_of_brackets(text, end)
+        elif _GOES_ON.match(text, end):
+            end += 1
+        else:
+            break
+    return max(end, start + 1)
+
+
+def _end_of_brackets(text: str, start: int) -> int:
+    depth = 0
+    for part in _IN_BRACKETS.finditer(text, start):
+        if part.lastindex == _OPENING:
+            depth += 1
+        elif part.lastindex == _CLOSING:
+            depth -= 1
+            if not depth:
+                return part.end()
+    return len(text)
+
+
+def _plain(written: str) -> str:
+    if len(written) > 1 and written[0] == written[-1] == "'":
+        return written[1:-1]
+    if not written.endswith('"'):
+        return written
+    try:
+        return text_of(written if written.startswith('"') else f'"{written}')
+    except ValueError:
+        return written.strip('"')
