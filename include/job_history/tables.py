@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from job_history.errors.quoting import on_one_line
+
 
 def text_table(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return lines with columns as wide as their widest cell.
@@ -24,4 +26,4 @@ def text_table(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def _cell_text(cell: object) -> str:
-    return f"{cell:,}" if isinstance(cell, int) else str(cell)
+    return f"{cell:,}" if isinstance(cell, int) else on_one_line(str(cell))

@@ -9,6 +9,7 @@ from airflow.configuration import conf
 
 from job_history.accounts.variable import ACCOUNTS_VARIABLE, Accounts, read_accounts
 from job_history.errors import PermanentError
+from job_history.errors.quoting import quoted
 from job_history.model.timestamp import parse_time
 
 SECTION = "job_history"
@@ -76,5 +77,5 @@ def _number(option: str, *, at_least: int, at_most: int | None = None) -> int:
     number = int(text) if text.strip().isdecimal() else None
     if number is None or number < at_least or (at_most is not None and number > at_most):
         limits = f"at least {at_least}" if at_most is None else f"{at_least} to {at_most}"
-        raise PermanentError(f"[{SECTION}] {option} = {text!r} is not a whole number of {limits}.")
+        raise PermanentError(f"[{SECTION}] {option} = {quoted(text)} is not a whole number of {limits}.")
     return number

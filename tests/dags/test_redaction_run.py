@@ -78,7 +78,7 @@ def hash_of(title: str | None) -> str | None:
     [
         (
             None,
-            "There is no Airflow connection 'redaction_key', which is redaction_key_conn_id of account 5236 Initech, for",
+            "There is no Airflow connection with the id in redaction_key_conn_id of account 5236 Initech, for",
         ),
         ({"conn_type": "generic"}, "has no password of at least 32 characters"),
         ({"conn_type": "generic", "password": "short-secret"}, "has no password of at least 32 characters"),

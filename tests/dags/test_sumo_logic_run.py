@@ -86,7 +86,7 @@ def test_where_all_accounts_go_to_sumo_logic_the_other_group_is_skipped(world: W
 @pytest.mark.parametrize(
     ("connection", "detail"),
     [
-        (None, "There is no Airflow connection 'sumo', which is destination.conn_id of account 5234 Acme."),
+        (None, "There is no Airflow connection with the id in destination.conn_id of account 5234 Acme."),
         ({"conn_type": "http", "host": "x"}, "is of type 'http', not 'sumo_logic'."),
         ({"conn_type": "sumo_logic"}, "cannot be used: The connection has no password"),
         ({"conn_type": "sumo_logic", "password": "{url}WRONG"}, "answered 401"),

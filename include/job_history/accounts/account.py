@@ -14,6 +14,8 @@ from job_history.model.event_kind import EventKind
 from job_history.model.settings_model import ConnectionId, SettingsModel
 from job_history.redaction import RedactionRule, first_rule_that_hashes, rules_sha256
 
+MAX_NAME_LENGTH = 100
+
 
 class Events(SettingsModel):
     """The three toggles of the feature page."""
@@ -43,7 +45,7 @@ class Account(SettingsModel):
     """One workspace: where its jobs and admin events come from, where they go, and which events are replicated."""
 
     user_id: int = Field(gt=0, lt=10**21, description="The workspace's id; the first part of every key.")
-    name: str = Field(min_length=1, max_length=100)
+    name: str = Field(min_length=1, max_length=MAX_NAME_LENGTH)
     enabled: bool = Field(default=True, description="false: an explicit pause; reported as disabled.")
     source: SourceSettings
     destination: DestinationSettings

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from job_history.errors.quoting import quoted
 from job_history.model.settings_model import ConnectionId, SettingsModel
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -104,7 +105,7 @@ class SumoLogicDestinationSettings(SettingsModel):
             for text, longest in ((key, MAX_FIELD_KEY), (value, MAX_FIELD_VALUE)):
                 if not _HEADER_TEXT.fullmatch(text) or "," in text or "=" in text or len(text) > longest:
                     raise ValueError(
-                        f"the field {key[:60]!r} cannot be sent: a key has 1 to {MAX_FIELD_KEY} characters, a value "
+                        f"the field {quoted(key)} cannot be sent: a key has 1 to {MAX_FIELD_KEY} characters, a value "
                         f"1 to {MAX_FIELD_VALUE}, all of printable ASCII without , and = and without spaces at the ends"
                     )
         return fields

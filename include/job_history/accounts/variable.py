@@ -9,10 +9,13 @@ from typing import Any
 import msgspec
 from pydantic import ValidationError
 
-from job_history.accounts.account import Account
+from job_history.accounts.account import MAX_NAME_LENGTH, Account
 from job_history.errors import PermanentError
+from job_history.errors.quoting import quoted, unsafe_character
 
 ACCOUNTS_VARIABLE = "job_history_accounts"
+MAX_QUOTED_USER_ID = 10**24
+"""Numbers beyond are not repeated in messages."""
 
 
 class EntryProblem(msgspec.Struct, frozen=True):
@@ -100,23 +103,28 @@ def _accounts_of(entries: list[Any]) -> Accounts:
 
 def _user_id(entry: Any) -> int | None:
     user_id = entry.get("user_id") if isinstance(entry, dict) else None
-    return user_id if type(user_id) is int else None
+    return user_id if type(user_id) is int and abs(user_id) < MAX_QUOTED_USER_ID else None
 
 
 def _problem(number: int, entry: Any, places: list[str], errors: str) -> EntryProblem:
     if not isinstance(entry, dict):
         return EntryProblem(None, places, f"Entry {number} of {ACCOUNTS_VARIABLE}: {errors}")
-    name = f" {entry['name']}" if isinstance(entry.get("name"), str) else ""
-    user_id = str(entry["user_id"]) if "user_id" in entry else None
-    who = user_id if user_id is not None else f"without user_id (entry {number})"
-    return EntryProblem(user_id, places, f"Account {who}{name}: {errors}")
+    user_id = _user_id(entry)
+    who = f"without a valid user_id (entry {number})" if user_id is None else str(user_id)
+    name = f" {entry['name']}" if _is_name(entry.get("name")) else ""
+    return EntryProblem(None if user_id is None else str(user_id), places, f"Account {who}{name}: {errors}")
+
+
+def _is_name(name: Any) -> bool:
+    """Whether a name may be repeated in a message. Any other may be anything: a secret, or lines for a log."""
+    return isinstance(name, str) and 0 < len(name) <= MAX_NAME_LENGTH and unsafe_character(name) is None
 
 
 def _described(error: Any) -> tuple[str, str, str]:
     """Return the place of an error, what is wrong, and both in one sentence."""
     place = _place(error["loc"]) or "the entry"
     sentences = {
-        "extra_forbidden": f"unknown key {place!r}",
+        "extra_forbidden": f"unknown key {quoted(place)}",
         "missing": f"{place} is missing",
         "union_tag_not_found": f"{place}.type is missing",
         "model_type": f"{place} is not a JSON object",
@@ -125,7 +133,7 @@ def _described(error: Any) -> tuple[str, str, str]:
     if error["type"] in sentences:
         return place, sentences[error["type"]], sentences[error["type"]]
     if error["type"] == "union_tag_invalid":
-        whole = f"{place}.type: {error['ctx']['tag']!r} is not among {error['ctx']['expected_tags']}"
+        whole = f"{place}.type: {quoted(error['ctx']['tag'])} is not among {error['ctx']['expected_tags']}"
         return place, whole, whole
     what = error["msg"].removeprefix("Value error, ")
     short = f"{what[:1].lower()}{what[1:]}"

@@ -9,9 +9,12 @@ from typing import cast
 
 import msgspec
 
+from job_history.errors.quoting import quoted
 from job_history.model.ids import MAX_ID_DIGITS, Id
 from job_history.model.job import FinalStatus
 
+MAX_KEY_LENGTH = 1_024
+"""In bytes, by Amazon S3."""
 _DAY_FOLDER = re.compile(r"(?:.*/)?[0-9]+/(?:jobs/[0-9]+|admin_events)/[0-9]{8}(?=/)")
 _JOB_KEY = re.compile(
     r"(?:(?P<prefix>.+)/)?(?P<user_id>[0-9]+)/jobs/(?P<recipe_id>[0-9]+)/[0-9]{8}/[^ ]+/"
@@ -45,7 +48,7 @@ def day_folder(key: str) -> str:
     """Return the part of a document's key that it shares with others of its day (and, for a job, of its recipe). Raises ValueError."""
     found = _DAY_FOLDER.match(key)
     if found is None:
-        raise ValueError(f"{key!r} is not the key of a document")
+        raise ValueError(f"{quoted(key, MAX_KEY_LENGTH)} is not the key of a document")
     return found[0]
 
 
@@ -95,7 +98,7 @@ def parts_of(key: str) -> JobKeyParts | EventKeyParts:
         if key == (job_key(**fields) if isinstance(parts, JobKeyParts) else event_key(**fields)):
             return parts
     raise ValueError(
-        f"{key!r} is not the key of a document. A job's ends as "
+        f"{quoted(key, MAX_KEY_LENGTH)} is not the key of a document. A job's ends as "
         "user_id/jobs/recipe_id/YYYYMMDD/formatted_job_id/name.json, an admin event's as "
         "user_id/admin_events/YYYYMMDD/formatted_event_id/name.json."
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+from job_history.errors.quoting import quoted
+
 # fromisoformat also takes bare dates and week dates; the time of a job without a time of day is a mistake, not midnight.
 _DATE_AND_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
 
@@ -15,12 +17,12 @@ def parse_time(text: str) -> datetime:
     Raises ValueError for any other text.
     """
     if not _DATE_AND_TIME.match(text):
-        raise ValueError(f"{text!r} is not an ISO 8601 date and time")
+        raise ValueError(f"{quoted(text)} is not an ISO 8601 date and time")
     moment = datetime.fromisoformat(text)
     try:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError as overflow:
-        raise ValueError(f"{text!r} lies outside the years 1 to 9999 in UTC") from overflow
+        raise ValueError(f"{quoted(text)} lies outside the years 1 to 9999 in UTC") from overflow
 
 
 def format_time(moment: datetime) -> str:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from job_history.errors import PermanentError
+from job_history.errors.quoting import quoted
 from job_history.model.timestamp import format_time, parse_time
 
 HOUR = timedelta(hours=1)
@@ -94,14 +95,14 @@ def requested_window(start: str | None, end: str | None) -> Window | None:
     if not start and not end:
         return None
     if not start or not end:
-        given = f"window_start={start!r}" if start else f"window_end={end!r}"
+        given = f"window_start={quoted(start)}" if start else f"window_end={quoted(end)}"
         raise PermanentError(f"The run's parameters have only {given}. Give window_start and window_end, or neither.")
     try:
         asked = Window(parse_time(start), parse_time(end))
         return Window(_full_hour(asked.start), _full_hour(asked.end - timedelta.resolution) + HOUR)
     except (ValueError, OverflowError) as error:
         raise PermanentError(
-            f"The run's parameters window_start={start!r} and window_end={end!r} make no window: {error}. "
+            f"The run's parameters window_start={quoted(start)} and window_end={quoted(end)} make no window: {error}. "
             "Write both as ISO 8601, as in 2018-05-21T00:00:00Z, the later one second."
         ) from error
 

@@ -45,12 +45,13 @@ def key(object_key: str | None, prefix: str, as_json: bool, **parts: Any) -> Non
 
 def _make_key(prefix: str, *, user_id: str, recipe_id: str, job_id: str, started_at: datetime, status: str) -> str:
     from job_history.documents.object_key import job_key
+    from job_history.errors.quoting import quoted
     from job_history.model.ids import job_id_of, number_id_of
     from job_history.model.job import final_status
 
     final = final_status(status)
     if final is None:
-        raise click.UsageError(f"A job of status {status!r} has no document, so it has no key.")
+        raise click.UsageError(f"A job of status {quoted(status)} has no document, so it has no key.")
     return job_key(
         prefix=prefix.strip("/"),
         user_id=number_id_of("user_id", user_id),

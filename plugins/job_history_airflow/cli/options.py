@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from job_history.errors.quoting import quoted
 from job_history.model.timestamp import parse_time
 from job_history.model.window import Window, last_full_hour
 
@@ -37,7 +38,7 @@ class _UserIds(click.ParamType[list[int]]):
             return value
         ids = [text.strip() for text in value.split(",")]
         if not all(text.isdecimal() for text in ids):
-            self.fail(f"{value!r} is not a list of user_ids separated by commas.", param, ctx)
+            self.fail(f"{quoted(value)} is not a list of user_ids separated by commas.", param, ctx)
         return [int(text) for text in ids]
 
 

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
 
 def find_connection(conn_id: str, named_by: str) -> Connection:
-    """Return the connection. Raises PermanentError, which names the setting (`named_by`), if there is none."""
+    """Return the connection. Raises PermanentError, which names the setting (`named_by`) and not the id, if there is none.
+
+    What is not the id of a connection may be anything, such as a secret that was pasted into the wrong field.
+    """
     try:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
         raise PermanentError(
-            f"There is no Airflow connection {conn_id!r}, which is {named_by}. Create it (Admin > Connections), or correct "
-            "the Variable."
+            f"There is no Airflow connection with the id in {named_by}. Create it (Admin > Connections), or correct the id."
         ) from None

@@ -11,6 +11,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from job_history.errors import PermanentError, ReplicationError
+from job_history.errors.quoting import quoted
 from job_history.http.retry import Retries
 from job_history.http.session import http_session
 from job_history.sources.workato import (
@@ -81,9 +82,11 @@ class WorkatoHook(BaseHook):
         limit = extra.get("requests_per_minute", usual)
         name = extra.get("budget", self.workato_conn_id)
         if type(limit) is not int:
-            raise PermanentError(f"requests_per_minute in the connection's extra is {limit!r}: write a whole number.")
+            raise PermanentError(
+                f"requests_per_minute in the connection's extra is {quoted(limit)}: write a whole number."
+            )
         if not isinstance(name, str) or not _BUDGET_NAME.fullmatch(name):
-            raise PermanentError(f"budget in the connection's extra is {name!r}: use letters, digits and _ . -")
+            raise PermanentError(f"budget in the connection's extra is {quoted(name)}: use letters, digits and _ . -")
         # Separate names, because the platform counts a partner's own workspace and its customers' separately.
         return SharedRateLimiter(storage, f"{name}-{kind}", limit)
 

@@ -193,7 +193,7 @@ def test_user_id_true_is_not_user_id_1() -> None:
     read_ = read(entry(True), entry(1, "One"))
     assert (read_.usable, read_.messages) == (
         {1: account(1, "One")},
-        ["Account True Acme: user_id: input should be a valid integer."],
+        ["Account without a valid user_id (entry 1) Acme: user_id: input should be a valid integer."],
     )
 
 
