@@ -1,14 +1,14 @@
 """### Job history replication
 
 Every hour, each account's finished jobs of that hour go to its destination, one JSON document each; so do its admin events,
-where its settings ask for them.
+if its settings ask for them.
 
 **Inputs**: the Variable `job_history_accounts` and the connections that it names.
 **Outputs**: documents at each account's destination; a receipt for each account, kind of event and hour in the ledger.
 **Parameters** of a run started by hand: `accounts`, `window_start` and `window_end`, `mode`.
 **When it fails**: read the log of `report`: it names each account that failed, why, and what to do. The others were
-replicated. Mend the cause and clear the failed task, or start a backfill of the hour: windows that are complete are left
-alone, a bucket gets nothing twice, and a Sumo Logic source what its receipt does not have.
+replicated. Fix the cause and clear the failed task, or start a backfill of the hour: complete windows are skipped, a bucket
+gets nothing twice, and a Sumo Logic source gets what its receipt does not have.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ with DAG(
         "mode": Param(
             "missing_only",
             enum=["missing_only", "repair"],
-            description="missing_only: windows that are complete are left alone. repair: every window is read again; an "
-            "object with other bytes is replaced; Sumo Logic gets all of it again",
+            description="missing_only: complete windows are skipped. repair: every window is read again; an object with "
+            "other bytes is replaced; Sumo Logic gets everything again",
         ),
     },
     doc_md=__doc__,

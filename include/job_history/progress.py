@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 
 SECONDS_BETWEEN_LINES = 10.0
-# Asking the clock for each record would cost more than counting it.
+# Reading the clock for each record would cost more than counting it.
 RECORDS_BETWEEN_LOOKS = 256
 
 
@@ -15,7 +15,7 @@ class Progress:
     """Counts records and bytes, and logs a line every ten seconds."""
 
     def __init__(self, log: logging.Logger, doing: str, total: int | None = None, *, of: str = "jobs") -> None:
-        """`of`: what the records are, in the plural."""
+        """`of`: the plural noun of the records."""
         self._log = log
         self._doing = doing
         self._total = total
@@ -43,7 +43,7 @@ class Progress:
 
 
 def readable_counts(counts: Mapping[str, int]) -> str:
-    """Write counts with their sum in front: `3 (aborted 2, cancelled 1)`."""
+    """Write counts after their sum: `3 (aborted 2, cancelled 1)`."""
     each = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     return f"{sum(counts.values()):,}" + (f" ({each})" if each else "")
 

@@ -1,4 +1,4 @@
-"""What every task has: how often it is tried, what a failure means for the next try, and its priority."""
+"""The default arguments of every task: its retries, which errors end them, and its priority."""
 
 from __future__ import annotations
 

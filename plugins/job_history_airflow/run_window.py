@@ -1,4 +1,4 @@
-"""Which window a run is about: its parameters, else its data interval, else the last full hour before it."""
+"""The window of a run: its parameters, else its data interval, else the last full hour before it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BETWEEN_RECONCILIATIONS = timedelta(days=1)
 
 
 class DagRun(Protocol):
-    """As far as a window depends on a run; what a task's context has as `dag_run`."""
+    """The attributes of a task context's `dag_run` that decide its window."""
 
     data_interval_start: datetime | None
     data_interval_end: datetime | None
@@ -22,7 +22,7 @@ class DagRun(Protocol):
 
 
 def window_of(dag_run: DagRun, params: Mapping[str, Any]) -> Window:
-    """Return the run's window. Raises PermanentError where its parameters make none."""
+    """Return the run's window. Raises PermanentError if its parameters are not a window."""
     asked = requested_window(params.get("window_start"), params.get("window_end"))
     if asked is not None:
         return asked
@@ -34,14 +34,14 @@ def window_of(dag_run: DagRun, params: Mapping[str, Any]) -> Window:
 
 
 def look_back_of(
-    dag_run: DagRun, params: Mapping[str, Any], *, settle: timedelta, lookback: timedelta, owed_since: datetime | None
+    dag_run: DagRun, params: Mapping[str, Any], *, settle: timedelta, lookback: timedelta, start_date: datetime | None
 ) -> Window:
-    """Return the hours that a daily reconciliation compares. Raises PermanentError where its parameters make none.
+    """Return the hours that a daily reconciliation compares. Raises PermanentError if its parameters are not a window.
 
-    It looks back from the newest hour that has settled, and whose own run has had another hour, over a day and the look-back
-    more: so each hour is looked at when it is as old as the look-back, whenever in the day it was (docs/decisions/0007). Of a
-    window that somebody asked for, hours that have not settled are left out: their receipts would close them too early.
-    Hours before `owed_since` are nobody's, unless somebody asks for them.
+    They end with the newest hour that has settled and whose own run has had another hour, and begin a day plus the look-back
+    earlier: so each hour is compared once it is as old as the look-back, whatever its time of day (docs/decisions/0007). If
+    the parameters ask for hours that have not settled, those are left out: their receipts would close them too early. Hours
+    before `start_date` are left out unless the parameters ask for them.
     """
     asked = requested_window(params.get("window_start"), params.get("window_end"))
     if asked is not None:
@@ -54,7 +54,7 @@ def look_back_of(
         return Window(asked.start, min(asked.end, settled))
     end = last_full_hour(dag_run.run_after - settle - HOUR).end
     start = end - BETWEEN_RECONCILIATIONS - lookback
-    if owed_since is not None:
-        first_whole_hour = last_full_hour(owed_since + HOUR - timedelta.resolution).end
+    if start_date is not None:
+        first_whole_hour = last_full_hour(start_date + HOUR - timedelta.resolution).end
         start = min(max(start, first_whole_hour), end - HOUR)
     return Window(start, end)

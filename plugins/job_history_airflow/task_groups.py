@@ -1,4 +1,4 @@
-"""What every run does with its slices: extract, transform and load, each with retries of its own."""
+"""The task groups of a run: plan, then extract, transform and load of each slice, each with retries of its own."""
 
 from __future__ import annotations
 

@@ -16,11 +16,11 @@ SETTLE, LOOKBACK = timedelta(minutes=10), timedelta(hours=2)
 
 
 def looked_back(
-    *, at: datetime = AT, start: str | None = None, end: str | None = None, owed_since: datetime | None = None
+    *, at: datetime = AT, start: str | None = None, end: str | None = None, start_date: datetime | None = None
 ) -> Window:
     due = SimpleNamespace(data_interval_start=None, data_interval_end=None, run_after=at)
     params = {"window_start": start, "window_end": end}
-    return look_back_of(due, params, settle=SETTLE, lookback=LOOKBACK, owed_since=owed_since)
+    return look_back_of(due, params, settle=SETTLE, lookback=LOOKBACK, start_date=start_date)
 
 
 def test_it_leaves_the_newest_hour_to_its_own_run() -> None:
@@ -28,7 +28,7 @@ def test_it_leaves_the_newest_hour_to_its_own_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("owed_since", "first"),
+    ("start_date", "first"),
     [
         (AT.replace(day=1), AT.replace(day=20, hour=2, minute=0)),
         (AT.replace(hour=1, minute=0), AT.replace(hour=1, minute=0)),
@@ -36,8 +36,8 @@ def test_it_leaves_the_newest_hour_to_its_own_run() -> None:
         (AT, AT.replace(hour=3, minute=0)),
     ],
 )
-def test_it_looks_at_no_hour_that_was_not_owed_but_always_at_one(owed_since: datetime, first: datetime) -> None:
-    assert looked_back(owed_since=owed_since) == Window(first, AT.replace(hour=4, minute=0))
+def test_it_looks_at_no_hour_that_was_not_owed_but_always_at_one(start_date: datetime, first: datetime) -> None:
+    assert looked_back(start_date=start_date) == Window(first, AT.replace(hour=4, minute=0))
 
 
 @pytest.mark.promise("whole-hours")

@@ -53,10 +53,10 @@ class Account(SettingsModel):
     redaction: list[RedactionRule] = Field(
         default_factory=list,
         max_length=1_000,
-        description="What must not leave; of rules for one value the first counts.",
+        description="Values that must not leave; of several rules for one value the first applies.",
     )
     redaction_name: str | None = Field(
-        default=None, pattern=r"^[A-Za-z0-9._-]{1,60}$", description="What receipts and objects call the rules."
+        default=None, pattern=r"^[A-Za-z0-9._-]{1,60}$", description="The name of the rules in receipts and objects."
     )
     redaction_key_conn_id: ConnectionId | None = Field(
         default=None, validate_default=True, description="The connection whose password is the key of rules that hash."
@@ -76,17 +76,17 @@ class Account(SettingsModel):
 
     @property
     def redaction_sha256(self) -> str | None:
-        """What the redaction rules come to, or None where there are none."""
+        """The SHA-256 of the redaction rules, or None if there are none."""
         return rules_sha256(self.redaction) if self.redaction else None
 
     @property
     def settings_hash(self) -> str:
-        """First 16 hex digits of the SHA-256 of the settings: a receipt tells by it under which ones it was made."""
+        """First 16 hex digits of the SHA-256 of the settings: a receipt shows by it under which settings it was made."""
         return _hash_of(self.model_dump())
 
     @property
     def destination_hash(self) -> str:
-        """The same of the destination alone: a window is complete only at the destination that it went to."""
+        """The same for the destination alone: a window is complete only at the destination that it went to."""
         return _hash_of(self.destination.model_dump())
 
 

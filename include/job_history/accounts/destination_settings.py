@@ -1,4 +1,4 @@
-"""Where an account's documents go, as its settings say it."""
+"""The destination settings of an account."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class S3DestinationSettings(SettingsModel):
     type: Literal["s3"]
     conn_id: ConnectionId
     bucket: str | None = Field(
-        default=None, description="May be left out where the connection names it (service_config.s3.bucket_name)."
+        default=None, description="May be left out if the connection names it (service_config.s3.bucket_name)."
     )
-    prefix: str = Field(default="", description="Put in front of every key; without a slash at either end.")
+    prefix: str = Field(default="", description="The prefix of every key; without a slash at either end.")
     server_side_encryption: Literal["AES256", "aws:kms"] | None = Field(
-        default=None, description="Left out: as the bucket's default encryption says."
+        default=None, description="Left out: the bucket's default encryption."
     )
     kms_key_id: str | None = Field(default=None, min_length=1, description="The key of server_side_encryption aws:kms.")
     write_mode: Literal["create_only", "overwrite"] = Field(
@@ -39,14 +39,14 @@ class S3DestinationSettings(SettingsModel):
 
     @property
     def key_prefix(self) -> str:
-        """What stands in front of every document's key."""
+        """The prefix of every document's key."""
         return self.prefix
 
     @field_validator("bucket")
     @classmethod
     def _bucket_has_a_legal_name(cls, bucket: str | None) -> str | None:
         if bucket is not None and not _BUCKET.fullmatch(bucket):
-            raise ValueError("no legal bucket name: 3 to 63 lower-case letters, digits, dots and hyphens")
+            raise ValueError("not a legal bucket name: 3 to 63 lower-case letters, digits, dots and hyphens")
         return bucket
 
     @field_validator("prefix")
@@ -76,9 +76,9 @@ SourceCategory = Annotated[str, Field(max_length=1024), HeaderText]
 
 
 class SumoLogicDestinationSettings(SettingsModel):
-    """An HTTP Logs source of Sumo Logic. Its URL is a secret, and stands in the connection.
+    """An HTTP Logs source of Sumo Logic. Its URL is a secret, and is in the connection.
 
-    What is left out here is as the source itself is set. Limits: Sumo Logic's pages "Metadata Naming Conventions" and
+    What is left out here keeps the source's own setting. Limits: Sumo Logic's pages "Metadata Naming Conventions" and
     "Fields".
     """
 
@@ -95,7 +95,7 @@ class SumoLogicDestinationSettings(SettingsModel):
 
     @property
     def key_prefix(self) -> str:
-        """What stands in front of every document's key: nothing, as there is no bucket to share with others."""
+        """The prefix of every document's key: empty, because there is no bucket to share."""
         return ""
 
     @field_validator("fields")

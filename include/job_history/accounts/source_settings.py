@@ -1,4 +1,4 @@
-"""Where an account's jobs and admin events come from, as its settings say it."""
+"""The source settings of an account."""
 
 from __future__ import annotations
 

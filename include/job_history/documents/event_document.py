@@ -36,9 +36,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 def event_document_of(record: EventRecord, rules: DocumentRules) -> Document:
-    """Make the document of an admin event. Raises BadRecordError where the record cannot become one.
+    """Make the document of an admin event. Raises BadRecordError if the record cannot become one.
 
-    An event without an id goes by the first 16 hex digits of the SHA-256 of its document's bytes.
+    The id of an event without one is the first 16 hex digits of the SHA-256 of its document's bytes.
     """
     user_id = validate_user_id(record, rules)
     event_id = event_id_of(record.event_id)
@@ -60,7 +60,7 @@ def event_document_of(record: EventRecord, rules: DocumentRules) -> Document:
 
 
 def item_id_of(record: EventRecord, redaction: Redaction | None = None) -> str:
-    """Return the id that an item list has for the event: its own, or, where it has none, that of its (redacted) document."""
+    """Return the id of the event in an item list: its own, or else that of its (redacted) document."""
     if record.event_id is not None or record.fault is not None:
         return str(record.event_id)
     rules = DocumentRules(

@@ -1,4 +1,4 @@
-"""A document: the exact bytes and the key of one finished job (an admin event's: event_document.py). The same record gives the same bytes, always."""
+"""A document: the exact bytes and the key of one finished job. The same record always gives the same bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from job_history.model.timestamp import format_time, parse_time
 
 MASKED = msgspec.Raw(b'{"data":"masked"}')
 LINES_TOO_LARGE = "Log lines exceed size limit"
-"""What stands in place of the lines of an oversize document; the wording is the platform's own."""
+"""Replaces the lines of an oversize document; the wording is the platform's own."""
 
 
 class LineFields(msgspec.Struct, kw_only=True):
@@ -52,7 +52,7 @@ class JobFields(msgspec.Struct):
 
 @dataclass(frozen=True)
 class DocumentRules:
-    """What an account's settings say about its documents."""
+    """The settings of an account that shape its documents."""
 
     user_id: int
     prefix: str
@@ -62,9 +62,9 @@ class DocumentRules:
 
 @dataclass(frozen=True)
 class Document:
-    """`body` is UTF-8 JSON on one line, ended by a newline. `oversize`: its lines were left out for their size.
+    """`body` is UTF-8 JSON on one line, ended by a newline. `oversize`: its lines were left out because of their size.
 
-    Of an admin event, `job_id` is the id in its key and `completed_at` when it occurred.
+    For an admin event, `job_id` is the id in its key and `completed_at` the time when it occurred.
     """
 
     key: str
@@ -78,7 +78,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def document_of(record: JobRecord, status: FinalStatus, rules: DocumentRules) -> Document:
-    """Make the document of a finished job. Raises BadRecordError where the record cannot become one."""
+    """Make the document of a finished job. Raises BadRecordError if the record cannot become one."""
     user_id = validate_user_id(record, rules)
     job_id = job_id_of(record.job_id)
     recipe_id = number_id_of("recipe_id", record.recipe_id)
@@ -121,7 +121,7 @@ def document_of(record: JobRecord, status: FinalStatus, rules: DocumentRules) ->
 
 
 def validate_user_id(record: Record, rules: DocumentRules) -> int:
-    """Return the record's user_id. Raises BadRecordError where it is another's, or was not readable at its source."""
+    """Return the record's user_id. Raises BadRecordError if it is another account's, or if its source could not read it."""
     if record.fault is not None:
         raise BadRecordError(record.fault, record.fault_explanation)
     user_id = number_id_of("user_id", record.user_id)
@@ -135,7 +135,7 @@ def validate_user_id(record: Record, rules: DocumentRules) -> int:
 
 def _line(number: int, line: LineRecord) -> msgspec.Raw:
     where = f"lines[{number}]"
-    # Checked in a masked line too, so that masking cannot hide a broken source.
+    # Checked in a masked line too: masking must not conceal a broken source.
     input_, output = _json_of_line(f"{where}.input", line.input), _json_of_line(f"{where}.output", line.output)
     if line.mask_data:
         input_ = output = MASKED
@@ -165,7 +165,7 @@ def with_extra(encoded: bytes, extra: dict[str, str]) -> bytes:
 
 
 def moment_of(field: str, text: str | None) -> datetime:
-    """Read a record's moment. Raises BadRecordError."""
+    """Read the time of a record. Raises BadRecordError."""
     if text is None:
         raise BadRecordError(QuarantineReason.BAD_TIME, f"{field} is missing")
     try:

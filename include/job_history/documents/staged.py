@@ -1,4 +1,4 @@
-"""A staged document: what the transform hands to the destination, and the form it has in its file."""
+"""A staged document: what the transform hands to the destination, and its form in the staged file."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from job_history.storage.staging import StagedWriter, staged_records
 
 
 class StagedDocument(msgspec.Struct):
-    """A document on its way to the destination. `body` is the document without the newline that ends it.
+    """A document on its way to the destination. `body` is the document without its final newline.
 
-    Of an admin event, `job_id` is the id in its key and `completed_at` when it occurred; so in all that follows.
+    For an admin event, `job_id` is the id in its key and `completed_at` the time when it occurred.
     """
 
     key: str
@@ -33,7 +33,7 @@ class StagedDocument(msgspec.Struct):
 
 
 class _StagedText(msgspec.Struct, omit_defaults=True):
-    """The same in its file, as text: msgspec would go through a JSON value, and stop at half a surrogate pair."""
+    """The same in its file, with the body as text: msgspec refuses half a surrogate pair in a raw JSON value."""
 
     key: str
     job_id: Id
@@ -57,7 +57,7 @@ def stage_document(documents: StagedWriter, document: Document) -> None:
 
 
 def staged_documents(staging: Storage, path: str, redaction: Policy | None = None) -> Iterator[StagedDocument]:
-    """Stream what a transform staged, under this policy. Raises TransientError where the file is not whole."""
+    """Stream the documents of a transform under this policy. Raises TransientError if the file is not complete."""
     for staged in staged_records(staging, path, _StagedText):
         yield StagedDocument(
             key=staged.key,

@@ -1,4 +1,4 @@
-"""Status: how each account's windows stand, by their receipts alone; it asks neither source nor destination."""
+"""Status: the state of each account's windows, by their receipts alone; it asks neither source nor destination."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.storage import Storage
 
-# A day of a thousand accounts and something over, at about 1 kB each.
+# A day of a thousand accounts and some more, at about 1 kB each.
 MAX_STANDINGS_REMEMBERED = 30_000
 # Folders listed and read together. More do not help a disk; a bucket answers each request after some 30 ms.
 FOLDERS_AT_ONCE_IN_A_BUCKET = 64
 
 
 class Standing(StrEnum):
-    """How a window is shown.
+    """The state of a window, as status shows it.
 
     LATE: complete, and some of its jobs were delivered late. OPEN: it has settled, and there is no receipt. WAITING: it has
-    not settled yet. The others are as their receipt has them.
+    not settled yet. The others are the receipt's states.
     """
 
     COMPLETE = "complete"
@@ -45,18 +45,18 @@ class Standing(StrEnum):
     WAITING = "waiting"
 
     @property
-    def owed(self) -> bool:
-        """Whether something is missing at the destination, as far as anybody knows."""
+    def needs_run(self) -> bool:
+        """Return whether documents may be missing at the destination."""
         return self in {Standing.OPEN, Standing.FAILED, Standing.UNRECOVERABLE}
 
 
-# gc=False: thousands of them at a time, without a cycle, would have the collector go through all that a process holds.
+# gc=False: creating thousands of them would trigger full collections; they contain no cycles.
 class WindowStatus(msgspec.Struct, kw_only=True, frozen=True, gc=False):
-    """An account's window as it stands. Moments are ISO 8601 in UTC, empty where there is no receipt.
+    """The state of an account's window. Times are ISO 8601 in UTC, and empty if there is no receipt.
 
-    `runs`, the oldest first, are the folders of the runs that the receipt remembers; `last_fault` is what the newest of them
-    that failed said; `closed_at` is when the first of them ended that closed the window. `bytes` are those of all documents,
-    delivered or present; `found_after` counts the late jobs, by `lateness.BUCKETS`.
+    `runs`, the oldest first, are the folders of the runs that the receipt remembers; `last_fault` is the error of the newest
+    that failed; `closed_at` is the end of the first that closed the window. `bytes`: of all documents, delivered or present;
+    `found_after` counts the late jobs, by `lateness.BUCKETS`.
     """
 
     user_id: int
@@ -96,8 +96,8 @@ class _Counts(msgspec.Struct, gc=False):
     bytes: int = 0
 
 
-class _Told(msgspec.Struct, gc=False):
-    """What a status takes from a receipt; the rest of it is not even decoded."""
+class _ReceiptPart(msgspec.Struct, gc=False):
+    """The part of a receipt that a status needs; the rest is not decoded."""
 
     state: WindowState
     counts: _Counts
@@ -109,11 +109,10 @@ class _Told(msgspec.Struct, gc=False):
 def statuses(
     ledger: Storage, accounts: Iterable[Account], window: Window, now: datetime, settle: timedelta
 ) -> Iterator[WindowStatus]:
-    """Tell of each account, in the order given, and each kind of event that it has switched on, how the hours of the
-    window stand, the earliest first.
+    """Yield the status of each hour of the window, the earliest first: by account, in the order given, and kind of event.
 
-    An account that is paused and has no receipt for an hour is `disabled`. A receipt that was read once is not read again by
-    this process while it stays as it is.
+    An account that is paused and has no receipt for an hour is `disabled`. This process reads a receipt again only after it
+    has changed.
     """
     hours_by_day = list(_by_day(window))
     days = (
@@ -135,20 +134,20 @@ def _by_day(window: Window) -> Iterator[list[Window]]:
 
 
 class _Day(NamedTuple):
-    """The hours of one day of an account, for one kind of event: their receipts lie in one folder."""
+    """The hours of one day of an account, for one kind of event: their receipts are in one folder."""
 
     account: Account
     kind: EventKind
     hours: list[Window]
 
     def reported(self, ledger: Storage, now: datetime, settle: timedelta) -> Iterator[WindowStatus]:
-        """List the folder once: to probe for each receipt would cost as many requests as there are hours."""
+        """Listing the folder once costs one request; looking for each receipt would cost one for each hour."""
         folder = receipt_folder(self.account.user_id, self.kind, self.hours[0]).rpartition("/")[0]
         versions = dict(ledger.versions(folder))
         for hour in self.hours:
             path = receipt_path(self.account.user_id, self.kind, hour)
             if path in versions:
-                yield self._by_receipt(hour, _told(ledger, path, versions[path]))
+                yield self._by_receipt(hour, _receipt_part(ledger, path, versions[path]))
             else:
                 yield self._status(hour, self._without_receipt(hour, now, settle))
 
@@ -157,7 +156,7 @@ class _Day(NamedTuple):
             return Standing.DISABLED
         return Standing.WAITING if now < hour.end + settle else Standing.OPEN
 
-    def _by_receipt(self, hour: Window, reported: _Told | str) -> WindowStatus:
+    def _by_receipt(self, hour: Window, reported: _ReceiptPart | str) -> WindowStatus:
         if isinstance(reported, str):
             return replace(self._status(hour, Standing.FAILED), last_fault=reported)
         counts = reported.counts
@@ -190,9 +189,9 @@ class _Day(NamedTuple):
     key=lambda ledger, path, version: (ledger.root, path, version),
     lock=Lock(),
 )
-def _told(ledger: Storage, path: str, version: str) -> _Told | str:  # noqa: ARG001 - the version is for the cache
-    """Read a receipt; what is none comes back as a sentence, because it is no reason to show nothing of the others."""
+def _receipt_part(ledger: Storage, path: str, version: str) -> _ReceiptPart | str:  # noqa: ARG001 - the version is for the cache
+    """Read a receipt. A damaged one is returned as a message, so that the others are shown all the same."""
     try:
-        return msgspec.json.decode(ledger.read(path) or b"", type=_Told)
+        return msgspec.json.decode(ledger.read(path) or b"", type=_ReceiptPart)
     except msgspec.DecodeError as fault:
-        return f"{ledger.url(path)} is no receipt ({fault}). Delete it and run the window again."
+        return f"{ledger.url(path)} is not a receipt ({fault}). Delete it and run the window again."

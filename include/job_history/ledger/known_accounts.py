@@ -1,4 +1,4 @@
-"""The accounts as the last run saw them: by it a run notices changed settings, and a list that lost half of itself."""
+"""The accounts as of the last run: a run compares them to notice changed settings, and a list that lost half of itself."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class KnownAccounts(msgspec.Struct):
         return cls({str(account.user_id): account.model_dump(mode="json") for account in accounts})
 
     def differing(self, accounts: Iterable[Account]) -> dict[str, dict[str, Any]]:
-        """Return the settings of those accounts that are new or were changed."""
+        """Return the settings of the accounts that are new or were changed."""
         return {
             user_id: settings
             for user_id, settings in KnownAccounts.of(accounts).settings.items()
@@ -32,7 +32,7 @@ class KnownAccounts(msgspec.Struct):
         }
 
     def changes(self, account: Account) -> list[str]:
-        """Say what is set otherwise now, a setting each; nothing for an account that is new."""
+        """Return each changed setting with both values; nothing for a new account."""
         before = self.settings.get(str(account.user_id))
         if before is None:
             return []
@@ -44,14 +44,14 @@ class KnownAccounts(msgspec.Struct):
         ]
 
     def lost_half(self, entries: int) -> str | None:
-        """Say so where the list has so few entries that at least half of it is gone; not for a list of one."""
+        """Return a problem if at least half of the list is gone; never for a list of one."""
         known = len(self.settings)
         if known < 2 or entries * 2 > known:
             return None
         return (
-            f"The Variable {ACCOUNTS_VARIABLE} has {entries} accounts, and had {known}. Whatever is left is replicated. If "
-            "that was a mistake, bring the others back: each hour that they miss is owed, and can be run again. If it was "
-            f"meant, delete {PATH} in the ledger, and runs succeed again. To stop an account for a while, pause it instead "
+            f"The Variable {ACCOUNTS_VARIABLE} has {entries} accounts, and had {known}. The remaining ones are replicated. "
+            "If that was a mistake, bring the others back: the hours that they missed are open, and can be run again. If it was "
+            f"intended, delete {PATH} in the ledger, and runs succeed again. To stop an account for a while, pause it instead "
             '("enabled": false).'
         )
 

@@ -1,4 +1,4 @@
-"""Lateness: how long after its end a job was shown by its source, where the run of its own window did not see it yet."""
+"""Lateness: how long after its end a source listed a job that the run of its own window had not seen."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ BUCKETS = [*_LIMITS, LONGER]
 
 
 class Late(msgspec.Struct, frozen=True):
-    """Of one job, in seconds after its end: the window's reading that missed it, and the one that found it.
+    """Seconds after the end of a job: until the reading that missed it, and until the one that found it.
 
-    No source says when it began to show a job; it was somewhere between the two.
+    A source does not report when it began to list a job; it was between the two.
     """
 
     unseen_after: int
@@ -30,7 +30,7 @@ class Late(msgspec.Struct, frozen=True):
 
 
 class Lateness(msgspec.Struct):
-    """Of many jobs: how many of them in each of `BUCKETS`, and the longest time after which one was still unseen."""
+    """The number of jobs in each of `BUCKETS`, and the longest time after which one was still unseen."""
 
     unseen_after: dict[str, int] = {}
     found_after: dict[str, int] = {}

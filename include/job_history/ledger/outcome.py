@@ -1,4 +1,4 @@
-"""What became of a listed job or event."""
+"""The outcome of a listed job or event."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """What became of a listed job or event."""
+    """The outcome of a listed job or event."""
 
     DELIVERED = "delivered"
     ALREADY_PRESENT = "already_present"

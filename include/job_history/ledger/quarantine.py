@@ -1,7 +1,7 @@
-"""Quarantine: records that cannot be delivered as they are, kept with the reason until somebody mends the cause.
+"""Quarantine: records that cannot be delivered as they are, kept with the reason until the cause is fixed.
 
-They stay in our own ledger, `_control/quarantine/<reason>/<user_id>/<kind>/<window>/`: what is wrong with a record may be
-just what keeps it from being redacted, so it must not go out to the destination.
+They stay in our own ledger, `_control/quarantine/<reason>/<user_id>/<kind>/<window>/`, and never go to the destination: the
+error of a record may be the very thing that prevents its redaction.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from job_history.storage.staging import StagedWriter, staged_writer
 
 
 class QuarantineEntry(msgspec.Struct, omit_defaults=True):
-    """A record as the source gave it (an admin event as `event`), or, for a conflict, the key and the document that the destination has otherwise."""
+    """A record as the source gave it (an admin event as `event`), or, for a conflict, the key and our document."""
 
     reason: QuarantineReason
     explanation: str
@@ -40,7 +40,7 @@ class QuarantineEntry(msgspec.Struct, omit_defaults=True):
 
 
 class Quarantine:
-    """The entries of one slice, a file for each reason; `counts` and `paths` tell what there is in the end."""
+    """The entries of one slice, a file for each reason; `counts` and `paths` are complete at the end."""
 
     def __init__(self, storage: Storage, slice_: Slice) -> None:
         self._storage = storage
@@ -68,7 +68,7 @@ class Quarantine:
         self._add(entry)
 
     def add_conflict(self, job_id: Id, key: str, sha256: str, document: msgspec.Raw) -> None:
-        explanation = f"{key} is there already, with other bytes; the object was left as it is"
+        explanation = f"{key} exists already, with other bytes; the object was left as it is"
         self._add(
             QuarantineEntry(
                 QuarantineReason.CONFLICT,
@@ -100,6 +100,6 @@ def reason_of(path: str) -> QuarantineReason:
 
 
 def _name(slice_: Slice) -> str:
-    """Running a window again replaces what it had set aside. A redrive does not: it is what it reads from."""
+    """Running a window again replaces its quarantine. A redrive must not: it reads from it."""
     part = slice_.part.slug
     return f"{part}-{slice_.run}-{slice_.number:04d}" if slice_.redriven else part

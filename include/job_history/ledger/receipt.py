@@ -13,14 +13,14 @@ from job_history.model.window import Window
 from job_history.redaction import Policy
 
 REDRIVE = "redrive-"
-"""How the name of a redrive begins, among the runs of a receipt."""
+"""The prefix of a redrive's name, among the runs of a receipt."""
 
 
 class WindowState(StrEnum):
-    """How an account's window stands.
+    """The state of an account's window.
 
-    FAILED: it is open, and a run of it is owed. UNRECOVERABLE: it is open, and no run can close it any more, because the
-    source no longer holds its jobs.
+    FAILED: it is open, and needs a run. UNRECOVERABLE: it is open, and no run can close it any more, because the source no
+    longer holds its jobs.
     """
 
     COMPLETE = "complete"
@@ -37,8 +37,8 @@ class WindowState(StrEnum):
 class Counts(msgspec.Struct, kw_only=True):
     """`listed = delivered + already_present + sum(filtered) + sum(quarantined)`; `filtered` by status.
 
-    `repeated` are those of the delivered that may be at the destination more than once; `late` those of the delivered and
-    present that an earlier, closed run of the window had not been shown by the source.
+    `repeated`: delivered, and possibly at the destination more than once; `late`: delivered or present, and not listed by the
+    source in an earlier, closed run of the window.
     """
 
     counted: int = 0
@@ -59,7 +59,7 @@ class Counts(msgspec.Struct, kw_only=True):
 
 
 class RunEntry(msgspec.Struct):
-    """What one run of the window came to."""
+    """The result of one run of the window."""
 
     run: str
     finished_at: str
@@ -76,17 +76,17 @@ class JobRef(msgspec.Struct, frozen=True):
     job_id: str
 
     def __lt__(self, other: JobRef) -> bool:
-        # The order of texts is the order of time, but for the `Z` behind seconds with and without a fraction.
+        # The order of the texts is the order of time, except for the `Z` after seconds with and without a fraction.
         return (self.completed_at[:-1], self.job_id) < (other.completed_at[:-1], other.job_id)
 
 
 class Receipt(msgspec.Struct, kw_only=True):
     """The record of an account's window. `items` and `quarantine` are paths in the ledger; seconds are summed.
 
-    `redaction`: the policy that its documents were made under (several, where it was changed between slices).
+    `redaction`: the policies that its documents were made under (more than one if it was changed between slices).
 
-    `counted_by`: how the source counted on its own (`query`; for the platform's API `counters`, `second_listing` or both).
-    `settings_changes`: what was set otherwise than in the run before.
+    `counted_by`: how the source counted (`query`; for the platform's API `counters`, `second_listing` or both).
+    `settings_changes`: settings that are not as in the previous run.
     """
 
     version: int = 1

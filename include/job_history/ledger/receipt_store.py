@@ -1,4 +1,4 @@
-"""Where receipts are kept in the ledger, and which of two readings of a window stands."""
+"""Stores receipts in the ledger, and decides which of two readings of a window is kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_RUNS_REMEMBERED = 50
 
 
 def receipt_folder(user_id: int, kind: EventKind, window: Window) -> str:
-    """Return where the ledger keeps what belongs to a window: the receipt, and the item lists beside it."""
+    """Return the folder of a window in the ledger: the receipt, and the item lists beside it."""
     return f"receipts/{user_id}/{kind}/{window.start:%Y%m%d}/{window.slug}"
 
 
@@ -26,7 +26,7 @@ def receipt_path(user_id: int, kind: EventKind, window: Window) -> str:
 
 
 def read_receipt(ledger: Storage, user_id: int, kind: EventKind, window: Window) -> Receipt | None:
-    """Raises PermanentError where what is there is no receipt."""
+    """Read a receipt; None if there is none. Raises PermanentError if the file is not a receipt."""
     path = receipt_path(user_id, kind, window)
     return _decoded(ledger, path, ledger.read(path))
 
@@ -40,22 +40,21 @@ def read_receipts(ledger: Storage, user_id: int, kind: EventKind, windows: Itera
 def _decoded(ledger: Storage, path: str, content: bytes | None) -> Receipt | None:
     try:
         return None if content is None else msgspec.json.decode(content, type=Receipt)
-    except msgspec.DecodeError as fault:
+    except msgspec.DecodeError as error:
         raise PermanentError(
-            f"{ledger.url(path)} is no receipt ({fault}). Delete it and run the window again."
-        ) from fault
+            f"{ledger.url(path)} is not a receipt ({error}). Delete it and run the window again."
+        ) from error
 
 
 def save_receipt(ledger: Storage, receipt: Receipt) -> Receipt:
-    """Write a run's receipt over the window's, keep the story of earlier runs, and return what stands now.
+    """Merge a run's receipt into the window's, with the entries of earlier runs, and return the one that is kept.
 
-    A window that is closed stays closed when a later run of it fails: what was delivered is delivered. The failure is
-    told among its runs. A pause owes nothing, and forgives nothing: what failed before it is owed still. Nor does a run that read the source earlier replace one that read it later, whichever ended first;
-    nor one that is reported again what a redrive has made of it since.
+    Rules, in order: (1) a report repeated after a redrive changes nothing; (2) a closed window stays closed; (3) the later
+    reading of the source wins; (4) a pause does not clear an earlier failure.
     """
     window = receipt.window
     earlier = read_receipt(ledger, receipt.user_id, receipt.kind, window)
-    stands = receipt
+    newest = receipt
     if earlier is not None and _was_redriven_since(earlier, receipt):
         return earlier
     if earlier is not None:
@@ -63,18 +62,18 @@ def save_receipt(ledger: Storage, receipt: Receipt) -> Receipt:
         if (earlier.state.closed and (not receipt.state.closed or receipt.read_at < earlier.read_at)) or (
             earlier.state is not WindowState.DISABLED and receipt.state is WindowState.DISABLED
         ):
-            stands = earlier
+            newest = earlier
         elif not receipt.state.closed:
-            # What earlier runs delivered is still there.
+            # What earlier runs delivered is still at the destination.
             receipt.items = list(dict.fromkeys([*receipt.items, *earlier.items]))
-        stands.runs = runs[-MAX_RUNS_REMEMBERED:]
+        newest.runs = runs[-MAX_RUNS_REMEMBERED:]
     ledger.write(
-        receipt_path(receipt.user_id, receipt.kind, window), msgspec.json.format(msgspec.json.encode(stands), indent=1)
+        receipt_path(receipt.user_id, receipt.kind, window), msgspec.json.format(msgspec.json.encode(newest), indent=1)
     )
-    if earlier is not None and stands is receipt:
+    if earlier is not None and newest is receipt:
         for path in {*earlier.quarantine} - {*receipt.quarantine}:
             ledger.delete(path)
-    return stands
+    return newest
 
 
 def _was_redriven_since(earlier: Receipt, receipt: Receipt) -> bool:
@@ -85,9 +84,9 @@ def _was_redriven_since(earlier: Receipt, receipt: Receipt) -> bool:
 
 
 def delete_superseded_items(ledger: Storage, receipt: Receipt, before: datetime) -> None:
-    """Delete the window's item lists that the standing receipt does not name, where they were written before then.
+    """Delete the window's item lists that `receipt` does not name and that were written before then.
 
-    Not at once: an earlier run whose failed slices are cleared still counts on those of its slices that succeeded.
+    Not at once: an earlier run whose failed slices are cleared still needs the lists of its slices that succeeded.
     """
     window = receipt.window
     named = {receipt_path(receipt.user_id, receipt.kind, window), *receipt.items}

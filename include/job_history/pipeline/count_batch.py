@@ -1,4 +1,4 @@
-"""Counts of many accounts at once: a connection for all that share a source, instead of one for each."""
+"""Counts many accounts at once: one connection for all that share a source, instead of one for each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Counted = dict[tuple[int, EventKind, Window], int]
 def count_batch(
     windows: Iterable[tuple[Account, EventKind, Window]], source_of: Callable[[Account, EventKind], Source[Record]]
 ) -> Counted:
-    """Count the windows of accounts that share a source which can. The others are not in what it returns."""
+    """Count the windows of accounts that share a source, if it supports this. The result has no other windows."""
     counted: Counted = {}
     for (_, kind), group in _by_source(windows).items():
         for hour, accounts in group.items():
@@ -35,9 +35,9 @@ def count_batch(
                     counted |= {
                         (user_id, kind, hour): number for user_id, number in zip(user_ids, numbers, strict=True)
                     }
-            except Exception as fault:  # noqa: BLE001 - each account's own count meets it again, and tells it under its name
+            except Exception as error:  # noqa: BLE001 - each account's own count meets it again, and reports it under its name
                 log.warning(
-                    "%s accounts of one source are counted one by one, for together failed: %s", len(accounts), fault
+                    "The batch count of %s accounts failed, so they are counted one by one: %s", len(accounts), error
                 )
                 break
     return counted

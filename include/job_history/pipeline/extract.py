@@ -20,12 +20,12 @@ log = logging.getLogger(__name__)
 
 
 def read_at() -> str:
-    """Return the present moment in UTC as text whose order is that of time."""
+    """Return the current time in UTC as text that sorts by time."""
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def extract(slice_: Slice, account: Account, source: Source[Record], staging: Storage) -> Extracted:
-    """Stage the records of a slice. Raises TransientError where the source lists other records than it counts."""
+    """Stage the records of a slice. Raises TransientError if the source lists another number of records than it counts."""
     began = read_at()
     part, kind = slice_.part, slice_.kind
     line_details = account.events.line_details if kind is EventKind.JOBS else None
@@ -44,7 +44,7 @@ def extract(slice_: Slice, account: Account, source: Source[Record], staging: St
     if progress.records != listing.counted:
         raise TransientError(
             f"The source of {slice_.about} counts {listing.counted:,} {kind.words}, and lists {progress.records:,}. "
-            "Nothing of it was delivered, because nobody could say what is missing. Compare the relation (or view) of "
+            "Nothing of it was delivered, because it is unknown what is missing. Compare the relation (or view) of "
             f"{kind.words} with a count of your own."
         )
     log.info("Read %s. Staged as %s.", progress, staging.url(path))

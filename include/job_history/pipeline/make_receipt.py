@@ -1,4 +1,4 @@
-"""How the outcomes of a run's slices become the receipt of a window."""
+"""Makes the receipt of a window of the outcomes of a run's slices."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def make_receipt(
     code_version: str,
     unrecoverable: bool = False,
 ) -> Receipt:
-    """Make the receipt of what one run did with an account's window."""
+    """Make the receipt of one run of an account's window."""
     counts = sum_counts(outcomes)
     if faults or not outcomes:
         counts.counted = max(counts.counted, planned.counted or 0)
@@ -69,12 +69,12 @@ def _state(planned: PlannedWindow, counts: Counts, faults: list[str], *, unrecov
 
 
 def _destination(planned: PlannedWindow, outcomes: list[SliceOutcome]) -> dict[str, Any]:
-    """Return where the window went; where it was changed between slices, every place."""
+    """Return the window's destination; every one, if it was changed between slices."""
     return merge_destinations([outcome.destination for outcome in outcomes] or [planned.destination])
 
 
 def merge_destinations(places: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the one place that they all are, or all the different ones."""
+    """Return the destination if all are equal, else all the different ones."""
     each = [one for place in places for one in place.get("several", [place])]
     different = [place for number, place in enumerate(each) if place not in each[:number]]
     return different[0] if len(different) == 1 else {"type": different[0]["type"], "several": different}

@@ -1,4 +1,4 @@
-"""Transform: make staged records into staged documents. Pure: it asks nobody, and the same input gives the same output."""
+"""Transform: make staged documents of staged records. Pure: it asks no other system, and the same input gives the same output."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ def transform(
 ) -> Transformed:
     """Stage the documents of a slice, and put into quarantine what cannot become one.
 
-    `redaction` is made of the account's rules; None where it has none. Quarantine keeps records as they came.
+    `redaction` is made of the account's rules; None if it has none. Quarantine keeps records as the source gave them.
     """
     policy = redaction.policy if redaction else None
     if (policy.sha256 if policy else None) != account.redaction_sha256:
-        raise PermanentError(f"The redaction of {slice_.about} is not the account's: nothing was made of its records.")
+        raise PermanentError(f"The redaction of {slice_.about} is not the account's: no document was made.")
     if extracted.line_details not in {None, account.events.line_details}:
         raise PermanentError(
-            f"line_details of {slice_.about} was changed since its jobs were read. Clear its extract task, so that they are "
-            "read as the account now says."
+            f"line_details of {slice_.about} was changed since its jobs were read. Clear its extract task: it reads them by "
+            "the account's current settings."
         )
     rules = DocumentRules(
         user_id=account.user_id,
@@ -66,22 +66,22 @@ def transform(
     last: JobRef | None = None
     with (
         staged_writer(staging, documents_path) as documents,
-        staged_writer(staging, skipped_path) as set_aside,
+        staged_writer(staging, skipped_path) as skipped,
         Quarantine(ledger, slice_) as quarantine,
     ):
         for record in staged_records(staging, extracted.path, RECORD_TYPES[slice_.kind]):
             if (status := status_without_a_file(record)) is not None:
                 filtered[status] += 1
-                set_aside.append(_skipped(record, Outcome.FILTERED, status))
+                skipped.append(_skipped(record, Outcome.FILTERED, status))
                 progress.add()
                 continue
             try:
                 document = _document_of(redaction.record(record) if redaction else record, rules)
-            except BadRecordError as fault:
-                quarantine.add_record(record, fault.reason, fault.explanation)
-                set_aside.append(_skipped(record, Outcome.QUARANTINED, fault.reason))
+            except BadRecordError as bad:
+                quarantine.add_record(record, bad.reason, bad.explanation)
+                skipped.append(_skipped(record, Outcome.QUARANTINED, bad.reason))
                 if quarantine.counts.total() <= MAX_LOGGED_FAULTS:
-                    log.warning("%s %s goes to quarantine: %s.", slice_.kind.word.capitalize(), record.id, fault)
+                    log.warning("%s %s goes to quarantine: %s.", slice_.kind.word.capitalize(), record.id, bad)
                 progress.add()
                 continue
             stage_document(documents, document)

@@ -1,4 +1,4 @@
-"""The receipts of an account against its source: jobs that one has and the other has not."""
+"""Compares the receipts of an account with its source: ids that only one of them has."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ Ids = Callable[[Window], Iterable[str]]
 def compared_with_source(
     account: Account, kind: EventKind, hours: Window, source: RemoteSource[Record], ledger: Storage
 ) -> Iterator[tuple[WindowFinding, Receipt | None]]:
-    """Yield of each hour what there is to say, and its receipt as it stands. Raises what the source raises."""
+    """Yield for each hour its finding and its receipt. Raises what the source raises."""
     ids = _ids_of(account, hours, source)
     each_hour = list(hours.hours())
     receipts = read_receipts(ledger, account.user_id, kind, each_hour)
-    # Read ahead, because in a bucket each takes its time: a thousand accounts have fifty thousand of them.
+    # Prefetched, because each takes its time in a bucket: a thousand accounts have fifty thousand of them.
     lists = item_lists(ledger, [path for receipt in receipts if _is_compared(receipt) for path in receipt.items])
     for hour, receipt in zip(each_hour, receipts, strict=True):
-        standing = receipt
+        newest = receipt
         finding = WindowFinding(
             user_id=account.user_id,
             name=account.name,
@@ -56,13 +56,13 @@ def compared_with_source(
             else:
                 missing, finding.gone = _anti_joined(listed, _ids_in(of_hour))
                 if missing:
-                    # Read again: a run may have written one meanwhile.
-                    standing = read_receipt(ledger, account.user_id, kind, hour) or receipt
-                    missing, finding.gone = _anti_joined(listed, _ids_in(item_lists(ledger, standing.items)))
+                    # Re-read it: a run may have written one meanwhile.
+                    newest = read_receipt(ledger, account.user_id, kind, hour) or receipt
+                    missing, finding.gone = _anti_joined(listed, _ids_in(item_lists(ledger, newest.items)))
                 finding.missing, finding.missing_ids = len(missing), missing[:MAX_EXAMPLES]
                 finding.compared = True
         finding.is_run = bool(finding.missing) or finding.state in {OPEN, WindowState.FAILED}
-        yield finding, standing
+        yield finding, newest
 
 
 def _is_compared(receipt: Receipt | None) -> TypeGuard[Receipt]:
@@ -70,12 +70,12 @@ def _is_compared(receipt: Receipt | None) -> TypeGuard[Receipt]:
 
 
 def _ids_of(account: Account, hours: Window, source: RemoteSource[Record]) -> Ids:
-    """Return what lists the ids of an hour. An account without a job in all of them is asked once, and not for each."""
+    """Return a function that lists the ids of an hour. An account without any job in `hours` is asked only once."""
     try:
         if not source.count(account.user_id, hours):
             return lambda _: ()
     except UnrecoverableError:
-        log.info("Account %s: the source no longer holds all of %s; it is asked hour by hour.", account.label, hours)
+        log.info("Account %s: the source no longer holds all of %s, so it is asked hour by hour.", account.label, hours)
     return lambda hour: source.ids(account.user_id, hour)
 
 
@@ -84,7 +84,7 @@ def _ids_in(lists: Iterable[Iterable[Item]]) -> Iterator[str]:
 
 
 def _anti_joined(listed: Iterable[str], known: Iterable[str]) -> tuple[list[str], int]:
-    """Return the ids that are only listed, and how many are only known."""
+    """Return the ids that are only in `listed`, and the number of those only in `known`."""
     left, right = (
         pd.DataFrame({"id": pd.Series([*map(_as_in_documents, ids)], dtype="str")}) for ids in (listed, known)
     )
@@ -93,6 +93,6 @@ def _anti_joined(listed: Iterable[str], known: Iterable[str]) -> tuple[list[str]
 
 
 def _as_in_documents(job_id: str) -> str:
-    """An id of digits alone is a number, however the source writes it."""
+    """Write an id of digits alone as a number, however the source writes it."""
     is_number = job_id.isascii() and job_id.isdigit() and len(job_id) <= MAX_ID_DIGITS
     return str(int(job_id)) if is_number else job_id

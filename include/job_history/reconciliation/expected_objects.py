@@ -1,4 +1,4 @@
-"""What receipts say a bucket holds, kept on disk, because it grows with the look-back."""
+"""The objects that a bucket should hold by the receipts. They are kept on disk, because they grow with the look-back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from job_history.ledger.items import Item
 
 
 class Damage(NamedTuple):
-    """An object that is not (or no longer) as it was delivered; `window` is the slug of the one that delivered it."""
+    """An object that is missing or has other bytes than were delivered; `window` is the slug of the window that delivered it."""
 
     window: str
     key: str
@@ -49,7 +49,7 @@ class ExpectedObjects:
         return [folder for (folder,) in self._database.execute("SELECT DISTINCT folder FROM expected ORDER BY folder")]
 
     def note(self, objects: Iterable[StoredObject]) -> None:
-        """Note what is there: with the bytes that were delivered, or with others."""
+        """Note which objects exist: with the bytes that were delivered, or with others."""
         self._database.executemany(
             "UPDATE expected SET found = CASE WHEN bytes = ? AND (e_tag IS NULL OR e_tag = ?) THEN 1 ELSE 2 END WHERE key = ?",
             ((stored.bytes, stored.e_tag, stored.key) for stored in objects),
@@ -69,7 +69,7 @@ def expected_objects() -> Iterator[ExpectedObjects]:
         tempfile.TemporaryDirectory(prefix="job-history-") as folder,
         closing(sqlite3.connect(Path(folder) / "expected.sqlite", isolation_level=None)) as database,
     ):
-        # Nothing of it outlives the block, so that nothing is to be made safe on disk.
+        # Nothing of it outlives the block, so nothing needs to be durable.
         database.execute("PRAGMA journal_mode = OFF")
         database.execute("PRAGMA synchronous = OFF")
         database.execute("BEGIN")

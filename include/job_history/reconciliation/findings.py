@@ -1,4 +1,4 @@
-"""What a reconciliation found: only the windows of which there is something to tell."""
+"""The findings of a reconciliation: only windows in which it found something."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from job_history.model.window import Window
 
 MAX_EXAMPLES = 5
 OPEN = "open"
-"""Shown as the state of a window that has no receipt."""
+"""The state of a window that has no receipt."""
 
 
 class WindowFinding(msgspec.Struct, kw_only=True):
-    """`compared`: its receipt was, with the source. `missing`: listed by the source, and in no receipt; `gone`: the other way round. `lost` and `altered`: at the bucket.
+    """One window. `compared`: its receipt was compared with the source.
 
-    `state` is the receipt's, or `open`. Examples are ids of missing jobs, and keys of lost or altered objects. `is_run`: this
-    reconciliation has the window run again.
+    `missing`: listed by the source and in no receipt; `gone`: in the receipt and no longer listed. `lost` and `altered`: in
+    the bucket. `state` is the receipt's, or `open`. Examples are ids of missing jobs, and keys of lost or altered objects.
+    `is_run`: this reconciliation runs the window again.
     """
 
     user_id: int
@@ -44,9 +45,9 @@ class WindowFinding(msgspec.Struct, kw_only=True):
 
 
 class Findings(msgspec.Struct, kw_only=True):
-    """Of one kind of destination. `compared`: windows whose receipts were compared with the source; `objects` with the bucket.
+    """For one kind of destination: `compared` windows with their sources, and `objects` with their buckets.
 
-    `lateness`: of the windows that are not run again. `faults`: what could not be compared, each in a sentence.
+    `lateness`: of the windows that are not run again. `faults`: a message for each account that could not be compared.
     """
 
     destination: str

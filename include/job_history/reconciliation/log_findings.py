@@ -1,4 +1,4 @@
-"""Tell what a reconciliation found, and what became of it."""
+"""Logs the findings of a reconciliation, and returns the problems that are left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_WORTH_WAITING_MINUTES = 6 * 60
 
 
 def log_findings(several: list[Findings], receipts: list[Receipt]) -> list[str]:
-    """Write the tables to the log, and return what a user has to do something about, each in a sentence.
+    """Log the findings as tables, and return the problems that a user must act on.
 
     `receipts` are those of the windows that were run again.
     """
@@ -30,7 +30,7 @@ def log_findings(several: list[Findings], receipts: list[Receipt]) -> list[str]:
             f"{findings.compared:,}",
             f"{findings.objects:,} objects compared with the bucket"
             if findings.destination == "s3"
-            else "this destination cannot be read, so that its receipts are all that is known",
+            else "this destination cannot be read, so its receipts are the only record",
         )
     if windows:
         log.info("\n%s", _table(windows[:MAX_ROWS]))
@@ -73,7 +73,7 @@ def _sentence(finding: WindowFinding) -> str:
     where = finding.label[0].upper() + finding.label[1:]
     return (
         f"{where}: of the objects that were delivered, {finding.lost:,} are lost and {finding.altered:,} altered "
-        f"({', '.join(finding.damaged_keys)}). If nobody meant to, run job_history_reconciliation by hand with repair switched on."
+        f"({', '.join(finding.damaged_keys)}). If this was not intended, run job_history_reconciliation by hand with repair switched on."
     )
 
 
@@ -90,7 +90,7 @@ def _log_lateness(several: list[Findings], receipts: list[Receipt]) -> None:
         ([bucket, lateness.unseen_after.get(bucket, 0), lateness.found_after.get(bucket, 0)] for bucket in BUCKETS),
     )
     log.warning(
-        "%s jobs of these windows were late: their own hour's run did not see them yet.\n%s\n%s",
+        "%s jobs of these windows were late: the source did not list them yet when their own hour ran.\n%s\n%s",
         f"{lateness.jobs:,}",
         histogram,
         _advice(lateness),
@@ -100,8 +100,5 @@ def _log_lateness(several: list[Findings], receipts: list[Receipt]) -> None:
 def _advice(lateness: Lateness) -> str:
     minutes = math.ceil(lateness.longest_unseen_seconds / 60)
     if minutes > MAX_WORTH_WAITING_MINUTES:
-        return f"One was still unseen {minutes / 60:,.0f} hours after its end: waiting is no remedy, only looking again is."
-    return (
-        f"With [job_history] settle_minutes above {minutes}, each would have had the time to be seen that it is known to have "
-        "needed."
-    )
+        return f"One was still unseen {minutes / 60:,.0f} hours after its end: only the reconciliation finds such jobs, waiting does not."
+    return f"Setting [job_history] settle_minutes above {minutes} would have prevented all of these late jobs."

@@ -1,4 +1,4 @@
-"""Compare source, receipts and destination over the look-back, and say which windows are to be run again."""
+"""Compares source, receipts and destination over the look-back, and decides which windows to run again."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from job_history.storage import Storage
 
 log = logging.getLogger(__name__)
 
-# A database that lets connections run into the void takes two minutes to fail, and many accounts may be in it.
+# An unreachable database takes about 2 minutes per connection to time out, and many accounts may share it.
 FAILED_COUNT_LIMIT_SECONDS = 300.0
-ONCE_MENDED = "Run the reconciliation again once this is mended."
+RUN_AGAIN = "Run the reconciliation again once this is fixed."
 
-Told = list[tuple[WindowFinding, Receipt | None]]
+Compared = list[tuple[WindowFinding, Receipt | None]]
 
 
 def reconcile(
@@ -42,10 +42,10 @@ def reconcile(
     repair: bool,
     clock: Callable[[], float] = time.monotonic,
 ) -> Findings:
-    """Compare each account that is not paused. What is wrong with one is told among the faults, and stops no other.
+    """Compare each account that is not paused. An error of one account is among the faults, and stops no other.
 
-    `bucket_of` is None for destinations that cannot be listed. `repair`: windows whose objects are lost or altered are run
-    again as well. `clock` counts seconds.
+    `bucket_of` is None for destinations that cannot be listed. `repair`: windows with lost or altered objects are run again
+    too. `clock` is in seconds.
     """
     to_compare = [account for account in accounts if account.enabled]
     log.info(
@@ -57,21 +57,21 @@ def reconcile(
     )
     findings = Findings(destination=destination, window=hours, repair=repair)
     lateness: list[Lateness] = []
-    patience: defaultdict[str, float] = defaultdict(lambda: FAILED_COUNT_LIMIT_SECONDS)
+    time_left: defaultdict[str, float] = defaultdict(lambda: FAILED_COUNT_LIMIT_SECONDS)
     for account in to_compare:
         its_source = account.source.model_dump_json()
         for kind in account.events.kinds:
             comparison = _Comparison(account, kind, ledger, findings)
-            if patience[its_source] <= 0:
-                comparison.is_left_out()
+            if time_left[its_source] <= 0:
+                comparison.skip()
                 continue
             began, faults = clock(), len(findings.faults)
             reported = comparison.with_source(hours, source_of)
-            patience[its_source] -= clock() - began if len(findings.faults) > faults else 0
+            time_left[its_source] -= clock() - began if len(findings.faults) > faults else 0
             if bucket_of is not None:
                 comparison.with_bucket(reported, bucket_of)
             lateness += [receipt.lateness for finding, receipt in reported if receipt and not finding.is_run]
-            findings.windows += [finding for finding, _ in reported if _worth_telling(finding)]
+            findings.windows += [finding for finding, _ in reported if _has_findings(finding)]
             _log_comparison(account, kind, [finding for finding, _ in reported])
     findings.lateness = all_of(lateness)
     log.info(
@@ -109,33 +109,33 @@ class _Comparison:
     def _whose(self) -> str:
         return f"Account {self.kind.of(self.account.label)}"
 
-    def is_left_out(self) -> None:
+    def skip(self) -> None:
         self.findings.faults.append(
-            f"{self._whose}: not compared, because others of its source waited for it in vain, for {FAILED_COUNT_LIMIT_SECONDS:.0f} "
-            f"seconds and more. {ONCE_MENDED}"
+            f"{self._whose}: skipped, because the source already timed out for other accounts "
+            f"({FAILED_COUNT_LIMIT_SECONDS:.0f} s in total). {RUN_AGAIN}"
         )
 
-    def with_source(self, hours: Window, source_of: Callable[[Account, EventKind], RemoteSource[Record]]) -> Told:
-        reported: Told = []
+    def with_source(self, hours: Window, source_of: Callable[[Account, EventKind], RemoteSource[Record]]) -> Compared:
+        reported: Compared = []
         try:
             source = source_of(self.account, self.kind)
             for each in compared_with_source(self.account, self.kind, hours, source, self.ledger):
-                reported.append(each)  # what was compared before a fault counts
-        except Exception as fault:  # noqa: BLE001 - whatever it is, it is this account's, and stops no other
+                reported.append(each)  # hours that were compared before an error count
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's, and stops no other
             self.findings.faults.append(
-                f"{self._whose}: {len(reported)} hours of {hours} could be compared with the source, the others not: {fault} "
-                f"{ONCE_MENDED}"
+                f"{self._whose}: {len(reported)} hours of {hours} could be compared with the source, the others not: {error} "
+                f"{RUN_AGAIN}"
             )
         self.findings.compared += sum(finding.compared for finding, _ in reported)
         return reported
 
-    def with_bucket(self, reported: Told, bucket_of: Callable[[Account], Listable]) -> None:
+    def with_bucket(self, reported: Compared, bucket_of: Callable[[Account], Listable]) -> None:
         by_window = {finding.window.slug: finding for finding, _ in reported}
         try:
             bucket = bucket_of(self.account)
             with expected_objects() as expected:
-                # Also of windows that are not closed: what an earlier run delivered is there to stay. The newest list of a
-                # window comes first, and has the last word.
+                # Also for windows that are not closed: what an earlier run delivered stays there. The newest list of a window
+                # is added last, and wins.
                 lists = [
                     (finding.window.slug, path)
                     for finding, receipt in reported
@@ -150,9 +150,9 @@ class _Comparison:
                     expected.note(bucket.listing(folder))
                 for damage in expected.damages():
                     _add(damage, by_window[damage.window])
-        except Exception as fault:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - as above
             self.findings.faults.append(
-                f"{self._whose}: its objects could not be compared with the receipts: {fault} {ONCE_MENDED}"
+                f"{self._whose}: its objects could not be compared with the receipts: {error} {RUN_AGAIN}"
             )
         for finding in by_window.values():
             finding.is_run |= self.findings.repair and finding.damaged > 0
@@ -165,5 +165,5 @@ def _add(damage: Damage, finding: WindowFinding) -> None:
         finding.damaged_keys.append(damage.key)
 
 
-def _worth_telling(finding: WindowFinding) -> bool:
+def _has_findings(finding: WindowFinding) -> bool:
     return bool(finding.is_run or finding.gone or finding.damaged or finding.state == WindowState.UNRECOVERABLE)

@@ -43,7 +43,7 @@ def status(request: Request) -> Answer:
 
     settle = request.context.settings.settle
     windows = list(statuses(request.context.ledger, request.accounts, request.window, datetime.now(UTC), settle))
-    missing = [each for each in windows if each.state.owed]
+    missing = [each for each in windows if each.state.needs_run]
     values = {"owed": len(missing), "windows": windows}
     return Answer(values, partial(_print, windows, missing), bool(missing), request.unusable_accounts)
 

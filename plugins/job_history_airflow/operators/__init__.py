@@ -9,7 +9,7 @@ from job_history_airflow.operators.report import ReportOperator
 from job_history_airflow.operators.transform import TransformOperator
 from job_history_airflow.operators.wait_until_settled import WaitUntilSettledOperator
 
-# The names of release 0.1; they go with the next one.
+# The names of release 0.1; they are removed after the next release.
 ExtractJobsOperator = ExtractOperator
 TransformJobsOperator = TransformOperator
 JobHistoryToS3Operator = LoadToS3Operator

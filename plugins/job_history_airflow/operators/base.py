@@ -1,4 +1,4 @@
-"""What extract, transform and load have in common: they work on one slice, and leave word when they fail."""
+"""The base of extract, transform and load: each works on one slice, and writes a failure file when it fails."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ class SliceOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         slice_ = Slice.from_dict(self.slice)
         try:
-            # What an earlier try came to is not what this one comes to, even if it is killed.
+            # The result of an earlier try must not count for this one, even if this one is killed.
             self.files_of(slice_).begin(slice_)
-            # The settings are read anew by each task, so that a mended Variable helps a task that is cleared.
+            # Each task reads the settings again, so that clearing a task uses the corrected Variable.
             account = load_accounts().get(slice_.user_id)
             return self.run_step(slice_, account, context)
         except BaseException as fault:
-            self._leave_word(slice_, fault)
+            self._save_failure(slice_, fault)
             raise
 
     @abstractmethod
     def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:
-        """Do the step, and return what the next one needs."""
+        """Run the step, and return what the next one needs."""
 
     @cached_property
     def settings(self) -> Settings:
@@ -67,12 +67,12 @@ class SliceOperator(BaseOperator):
     def files_of(self, slice_: Slice) -> RunFiles:
         return RunFiles(self.staging, slice_.run)
 
-    def _leave_word(self, slice_: Slice, fault: BaseException) -> None:
-        # Of a fault that is not ours nobody knows what it repeats; Airflow knows the secrets of the connections used here.
+    def _save_failure(self, slice_: Slice, fault: BaseException) -> None:
+        # A foreign exception may repeat anything; Airflow masks the secrets of the connections used here.
         detail = str(fault) if isinstance(fault, ReplicationError) else str(redact(f"{type(fault).__name__}: {fault}"))
         try:
             self.files_of(slice_).save_failure(
                 slice_, Failure(self.task_id.rpartition(".")[2], detail, isinstance(fault, UnrecoverableError))
             )
         except ReplicationError as unable:
-            self.log.warning("The report of this run will not know why: %s", unable)
+            self.log.warning("The report of this run cannot give the reason: %s", unable)

@@ -1,4 +1,4 @@
-"""The task that asks the source."""
+"""The task that reads the source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The task that decides what a run has to do for one kind of destination."""
+"""The task that decides what a run does for one kind of destination."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 class PlanOperator(BaseOperator):
     """Counts the jobs and admin events of each account that has this kind of destination, and returns the slices to replicate.
 
-    An account whose destination cannot take them gets none: its window fails, with what the preflight found.
+    An account whose destination cannot take them gets none: its window fails with the findings of the preflight.
 
     The run's parameter `accounts` narrows them down to some user_ids; `mode` `missing_only` leaves out complete windows.
 
@@ -88,7 +88,7 @@ class PlanOperator(BaseOperator):
         return [{**slice_.as_dict(), "label": slice_.label} for slice_ in made.slices]
 
     def window(self, context: Context) -> Window:
-        """Return what the run is about."""
+        """Return the window of the run."""
         return window_of(context["dag_run"], context["params"])
 
     def windows_to_skip(self, context: Context, accounts: Accounts, window: Window) -> SkipWindow:  # noqa: ARG002

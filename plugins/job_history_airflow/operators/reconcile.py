@@ -1,4 +1,4 @@
-"""The task that compares source, receipts and destination, and has run again what that shows to be missing."""
+"""The task that compares source, receipts and destination, and plans the windows that this shows to be incomplete."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class ReconcileOperator(PlanOperator):
-    """Plans the windows of the look-back that lack a receipt, failed, or miss jobs that their source has by now.
+    """Plans the windows of the look-back that have no receipt, failed, or lack jobs that their source lists now.
 
-    The run's parameters: `accounts`, `window_start` and `window_end` in place of the look-back, and `repair`, by which
-    windows whose objects the bucket lost or altered are run again too.
+    The run's parameters: `accounts`, `window_start` and `window_end` in place of the look-back, and `repair`: also run
+    windows again whose objects are lost or altered in the bucket.
     """
 
     def window(self, context: Context) -> Window:
@@ -30,7 +30,7 @@ class ReconcileOperator(PlanOperator):
             context["params"],
             settle=self.settings.settle,
             lookback=self.settings.lookback,
-            owed_since=self.settings.start_date,
+            start_date=self.settings.start_date,
         )
 
     def windows_to_skip(self, context: Context, accounts: Accounts, window: Window) -> SkipWindow:

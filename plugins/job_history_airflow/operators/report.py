@@ -1,4 +1,4 @@
-"""The task that always runs last: receipts, the run's table, and its verdict."""
+"""The task that always runs last: it writes the receipts, logs the run's table, and decides how the run ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ReportOperator(BaseOperator):
-    """Writes a receipt for each account, kind of event and window, and fails where any of them failed.
+    """Writes a receipt for each account, kind of event and window, and fails if any of them failed.
 
     :param destinations: the kinds of destination that were planned
     """
@@ -43,19 +43,19 @@ class ReportOperator(BaseOperator):
             code_version=__version__,
             quarantine_threshold=settings.quarantine_threshold,
         )
-        self._fail_where_a_task_failed(context)
+        self._fail_if_a_task_failed(context)
         return {
             "windows": len(receipts),
             "delivered": sum(receipt.counts.delivered for receipt in receipts),
             "already_present": sum(receipt.counts.already_present for receipt in receipts),
         }
 
-    def _fail_where_a_task_failed(self, context: Context) -> None:
-        """A teardown's state alone is the run's: it must not be green where any task of the run is not."""
+    def _fail_if_a_task_failed(self, context: Context) -> None:
+        """A teardown's state alone is the run's: it must not succeed if any task of the run failed."""
         dag_run = context["dag_run"]
         states = context["ti"].get_task_states(dag_id=dag_run.dag_id, run_ids=[dag_run.run_id])[dag_run.run_id]
         if failed := sorted(task for task, state in states.items() if state in {"failed", "upstream_failed"}):
             raise PermanentError(
-                f"Every window of this run is accounted for, and yet tasks failed: {', '.join(failed)}. See their logs, and "
-                "clear them."
+                f"Every window of this run is complete, and yet tasks failed: {', '.join(failed)}. See their logs, and clear "
+                "them."
             )

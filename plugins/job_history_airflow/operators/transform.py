@@ -1,4 +1,4 @@
-"""The task that makes documents; it asks nobody."""
+"""The task that makes documents; it asks no other system."""
 
 from __future__ import annotations
 

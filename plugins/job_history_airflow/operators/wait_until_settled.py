@@ -1,4 +1,4 @@
-"""The task that a run begins with: it waits until the source has had time to show what belongs to the window."""
+"""The first task of a run: it waits until the source has had time to list what belongs to the window."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class WaitUntilSettledOperator(BaseOperator):
-    """Waits until `settle_minutes` after the window's end, without holding a slot; passes at once where that is over.
+    """Waits until `settle_minutes` after the window's end, without holding a slot; passes at once if that is over.
 
     Airflow's own DateTimeSensorAsync goes through the triggerer even then, which costs each run of a backfill a second
     task process and some seconds.
@@ -31,7 +31,7 @@ class WaitUntilSettledOperator(BaseOperator):
         if datetime.now(UTC) < settled_at:
             self.log.info("Window %s settles at %s. Waiting, without holding a slot.", window, format_time(settled_at))
             self.defer(trigger=DateTimeTrigger(moment=settled_at), method_name="settled")
-        self.log.info("Window %s settled at %s: the source may be asked.", window, format_time(settled_at))
+        self.log.info("Window %s settled at %s: the source may be read.", window, format_time(settled_at))
 
     def settled(self, context: Context, event: Any) -> None:  # noqa: ARG002 - what a trigger resumes
         self.log.info("Window %s has settled.", window_of(context["dag_run"], context["params"]))

@@ -103,7 +103,7 @@ def test_how_a_receipt_is_shown(ledger: Storage, state: str, late: int, standing
 
     (status,) = shown(ledger)
 
-    assert (status.state, status.state.owed, status.late) == (standing, owed, late)
+    assert (status.state, status.state.needs_run, status.late) == (standing, owed, late)
 
 
 @pytest.mark.promise("status")
@@ -122,7 +122,7 @@ def test_how_a_window_without_a_receipt_is_shown(
     (status,) = shown(ledger, account(enabled=enabled), now=now)
 
     assert status == WindowStatus(user_id=5234, name="Acme", kind=EventKind.JOBS, window=HOUR, state=Standing(standing))
-    assert status.state.owed is owed
+    assert status.state.needs_run is owed
 
 
 def test_accounts_come_as_given_and_their_hours_in_order_across_days(ledger: Storage) -> None:
@@ -157,7 +157,7 @@ def test_more_folders_than_are_read_at_once_are_all_read(ledger: Storage) -> Non
     ]
 
 
-def test_a_receipt_that_was_written_anew_is_read_anew(ledger: Storage) -> None:
+def test_a_changed_receipt_is_read_again(ledger: Storage) -> None:
     save(ledger, "failed")
     assert [status.state for status in shown(ledger)] == ["failed"]
 
@@ -165,11 +165,13 @@ def test_a_receipt_that_was_written_anew_is_read_anew(ledger: Storage) -> None:
     assert [status.state for status in shown(ledger)] == ["complete"]
 
 
-def test_what_is_no_receipt_is_said_and_hides_no_other(ledger: Storage) -> None:
+def test_a_damaged_receipt_is_shown_as_failed_and_the_others_as_they_are(ledger: Storage) -> None:
     save(ledger, "complete", user_id=7)
     ledger.write(receipt_path(3, EventKind.JOBS, HOUR), b'{"state": "comp')
 
     broken, whole = shown(ledger, account(3, "Three"), account(7, "Seven"))
 
     assert (broken.state, whole.state) == ("failed", "complete")
-    assert (broken.last_fault or "").startswith(f"{ledger.url(receipt_path(3, EventKind.JOBS, HOUR))} is no receipt (")
+    assert (broken.last_fault or "").startswith(
+        f"{ledger.url(receipt_path(3, EventKind.JOBS, HOUR))} is not a receipt ("
+    )

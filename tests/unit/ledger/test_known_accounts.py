@@ -21,7 +21,7 @@ def test_what_was_saved_is_read_and_nothing_is_known_before(tmp_path: Path) -> N
     }
 
 
-def test_each_setting_that_changed_is_told_and_a_new_account_changed_nothing() -> None:
+def test_changed_settings_are_listed_with_both_values() -> None:
     known = KnownAccounts.of([account()])
 
     assert known.changes(account()) == []

@@ -55,7 +55,7 @@ def test_a_conflict_keeps_the_document_even_one_with_half_a_surrogate_pair(tmp_p
     assert entries(storage, path) == [
         QuarantineEntry(
             QuarantineReason.CONFLICT,
-            "a/b.json is there already, with other bytes; the object was left as it is",
+            "a/b.json exists already, with other bytes; the object was left as it is",
             100,
             HOUR,
             "ab" * 32,

@@ -176,7 +176,7 @@ def test_an_hour_without_jobs_has_a_receipt_too() -> None:
         (receipt(enabled=False, counted=None), "disabled", False),
     ],
 )
-def test_how_a_window_stands_after_a_run(made: Receipt, state: str, closed: bool) -> None:
+def test_the_state_of_a_window_after_a_run(made: Receipt, state: str, closed: bool) -> None:
     assert (made.state, made.state.closed, made.runs[0].state) == (state, closed, state)
 
 
@@ -198,7 +198,7 @@ some_outcomes = st.lists(
 
 
 @given(some_outcomes)
-def test_where_the_books_of_the_slices_balance_so_do_the_receipts(outcomes: list[SliceOutcome]) -> None:
+def test_a_receipt_balances_if_its_slices_do(outcomes: list[SliceOutcome]) -> None:
     assert all(one.balanced for one in outcomes)
     made = receipt(outcomes)
     counts = made.counts
@@ -209,7 +209,7 @@ def test_where_the_books_of_the_slices_balance_so_do_the_receipts(outcomes: list
 
 
 @given(some_outcomes, st.data())
-def test_books_with_any_number_changed_do_not_balance(outcomes: list[SliceOutcome], data: st.DataObject) -> None:
+def test_counts_with_any_number_changed_do_not_balance(outcomes: list[SliceOutcome], data: st.DataObject) -> None:
     one = outcomes[0]
     field = data.draw(st.sampled_from(["delivered", "already_present", "conflicts", "counted", "listed"]))
     where = one.extracted if field in {"counted", "listed"} else one
@@ -229,7 +229,7 @@ def test_a_receipt_is_read_as_it_was_saved_and_is_legible(ledger: Storage) -> No
     assert read_receipt(ledger, 5235, EventKind.JOBS, HOUR) is None
 
 
-def test_a_later_run_that_succeeds_stands_and_what_it_supersedes_is_deleted(ledger: Storage) -> None:
+def test_a_later_successful_run_replaces_the_receipt_and_deletes_the_old_quarantine(ledger: Storage) -> None:
     first = receipt(
         [outcome(FIRST, delivered=1, quarantined={"bad_id": 1, "bad_json": 1}, quarantine_paths=["q/id", "q/json"])],
         run="one",
@@ -245,7 +245,7 @@ def test_a_later_run_that_succeeds_stands_and_what_it_supersedes_is_deleted(ledg
     assert left_in(ledger) == sorted(["q/id", *first.items, *later.items])
 
 
-def test_superseded_item_lists_go_when_no_run_can_count_on_them_any_more(ledger: Storage) -> None:
+def test_superseded_item_lists_are_deleted_after_a_week(ledger: Storage) -> None:
     first = receipt([outcome(FIRST, delivered=1)], run="one")
     later = receipt([outcome(slice_of(run="two"), already_present=1)], run="two")
     saved(ledger, first)
@@ -290,7 +290,7 @@ def test_a_closed_window_stays_closed_when_a_later_run_fails_or_the_account_is_p
 
 
 @pytest.mark.promise("failures-stay")
-def test_what_failed_is_owed_still_when_the_account_is_paused(ledger: Storage) -> None:
+def test_a_pause_does_not_clear_an_earlier_failure(ledger: Storage) -> None:
     failed = receipt([outcome(FIRST, delivered=1)], ["load of 2 failed"], run="one")
     paused = receipt(enabled=False, counted=None, run="two")
     saved(ledger, failed)
@@ -299,11 +299,11 @@ def test_what_failed_is_owed_still_when_the_account_is_paused(ledger: Storage) -
     assert stands.runs == [failed.runs[0], *paused.runs]
 
 
-def test_what_is_no_receipt_is_said_with_its_path(ledger: Storage) -> None:
+def test_a_damaged_receipt_is_reported_with_its_path(ledger: Storage) -> None:
     path = receipt_path(5234, EventKind.JOBS, HOUR)
     ledger.write(path, b'{"version": 1, "user_')
     with pytest.raises(
-        PermanentError, match=r"^file://.*/receipt.json is no receipt .* Delete it and run the window again."
+        PermanentError, match=r"^file://.*/receipt.json is not a receipt .* Delete it and run the window again."
     ):
         read_receipt(ledger, 5234, EventKind.JOBS, HOUR)
     assert ledger.read(path) == b'{"version": 1, "user_'
@@ -317,7 +317,7 @@ def test_a_run_that_is_cleared_replaces_its_own_entry_and_keeps_its_files(ledger
     assert ([entry.state for entry in stands.runs], left_in(ledger)) == (["complete"], sorted(again.items))
 
 
-def test_only_so_many_runs_are_remembered(ledger: Storage) -> None:
+def test_a_receipt_keeps_the_last_fifty_runs(ledger: Storage) -> None:
     for number in range(MAX_RUNS_REMEMBERED + 3):
         finished_at = FINISHED + timedelta(hours=number)
         stands = save_receipt(ledger, receipt(run=f"run-{number}", finished_at=finished_at))

@@ -38,7 +38,7 @@ AFTER, BEFORE = (format_time(HOUR.end + timedelta(microseconds=late)) for late i
         ({"destination": {"type": "s3"}}, "complete"),
     ],
 )
-def test_what_needs_nothing(tmp_path: Path, detail: dict[str, Any], stands: str | None) -> None:
+def test_missing_only_skips_complete_windows(tmp_path: Path, detail: dict[str, Any], stands: str | None) -> None:
     ledger, acme = local_storage(tmp_path), account()
     fields = {"state": WindowState.COMPLETE, "destination_hash": acme.destination_hash, "read_at": AFTER, **detail}
     receipt = Receipt(

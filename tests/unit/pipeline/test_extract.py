@@ -54,7 +54,7 @@ def test_lines_are_asked_for_only_where_they_are_wanted(staging: Storage, wanted
     assert source.asked_for_lines == [wanted]
 
 
-def test_no_jobs_are_no_fault(staging: Storage) -> None:
+def test_an_empty_slice_is_extracted(staging: Storage) -> None:
     extracted = extract(slice_of(), account(), MemorySource(), staging)
     assert (extracted.counted, extracted.listed) == (0, 0)
     assert list(staged_records(staging, extracted.path, JobRecord)) == []
@@ -69,7 +69,7 @@ def test_a_source_that_lists_other_jobs_than_it_counts_delivers_nothing(
         extract(slice_of(), account(), MemorySource(JOBS, miscount), staging)
     assert str(refused.value) == (
         "The source of account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z) counts "
-        f"{counted} jobs, and lists 5. Nothing of it was delivered, because nobody could say what is missing. Compare "
+        f"{counted} jobs, and lists 5. Nothing of it was delivered, because it is unknown what is missing. Compare "
         "the relation (or view) of jobs with a count of your own."
     )
 
@@ -92,7 +92,7 @@ def test_admin_events_go_the_same_way_and_have_no_lines(staging: Storage) -> Non
         extract(events, account(), MemorySource([EVENT], miscount=1), staging)
     assert str(refused.value) == (
         "The source of account 5234 Acme (admin events), window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z) counts 2 admin "
-        "events, and lists 1. Nothing of it was delivered, because nobody could say what is missing. Compare the relation (or "
+        "events, and lists 1. Nothing of it was delivered, because it is unknown what is missing. Compare the relation (or "
         "view) of admin events with a count of your own."
     )
 

@@ -92,7 +92,7 @@ def quarantined(ledger: Storage, path: str) -> list[QuarantineEntry]:
 
 
 @pytest.mark.promise("item-list")
-def test_every_job_is_accounted_for(slices: Slices) -> None:
+def test_each_listed_job_has_an_item(slices: Slices) -> None:
     steps = slices.transformed(
         [
             *[record(job_id=number) for number in range(100, 105)],
@@ -146,7 +146,7 @@ def test_every_job_is_accounted_for(slices: Slices) -> None:
     assert f"{conflict.document}\n".encode() == documents[1].content()
 
 
-def test_a_second_load_finds_everything_there_and_writes_the_same_items(slices: Slices) -> None:
+def test_a_second_load_finds_all_documents_present(slices: Slices) -> None:
     steps = slices.transformed([record(job_id=number) for number in range(5)])
     destination = MemoryDestination()
     first, second = slices.loaded(destination, steps), slices.loaded(destination, steps)
@@ -157,9 +157,7 @@ def test_a_second_load_finds_everything_there_and_writes_the_same_items(slices: 
 
 
 @pytest.mark.parametrize("kind", [PermanentError, TransientError])
-def test_a_fault_of_the_destination_keeps_what_was_delivered_and_a_retry_delivers_the_rest(
-    slices: Slices, kind: type[ReplicationError]
-) -> None:
+def test_a_retry_delivers_the_rest_after_a_destination_error(slices: Slices, kind: type[ReplicationError]) -> None:
     steps = slices.transformed([record(job_id=number) for number in range(5)])
     destination = MemoryDestination(fault=kind("the bucket is away"), healthy_for=3)
     with pytest.raises(kind) as passed_on:
@@ -172,7 +170,7 @@ def test_a_fault_of_the_destination_keeps_what_was_delivered_and_a_retry_deliver
 
 
 @pytest.mark.promise("balance")
-def test_a_destination_that_loses_sight_of_a_document_is_found_out(slices: Slices) -> None:
+def test_counts_that_do_not_balance_fail_the_load(slices: Slices) -> None:
     steps = slices.transformed([record(job_id=number) for number in range(3)])
     [first, *_] = staged_documents(slices.staging, steps[1].documents_path)
     with pytest.raises(TransientError) as refused:
@@ -212,7 +210,7 @@ def test_a_job_that_a_closed_window_did_not_list_is_late_and_stays_so(slices: Sl
 
 
 @pytest.mark.promise("earlier-settings")
-def test_what_was_delivered_under_other_settings_is_left_as_it_is_but_by_repair(slices: Slices) -> None:
+def test_documents_from_earlier_settings_are_kept_except_by_repair(slices: Slices) -> None:
     destination, without_lines = MemoryDestination(), account(events={"job_history": True})
 
     def run(number: int, of: Account, ids: range, *, repair: bool = False) -> tuple[int, int, int]:
@@ -245,6 +243,6 @@ def test_what_was_delivered_under_other_settings_is_left_as_it_is_but_by_repair(
     assert run(5, without_lines, range(4), repair=True) == (0, 2, 2)
 
 
-def test_no_documents_are_no_fault(slices: Slices) -> None:
+def test_an_empty_slice_is_loaded(slices: Slices) -> None:
     outcome = slices.loaded(MemoryDestination(), slices.transformed([]))
     assert (outcome.delivered, outcome.balanced, outcome.example_keys, slices.items()) == (0, True, [], [])

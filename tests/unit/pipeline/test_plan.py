@@ -369,8 +369,8 @@ def test_a_list_that_lost_half_of_itself_fails_the_run_and_the_rest_is_planned()
     plan_ = planned_run({5234: jobs(5), 2: jobs()}, [account(), account(user_id=2)], known=known)
 
     assert plan_.faults == [
-        "The Variable job_history_accounts has 2 accounts, and had 4. Whatever is left is replicated. If that was a mistake, "
-        "bring the others back: each hour that they miss is owed, and can be run again. If it was meant, delete "
+        "The Variable job_history_accounts has 2 accounts, and had 4. The remaining ones are replicated. If that was a mistake, bring the others back: the "
+        "hours that they missed are open, and can be run again. If it was intended, delete "
         "_control/accounts.json in the ledger, and runs succeed again. To stop an account for a while, pause it instead "
         '("enabled": false).'
     ]

@@ -59,7 +59,7 @@ def expected(job: JobRecord, status: str = "succeeded", limit: int = LIMIT) -> S
 
 
 @pytest.mark.promise("job-documents", "record-errors")
-def test_each_job_is_a_document_or_set_aside(staging: Storage, ledger: Storage) -> None:
+def test_each_record_is_a_document_or_skipped_or_quarantined(staging: Storage, ledger: Storage) -> None:
     good, failed = record(lines=[line()]), record(job_id=101, status="failed", completed_at="2018-05-21T00:00:09.5Z")
     big = record(job_id=102, completed_at="2018-05-21T00:59:59Z", lines=[line(output='"' + "x" * 2_000 + '"')])
     aborted, unknown = record(job_id=103, status="aborted"), record(job_id=104, status=None)
@@ -147,7 +147,7 @@ def test_the_prefix_of_the_destination_is_in_every_key(staging: Storage, ledger:
     assert document.key == f"audit/eu/{expected(record()).key}"
 
 
-def test_a_toggle_that_was_changed_since_the_jobs_were_read_is_said(tmp_path: Path) -> None:
+def test_a_changed_line_details_toggle_fails_the_transform(tmp_path: Path) -> None:
     storage, slice_ = local_storage(tmp_path), slice_of()
     extracted = Extracted(path="jobs", counted=0, listed=0, seconds=0.0, line_details=False)
     with pytest.raises(PermanentError, match=r"line_details of .* was changed since its jobs were read"):

@@ -129,7 +129,9 @@ def finding(hour: int, state: str, **found: Any) -> WindowFinding:
     return WindowFinding(user_id=5234, name="Acme", kind=EventKind.JOBS, window=HOURS[hour], state=state, **fields)
 
 
-def test_where_all_three_agree_there_is_nothing_to_tell(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_is_reported_if_source_receipts_and_bucket_agree(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     world.source.records = [job(1), job("j-1"), job(None), job(2, hour=1), job(3, hour=1)]
     world.receipt(0, item(1), item("j-1"), item(None, Outcome.QUARANTINED))
     world.receipt(1, item(2, Outcome.ALREADY_PRESENT), item(3, Outcome.FILTERED))
@@ -143,7 +145,7 @@ def test_where_all_three_agree_there_is_nothing_to_tell(world: World, caplog: py
     assert "Nothing is missing, lost or altered." in caplog.text
 
 
-def test_an_id_is_the_same_however_the_source_writes_it(world: World) -> None:
+def test_ids_of_digits_are_compared_as_numbers(world: World) -> None:
     world.source.records = [job("00017"), job("9" * 22)]
     world.receipt(0, item(17), item("9" * 22, Outcome.QUARANTINED))
     world.receipt(1)
@@ -152,7 +154,7 @@ def test_an_id_is_the_same_however_the_source_writes_it(world: World) -> None:
     assert world.reconcile().windows == []
 
 
-def test_a_job_that_a_run_delivers_while_it_is_compared_is_not_missing(world: World) -> None:
+def test_a_job_delivered_during_the_comparison_is_not_missing(world: World) -> None:
     world.source.records = [job(1)]
     world.receipt(0, item(1))
     world.receipt(1)
@@ -170,7 +172,7 @@ def test_a_job_that_a_run_delivers_while_it_is_compared_is_not_missing(world: Wo
     assert world.reconcile().windows == []
 
 
-def test_of_two_runs_of_an_open_window_the_later_says_what_the_bucket_holds(world: World) -> None:
+def test_the_later_run_of_an_open_window_decides_what_the_bucket_should_hold(world: World) -> None:
     world.receipt(0, item(1), state=WindowState.FAILED)
     replaced = msgspec.structs.replace(item(1), e_tag='"replaced"')
     world.receipt(0, replaced, state=WindowState.FAILED, run="run-2")
@@ -179,7 +181,7 @@ def test_of_two_runs_of_an_open_window_the_later_says_what_the_bucket_holds(worl
 
 
 @pytest.mark.promise("gone-jobs")
-def test_a_job_that_no_receipt_has_makes_its_window_run_again_and_one_that_is_gone_is_told(world: World) -> None:
+def test_missing_jobs_run_the_window_again_and_gone_jobs_are_reported(world: World) -> None:
     world.source.records = [job(1), job(2), job(3), job(4, hour=1)]
     world.receipt(0, item(1))
     world.receipt(1, item(4), item(5))
@@ -195,7 +197,7 @@ def test_a_job_that_no_receipt_has_makes_its_window_run_again_and_one_that_is_go
 
 
 @pytest.mark.promise("open-windows-run")
-def test_windows_without_a_receipt_or_that_failed_are_run_and_no_others(world: World) -> None:
+def test_only_windows_that_failed_or_have_no_receipt_are_run(world: World) -> None:
     world.receipt(1, state=WindowState.FAILED)
     world.receipt(2, state=WindowState.UNRECOVERABLE)
 
@@ -211,7 +213,7 @@ def test_windows_without_a_receipt_or_that_failed_are_run_and_no_others(world: W
     assert len(world.reconcile().windows) == 2
 
 
-def test_what_the_bucket_lost_or_has_otherwise_is_told_and_run_again_only_on_request(world: World) -> None:
+def test_lost_and_altered_objects_are_reported_and_repaired_only_on_request(world: World) -> None:
     world.source.records = [job(number) for number in range(1, 5)]
     world.receipt(0, *(item(number) for number in range(1, 5)))
     world.receipt(1)
@@ -228,12 +230,12 @@ def test_what_the_bucket_lost_or_has_otherwise_is_told_and_run_again_only_on_req
     assert repairing.windows == [reported]
     assert log_findings([findings], []) == [
         "Account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): of the objects that were delivered, 1 are "
-        f"lost and 2 altered ({key(1)}, {key(2)}, {key(3)}). If nobody meant to, run job_history_reconciliation by hand with "
+        f"lost and 2 altered ({key(1)}, {key(2)}, {key(3)}). If this was not intended, run job_history_reconciliation by hand with "
         "repair switched on."
     ]
 
 
-def test_a_repair_that_failed_is_told_and_one_that_succeeded_is_not(world: World) -> None:
+def test_only_a_failed_repair_is_a_problem(world: World) -> None:
     world.receipt(0, item(1))
     world.receipt(1)
     world.receipt(2)
@@ -246,7 +248,7 @@ def test_a_repair_that_failed_is_told_and_one_that_succeeded_is_not(world: World
     assert log_findings([findings], [receipt(0, WindowState.COMPLETE)]) == []
 
 
-def test_objects_that_went_to_another_bucket_are_not_looked_for_in_this_one(world: World) -> None:
+def test_objects_of_another_bucket_are_not_expected_in_this_one(world: World) -> None:
     world.source.records = [job(1)]
     world.receipt(0, item(1))
     world.receipt(1)
@@ -257,7 +259,7 @@ def test_objects_that_went_to_another_bucket_are_not_looked_for_in_this_one(worl
     assert world.reconcile().windows == []
 
 
-def test_one_accounts_fault_is_told_and_stops_no_other(world: World) -> None:
+def test_an_error_of_one_account_stops_no_other(world: World) -> None:
     for hour in range(3):
         world.receipt(hour)
     broken = MemorySource(fault=TransientError("The database is away."))
@@ -273,12 +275,12 @@ def test_one_accounts_fault_is_told_and_stops_no_other(world: World) -> None:
 
     assert findings.faults == [
         "Account 77 Umbrella: 0 hours of [2018-05-21T00:00:00Z, 2018-05-21T03:00:00Z) could be compared with the source, the "
-        "others not: The database is away. Run the reconciliation again once this is mended."
+        "others not: The database is away. Run the reconciliation again once this is fixed."
     ]
     assert (findings.compared, findings.windows) == (3, [])
 
 
-def test_a_source_that_lets_its_accounts_wait_in_vain_does_not_use_up_the_time_of_others(world: World) -> None:
+def test_a_source_that_times_out_does_not_use_up_the_time_of_other_sources(world: World) -> None:
     now = [0.0]
 
     class Void(MemorySource):
@@ -300,12 +302,12 @@ def test_a_source_that_lets_its_accounts_wait_in_vain_does_not_use_up_the_time_o
     )
 
     assert [fault.partition(":")[2][:14] for fault in findings.faults] == [" 0 hours of [2"] * 3 + [
-        " not compared,"
+        " skipped, beca"
     ] * 2
     assert findings.to_run() == {(5234, EventKind.JOBS, hour) for hour in HOURS}
 
 
-def test_a_bucket_that_cannot_be_listed_is_a_fault_and_the_comparison_with_the_source_counts(world: World) -> None:
+def test_an_unlistable_bucket_is_a_problem_and_the_source_is_still_compared(world: World) -> None:
     world.source.records = [job(1)]
     world.receipt(0, item(2))
     world.bucket.fault = PermanentError("The bucket refuses to be listed.")
@@ -315,11 +317,11 @@ def test_a_bucket_that_cannot_be_listed_is_a_fault_and_the_comparison_with_the_s
     assert [(found.missing, found.gone) for found in findings.windows] == [(1, 1), (0, 0), (0, 0)]
     assert log_findings([findings], [])[0] == (
         "Account 5234 Acme: its objects could not be compared with the receipts: The bucket refuses to be listed. Run the "
-        "reconciliation again once this is mended."
+        "reconciliation again once this is fixed."
     )
 
 
-def test_what_the_source_no_longer_holds_is_not_taken_for_gone(world: World) -> None:
+def test_jobs_beyond_retention_are_not_reported_as_gone(world: World) -> None:
     world.receipt(0, item(1))
     world.receipt(1, item(2))
     world.source.fault = UnrecoverableError("Too old.")
@@ -331,11 +333,11 @@ def test_what_the_source_no_longer_holds_is_not_taken_for_gone(world: World) -> 
     assert [found.lost for found in world.reconcile().windows] == [1, 1, 0]
 
 
-def test_a_paused_account_is_not_looked_at(world: World) -> None:
+def test_a_paused_account_is_not_compared(world: World) -> None:
     assert world.reconcile(account(enabled=False)).windows == []
 
 
-def test_an_account_without_jobs_is_asked_once_and_not_for_each_hour(world: World) -> None:
+def test_an_account_without_jobs_is_counted_once_for_all_hours(world: World) -> None:
     for hour in range(3):
         world.receipt(hour)
 
@@ -344,7 +346,7 @@ def test_an_account_without_jobs_is_asked_once_and_not_for_each_hour(world: Worl
     assert world.source.asked == [(5234, THREE_HOURS)]
 
 
-def test_the_histogram_says_how_late_jobs_were_and_what_would_have_been_enough(
+def test_the_lateness_histogram_names_the_sufficient_settle_minutes(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.receipt(0, lateness=Lateness({"15 min": 2, "6 h": 1}, {"24 h": 3}, longest_unseen_seconds=4_201))
@@ -354,7 +356,7 @@ def test_the_histogram_says_how_late_jobs_were_and_what_would_have_been_enough(
     log_findings([world.reconcile()], [])
 
     assert caplog.records[-1].getMessage() == (
-        "3 jobs of these windows were late: their own hour's run did not see them yet.\n"
+        "3 jobs of these windows were late: the source did not list them yet when their own hour ran.\n"
         "after its end  still unseen  found\n"
         "15 min                    2      0\n"
         "1 h                       0      0\n"
@@ -362,16 +364,16 @@ def test_the_histogram_says_how_late_jobs_were_and_what_would_have_been_enough(
         "24 h                      0      3\n"
         "48 h                      0      0\n"
         "longer                    0      0\n"
-        "With [job_history] settle_minutes above 71, each would have had the time to be seen that it is known to have needed."
+        "Setting [job_history] settle_minutes above 71 would have prevented all of these late jobs."
     )
 
 
-def test_no_waiting_is_advised_that_would_hold_up_every_hour(world: World, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_longer_settle_time_is_advised_for_very_late_jobs(world: World, caplog: pytest.LogCaptureFixture) -> None:
     for hour in range(3):
         world.receipt(hour, lateness=Lateness({"24 h": 1}, {"48 h": 1}, longest_unseen_seconds=80_000))
 
     log_findings([world.reconcile()], [])
 
     assert caplog.records[-1].getMessage().splitlines()[-1] == (
-        "One was still unseen 22 hours after its end: waiting is no remedy, only looking again is."
+        "One was still unseen 22 hours after its end: only the reconciliation finds such jobs, waiting does not."
     )

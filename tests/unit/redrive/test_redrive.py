@@ -116,7 +116,7 @@ def redriven(receipt: Receipt, **changes: Any) -> Redriven:
 
 
 @pytest.mark.promise("redrive")
-def test_what_can_be_delivered_now_is_and_the_rest_stays(world: World) -> None:
+def test_a_redrive_delivers_what_it_can_and_keeps_the_rest(world: World) -> None:
     before = world.receipt()
 
     told = world.redrive()
@@ -156,7 +156,7 @@ def test_a_run_that_is_reported_again_does_not_undo_its_redrive(world: World) ->
     assert world.receipt() == after
 
 
-def test_item_lists_that_were_written_anew_are_gone(world: World) -> None:
+def test_replaced_item_lists_are_deleted(world: World) -> None:
     world.redrive()
 
     assert {path for path in world.ledger.paths("receipts") if path.endswith(".parquet")} == {*world.receipt().items}
@@ -187,7 +187,7 @@ def test_conflicts_of_other_settings_are_not_sent_out(world: World) -> None:
     assert world.destination.objects[CONFLICT_KEY] == OTHER_BYTES
 
 
-def test_where_nothing_is_left_the_window_is_complete(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_redrive_of_all_quarantine_completes_the_window(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("job_history.documents.job_document.compact_json", lambda *_: msgspec.Raw(b"null"))
 
     told = world.redrive(replace=True)
@@ -199,7 +199,7 @@ def test_where_nothing_is_left_the_window_is_complete(world: World, monkeypatch:
     assert world.quarantine() == []
 
 
-def test_where_nothing_comes_out_nothing_is_touched(world: World) -> None:
+def test_a_redrive_without_effect_changes_no_file(world: World) -> None:
     world.redrive()
     before = {path: world.ledger.read(path) for path in world.ledger.paths("")}
 
@@ -210,7 +210,7 @@ def test_where_nothing_comes_out_nothing_is_touched(world: World) -> None:
     assert list(world.staging.paths("")) == []
 
 
-def test_what_became_a_conflict_meanwhile_is_one(world: World) -> None:
+def test_a_redriven_record_can_become_a_conflict(world: World) -> None:
     world.destination.objects[LONG_KEY] = OTHER_BYTES
 
     told = world.redrive()
@@ -246,12 +246,12 @@ def test_a_destination_that_cannot_recognise_a_repeat_gets_only_what_is_new(worl
         ({"user_id": 77}, "there is no receipt, and only a closed window can be redriven"),
     ],
 )
-def test_what_cannot_be_redriven_says_why(world: World, change: dict[str, Any], detail: str) -> None:
+def test_a_refused_redrive_gives_the_reason(world: World, change: dict[str, Any], detail: str) -> None:
     with pytest.raises(PermanentError, match=detail):
         world.redrive(account(**change))
 
 
-def test_an_open_window_is_run_and_not_redriven(world: World) -> None:
+def test_an_open_window_cannot_be_redriven(world: World) -> None:
     told = msgspec.json.decode(world.ledger.read(receipt_path(5234, EventKind.JOBS, HOUR)) or b"")
     world.ledger.write(receipt_path(5234, EventKind.JOBS, HOUR), msgspec.json.encode({**told, "state": "failed"}))
 
@@ -259,7 +259,7 @@ def test_an_open_window_is_run_and_not_redriven(world: World) -> None:
         world.redrive()
 
 
-def test_quarantine_that_is_not_what_the_receipt_says_is_left_alone(world: World, tmp_path: Path) -> None:
+def test_quarantine_that_differs_from_the_receipt_is_not_redriven(world: World, tmp_path: Path) -> None:
     """A run that failed behind its transform has put its own quarantine in place of the receipt's."""
     paths = world.receipt().quarantine
     bad_id, bad_json = (path for path in paths if "conflict" not in path)
@@ -274,7 +274,7 @@ def test_quarantine_that_is_not_what_the_receipt_says_is_left_alone(world: World
     assert LONG_KEY not in world.destination.objects
 
 
-def test_a_receipt_that_a_run_wrote_meanwhile_is_not_written_over(world: World) -> None:
+def test_a_redrive_does_not_overwrite_a_newer_receipt(world: World) -> None:
     class Slow(MemoryDestination):
         def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
             super().deliver(documents, on_delivery)
@@ -432,7 +432,7 @@ def test_killed_at_any_step_and_run_again_ends_as_if_undisturbed(world: World, t
     assert steps > 40
 
 
-def test_what_is_redriven_is_redacted_as_the_account_now_says(world: World) -> None:
+def test_a_redrive_redacts_by_the_current_rules(world: World) -> None:
     strict = account(redaction=[{"path": "report.name", "action": "mask"}])
 
     with pytest.raises(PermanentError, match="is not the account's"):

@@ -87,7 +87,7 @@ class AccountRow(msgspec.Struct, kw_only=True):
 
     @property
     def owed(self) -> bool:
-        return any(cell.state.owed for cell in self.cells)
+        return any(cell.state.needs_run for cell in self.cells)
 
 
 class Overview(msgspec.Struct, kw_only=True):
@@ -146,7 +146,7 @@ def _row(windows: list[WindowStatus], lags: list[int], *, by_day: bool) -> Accou
         sums.add(window)
     failed = [window for window in windows if window.last_fault is not None]
     # What went wrong and was mended since is history, not the account's last word.
-    owed = [window for window in failed if window.state.owed] or failed
+    owed = [window for window in failed if window.state.needs_run] or failed
     return AccountRow(
         user_id=first.user_id,
         name=first.name,
