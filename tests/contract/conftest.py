@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from tests.support.ceph_rgw import CephGateway, ceph_rgw
+from tests.support.mariadb import MariadbServer, mariadb_server
 
 from simulators.postgres import PostgresServer, local_postgres
 from simulators.s3_endpoint import S3Endpoint, local_s3
@@ -15,6 +16,12 @@ from simulators.s3_endpoint import S3Endpoint, local_s3
 def postgres() -> Iterator[PostgresServer]:
     # Not below pytest's own folder: each pytest that starts makes that unreadable for other users, such as PostgreSQL's.
     with TemporaryDirectory(prefix="postgres-") as folder, local_postgres(Path(folder) / "data") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariadbServer]:
+    with mariadb_server(tmp_path_factory.mktemp("mariadb")) as server:
         yield server
 
 

@@ -9,11 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.job_stores import STORES, JobStore, SqliteStore, SqlStore, WorkatoStore
+from tests.support.job_stores import (
+    MARIADB_STORES,
+    STORES,
+    JobStore,
+    SqliteStore,
+    SqlStore,
+    WorkatoStore,
+    is_sql_store,
+    sql_store,
+)
 
 from job_history.documents.event_document import event_document_of
 from job_history.documents.job_document import DocumentRules
-from job_history.errors import PermanentError, QuarantineReason, ReplicationError
+from job_history.errors import PermanentError, QuarantineReason, ReplicationError, TransientError
+from job_history.errors.code import Code
 from job_history.model.admin_event import EventRecord
 from job_history.model.window import Window
 from job_history.sources import Source
@@ -32,15 +42,17 @@ REMEDY = (
 
 @pytest.fixture
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JobStore]:
-    if request.param in STORES:
-        yield STORES[request.param](tmp_path, lambda: request.getfixturevalue("postgres"), empty=False)
+    if is_sql_store(request.param):
+        yield sql_store(request.param, tmp_path, request.getfixturevalue)
         return
     with closing(WorkatoStore(USER_ID, START + timedelta(days=1), embedded=request.param == "workato-embedded")) as api:
         yield api
 
 
-every_source = pytest.mark.parametrize("store", [*STORES, "workato-direct", "workato-embedded"], indirect=True)
-every_database = pytest.mark.parametrize("store", STORES, indirect=True)
+every_source = pytest.mark.parametrize(
+    "store", [*STORES, *MARIADB_STORES, "workato-direct", "workato-embedded"], indirect=True
+)
+every_database = pytest.mark.parametrize("store", [*STORES, *MARIADB_STORES], indirect=True)
 
 
 def event(event_id: int | str | None, occurred_at: str = "2018-05-21T00:30:00Z", **fields: Any) -> SampleEvent:
@@ -296,11 +308,12 @@ def test_count_and_listing_see_the_same_moment(store: SqlStore) -> None:
     assert (found, listing.counted, source.count(USER_ID, HOUR)) == (["1"], 1, 2)
 
 
-def test_a_database_that_is_locked_is_asked_again(tmp_path: Path) -> None:
+def test_a_locked_sqlite_file_is_transient(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path)
     source = SqlEventSource(lambda: sqlite3.connect(store.path, timeout=0.1), dialect_for("sqlite"))
     with closing(store.connect()) as other:
         other.execute("BEGIN EXCLUSIVE")
-        _, detail = fault_of(lambda: source.count(USER_ID, HOUR))
+        with pytest.raises(TransientError) as raised:
+            source.count(USER_ID, HOUR)
 
-    assert detail.endswith("failed: database is locked (OperationalError). It is tried again.")
+    assert raised.value.code is Code.SQL_AWAY

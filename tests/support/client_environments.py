@@ -15,16 +15,16 @@ from simulators.project import ROOT
 
 # Our files pin the programs themselves; what these require is installed as of this day, so that it does not change either.
 AS_OF = "2026-11-28"
+UV = str(ROOT / ".uv" / "bin" / "uv")  # `make` installs it
 
 
 def python_environment(requirements: Path) -> Path:
     """Return the interpreter of an environment that has these requirements. Raises PackagesUnavailable."""
 
     def install(folder: Path) -> None:
-        uv = str(ROOT / ".uv" / "bin" / "uv")  # `make` installs it
-        run_installer(uv, "venv", "--quiet", "--relocatable", "--python", sys.executable, str(folder))
+        run_installer(UV, "venv", "--quiet", "--relocatable", "--python", sys.executable, str(folder))
         target = ["--quiet", "--python", str(folder / "bin" / "python")]
-        run_installer(uv, "pip", "install", *target, "--exclude-newer", AS_OF, "--requirement", str(requirements))
+        run_installer(UV, "pip", "install", *target, "--exclude-newer", AS_OF, "--requirement", str(requirements))
 
     return make_once(requirements.parent.name, requirements.stem, requirements, install) / "bin" / "python"
 

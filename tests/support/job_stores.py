@@ -11,6 +11,8 @@ from uuid import uuid4
 
 import psycopg
 import psycopg2
+import pytest
+from tests.support.mariadb import MariadbServer
 
 from job_history.http.session import http_session
 from job_history.model.admin_event import EventRecord
@@ -19,10 +21,12 @@ from job_history.sources import Source
 from job_history.sources.sql import SqlEventSource, SqlJobSource, dialect_for
 from job_history.sources.workato import Endpoint, Unlimited, WorkatoClient, WorkatoEventSource, WorkatoSource
 from simulators.job_store import SampleEvent, SampleJob, SampleLine, create, fill, fill_events
+from simulators.job_store.schema import JsonType
 from simulators.postgres import PostgresServer
 from simulators.workato import Partner, Workspace, local_workato
 
 Connect = Callable[[], Any]
+FixtureValue = Callable[[str], Any]
 
 
 class JobStore(Protocol):
@@ -44,11 +48,12 @@ class SqlStore:
 
     dialect: Any
     connection_type: str
+    json_type: JsonType = "json"
 
     def __init__(self, *, empty: bool = False) -> None:
         if not empty:
             with closing(self.writer()) as connection:
-                create(connection, self.dialect)
+                create(connection, self.dialect, json_type=self.json_type)
 
     def connect(self) -> Any:
         """Open a connection as a hook would."""
@@ -67,9 +72,11 @@ class SqlStore:
 
     def execute(self, *statements: str) -> None:
         with closing(self.writer()) as connection:
+            cursor = connection.cursor()
             for statement in statements:
-                connection.execute(statement)
+                cursor.execute(statement)
             connection.commit()
+            cursor.close()
 
     def drop_index(self, index: str, table: str) -> None:  # noqa: ARG002 - MySQL needs the table
         self.execute(f"DROP INDEX {index}")
@@ -113,11 +120,50 @@ class PostgresStore(SqlStore):
         return psycopg.connect(self.uri)
 
 
-STORES: dict[str, Callable[[Path, Callable[[], PostgresServer], bool], SqlStore]] = {
-    "sqlite": lambda folder, _server, empty: SqliteStore(folder, empty=empty),
-    "postgres-psycopg": lambda _folder, server, empty: PostgresStore(server(), psycopg, empty=empty),
-    "postgres-psycopg2": lambda _folder, server, empty: PostgresStore(server(), psycopg2, empty=empty),
+class MysqlStore(SqlStore):
+    """A database of its own in MariaDB, read with either driver that Airflow's hook may use."""
+
+    dialect = "mysql"
+    connection_type = "mysql"
+    json_type: JsonType = "text"  # MariaDB's json refuses an escape of half a surrogate pair, which a golden vector has
+
+    def __init__(self, server: MariadbServer, driver: str, *, empty: bool = False) -> None:
+        self.server, self.driver = server, driver
+        self.database = f"store_{uuid4().hex}"
+        server.create_database(self.database)
+        super().__init__(empty=empty)
+
+    def connect(self) -> Any:
+        return self.server.connect(self.database, self.driver)
+
+    def writer(self) -> Any:
+        return self.server.writer(self.database)
+
+    def drop_index(self, index: str, table: str) -> None:
+        self.execute(f"DROP INDEX {index} ON {table}")
+
+
+_MAKERS: dict[str, Callable[[Path, FixtureValue, bool], SqlStore]] = {
+    "sqlite": lambda folder, _value, empty: SqliteStore(folder, empty=empty),
+    "postgres-psycopg": lambda _folder, value, empty: PostgresStore(value("postgres"), psycopg, empty=empty),
+    "postgres-psycopg2": lambda _folder, value, empty: PostgresStore(value("postgres"), psycopg2, empty=empty),
+    "mariadb-mysqlclient": lambda _folder, value, empty: MysqlStore(value("mariadb"), "mysqlclient", empty=empty),
+    "mariadb-connector": lambda _folder, value, empty: MysqlStore(
+        value("mariadb"), "mysql-connector-python", empty=empty
+    ),
 }
+STORES = [name for name in _MAKERS if not name.startswith("mariadb")]
+MARIADB_NAMES = [name for name in _MAKERS if name.startswith("mariadb")]
+MARIADB_STORES = [pytest.param(name, marks=pytest.mark.mariadb) for name in MARIADB_NAMES]
+
+
+def sql_store(name: str, folder: Path, value: FixtureValue, *, empty: bool = False) -> SqlStore:
+    """Return a new store by its name; `value` returns the server that a fixture of the name starts."""
+    return _MAKERS[name](folder, value, empty)
+
+
+def is_sql_store(name: str) -> bool:
+    return name in _MAKERS
 
 
 class WorkatoStore:

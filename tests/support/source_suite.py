@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.support.job_stores import STORES
+from tests.support.job_stores import MARIADB_STORES, STORES, SqlStore
 
 from job_history.documents.job_document import DocumentRules, document_of
 from job_history.errors import ReplicationError
@@ -20,10 +20,13 @@ START = datetime(2018, 5, 21, tzinfo=UTC)
 HOUR = Window(START, START + timedelta(hours=1))
 MEGABYTE = 1_000_000
 
-every_source = pytest.mark.parametrize("store", [*STORES, "workato-direct", "workato-embedded"], indirect=True)
-every_database = pytest.mark.parametrize("store", STORES, indirect=True)
-every_empty_database = pytest.mark.parametrize("empty_store", STORES, indirect=True)
-both_databases = pytest.mark.parametrize("store", ["sqlite", "postgres-psycopg"], indirect=True)
+DATABASES = [*STORES, *MARIADB_STORES]
+
+every_source = pytest.mark.parametrize("store", [*DATABASES, "workato-direct", "workato-embedded"], indirect=True)
+every_database = pytest.mark.parametrize("store", DATABASES, indirect=True)
+every_empty_database = pytest.mark.parametrize("empty_store", DATABASES, indirect=True)
+every_mariadb = pytest.mark.parametrize("store", MARIADB_STORES, indirect=True)
+each_kind = pytest.mark.parametrize("store", ["sqlite", "postgres-psycopg", *MARIADB_STORES], indirect=True)
 both_drivers = pytest.mark.parametrize("store", ["postgres-psycopg", "postgres-psycopg2"], indirect=True)
 
 
@@ -61,11 +64,17 @@ def error_of(source: Source[JobRecord], *, lines: bool = True) -> ReplicationErr
     return raised.value
 
 
-def tables(*, number: str = "bigint", job_id: str = "text", json_type: str = "text") -> list[str]:
+def tables(
+    store: SqlStore, *, number: str = "bigint", job_id: str = "text", json_type: str = "text", time: str = "timestamptz"
+) -> list[str]:
     """The two relations with column types of a test's choice; SQLite takes any word for a type."""
+    if store.dialect == "mysql":
+        types = {"text": "varchar(200)", "jsonb": "json", "timestamptz": "datetime(6)", "double precision": "double"}
+        number, job_id, time = (types.get(name, name) for name in (number, job_id, time))
+        json_type = "longtext" if json_type == "text" else "json"
     return [
         f"""CREATE TABLE job_history_jobs (user_id {number}, recipe_id {number}, job_id {job_id}, parent_id {job_id},
-            calling_job_id {job_id}, status text, started_at timestamptz, completed_at timestamptz, error_type text,
+            calling_job_id {job_id}, status text, started_at {time}, completed_at {time}, error_type text,
             error text, title text, is_poll_error boolean, report {json_type})""",
         f"""CREATE TABLE job_history_lines (user_id {number}, job_id {job_id}, line_index integer,
             recipe_line_number integer, adapter_name text, adapter_operation text, input {json_type},

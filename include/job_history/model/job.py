@@ -12,6 +12,7 @@ from job_history.model.ids import Id
 FinalStatus = Literal["succeeded", "failed"]
 
 _FINAL_STATUS: dict[str, FinalStatus] = {"completed": "succeeded", "succeeded": "succeeded", "failed": "failed"}
+FINAL_STATUSES = tuple(_FINAL_STATUS)
 
 
 class LineRecord(msgspec.Struct, omit_defaults=True):

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -19,7 +20,7 @@ Row = Sequence[Any]
 def fill(connection: Connection, dialect: Dialect, jobs: Iterable[SampleJob]) -> int:
     """Insert jobs and their lines, commit after each batch, and return how many jobs there were.
 
-    SQLite: one `executemany` a table. PostgreSQL: one COPY a table. Raises what the database raises, for instance for
+    SQLite and MySQL: one `executemany` a table. PostgreSQL: one COPY a table. Raises what the database raises, for instance for
     broken JSON in a column of type json; the batches before are in.
     """
     count = 0
@@ -58,8 +59,10 @@ def _batches(jobs: Iterable[SampleJob]) -> Iterator[list[SampleJob]]:
 def _insert(connection: Connection, dialect: Dialect, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
     if dialect == "sqlite":
         _insert_into_sqlite(connection, table, columns, rows)  # type: ignore[arg-type]
-    else:
+    elif dialect == "postgresql":
         _copy_into_postgresql(connection, table, columns, rows)  # type: ignore[arg-type]
+    else:
+        _insert_into_mysql(connection, table, columns, rows)
 
 
 def _insert_into_sqlite(
@@ -79,3 +82,21 @@ def _copy_into_postgresql(
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row(row)
+
+
+def _insert_into_mysql(connection: Any, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    times = {columns.index(name) for name in ("started_at", "completed_at", "occurred_at") if name in columns}
+    places = ", ".join("%s" for _ in columns)
+    cursor = connection.cursor()
+    cursor.executemany(
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})",  # noqa: S608 our own names
+        [
+            tuple(_utc(value) if place in times else value for place, value in enumerate(row))  # datetime has no offset
+            for row in rows
+        ],
+    )
+    cursor.close()
+
+
+def _utc(text: str | None) -> str | None:
+    return text and f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"

@@ -1,4 +1,4 @@
-"""The tables of the sample job store, in SQLite and PostgreSQL."""
+"""The tables of the sample job store, in SQLite, PostgreSQL and MySQL (or MariaDB)."""
 
 import sqlite3
 from typing import Any, Literal
@@ -6,10 +6,11 @@ from typing import Any, Literal
 import psycopg
 
 Connection = sqlite3.Connection | psycopg.Connection[Any]
-Dialect = Literal["sqlite", "postgresql"]
+"""Or one of MySQL's drivers, which have no common type: only cursor(), commit() and close() of it are used."""
+Dialect = Literal["sqlite", "postgresql", "mysql"]
 JsonType = Literal["json", "text"]
 
-# `id` stands for the type of an id that can be a number or a handle, the other words in braces for theirs.
+# `id` is the type of an id that can be a number or a handle.
 _TABLES = """
 CREATE TABLE job_history_jobs (
     user_id {integer} NOT NULL,
@@ -17,12 +18,12 @@ CREATE TABLE job_history_jobs (
     job_id {id} NOT NULL,
     parent_id {id},
     calling_job_id {id},
-    status text NOT NULL,
+    status {text} NOT NULL,
     started_at {time},
     completed_at {time},
-    error_type text,
-    error text,
-    title text,
+    error_type {text},
+    error {text},
+    title {text},
     is_poll_error boolean,
     report {json}
 );
@@ -31,17 +32,17 @@ CREATE TABLE job_history_lines (
     job_id {id} NOT NULL,
     line_index integer NOT NULL,
     recipe_line_number integer,
-    adapter_name text,
-    adapter_operation text,
+    adapter_name {text},
+    adapter_operation {text},
     input {json},
     output {json},
-    error text,
+    error {text},
     mask_data boolean
 );
 CREATE TABLE job_history_admin_events (
     user_id {integer} NOT NULL,
     event_id {id},
-    event text NOT NULL,
+    event {text} NOT NULL,
     details {json},
     actor {json},
     team {json},
@@ -61,14 +62,21 @@ CREATE INDEX job_history_admin_events_occurred ON job_history_admin_events (user
 def create(connection: Connection, dialect: Dialect, *, json_type: JsonType = "json", indexes: bool = True) -> None:
     """Create the three tables, and commit.
 
-    `json_type`: PostgreSQL only. `json` keeps a number as it was spelt, as `jsonb` would not, but refuses broken JSON;
+    `json_type`: not SQLite. `json` keeps a number as it was written, as `jsonb` would not, but refuses broken JSON;
     `text` takes that too. SQLite's columns take anything, and its id columns have no type, so that an integer stays
     an integer and a text a text. Without `indexes`, a bulk load is faster: call `create_indexes` after it.
     """
-    if dialect == "sqlite":
-        types = {"integer": "integer", "id": "", "time": "text", "json": "text"}
-    else:
-        types = {"integer": "bigint", "id": "text", "time": "timestamptz", "json": json_type}
+    types = {
+        "sqlite": {"integer": "integer", "id": "", "time": "text", "json": "text", "text": "text"},
+        "postgresql": {"integer": "bigint", "id": "text", "time": "timestamptz", "json": json_type, "text": "text"},
+        "mysql": {
+            "integer": "bigint",
+            "id": "varchar(200)",
+            "time": "datetime(6)",
+            "json": "longtext" if json_type == "text" else "json",
+            "text": "longtext",
+        },
+    }[dialect]
     _run(connection, _TABLES.format(**types))
     if indexes:
         create_indexes(connection)
@@ -80,9 +88,8 @@ def create_indexes(connection: Connection) -> None:
 
 
 def _run(connection: Connection, script: str) -> None:
+    cursor: Any = connection.cursor()
     for statement in script.split(";"):
-        if isinstance(connection, sqlite3.Connection):
-            connection.execute(statement)
-        else:
-            connection.execute(statement.encode())  # as bytes, psycopg's type for SQL that is not a literal
+        cursor.execute(statement)
+    cursor.close()
     connection.commit()

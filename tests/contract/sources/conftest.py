@@ -6,14 +6,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.job_stores import STORES, JobStore, SqlStore, WorkatoStore
+from tests.support.job_stores import JobStore, SqlStore, WorkatoStore, is_sql_store, sql_store
 from tests.support.source_suite import START, USER_ID
 
 
 @pytest.fixture
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JobStore]:
-    if request.param in STORES:
-        yield STORES[request.param](tmp_path, lambda: request.getfixturevalue("postgres"), empty=False)
+    if is_sql_store(request.param):
+        yield sql_store(request.param, tmp_path, request.getfixturevalue)
         return
     with closing(WorkatoStore(USER_ID, START + timedelta(days=1), embedded=request.param == "workato-embedded")) as api:
         yield api
@@ -21,4 +21,4 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[JobStore]:
 
 @pytest.fixture
 def empty_store(request: pytest.FixtureRequest, tmp_path: Path) -> SqlStore:
-    return STORES[request.param](tmp_path, lambda: request.getfixturevalue("postgres"), empty=True)
+    return sql_store(request.param, tmp_path, request.getfixturevalue, empty=True)

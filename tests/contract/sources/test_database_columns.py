@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.job_stores import STORES, PostgresStore, SqlStore
+from tests.support.job_stores import MARIADB_NAMES, STORES, PostgresStore, SqlStore, sql_store
 from tests.support.source_suite import (
     START,
     USER_ID,
@@ -22,7 +22,6 @@ from tests.support.source_suite import (
 
 from job_history.model.window import Window
 from simulators.job_store import SampleJob, example_job, sample_jobs
-from simulators.postgres import PostgresServer
 
 
 @every_database
@@ -40,7 +39,7 @@ ID_TYPES = [("bigint", 100), ("numeric(21)", 100), ("text", 100), ("text", "j-KG
 @pytest.mark.parametrize(("id_type", "job_id"), ID_TYPES)
 def test_ids_of_every_column_type(empty_store: SqlStore, id_type: str, job_id: int | str) -> None:
     number = "text" if id_type == "text" else id_type
-    empty_store.execute(*tables(number=number, job_id=id_type))
+    empty_store.execute(*tables(empty_store, number=number, job_id=id_type))
     empty_store.fill([job(job_id, parent_id=99)])
 
     [(key, body)] = documents(listed(empty_store.source())).items()
@@ -52,7 +51,7 @@ def test_ids_of_every_column_type(empty_store: SqlStore, id_type: str, job_id: i
 
 @pytest.mark.parametrize("empty_store", ["postgres-psycopg", "postgres-psycopg2"], indirect=True)
 def test_21_digits_in_a_numeric_column(empty_store: SqlStore) -> None:
-    empty_store.execute(*tables(number="numeric", job_id="numeric(21)"))
+    empty_store.execute(*tables(empty_store, number="numeric", job_id="numeric(21)"))
     empty_store.fill([job("123456789012345678901"), job(100)])
 
     made = [json.loads(body) for body in documents(listed(empty_store.source())).values()]
@@ -75,9 +74,9 @@ TOKENS = '{ "z" : 1.50, "a" : [12345678901234567890123, 1E+2, -0], "a" : "\\u00e
     ],
 )
 def test_json_columns_pass_through(empty_store: SqlStore, json_type: str, expected: bytes) -> None:
-    if json_type == "jsonb" and empty_store.dialect == "sqlite":
+    if json_type == "jsonb" and empty_store.dialect != "postgresql":
         expected = b'{"z":1.50,"a":[12345678901234567890123,1E+2,-0],"a":"\\u00e9"}'  # no type of its own there
-    empty_store.execute(*tables(json_type=json_type))
+    empty_store.execute(*tables(empty_store, json_type=json_type))
     line = example_job().lines[0]._replace(job_id=1, input=TOKENS, output=None)
     empty_store.fill([job(1, report=TOKENS, lines=(line,))])
 
@@ -99,8 +98,8 @@ def test_extra_columns_follow_sorted_by_name(store: SqlStore) -> None:
     )
     store.fill([job(1), job(2)])
     store.execute(
-        """UPDATE job_history_jobs SET zeta = 'größer "z"', action_count = 3, "Is Repeat" = 0 WHERE CAST(job_id AS text) = '1'""",
-        "UPDATE job_history_lines SET line_stat = 'ok', attempts = 2 WHERE CAST(job_id AS text) = '1' AND line_index = 1",
+        """UPDATE job_history_jobs SET zeta = 'größer "z"', action_count = 3, "Is Repeat" = 0 WHERE CAST(job_id AS char(200)) = '1'""",
+        "UPDATE job_history_lines SET line_stat = 'ok', attempts = 2 WHERE CAST(job_id AS char(200)) = '1' AND line_index = 1",
     )
 
     first, second = documents(listed(store.source())).values()
@@ -147,7 +146,11 @@ def test_a_time_in_an_extra_column_does_not_depend_on_the_session_time_zone(stor
 def test_views_over_another_schema(empty_store: SqlStore) -> None:
     postgres = empty_store.dialect == "postgresql"
     schema = "platform." if postgres else "platform_"
-    moment = "to_timestamp({})" if postgres else "strftime('%Y-%m-%dT%H:%M:%fZ', {}, 'unixepoch')"
+    moment = {
+        "postgresql": "to_timestamp({})",
+        "sqlite": "strftime('%Y-%m-%dT%H:%M:%fZ', {}, 'unixepoch')",
+        "mysql": "from_unixtime({})",
+    }[empty_store.dialect]
     empty_store.execute(
         *(["CREATE SCHEMA platform"] if postgres else []),
         f"CREATE TABLE {schema}runs (workspace text, recipe integer, handle text, state integer, t0 integer, t1 integer)",
@@ -165,7 +168,7 @@ def test_views_over_another_schema(empty_store: SqlStore) -> None:
             FROM {schema}runs WHERE workspace = 'w-{USER_ID}'""",
         f"""CREATE VIEW job_history_lines AS SELECT {USER_ID} AS user_id, handle AS job_id, number AS line_index,
             number AS recipe_line_number, app AS adapter_name, 'run' AS adapter_operation,
-            payload AS input, NULL AS output, NULL AS error, NULL AS mask_data FROM {schema}steps""",
+            payload AS input, NULL AS output, NULL AS error, false AS mask_data FROM {schema}steps""",
     )
 
     made = documents(listed(empty_store.source()))
@@ -179,18 +182,18 @@ def test_views_over_another_schema(empty_store: SqlStore) -> None:
 
 
 @pytest.mark.promise("same-documents-from-each-database")
-def test_databases_give_the_same_documents(tmp_path: Path, postgres: PostgresServer) -> None:
-    stores = [make(tmp_path, lambda: postgres, False) for make in STORES.values()]
+@pytest.mark.parametrize("names", [STORES, pytest.param(MARIADB_NAMES, marks=pytest.mark.mariadb)], ids=["", "mariadb"])
+def test_databases_give_the_same_documents(tmp_path: Path, request: pytest.FixtureRequest, names: list[str]) -> None:
+    stores = [sql_store(name, tmp_path, request.getfixturevalue) for name in ["sqlite", *names]]
     for store in stores:
         store.fill(sample())
 
     for hour in range(3):
         window = Window(START + timedelta(hours=hour), START + timedelta(hours=hour + 1))
-        found = [listed(store.source(), window) for store in stores]
-        made = [documents(records) for records in found]
-        assert made[0] == made[1] == made[2]
-        assert [len(records) for records in found] == [len(found[0])] * 3
-        assert len(made[0]) > 50
+        first, *others = [listed(store.source(), window) for store in stores]
+        assert [documents(records) for records in others] == [documents(first)] * len(others)
+        assert [len(records) for records in others] == [len(first)] * len(others)
+        assert len(documents(first)) > 50
 
 
 def sample() -> Iterator[SampleJob]:

@@ -1,8 +1,5 @@
 """Rows as records: every type that a driver may hand over, and what cannot be read."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -17,7 +14,7 @@ from job_history.sources.sql.rows import (
     JOB_COLUMNS,
     LINE_COLUMNS,
     MAX_ROWS_A_FETCH,
-    fetched,
+    fetch_size,
     id_text,
     job_record,
     line_record,
@@ -129,6 +126,7 @@ def test_a_number_that_is_no_id_is_the_fault_of_its_record(value: Any, kept: str
         ("yesterday at noon", "yesterday at noon"),
         (b"2018-05-21T00:00:00Z", STARTED),
         (1526860800, "1526860800"),
+        (" 2018-05-21T00:00:00Z\r", STARTED),
         (None, None),
     ],
 )
@@ -136,25 +134,32 @@ def test_moments(value: Any, text: str | None) -> None:
     assert job(started_at=value).started_at == text
 
 
+TRUE = [True, 1, "1", "t", "TRUE", "y", " yes ", b"\1"]
+FALSE = [False, 0, "0", "f", "False", "n", "no", b"\0"]
+NEITHER = ["maybe", 2, -1, "on", "masked", 1.5, b"\2"]
+
+
 @pytest.mark.parametrize(
-    ("value", "truth"),
-    [
-        *[(value, True) for value in (True, 1, "1", "t", "TRUE", "y", " yes ")],
-        *[(value, False) for value in (False, 0, "0", "f", "False", "n", "no", "")],
-        (None, None),
-    ],
+    ("value", "truth"), [*[(value, True) for value in TRUE], *[(value, False) for value in [*FALSE, ""]], (None, None)]
 )
-def test_truths(value: Any, truth: bool | None) -> None:
-    assert (job(is_poll_error=value).is_poll_error, line(mask_data=value).mask_data) == (truth, bool(truth))
+def test_truth_values(value: Any, truth: bool | None) -> None:
+    assert job(is_poll_error=value).is_poll_error == truth
 
 
-@pytest.mark.promise("messages-quote-no-values")
-@pytest.mark.parametrize("value", ["maybe", 2, -1, "on", "masked"])
-def test_what_could_uncover_a_masked_line_is_not_guessed_at(value: Any) -> None:
-    assert fault_of_line(mask_data=value) == (
+@pytest.mark.parametrize("value", NEITHER)
+def test_a_value_that_is_neither_true_nor_false_is_bad_text(value: Any) -> None:
+    unreadable = job(is_poll_error=value)
+    assert (unreadable.fault, unreadable.fault_explanation) == (
         BAD_TEXT,
-        f"mask_data is neither true nor false, but {described(value)}",
+        f"is_poll_error is neither true nor false, but {described(value)}",
     )
+
+
+@pytest.mark.promise("mask-data-unclear")
+@pytest.mark.parametrize("value", [*TRUE, *NEITHER, None, "", " "])
+def test_a_line_is_masked_unless_mask_data_is_false_by_rule(value: Any) -> None:
+    assert line(mask_data=value).mask_data is True
+    assert [line(mask_data=value).mask_data for value in FALSE] == [False] * len(FALSE)
 
 
 @pytest.mark.parametrize(
@@ -242,34 +247,13 @@ def test_a_column_that_cannot_be_written_as_json_is_the_fault_of_its_record() ->
     assert unreadable.fault_explanation.startswith("odd cannot be written as JSON: ")
 
 
-class Counting:
-    """A cursor that notes how many rows it was asked for at a time."""
-
-    def __init__(self, cursor: sqlite3.Cursor) -> None:
-        self._cursor = cursor
-        self.asked: list[int] = []
-
-    def fetchmany(self, size: int) -> list[Any]:
-        self.asked.append(size)
-        return self._cursor.fetchmany(size)
+def test_small_rows_are_fetched_many_at_a_time() -> None:
+    sizes = [fetch_size()]
+    for _ in range(5):
+        sizes.append(fetch_size([("small",)] * sizes[-1], sizes[-1]))
+    assert (sizes[0], sizes[-1]) == (32, MAX_ROWS_A_FETCH)
 
 
-@pytest.fixture
-def database() -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(":memory:")) as connection:
-        yield connection
-
-
-SERIES = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) SELECT i, {} FROM n"
-
-
-def test_small_rows_are_fetched_many_at_a_time(database: sqlite3.Connection) -> None:
-    cursor = Counting(database.execute(SERIES.format(5_000, "'small'")))
-    assert [row[0] for row in fetched(cursor)] == list(range(1, 5_001))
-    assert (cursor.asked[0], max(cursor.asked)) == (32, MAX_ROWS_A_FETCH)
-
-
-def test_large_rows_are_fetched_a_few_megabytes_at_a_time(database: sqlite3.Connection) -> None:
-    cursor = Counting(database.execute(SERIES.format(40, "hex(zeroblob(1000000))")))
-    assert [(row[0], len(row[1])) for row in fetched(cursor)] == [(number, 2_000_000) for number in range(1, 41)]
-    assert max(cursor.asked[1:]) == 4
+def test_large_rows_are_fetched_a_few_megabytes_at_a_time() -> None:
+    assert fetch_size([("x" * 2_000_000,)], 100) == 4
+    assert fetch_size([("x" * 40_000_000,)], 100) == 1

@@ -1,106 +1,172 @@
-"""What differs between databases: how a snapshot is opened, how a window is asked for, how columns are read."""
+"""What differs between databases: how a snapshot is opened, how columns are read, how rows of a window are selected."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from job_history.model.timestamp import format_time, parse_time
 from job_history.model.window import Window
+from job_history.sources.sql.time_forms import TimeForm
+from job_history.sources.sql.values import Row
 
 Parameters = tuple[Any, ...]
+RowDecoder = Callable[[Row], Row]
+"""Makes texts of a row what they are; for a database whose driver cannot."""
+ColumnTypes = Mapping[str, Any]
+"""The driver's type code of each column, by the column's name."""
+
+
+class Condition(NamedTuple):
+    """The text after WHERE, and its parameters in order."""
+
+    text: str
+    parameters: Parameters = ()
 
 
 class Relation(NamedTuple):
-    """A relation under its alias. The first of `moments` puts a row into a window; another stands in where it is unreadable."""
+    """A relation under its alias. `moment_column` decides to which window a row belongs."""
 
     name: str
     alias: str
-    moment_columns: tuple[str, ...]
+    id_column: str = ""
+    moment_column: str = ""
 
     @property
-    def user_id(self) -> str:
-        return f"{self.alias}.user_id"
-
-    @property
-    def moments(self) -> list[str]:
-        return [f"{self.alias}.{column}" for column in self.moment_columns]
+    def id(self) -> str:
+        return f"{self.alias}.{self.id_column}"
 
     @property
     def moment(self) -> str:
-        return self.moments[0]
+        return f"{self.alias}.{self.moment_column}"
 
     def __str__(self) -> str:
         return f"{self.name} {self.alias}"
 
 
 class Dialect(Protocol):
-    """One kind of database. Column arguments are qualified names, as `j.report`."""
+    """One kind of database. Arguments named `column` are qualified and quoted names, as `j.report`."""
 
-    streams_by_named_cursor: bool
     gives_any_as_json: bool
+    streams_one_at_a_time: bool
+    """A connection can read only one result row by row; the next query must wait for its end."""
+    computes_forms: bool
+    """A query can read a time in any form: `within_form` and `unreadable` are there."""
 
-    def open_snapshot(self, connection: Any) -> None:
-        """Begin a read-only transaction in which each query sees the same rows."""
+    def open_snapshot(self, connection: Any) -> RowDecoder | None:
+        """Begin a read-only transaction in which each query sees the same rows, with UTC as its time zone.
+
+        Raises PermanentError if the database did not take a setting.
+        """
         ...
 
-    def within(self, relation: Relation, user_id: int, window: Window) -> tuple[str, Parameters]:
-        """Return the condition that holds for the account's rows of a window, and its parameters."""
+    def limit_time(self, connection: Any, seconds: int) -> None:
+        """Have the database end each later query of the snapshot after this long."""
+        ...
+
+    def cursor(self, connection: Any) -> Any:
+        """Return a cursor for a result that fits into memory; its rows are tuples."""
+        ...
+
+    def stream(self, connection: Any, name: str) -> Any:
+        """Return a cursor that leaves the rows at the server until they are fetched."""
+        ...
+
+    def quoted(self, name: str) -> str: ...
+
+    def of_account(self, relation: Relation, user_id: int, types: ColumnTypes) -> Condition: ...
+
+    def has_time_type(self, type_code: Any) -> bool:
+        """Return whether a column's type is one of times; if not, its values have a form."""
+        ...
+
+    def within(self, relation: Relation, window: Window) -> Condition:
+        """Return the condition for the rows of a window, for a column with a time type."""
+        ...
+
+    def unplaceable(self, relation: Relation) -> str:
+        """Return the condition for rows that no window can have, for a column with a time type."""
+        ...
+
+    def within_form(self, relation: Relation, window: Window, form: TimeForm) -> Condition: ...
+
+    def unreadable(self, relation: Relation, form: TimeForm) -> Condition: ...
+
+    def one_of(self, column: str, values: list[str]) -> Condition:
+        """Return the condition for rows whose `raw_moment` is one of the values."""
+        ...
+
+    def days_around(self, relation: Relation, first_day: str, last_day: str) -> Condition:
+        """Return a condition for all rows whose `raw_moment` begins with a day from `first_day` on, before `last_day`.
+
+        It may hold for others; it holds for each that does not begin with a digit.
+        """
         ...
 
     def text(self, column: str) -> str: ...
 
     def json_text(self, column: str) -> str: ...
 
-    def moment(self, column: str) -> str: ...
+    def moment(self, column: str) -> str:
+        """Return ISO 8601 text of a column with a time type."""
+        ...
+
+    def raw_moment(self, column: str) -> str:
+        """Return a column without a time type as the text, or number, that it holds."""
+        ...
 
     def any_as_json(self, column: str) -> str:
-        """Return an expression that gives any value as JSON text where the database can, else the column."""
+        """Return an expression that gives any value as JSON text if the database can, else the column."""
+        ...
+
+    def same(self, left: str, right: str) -> str:
+        """Return the condition that two ids are the same, letter for letter."""
+        ...
+
+    def order(self, column: str) -> str:
+        """Return what to order by, so that two queries have ids in one order."""
+        ...
+
+    def check_joinable(self, jobs: ColumnTypes, lines: ColumnTypes) -> None:
+        """Raise PermanentError if ids of the two relations have types that the database would compare by guesses."""
         ...
 
 
-class PostgresDialect:
-    """PostgreSQL, with psycopg 2 or 3. Times are `timestamptz`, JSON columns json, jsonb or text."""
+class BaseDialect:
+    """What most databases have in common."""
 
-    streams_by_named_cursor = True
-    gives_any_as_json = True
-
-    def open_snapshot(self, connection: Any) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            # How a time is written, in a column that only this store has, must not depend on who reads it.
-            cursor.execute("SET LOCAL TIME ZONE 'UTC'")
-            # All rows are read. Plans for the first tenth of them, as are usual for cursors, take minutes for 60,000 jobs
-            # where the tables have no statistics yet.
-            cursor.execute("SET LOCAL cursor_tuple_fraction = 1")
-
-    def within(self, relation: Relation, user_id: int, window: Window) -> tuple[str, Parameters]:
-        # Texts, so that PostgreSQL reads them as the column's own type: user_id may be an integer, numeric or text.
-        return (
-            f"{relation.user_id} = %s AND {relation.moment} >= %s AND {relation.moment} < %s",
-            (str(user_id), format_time(window.start), format_time(window.end)),
-        )
-
-    def text(self, column: str) -> str:
-        return f"{column}::text"
-
-    def json_text(self, column: str) -> str:
-        # As text: a driver would parse it, and lose big integers, decimals and key order.
-        return f"{column}::text"
-
-    def moment(self, column: str) -> str:
-        # `infinity`, which no driver can hold, becomes an empty text: a bad time of one record, not a fault of the query.
-        return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
-
-    def any_as_json(self, column: str) -> str:
-        return f"to_json({column})::text"
-
-
-class _ColumnsAsTheyCome:
-    """For a database whose driver hands over texts, and JSON as the text it is."""
-
-    streams_by_named_cursor = False
     gives_any_as_json = False
+    streams_one_at_a_time = False
+    computes_forms = False
+
+    def limit_time(self, connection: Any, seconds: int) -> None:
+        """Set no limit."""
+
+    def cursor(self, connection: Any) -> Any:
+        return connection.cursor()
+
+    def stream(self, connection: Any, name: str) -> Any:  # noqa: ARG002 - a name for those that have server-side cursors
+        return connection.cursor()
+
+    def quoted(self, name: str) -> str:
+        return '"' + name.replace('"', '""') + '"'
+
+    def has_time_type(self, type_code: Any) -> bool:  # noqa: ARG002 - not known here
+        return True
+
+    def within_form(self, relation: Relation, window: Window, form: TimeForm) -> Condition:
+        raise NotImplementedError
+
+    def unreadable(self, relation: Relation, form: TimeForm) -> Condition:
+        raise NotImplementedError
+
+    def one_of(self, column: str, values: list[str]) -> Condition:
+        raise NotImplementedError
+
+    def days_around(self, relation: Relation, first_day: str, last_day: str) -> Condition:
+        raise NotImplementedError
+
+    def unplaceable(self, relation: Relation) -> str:
+        return f"{relation.moment} IS NULL"
 
     def text(self, column: str) -> str:
         return column
@@ -111,80 +177,17 @@ class _ColumnsAsTheyCome:
     def moment(self, column: str) -> str:
         return column
 
+    def raw_moment(self, column: str) -> str:
+        return column
+
     def any_as_json(self, column: str) -> str:
         return column
 
+    def same(self, left: str, right: str) -> str:
+        return f"{left} = {right}"
 
-class SqliteDialect(_ColumnsAsTheyCome):
-    """SQLite, with ISO 8601 text in any offset as times.
+    def order(self, column: str) -> str:
+        return column
 
-    A row whose moment cannot be read belongs to the window of its other moment (a job's `started_at`), if it has one, so
-    that it is set aside once, in plain sight, and not lost.
-    """
-
-    def open_snapshot(self, connection: Any) -> None:
-        connection.create_function("job_history_moment", -1, _microseconds_of_first, deterministic=True)
-        # A text that is no UTF-8 is the fault of one record, not of the query.
-        connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
-        connection.execute("PRAGMA query_only = ON")
-        # Kilobytes, for the sorter too: it sorts in runs of this size, and holds a record of each run in the end. With the
-        # usual 2 MB, a gigabyte of large lines would be 500 of them at once.
-        connection.execute("PRAGMA cache_size = -8000")
-        connection.execute("BEGIN")
-
-    def within(self, relation: Relation, user_id: int, window: Window) -> tuple[str, Parameters]:
-        moment = relation.moment
-        # The comparison of texts is only there for speed, a day wide on either side for the sake of offsets.
-        condition = f"""{relation.user_id} IN (?, ?) AND {moment} IS NOT NULL
-            AND (({moment} >= ? AND {moment} < ?)
-                 OR {moment} NOT GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][T ]*')
-            AND job_history_moment({", ".join(relation.moments)}) BETWEEN ? AND ?"""
-        return condition, (
-            # A whole number of SQLite has 64 bits; a longer id can only be there as text.
-            user_id if user_id < 2**63 else str(user_id),
-            str(user_id),
-            f"{window.start - timedelta(days=1):%Y-%m-%d}",
-            f"{window.end + timedelta(days=2):%Y-%m-%d}",
-            _microseconds(format_time(window.start)),
-            _microseconds(format_time(window.end)) - 1,
-        )
-
-
-class PlainDialect(_ColumnsAsTheyCome):
-    """Any other database with a DbApiHook: plain SQL, times as the driver's own, no server-side cursor."""
-
-    def __init__(self, placeholder: str = "%s") -> None:
-        self._placeholder = placeholder
-
-    def open_snapshot(self, connection: Any) -> None:
-        """Leave it at the database's own default isolation."""
-
-    def within(self, relation: Relation, user_id: int, window: Window) -> tuple[str, Parameters]:
-        mark, moment = self._placeholder, relation.moment
-        condition = f"{relation.user_id} = {mark} AND {moment} >= {mark} AND {moment} < {mark}"
-        return condition, (user_id, window.start, window.end)
-
-
-def dialect_for(connection_type: str, placeholder: str = "%s") -> Dialect:
-    """Return the dialect for an Airflow connection type."""
-    if connection_type == "sqlite":
-        return SqliteDialect()
-    if connection_type == "postgres":
-        return PostgresDialect()
-    return PlainDialect(placeholder)
-
-
-def _microseconds_of_first(*moments: object) -> int | None:
-    for moment in moments:
-        try:
-            return _microseconds(str(moment))
-        except ValueError:
-            continue
-    return None
-
-
-def _microseconds(text: str) -> int:
-    moment = parse_time(text)
-    return (moment.toordinal() * 86_400 + moment.hour * 3_600 + moment.minute * 60 + moment.second) * 1_000_000 + (
-        moment.microsecond
-    )
+    def check_joinable(self, jobs: ColumnTypes, lines: ColumnTypes) -> None:
+        """Leave it to the database."""

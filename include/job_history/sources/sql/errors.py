@@ -1,4 +1,4 @@
-"""A database's faults, sorted by what to do about them."""
+"""A driver's errors, sorted by what to do about them."""
 
 from __future__ import annotations
 
@@ -6,66 +6,100 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from job_history.errors import PermanentError, TransientError
+from job_history.errors import PermanentError, ReplicationError, TransientError
 from job_history.errors.catalogue import fix_of
 from job_history.errors.code import Code
 from job_history.errors.masking import MASK, Masker
 
-# SQLSTATE classes: connection, transaction rollback, resources, operator intervention (shutdown), system error.
-_TRANSIENT_STATES = ("08", "40", "53", "57", "58")
-_UNDEFINED = {"42P01": "relation", "42703": "column"}
+# SQLSTATE classes: connection, transaction rollback, resources, operator intervention (shutdown), system error; and
+# sessions that were idle, or transactions that were open, for longer than the server allows.
+_TRANSIENT_STATES = ("08", "40", "53", "57", "58", "25P03", "25P04")
+_UNDEFINED_STATES = {"42P01", "42703", "42S02", "42S22"}
+_REFUSED_STATES = {"28000", "28P01", "3D000"}
+# Error numbers of MySQL and MariaDB: connections and resources, time limits, locks, shutdown, tables altered meanwhile.
+_TRANSIENT_NUMBERS = {
+    *(1040, 1053, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1226, 1317, 1412, 1615, 1927, 1969),
+    *(2002, 2003, 2005, 2006, 2013, 2055, 3024),
+}
+_UNDEFINED_NUMBERS = {1054, 1146, 1356}
+_REFUSED_NUMBERS = {1044, 1045, 1049, 1130, 1698, 1820, 2059, 3118, 4151}
 _SQLITE_UNDEFINED = ("no such table", "no such column", "unable to open database file", "not a database")
-# libpq's words where a server answers but lets nobody in; a connection that failed has no SQLSTATE.
-_NOT_LET_IN = re.compile(
-    r"FATAL: .*(does not exist|authentication failed|no pg_hba.conf entry|is not permitted to log in)"
+# libpq's words if a server answers but refuses the login; a connection that failed has no SQLSTATE.
+_REFUSED = re.compile(
+    r"FATAL: .*(does not exist|authentication failed|no pg_hba.conf entry|is not permitted to log in|no such database)"
 )
-# Faults of a row's data quote the value, which no rule of redaction has seen (PEP 249's names for them).
+# Errors of a row's data quote the value, which no rule of redaction has seen (PEP 249's names for them).
 _QUOTING = {"DataError", "IntegrityError"}
 _QUOTED = re.compile(r"""(["'`]).*\1""")
-_SQLITE_BUSY = ("locked", "busy", "disk i/o error")
+_SQLITE_BUSY = ("locked", "busy", "disk i/o error", "interrupted")
 
 
 @contextmanager
 def database_errors(about: str, mask_secrets: Masker = str) -> Iterator[None]:
-    """Raise a database's own errors as TransientError or PermanentError; `about` says what was being read.
+    """Raise every error of a driver as TransientError or PermanentError; `about` says what was being read.
 
-    `mask_secrets` takes the secrets of the connection out of what the database says.
+    Put only calls of the driver inside. `mask_secrets` takes the connection's secrets out of the driver's message.
     """
     try:
         yield
-    except Exception as fault:
-        if not _is_of_a_database(fault):
-            raise
-        raise _sorted(fault, about, mask_secrets) from None
+    except ReplicationError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a driver may raise anything: RuntimeError, ValueError, OSError, ...
+        raise _sorted(error, about, mask_secrets) from None
 
 
-def _is_of_a_database(fault: Exception) -> bool:
-    """PEP 249 names the base classes but gives drivers no common one."""
-    return _is_one_of({"DatabaseError", "InterfaceError"}, fault)
-
-
-def _is_one_of(names: set[str], fault: Exception) -> bool:
-    return any(kind.__name__ in names for kind in type(fault).__mro__)
-
-
-def _sorted(fault: Exception, about: str, mask_secrets: Masker) -> PermanentError | TransientError:
-    state = getattr(fault, "sqlstate", None) or getattr(fault, "pgcode", None) or ""
-    diagnosis = getattr(getattr(fault, "diag", None), "message_primary", None)
-    text = mask_secrets((diagnosis or str(fault)).strip().split("\n")[0])
-    if _is_one_of(_QUOTING, fault):
+def _sorted(error: Exception, about: str, mask_secrets: Masker) -> PermanentError | TransientError:
+    state, number = _state(error), _number(error)
+    text = mask_secrets(_message(error))
+    if _is_one_of(_QUOTING, error):
         text = _QUOTED.sub(MASK, text)
-    detail = f"{text} ({type(fault).__name__}{', SQLSTATE ' + state if state else ''})"
+    detail = f"{text} ({type(error).__name__}{', SQLSTATE ' + state if state else ''})"
     message = f"Reading {about} failed: {detail}."
-    if state in _UNDEFINED or any(sign in text.lower() for sign in _SQLITE_UNDEFINED):
-        code = Code.SQL_NOT_FOUND
-    elif state.startswith(_TRANSIENT_STATES) or any(sign in text.lower() for sign in _SQLITE_BUSY):
-        return TransientError(f"{message} It is tried again.", code=Code.SQL_AWAY, detail=detail)
-    elif not state and _NOT_LET_IN.search(str(fault)):
-        code = Code.SQL_NOT_LET_IN
-    elif not state and type(fault).__name__ == "OperationalError":
-        # A connection that was refused, reset or timed out carries no SQLSTATE.
-        advice = "It is tried again; should it last, check the connection's host and login."
-        return TransientError(f"{message} {advice}", code=Code.SQL_AWAY, detail=detail)
-    else:
-        code = Code.SQL_NOT_READABLE
+    code = _code(error, state, number, text)
+    if code is Code.SQL_AWAY:
+        return TransientError(f"{message} {fix_of(code)}", code=code, detail=detail)
     return PermanentError(f"{message} {fix_of(code)}", code=code, detail=detail)
+
+
+def _code(error: Exception, state: str, number: int | None, text: str) -> Code:
+    if number in _UNDEFINED_NUMBERS or state in _UNDEFINED_STATES or _has_one_of(_SQLITE_UNDEFINED, text):
+        return Code.SQL_NOT_FOUND
+    if number in _REFUSED_NUMBERS or state in _REFUSED_STATES or (not state and _REFUSED.search(str(error))):
+        return Code.SQL_NOT_LET_IN
+    if number in _TRANSIENT_NUMBERS or state.startswith(_TRANSIENT_STATES) or _has_one_of(_SQLITE_BUSY, text):
+        return Code.SQL_AWAY
+    if isinstance(error, OSError) or (number is None and not state and type(error).__name__ == "OperationalError"):
+        # A connection that was refused, reset or timed out carries no SQLSTATE.
+        return Code.SQL_AWAY
+    if _is_one_of({"DatabaseError", "InterfaceError"}, error) or isinstance(error, UnicodeError):
+        return Code.SQL_NOT_READABLE
+    return Code.CONNECTION_UNUSABLE
+
+
+def _state(error: Exception) -> str:
+    return str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or "")
+
+
+def _number(error: Exception) -> int | None:
+    """Return the error number of MySQL's drivers: an attribute of the one, the first argument of the other."""
+    if isinstance(error, OSError):
+        return None
+    number = getattr(error, "errno", None) or (error.args[0] if error.args else None)
+    return number if type(number) is int else None
+
+
+def _message(error: Exception) -> str:
+    """Return the first line, without the statement and parameters that may follow."""
+    diagnosis = getattr(getattr(error, "diag", None), "message_primary", None)
+    if _number(error) is not None and len(error.args) > 1 and isinstance(error.args[1], str):
+        diagnosis = error.args[1]  # mysqlclient's number and text
+    return str(diagnosis or error).strip().split("\n")[0]
+
+
+def _has_one_of(signs: tuple[str, ...], text: str) -> bool:
+    return any(sign in text.lower() for sign in signs)
+
+
+def _is_one_of(names: set[str], error: Exception) -> bool:
+    """PEP 249 names the base classes but gives drivers no common one."""
+    return any(kind.__name__ in names for kind in type(error).__mro__)

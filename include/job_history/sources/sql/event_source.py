@@ -10,12 +10,15 @@ from job_history.documents.event_document import item_id_of
 from job_history.errors import QuarantineReason
 from job_history.errors.masking import Masker
 from job_history.model.admin_event import EventRecord
+from job_history.model.unplaceable import Unplaceable
 from job_history.model.window import Window
 from job_history.sources.listing import StreamedListing
-from job_history.sources.sql.dialect import Dialect, Parameters
-from job_history.sources.sql.relations import EVENTS, select_events
+from job_history.sources.sql.dialect import Condition, Dialect
+from job_history.sources.sql.relations import EVENTS, Selection, select_events
 from job_history.sources.sql.rows import EVENT_COLUMNS, event_record
 from job_history.sources.sql.snapshot import Snapshot, snapshot, with_repeats
+from job_history.sources.sql.unplaceable import unplaceable_rows
+from job_history.sources.sql.values import Row
 
 _EVENT_ID = EVENT_COLUMNS.index("event_id")
 
@@ -41,12 +44,19 @@ class SqlEventSource:
         self._item_id = item_id
 
     def count(self, user_id: int, window: Window) -> int:
-        with self._snapshot(_events_of(user_id, window)) as opened:
-            return opened.count(EVENTS, *self._dialect.within(EVENTS, user_id, window))
+        return self._counts(_events_of(user_id, window), [user_id], window)[0]
 
     def counts(self, user_ids: Sequence[int], window: Window) -> list[int]:
-        with self._snapshot(f"the admin events of {len(user_ids)} accounts in {window}") as opened:
-            return opened.counts(EVENTS, [self._dialect.within(EVENTS, user_id, window) for user_id in user_ids])
+        return self._counts(f"the admin events of {len(user_ids)} accounts in {window}", user_ids, window)
+
+    def _counts(self, about: str, user_ids: Sequence[int], window: Window) -> list[int]:
+        with self._snapshot(about) as opened:
+            return opened.counts(EVENTS, [opened.within(EVENTS, user_id, window) for user_id in user_ids])
+
+    def unplaceable(self, user_id: int) -> Unplaceable:
+        """Count the account's admin events whose `occurred_at` is missing or cannot be read."""
+        with self._snapshot(f"the admin events of account {user_id} without a time that can be read") as opened:
+            return unplaceable_rows(opened, EVENTS, user_id)
 
     def ids(self, user_id: int, window: Window) -> Iterator[str]:
         with self.listing(user_id, window, line_details=False) as events:
@@ -56,35 +66,40 @@ class SqlEventSource:
     @contextmanager
     def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[StreamedListing[EventRecord]]:  # noqa: ARG002 - an event has no lines
         with self._snapshot(_events_of(user_id, window)) as opened:
-            condition, parameters = self._dialect.within(EVENTS, user_id, window)
-            counted = opened.count(EVENTS, condition, parameters)
-            # Ended before the connection is, also where whoever reads it stops on the way.
-            with closing(self._events(opened, condition, parameters)) as events:
+            condition = opened.within(EVENTS, user_id, window)
+            [counted] = opened.counts(EVENTS, [condition])
+            # Closed before the connection is, also if the caller stops before the end.
+            with closing(self._events(opened, user_id, condition)) as events:
                 yield StreamedListing(counted, events)
 
     def check_readable(self, *, line_details: bool) -> None:  # noqa: ARG002 - an event has no lines
-        """Look, without reading a row, whether a listing could. Raises PermanentError or TransientError where not."""
+        """Check, without reading a row, whether a listing is possible. Raises PermanentError or TransientError if not."""
         with self._snapshot("the relation of admin events") as opened:
-            opened.check_query(f"SELECT {select_events(opened.connection, self._dialect).columns} FROM {EVENTS}")  # noqa: S608 - constants
+            opened.check_query(EVENTS, f"SELECT {select_events(opened, 0).columns} FROM {EVENTS}")  # noqa: S608 - constants
 
     def _snapshot(self, about: str) -> AbstractContextManager[Snapshot]:
         return snapshot(self._connect, self._dialect, about, self._mask_secrets)
 
-    def _events(self, opened: Snapshot, condition: str, parameters: Parameters) -> Generator[EventRecord]:
-        # Ordered by id, so that one that is there twice is seen.
-        selection = select_events(opened.connection, self._dialect)
+    def _events(self, opened: Snapshot, user_id: int, condition: Condition) -> Generator[EventRecord]:
+        # Ordered by id, so that a repeated one is seen.
+        selection = select_events(opened, user_id)
         statement = (
-            f"SELECT {selection.columns} FROM {EVENTS} WHERE {condition}"  # noqa: S608 - constants
-            " ORDER BY e.event_id, e.occurred_at"
+            f"SELECT {selection.columns} FROM {EVENTS} WHERE {condition.text}"  # noqa: S608 - constants
+            f" ORDER BY {self._dialect.order('e.event_id')}, e.occurred_at"
         )
-        for row, repeated in with_repeats(opened.rows(EVENTS, statement, parameters), _EVENT_ID):
-            record = event_record(row, selection.extra)
-            if repeated:
-                record.fault = QuarantineReason.DUPLICATE_EVENT_ID
-                record.fault_explanation = (
-                    f"the source has more than one row with event_id {record.event_id!r} in this window"
-                )
-            yield record
+        with closing(opened.rows(EVENTS, statement, condition.parameters)) as rows:
+            yield from _records(rows, selection)
+
+
+def _records(rows: Iterator[Row], selection: Selection) -> Iterator[EventRecord]:
+    for row, repeated in with_repeats(rows, _EVENT_ID):
+        record = event_record(row, selection.extra, selection.forms)
+        if repeated:
+            record.fault = QuarantineReason.DUPLICATE_EVENT_ID
+            record.fault_explanation = (
+                f"the source has more than one row with event_id {record.event_id!r} in this window"
+            )
+        yield record
 
 
 def _events_of(user_id: int, window: Window) -> str:

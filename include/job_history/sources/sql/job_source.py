@@ -9,20 +9,21 @@ from typing import Any
 from job_history.errors import BadRecordError, QuarantineReason, TransientError
 from job_history.errors.masking import Masker
 from job_history.model.job import JobRecord, LineRecord
+from job_history.model.unplaceable import Unplaceable
 from job_history.model.window import Window
 from job_history.sources.listing import StreamedListing
-from job_history.sources.sql.dialect import Dialect, Parameters
+from job_history.sources.sql.dialect import Condition, Dialect
 from job_history.sources.sql.relations import JOBS, LINES, select_jobs, select_lines
 from job_history.sources.sql.rows import JOB_COLUMNS, id_text, job_record, line_record
 from job_history.sources.sql.snapshot import Snapshot, snapshot, with_repeats
+from job_history.sources.sql.unplaceable import unplaceable_rows
 from job_history.sources.sql.values import ExtraColumns, Row, text_size
 
 _JOB_ID = JOB_COLUMNS.index("job_id")
-_OF_THE_JOB = "l.user_id = j.user_id AND l.job_id = j.job_id"
 
 
 class SqlJobSource:
-    """Reads the two relations through connections that `connect` opens; each is used for one snapshot and closed."""
+    """Reads the relations of jobs and lines. `connect` opens a connection, which is used for one snapshot and closed."""
 
     def __init__(
         self,
@@ -32,7 +33,7 @@ class SqlJobSource:
         max_line_bytes: int = 80_000_000,
         mask_secrets: Masker = str,
     ) -> None:
-        """`max_line_bytes`: a job whose lines hold more text than that is read without them, as oversize.
+        """`max_line_bytes`: a job whose lines hold more text than this is read without them, as oversize.
 
         `mask_secrets` takes the connection's secrets out of a database's messages.
         """
@@ -42,66 +43,83 @@ class SqlJobSource:
         self._max_line_bytes = max_line_bytes
 
     def count(self, user_id: int, window: Window) -> int:
-        with self._snapshot(_jobs_of(user_id, window)) as opened:
-            return opened.count(JOBS, *self._dialect.within(JOBS, user_id, window))
+        return self._counts(_jobs_of(user_id, window), [user_id], window)[0]
 
     def counts(self, user_ids: Sequence[int], window: Window) -> list[int]:
-        with self._snapshot(f"the jobs of {len(user_ids)} accounts in {window}") as opened:
-            return opened.counts(JOBS, [self._dialect.within(JOBS, user_id, window) for user_id in user_ids])
+        return self._counts(f"the jobs of {len(user_ids)} accounts in {window}", user_ids, window)
+
+    def _counts(self, about: str, user_ids: Sequence[int], window: Window) -> list[int]:
+        with self._snapshot(about) as opened:
+            return opened.counts(JOBS, [opened.within(JOBS, user_id, window) for user_id in user_ids])
 
     def ids(self, user_id: int, window: Window) -> Iterator[str]:
         with self._snapshot(_jobs_of(user_id, window)) as opened:
-            condition, parameters = self._dialect.within(JOBS, user_id, window)
+            condition, parameters = opened.within(JOBS, user_id, window)
             statement = f"SELECT j.job_id FROM {JOBS} WHERE {condition}"  # noqa: S608 - constants
             for (job_id,) in opened.rows(JOBS, statement, parameters):
                 yield id_text(job_id)
 
+    def unplaceable(self, user_id: int) -> Unplaceable:
+        """Count the account's finished jobs whose `completed_at` is missing or cannot be read."""
+        with self._snapshot(f"the jobs of account {user_id} without a time that can be read") as opened:
+            return unplaceable_rows(opened, JOBS, user_id, status_column="status")
+
     @contextmanager
     def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[StreamedListing[JobRecord]]:
         with self._snapshot(_jobs_of(user_id, window)) as opened:
-            condition, parameters = self._dialect.within(JOBS, user_id, window)
-            counted = opened.count(JOBS, condition, parameters)
-            # Ended before the connection is, also where whoever reads it stops on the way.
-            with closing(self._jobs(opened, condition, parameters, line_details=line_details)) as jobs:
+            condition = opened.within(JOBS, user_id, window)
+            [counted] = opened.counts(JOBS, [condition])
+            # Closed before the connection is, also if the caller stops before the end.
+            with closing(self._jobs(opened, user_id, condition, line_details=line_details)) as jobs:
                 yield StreamedListing(counted, jobs)
 
     def check_readable(self, *, line_details: bool) -> None:
-        """Look, without reading a row, whether a listing could. Raises PermanentError or TransientError where not."""
+        """Check, without reading a row, whether a listing is possible. Raises PermanentError or TransientError if not."""
         with self._snapshot("the relations of jobs") as opened:
-            opened.check_query(f"SELECT {select_jobs(opened.connection, self._dialect).columns} FROM {JOBS}")  # noqa: S608 - constants
+            opened.check_query(JOBS, f"SELECT {select_jobs(opened, 0).columns} FROM {JOBS}")  # noqa: S608 - constants
             if line_details:
-                lines = select_lines(opened.connection, self._dialect).columns
-                opened.check_query(f"SELECT {lines} FROM {JOBS} JOIN {LINES} ON {_OF_THE_JOB}")  # noqa: S608 - constants
+                lines, of_the_job = select_lines(opened, 0).columns, _of_the_job(self._dialect)
+                opened.check_query(JOBS, f"SELECT {lines} FROM {JOBS} JOIN {LINES} ON {of_the_job}")  # noqa: S608 - constants
 
     def _snapshot(self, about: str) -> AbstractContextManager[Snapshot]:
         return snapshot(self._connect, self._dialect, about, self._mask_secrets)
 
     def _jobs(
-        self, opened: Snapshot, condition: str, parameters: Parameters, *, line_details: bool
+        self, opened: Snapshot, user_id: int, condition: Condition, *, line_details: bool
     ) -> Generator[JobRecord]:
-        # Ordered by id, so that one that is there twice is seen.
-        selection = select_jobs(opened.connection, self._dialect)
-        statement = f"SELECT {selection.columns} FROM {JOBS} WHERE {condition} ORDER BY j.job_id"  # noqa: S608 - constants
-        rows = with_repeats(opened.rows(JOBS, statement, parameters), _JOB_ID)
-        if not line_details:
-            for row, repeated in rows:
-                yield _finished(job_record(row, selection.extra), repeated=repeated)
-            return
-        lines = self._lines(opened, condition, parameters)
-        for row, repeated in rows:
-            record = job_record(row, selection.extra)
-            lines.add_to(record, row[_JOB_ID])
-            yield _finished(record, repeated=repeated)
-        lines.check_used_up()
-
-    def _lines(self, opened: Snapshot, condition: str, parameters: Parameters) -> _LinesByJob:
-        selection = select_lines(opened.connection, self._dialect)
+        # Ordered by id, so that a repeated one is seen.
+        selection = select_jobs(opened, user_id)
         statement = (
-            f"SELECT j.job_id, {selection.columns} FROM {JOBS}"  # noqa: S608 - constants
-            f" JOIN {LINES} ON {_OF_THE_JOB}"
-            f" WHERE {condition} ORDER BY j.job_id, l.line_index"
+            f"SELECT {selection.columns} FROM {JOBS} WHERE {condition.text}"  # noqa: S608 - constants
+            f" ORDER BY {self._dialect.order('j.job_id')}"
         )
-        return _LinesByJob(opened.rows(LINES, statement, parameters), selection.extra, self._max_line_bytes)
+        read = opened.rows_beside_others if line_details else opened.rows
+        with closing(read(JOBS, statement, condition.parameters)) as of_jobs:
+            rows = with_repeats(of_jobs, _JOB_ID)
+            if not line_details:
+                for row, repeated in rows:
+                    yield _finished(job_record(row, selection.extra, selection.forms), repeated=repeated)
+                return
+            with closing(self._lines(opened, user_id, condition)) as of_lines:
+                lines = _LinesByJob(of_lines, select_lines(opened, user_id).extra, self._max_line_bytes)
+                for row, repeated in rows:
+                    record = job_record(row, selection.extra, selection.forms)
+                    lines.add_to(record, row[_JOB_ID])
+                    yield _finished(record, repeated=repeated)
+                lines.check_used_up()
+
+    def _lines(self, opened: Snapshot, user_id: int, condition: Condition) -> Generator[Row]:
+        order = self._dialect.order
+        statement = (
+            f"SELECT j.job_id, {select_lines(opened, user_id).columns} FROM {JOBS}"  # noqa: S608 - constants
+            f" JOIN {LINES} ON {_of_the_job(self._dialect)}"
+            f" WHERE {condition.text} ORDER BY {order('j.job_id')}, l.line_index"
+        )
+        return opened.rows(LINES, statement, condition.parameters)
+
+
+def _of_the_job(dialect: Dialect) -> str:
+    return f"l.user_id = j.user_id AND {dialect.same('l.job_id', 'j.job_id')}"
 
 
 def _jobs_of(user_id: int, window: Window) -> str:
@@ -109,7 +127,7 @@ def _jobs_of(user_id: int, window: Window) -> str:
 
 
 class _LinesByJob:
-    """Rows of lines, in the order of the jobs that they belong to: the two are walked side by side."""
+    """Rows of lines in the order of the jobs that they belong to; jobs and lines are read side by side."""
 
     def __init__(self, rows: Iterator[Row], extra: ExtraColumns, max_bytes: int) -> None:
         self._rows = rows
@@ -118,7 +136,7 @@ class _LinesByJob:
         self._next = next(rows, None)
 
     def add_to(self, record: JobRecord, job_id: Any) -> None:
-        """Give a job its lines; a line that cannot be read is the fault of the whole record."""
+        """Add a job's lines to its record; a line that cannot be read sets the fault of the whole record."""
         lines: list[LineRecord] = []
         text_bytes = 0
         while self._next is not None and self._next[0] == job_id:
@@ -139,14 +157,14 @@ class _LinesByJob:
     def check_used_up(self) -> None:
         if self._next is not None:
             raise TransientError(
-                f"The database gave lines of job {self._next[0]!r} out of the order of the jobs, so that lines would be "
-                "missing from documents. Nothing was delivered; it is tried again."
+                f"The database returned lines of job {self._next[0]!r} out of the order of the jobs: documents would lack "
+                "lines. Nothing was delivered; the task is retried."
             )
 
 
 def _finished(record: JobRecord, *, repeated: bool) -> JobRecord:
     if repeated:
-        # Which of them is right cannot be known here; a view that joins too much shows itself in this way.
+        # Which row is right cannot be known here; a view that joins too much shows in this way.
         record.fault = QuarantineReason.DUPLICATE_JOB_ID
         record.fault_explanation = f"the source has more than one row with job_id {record.job_id!r} in this window"
     return record

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
 from job_history.errors import BadRecordError
 from job_history.model.admin_event import EventRecord
 from job_history.model.job import JobRecord, LineRecord
+from job_history.sources.sql.time_forms import TimeForm
 from job_history.sources.sql.values import (
     ExtraColumns,
     Row,
     bool_value,
     extra_values,
     id_value,
+    is_masked,
     json_value,
     moment_value,
     text_size,
@@ -21,7 +23,7 @@ from job_history.sources.sql.values import (
     whole_value,
 )
 
-# A batch of rows is asked for by its likely size, which is that of those before it: jobs of 40 MB one by one. Never many
+# A batch of rows is fetched by its likely size, which is that of the rows before it: jobs of 40 MB one by one. Never many
 # at once, because a line of 1 MB may come after thousands of 1 kB.
 FETCH_BYTES = 8_000_000
 MAX_ROWS_A_FETCH = 100
@@ -61,38 +63,40 @@ EVENT_COLUMNS = (
     "resource",
     "occurred_at",
 )
+_ISO: dict[str, TimeForm | None] = {}
 IDENTIFYING = ("user_id", "recipe_id", "job_id", "status", "started_at", "completed_at")
 IDENTIFYING_AN_EVENT = ("user_id", "event_id", "event", "occurred_at")
 
 
-def fetched(cursor: Any) -> Iterator[Row]:
-    """Stream the rows of a cursor, holding a few megabytes of them at a time."""
-    size = FIRST_FETCH_ROWS
-    while rows := cursor.fetchmany(size):
-        largest = 1
-        for row in rows:
-            largest = max(largest, text_size(row))
-            yield row
-        size = max(1, min(MAX_ROWS_A_FETCH, FETCH_BYTES // largest, 4 * size))
+def fetch_size(rows: list[Row] | None = None, size: int = FIRST_FETCH_ROWS) -> int:
+    """Return how many rows to fetch next, after `size` were asked for and these came."""
+    if rows is None:
+        return size
+    largest = max(1, *(text_size(row) for row in rows))
+    return max(1, min(MAX_ROWS_A_FETCH, FETCH_BYTES // largest, 4 * size))
 
 
-def job_record(row: Row, extra: ExtraColumns) -> JobRecord:
-    """Make the record of a job row, in the order of JOB_COLUMNS; what cannot be read is told as the record's fault."""
+Forms = Mapping[str, TimeForm | None]
+"""The form of each column of times; None: the database gives ISO 8601."""
+
+
+def job_record(row: Row, extra: ExtraColumns, forms: Forms = _ISO) -> JobRecord:
+    """Make the record of a job row, in the order of JOB_COLUMNS; if it cannot be read, the record's `fault` says why."""
     try:
-        return _job_record(row, extra)
+        return _job_record(row, extra, forms)
     except BadRecordError as fault:
         return _unreadable(row, fault)
 
 
-def _job_record(row: Row, extra: ExtraColumns) -> JobRecord:
+def _job_record(row: Row, extra: ExtraColumns, forms: Forms) -> JobRecord:
     columns = dict(zip(JOB_COLUMNS, row, strict=False))
     return JobRecord(
         user_id=id_value("user_id", columns["user_id"]),
         recipe_id=id_value("recipe_id", columns["recipe_id"]),
         job_id=id_value("job_id", columns["job_id"]),
         status=text_value("status", columns["status"]),
-        started_at=moment_value("started_at", columns["started_at"]),
-        completed_at=moment_value("completed_at", columns["completed_at"]),
+        started_at=moment_value("started_at", columns["started_at"], forms.get("started_at")),
+        completed_at=moment_value("completed_at", columns["completed_at"], forms.get("completed_at")),
         parent_id=id_value("parent_id", columns["parent_id"]),
         calling_job_id=id_value("calling_job_id", columns["calling_job_id"]),
         error_type=text_value("error_type", columns["error_type"]),
@@ -105,7 +109,10 @@ def _job_record(row: Row, extra: ExtraColumns) -> JobRecord:
 
 
 def line_record(row: Row, extra: ExtraColumns) -> LineRecord:
-    """Make the record of a line row, in the order of LINE_COLUMNS. Raises BadRecordError where it cannot be read."""
+    """Make the record of a line row, in the order of LINE_COLUMNS. Raises BadRecordError if it cannot be read.
+
+    A line is masked unless `mask_data` is false by rule: what is missing or no truth value could uncover it.
+    """
     number, adapter_name, adapter_operation, input_, output, error, mask_data = row[: len(LINE_COLUMNS)]
     return LineRecord(
         recipe_line_number=whole_value("recipe_line_number", number),
@@ -114,20 +121,20 @@ def line_record(row: Row, extra: ExtraColumns) -> LineRecord:
         input=json_value("input", input_),
         output=json_value("output", output),
         error=text_value("error", error),
-        mask_data=bool(bool_value("mask_data", mask_data)),
+        mask_data=is_masked(mask_data),
         extra=extra_values(row[len(LINE_COLUMNS) :], extra),
     )
 
 
-def event_record(row: Row, extra: ExtraColumns) -> EventRecord:
-    """Make the record of an event row, in the order of EVENT_COLUMNS; what cannot be read is told as the record's fault."""
+def event_record(row: Row, extra: ExtraColumns, forms: Forms = _ISO) -> EventRecord:
+    """Make the record of an event row, in the order of EVENT_COLUMNS; if it cannot be read, the record's `fault` says why."""
     columns = dict(zip(EVENT_COLUMNS, row, strict=False))
     try:
         return EventRecord(
             user_id=id_value("user_id", columns["user_id"]),
             event_id=id_value("event_id", columns["event_id"]),
             event=text_value("event", columns["event"]),
-            occurred_at=moment_value("occurred_at", columns["occurred_at"]),
+            occurred_at=moment_value("occurred_at", columns["occurred_at"], forms.get("occurred_at")),
             details=json_value("details", columns["details"]),
             user=json_value("actor", columns["actor"]),
             team=json_value("team", columns["team"]),
@@ -157,5 +164,5 @@ def id_text(value: Any) -> str:
 
 
 def _known(columns: dict[str, Any], identifying: tuple[str, ...]) -> dict[str, Any]:
-    """Keep what identifies a record, in ASCII, so that whoever mends the source can find it there."""
+    """Return what identifies a record, in ASCII, so that it can be found in the source."""
     return {name: None if (value := columns[name]) is None else ascii(str(value))[1:-1] for name in identifying}

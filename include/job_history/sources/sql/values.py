@@ -1,4 +1,4 @@
-"""Values of a row: every type that a driver may hand over, made one."""
+"""Values of a row: each type that a driver may return, as the one type that records have."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import msgspec
 from job_history.errors import BadRecordError, QuarantineReason
 from job_history.model.ids import MAX_ID_DIGITS, Id, described
 from job_history.model.timestamp import format_time
+from job_history.sources.sql.time_forms import ISO, TimeForm
 
 Row = tuple[Any, ...]
 
 _TRUE = {"1", "t", "true", "y", "yes"}
-_FALSE = {"0", "f", "false", "n", "no", ""}
+_FALSE = {"0", "f", "false", "n", "no"}
 
 
 class ExtraColumns(NamedTuple):
@@ -73,18 +74,48 @@ def _decoded(field: str, value: bytes) -> str:
         raise BadRecordError(QuarantineReason.BAD_TEXT, f"{field} is not valid UTF-8: {fault}") from fault
 
 
-def moment_value(field: str, value: Any) -> str | None:
-    return format_time(value) if isinstance(value, datetime) and value.tzinfo else text_value(field, value)
+def moment_value(field: str, value: Any, form: TimeForm | None = None) -> str | None:
+    """Return a time as ISO 8601 text; a value that the column's form cannot read stays as it is, and is a bad time later."""
+    if isinstance(value, datetime) and value.tzinfo:
+        return format_time(value)
+    text = text_value(field, value)
+    if text is None:
+        return None
+    if form is None or form is ISO:
+        return text.strip()
+    try:
+        return format_time(form.read(value if not isinstance(value, bytes | bytearray) else text))
+    except ValueError:
+        return text
 
 
 def bool_value(field: str, value: Any) -> bool | None:
+    """Return a truth value, or None for None; empty text is false. Raises BadRecordError for any other value."""
+    truth = _truth(value)
+    if truth is not None or value is None:
+        return truth
+    if not str(value).strip():
+        return False
+    raise BadRecordError(QuarantineReason.BAD_TEXT, f"{field} is neither true nor false, but {described(value)}")
+
+
+def is_masked(value: Any) -> bool:
+    """Return False only for a value that is false by rule: no view's outer join, and no word unknown here, uncovers a line."""
+    return _truth(value) is not False
+
+
+def is_truth(value: Any) -> bool:
+    """Return whether a value is true or false by rule."""
+    return _truth(value) is not None
+
+
+def _truth(value: Any) -> bool | None:
     if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, bytes) and value in (b"\0", b"\1"):  # bit(1) of MySQL
+        return value == b"\1"
     word = str(value).strip().lower()
-    if word in _TRUE or word in _FALSE:
-        return word in _TRUE
-    # A guess could uncover what mask_data hides.
-    raise BadRecordError(QuarantineReason.BAD_TEXT, f"{field} is neither true nor false, but {described(value)}")
+    return True if word in _TRUE else False if word in _FALSE else None
 
 
 def whole_value(field: str, value: Any) -> int | None:
@@ -99,7 +130,7 @@ def whole_value(field: str, value: Any) -> int | None:
 
 
 def json_value(field: str, value: Any) -> str | None:
-    """Take JSON as the text it is; a driver that has parsed it already is asked for its values instead."""
+    """Return JSON as the text it is; what a driver has parsed already is written again."""
     if value is None or type(value) is str or isinstance(value, str | bytes | bytearray | memoryview):
         return text_value(field, value)
     return _encoded(field, value)
@@ -116,6 +147,8 @@ def extra_values(values: Row, columns: ExtraColumns) -> dict[str, str]:
 
 
 def _encoded(field: str, value: Any) -> str:
+    if isinstance(value, Decimal) and value.is_finite():
+        return str(value)
     try:
         return msgspec.json.encode(value).decode()
     except (TypeError, ValueError) as fault:

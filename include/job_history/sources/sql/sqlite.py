@@ -1,0 +1,77 @@
+"""SQLite: times in any of the forms, read by a function of ours inside the query."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+from typing import Any
+
+from job_history.model.window import Window
+from job_history.sources.sql.dialect import BaseDialect, ColumnTypes, Condition, Relation
+from job_history.sources.sql.time_forms import FORMS, TimeForm
+
+_INSTRUCTIONS_A_CHECK = 10_000
+_DATED = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][T ]*"
+
+
+class SqliteDialect(BaseDialect):
+    """Columns have no time type; JSON is text."""
+
+    computes_forms = True
+
+    def open_snapshot(self, connection: Any) -> None:
+        connection.create_function("job_history_moment", 2, _microseconds, deterministic=True)
+        connection.row_factory = None
+        # A text that is no UTF-8 is an error of one record, not of the query.
+        connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+        connection.execute("PRAGMA query_only = ON")
+        # Kilobytes, for the sorter too: it sorts in runs of this size, and holds a record of each run in the end. With the
+        # usual 2 MB, a gigabyte of large lines would be 500 of them at once.
+        connection.execute("PRAGMA cache_size = -8000")
+        connection.execute("BEGIN")
+
+    def limit_time(self, connection: Any, seconds: int) -> None:
+        end = time.monotonic() + seconds
+        connection.set_progress_handler(lambda: time.monotonic() > end, _INSTRUCTIONS_A_CHECK)
+
+    def has_time_type(self, type_code: Any) -> bool:  # noqa: ARG002 - SQLite has none
+        return False
+
+    def of_account(self, relation: Relation, user_id: int, types: ColumnTypes) -> Condition:  # noqa: ARG002 - any type holds both
+        # A whole number of SQLite has 64 bits; a longer id can only be there as text.
+        number = user_id if user_id < 2**63 else str(user_id)
+        return Condition(f"{relation.alias}.user_id IN (?, ?)", (number, str(user_id)))
+
+    def within(self, relation: Relation, window: Window) -> Condition:
+        raise NotImplementedError
+
+    def within_form(self, relation: Relation, window: Window, form: TimeForm) -> Condition:
+        moment = relation.moment
+        exact = f"job_history_moment(?, {moment}) BETWEEN ? AND ?"
+        limits = (form.name, _number(window.start), _number(window.end) - 1)
+        if not form.is_dated:
+            return Condition(f"{moment} IS NOT NULL AND {exact}", limits)
+        # The comparison of texts is there for speed only, a day wide on either side because of offsets.
+        return Condition(
+            f"{moment} IS NOT NULL AND (({moment} >= ? AND {moment} < ?) OR {moment} NOT GLOB '{_DATED}') AND {exact}",
+            (f"{window.start - timedelta(days=1):%Y-%m-%d}", f"{window.end + timedelta(days=2):%Y-%m-%d}", *limits),
+        )
+
+    def unreadable(self, relation: Relation, form: TimeForm) -> Condition:
+        return Condition(f"job_history_moment(?, {relation.moment}) IS NULL", (form.name,))
+
+
+def _microseconds(form: str, value: object) -> int | None:
+    """Return a time as microseconds since the year 1, or None if the form cannot read it."""
+    if value is None:
+        return None
+    try:
+        return _number(FORMS[form].read(value))
+    except ValueError:
+        return None
+
+
+def _number(moment: datetime) -> int:
+    return (moment.toordinal() * 86_400 + moment.hour * 3_600 + moment.minute * 60 + moment.second) * 1_000_000 + (
+        moment.microsecond
+    )
