@@ -18,6 +18,7 @@ _WHOLE = re.compile(r"[A-Za-z0-9._+-]++@[A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)++")
 # In a URL an address is a whole step of the path, or the value of a name.
 _BEFORE_ADDRESS = re.compile(r"(?s:.*[/?])?(?:(?s:.*&)?[A-Za-z_][\w.-]*+=)?[*#$!&=^`{|}~]*+")
 _QUOTED_BACKWARDS = re.compile(r'"(?:["\\]\\|[^"\\\r\n])*+"')
+_MAX_QUOTED = 320  # characters; so the time stays linear
 _MARKS_FROM, _MARKS_TO = 0x300, 0x1F000
 _MORE_MARKS = "\U000e0100-\U000e01ef"
 
@@ -43,18 +44,20 @@ def find_emails(text: str) -> list[Span]:
         if start == done and run is not None:
             start = run
         domain = domain_after.match(text, at.end())
-        address = _address_start(text, start, at.start(), backwards) if domain else None
+        address = _address_start(text, start, at.start()) if domain else None
         if domain and address is not None:
             done, run = domain.end(), None
+            while spans and spans[-1][1] > address:
+                spans.pop()  # it is in a quoted local part
             spans.append((address, done))
         else:
             done, run = at.end(), start if at[0] == "%40" else None
     return spans
 
 
-def _address_start(text: str, start: int, end: int, backwards: str) -> int | None:
+def _address_start(text: str, start: int, end: int) -> int | None:
     if start == end:
-        quoted = _QUOTED_BACKWARDS.match(backwards)
+        quoted = _QUOTED_BACKWARDS.match(text[max(0, end - _MAX_QUOTED) : end][::-1])
         return end - quoted.end() if quoted else None
     before = _BEFORE_ADDRESS.match(text, start, end)
     start = before.end() if before else start

@@ -152,10 +152,7 @@ def test_documents_that_were_made_by_other_rules_are_not_sent(flow: Flow, before
     steps, there = flow.transformed(before, record()), MemoryDestination()
     with pytest.raises(PermanentError) as refused:
         flow.loaded(now, there, *steps)
-    assert str(refused.value) == (
-        f"The redaction of {slice_of().about} was changed since its documents were made: none of them was sent. Clear its "
-        "transform task, so that they are made as the account now says."
-    )
+    assert slice_of().about in str(refused.value)
     assert there.objects == {}
 
 
