@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def _usable(path: str, named_by: str) -> str:
     try:
         if Path(path).is_dir():
             return path
-        ssl.create_default_context(cafile=path)
+        _load_certificates(path, Path(path).stat().st_mtime_ns)
     except OSError as error:  # ssl.SSLError is one
         problem = error.strerror or "it holds no PEM certificate"
         raise PermanentError(
@@ -75,3 +76,9 @@ def _usable(path: str, named_by: str) -> str:
             "path, or remove the setting."
         ) from None
     return path
+
+
+@lru_cache(maxsize=8)
+def _load_certificates(path: str, _modified: int) -> None:
+    """Raise OSError if OpenSSL cannot use the file. Cached, because the machine's authorities take 20 ms to load."""
+    ssl.create_default_context(cafile=path)
