@@ -18,7 +18,7 @@ URL_PREFIX = "/job-history"
 
 
 class JobHistoryPlugin(AirflowPlugin):
-    """Two pages in the navigation, and the app behind them."""
+    """Two pages in the navigation, and the app that serves them."""
 
     name = "job_history"
     # Without a leading slash, so that the UI finds them also where Airflow is served below a path.
@@ -44,7 +44,7 @@ class JobHistoryPlugin(AirflowPlugin):
         try:
             from job_history_airflow.ui.app import build_app
         except ImportError:
-            # Raised on, it would keep the API server from starting: nobody's pages, for want of ours.
+            # Raised, it would keep the API server from starting, and all its pages with ours.
             log.exception(
                 "The pages of the job history replication cannot be shown. Install the project where the API server runs: "
                 "`pip install -r requirements.txt .`"

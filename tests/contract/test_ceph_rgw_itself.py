@@ -195,9 +195,9 @@ def processes_of(directory: Path) -> list[str]:
 
 
 @pytest.mark.usefixtures("ceph")
-def test_nothing_is_left_behind(tmp_path: Path) -> None:
+def test_no_process_is_left(tmp_path: Path) -> None:
     with ceph_rgw(tmp_path) as gateway:
-        gateway.create_bucket("left-behind")
+        gateway.create_bucket("left-over")
         programs = sorted(Path(command.split()[0]).name for command in processes_of(tmp_path))
         assert programs == ["ceph-mon", "ceph-osd", "radosgw"]
 
@@ -206,7 +206,7 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("ceph")
-def test_nothing_is_left_behind_by_a_start_that_fails_half_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_that_fails_half_way_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = tmp_path / "bin" / "radosgw"
     broken.parent.mkdir()
     broken.write_text("#!/bin/sh\necho no gateway today >&2\nexit 7\n")
@@ -222,7 +222,7 @@ def test_nothing_is_left_behind_by_a_start_that_fails_half_way(tmp_path: Path, m
     assert list(directory.iterdir()) == []
 
 
-def test_a_machine_without_packages_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_packages_are_named_with_how_to_install_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(PackagesUnavailable) as unavailable, ceph_rgw(tmp_path):

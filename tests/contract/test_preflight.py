@@ -92,7 +92,7 @@ class TestStrictStore:
         bucket = new_bucket(ceph)
 
         assert codes(check(replace(ceph, secret_key="wrong"), bucket)) == [Code.S3_WRONG_SECRET_KEY]
-        assert codes(check(replace(ceph, access_key="nobody"), bucket)) == [Code.S3_UNKNOWN_ACCESS_KEY]
+        assert codes(check(replace(ceph, access_key="unknown"), bucket)) == [Code.S3_UNKNOWN_ACCESS_KEY]
 
     @pytest.mark.promise("preflight-create-only")
     def test_create_only_that_is_ignored(self, ceph: CephGateway) -> None:

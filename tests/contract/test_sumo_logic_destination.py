@@ -147,7 +147,7 @@ class TestOnce:
             ("2999-01-01T00:00:00Z", 9_999_999_999_999),
         ],
     )
-    def test_the_time_is_13_digits_whatever_the_job_says(
+    def test_timestamp_has_13_digits_for_any_job(
         self, source: LocalSource, sender: Sender, completed_at: str, timestamp: int
     ) -> None:
         document = wide_document(1, 900, completed_at=completed_at)
@@ -171,8 +171,10 @@ class TestOnce:
             '{"id":"LOCAL-WARNING","code":200,"status":200,"message":"one of them was odd: ***","errors":[]}'
         )
 
-    def test_what_an_exhausted_ingest_budget_drops_nobody_can_know(self, source: LocalSource, sender: Sender) -> None:
-        """The vendor's documents say so; docs/sumo-logic.md tells what to look at."""
+    def test_documents_dropped_by_an_exhausted_ingest_budget_cannot_be_detected(
+        self, source: LocalSource, sender: Sender
+    ) -> None:
+        """As the vendor documents it; docs/sumo-logic.md names what to look at."""
         source.script([dropped()] * 3)
 
         assert deliver(sender.destination(), DOCUMENTS) == reported(*[DELIVERED] * 5)
@@ -180,7 +182,7 @@ class TestOnce:
 
 
 class TestOldJobs:
-    """What docs/sumo-logic.md says of back-fills, on a source that re-stamps as the vendor's documents tell."""
+    """What docs/sumo-logic.md states about backfills, on a source that re-stamps as the vendor documents it."""
 
     DOCS = Path(__file__).parents[2] / "docs" / "sumo-logic.md"
 
@@ -225,7 +227,7 @@ class TestAgain:
         assert [request.status for request in source.requests()] == [200, 403, 200, 200]
         assert bodies(source) == [batch.body for batch in BATCHES]
 
-    def test_documents_are_told_of_as_their_last_request_is_acknowledged(
+    def test_documents_are_reported_when_their_last_request_is_acknowledged(
         self, source: LocalSource, sender: Sender
     ) -> None:
         source.script([200, 403])
@@ -305,12 +307,12 @@ def killed_around_send(self, body):
     if moment == "before it is noted" and requests == at:
         kill()
 
-def killed_behind_add(self, number, sha256):
+def killed_after_add(self, number, sha256):
     add(self, number, sha256)
     if number == at:
         kill()
 
-HttpSource.send, Acknowledgements.add = killed_around_send, killed_behind_add
+HttpSource.send, Acknowledgements.add = killed_around_send, killed_after_add
 Sender(Path(folder), url).destination().deliver(iter(DOCUMENTS), lambda document, delivery, _=None: None)
 """
 
@@ -318,7 +320,7 @@ Sender(Path(folder), url).destination().deliver(iter(DOCUMENTS), lambda document
 class TestKilled:
     @pytest.mark.promise("at-least-once")
     @pytest.mark.parametrize("at", [1, 2, 3])
-    @pytest.mark.parametrize("moment", ["before it is sent", "before it is noted", "behind its note"])
+    @pytest.mark.parametrize("moment", ["before it is sent", "before it is noted", "after its note"])
     def test_acknowledged_requests_are_not_sent_again(
         self, source: LocalSource, sender: Sender, moment: str, at: int
     ) -> None:
@@ -339,12 +341,12 @@ class TestKilled:
 
         plain = [batch.body for batch in BATCHES]
         sent_before = plain[: at - 1] if moment == "before it is sent" else plain[:at]
-        known = plain[:at] if moment == "behind its note" else plain[: at - 1]
+        known = plain[:at] if moment == "after its note" else plain[: at - 1]
         assert arrived == sent_before
         # Only a request that was stored, and not noted, is there twice: with the same bytes, so the same delivery_id.
         assert bodies(source) == sent_before + plain[len(known) :]
         assert [key for key, _ in deliveries] == KEYS
-        # Nobody can tell a request that was not sent from one that was not noted: both are told as repeated.
+        # A request that was not sent cannot be distinguished from one that was not noted: both are reported as repeated.
         assert {how for _, how in deliveries} <= {DELIVERED, ALREADY_PRESENT, REPEATED}
         repeated = {key for key, how in deliveries if how is REPEATED}
         perhaps_twice = plain[len(known)] if len(known) < len(plain) else b""

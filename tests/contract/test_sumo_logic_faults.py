@@ -295,7 +295,7 @@ class TestFaultsThatStay:
         assert bodies(source) == [batch.body for batch in BATCHES]
 
     def test_a_doubt_lasts_until_the_request_is_acknowledged(self, source: LocalSource, sender: Sender) -> None:
-        """The first try does not know, the second is refused, the third delivers: there may be two, and it says so."""
+        """The first try does not know, the second is refused, the third delivers: there may be two, which is reported."""
         source.script([reset_after_ingest()] * 3 + [403])
         assert isinstance(error_of(sender.destination()), TransientError)
         assert isinstance(error_of(sender.destination()), PermanentError)
@@ -413,6 +413,6 @@ class TestSecretsInLogs:
     def test_others_log_as_before(self, source: LocalSource, sender: Sender, caplog: pytest.LogCaptureFixture) -> None:
         deliver(sender.destination(), DOCUMENTS[:1])
 
-        logging.getLogger("urllib3.connectionpool").debug("%s said of %s", "somebody", source.receiver_url)
-        assert caplog.messages[-1] == f"somebody said of {source.receiver_url}"
+        logging.getLogger("urllib3.connectionpool").debug("%s wrote of %s", "another library", source.receiver_url)
+        assert caplog.messages[-1] == f"another library wrote of {source.receiver_url}"
         assert logging.getLogger("urllib3.connectionpool").filters == []

@@ -1,4 +1,4 @@
-"""The platform's API as a source, direct and through an embedded partner: the same jobs as the job store behind it."""
+"""The platform's API as a source, direct and through an embedded partner: the same jobs as in the job store that it serves."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def test_the_counters_count_where_the_whole_history_was_listed_and_a_second_list
 # Retention
 
 
-def test_a_swept_job_is_said_to_be_erased_and_has_no_lines_at_all() -> None:
+def test_swept_job_is_marked_erased_and_has_no_lines() -> None:
     way = direct(Workspace(user_id=USER_ID, jobs=[plain(1), plain(2)], erased=[2]))
     with serving(way) as api:
         found = documents(listed(way.source(api)))
@@ -334,7 +334,7 @@ def test_short_faults_are_waited_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "says"),
+    ("status", "message"),
     [
         (400, "answered 400 (Bad request). The API does not accept the request as documented"),
         (401, "answered 401 (Unauthorized). The token is not known there"),
@@ -343,7 +343,7 @@ def test_short_faults_are_waited_out() -> None:
         (302, "answered 302, a redirect. Correct the host."),
     ],
 )
-def test_a_wrong_setting_fails_at_once_and_says_what_to_do(status: int, says: str) -> None:
+def test_wrong_setting_fails_at_once_with_a_fix(status: int, message: str) -> None:
     way = direct(Workspace(user_id=USER_ID, jobs=[plain(1)]))
     with serving(way) as api:
         api.script([status])
@@ -351,7 +351,7 @@ def test_a_wrong_setting_fails_at_once_and_says_what_to_do(status: int, says: st
             listed(way.source(api))
         asked = len(api.requests())
 
-    assert str(raised.value).startswith(f"The API at {api.url}, asked for recipes, {says}")
+    assert str(raised.value).startswith(f"The API at {api.url}, asked for recipes, {message}")
     assert (asked, way.token in str(raised.value)) == (1, False)
 
 
@@ -370,7 +370,7 @@ def test_jobs_that_may_not_be_listed_are_no_empty_recipe() -> None:
             listed(way.source(api))
 
 
-def test_a_recipe_that_was_deleted_meanwhile_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_recipe_deleted_during_the_reading_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     recipe = SampleRecipe(recipe_id=9, deleted_at=LATER + timedelta(seconds=1))
     way = direct(Workspace(user_id=USER_ID, jobs=[plain(1), plain(2, recipe_id=9)], recipes=[recipe]))
     with serving(way, advance_per_request=2) as api:

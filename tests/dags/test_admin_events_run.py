@@ -86,7 +86,7 @@ def test_admin_events_go_beside_jobs_or_alone_from_both_sources_to_both_destinat
     assert (len(keys), sent.keys()) == (FINISHED[5234] + 6 + 12, event_keys(sent.keys(), 5235))
     assert receipts(world)[5236, "admin_events"]["counted_by"] == "second_listing"
 
-    # Nothing is missing, says the reconciliation too; and what is lost it finds, of events as of jobs.
+    # The reconciliation also finds nothing missing; and it finds lost objects of events as of jobs.
     reported, hour = receipts(world), {"window_start": "2018-05-21T00:00:00Z", "window_end": "2018-05-21T01:00:00Z"}
     assert run_dag("job_history_reconciliation", **hour)[0] == "success"
     assert (receipts(world), world.keys(), source.messages()) == (reported, keys, messages)

@@ -1,4 +1,4 @@
-"""Preflight as runs have it, first thing; and as whoever asks by hand has it."""
+"""Preflight at the start of a run, and by hand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def passed(world: World) -> dict[int, dict]:
 
 
 @pytest.mark.promise("preflight-blocks")
-def test_what_must_be_mended_fails_its_account_before_its_source_is_read_and_no_other(world: World) -> None:
+def test_error_finding_fails_its_account_before_its_source_is_read_and_no_other(world: World) -> None:
     nowhere = {"type": "s3", "conn_id": "s3", "bucket": "no-such-bucket"}
     world.accounts(world.account(5234, "Acme", destination=nowhere), world.account(5236, "Initech"))
 
@@ -82,7 +82,7 @@ def test_who_passed_is_looked_at_again_only_after_a_load_that_failed(world: Worl
     assert run(mode="repair")[0] == "success"
     assert "Contents" not in client.list_objects_v2(Bucket=world.bucket, Prefix="_control/probe/")
 
-    # Who passed once does not now: the load says so, and the next run asks before anything is read.
+    # An account that passed before fails now: the load reports it, and the next run checks before anything is read.
     empty(world)
     assert [run(mode="repair")[1].get(("s3.slice.load", 0)) for _ in range(2)] == ["failed", None]
     assert passed(world) == {}

@@ -132,7 +132,7 @@ def test_one_accounts_fault_fails_the_run_by_name_and_stops_no_other(
 
 
 @pytest.mark.promise("destination-errors")
-def test_a_mended_account_is_complete_after_the_next_run_of_the_hour(world: World) -> None:
+def test_corrected_account_is_complete_after_the_next_run_of_the_hour(world: World) -> None:
     broken = {"destination": {"type": "s3", "conn_id": "s3", "bucket": "no-such-bucket"}}
     world.accounts(world.account(5234, "Acme", **broken))
     assert run()[0] == "failed"
@@ -173,7 +173,7 @@ def test_settings_that_cannot_be_read_fail_the_run_and_say_so(
 def test_parameters_choose_accounts_and_hours(world: World) -> None:
     world.accounts(world.account(5234, "Acme"), world.account(5236, "Initech"))
 
-    # Half an hour is made a whole one: a receipt of its own would not know what that of its hour says.
+    # Half an hour is extended to a whole one: its own receipt would not know the receipt of the hour.
     state, _ = run(accounts=[5236], window_start="2018-05-20T23:30:00Z", window_end="2018-05-21T00:30:00Z")
 
     assert state == "success"

@@ -67,7 +67,7 @@ def test_the_provider_info_is_what_airflow_asks_for() -> None:
     jsonschema.validate(get_provider_info(), schema)
 
 
-def test_the_test_of_a_connection_posts_one_message_that_says_that_it_is_a_test(connect, source: LocalSource) -> None:  # noqa: ANN001
+def test_connection_test_posts_one_message_that_is_marked_as_a_test(connect, source: LocalSource) -> None:  # noqa: ANN001
     from airflow.sdk import BaseHook
 
     from job_history.preflight.sumo_logic import NOTE
@@ -93,7 +93,7 @@ def test_the_newer_form_with_the_token_beside_the_url(connect, source: LocalSour
     assert [request.token_from for request in source.requests()] == ["header"]
 
 
-def test_a_connection_that_does_not_work_says_why_and_not_with_what(connect, source: LocalSource) -> None:  # noqa: ANN001
+def test_connection_that_fails_gives_the_reason_and_no_secret(connect, source: LocalSource) -> None:  # noqa: ANN001
     from job_history_airflow.hooks.sumo_logic import SumoLogicHook
 
     source.change(token="another")

@@ -65,7 +65,7 @@ def test_the_form(airflow_home: Path) -> None:
     ]
 
 
-def test_the_test_of_a_connection_says_whose_token_it_is(hook: Any, api: LocalWorkato) -> None:
+def test_connection_test_names_the_owner_of_the_token(hook: Any, api: LocalWorkato) -> None:
     assert hook().test_connection() == (True, f"The API at {api.url} accepts the token: workspace 5235, Globex.")
     assert [request.path for request in api.requests()] == ["/api/users/me"]
 

@@ -90,7 +90,7 @@ def children() -> set[psutil.Process]:
     return {child for child in psutil.Process().children(recursive=True) if child.name() != "postgres"}
 
 
-def test_runs_logs_and_backfills_and_leaves_no_process_behind(tmp_path: Path, postgres: PostgresServer) -> None:
+def test_runs_logs_and_backfills_and_leaves_no_process(tmp_path: Path, postgres: PostgresServer) -> None:
     children_before = children()
     with airflow_stack(
         **folders(tmp_path),
@@ -164,7 +164,7 @@ def wait_for_endless_task(scheduler: int) -> set[psutil.Process]:
     raise AssertionError("the endless task was not started")
 
 
-def test_a_failed_start_says_why_and_leaves_no_process_behind(tmp_path: Path, postgres: PostgresServer) -> None:
+def test_failed_start_gives_the_reason_and_leaves_no_process(tmp_path: Path, postgres: PostgresServer) -> None:
     children_before = children()
     uri = postgres.database_uri("not_made")
     with (
@@ -175,7 +175,7 @@ def test_a_failed_start_says_why_and_leaves_no_process_behind(tmp_path: Path, po
     assert children() == children_before
 
 
-def test_sigterm_to_the_runner_leaves_no_process_behind(tmp_path: Path, postgres: PostgresServer) -> None:
+def test_sigterm_to_the_runner_leaves_no_process(tmp_path: Path, postgres: PostgresServer) -> None:
     runner = f"""
 from pathlib import Path
 from simulators.airflow_stack import airflow_stack

@@ -109,7 +109,7 @@ def test_a_run_by_hand_does_what_its_parameters_say(installation: Installation, 
 
 
 @pytest.mark.promise("killed-steps")
-def test_a_failed_account_is_named_and_a_cleared_task_mends_it(installation: Installation) -> None:
+def test_failed_account_is_named_and_completed_by_a_cleared_task(installation: Installation) -> None:
     api = installation.stack.api
     api.unpause(DAG_ID)
     wrong = account(5234, "Acme", destination={"type": "s3", "conn_id": "local_s3", "bucket": "vanished-bucket"})
@@ -147,7 +147,7 @@ def test_a_failed_account_is_named_and_a_cleared_task_mends_it(installation: Ins
 
 
 @pytest.mark.promise("connection-keys")
-def test_the_logs_tell_the_story_and_no_secret(installation: Installation, accounts: None) -> None:
+def test_logs_show_each_step_and_no_secret(installation: Installation, accounts: None) -> None:
     api = installation.stack.api
     api.unpause(DAG_ID)
     run = api.trigger(

@@ -51,7 +51,7 @@ def test_the_raw_client_puts_all_of_it_and_the_store_counts(tmp_path: Path) -> N
     assert counts == {"PUT": 500, "create_only": 500, "bytes": 2_000_000, "distinct_keys": None}
 
 
-def test_the_raw_client_tells_of_a_refusal(tmp_path: Path) -> None:
+def test_raw_client_reports_a_refusal(tmp_path: Path) -> None:
     with (
         sink(tmp_path, delay_ms=0, remember=True) as store,
         pytest.raises(RuntimeError, match="412 Precondition Failed"),
@@ -99,7 +99,7 @@ def test_a_plot_is_an_image_with_each_line_and_its_points() -> None:
     ]
 
 
-def test_a_promise_says_whether_it_was_kept() -> None:
+def test_table_shows_whether_a_promise_was_kept() -> None:
     rows = [promise("speed", 9.9, at_least=10), promise("memory", 300, at_most=300)]
 
     assert Table("Promises", rows).as_markdown() == (

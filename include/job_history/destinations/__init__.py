@@ -1,4 +1,4 @@
-"""Where documents go. A destination is handed a stream of them and tells, for each, what became of it."""
+"""Where documents go. A destination takes a stream of them and reports the result of each."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Delivery(StrEnum):
 
 
 class OnDelivery(Protocol):
-    """Is told of each document what became of it; `e_tag` is the store's word for the bytes, where it has one.
+    """Called with the result of each document; `e_tag` is the store's digest of the bytes, if it has one.
 
-    It may be called from several threads: a destination may take its documents in one, and tell of them in another.
+    It may be called from several threads: a destination may take its documents in one, and report them in another.
     """
 
     def __call__(self, document: StagedDocument, delivery: Delivery, e_tag: str | None = None, /) -> None: ...
@@ -42,7 +42,7 @@ class Destination(Protocol):
         ...
 
     def description(self) -> dict[str, Any]:
-        """Return what a receipt says of the destination: no secret."""
+        """Return the destination's description for receipts, without secrets."""
         ...
 
 
@@ -62,5 +62,5 @@ class Listable(Protocol):
         ...
 
     def description(self) -> dict[str, Any]:
-        """Return what a receipt says of the destination."""
+        """Return the destination's description for receipts."""
         ...

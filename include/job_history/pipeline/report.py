@@ -23,7 +23,7 @@ from job_history.tables import text_table
 
 log = logging.getLogger(__name__)
 
-# Staged files of a failed slice are kept for whoever clears its load task.
+# Staged files of a failed slice are kept, because its load task may be cleared.
 STAGED_FILES_KEPT = timedelta(days=7)
 WINDOWS_AT_A_TIME = 16
 

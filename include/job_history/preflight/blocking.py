@@ -35,7 +35,7 @@ def block_failing_accounts(
 ) -> None:
     """Check the destinations of the accounts that have something to deliver, and have not passed yet.
 
-    Where somebody must mend something, the account's windows lose their slices and keep the findings. What may pass by
+    With an error among its findings, an account's windows lose their slices and keep the findings. What may pass by
     itself holds nothing back: the load task has retries, and finds out. `clock` is in seconds.
     """
     with_slices = dict.fromkeys(planned.user_id for planned in plan.windows if planned.slices)

@@ -68,5 +68,5 @@ def staged_records(storage: Storage, path: str, record_type: type[Record]) -> It
             pass
     raise TransientError(
         f"{storage.url(path)} is not whole: {records} records, then no valid count of them. Clear the task that made it "
-        "(and those behind it) for this account."
+        "(and those downstream) for this account."
     )

@@ -1,6 +1,6 @@
 """How the local API behaves: what is documented is the default, what is not can be chosen.
 
-Each setting says what it rests on: documented (Workato's own text), observed (a published report on the real service),
+Each setting notes what it rests on: documented (Workato's own text), observed (a published report on the real service),
 inferred, or unknown.
 """
 

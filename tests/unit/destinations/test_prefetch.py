@@ -34,7 +34,7 @@ def test_one_item_is_made_ahead_and_no_more() -> None:
         assert next(items) == 2
 
 
-def test_a_fault_comes_behind_the_items_before_it() -> None:
+def test_error_comes_after_the_items_before_it() -> None:
     def numbers() -> Iterator[int]:
         yield 1
         yield 2
@@ -46,7 +46,7 @@ def test_a_fault_comes_behind_the_items_before_it() -> None:
         next(items)
 
 
-def test_no_thread_stays_behind_one_that_was_left_early() -> None:
+def test_no_thread_is_left_when_iteration_stops_early() -> None:
     before = threading.active_count()
     with closing(prefetch(iter(range(10)))) as items:
         next(items)

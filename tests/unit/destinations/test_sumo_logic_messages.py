@@ -45,7 +45,7 @@ def read(message: bytes) -> dict:
 
 
 def rebuilt(messages: list[dict]) -> dict:
-    """The document's value, put together from the messages without our code: what the format says, read literally."""
+    """The document's value, put together from the messages without our code: the format's description, read literally."""
     head, lines, head_text, line_texts = {}, {}, "", {}
     for message in messages:
         replication = message["replication"]
@@ -195,7 +195,7 @@ def test_head_and_lines_word_for_word() -> None:
     ]
 
 
-def test_a_line_too_large_alone_is_text_that_says_which_line_and_which_piece() -> None:
+def test_line_too_large_alone_is_text_with_its_line_and_piece_number() -> None:
     document = compact(job(lines=[line(0, 1), line(1, 'say "🚀" ' * 60), line(2, 2)]))
     messages = [read(message) for message in assert_carried(document, SMALL_LIMIT)]
     reported = [{**message["replication"], "delivery_id": None, "sha256": None} for message in messages]
@@ -327,7 +327,7 @@ def test_a_limit_without_room_beside_the_envelope_is_refused_with_one_that_has(l
 def test_text_that_would_make_no_json_message_is_refused() -> None:
     with pytest.raises(ValueError, match="control character at byte 5; documents are compact JSON"):
         cut(b'{"a":\t"' + b"x" * 900 + b'"}\n', SMALL_LIMIT)
-    with pytest.raises(ValueError, match="not UTF-8 behind byte 1; documents are UTF-8 JSON"):
+    with pytest.raises(ValueError, match="not UTF-8 after byte 1; documents are UTF-8 JSON"):
         cut(b'{"' + b"\x80" * 900 + b'":1}\n', SMALL_LIMIT)
 
 
@@ -448,7 +448,7 @@ def nine_parts() -> list[bytes]:
     return messages
 
 
-def test_what_is_missing_is_said() -> None:
+def test_joining_names_what_is_missing() -> None:
     messages = nine_parts()
     with pytest.raises(JoinError) as problem:
         join([message for number, message in enumerate(messages, start=1) if number not in (3, 5, 6, 7)])
@@ -457,7 +457,7 @@ def test_what_is_missing_is_said() -> None:
         join(messages[1:-1])
 
 
-def test_two_ways_of_cutting_one_document_are_told_apart() -> None:
+def test_two_ways_of_cutting_one_document_are_kept_apart() -> None:
     document = compact(job(lines=[line(number, "x" * 200) for number in range(8)]))
     one_way, another = cut(document, SMALL_LIMIT), cut(document, 1_200)
     assert join([*one_way[:4], *another]) == document
@@ -537,7 +537,7 @@ def test_a_request_is_filled_to_the_last_byte(size: int, expected: list[int]) ->
     assert [batch.messages for batch in batches(messages)] == expected
 
 
-def test_a_batch_tells_its_number_and_digest() -> None:
+def test_batch_has_its_number_and_digest() -> None:
     assert list(batches([b"a\n", b"b\n", b"c\n"], 4)) == [
         Batch(number=1, body=b"a\nb\n", messages=2, sha256=hashlib.sha256(b"a\nb\n").hexdigest()),
         Batch(number=2, body=b"c\n", messages=1, sha256=hashlib.sha256(b"c\n").hexdigest()),

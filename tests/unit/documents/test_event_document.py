@@ -83,7 +83,7 @@ def test_a_prefix_stands_in_front() -> None:
     assert event_document_of(event(), prefixed).key == f"a/b/{event_document_of(event(), RULES).key}"
 
 
-def test_events_without_an_id_are_told_apart_by_what_they_say() -> None:
+def test_events_without_an_id_are_distinguished_by_their_content() -> None:
     one, same, other = (
         event_document_of(event(event_id=None, details=details), RULES)
         for details in ('{"force":true}', '{ "force": true }', '{"force":false}')

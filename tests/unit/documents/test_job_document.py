@@ -127,7 +127,7 @@ def expected_line(reported: LineRecord) -> dict[str, Any]:
 
 
 @given(records)
-def test_a_document_says_what_its_record_says_in_the_order_of_the_feature_page(job: JobRecord) -> None:
+def test_document_has_the_values_of_its_record_in_the_order_of_the_feature_page(job: JobRecord) -> None:
     body = document(job).body
     expected = {
         "id": job.job_id,
@@ -175,7 +175,7 @@ def test_without_line_details_there_is_no_key_named_lines(job: JobRecord) -> Non
 
 
 @pytest.mark.promise("field-order")
-def test_the_thirteen_fields_come_first_and_a_lines_error_behind_its_own() -> None:
+def test_the_thirteen_fields_come_first_and_a_lines_error_after_its_own() -> None:
     extra = {"action_count": "3", "is_repeat": "false"}
     reported = json.loads(document(record(lines=[line(error="no", extra={"line_stat": "{}"})], extra=extra)).body)
     assert list(reported) == [*JOB_FIELDS, "action_count", "is_repeat"]
@@ -286,7 +286,7 @@ BAD_ID, BAD_TIME, BAD_JSON = QuarantineReason.BAD_ID, QuarantineReason.BAD_TIME,
         ),
     ],
 )
-def test_a_record_that_cannot_become_a_document_says_why(
+def test_record_that_cannot_become_a_document_has_a_reason(
     job: JobRecord, reason: QuarantineReason, check_message: CheckMessage
 ) -> None:
     found, explanation = refusal(job)

@@ -84,7 +84,7 @@ def test_the_example_of_the_feature_page() -> None:
         (EXAMPLE_KEY, ""),
     ],
 )
-def test_what_is_no_key_is_said_to_be_none(was: str, is_: str) -> None:
+def test_text_that_is_no_key_is_refused(was: str, is_: str) -> None:
     key = EXAMPLE_KEY.replace(was, is_)
 
     with pytest.raises(ValueError, match="is not the key of a document") as fault:

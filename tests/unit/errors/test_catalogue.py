@@ -46,7 +46,7 @@ def test_a_finding_reads_as_code_cause_and_fix() -> None:
     )
 
 
-def test_an_error_is_the_finding_that_its_code_says_or_else_one_of_the_way_to_the_check() -> None:
+def test_error_becomes_the_finding_of_its_code_or_one_of_the_connection() -> None:
     coded = PermanentError("Reading failed: no. Do this.", code=Code.SQL_NOT_LET_IN, detail="no")
     permanent, transient = PermanentError("There is no connection."), TransientError("The disk is full.")
 

@@ -46,7 +46,7 @@ def reported(**changes: Any) -> Difference:
     return Difference(user_id=5234, name="Acme", kind=EventKind.JOBS, window=HOUR, **changes)
 
 
-def test_what_the_receipt_says_was_delivered_is_there(ledger: Storage, tmp_path: Path) -> None:
+def test_delivered_documents_are_found(ledger: Storage, tmp_path: Path) -> None:
     same = compared(RECORDS, ledger, tmp_path)
 
     assert (same, same.differs) == (reported(same=6), False)

@@ -123,7 +123,7 @@ def test_nesting_passes_as_deep_as_any_reader_can_follow() -> None:
         '"\udcff"',
     ],
 )
-def test_what_is_no_json_says_where_and_why(text: str, check_message: CheckMessage) -> None:
+def test_invalid_json_is_refused_with_place_and_reason(text: str, check_message: CheckMessage) -> None:
     with pytest.raises(BadRecordError) as refused:
         compact_json("output", text)
     assert refused.value.reason is QuarantineReason.BAD_JSON

@@ -154,16 +154,16 @@ def test_the_last_full_hour(moment: datetime, start: datetime) -> None:
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
-def test_nobody_asked_for_a_window(nothing: str | None) -> None:
+def test_no_window_is_requested(nothing: str | None) -> None:
     assert requested_window(nothing, nothing) is None
 
 
-def test_the_window_that_somebody_asked_for() -> None:
+def test_requested_window() -> None:
     assert requested_window("2018-05-20T17:00:00-07:00", "2018-05-21T03:00:00Z") == Window(START, START + 3 * HOUR)
 
 
 @pytest.mark.promise("whole-hours")
-def test_a_window_that_somebody_asked_for_is_made_whole_hours() -> None:
+def test_requested_window_is_extended_to_whole_hours() -> None:
     assert requested_window("2018-05-21T00:20:00Z", "2018-05-21T00:40:00.5Z") == Window(START, START + HOUR)
     assert requested_window("2018-05-21T00:59:59Z", "2018-05-21T01:00:00.000001Z") == Window(START, START + 2 * HOUR)
 

@@ -28,7 +28,7 @@ AFTER, BEFORE = (format_time(HOUR.end + timedelta(microseconds=late)) for late i
         ({"state": WindowState.FAILED}, None),
         ({"state": WindowState.DISABLED}, None),
         ({"destination_hash": "another"}, None),
-        # Jobs may have ended after that, and nobody has asked for them.
+        # Jobs may have ended after that, and no run has read them.
         ({"read_at": BEFORE}, None),
         ({"read_at": ""}, None),
         # The connection names the bucket, or the HTTP source, and was pointed elsewhere.

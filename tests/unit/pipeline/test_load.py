@@ -226,7 +226,7 @@ def test_documents_from_earlier_settings_are_kept_except_by_repair(slices: Slice
     assert run(1, account(), range(2)) == (2, 0, 0)
     as_they_were = dict(destination.objects)
 
-    # One late job, and another later still: only they are made as the account now says.
+    # One late job, and another later still: only they are made by the account's current settings.
     assert run(2, without_lines, range(3)) == (1, 2, 0)
     assert run(3, without_lines, range(4)) == (1, 3, 0)
     assert {key: destination.objects[key] for key in as_they_were} == as_they_were

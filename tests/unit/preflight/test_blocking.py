@@ -51,7 +51,7 @@ def planned(*accounts: Account) -> Plan:
 
 
 class Checks:
-    """Finds what it is told to, and remembers whose destination it was asked for."""
+    """Returns the findings that it is given, and remembers whose destination it was asked for."""
 
     def __init__(self, **found: list[Finding] | Exception) -> None:
         self.found = {int(user_id.removeprefix("of_")): result for user_id, result in found.items()}
@@ -82,7 +82,7 @@ def run(
     return [(window.user_id, len(window.slices), window.blocked_by) for window in plan_.windows]
 
 
-def test_what_somebody_must_mend_takes_the_slices_of_that_account_alone(passed: PassedPreflights) -> None:
+def test_error_finding_blocks_that_account_alone(passed: PassedPreflights) -> None:
     checks = Checks(of_5234=[CLOCK, NO_BUCKET])
 
     assert run(planned(ACME, GLOBEX), checks, passed, ACME, GLOBEX) == [
@@ -113,7 +113,7 @@ def test_what_may_pass_holds_nothing_back_and_is_not_taken_for_passed(
     ]
 
 
-def test_a_warning_is_told_once_and_passes(passed: PassedPreflights, caplog: pytest.LogCaptureFixture) -> None:
+def test_warning_is_logged_once_and_blocks_nothing(passed: PassedPreflights, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     for _ in range(2):
         assert run(planned(ACME), Checks(of_5234=[CLOCK]), passed, ACME) == [(5234, 1, []), (5234, 0, [])]
@@ -172,9 +172,7 @@ def test_accounts_that_no_time_is_left_for_go_on_unchecked(passed: PassedPreflig
     assert passed.lacking([ACME, GLOBEX]) == [ACME, GLOBEX]
 
 
-def test_the_report_tells_code_cause_and_fix_and_the_window_stays_open(
-    passed: PassedPreflights, tmp_path: Path
-) -> None:
+def test_report_has_code_cause_and_fix_and_the_window_stays_open(passed: PassedPreflights, tmp_path: Path) -> None:
     staging, ledger = local_storage(tmp_path / "staging"), local_storage(tmp_path / "ledger")
     plan_ = planned(ACME)
     run(plan_, Checks(of_5234=[NO_BUCKET]), passed, ACME)

@@ -202,7 +202,7 @@ class TestWorkato:
             )
         ]
 
-    def test_nobody_there(self) -> None:
+    def test_no_server_there(self) -> None:
         url = f"http://127.0.0.1:{free_port()}"
 
         assert reported(self.source(url)) == [
@@ -213,7 +213,7 @@ class TestWorkato:
             )
         ]
 
-    def test_a_certificate_that_nobody_vouches_for(self, tmp_path: Path) -> None:
+    def test_untrusted_certificate(self, tmp_path: Path) -> None:
         with tls_server(self_signed_server(tmp_path)) as port:
             assert [code for code, _, _ in reported(self.source(f"https://127.0.0.1:{port}"))] == [
                 Code.WORKATO_CERTIFICATE

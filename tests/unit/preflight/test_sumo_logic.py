@@ -48,7 +48,7 @@ def reported(found: list[Finding]) -> list[tuple[Code, str]]:
     return [(finding.code, finding.cause.partition("/***: ")[2]) for finding in found]
 
 
-def test_one_message_is_posted_which_says_that_it_is_no_job(source: LocalSource) -> None:
+def test_one_message_is_posted_that_is_marked_as_no_job(source: LocalSource) -> None:
     assert check(source.url) == []
 
     (message,) = source.messages()
@@ -58,7 +58,7 @@ def test_one_message_is_posted_which_says_that_it_is_no_job(source: LocalSource)
     }
 
 
-def test_whoever_joins_what_arrived_does_not_meet_it() -> None:
+def test_joining_skips_it() -> None:
     assert list(join_each([marked_message(ACME, NOW), marked_message(None, NOW)])) == []
 
 
@@ -135,7 +135,7 @@ def test_a_name_without_an_address(url: str) -> None:
     ]
 
 
-def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
+def test_untrusted_certificate(tmp_path: Path) -> None:
     with tls_server(self_signed_server(tmp_path)) as port:
         assert reported(check(f"https://127.0.0.1:{port}/receiver/v1/http/{TOKEN}")) == [
             (

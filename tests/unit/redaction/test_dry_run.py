@@ -1,4 +1,4 @@
-"""A dry run: what rules would change is told by path, rule, kind and length, and never by the value."""
+"""A dry run: what rules would change is shown by path, rule, kind and length, and never by the value."""
 
 import msgspec
 import pytest
@@ -17,7 +17,7 @@ SECRETS = ["hunter2", "ana@example.com", "4111111111111111", "Xavier", "77001"]
 
 
 @pytest.mark.promise("redaction-dry-run")
-def test_each_change_is_told_without_its_value() -> None:
+def test_each_change_is_shown_without_its_value() -> None:
     full = record(
         error='400: {"password": "hunter2"} for ana@example.com',
         lines=[
@@ -53,7 +53,7 @@ def test_each_change_is_told_without_its_value() -> None:
     assert [secret for secret in SECRETS if secret in shown] == []
 
 
-def test_a_record_that_would_go_to_quarantine_is_told_with_the_reason() -> None:
+def test_record_that_would_be_quarantined_is_shown_with_its_reason() -> None:
     bad = record(lines=[line(output=f'{{"password":1,"text":{DEEP}}}')])
     [reported] = dry_run([bad], lambda on_change: redaction(*RULES, on_change=on_change), most=5)
     assert reported.fault == "lines[0].output.text holds JSON in a text that is nested too deeply to be redacted"

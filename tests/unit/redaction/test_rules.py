@@ -16,7 +16,7 @@ WHOLE_LINES = "names lines as a whole; go on as in lines[*].input, lines[*].* or
 
 
 def faults(*rules: Any, **changes: Any) -> list[str]:
-    """What is said of an account with these rules behind one that is right."""
+    """The messages about an account with these rules, in a list after one that is right."""
     right = {"field": "*password*", "action": "drop"}
     return read_accounts(json.dumps([entry(redaction=[right, *rules], **changes)])).messages
 

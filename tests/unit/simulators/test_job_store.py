@@ -148,7 +148,7 @@ def test_every_json_column_is_json_with_more_than_ascii_and_more_than_64_bits(da
     assert any(record["LargeNumber"] > 2**64 for text in texts for record in json.loads(text).get("records", []))
 
 
-def test_a_failed_job_says_why_and_its_last_line_too(day: list[SampleJob]) -> None:
+def test_failed_job_and_its_last_line_have_the_error(day: list[SampleJob]) -> None:
     failed = [job for job in day if job.status == "failed"]
     assert any(job.is_poll_error for job in failed)
     for job in failed:

@@ -179,7 +179,7 @@ def test_umbrella_works_in_office_hours() -> None:
     assert {instant(job.completed_at or job.started_at or "").hour for job in jobs} == set(range(8, 18))
 
 
-def test_the_command_writes_a_store_and_says_what_is_in_it(tmp_path: Path) -> None:
+def test_command_writes_a_store_and_prints_what_is_in_it(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     command = [
         *(sys.executable, "-m", "simulators.job_store", "--sqlite", str(path)),

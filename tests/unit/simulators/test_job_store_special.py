@@ -55,7 +55,7 @@ def test_the_example_is_the_one_of_the_feature_page() -> None:
     assert lines == record["lines"]
 
 
-def test_each_broken_job_differs_from_a_plain_one_as_its_name_says() -> None:
+def test_each_broken_job_differs_from_a_plain_one_by_its_name() -> None:
     def differences(name: str) -> list[dict[str, object]]:
         plain = plain_job(5234, DAY)._asdict()
         return [

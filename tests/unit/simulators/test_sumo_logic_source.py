@@ -526,7 +526,7 @@ class TestFaults:
             (4, stored, status)
         ]
 
-    def test_a_redirect_says_where_to(self, source: LocalSource) -> None:
+    def test_redirect_has_its_target(self, source: LocalSource) -> None:
         source.script([redirect("http://127.0.0.1:9/elsewhere", status=307)])
         answer = post(source, LINES)
         assert (answer.status_code, answer.headers["Location"]) == (307, "http://127.0.0.1:9/elsewhere")
@@ -581,7 +581,7 @@ class TestFaults:
             assert [post(source, b"1").status_code, requests.get(source.url, timeout=10).status_code] == [200, 200]
             assert time.monotonic() - start >= 0.1
 
-    def test_an_exhausted_ingest_budget_drops_everything_and_says_200(self) -> None:
+    def test_exhausted_ingest_budget_drops_everything_and_answers_200(self) -> None:
         with local_source(ingest_budget_bytes=5) as source:
             assert [post(source, body).status_code for body in (b"1234", b"5678", b"9")] == [200, 200, 200]
             assert texts(source) == ["1234", "5678"]
@@ -741,7 +741,7 @@ class TestReports:
             assert texts(source) == ["5678", "90ab"]
             assert "the oldest 1 are no longer kept" in requests.get(source.address, timeout=10).text
 
-    def test_connections_and_requests_in_flight_are_told_apart(self, source: LocalSource) -> None:
+    def test_connections_and_requests_in_flight_are_counted_separately(self, source: LocalSource) -> None:
         with requests.Session() as session:
             for _ in range(2):
                 session.post(source.url, data=b"1", timeout=10)
@@ -811,12 +811,12 @@ class TestCommand:
         assert ended.value.code == 2
         assert "Expected `int`, got `str` - at `$.max_message_bytes`" in capsys.readouterr().err
 
-    def test_a_process_that_cannot_start_says_so(self) -> None:
+    def test_process_that_cannot_start_raises(self) -> None:
         with pytest.raises(RuntimeError, match=r"did not start \(exit code 2\)"), source_process(latency=-1):
             pass
 
     @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-    def test_it_prints_its_url_and_nothing_else_and_stops_when_told(self, stop: signal.Signals) -> None:
+    def test_it_prints_its_url_and_nothing_else_and_stops_on_a_signal(self, stop: signal.Signals) -> None:
         with subprocess.Popen(
             [sys.executable, "-m", "simulators.sumo_logic", "--token", "t"],
             cwd=PACKAGES,
@@ -832,7 +832,7 @@ class TestCommand:
             assert process.wait(10) == 0
             assert process.stdout.read() == ""
 
-    def test_it_does_not_outlive_whoever_started_it(self) -> None:
+    def test_it_does_not_outlive_its_parent_process(self) -> None:
         program = (
             "import time\n"
             "from simulators.sumo_logic import source_process\n"

@@ -951,7 +951,7 @@ class TestProcess:
             with pytest.raises(ValueError, match="it has no offset"):
                 api.now = datetime(2018, 5, 21)  # noqa: DTZ001 the point of the test
 
-    def test_it_ends_by_itself_with_its_input_or_when_told(self, store: Path) -> None:
+    def test_it_ends_with_its_input_or_on_a_signal(self, store: Path) -> None:
         command = [sys.executable, "-m", "simulators.workato", f"--store={store}"]
         environment = {"PYTHONPATH": str(PACKAGES)}
         for arguments, stop in ((["--until-input-ends"], None), ([], signal.SIGTERM)):

@@ -70,14 +70,14 @@ def test_a_file_that_was_cut_short_at_any_byte_is_known(storage: Storage, tmp_pa
         assert read(storage, "cut") == records, "only the checksum is missing"
 
 
-def test_the_message_says_what_to_do(storage: Storage, tmp_path: Path) -> None:
+def test_message_has_a_fix(storage: Storage, tmp_path: Path) -> None:
     stage(storage, [record()])
     (tmp_path / PATH).write_bytes((tmp_path / PATH).read_bytes()[:-5])
     with pytest.raises(TransientError) as refused:
         read(storage)
     assert str(refused.value) == (
         f"file://{tmp_path}/{PATH} is not whole: 0 records, then no valid count of them. Clear the task that made it "
-        "(and those behind it) for this account."
+        "(and those downstream) for this account."
     )
 
 
@@ -103,7 +103,7 @@ def test_a_file_in_which_any_byte_has_changed_is_known(storage: Storage, tmp_pat
         pytest.param([b'{"staged_records":0}'], id="a count that is too low"),
         pytest.param([b'{"staged_records":2}'], id="a count that is too high"),
         pytest.param([], id="no count"),
-        pytest.param([b'{"staged_records":1}', b"{}"], id="something behind the count"),
+        pytest.param([b'{"staged_records":1}', b"{}"], id="something after the count"),
         pytest.param([b'{"job_id":1}', b'{"staged_records":2}'], id="a record of another kind"),
     ],
 )
@@ -122,7 +122,7 @@ def test_an_exception_in_the_middle_leaves_nothing_that_could_be_read(storage: S
         read(storage)
 
 
-def test_a_file_that_is_not_there_says_which_task_to_clear(storage: Storage, tmp_path: Path) -> None:
+def test_missing_file_names_the_task_to_clear(storage: Storage, tmp_path: Path) -> None:
     with pytest.raises(PermanentError) as refused:
         read(storage)
     assert str(refused.value) == (

@@ -1,6 +1,6 @@
 """The store's faults, sorted by what to do about them, without what a store may echo of keys and signatures.
 
-obstore tells a fault as text only: what happened, the store's answer as XML, and a debugging form of its own error.
+obstore gives an error as text only: what happened, the store's answer as XML, and a debugging form of its own error.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def store_faults(bucket: str, credentials: Credentials | None = None) -> Iterato
 
 
 def hide_credentials(credentials: Credentials | None) -> Masker:
-    """Return what takes the credentials out of what the store said. An id of a key stays, if it has not Amazon's form."""
+    """Return a function that masks the credentials in a store's answer. An id of a key stays, if it has not Amazon's form."""
     try:
         held = credentials() if credentials else {}
     except Exception:  # noqa: BLE001 - where there are none, none were sent
@@ -116,7 +116,7 @@ def _code(code: str | None, status: int, fault: Exception) -> Code | None:
 
 
 def _without_answer(text: str, where: str) -> PermanentError | TransientError:
-    """Sort what happened before the store said anything: to the credentials, or to the connection."""
+    """Sort errors before any answer of the store: of the credentials, or of the connection."""
     if _BARE_REDIRECT in text:
         region = Code.S3_WRONG_REGION
         return PermanentError(f"{where}the store sent us to another region. {fix_of(region)}", code=region)
@@ -156,7 +156,7 @@ def _tls_trouble(text: str) -> str | None:
 
 
 def quoted(text: str) -> str:
-    """Take what somebody else said for a message of ours, without the access keys that may be in it."""
+    """Quote another system's text in a message of ours, without the access keys that may be in it."""
     words = _ACCESS_KEY.sub(MASK, html.unescape(" ".join(text.split())))
     return (words if len(words) <= _MAX_QUOTE else words[:_MAX_QUOTE] + "...").rstrip(".")
 

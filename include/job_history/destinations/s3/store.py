@@ -29,7 +29,7 @@ CONNECT_TIMEOUT = timedelta(seconds=10)
 
 @dataclass(frozen=True)
 class S3Access:
-    """How a connection reaches a bucket. `credentials` is asked anew before they run out."""
+    """How a connection reaches a bucket. `credentials` is asked again before they expire."""
 
     bucket: str
     credentials: Callable[[], Any]

@@ -39,7 +39,7 @@ class Acknowledgements:
     def begin(self) -> bool:
         """Read what is there, and note that a try is under way.
 
-        Returns whether an earlier one left no word of how it ended: then the batch behind its last acknowledged one may
+        Returns whether an earlier one left no note of its end: then the batch after its last acknowledged one may
         have been stored as well.
         """
         self._names = {path.rpartition("/")[2] for path in self._staging.paths(self._folder)}
@@ -47,7 +47,7 @@ class Acknowledgements:
         return _UNDER_WAY in self._names
 
     def end(self) -> None:
-        """Note that nothing is left of which nobody knows whether it was stored."""
+        """Note that no request is left of which it is unknown whether it was stored."""
         self._staging.delete(self._path(_UNDER_WAY))
 
     def __contains__(self, batch: Batch) -> bool:

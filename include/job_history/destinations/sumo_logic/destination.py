@@ -31,7 +31,7 @@ _FIRST_TIMESTAMP, _LAST_TIMESTAMP = 1_000_000_000_000, 9_999_999_999_999
 
 
 class _Span(NamedTuple):
-    """A document, and which messages carry it, counted through all documents: those behind `start`, up to `end`."""
+    """A document, and which messages carry it, counted through all documents: those after `start`, up to `end`."""
 
     document: StagedDocument
     start: int
@@ -82,7 +82,7 @@ class SumoLogicDestination:
 
     The requests are a pure function of the documents. A document is `delivered` once all its requests are acknowledged;
     `already_present` where all of them were by an earlier try of this run; `repeated` where one of them was sent again
-    because nobody could say whether it had been stored.
+    because it was unknown whether it had been stored.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class SumoLogicDestination:
                 if request.body is None:
                     tally.skipped += 1
                 else:
-                    # Only the first one behind the acknowledged ones can have been under way when an earlier try ended.
+                    # Only the first one after the acknowledged ones can have been under way when an earlier try ended.
                     perhaps_there = request.moved or (left_without_word and not tally.sent)
                     repeated = self._send(request, request.body, perhaps_there=perhaps_there)
                     tally.add(request, request.body, repeated=repeated)
@@ -125,7 +125,7 @@ class SumoLogicDestination:
         )
         if tally.repeated:
             log.warning(
-                "%s requests were sent more than once, because nobody could say whether the source had stored them. Their "
+                "%s requests were sent more than once, because it was unknown whether the source had stored them. Their "
                 "messages may be there twice, under the same delivery_id: see the dedup query of docs/sumo-logic.md.",
                 f"{tally.repeated:,}",
             )

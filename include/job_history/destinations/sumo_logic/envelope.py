@@ -1,4 +1,4 @@
-"""What every message says of itself before it says anything of the job: when, of which document, which part.
+"""What every message begins with, before the job's own fields: time, document, part.
 
 A message is one JSON object on one line, in this order and without spaces:
 
@@ -19,7 +19,7 @@ Holds = Literal["document", "head", "lines", "document text", "head text", "line
 class Replication(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The `replication` object. `part` counts from 1, lines from 0 (their place in the document), pieces from 1.
 
-    | `holds` | the message carries | and says |
+    | `holds` | the message carries | and has |
     | --- | --- | --- |
     | `document` | all fields of the document | |
     | `head` | all fields but `lines` | `lines` (how many), `lines_offset` |
@@ -33,7 +33,7 @@ class Replication(msgspec.Struct, kw_only=True, omit_defaults=True):
     part: int
     parts: int
     holds: Holds
-    sha256: str | None = None  # of the document, where it is split: tells the parts of two versions apart
+    sha256: str | None = None  # of the document, where it is split: distinguishes the parts of two versions
     lines: int | None = None
     lines_offset: int | None = None  # in bytes of the head, where the taken-out lines stood
     first_line: int | None = None
@@ -66,7 +66,7 @@ def envelope(timestamp_ms: int, replication: Replication) -> bytes:
 
 
 def opened(message: bytes) -> tuple[Replication, bytes]:
-    """Take a message apart: its `replication`, and the bytes behind it (from the comma or closing brace on).
+    """Take a message apart: its `replication`, and the bytes after it (from the comma or closing brace on).
 
     Raises:
         ValueError: the message does not begin as `envelope` begins one, or is cut off. Shows nothing of it.

@@ -11,7 +11,7 @@ _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
 
 class Field(NamedTuple):
-    """One top-level field: `start` is at the quote of its key, `end` behind its value; offsets in bytes."""
+    """One top-level field: `start` is at the quote of its key, `end` after its value; offsets in bytes."""
 
     name: str
     start: int
@@ -41,7 +41,7 @@ def fields_of(document: bytes) -> list[Field] | None:
 
 
 def element_ends(document: bytes, array_start: int, array_end: int) -> "array[int]":
-    """The offset behind each element of the JSON array at `document[array_start:array_end]`.
+    """The offset after each element of the JSON array at `document[array_start:array_end]`.
 
     Empty where the value is no array, has no elements, or is not compact.
     """
@@ -61,7 +61,7 @@ def _raw(text: bytes | memoryview, shape: Any) -> Any:
         return msgspec.json.decode(text, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError):
         # msgspec refuses half a surrogate pair, which JSON allows. Only lengths are wanted here, so an escape of the
-        # same length stands in; behind an escaped backslash it is plain text, and the swap is just as harmless.
+        # same length stands in; after an escaped backslash it is plain text, and the swap is just as harmless.
         text = _SURROGATE_ESCAPE.sub(rb"\\u0020", text)
     except RecursionError:
         return None

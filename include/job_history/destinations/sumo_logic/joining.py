@@ -12,7 +12,7 @@ from job_history.destinations.sumo_logic.splicing import fields_of_message
 
 
 class JoinError(ValueError):
-    """The messages do not give a document; the text says which and what is missing."""
+    """The messages do not give a document; the text names it and what is missing."""
 
 
 class _Part(NamedTuple):
@@ -21,7 +21,7 @@ class _Part(NamedTuple):
 
 
 class _Send(NamedTuple):
-    """Tells apart two versions of a document, and two ways to cut it, sent under one delivery_id."""
+    """Distinguishes two versions of a document, and two ways to cut it, sent under one delivery_id."""
 
     sha256: str | None
     parts: int

@@ -1,7 +1,7 @@
 """Fields of a document that are called like the envelope's own: an admin event has a `timestamp`, for one.
 
 A name must not come twice in one JSON object, so they stand as `document_timestamp` and `document_replication` in their
-old place, and the envelope's `renamed` says where, for joining.
+old place, and the envelope's `renamed` names it, for joining.
 """
 
 from job_history.destinations.sumo_logic.fields import fields_of
@@ -12,7 +12,7 @@ _TAKEN = {"timestamp": b'"timestamp":', "replication": b'"replication":'}
 def without_taken_names(text: bytes) -> tuple[bytes, list[tuple[str, int]] | None] | None:
     """`text`, a JSON object and newline, under names that the envelope leaves free; and (name, offset) of each change.
 
-    None where a name may be taken and the fields cannot be told apart.
+    None if a name may be taken and the fields cannot be distinguished.
     """
     if not any(key in text for key in _TAKEN.values()):
         return text, None

@@ -1,4 +1,4 @@
-"""A JSON object's fields behind the envelope, byte for byte, and out again."""
+"""A JSON object's fields after the envelope, byte for byte, and out again."""
 
 from job_history.destinations.sumo_logic.envelope import Replication, envelope
 from job_history.destinations.sumo_logic.renaming import with_own_names, without_taken_names
@@ -9,7 +9,7 @@ _NO_FIELDS = b"{}\n"
 def message_of_fields(text: bytes, replication: Replication, timestamp_ms: int, max_message_bytes: int) -> bytes | None:
     """The message with the fields of `text`, a JSON object and newline, or None where that is no way to send it.
 
-    `replication` is told which fields were renamed.
+    `replication` gets the names of renamed fields.
     """
     if len(text) > max_message_bytes:
         return None

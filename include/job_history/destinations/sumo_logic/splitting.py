@@ -1,6 +1,6 @@
 """A document that is too large for one message, cut into several.
 
-The cuts are settled first, as offsets, because every message says how many there are; then the messages are made one at
+The cuts are settled first, as offsets, because every message has their number; then the messages are made one at
 a time.
 """
 

@@ -34,7 +34,7 @@ def _piece_end(text: bytes, start: int, end: int, room: int) -> int:
     while stop < end and _continues_a_character(text[stop]):
         stop -= 1
     if stop <= start:
-        raise ValueError(f"the document is not UTF-8 behind byte {start}; documents are UTF-8 JSON")
+        raise ValueError(f"the document is not UTF-8 after byte {start}; documents are UTF-8 JSON")
     return stop
 
 

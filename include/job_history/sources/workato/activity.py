@@ -32,7 +32,7 @@ from job_history.sources.workato.fields import (
 ENTRIES_A_PAGE = 100
 # Of a second listing, whose pages are thereby cut at other places.
 ENTRIES_A_SHORTER_PAGE = 67
-# More than is wanted is asked for, because nobody says how the ends are taken; what lies outside is left out here.
+# More than is wanted is asked for, because it is not documented how the ends are taken; what lies outside is left out here.
 _MARGIN = timedelta(seconds=1)
 
 _MAPPED = frozenset({"id", "event_type", "event", "timestamp", "details", "user", "team", "resource"})

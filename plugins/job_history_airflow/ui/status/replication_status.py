@@ -57,7 +57,7 @@ def status_page(session: Session, period: Period, *, search: str, owed_only: boo
 
 
 def hours_of(session: Session, user_id: int, kind: EventKind, window: Window) -> list[WindowStatus]:
-    """Tell how an account's hours stand; an account that is no longer set up has none."""
+    """Return the states of an account's hours; an account that is no longer set up has none."""
     accounts, _ = _accounts(session)
     of_account = [account for account in accounts if account.user_id == user_id]
     return [hour for hour in _statuses(of_account, window) if hour.kind is kind]
