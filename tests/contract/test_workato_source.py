@@ -301,7 +301,7 @@ def test_old_windows_whose_jobs_are_still_there_are_read() -> None:
 def test_a_job_that_is_gone_when_its_lines_are_asked_for_is_erased(caplog: pytest.LogCaptureFixture) -> None:
     way = direct(Workspace(user_id=USER_ID, jobs=[plain(1), plain(2)]))
     with serving(way) as api:
-        api.script([*_at("jobs/2", 404)])
+        api.script(_at("jobs/2", 404, 404))
         with way.source(api).listing(USER_ID, WINDOW, line_details=True) as listing:
             found = documents(list(listing))
 
@@ -425,11 +425,11 @@ def test_500_recipes_of_which_10_have_news_cost_as_10_do(caplog: pytest.LogCaptu
         asked = [request.path for request in api.requests()]
 
     assert len(found) == 10
-    # Five pages of a hundred recipes and an empty one, then one page of jobs for each recipe with news.
-    assert (len(asked), sum("/jobs" in path for path in asked)) == (16, 10)
+    # Five pages of a hundred recipes and an empty one, the workspace, then one page of jobs for each recipe with news.
+    assert (len(asked), sum("/jobs" in path for path in asked)) == (17, 10)
     assert [message for message in caplog.messages if "requests sent" in message or "can have" in message] == [
         "10 of 500 recipes can have jobs that ended in [2018-05-21T12:00:00Z, 2018-05-21T13:00:00Z).",
-        "16 requests sent for reading the window from 2018-05-21T12:00:00Z; no budget is kept.",
+        "17 requests sent for reading the window from 2018-05-21T12:00:00Z; no rate limit is kept.",
     ]
 
 

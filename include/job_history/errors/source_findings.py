@@ -69,6 +69,11 @@ SOURCE_FINDINGS: dict[Code, Entry] = {
         "its answer is not as documented ({detail})",
         "Compare the version of the API with docs/workato.md, and report it.",
     ),
+    Code.WORKATO_WRONG_WORKSPACE: Entry(
+        ERROR,
+        "the workspace is not the account's ({detail})",
+        "Correct the account's user_id or source.managed_user_id, or the connection's token. Nothing was read or written.",
+    ),
     Code.WORKATO_NO_RECIPES: Entry(
         ERROR,
         "the recipes cannot be seen ({detail})",

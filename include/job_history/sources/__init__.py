@@ -76,6 +76,15 @@ class SupportsQuickCheck(Protocol):
 
 
 @runtime_checkable
+class SupportsAccountCheck(Protocol):
+    """A source that can tell whose records it reads."""
+
+    def check_account(self, user_id: int) -> None:
+        """Raise PermanentError if it reads the records of another account, TransientError if that cannot be found out."""
+        ...
+
+
+@runtime_checkable
 class SupportsBatchCount(Protocol):
     """A source that can count for many accounts at once, for little more than for one."""
 

@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic
 
+from job_history.model.unplaceable import Unplaceable
 from job_history.sources import Record_co
 
 
 @dataclass(frozen=True)
 class StreamedListing(Generic[Record_co]):
-    """Can be gone through once. `counted_by` names how the source counted."""
+    """Can be gone through once. `counted_by` names how the source counted; `unplaceable`: what no window can contain."""
 
     counted: int
     records: Iterator[Record_co]
     counted_by: str = "query"
+    unplaceable: Unplaceable | None = None
 
     def __iter__(self) -> Iterator[Record_co]:
         return self.records

@@ -104,7 +104,8 @@ def _workato_source(
     hook = WorkatoHook(settings.conn_id, managed_user_id=settings.managed_user_id)
     try:
         client = hook.get_conn(
-            hook.shared_rate_limiter(staging), retries=RETRIES if patient else replace(RETRIES, attempts=1)
+            hook.shared_rate_limiter(staging, activity_log=kind is EventKind.ADMIN_EVENTS),
+            retries=RETRIES if patient else replace(RETRIES, attempts=1),
         )
     except PermanentError as fault:
         raise PermanentError(f"The connection {settings.conn_id!r} ({named_by}) cannot be used: {fault}") from None
@@ -117,6 +118,7 @@ def _workato_source(
     return WorkatoSource(
         client,
         checkpoint=checkpoint,
+        staging=staging,
         longest_job=timedelta(hours=settings.longest_job_hours),
         retention=None if settings.retention_days is None else timedelta(days=settings.retention_days),
     )

@@ -15,6 +15,7 @@ from job_history.errors.quoting import quoted
 from job_history.http.retry import Retries
 from job_history.http.session import http_session
 from job_history.sources.workato import (
+    ACTIVITY_REQUESTS_A_MINUTE,
     DIRECT_REQUESTS_A_MINUTE,
     EMBEDDED_REQUESTS_A_MINUTE,
     RETRIES,
@@ -27,7 +28,7 @@ from job_history.sources.workato import (
 )
 from job_history.storage import Storage
 
-_EXTRA_NAMES = {"requests_per_minute", "budget", "verify"}
+_EXTRA_NAMES = {"requests_per_minute", "activity_requests_per_minute", "budget", "verify"}
 _BUDGET_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -35,7 +36,8 @@ class WorkatoHook(BaseHook):
     """Reads recipes and jobs.
 
     The connection's host is the data centre's base URL (empty: the first one's), its password the token of an API client.
-    Extra, all optional: `requests_per_minute` (60, and 1,000 for an embedded partner); `budget`, a name that several
+    Extra, all optional: `requests_per_minute` (60, and 1,000 for an embedded partner); `activity_requests_per_minute` (60), of
+    the activity log; `budget`, a name that several
     connections to the same workspace or partner share; `verify`, a PEM file with the certificate authorities to trust.
 
     :param workato_conn_id: the Airflow connection
@@ -73,18 +75,19 @@ class WorkatoHook(BaseHook):
         mask_secret(endpoint.token)
         return endpoint
 
-    def shared_rate_limiter(self, storage: Storage) -> SharedRateLimiter:
-        """Return the rate limiter that all tasks share through the storage."""
+    def shared_rate_limiter(self, storage: Storage, *, activity_log: bool = False) -> SharedRateLimiter:
+        """Return the rate limiter that all tasks share through the storage: of jobs and recipes, or of the activity log."""
         extra = self._extra()
         kind, usual = ("direct", DIRECT_REQUESTS_A_MINUTE)
         if self.managed_user_id is not None:
             kind, usual = ("embedded", EMBEDDED_REQUESTS_A_MINUTE)
-        limit = extra.get("requests_per_minute", usual)
+        setting = "requests_per_minute"
+        if activity_log:
+            kind, usual, setting = f"{kind}-activity", ACTIVITY_REQUESTS_A_MINUTE, "activity_requests_per_minute"
+        limit = extra.get(setting, usual)
         name = extra.get("budget", self.workato_conn_id)
         if type(limit) is not int:
-            raise PermanentError(
-                f"requests_per_minute in the connection's extra is {quoted(limit)}: write a whole number."
-            )
+            raise PermanentError(f"{setting} in the connection's extra is {quoted(limit)}: write a whole number.")
         if not isinstance(name, str) or not _BUDGET_NAME.fullmatch(name):
             raise PermanentError(f"budget in the connection's extra is {quoted(name)}: use letters, digits and _ . -")
         # Separate names, because the platform counts a partner's own workspace and its customers' separately.

@@ -217,10 +217,7 @@ def test_a_job_list_that_turns_in_a_circle_ends_with_an_error(api: LocalWorkato)
     )
     with pytest.raises(TransientError) as raised:
         read(api)
-    assert str(raised.value) == (
-        f"The API at {api.url}: the job list of recipe 7 turns in a circle (a page ends with job 3, as an earlier one did). It "
-        "is tried again."
-    )
+    assert "the job list of recipe 7 turns in a circle (a page ends with job 3" in str(raised.value)
 
 
 def test_a_recipe_list_that_turns_in_a_circle_ends_with_an_error(api: LocalWorkato) -> None:

@@ -96,7 +96,7 @@ def test_what_is_left_counts_what_all_tasks_took(tmp_path: Path) -> None:
         theirs.take()
     mine.take()
 
-    assert mine.left() == ("825 of 850 were left to all tasks in the last minute (budget acme, limit 1,020 a minute)")
+    assert mine.left() == ("825 of 850 were left to all tasks in the last minute (rate limit acme, 1,020 a minute)")
 
 
 def test_old_coupons_are_cleared_away(tmp_path: Path) -> None:

@@ -98,9 +98,14 @@ def test_a_server_that_does_have_input_and_output_is_believed() -> None:
     assert [(each.input, each.output) for each in found.lines or []] == [('{"a": 1}', "null")]
 
 
-@pytest.mark.parametrize("lines", [None, "gone"])
-def test_lines_that_are_no_list_are_no_empty_list(lines: Any) -> None:
-    assert with_details(record(id=1), fields(**MOMENTS, id=1, lines=lines)).lines is None
+def test_lines_that_are_null_are_an_empty_list() -> None:
+    assert with_details(record(id=1), fields(**MOMENTS, id=1, lines=None)).lines == []
+
+
+@pytest.mark.parametrize("lines", ["gone", 0, {}, [1], [[]]])
+def test_lines_that_are_no_list_of_objects_are_quarantined(lines: Any) -> None:
+    found = with_details(record(id=1), fields(**MOMENTS, id=1, lines=lines))
+    assert (found.lines, found.fault) == (None, QuarantineReason.BAD_JSON)
 
 
 def test_erased_jobs_have_no_lines_and_say_so() -> None:

@@ -244,18 +244,6 @@ def test_in_a_list_that_is_ordered_by_the_end_the_longest_jobs_are_found_too() -
     assert ids(records) == [1, 2, 3, 4]
 
 
-def test_jobs_that_take_more_than_half_the_longest_are_told(caplog: pytest.LogCaptureFixture) -> None:
-    job = plain_job(USER_ID, NOON, 1)._replace(started_at=moment(-3_700), completed_at=moment(10))
-    workspace = Workspace(user_id=USER_ID, jobs=[job])
-    with local_workato(workspaces=[workspace], now=NOON + HOUR + SETTLE) as api, caplog.at_level("WARNING"):
-        read(source_of(api, workspace.token), WINDOWS[0])
-
-    assert [record.getMessage() for record in caplog.records] == [
-        "Recipe 234 has jobs that take 1.0 hours. A job that takes more than source.longest_job_hours (2.0) may be missed: "
-        "raise it well above what this recipe needs."
-    ]
-
-
 def test_a_job_that_shows_up_between_two_listings_fails_the_reading_and_the_next_one_has_it() -> None:
     late = plain_job(USER_ID, NOON, 5_000)._replace(recipe_id=1, started_at=moment(1_000), completed_at=moment(1_001))
     jobs = [*busy_recipe(300), late]
@@ -268,12 +256,7 @@ def test_a_job_that_shows_up_between_two_listings_fails_the_reading_and_the_next
             read(source, WINDOWS[0])
         again = read(source, WINDOWS[0])
 
-    assert str(raised.value) == (
-        "1 recipes show other jobs of the window [2018-05-21T12:00:00Z, 2018-05-21T13:00:00Z) the second time they are "
-        "listed (recipe 1: 60 listed, 61 by a second listing). Nothing was delivered, because nobody could say what is "
-        "missing; the next try reads these recipes anew. Should it last, raise [job_history] settle_minutes: the platform "
-        "shows jobs late."
-    )
+    assert "(recipe 1: 60 listed, 61 by a second listing)" in str(raised.value)
     assert ids(again) == [*range(1, 61), 5_000]
 
 

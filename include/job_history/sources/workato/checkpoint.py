@@ -1,7 +1,7 @@
-"""What was read before a task ended: kept, so that its next try does not spend the request budget on it again.
+"""Keeps what was read before a task ended, so that its next try does not send the same requests again.
 
-A portion is a staged file, and beside it a small one that says that it is whole and what is in it. A portion is a recipe's
-jobs of the window, up to a hundred of them (with lines), or the window's admin events.
+A portion is a staged file, and beside it a small one, the note, which marks it as complete and describes it. A portion is a
+recipe's jobs of the window, up to a hundred of them with lines, or the window's admin events.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Checkpoint:
         self._folder = folder
 
     def note(self, portion: str, kind: type[Kept]) -> Kept | None:
-        """Return what was noted of a portion, or None where it is not whole."""
+        """Return the note of a portion, or None if it is not complete."""
         content = self._storage.read(f"{self._folder}/{portion}.json")
         return None if content is None else msgspec.json.decode(content, type=kind)
 
@@ -39,8 +39,12 @@ class Checkpoint:
             yield staged
 
     def keep(self, portion: str, note: msgspec.Struct) -> None:
-        """Say that a portion is whole."""
+        """Mark a portion as complete."""
         self._storage.write(f"{self._folder}/{portion}.json", msgspec.json.encode(note))
+
+    def forget(self, portion: str) -> None:
+        """Mark a portion as one to be read again."""
+        self._storage.delete(f"{self._folder}/{portion}.json")
 
     def records(self, portion: str, record_type: type[Kept]) -> Iterator[Kept]:
         return staged_records(self._storage, self._path(portion), record_type)
@@ -54,7 +58,7 @@ class Checkpoint:
 
 @contextmanager
 def checkpoint_or_passing(checkpoint: Checkpoint | None) -> Iterator[Checkpoint]:
-    """Return the checkpoint, or where there is none one that lasts as long as the block."""
+    """Return the checkpoint; if there is none, one that lasts as long as the block."""
     if checkpoint is not None:
         yield checkpoint
         return

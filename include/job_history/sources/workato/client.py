@@ -43,6 +43,7 @@ class WorkatoClient:
         """`managed_user_id`: the customer's id, or `E` and its external id. `timeout`: to connect and to answer, seconds."""
         self.endpoint = endpoint
         self.rate_limiter = rate_limiter
+        self.managed_user_id = managed_user_id
         self._workspace = f"managed_users/{quote(managed_user_id, safe='')}/" if managed_user_id is not None else ""
         self._session = session
         self._loop = RetryLoop(retries, sleep, jitter)
@@ -57,6 +58,10 @@ class WorkatoClient:
     def me(self) -> Envelope:
         """Return the token's own workspace. Raises as `get`."""
         return self._get("users/me", {})
+
+    def customer(self) -> Envelope:
+        """Return the partner's customer whose workspace is read. Raises as `get`."""
+        return self._get(self._workspace.rstrip("/"), {})
 
     def get(self, path: str, parameters: Mapping[str, str | int] | None = None) -> Envelope:
         """Read a path below the workspace's own, such as `recipes`.

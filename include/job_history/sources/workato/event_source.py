@@ -27,6 +27,7 @@ from job_history.sources.workato.checkpoint import Checkpoint, checkpoint_or_pas
 from job_history.sources.workato.client import WorkatoClient
 from job_history.sources.workato.reading import FIRST_LISTING, SECOND_LISTING
 from job_history.sources.workato.request_log import log_requests
+from job_history.sources.workato.workspace import WorkspaceCheck
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class _Read(msgspec.Struct):
 
 
 class WorkatoEventSource:
-    """Reads one workspace's activity log, twice where there is anything in it: the second listing counts."""
+    """Reads one workspace's activity log, twice if there is anything in it: the second listing counts."""
 
     counts_by = FIRST_LISTING
 
@@ -58,41 +59,50 @@ class WorkatoEventSource:
         self._checkpoint = checkpoint
         self._retention = retention
         self._clock = clock
+        self._workspace = WorkspaceCheck(client)
 
     def count(self, user_id: int, window: Window) -> int:  # noqa: ARG002 - the token, or its customer, is the account
         with log_requests(self._client, "counting", window):
-            self._refuse_if_too_old(window)
+            self._check_age(window)
             return sum(1 for _ in entries(self._client, window))
 
     def has_news(self, user_id: int, window: Window) -> bool:  # noqa: ARG002 - the token, or its customer, is the account
-        """Say whether anything occurred in the window: mostly for one request."""
+        """Return whether anything occurred in the window: usually for one request."""
         with log_requests(self._client, "looking for news in", window):
-            self._refuse_if_too_old(window)
+            self._check_age(window)
             return next(entries(self._client, window), None) is not None
 
     def ids(self, user_id: int, window: Window) -> Iterator[str]:
         with log_requests(self._client, "comparing", window):
-            self._refuse_if_too_old(window)
+            self._check_age(window)
             for entry in entries(self._client, window):
                 yield item_id_of(event_record(entry, user_id=user_id))
 
     @contextmanager
     def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[StreamedListing[EventRecord]]:  # noqa: ARG002 - an event has no lines
-        """Read the window's entries, then yield them. Raises UnrecoverableError where they are gone.
+        """Read the window's entries, then yield them.
 
-        TransientError where two listings differ.
+        Raises:
+            PermanentError: the workspace is not `user_id`.
+            UnrecoverableError: the platform no longer has them.
+            TransientError: two listings differ.
         """
         with checkpoint_or_passing(self._checkpoint) as checkpoint, log_requests(self._client, "reading", window):
-            self._refuse_if_too_old(window)
+            self._check_age(window)
+            self._workspace.check(user_id)
             read = checkpoint.note(_PORTION, _Read) or self._read(user_id, window, checkpoint)
             yield StreamedListing(read.counted, checkpoint.records(_PORTION, EventRecord), SECOND_LISTING)
-            # Whoever clears a task that succeeded wants the platform asked anew.
+            # If a task that succeeded is cleared, the platform is to be read again.
             checkpoint.clear()
 
     def check_readable(self, *, line_details: bool) -> None:  # noqa: ARG002 - an event has no lines
-        """Ask who the token belongs to, and for one entry. Raises PermanentError or TransientError where a listing would."""
-        self._client.me()
+        """Ask for the token's workspace, and for one entry. Raises PermanentError or TransientError if a listing would."""
+        self._workspace.ask()
         must_show_activity(self._client)
+
+    def check_account(self, user_id: int) -> None:
+        """Raise PermanentError if the workspace is not `user_id`."""
+        self._workspace.check(user_id)
 
     def _read(self, user_id: int, window: Window, checkpoint: Checkpoint) -> _Read:
         known: set[Id | None] = set()
@@ -105,14 +115,14 @@ class WorkatoEventSource:
         if staged.records != counted or others:
             raise TransientError(
                 f"{self._client} lists {staged.records} admin events of the window {window}, and the second time {counted}, "
-                f"{others} of them others. Nothing was delivered, because nobody could say what is missing; the next try reads them anew. Should it "
-                "last, raise [job_history] settle_minutes: the platform may show events late."
+                f"{others} of them others. Nothing was delivered, because events may be missing; the next try reads them again. If it "
+                "persists, raise [job_history] settle_minutes: the platform may show events late."
             )
         read = _Read(staged.records, counted)
         checkpoint.keep(_PORTION, read)
         return read
 
-    def _refuse_if_too_old(self, window: Window) -> None:
+    def _check_age(self, window: Window) -> None:
         if is_older_than(window, self._retention, self._clock()):
             raise UnrecoverableError(
                 f"The window {window} begins before what the platform's activity log still holds "

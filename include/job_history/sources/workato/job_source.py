@@ -10,24 +10,29 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from job_history.errors import TransientError, UnrecoverableError
+from job_history.errors import TransientError
 from job_history.model.ids import Id
 from job_history.model.job import JobRecord
-from job_history.model.timestamp import parse_time
-from job_history.model.window import Window, is_older_than
+from job_history.model.unplaceable import Unplaceable, largest
+from job_history.model.window import Window
+from job_history.sources import Cost
 from job_history.sources.listing import StreamedListing
+from job_history.sources.workato import retention as kept
 from job_history.sources.workato.checkpoint import Checkpoint, checkpoint_or_passing
 from job_history.sources.workato.client import WorkatoClient
 from job_history.sources.workato.details import DetailReader
+from job_history.sources.workato.open_jobs import OpenJobs
 from job_history.sources.workato.reading import COUNTERS, SECOND_LISTING, Reading, RecipeReader, portion_of
 from job_history.sources.workato.recipes import Recipe, must_show_recipes, recipes
 from job_history.sources.workato.request_log import log_requests
+from job_history.sources.workato.workspace import WorkspaceCheck
+from job_history.storage import Storage
 
 log = logging.getLogger(__name__)
 
 MAX_JOB = timedelta(hours=24)
-# Documented (an older FAQ): jobs are kept 30 or 90 days by plan, and for less where a workspace chooses so.
-MIN_PLAN_RETENTION = timedelta(days=30)
+# For a recipe with jobs, two listings of three pages each are usual.
+REQUESTS_A_RECIPE = 6
 
 
 class _Ended(NamedTuple):
@@ -42,7 +47,7 @@ class _Listed(NamedTuple):
 
 
 class WorkatoSource:
-    """Reads one workspace. How it makes sure that no job is missed, and where it cannot, is in docs/workato.md."""
+    """Reads one workspace. How it makes sure that no job is missed, and what it cannot see, is in docs/workato.md."""
 
     counts_by = COUNTERS
 
@@ -51,29 +56,87 @@ class WorkatoSource:
         client: WorkatoClient,
         *,
         checkpoint: Checkpoint | None = None,
+        staging: Storage | None = None,
         longest_job: timedelta = MAX_JOB,
         retention: timedelta | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`checkpoint`: where a task that is tried again finds what it has read; without, nothing outlives the listing.
+        """`checkpoint`: where a task that is tried again finds what it has read; without, it lasts as long as the listing.
 
-        `longest_job`: the most that a job takes from being made to its end, waiting and pauses included. `retention`: how
-        long the platform keeps jobs; None where that is not known. `clock` is in seconds since 1970.
+        `staging`: where open jobs are noted that must be watched; without, none are. `longest_job`: the maximum time from when
+        a job is made to its end, waiting and pauses included. `retention`: how long the platform keeps jobs; None if that is
+        not known. `clock` is in seconds since 1970.
         """
         self._client = client
         self._checkpoint = checkpoint
+        self._staging = staging
         self._longest_job = longest_job
         self._retention = retention
         self._clock = clock
+        self._workspace = WorkspaceCheck(client)
         self._listed: _Listed | None = None
+        self._recipes_to_read: list[Recipe] | None = None
 
     def count(self, user_id: int, window: Window) -> int:
-        """Count by listing. Parts of a window that was just counted cost no requests, as what was listed is remembered."""
+        """Count by listing. Parts of a window that was just counted cost no requests, as its jobs are remembered."""
         return len(self._ended(user_id, window))
 
     def ids(self, user_id: int, window: Window) -> Iterator[str]:
-        """Yield the ids of what `count` counts, at the same cost."""
+        """Yield the ids of the jobs that `count` counts, at the same cost."""
         return (str(job.id) for job in self._ended(user_id, window))
+
+    def has_news(self, user_id: int, window: Window) -> bool:
+        """Return whether any recipe can have jobs in the window: a request for each hundred recipes."""
+        with log_requests(self._client, "looking for news in", window):
+            self._check_age(window)
+            self._recipes_to_read = self._to_read(window, self._open_jobs(user_id))
+            return bool(self._recipes_to_read)
+
+    def cost(self, user_id: int, window: Window) -> Cost:  # noqa: ARG002 - the token, or its customer, is the account
+        """Estimate the requests of a listing without line details, from the recipes that `has_news` found.
+
+        A job's lines cost one request more; how many jobs there are is not known before the listing.
+        """
+        recipes_to_read = self._recipes_to_read or []
+        requests = 1 + REQUESTS_A_RECIPE * len(recipes_to_read)
+        return Cost(requests=requests, seconds=requests / self._client.rate_limiter.requests_a_second)
+
+    @contextmanager
+    def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[StreamedListing[JobRecord]]:
+        """Read all recipes that can have news, then yield their jobs.
+
+        Raises:
+            PermanentError: the workspace is not `user_id`.
+            UnrecoverableError: the platform no longer has the window's jobs.
+            TransientError: two listings of a recipe differ, or its counters and its list contradict each other.
+        """
+        with checkpoint_or_passing(self._checkpoint) as checkpoint, log_requests(self._client, "reading", window):
+            self._check_age(window)
+            open_jobs = self._open_jobs(user_id)
+            to_read = self._to_read(window, open_jobs)
+            self._workspace.check(user_id)
+            reader = self._reader(user_id, window, open_jobs)
+            readings = [reader.read(recipe, checkpoint) for recipe in to_read]
+            kept.check_swept(window, readings, self._clock())
+            _check_agreement(window, readings)
+            yield StreamedListing(
+                counted=sum(reading.counted for reading in readings),
+                counted_by=_counted_by(readings),
+                records=self._records(readings, checkpoint, line_details=line_details),
+                unplaceable=_unplaceable(readings),
+            )
+            # If a task that succeeded is cleared, the platform is to be read again.
+            checkpoint.clear()
+
+    def check_readable(self, *, line_details: bool) -> None:  # noqa: ARG002 - a job's lines need no permission of their own
+        """Ask for the token's workspace and for recipes. Raises PermanentError or TransientError if a listing would."""
+        self._workspace.ask()
+        if next(recipes(self._client), None) is None:
+            must_show_recipes(self._client)
+
+    def check_account(self, user_id: int) -> None:
+        """Raise PermanentError if the workspace is not `user_id`."""
+        self._workspace.check(user_id)
 
     def _ended(self, user_id: int, window: Window) -> list[_Ended]:
         listed = self._listed
@@ -83,59 +146,33 @@ class WorkatoSource:
             or not (listed.window.start <= window.start < window.end <= listed.window.end)
         ):
             with log_requests(self._client, "counting", window):
-                self._refuse_if_too_old(window)
-                reader = self._reader(user_id, window)
+                self._check_age(window)
+                open_jobs = self._open_jobs(user_id)
+                reader = self._reader(user_id, window, open_jobs)
                 ended = [
                     _Ended(job.id, moment)
-                    for recipe in self._with_news(window)
-                    for job in reader.ended_in_window(recipe.id)
+                    for recipe in self._to_read(window, open_jobs)
+                    for job in reader.ended_in_window(recipe)
                     if (moment := job.completed_at or job.started_at) is not None
                 ]
             listed = self._listed = _Listed(user_id, window, ended)
         return [job for job in listed.ended if job.at in window]
 
-    def has_news(self, user_id: int, window: Window) -> bool:  # noqa: ARG002 - the token, or its customer, is the account
-        """Say whether any recipe can have jobs in the window: as much as a plan needs, for a request a hundred recipes."""
-        with log_requests(self._client, "looking for news in", window):
-            self._refuse_if_too_old(window)
-            return bool(self._with_news(window))
+    def _open_jobs(self, user_id: int) -> OpenJobs:
+        return OpenJobs(self._client, self._staging, user_id, self._longest_job, self._clock)
 
-    @contextmanager
-    def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[StreamedListing[JobRecord]]:
-        """Read all recipes that can have news, then yield their jobs. Raises UnrecoverableError where they are gone.
+    def _reader(self, user_id: int, window: Window, open_jobs: OpenJobs) -> RecipeReader:
+        return RecipeReader(self._client, user_id, window, self._longest_job, open_jobs)
 
-        TransientError where two listings of a recipe differ.
-        """
-        with checkpoint_or_passing(self._checkpoint) as checkpoint, log_requests(self._client, "reading", window):
-            self._refuse_if_too_old(window)
-            reader = self._reader(user_id, window)
-            readings = [reader.read(recipe.id, checkpoint) for recipe in self._with_news(window)]
-            _must_agree(window, readings)
-            self._refuse_if_swept(window, readings)
-            yield StreamedListing(
-                counted=sum(reading.counted for reading in readings),
-                counted_by=_counted_by(readings),
-                records=self._records(readings, checkpoint, line_details=line_details),
-            )
-            # Whoever clears a task that succeeded wants the platform asked anew.
-            checkpoint.clear()
-
-    def check_readable(self, *, line_details: bool) -> None:  # noqa: ARG002 - a job's lines need no right of their own
-        """Ask who the token belongs to, and for recipes. Raises PermanentError or TransientError where a listing would."""
-        self._client.me()
-        if next(recipes(self._client), None) is None:
-            must_show_recipes(self._client)
-
-    def _reader(self, user_id: int, window: Window) -> RecipeReader:
-        return RecipeReader(self._client, user_id, window, self._longest_job)
-
-    def _with_news(self, window: Window) -> list[Recipe]:
-        known = list(recipes(self._client))
+    def _to_read(self, window: Window, open_jobs: OpenJobs) -> list[Recipe]:
+        """Return the recipes that can have jobs in the window, and those with jobs that are watched."""
+        known = {recipe.id: recipe for recipe in recipes(self._client)}
         if not known:
             must_show_recipes(self._client)
-        asked = [recipe for recipe in known if recipe.can_have_news(window, self._longest_job)]
-        log.info("%s of %s recipes can have jobs that ended in %s.", len(asked), len(known), window)
-        return asked
+        with_news = [recipe for recipe in known.values() if recipe.can_have_news(window, self._longest_job)]
+        log.info("%s of %s recipes can have jobs that ended in %s.", len(with_news), len(known), window)
+        watched = open_jobs.recipes(window) - {recipe.id for recipe in with_news}
+        return [*with_news, *(known[recipe_id] for recipe_id in sorted(watched & known.keys()))]
 
     def _records(self, readings: list[Reading], checkpoint: Checkpoint, *, line_details: bool) -> Iterator[JobRecord]:
         details = DetailReader(self._client, checkpoint)
@@ -145,53 +182,38 @@ class WorkatoSource:
             else:
                 yield from checkpoint.records(portion_of(reading.recipe_id), JobRecord)
 
-    def _refuse_if_too_old(self, window: Window) -> None:
-        if self._retention is not None and is_older_than(window, self._retention, self._clock()):
-            raise UnrecoverableError(
-                f"The window {window} begins before what the platform still holds (source.retention_days is "
-                f"{self._retention.days}). Its jobs can no longer be read; what was delivered in time is at the destination."
-            )
-
-    def _refuse_if_swept(self, window: Window, readings: list[Reading]) -> None:
-        listed, swept = sum(reading.listed for reading in readings), sum(reading.swept for reading in readings)
-        if swept:
-            log.warning(
-                "%s of %s jobs of %s are erased: the platform lists them without their data.", swept, listed, window
-            )
-        if swept and swept == listed:
-            raise UnrecoverableError(
-                f"All {listed} jobs of the window {window} are erased: the platform's retention is over, and only their "
-                "times are left. What was delivered in time is at the destination."
-            )
-        if not is_older_than(window, MIN_PLAN_RETENTION, self._clock()):
-            return
-        # Counters that know of more than the whole list has: some are gone. Of this window, unless an older one is there.
-        gone = sum(reading.uncounted for reading in readings)
-        oldest = min((parse_time(reading.oldest) for reading in readings if reading.oldest), default=None)
-        if gone and (oldest is None or oldest >= window.start):
-            raise UnrecoverableError(
-                f"The recipes' counters know of {gone} jobs that are no longer listed, and no job is listed that ended before "
-                f"the window {window}: the platform has dropped what this window asks for, or a part of it. What was "
-                "delivered in time is at the destination."
-            )
+    def _check_age(self, window: Window) -> None:
+        if self._retention is not None:
+            kept.check_age(window, self._retention, self._clock())
 
 
-def _must_agree(window: Window, readings: list[Reading]) -> None:
-    """Before a request is spent on the lines of jobs that could not be delivered anyway."""
+def _check_agreement(window: Window, readings: list[Reading]) -> None:
+    """Raise TransientError if counts differ, before a request is sent for the lines of jobs that cannot be delivered."""
     differing = [reading for reading in readings if not reading.agrees]
     if differing:
-        detail = "; ".join(
-            f"recipe {reading.recipe_id}: {reading.listed} listed, {reading.counted} by a second listing"
+        problems = "; ".join(
+            reading.contradiction
+            or f"recipe {reading.recipe_id}: {reading.listed} listed, {reading.counted} by a second listing"
             for reading in differing[:5]
         )
         raise TransientError(
-            f"{len(differing)} recipes show other jobs of the window {window} the second time they are listed ({detail}). "
-            "Nothing was delivered, because nobody could say what is missing; the next try reads these recipes anew. Should "
-            "it last, raise [job_history] settle_minutes: the platform shows jobs late."
+            f"{len(differing)} recipes contradict themselves about the jobs of the window {window} ({problems}). Nothing was "
+            "delivered, because jobs may be missing; the next try reads these recipes again. If it persists, the platform may "
+            "show jobs late: raise [job_history] settle_minutes. Or a job may have taken more than source.longest_job_hours: "
+            "raise that."
         )
 
 
+def _unplaceable(readings: list[Reading]) -> Unplaceable | None:
+    """Add up the recipes' numbers, with the example of the largest."""
+    example = largest(reading.unplaceable for reading in readings)
+    if example is None:
+        return None
+    total = sum(reading.unplaceable.count + reading.unplaceable.over_limit for reading in readings)
+    return Unplaceable.of_first(total, example.example_id, example.example_form)
+
+
 def _counted_by(readings: list[Reading]) -> str:
-    """Both are named where some recipes' counters did and others' did not; no recipe to ask means that counters said so."""
+    """Return both means if some recipes' counters counted and others' did not; counters if there was no recipe to read."""
     used = Counter(reading.counted_by for reading in readings)
     return " and ".join(way for way in (COUNTERS, SECOND_LISTING) if used[way]) or COUNTERS

@@ -12,8 +12,10 @@ import msgspec
 
 from job_history.errors import BadRecordError, PermanentError, TransientError
 from job_history.model.ids import Id
+from job_history.model.job import final_status
 from job_history.sources.workato.client import NotFoundError, WorkatoClient
-from job_history.sources.workato.fields import Fields, id_field, moment_field
+from job_history.sources.workato.fields import Fields, id_field, moment_field, text_field
+from job_history.sources.workato.recipes import is_listed
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +25,7 @@ JOBS_A_PAGE = 25
 
 @dataclass(frozen=True)
 class ListedJob:
-    """One job of a list, as it is there; what cannot be read of it is None here, and told when it becomes a record."""
+    """One job of a list, as it is there. A field that cannot be read is None here, and named when it becomes a record."""
 
     fields: Fields
 
@@ -44,8 +46,34 @@ class ListedJob:
 
     @property
     def is_open(self) -> bool:
-        """It has no `completed_at` yet."""
+        """It has no `completed_at`, and no status that says that it has ended."""
+        return self._has_no_end and self._final_status is None
+
+    @property
+    def is_unplaceable(self) -> bool:
+        """It has ended, and no window can contain it, because its end is missing, or no time of it can be read."""
+        if self._has_no_end:
+            return self._final_status is not None
+        return self.completed_at is None and self.started_at is None
+
+    @property
+    def form_of_its_time(self) -> str:
+        """Describe the time that cannot be read, without quoting it."""
+        if self._has_no_end:
+            return "missing"
+        raw = bytes(self.fields["completed_at"])
+        return f"text of {len(raw) - 2} characters" if raw[:1] == b'"' else "number" if raw[:1].isdigit() else "no text"
+
+    @property
+    def _has_no_end(self) -> bool:
         return bytes(self.fields.get("completed_at", b"null")) == b"null"
+
+    @property
+    def _final_status(self) -> str | None:
+        try:
+            return final_status(text_field(self.fields, "status"))
+        except BadRecordError:
+            return None
 
     @property
     def is_erased(self) -> bool:
@@ -55,7 +83,7 @@ class ListedJob:
 
 @dataclass(frozen=True)
 class JobPage:
-    """`succeeded`, `failed` and `all` are the recipe's own counters at that moment; None where the API gives none."""
+    """`succeeded`, `failed` and `all` are the recipe's own counters at that moment; None if the API gives none."""
 
     jobs: list[ListedJob]
     succeeded: int | None = None
@@ -70,17 +98,22 @@ class _Page(msgspec.Struct):
     job_count: int | None = None
 
 
-def job_pages(client: WorkatoClient, recipe_id: int, *, shifted: bool = False) -> Iterator[JobPage]:
-    """Page through a recipe's jobs until an empty page. Raises TransientError where that would never end.
+def job_pages(
+    client: WorkatoClient, recipe_id: int, *, shifted: bool = False, status: str | None = None
+) -> Iterator[JobPage]:
+    """Page through a recipe's jobs until an empty page. Raises TransientError if that would never end.
 
-    `shifted`: the pages are cut in the middle of where they otherwise are, so that a job which a server loses at the edge
-    of two pages is not lost in both listings. A recipe that was deleted meanwhile has no jobs that could be asked for.
+    `shifted`: the first page is cut in half, so that all pages end at other jobs than otherwise; a job which a server loses
+    between two pages is not lost in both listings. A recipe that was deleted meanwhile has no jobs that could be read. `status`:
+    only the jobs with this one (documented: succeeded, failed or pending).
     """
     offset: Id | None = None
     # With whether it was open: in a list ordered by the end, a job that ends while it is read moves, and is met again.
     used: set[tuple[str, bool]] = set()
     while True:
-        page = _page(client, recipe_id, offset)
+        page = _page(client, recipe_id, offset, status)
+        if page is None:
+            return
         if shifted and offset is None and len(page.jobs) > 1:
             page = replace(page, jobs=page.jobs[: len(page.jobs) // 2])
         yield page
@@ -90,23 +123,27 @@ def job_pages(client: WorkatoClient, recipe_id: int, *, shifted: bool = False) -
         if last is None or (str(last.id), last.is_open) in used:
             raise TransientError(
                 f"{client}: the job list of recipe {recipe_id} turns in a circle (a page ends with "
-                f"{'no job id' if last is None else f'job {last.id}, as an earlier one did'}). It is tried again."
+                f"{'no job id' if last is None else f'job {last.id}, as an earlier one did'}). The next try reads it again."
             )
         offset = last.id
         used.add((str(offset), last.is_open))
 
 
-def _page(client: WorkatoClient, recipe_id: int, offset: Id | None) -> JobPage:
+def _page(client: WorkatoClient, recipe_id: int, offset: Id | None, status: str | None) -> JobPage | None:
+    """Return a page; None if the recipe was deleted."""
+    asked = {"offset_job_id": None if offset is None else str(offset), "status": status}
     try:
-        envelope = client.get(f"recipes/{recipe_id}/jobs", {} if offset is None else {"offset_job_id": str(offset)})
+        envelope = client.get(
+            f"recipes/{recipe_id}/jobs", {name: value for name, value in asked.items() if value is not None}
+        )
     except NotFoundError as missing:
         if offset is not None:
             # The offset itself may have been swept meanwhile; or the recipe was deleted, and is not listed the next time.
-            raise TransientError(f"{missing} The list moved while it was read; it is tried again.") from None
-        if not _is_deleted(client, recipe_id):
+            raise TransientError(f"{missing} The list moved while it was read; the next try reads it again.") from None
+        if is_listed(client, recipe_id):
             raise
         log.warning("Recipe %s was deleted since the recipes were listed: its jobs can no longer be read.", recipe_id)
-        return JobPage([])
+        return None
     try:
         page = msgspec.convert({name: _known(name, raw) for name, raw in envelope.items()}, _Page)
     except (msgspec.DecodeError, msgspec.ValidationError) as fault:
@@ -116,15 +153,6 @@ def _page(client: WorkatoClient, recipe_id: int, offset: Id | None) -> JobPage:
     return JobPage(
         [ListedJob(fields) for fields in page.items], page.job_succeeded_count, page.job_failed_count, page.job_count
     )
-
-
-def _is_deleted(client: WorkatoClient, recipe_id: int) -> bool:
-    """A 404 for the jobs alone would be no deletion, but a list that stays empty for ever."""
-    try:
-        client.get(f"recipes/{recipe_id}")
-    except NotFoundError:
-        return True
-    return False
 
 
 def _known(name: str, raw: msgspec.Raw) -> object:

@@ -1,14 +1,15 @@
-"""The request budget of a workspace, kept by all tasks on all workers together.
+"""The rate limit of a workspace, kept by all tasks on all workers together.
 
 A limit is `so many requests a minute` for a whole workspace, or for all customers of an embedded partner. Time is cut into
 slots of six seconds, and what a slot allows into coupons of a few requests. A coupon is a file that can be created only
-once: whoever creates it may send its requests, within its slot. Nothing has to be given back, so a task that is killed
-leaves no lock behind. docs/decisions/0006-request-budget.md weighs this against an Airflow pool.
+once: the task that creates it may send its requests, within its slot. Nothing has to be given back, so a task that is killed
+leaves no lock. docs/decisions/0006-request-budget.md weighs this against an Airflow pool.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
 from collections.abc import Callable
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 # Documented defaults of the platform; an Enterprise plan may have more. Seconds and requests.
 DIRECT_REQUESTS_A_MINUTE = 60
 EMBEDDED_REQUESTS_A_MINUTE = 1_000
+# Of the activity log, also that of a partner's customers.
+ACTIVITY_REQUESTS_A_MINUTE = 60
 
 SLOT_SECONDS = 6
 SLOTS_A_MINUTE = 60 // SLOT_SECONDS
@@ -33,7 +36,7 @@ _SLOTS_KEPT = 2 * SLOTS_A_MINUTE
 
 
 class RateLimiter(Protocol):
-    """What a client asks before each request. `spent` counts the requests of this object."""
+    """A client asks it before each request. `spent` counts the requests of this object."""
 
     spent: int
 
@@ -41,26 +44,33 @@ class RateLimiter(Protocol):
         """Return when one request may be sent."""
         ...
 
+    @property
+    def requests_a_second(self) -> float: ...
+
     def left(self) -> str:
-        """Say what is left, for the log."""
+        """Describe what is left, for the log."""
         ...
 
 
 class Unlimited:
-    """For a few requests by hand, as a test of a connection is."""
+    """For a few requests by hand, such as the test of a connection."""
 
     def __init__(self) -> None:
         self.spent = 0
+
+    @property
+    def requests_a_second(self) -> float:
+        return math.inf
 
     def take(self) -> None:
         self.spent += 1
 
     def left(self) -> str:
-        return "no budget is kept"
+        return "no rate limit is kept"
 
 
 class SharedRateLimiter:
-    """One task's hold on a budget that is shared by its name."""
+    """One task's part in a rate limit that all tasks share by its name."""
 
     def __init__(
         self,
@@ -72,7 +82,7 @@ class SharedRateLimiter:
         sleep: Callable[[float], None] = time.sleep,
         chance: random.Random | None = None,
     ) -> None:
-        """`storage` must be one that all workers share. Raises PermanentError where the rate is below 12 a minute."""
+        """`storage` must be one that all workers share. Raises PermanentError if the rate is below 12 a minute."""
         self._a_slot = requests_a_minute // SLOTS_IN_ANY_MINUTE
         if not self._a_slot:
             raise PermanentError(
@@ -91,6 +101,10 @@ class SharedRateLimiter:
         self.spent = 0
 
     @property
+    def requests_a_second(self) -> float:
+        return self._a_minute / 60
+
+    @property
     def _a_minute(self) -> int:
         return self._a_slot * SLOTS_A_MINUTE
 
@@ -102,7 +116,7 @@ class SharedRateLimiter:
 
     def left(self) -> str:
         return (
-            f"{self._left:,} of {self._a_minute:,} were left to all tasks in the last minute (budget {self._name}, limit "
+            f"{self._left:,} of {self._a_minute:,} were left to all tasks in the last minute (rate limit {self._name}, "
             f"{self._requests_a_minute:,} a minute)"
         )
 
@@ -118,12 +132,12 @@ class SharedRateLimiter:
                     if not any(slot == self._slot for slot, _ in taken):
                         self._tidy()
                     return self._good_for(coupon)
-            # Not all at once: those who waited for the slot would meet at its first moment.
+            # With jitter: otherwise all tasks that waited for the slot would begin at its first moment.
             wait = (self._slot + 1) * SLOT_SECONDS - self._clock() + self._chance.random() * SLOT_SECONDS / 4
             self._sleep(max(wait, 0.01))
             waited += wait
             if waited > 60:
-                log.info("Waiting for the request budget %s, which other tasks are using.", self._name)
+                log.info("Waiting for the rate limit %s, which other tasks are using.", self._name)
                 waited = 0.0
 
     def _current_slot(self) -> int:
@@ -139,7 +153,7 @@ class SharedRateLimiter:
         return free
 
     def _taken(self) -> set[tuple[int, int]]:
-        """Slots and numbers of the coupons that anybody took in the last minute."""
+        """Slots and numbers of the coupons that were taken in the last minute."""
         return {one for one in self._coupons() if one[0] > self._slot - SLOTS_A_MINUTE}
 
     def _coupons(self) -> set[tuple[int, int]]:
@@ -150,7 +164,7 @@ class SharedRateLimiter:
         return coupons
 
     def _tidy(self) -> None:
-        """Whoever comes first in a slot takes away what nobody looks at any more."""
+        """Delete coupons of the past; the first task in each slot does this."""
         for slot, coupon in self._coupons():
             if slot < self._slot - _SLOTS_KEPT:
                 self._storage.delete(self._path(slot, coupon))

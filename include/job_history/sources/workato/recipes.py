@@ -1,4 +1,4 @@
-"""The recipes of a workspace, and which of them can have news of a window."""
+"""The recipes of a workspace, and which of them can have jobs that ended in a window."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from job_history.sources.workato.client import WorkatoClient
 
 log = logging.getLogger(__name__)
 
-# Documented: the most that a page can have.
+# Documented: the maximum of a page.
 RECIPES_A_PAGE = 100
+_PRECISION = timedelta(seconds=1)
 
 
 class Recipe(msgspec.Struct, frozen=True):
-    """What is read of a recipe. Counters and `last_run_at` are documented by name only; None where they are not there."""
+    """What is read of a recipe. Counters and `last_run_at` are documented by name only; None if they are missing."""
 
     id: int
     job_succeeded_count: int | None = None
@@ -30,30 +31,45 @@ class Recipe(msgspec.Struct, frozen=True):
     last_run_at: str | None = None
 
     def can_have_news(self, window: Window, longest_job: timedelta) -> bool:
-        """Say whether a job of it may have ended in the window; True wherever that is not certain.
+        """Return whether a job of it may have ended in the window; True if that is not certain.
 
         Whether `last_run_at` is the last run's start or its end is not documented. A job that ended in the window began at
-        most `longest_job` before it, so both lie behind that moment; docs/workato.md has the whole argument.
+        most `longest_job` before it, so both are after that moment; docs/workato.md has the whole argument.
         """
         if self.last_run_at is None:
             return (self.job_succeeded_count, self.job_failed_count) != (0, 0)
         last_run_at = _moment(self.last_run_at)
         return last_run_at is None or last_run_at >= window.start - longest_job
 
+    def contradicts(self, newest: datetime | None, window: Window) -> bool:
+        """Return whether the recipe says that it ran in the window, and its job list has no job of that moment or later.
+
+        `newest`: the latest start or end among the jobs that were listed, open ones too. A list that was read for the window
+        contains that run, whichever of the two moments `last_run_at` is.
+        """
+        last_run_at = None if self.last_run_at is None else _moment(self.last_run_at)
+        if last_run_at is None or last_run_at not in window:
+            return False
+        return newest is None or newest < last_run_at - _PRECISION
+
 
 def recipes(client: WorkatoClient) -> Iterator[Recipe]:
-    """List the recipes, newest id first. Raises PermanentError or TransientError, as the client does.
+    """List each recipe once, newest id first. Raises PermanentError or TransientError, as the client does.
 
-    Pages go by `since_id` (ids *below* it; documented): a recipe that is made or deleted meanwhile shifts numbered pages,
+    Pages go by `since_id` (ids *below* it; documented): a recipe that is created or deleted meanwhile shifts numbered pages,
     and one of the others would be skipped. The end is an empty page, as a server may give fewer than it was asked for.
     """
     since_id: int | None = None
+    listed: set[int] = set()
     while True:
         position = {} if since_id is None else {"since_id": since_id}
         page = _page(client, {"per_page": RECIPES_A_PAGE, "order": "default", **position})
         if not page:
             return
-        yield from page
+        for recipe in page:
+            if recipe.id not in listed:
+                listed.add(recipe.id)
+                yield recipe
         lowest = min(recipe.id for recipe in page)
         if since_id is not None and lowest >= since_id:
             raise TransientError(
@@ -63,10 +79,16 @@ def recipes(client: WorkatoClient) -> Iterator[Recipe]:
         since_id = lowest
 
 
+def is_listed(client: WorkatoClient, recipe_id: int) -> bool:
+    """Return whether the list of recipes has this one now. A 404 of the recipe itself may be a permission that is missing."""
+    page = _page(client, {"per_page": 1, "order": "default", "since_id": recipe_id + 1})
+    return any(recipe.id == recipe_id for recipe in page)
+
+
 def must_show_recipes(client: WorkatoClient) -> None:
     """Refuse a token whose role sees no project, and so lists no recipes: that must not pass for a quiet hour.
 
-    Raises PermanentError; for a partner's customer, of whom nobody says how many there are, it warns.
+    Raises PermanentError; for a partner's customer, whose number of recipes the API does not give, it warns.
     """
     if client.is_embedded:
         log.warning("%s lists no recipes at all. If the customer has some, look at the role's projects.", client)

@@ -1,21 +1,25 @@
 """Jobs of the API as records.
 
-Documented: the fields of the list's and of the job's own answer. Inferred: a status where there is none (until 2020),
-`error_type` from `error_parts`, and that a job is the repeat of its `master_job_id` where that is another job.
+Documented: the fields of the list's and of the job's own answer. Inferred: a status that is missing (until 2020),
+`error_type` from `error_parts`, and that a job is the repeat of its `master_job_id` if that is another job.
 """
 
 from __future__ import annotations
+
+from datetime import datetime, timedelta
 
 import msgspec
 
 from job_history.errors import BadRecordError, QuarantineReason
 from job_history.model.ids import Id
-from job_history.model.job import JobRecord, LineRecord
+from job_history.model.job import JobRecord, LineRecord, final_status
+from job_history.model.timestamp import format_time, parse_time
 from job_history.sources.workato.fields import (
     Fields,
     bool_field,
     id_field,
     json_field,
+    moment_field,
     number_field,
     other_fields,
     readable,
@@ -46,7 +50,7 @@ ERASED = {"erased": "true"}
 
 
 def job_record(fields: Fields, *, user_id: int, recipe_id: int) -> JobRecord:
-    """Make the record of a job, without its lines; what cannot be read is told as the record's fault."""
+    """Make the record of a job, without its lines. A field that cannot be read becomes the record's fault."""
     try:
         return _job_record(fields, user_id, recipe_id)
     except BadRecordError as fault:
@@ -84,9 +88,9 @@ def _job_record(fields: Fields, user_id: int, recipe_id: int) -> JobRecord:
 
 
 def with_details(record: JobRecord, fields: Fields) -> JobRecord:
-    """Give a listed job what the job's own answer has beyond it: its lines, and further fields.
+    """Add to a listed job what the job's own answer has beyond it: its lines, and further fields.
 
-    A swept job has no lines any more; the API shows an empty list, which would read as if it had run nothing.
+    A swept job has no lines any more; the API shows an empty list, which would look as if it had run nothing.
     """
     if record.fault is not None:
         return record
@@ -104,12 +108,40 @@ def with_details(record: JobRecord, fields: Fields) -> JobRecord:
 
 
 def without_details(record: JobRecord) -> JobRecord:
-    """Say of a listed job that the platform no longer has it: what the list said of it is all there is."""
+    """Mark a listed job as one that the platform no longer has: only the list's own fields are left."""
     return msgspec.structs.replace(record, extra={**record.extra, **ERASED})
 
 
+def mismatch(record: JobRecord, fields: Fields) -> str | None:
+    """Return how the answer for a single job contradicts the listed job; None if it is that job, ended as it was listed.
+
+    Only ids, times and statuses are compared and quoted.
+    """
+    try:
+        known = {str(value) for name in ("id", "handle") if (value := id_field(fields, name)) is not None}
+        recipe_id, status = id_field(fields, "recipe_id"), text_field(fields, "status")
+    except BadRecordError as error:
+        return error.explanation
+    if str(record.job_id) not in known:
+        return f"it is job {min(known)}" if known else "it has no id"
+    if recipe_id is not None and str(recipe_id) != str(record.recipe_id):
+        return f"it is of recipe {recipe_id}"
+    return _other_end(record, status, fields)
+
+
+def _other_end(record: JobRecord, status: str | None, fields: Fields) -> str | None:
+    if status is not None and final_status(status) != final_status(record.status):
+        return f"its status is {status!r:.40}, and was listed as {record.status!r:.40}"
+    listed, ended = _moment(record.completed_at), moment_field(fields, "completed_at")
+    if listed is not None and bytes(fields.get("completed_at", b"")) == b"null":
+        return "it has not ended"
+    if listed is not None and ended is not None and abs(listed - ended) >= timedelta(seconds=1):
+        return f"it ended at {format_time(ended)}, and was listed with {record.completed_at}"
+    return None
+
+
 def status_of(fields: Fields) -> str:
-    """Return an ended job's status. Raises BadRecordError where it cannot be read."""
+    """Return an ended job's status. Raises BadRecordError if it cannot be read."""
     if (status := text_field(fields, "status")) is not None:
         return status
     return "failed" if bool_field(fields, "is_error") else "succeeded"
@@ -129,9 +161,10 @@ def _error_type(fields: Fields) -> str | None:
     return text_field(msgspec.json.decode(fields["error_parts"], type=Fields), "error_type")
 
 
-def _lines(fields: Fields) -> list[LineRecord] | None:
-    if bytes(fields.get("lines", b""))[:1] != b"[":
-        return None
+def _lines(fields: Fields) -> list[LineRecord]:
+    """Documented: a list of objects, or null, which is a job without lines."""
+    if bytes(fields.get("lines", b"null")) == b"null":
+        return []
     try:
         lines = msgspec.json.decode(fields["lines"], type=list[Fields])
     except msgspec.DecodeError as fault:
@@ -140,7 +173,7 @@ def _lines(fields: Fields) -> list[LineRecord] | None:
 
 
 def _line(fields: Fields) -> LineRecord:
-    """`input` and `output` are not in the public API (documented); where a server has them, they are taken."""
+    """`input` and `output` are not in the public API (documented); if a server has them, they are used."""
     return LineRecord(
         recipe_line_number=number_field(fields, "recipe_line_number"),
         adapter_name=text_field(fields, "adapter_name"),
@@ -156,3 +189,10 @@ def _line(fields: Fields) -> LineRecord:
 def _where_there(fields: Fields, name: str) -> str | msgspec.UnsetType:
     text = json_field(fields, name)
     return msgspec.UNSET if text is None else text
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        return None if text is None else parse_time(text)
+    except ValueError:
+        return None

@@ -6,11 +6,11 @@ be when a job was made, when it started, or when it ended. A page that holds an 
 - started before `window.start - longest_job`, and
 - ended before `window.start`
 
-is the last one needed under each of them. Ordered by its end: all jobs behind ended earlier still. Ordered by its start, or
-by when it was made (no later than its start): all jobs behind were made before `window.start - longest_job`, and are in
-the window only if they took longer than `longest_job` from being made to their end. The walk asks this of *every* ended job
-of a page, which leaves room for a list that is out of order by less than a page. Open jobs prove nothing: under an order by
-end nobody knows where they stand.
+is the last one needed under each of them. Ordered by its end: all jobs after it ended earlier still. Ordered by its start,
+or by when it was made (no later than its start): all jobs after it were made before `window.start - longest_job`, and are in
+the window only if they took longer than `longest_job` from being made to their end; open_jobs.py watches those. The walk
+asks this of *every* ended job of a page, which leaves room for a list that is out of order by less than a page. Open jobs,
+and jobs without a time that can be read, prove nothing: where they are in the list is unknown.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from job_history.errors import BadRecordError
-from job_history.model.ids import Id
 from job_history.model.job import final_status
+from job_history.model.unplaceable import Unplaceable
 from job_history.model.window import Window
 from job_history.sources.workato.client import WorkatoClient
 from job_history.sources.workato.jobs import JOBS_A_PAGE, JobPage, ListedJob, job_pages
@@ -30,11 +30,12 @@ from job_history.sources.workato.records import status_of
 
 @dataclass
 class Walk:
-    """Iterate once; the other attributes are right when that is over.
+    """Iterate once; the other attributes are right after that.
 
-    `as_counted`: the list was read to its end, and the recipe's own counters of succeeded and failed jobs say just what
-    was listed. `uncounted`: how many more they say, where the list was read to its end. `longest`: the longest that any job
-    seen took, or has been open for at the window's end.
+    `as_counted`: the list was read to its end, and the recipe's own counters of succeeded and failed jobs agree with it.
+    `uncounted`: by how many the counters exceed a list that was read to its end. `oldest`, `newest`: the earliest end, and the
+    latest start or end, of all jobs seen. `vague`: some times could not be read, so that both may be wrong. `open`: the open
+    jobs seen, by id, and when they started. `is_whole`: the list was read to its end. `unplaceable`: the ended jobs that belong to no window.
     """
 
     client: WorkatoClient
@@ -43,11 +44,16 @@ class Walk:
     longest_job: timedelta
     shifted: bool = False
     as_counted: bool = False
+    is_whole: bool = False
     uncounted: int = 0
     oldest: datetime | None = None
-    longest: timedelta = timedelta(0)
-    _seen: set[Id] = field(default_factory=set)
-    _ended: set[Id] = field(default_factory=set)
+    newest: datetime | None = None
+    vague: bool = False
+    open: dict[str, datetime | None] = field(default_factory=dict)
+    unplaceable: Unplaceable = field(default_factory=Unplaceable)
+    ended: set[str] = field(default_factory=set)
+    _seen: set[str] = field(default_factory=set)
+    _unplaceable: int = 0
     _succeeded: int = 0
     _failed: int = 0
     _first_page: JobPage | None = None
@@ -62,23 +68,34 @@ class Walk:
             if self._is_last(page):
                 return
 
+    @property
+    def was_read(self) -> bool:
+        return self._first_page is not None
+
     def _is_new(self, job: ListedJob) -> bool:
-        """Note a job; say whether it belongs to the window and was not seen before, as on pages that shifted."""
-        if job.id is not None:
-            self._seen.add(job.id)
+        """Note a job; return whether it belongs to the window and was not seen before, as on pages that shifted."""
+        job_id = None if job.id is None else str(job.id)
+        if job_id is not None:
+            self._seen.add(job_id)
+        self.newest = max(filter(None, (self.newest, job.started_at, job.completed_at)), default=None)
+        self.vague = self.vague or job.started_at is None or (job.completed_at is None and not job.is_open)
         if job.is_open:
-            self._measure(job.started_at, self.window.end)
+            if job_id is not None:
+                self.open[job_id] = job.started_at
             return False
-        if job.id is not None:
-            if job.id in self._ended:
+        if job_id is not None:
+            if job_id in self.ended:
                 return False
-            self._ended.add(job.id)
+            self.ended.add(job_id)
         self._count(job)
-        ended = job.completed_at
-        self._measure(job.started_at, ended)
-        self.oldest = min(filter(None, (self.oldest, ended)), default=None)
-        # An end that cannot be read puts the job into the window of its start: set aside once, in plain sight, not lost.
-        moment = ended or job.started_at
+        if job.is_unplaceable:
+            self._unplaceable += 1
+            example = self.unplaceable or Unplaceable(0, False, job_id, job.form_of_its_time)
+            self.unplaceable = Unplaceable.of_first(self._unplaceable, example.example_id, example.example_form)
+            return False
+        self.oldest = min(filter(None, (self.oldest, job.completed_at)), default=None)
+        # An end that cannot be read puts the job into the window of its start, where it is quarantined once.
+        moment = job.completed_at or job.started_at
         return moment is not None and moment in self.window
 
     def _count(self, job: ListedJob) -> None:
@@ -89,24 +106,21 @@ class Walk:
         self._succeeded += status == "succeeded"
         self._failed += status == "failed"
 
-    def _measure(self, started_at: datetime | None, until: datetime | None) -> None:
-        if started_at is not None and until is not None:
-            self.longest = max(self.longest, until - started_at)
-
     def _is_last(self, page: JobPage) -> bool:
         if not page.jobs:
+            self.is_whole = True
             self.as_counted = self._says_the_same(page)
             self.uncounted = self._missing()
             return True
         if len(page.jobs) < JOBS_A_PAGE and not self.shifted and self._says_the_same(page) and self._has_all(page):
             # A short page, and every job that the recipe counts was listed: the end, without asking for an empty one.
-            self.as_counted = True
+            self.as_counted = self.is_whole = True
             return True
-        ended = [job for job in page.jobs if not job.is_open]
+        ended = [job for job in page.jobs if not job.is_open and not job.is_unplaceable]
         return bool(ended) and all(self._is_behind(job) for job in ended)
 
     def _has_all(self, page: JobPage) -> bool:
-        # Whether `job_count` has jobs in it that neither succeeded nor failed is not documented; if not, it asks for less.
+        # Whether `job_count` includes jobs that neither succeeded nor failed is not documented; if not, it asks for less.
         return page.all is not None and len(self._seen) >= page.all
 
     def _is_behind(self, job: ListedJob) -> bool:
@@ -115,7 +129,7 @@ class Walk:
         return job.started_at < self.window.start - self.longest_job and job.completed_at < self.window.start
 
     def _missing(self) -> int:
-        """By the counters as they stood at first: a job that ended meanwhile was listed while it was open."""
+        """By the counters of the first page: a job that ended meanwhile was listed while it was open."""
         first = self._first_page
         if first is None or first.succeeded is None or first.failed is None:
             return 0
