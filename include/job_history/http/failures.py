@@ -93,7 +93,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         pending += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
 
 
-def quoted(text: str, mask: Masker) -> str:
+def excerpt(text: str, mask: Masker) -> str:
     """Return the beginning of an answer's text on one line, without secrets."""
     printable = "".join(character if character.isprintable() else " " for character in mask(text))
     line = " ".join(printable.split())

@@ -18,6 +18,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
 from job_history.errors import PermanentError
+from job_history.errors.quoting import quoted
 
 # The first one that is set counts. The last two are OpenSSL's own, which other programs of the machine obey.
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -55,7 +56,7 @@ def _certificate_authorities(verify: object, environment: Mapping[str, str]) -> 
         return _usable(verify, "`verify` in the connection's extra")
     if verify is not None and verify is not True and verify != "":
         raise PermanentError(
-            f"`verify` in the connection's extra is {verify!r}: give the path of a PEM file with the certificate authorities "
+            f"`verify` in the connection's extra is {quoted(verify)}: give the path of a PEM file with the certificate authorities "
             "to trust. Certificates are always checked, because requests carry a secret."
         )
     for name in CA_VARIABLES:

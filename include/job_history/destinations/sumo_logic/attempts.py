@@ -14,7 +14,7 @@ import requests
 from job_history.destinations.sumo_logic.endpoint import Endpoint
 from job_history.errors.code import Code
 from job_history.http import retry
-from job_history.http.failures import Cause, Failure, quoted
+from job_history.http.failures import Cause, Failure, excerpt
 
 _CODES = {
     400: Code.SUMO_LOGIC_BAD_REQUEST,
@@ -52,7 +52,7 @@ class Attempt(retry.Attempt):
 def attempt_of(response: requests.Response, endpoint: Endpoint, *, now: float) -> Attempt:
     """Sort an answer; `now` is in seconds since 1970."""
     status = response.status_code
-    body = quoted(response.content.decode(errors="replace"), endpoint.without_secrets)
+    body = excerpt(response.content.decode(errors="replace"), endpoint.without_secrets)
     if status in {200, 204}:
         code = Code.SUMO_LOGIC_WARNED if body else None
         return Attempt(detail=f"answered {status}", code=code, status=status, accepted=True, warning=body)

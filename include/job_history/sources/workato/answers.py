@@ -13,7 +13,7 @@ import requests
 
 from job_history.errors import PermanentError
 from job_history.errors.code import Code
-from job_history.http.failures import Cause, Failure, quoted
+from job_history.http.failures import Cause, Failure, excerpt
 from job_history.http.retry import Attempt, retry_after_seconds
 from job_history.sources.workato.endpoint import Endpoint
 
@@ -94,4 +94,4 @@ def _shown(content: bytes, endpoint: Endpoint) -> str:
         text = str(decoded["message"]) if isinstance(decoded, dict) and "message" in decoded else text
     except (msgspec.DecodeError, RecursionError):
         pass
-    return quoted(text, endpoint.without_secrets)
+    return excerpt(text, endpoint.without_secrets)
