@@ -202,6 +202,13 @@ class TestWorkato:
             )
         ]
 
+    def test_a_token_of_another_workspace_than_the_account_s(self) -> None:
+        with local_workato(workspaces=[Workspace(user_id=77, token=TOKEN, recipes=[SampleRecipe(recipe_id=7)])]) as api:
+            ((code, severity, cause),) = reported(self.source(api.url))
+
+        assert (code, severity) == (Code.WORKATO_WRONG_WORKSPACE, Severity.ERROR)
+        assert "gives the workspace 77, and the account's user_id is 5234" in cause
+
     def test_no_server_there(self) -> None:
         url = f"http://127.0.0.1:{free_port()}"
 
