@@ -156,6 +156,19 @@ def test_messages_page_is_current() -> None:
     )
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_module_that_a_page_runs_exists(page: Path) -> None:
+    modules = re.findall(r"python -m ((?:job_history|simulators|tests)[\w.]*)", page.read_text())
+    roots = [ROOT, ROOT / "include"]
+    files = {module: [root / module.replace(".", "/") for root in roots] for module in modules}
+
+    assert [
+        module
+        for module, paths in files.items()
+        if not any(path.is_dir() or path.with_suffix(".py").exists() for path in paths)
+    ] == []
+
+
 @pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
 def test_each_path_that_a_map_names_exists(page: str) -> None:
     """Paths are code spans and words of pictures that end with `/` or a file type, from one of the roots."""
