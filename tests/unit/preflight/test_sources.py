@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.support.certificates import self_signed_server
+from tests.support.golden_messages import CheckMessage
 from tests.support.job_stores import SqliteStore
 from tests.support.sockets import tls_server
 from tests.unit.samples import account
@@ -99,33 +100,28 @@ class TestSql:
         assert [code for code, _, _ in reported(store.source())] == [Code.SQL_NOT_FOUND]
 
     @pytest.mark.parametrize(
-        ("fault", "code", "severity", "cause"),
+        ("fault", "code", "severity"),
         [
-            (
-                sqlite3.OperationalError("database is locked"),
-                Code.SQL_AWAY,
-                Severity.TRANSIENT,
-                "the database is unavailable or busy: database is locked (OperationalError).",
-            ),
+            (sqlite3.OperationalError("database is locked"), Code.SQL_AWAY, Severity.TRANSIENT),
             (
                 sqlite3.OperationalError('FATAL: password authentication failed for user "reader"'),
                 Code.SQL_NOT_LET_IN,
                 Severity.ERROR,
-                'the server refuses the login: FATAL: password authentication failed for user "reader" (OperationalError).',
             ),
-            (
-                sqlite3.DatabaseError("database disk image is malformed"),
-                Code.SQL_NOT_READABLE,
-                Severity.ERROR,
-                "it cannot be read: database disk image is malformed (DatabaseError).",
-            ),
+            (sqlite3.DatabaseError("database disk image is malformed"), Code.SQL_NOT_READABLE, Severity.ERROR),
         ],
     )
-    def test_a_database_that_does_not_open(self, fault: Exception, code: Code, severity: Severity, cause: str) -> None:
+    def test_a_database_that_does_not_open(
+        self, fault: Exception, code: Code, severity: Severity, check_message: CheckMessage
+    ) -> None:
         def connect() -> Any:
             raise fault
 
-        assert reported(SqlJobSource(connect, dialect_for("sqlite"))) == [(code, severity, cause)]
+        ((found, severity_found, cause),) = reported(SqlJobSource(connect, dialect_for("sqlite")))
+
+        assert (found, severity_found) == (code, severity)
+        assert str(fault) in cause
+        check_message(cause)
 
 
 class TestWorkato:
@@ -147,49 +143,29 @@ class TestWorkato:
         assert [request.path.partition("?")[0] for request in api.requests()] == ["/api/users/me", "/api/recipes"]
 
     @pytest.mark.parametrize(
-        ("fault", "code", "cause"),
+        ("fault", "code"),
         [
-            (
-                Fault(status=400, body="{}"),
-                Code.WORKATO_BAD_REQUEST,
-                "it does not accept the request (answered 400 ({})).",
-            ),
-            (
-                Fault(status=401, body="{}"),
-                Code.WORKATO_UNAUTHORIZED,
-                "it does not know the token (answered 401 ({})).",
-            ),
-            (
-                Fault(status=403, body="{}"),
-                Code.WORKATO_FORBIDDEN,
-                "the token's role does not allow it (answered 403 ({})).",
-            ),
-            (Fault(status=404, body="{}"), Code.WORKATO_NOT_FOUND, "the API does not find it (answered 404 ({}))."),
-            (Fault(status=418, body="{}"), Code.WORKATO_REFUSED, "it refuses the request (answered 418 ({}))."),
-            (Fault(status=302), Code.WORKATO_REDIRECT, "it redirects the request (answered 302, a redirect)."),
-            (throttled(), Code.WORKATO_BUSY, None),
-            (Fault(status=503, body="{}"), Code.WORKATO_BUSY, "it is not available now (answered 503 ({}))."),
-            (slow(2), Code.WORKATO_UNREACHABLE, "no whole answer (did not answer in time)."),
-            (
-                Fault(body="<html>", path="users/me"),
-                Code.WORKATO_UNREACHABLE,
-                "no whole answer (answered 200 with no whole JSON object (<html>)).",
-            ),
-            (
-                Fault(body='{"things": []}', path="recipes"),
-                Code.WORKATO_UNDOCUMENTED,
-                "its answer is not as documented (an object with ['things']).",
-            ),
+            (Fault(status=400, body="{}"), Code.WORKATO_BAD_REQUEST),
+            (Fault(status=401, body="{}"), Code.WORKATO_UNAUTHORIZED),
+            (Fault(status=403, body="{}"), Code.WORKATO_FORBIDDEN),
+            (Fault(status=404, body="{}"), Code.WORKATO_NOT_FOUND),
+            (Fault(status=418, body="{}"), Code.WORKATO_REFUSED),
+            (Fault(status=302), Code.WORKATO_REDIRECT),
+            (throttled(), Code.WORKATO_BUSY),
+            (Fault(status=503, body="{}"), Code.WORKATO_BUSY),
+            (slow(2), Code.WORKATO_UNREACHABLE),
+            (Fault(body="<html>", path="users/me"), Code.WORKATO_UNREACHABLE),
+            (Fault(body='{"things": []}', path="recipes"), Code.WORKATO_UNDOCUMENTED),
         ],
-        ids=lambda value: str(value) if isinstance(value, Code) else "",
+        ids=lambda value: str(value) if isinstance(value, Code) else f"{value.status} {value.body}",
     )
-    def test_an_answer_is_named(self, api: LocalWorkato, fault: Fault, code: Code, cause: str | None) -> None:
+    def test_an_answer_is_named(self, api: LocalWorkato, fault: Fault, code: Code, check_message: CheckMessage) -> None:
         api.script([fault])
 
-        ((found, severity, detail),) = reported(self.source(api.url))
+        ((found, severity, cause),) = reported(self.source(api.url))
 
         assert (found, severity) == (code, CATALOGUE[code].severity)
-        assert cause in {None, detail}
+        check_message(cause)
 
     def test_a_role_that_sees_no_project(self, api: LocalWorkato) -> None:
         api.script([Fault(body='{"items": []}', path="recipes")])

@@ -5,14 +5,12 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from tests.support.golden_messages import CheckMessage
 from tests.unit.samples import account, entry
 
 from job_history.accounts.variable import errors_by_place, read_accounts
 
 ROOTS = "title, error, error_type, report, lines, details, user, team, resource"
-FORM = "write an object with action and just one of path, field and value"
-NO_INDEX = "has a filter, an index or a slice; a rule takes names, * and .. only"
-WHOLE_LINES = "names lines as a whole; go on as in lines[*].input, lines[*].* or lines..password"
 
 
 def faults(*rules: Any, **changes: Any) -> list[str]:
@@ -45,46 +43,43 @@ def test_a_rule_that_can_be_applied(rule: dict[str, Any]) -> None:
 
 @pytest.mark.promise("redaction-rule-errors")
 @pytest.mark.parametrize(
-    ("rule", "detail"),
+    "rule",
     [
-        ("title", FORM),
-        ({}, FORM),
-        ({"action": "mask"}, FORM),
-        ({"paht": "title", "action": "mask"}, FORM),
-        ({"path": "title", "field": "title", "action": "mask"}, FORM),
-        ({"path": "title"}, "action is missing"),
-        ({"path": "title", "action": "blur"}, "action: input should be 'drop', 'mask' or 'hash'"),
-        ({"path": 7, "action": "mask"}, "path: input should be a valid string"),
-        ({"path": "", "action": "mask"}, "path: string should have at least 1 character"),
-        ({"field": "", "action": "mask"}, "field: string should have at least 1 character"),
-        ({"value": "iban", "action": "mask"}, "value: input should be 'email' or 'card_number'"),
-        ({"path": "a b", "action": "mask"}, "path: 'a b' is no JSONPath (RFC 9535): unexpected token 'b'"),
-        (
-            {"path": "report.", "action": "mask"},
-            "path: 'report.' is no JSONPath (RFC 9535): expected a shorthand selector",
-        ),
-        (
-            {"path": "reprot.x", "action": "mask"},
-            f"path: 'reprot.x' begins with 'reprot'; there are {ROOTS} (or $.. for any depth)",
-        ),
-        ({"path": "id", "action": "drop"}, f"path: 'id' begins with 'id'; there are {ROOTS} (or $.. for any depth)"),
-        ({"path": "$", "action": "drop"}, f"path: '$' names everything; begin with one of {ROOTS}, or with $.."),
-        ({"path": "*", "action": "drop"}, f"path: '*' names everything; begin with one of {ROOTS}, or with $.."),
-        ({"path": "$..*", "action": "drop"}, f"path: '$..*' names everything; begin with one of {ROOTS}"),
-        ({"path": "lines", "action": "drop"}, f"path: 'lines' {WHOLE_LINES}"),
-        ({"path": "lines[*]", "action": "drop"}, f"path: 'lines[*]' {WHOLE_LINES}"),
-        ({"path": "lines..*", "action": "drop"}, f"path: 'lines..*' {WHOLE_LINES}"),
-        ({"path": "lines[0].input", "action": "drop"}, f"path: 'lines[0].input' {NO_INDEX}"),
-        ({"path": "report[?@.a]", "action": "drop"}, f"path: 'report[?@.a]' {NO_INDEX}"),
-        ({"path": "report[1:2]", "action": "drop"}, f"path: 'report[1:2]' {NO_INDEX}"),
-        (
-            {"path": "lines[*].adapter_name", "action": "drop"},
-            "path: 'lines[*].adapter_name' names 'adapter_name' of a line; there are input, output, error (or * for all)",
-        ),
+        "title",
+        {},
+        {"action": "mask"},
+        {"paht": "title", "action": "mask"},
+        {"path": "title", "field": "title", "action": "mask"},
+        {"path": "title"},
+        {"path": "title", "action": "blur"},
+        {"path": 7, "action": "mask"},
+        {"path": "", "action": "mask"},
+        {"field": "", "action": "mask"},
+        {"value": "iban", "action": "mask"},
+        {"path": "a b", "action": "mask"},
+        {"path": "report.", "action": "mask"},
+        {"path": "reprot.x", "action": "mask"},
+        {"path": "id", "action": "drop"},
+        {"path": "$", "action": "drop"},
+        {"path": "*", "action": "drop"},
+        {"path": "$..*", "action": "drop"},
+        {"path": "lines", "action": "drop"},
+        {"path": "lines[*]", "action": "drop"},
+        {"path": "lines..*", "action": "drop"},
+        {"path": "lines[0].input", "action": "drop"},
+        {"path": "report[?@.a]", "action": "drop"},
+        {"path": "report[1:2]", "action": "drop"},
+        {"path": "lines[*].adapter_name", "action": "drop"},
     ],
+    ids=str,
 )
-def test_a_rule_that_cannot_be_applied_is_named_by_account_number_and_field(rule: Any, detail: str) -> None:
-    assert faults(rule) == [f"Account 5234 Acme: redaction rule 2: {detail}."]
+def test_a_rule_that_cannot_be_applied_is_named_by_account_number_and_field(
+    rule: Any, check_message: CheckMessage
+) -> None:
+    [message] = faults(rule)
+
+    assert message.startswith("Account 5234 Acme: redaction rule 2: ")
+    check_message(message)
 
 
 def test_a_key_that_rules_do_not_have() -> None:
