@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, Param
+from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from job_history_airflow.dag_ids import RECONCILIATION_DAG
 from job_history_airflow.operators import ReconcileOperator, ReportOperator
-from job_history_airflow.params import WINDOW_PARAMS
+from job_history_airflow.params import RECONCILIATION_PARAMS
 from job_history_airflow.policies import DEFAULT_ARGS
 from job_history_airflow.settings import read_start_date
 from job_history_airflow.task_groups import DESTINATIONS, replicate_to
@@ -33,12 +33,7 @@ with DAG(
     catchup=catch_up_from is not None,
     max_active_runs=1,
     default_args=DEFAULT_ARGS,
-    params={
-        **WINDOW_PARAMS,
-        "repair": Param(
-            False, type="boolean", description="write lost and altered objects again as their source has them"
-        ),
-    },
+    params=RECONCILIATION_PARAMS,
     doc_md=__doc__,
     tags=["job history"],
 ) as dag:

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, Param
+from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from job_history_airflow.dag_ids import REPLICATION_DAG
 from job_history_airflow.operators import ReportOperator, WaitUntilSettledOperator
-from job_history_airflow.params import WINDOW_PARAMS
+from job_history_airflow.params import REPLICATION_PARAMS
 from job_history_airflow.policies import DEFAULT_ARGS
 from job_history_airflow.settings import read_start_date
 from job_history_airflow.task_groups import DESTINATIONS, replicate_to
@@ -34,15 +34,7 @@ with DAG(
     catchup=catch_up_from is not None,
     max_active_runs=2,
     default_args=DEFAULT_ARGS,
-    params={
-        **WINDOW_PARAMS,
-        "mode": Param(
-            "missing_only",
-            enum=["missing_only", "repair"],
-            description="missing_only: complete windows are skipped. repair: every window is read again; an object with "
-            "other bytes is replaced; Sumo Logic gets everything again",
-        ),
-    },
+    params=REPLICATION_PARAMS,
     doc_md=__doc__,
     tags=["job history"],
 ) as dag:

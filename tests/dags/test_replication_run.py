@@ -155,7 +155,7 @@ def test_corrected_account_is_complete_after_the_next_run_of_the_hour(world: Wor
         ('[{"user_id": 5234, "name": "Acme", "colour": "red"}]', "unknown key 'colour'"),
     ],
 )
-def test_settings_that_cannot_be_read_fail_the_run_and_say_so(
+def test_unreadable_settings_fail_the_run_and_the_report_gives_the_reason(
     world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], variable: str, detail: str
 ) -> None:
     monkeypatch.setenv("AIRFLOW_VAR_JOB_HISTORY_ACCOUNTS", variable)
@@ -165,8 +165,38 @@ def test_settings_that_cannot_be_read_fail_the_run_and_say_so(
     assert state == "failed"
     assert tasks[("s3.plan", -1)] == "failed"
     assert tasks[("report", -1)] == "failed"
-    assert detail in capfd.readouterr().out
+    printed = capfd.readouterr().out
+    assert "Destination s3: nothing was replicated, because `s3.plan` failed: " in printed
+    assert detail in printed.partition("because `s3.plan` failed: ")[2]
+    assert "what is not named here was replicated" not in printed
     assert not world.receipts()
+
+
+@pytest.mark.promise("unknown-parameters")
+@pytest.mark.parametrize("dag_id", ["job_history_replication", "job_history_reconciliation"])
+@pytest.mark.parametrize(
+    ("conf", "named"),
+    [({"account": [5234]}, "'account'"), ({"acounts": [5234], "Mode": "repair"}, "'Mode', 'acounts'")],
+)
+def test_an_unknown_parameter_fails_the_run_and_nothing_is_replicated(
+    world: World, capfd: pytest.CaptureFixture[str], dag_id: str, conf: dict[str, object], named: str
+) -> None:
+    world.accounts(world.account(5234, "Acme"))
+
+    state, _ = run_dag(dag_id, **conf)
+
+    assert state == "failed"
+    printed = capfd.readouterr().out
+    assert "nothing was replicated, because `" in printed
+    assert f"The run has unknown parameters: {named}. Its DAG knows accounts, " in printed
+    assert not world.receipts()
+
+
+@pytest.mark.promise("unknown-parameters")
+def test_parameters_that_begin_with_an_underscore_are_ignored(world: World) -> None:
+    world.accounts(world.account(5236, "Initech"))
+    assert run(_ticket="OPS-17")[0] == "success"
+    assert len(world.receipts()) == 1
 
 
 @pytest.mark.promise("no-cursor")

@@ -109,7 +109,7 @@ def test_pause_resume_and_remove(pages: Pages) -> None:
         ({"user_id": "Acme"}, "input should be a valid integer"),
         ({"user_id": ""}, "user_id is missing"),
         ({"user_id": "5235"}, "user_id 5235 is there more than once"),
-        ({"destination.s3.bucket": "No_Bucket"}, "no legal bucket name"),
+        ({"destination.s3.bucket": "No_Bucket"}, "not a legal bucket name"),
         ({"destination.s3.prefix": "/audit"}, "none at the ends"),
         ({"destination.s3.conn_id": ""}, "destination.conn_id is missing"),
         ({"events.job_history": "", "events.line_details": "on"}, "line_details needs job_history"),

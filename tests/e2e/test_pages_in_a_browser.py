@@ -146,7 +146,7 @@ def _set_up(page: Page, url: str) -> None:
     setup.get_by_role("group", name="SQL job store").get_by_label("Connection").fill("job_store")
 
     setup.get_by_role("button", name="Save").click()
-    expect(setup.get_by_text("no legal bucket name")).to_be_visible()
+    expect(setup.get_by_text("not a legal bucket name")).to_be_visible()
     expect(bucket).to_have_attribute("aria-invalid", "true")
     expect(setup.get_by_label("Workspace id")).to_have_value("77")
 

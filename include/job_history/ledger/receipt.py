@@ -9,6 +9,7 @@ import msgspec
 
 from job_history.ledger.lateness import Lateness
 from job_history.model.event_kind import EventKind
+from job_history.model.unplaceable import Unplaceable
 from job_history.model.window import Window
 from job_history.redaction import Policy
 
@@ -87,6 +88,7 @@ class Receipt(msgspec.Struct, kw_only=True):
 
     `counted_by`: how the source counted (`query`; for the platform's API `counters`, `second_listing` or both).
     `settings_changes`: settings that are not as in the previous run.
+    `unplaceable`: records of the account that no window contains, as of this run; not among the counts.
     """
 
     version: int = 1
@@ -112,6 +114,7 @@ class Receipt(msgspec.Struct, kw_only=True):
     items: list[str] = []
     quarantine: list[str] = []
     example_keys: list[str] = []
+    unplaceable: Unplaceable | None = None
     faults: list[str] = []
     runs: list[RunEntry] = []
 

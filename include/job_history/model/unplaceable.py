@@ -32,9 +32,14 @@ class Unplaceable(msgspec.Struct, frozen=True, omit_defaults=True):
     def __bool__(self) -> bool:
         return self.count > 0
 
-    def __str__(self) -> str:
-        number = f"over {self.count:,}" if self.over_limit else f"{self.count:,}"
-        return f"{number}, for example id {self.example_id} (its time: {self.example_form})"
+    @property
+    def number(self) -> str:
+        """The count as a message writes it: `3`, or `over 1,000`."""
+        return f"over {self.count:,}" if self.over_limit else f"{self.count:,}"
+
+    @property
+    def example(self) -> str:
+        return f"id {self.example_id}: {self.example_form}"
 
 
 def largest(several: Iterable[Unplaceable | None]) -> Unplaceable | None:

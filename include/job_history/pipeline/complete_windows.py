@@ -23,8 +23,8 @@ def complete_windows(ledger: Storage, place_of: PlaceOf) -> SkipWindow:
     `place_of` returns where an account's connection leads to now, as receipts name it (`place_in`), or None if the settings
     alone decide it. It is called once an account, and only for accounts with a complete window.
 
-    A window that is complete with quarantine is not skipped: records that were fixed since are delivered when it runs again.
-    Neither is one whose source was read before the window ended.
+    A window with quarantined records is not skipped: records that were fixed since are delivered when it runs again. One that
+    is complete with quarantine only because of its account's unplaceable records is skipped. A window whose source was read before it ended is not skipped.
     """
     places: dict[int, str | None] = {}
 
@@ -36,7 +36,7 @@ def complete_windows(ledger: Storage, place_of: PlaceOf) -> SkipWindow:
 
     def skip(account: Account, kind: EventKind, window: Window) -> str | None:
         receipt = read_receipt(ledger, account.user_id, kind, window)
-        if receipt is None or receipt.state is not WindowState.COMPLETE:
+        if receipt is None or not _is_complete(receipt):
             return None
         if not receipt.read_at or parse_time(receipt.read_at) < window.end:
             return None
@@ -45,6 +45,15 @@ def complete_windows(ledger: Storage, place_of: PlaceOf) -> SkipWindow:
         return receipt.state
 
     return skip
+
+
+def _is_complete(receipt: Receipt) -> bool:
+    """Return whether running the window again could deliver nothing: it has no record that no window contains."""
+    return receipt.state is WindowState.COMPLETE or (
+        receipt.state is WindowState.COMPLETE_WITH_QUARANTINE
+        and receipt.unplaceable is not None
+        and not receipt.counts.quarantined
+    )
 
 
 def place_in(destination: dict[str, Any]) -> str | None:

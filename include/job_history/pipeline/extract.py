@@ -12,7 +12,7 @@ from job_history.model.record import Record
 from job_history.model.slice import Slice
 from job_history.pipeline.results import Extracted
 from job_history.progress import Progress
-from job_history.sources import Source
+from job_history.sources import NotesUnplaceable, Source
 from job_history.storage import Storage
 from job_history.storage.staging import staged_writer
 
@@ -41,6 +41,7 @@ def extract(slice_: Slice, account: Account, source: Source[Record], staging: St
         for record in listing:
             staged.append(record)
             progress.add()
+        unplaceable = listing.unplaceable if isinstance(listing, NotesUnplaceable) else None
     if progress.records != listing.counted:
         raise TransientError(
             f"The source of {slice_.about} counts {listing.counted:,} {kind.words}, and lists {progress.records:,}. "
@@ -56,4 +57,5 @@ def extract(slice_: Slice, account: Account, source: Source[Record], staging: St
         counted_by=listing.counted_by,
         read_at=began,
         line_details=line_details,
+        unplaceable=unplaceable or None,
     )

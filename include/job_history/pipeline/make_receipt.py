@@ -10,6 +10,7 @@ from typing import Any
 from job_history.ledger.lateness import all_of
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
 from job_history.model.timestamp import format_time
+from job_history.model.unplaceable import largest
 from job_history.pipeline.results import PlannedWindow, SliceOutcome
 
 
@@ -27,7 +28,8 @@ def make_receipt(
     counts = sum_counts(outcomes)
     if faults or not outcomes:
         counts.counted = max(counts.counted, planned.counted or 0)
-    state = _state(planned, counts, faults, unrecoverable=unrecoverable)
+    unplaceable = largest([planned.unplaceable, *(outcome.extracted.unplaceable for outcome in outcomes)])
+    state = _state(planned, counts, faults, unrecoverable=unrecoverable, is_clean=unplaceable is None)
     seconds = seconds_of(outcomes)
     jobs = [job for outcome in outcomes for job in (outcome.transformed.first_job, outcome.transformed.last_job) if job]
     return Receipt(
@@ -53,19 +55,22 @@ def make_receipt(
         items=[outcome.items_path for outcome in outcomes],
         quarantine=sorted({path for outcome in outcomes for path in outcome.quarantine_paths}),
         example_keys=[key for outcome in outcomes for key in outcome.example_keys][:3],
+        unplaceable=unplaceable,
         faults=faults,
         runs=[RunEntry(run, format_time(finished_at), state, counts, faults, seconds)],
     )
 
 
-def _state(planned: PlannedWindow, counts: Counts, faults: list[str], *, unrecoverable: bool) -> WindowState:
+def _state(
+    planned: PlannedWindow, counts: Counts, faults: list[str], *, unrecoverable: bool, is_clean: bool
+) -> WindowState:
     if not planned.enabled:
         return WindowState.DISABLED
     if unrecoverable:
         return WindowState.UNRECOVERABLE
     if faults or counts.gap:
         return WindowState.FAILED
-    return WindowState.COMPLETE_WITH_QUARANTINE if counts.quarantined else WindowState.COMPLETE
+    return WindowState.COMPLETE if is_clean and not counts.quarantined else WindowState.COMPLETE_WITH_QUARANTINE
 
 
 def _destination(planned: PlannedWindow, outcomes: list[SliceOutcome]) -> dict[str, Any]:

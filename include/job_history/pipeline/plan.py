@@ -13,6 +13,7 @@ from job_history.errors import PermanentError
 from job_history.ledger.known_accounts import KnownAccounts
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
+from job_history.pipeline.count_unplaceable import count_unplaceable
 from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.pipeline.slicing import SourceOf, add_slices
 from job_history.tables import text_table
@@ -85,6 +86,9 @@ def plan(
         max_slices=max_slices,
         clock=clock,
     )
+    count_unplaceable(plan_, {account.user_id: account for account in here}, source_of, clock)
+    for message in plan_.unchecked:
+        log.warning("%s", message)
     if plan_.skipped:
         log.info("Nothing to do: %s.", readable_skipped(plan_.skipped))
     if plan_.windows:

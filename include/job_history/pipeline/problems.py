@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 from job_history.ledger.receipt import Receipt
-from job_history.pipeline.quarantine_threshold import over_threshold
+from job_history.model.event_kind import EventKind
+from job_history.pipeline.quarantine_threshold import exceeds, over_threshold
 from job_history.pipeline.results import Plan, PlannedWindow, SliceOutcome
 from job_history.pipeline.run_files import RunFiles
 
@@ -44,6 +46,43 @@ def planning_problems(plans: list[Plan]) -> list[str]:
         "they were made. Run the window again."
         for user_id in considered
         if times_planned[user_id] != 1
+    ]
+
+
+def unplanned(destination: str, files: RunFiles) -> str:
+    """Return why nothing was planned for a destination: what its plan, or the task before it, failed on."""
+    for task in (f"{destination}.plan", "wait_until_settled"):
+        if (failure := files.task_failure(task)) is not None:
+            return f"Destination {destination}: nothing was replicated, because `{task}` failed: {failure.message}"
+    return f"Destination {destination}: nothing was replicated; see the log of `{destination}.plan` for the reason."
+
+
+def unplaceable_messages(receipts: Iterable[Receipt]) -> dict[tuple[int, EventKind], str]:
+    """Return a message for each account and kind with records that no window contains."""
+    return {
+        (receipt.user_id, receipt.kind): (
+            f"Account {receipt.label}: {receipt.unplaceable.number} {receipt.kind.words} are finished and in no window, because "
+            f"their time is missing or cannot be read (for example {receipt.unplaceable.example}). They are not delivered. "
+            "Correct their times at the source."
+        )
+        for receipt in receipts
+        if receipt.unplaceable is not None
+    }
+
+
+def too_many_unplaceable(receipts: list[Receipt], quarantine_threshold: int) -> list[str]:
+    """Return the accounts with more of them than the threshold allows, counted against the account's records of the run."""
+    listed: Counter[tuple[int, EventKind]] = Counter()
+    found: dict[tuple[int, EventKind], int] = {}
+    for receipt in receipts:
+        listed[receipt.user_id, receipt.kind] += receipt.counts.listed
+        if receipt.unplaceable is not None:
+            found[receipt.user_id, receipt.kind] = receipt.unplaceable.count
+    messages = unplaceable_messages(receipts)
+    return [
+        f"{messages[whose]} These are more than [job_history] quarantine_threshold allows ({quarantine_threshold} percent)."
+        for whose, count in found.items()
+        if exceeds(count, listed[whose] + count, quarantine_threshold)
     ]
 
 

@@ -13,7 +13,15 @@ from job_history.ledger.receipt_store import delete_superseded_items, save_recei
 from job_history.model.slice import RUNS
 from job_history.pipeline.make_receipt import make_receipt
 from job_history.pipeline.plan import readable_skipped
-from job_history.pipeline.problems import is_unrecoverable, outcomes_and_problems, planning_problems, receipt_problems
+from job_history.pipeline.problems import (
+    is_unrecoverable,
+    outcomes_and_problems,
+    planning_problems,
+    receipt_problems,
+    too_many_unplaceable,
+    unplaceable_messages,
+    unplanned,
+)
 from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.pipeline.run_files import RunFiles
 from job_history.progress import readable_bytes, readable_counts
@@ -26,6 +34,7 @@ log = logging.getLogger(__name__)
 # Staged files of a failed slice are kept, because its load task may be cleared.
 STAGED_FILES_KEPT = timedelta(days=7)
 WINDOWS_AT_A_TIME = 16
+_NOT_ALL_PLANNED = "of a destination that was not planned, nothing was replicated"
 
 
 def report(
@@ -49,12 +58,10 @@ def report(
     for destination in destinations:
         plan = files.plan(destination)
         if plan is None:
-            problems.append(
-                f"Destination {destination}: nothing was planned; see the log of `{destination}.plan` for the reason."
-            )
+            problems.append(unplanned(destination, files))
             continue
         plans.append(plan)
-        problems += [fault for fault in plan.faults if fault not in problems]
+        problems += [fault for fault in [*plan.faults, *plan.destination_problems] if fault not in problems]
 
         def close(planned: PlannedWindow) -> tuple[list[Receipt], list[str]]:
             return _closed(planned, files, ledger, run=run, finished_at=finished_at, code_version=code_version)
@@ -69,18 +76,13 @@ def report(
         problems += planning_problems(plans)
         _remember_accounts(ledger, plans)
     delete_old_runs(staging, finished_at - STAGED_FILES_KEPT)
-    for plan in [plan for plan in plans if plan.skipped]:
-        log.info("Nothing to do for %s: %s.", plan.destination, readable_skipped(plan.skipped))
-    if receipts:
-        log.info("\n%s", run_table(receipts))
-    _warn_of_quarantine(receipts, ledger)
+    _log_results(plans, receipts, ledger)
+    problems += too_many_unplaceable(receipts, quarantine_threshold)
     if reconciled := [findings for each in destinations if (findings := files.findings(each)) is not None]:
         problems += log_findings(reconciled, receipts)
     if problems:
-        raise PermanentError(
-            f"This run failed in {len(problems)} places; what is not named here was replicated.\n- "
-            + "\n- ".join(problems)
-        )
+        rest = "what is not named here was replicated" if len(plans) == len(destinations) else _NOT_ALL_PLANNED
+        raise PermanentError(f"This run failed in {len(problems)} places; {rest}.\n- " + "\n- ".join(problems))
     return receipts
 
 
@@ -163,16 +165,21 @@ def _rate(receipt: Receipt) -> str:
     return f"{went_through / seconds:,.0f}" if went_through and seconds else "-"
 
 
-def _warn_of_quarantine(receipts: list[Receipt], ledger: Storage) -> None:
-    for receipt in receipts:
-        if receipt.counts.quarantined:
-            log.warning(
-                "Account %s, window %s: in quarantine %s. Fix the source and run the window again. They are in:\n%s",
-                receipt.label,
-                receipt.window.start_text,
-                readable_counts(receipt.counts.quarantined),
-                "\n".join(ledger.url(path) for path in receipt.quarantine),
-            )
+def _log_results(plans: list[Plan], receipts: list[Receipt], ledger: Storage) -> None:
+    for plan in [plan for plan in plans if plan.skipped]:
+        log.info("Nothing to do for %s: %s.", plan.destination, readable_skipped(plan.skipped))
+    if receipts:
+        log.info("\n%s", run_table(receipts))
+    for receipt in [receipt for receipt in receipts if receipt.counts.quarantined]:
+        log.warning(
+            "Account %s, window %s: in quarantine %s. Fix the source and run the window again. They are in:\n%s",
+            receipt.label,
+            receipt.window.start_text,
+            readable_counts(receipt.counts.quarantined),
+            "\n".join(ledger.url(path) for path in receipt.quarantine),
+        )
+    for message in [*unplaceable_messages(receipts).values(), *(each for plan in plans for each in plan.unchecked)]:
+        log.warning("%s", message)
 
 
 def delete_old_runs(staging: Storage, before: datetime) -> None:

@@ -13,6 +13,7 @@ from job_history.ledger.receipt import JobRef
 from job_history.model.event_kind import EventKind
 from job_history.model.ids import Id
 from job_history.model.slice import Slice
+from job_history.model.unplaceable import Unplaceable
 from job_history.model.window import Window
 from job_history.redaction import Policy
 
@@ -20,7 +21,8 @@ from job_history.redaction import Policy
 class PlannedWindow(msgspec.Struct):
     """An account's window in a run, for one kind of event.
 
-    `counted` is None if the source was not, or could not be, asked; then its extract asks. `blocked_by` are the errors that a
+    `counted` is None if the source was not, or could not be, asked; then its extract asks. `unplaceable`: records of the
+    account that no window contains, the same in each of its windows of the run. `blocked_by` are the errors that a
     preflight found at the destination: then there are no slices. `settings_changes`: settings of the account that are not as
     in the previous run.
     """
@@ -39,6 +41,7 @@ class PlannedWindow(msgspec.Struct):
     blocked_by: list[Finding] = []
     destination_hash: str = ""
     settings_changes: list[str] = []
+    unplaceable: Unplaceable | None = None
 
     @property
     def label(self) -> str:
@@ -50,7 +53,9 @@ class Plan(msgspec.Struct):
 
     `considered` are the user_ids of all accounts of the run, whatever their destination, and `planned` those with this one.
     `skipped`: the number of windows that need no run, by state. `settings` are those of planned accounts that are new or were
-    changed, for the next run to know; `whole_list`: these are all accounts of the Variable.
+    changed, for the next run to know; `whole_list`: these are all accounts of the Variable. `unchecked`: a message for each
+    source that could not be asked for unplaceable records. `destination_problems`: what preflights of accounts without
+    slices found; their windows are complete all the same.
     """
 
     run: str
@@ -63,6 +68,8 @@ class Plan(msgspec.Struct):
     skipped: dict[str, int] = msgspec.field(default_factory=dict, name="standing")
     settings: dict[str, dict[str, Any]] = {}
     whole_list: bool = False
+    unchecked: list[str] = []
+    destination_problems: list[str] = []
 
     @property
     def slices(self) -> list[Slice]:
@@ -73,6 +80,7 @@ class Extracted(msgspec.Struct):
     """`counted`: by the source, by the means of `counted_by`; `listed`: the records; the two are equal.
 
     `read_at`: when reading began, as text (see `extract.read_at`); of two runs, the later reading wins.
+    `unplaceable`: what the listing met that no window contains.
     """
 
     path: str
@@ -82,6 +90,7 @@ class Extracted(msgspec.Struct):
     counted_by: str = "query"
     read_at: str = ""
     line_details: bool | None = None
+    unplaceable: Unplaceable | None = None
 
 
 class SkippedRecord(msgspec.Struct):

@@ -38,6 +38,21 @@ class RunFiles:
     def save_plan(self, plan: Plan) -> None:
         self._staging.write(f"{RUNS}/{self._run}/plan-{plan.destination}.json", msgspec.json.encode(plan))
 
+    def begin_plan(self, destination: str) -> None:
+        """Delete the result of an earlier try to plan."""
+        self._staging.delete(f"{RUNS}/{self._run}/plan-{destination}.json")
+        self._staging.delete(self._task_failure(f"{destination}.plan"))
+
+    def save_task_failure(self, task: str, message: str) -> None:
+        """Save why a task that is not about a slice failed, for the report to repeat."""
+        self._staging.write(self._task_failure(task), msgspec.json.encode(Failure(task, message)))
+
+    def task_failure(self, task: str) -> Failure | None:
+        return self._read(self._task_failure(task), Failure)
+
+    def _task_failure(self, task: str) -> str:
+        return f"{RUNS}/{self._run}/failure-{task}.json"
+
     def plan(self, destination: str) -> Plan | None:
         return self._read(f"{RUNS}/{self._run}/plan-{destination}.json", Plan)
 

@@ -36,7 +36,8 @@ def receipt_with(
     """
     done = sum_counts(outcomes)
     counts = _counts(receipt, done, taken)
-    state = WindowState.COMPLETE_WITH_QUARANTINE if counts.quarantined else WindowState.COMPLETE
+    is_clean = receipt.unplaceable is None and not counts.quarantined
+    state = WindowState.COMPLETE if is_clean else WindowState.COMPLETE_WITH_QUARANTINE
     jobs = [
         job
         for job in (

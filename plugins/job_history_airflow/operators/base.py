@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.log import redact  # type: ignore[attr-defined]
 
 from job_history.accounts.account import Account
 from job_history.errors import ReplicationError, UnrecoverableError
@@ -16,6 +15,7 @@ from job_history.model.slice import Slice
 from job_history.pipeline.run_files import Failure, RunFiles
 from job_history.storage import Storage
 from job_history_airflow.factories.storage import storage_at
+from job_history_airflow.operators.failures import reason_of
 from job_history_airflow.settings import Settings, load_accounts, read_settings
 
 if TYPE_CHECKING:
@@ -68,11 +68,8 @@ class SliceOperator(BaseOperator):
         return RunFiles(self.staging, slice_.run)
 
     def _save_failure(self, slice_: Slice, fault: BaseException) -> None:
-        # A foreign exception may repeat anything; Airflow masks the secrets of the connections used here.
-        detail = str(fault) if isinstance(fault, ReplicationError) else str(redact(f"{type(fault).__name__}: {fault}"))
+        failure = Failure(self.task_id.rpartition(".")[2], reason_of(fault), isinstance(fault, UnrecoverableError))
         try:
-            self.files_of(slice_).save_failure(
-                slice_, Failure(self.task_id.rpartition(".")[2], detail, isinstance(fault, UnrecoverableError))
-            )
+            self.files_of(slice_).save_failure(slice_, failure)
         except ReplicationError as unable:
             self.log.warning("The report of this run cannot give the reason: %s", unable)

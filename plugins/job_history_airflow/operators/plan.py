@@ -24,6 +24,8 @@ from job_history.sources import RemoteSource
 from job_history_airflow.factories.destinations import place_of
 from job_history_airflow.factories.sources import source_of
 from job_history_airflow.factories.storage import storage_at
+from job_history_airflow.operators.failures import reported_failure
+from job_history_airflow.params import REPLICATION_PARAMETERS, check_parameters
 from job_history_airflow.preflight import destination_check
 from job_history_airflow.run_window import window_of
 from job_history_airflow.settings import Settings, load_accounts, read_settings
@@ -55,12 +57,20 @@ class PlanOperator(BaseOperator):
         super().__init__(**kwargs)
         self.destination = destination
 
+    known_parameters = REPLICATION_PARAMETERS
+
     def execute(self, context: Context) -> list[dict[str, Any]]:
+        with reported_failure(f"{self.destination}.plan", context):
+            return self._plan(context)
+
+    def _plan(self, context: Context) -> list[dict[str, Any]]:
         self.settings = read_settings()
         dag_run = context["dag_run"]
         run = run_folder(dag_run.dag_id, dag_run.run_id)
         self.staging, self.ledger = storage_at(self.settings.staging_path), storage_at(self.settings.ledger_path)
         self.run_files = RunFiles(self.staging, run)
+        self.run_files.begin_plan(self.destination)
+        check_parameters(context, self.known_parameters)
         planned_at = read_at()
         accounts = load_accounts()
         window = self.window(context)

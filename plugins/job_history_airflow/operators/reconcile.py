@@ -11,6 +11,7 @@ from job_history.model.window import Window
 from job_history.pipeline.plan import SkipWindow
 from job_history_airflow.factories.destinations import listable_bucket
 from job_history_airflow.operators.plan import PlanOperator
+from job_history_airflow.params import RECONCILIATION_PARAMETERS
 from job_history_airflow.run_window import look_back_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ class ReconcileOperator(PlanOperator):
     The run's parameters: `accounts`, `window_start` and `window_end` in place of the look-back, and `repair`: also run
     windows again whose objects are lost or altered in the bucket.
     """
+
+    known_parameters = RECONCILIATION_PARAMETERS
 
     def window(self, context: Context) -> Window:
         return look_back_of(

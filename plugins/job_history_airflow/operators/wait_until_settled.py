@@ -9,6 +9,8 @@ from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import BaseOperator
 
 from job_history.model.timestamp import format_time
+from job_history_airflow.operators.failures import reported_failure
+from job_history_airflow.params import REPLICATION_PARAMETERS, check_parameters
 from job_history_airflow.run_window import window_of
 from job_history_airflow.settings import read_settings
 
@@ -26,8 +28,10 @@ class WaitUntilSettledOperator(BaseOperator):
     ui_color = "#f2f2f2"
 
     def execute(self, context: Context) -> None:
-        window = window_of(context["dag_run"], context["params"])
-        settled_at = window.end + read_settings().settle
+        with reported_failure(self.task_id, context):
+            check_parameters(context, REPLICATION_PARAMETERS)
+            window = window_of(context["dag_run"], context["params"])
+            settled_at = window.end + read_settings().settle
         if datetime.now(UTC) < settled_at:
             self.log.info("Window %s settles at %s. Waiting, without holding a slot.", window, format_time(settled_at))
             self.defer(trigger=DateTimeTrigger(moment=settled_at), method_name="settled")

@@ -204,9 +204,28 @@ def test_jobs_that_were_counted_and_not_listed_fail_the_run(run: Run) -> None:
 def test_a_run_without_a_plan_fails(run: Run) -> None:
     run.plan(destination="sumo_logic")
     assert run.failure(["s3", "sumo_logic"]) == (
-        "This run failed in 1 places; what is not named here was replicated.\n"
-        "- Destination s3: nothing was planned; see the log of `s3.plan` for the reason."
+        "This run failed in 1 places; of a destination that was not planned, nothing was replicated.\n"
+        "- Destination s3: nothing was replicated; see the log of `s3.plan` for the reason."
     )
+
+
+@pytest.mark.promise("report-gives-reasons")
+def test_the_report_repeats_why_nothing_was_planned(run: Run) -> None:
+    run.files.save_task_failure("s3.plan", "The Airflow Variable job_history_accounts is not valid JSON.")
+    run.files.save_task_failure("wait_until_settled", "The run has the unknown parameter 'account'.")
+
+    failure = run.failure(["s3", "sumo_logic"])
+
+    assert "Destination s3: nothing was replicated, because `s3.plan` failed: The Airflow Variable" in failure
+    assert "Destination sumo_logic: nothing was replicated, because `wait_until_settled` failed: The run has" in failure
+    assert "what is not named here was replicated" not in failure
+
+
+def test_a_plan_that_succeeds_after_a_failed_try_is_reported_alone(run: Run) -> None:
+    run.files.save_task_failure("s3.plan", "the database is away")
+    run.files.begin_plan("s3")
+    run.plan(window_of(ACME, slices=0, counted=0))
+    assert [receipt.state for receipt in run.report()] == ["complete"]
 
 
 def test_a_problem_of_both_destinations_is_reported_once(run: Run) -> None:
