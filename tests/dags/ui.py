@@ -48,6 +48,9 @@ class Browser:
         assert page.status_code == 200, page.text
         return inputs(page.text)
 
+    def send(self, method: str, path: str, data: dict[str, str] | None = None) -> httpx.Response:
+        return self._send(method, path, "application/json", data=data)
+
     def _send(self, method: str, path: str, accept: str, **what: Any) -> httpx.Response:
         headers = {"accept": accept, "cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
         return self._client.request(method, f"/job-history{path}", headers=headers, follow_redirects=False, **what)

@@ -13,7 +13,7 @@ from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
 from job_history_airflow.ui.request_context import ViewerRequest
 from job_history_airflow.ui.status.overview import Overview
-from job_history_airflow.ui.status.pages import PageNumber, Search, Show, UserId
+from job_history_airflow.ui.status.pages import PageNumber, Search, Show, Until, UserId, WindowEnd, WindowStart
 from job_history_airflow.ui.status.period import Span, requested_period, requested_window
 from job_history_airflow.ui.status.replication_status import ledger, status_page
 from job_history_airflow.ui.status.visibility import visible_problems, visible_receipt, visible_rows
@@ -48,7 +48,7 @@ def _documented(schema: str) -> dict[int | str, dict[str, Any]]:
 def status_of_accounts(  # noqa: PLR0917 - each is a part of the address
     context: ViewerRequest,
     span: Annotated[Span, Query(description="With d, a cell is a day.")] = Span.DAY,
-    until: Annotated[str | None, Query(description="ISO 8601; default: now.")] = None,
+    until: Until = None,
     search: Search = "",
     show: Show = "all",
     page: PageNumber = 1,
@@ -72,8 +72,8 @@ def receipt_of_window(
     context: ViewerRequest,
     user_id: UserId,
     kind: EventKind,
-    start: Annotated[str, Query(description="ISO 8601: start of the window.")],
-    end: Annotated[str, Query(description="ISO 8601: its end, at most an hour later.")],
+    start: WindowStart,
+    end: WindowEnd,
 ) -> Response:
     """The receipt of one window, without what you may not see in Airflow."""
     window = requested_window(start, end)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from itertools import groupby, islice
 from operator import itemgetter
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, HTTPException, Path, Query, Response, status
@@ -25,7 +25,7 @@ from job_history_airflow.ui.access import may_see_accounts, may_see_logs, may_st
 from job_history_airflow.ui.request_context import ViewerRequest
 from job_history_airflow.ui.status.charts import bar_chart
 from job_history_airflow.ui.status.overview import WORDS, Overview
-from job_history_airflow.ui.status.period import HOUR, Span, requested_hours, requested_period
+from job_history_airflow.ui.status.period import HOUR, MAX_MOMENT_LENGTH, Span, requested_hours, requested_period
 from job_history_airflow.ui.status.replication_status import hours_of, ledger, status_page
 from job_history_airflow.ui.status.runs_of_window import runs_of
 from job_history_airflow.ui.status.visibility import visible_problems, visible_receipt, visible_rows
@@ -40,13 +40,17 @@ UserId = Annotated[int, Path(ge=1, lt=10**21)]
 Search = Annotated[str, Query(max_length=MAX_SEARCH_LENGTH, description="Part of `user_id name`.")]
 Show = Annotated[Literal["all", "owed"], Query(description="`owed`: only accounts with windows that need a run.")]
 PageNumber = Annotated[int, Query(ge=1, le=MAX_PAGE)]
+_MOMENT: dict[str, Any] = {"max_length": MAX_MOMENT_LENGTH, "json_schema_extra": {"format": "date-time"}}
+Until = Annotated[str | None, Query(description="ISO 8601; default: now.", **_MOMENT)]
+WindowStart = Annotated[str, Query(description="ISO 8601: start of the window.", **_MOMENT)]
+WindowEnd = Annotated[str, Query(description="ISO 8601: its end, at most an hour later.", **_MOMENT)]
 
 
 @router.get("")
 def status_grid(  # noqa: PLR0917 - each is a part of the address
     context: ViewerRequest,
     span: Span = Span.DAY,
-    until: str | None = None,
+    until: Until = None,
     search: Search = "",
     show: Show = "all",
     page: PageNumber = 1,
@@ -77,7 +81,7 @@ def status_grid(  # noqa: PLR0917 - each is a part of the address
 
 
 @router.get("/windows/{user_id}/{kind}")
-def window(context: ViewerRequest, user_id: UserId, kind: EventKind, start: str, end: str) -> Response:
+def window(context: ViewerRequest, user_id: UserId, kind: EventKind, start: WindowStart, end: WindowEnd) -> Response:
     requested = requested_hours(start, end)
     hours = hours_of(context.session, user_id, kind, requested)
     if requested.end - requested.start > HOUR:

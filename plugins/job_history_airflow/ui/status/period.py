@@ -102,8 +102,6 @@ def _window(start: str, end: str) -> Window:
 
 
 def _moment(name: str, text: str) -> datetime:
-    if len(text) > MAX_MOMENT_LENGTH:
-        raise _unprocessable(f"{name} must be ISO 8601 text of at most {MAX_MOMENT_LENGTH} characters.")
     try:
         moment = parse_time(text)
     except ValueError as error:
