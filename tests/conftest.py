@@ -29,11 +29,15 @@ JUDGES = ("browser", "ceph", "clients", "mariadb", "pgbouncer")
 _home = pytest.StashKey[Path]()
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest decides where `tmp_path` is
 def pytest_configure(config: pytest.Config) -> None:
     # A shell that starts pytest in the background makes it ignore SIGINT, and the tests' child processes would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     home = Path(tempfile.mkdtemp(prefix="job-history-tests-"))
     config.stash[_home] = home
+    # Below /tmp/pytest-of-<user>, each pytest that starts makes the folders of those that run unreadable for other users, such as
+    # the one that PostgreSQL runs as.
+    config.option.basetemp = config.option.basetemp or str(home / "tmp")
     for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
         del os.environ[name]
     os.environ.update(
@@ -46,8 +50,15 @@ def pytest_configure(config: pytest.Config) -> None:
     )
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.testsfailed:
+        print(f"\nThe files of the failed tests are in {session.config.stash[_home]}.")
+        del session.config.stash[_home]
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
-    shutil.rmtree(config.stash[_home], ignore_errors=True)
+    if home := config.stash.get(_home, None):
+        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest deselects by marks

@@ -1,8 +1,6 @@
 """The real parts that the contract suites run on, each started once for all of them."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from tests.support.ceph_rgw import CephGateway, ceph_rgw
@@ -13,9 +11,8 @@ from simulators.s3_endpoint import S3Endpoint, local_s3
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    # Not below pytest's own folder: each pytest that starts makes that unreadable for other users, such as PostgreSQL's.
-    with TemporaryDirectory(prefix="postgres-") as folder, local_postgres(Path(folder) / "data") as server:
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    with local_postgres(tmp_path_factory.mktemp("postgres") / "data") as server:
         yield server
 
 

@@ -3,70 +3,73 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from job_history_airflow.dag_ids import RECONCILIATION_DAG, REPLICATION_DAG
 from simulators.project import DAGS
 
-PARSE = """
+PARSE = f"""
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
-bag = DagBag({dags!r})
-dag = bag.dags[{dag_id!r}]
+bag = DagBag({str(DAGS)!r})
+heavy = sorted({{"pandas", "boto3", "pyarrow"}} & set(sys.modules))
 print(json.dumps({{
     "errors": bag.import_errors,
-    "dags": sorted(bag.dags),
-    "tasks": sorted(dag.task_ids),
-    "schedule": [type(dag.timetable).__name__, dag.timetable.summary if hasattr(dag.timetable, "summary") else None],
-    "catchup": dag.catchup,
-    "start": dag.start_date.isoformat(),
-    "params": {{name: dag.params.get_param(name).value for name in dag.params}},
-    "retries": {{task.task_id: task.retries for task in dag.tasks}},
-    "operators": {{task.task_id: task.task_type for task in dag.tasks}},
-    "timeouts": [task.task_id for task in dag.tasks if task.execution_timeout is None],
-    "heavy": sorted({{"pandas", "boto3", "pyarrow"}} & set(sys.modules)),
+    "heavy": heavy,
+    "dags": {{
+        dag_id: {{
+            "schedule": type(dag.timetable).__name__,
+            "catchup": dag.catchup,
+            "start": dag.start_date.isoformat(),
+            "params": {{name: dag.params.get_param(name).value for name in dag.params}},
+            "operators": {{task.task_id: task.task_type for task in dag.tasks}},
+            "retries": min(task.retries for task in dag.tasks),
+            "without a timeout": [task.task_id for task in dag.tasks if task.execution_timeout is None],
+        }}
+        for dag_id, dag in bag.dags.items()
+    }},
 }}))
 """
 
 
-REPLICATION, RECONCILIATION = "job_history_replication", "job_history_reconciliation"
-
-
-def parsed(airflow_home: Path, monkeypatch: pytest.MonkeyPatch, dag_id: str = REPLICATION, **environment: str) -> dict:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
+def parse(**environment: str) -> dict[str, Any]:
+    """Parse the DAG files in a process of their own, as a task's process does."""
     done = subprocess.run(
-        [sys.executable, "-c", PARSE.format(dags=str(DAGS), dag_id=dag_id)], check=True, capture_output=True, text=True
+        [sys.executable, "-c", PARSE], check=True, capture_output=True, text=True, env=os.environ | environment
     )
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_the_hourly_dag_is_what_the_interfaces_promise(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    dag = parsed(airflow_home, monkeypatch)
+@pytest.fixture(scope="module")
+def parsed(airflow_home: Path) -> dict[str, Any]:
+    return parse()
 
-    assert dag["errors"] == {}
-    assert dag["dags"] == [RECONCILIATION, REPLICATION]
-    assert dag["schedule"][0] == "CronDataIntervalTimetable"
-    assert dag["catchup"] is False
+
+def test_both_dags_parse_without_errors_and_without_heavy_libraries(parsed: dict[str, Any]) -> None:
+    """Each task's process parses the file again: importing pandas or boto3 at its top would cost more than the work."""
+    assert (parsed["errors"], parsed["heavy"]) == ({}, [])
+    assert parsed["dags"].keys() == {REPLICATION_DAG, RECONCILIATION_DAG}
+
+
+def test_replication_dag_has_the_interface_that_is_documented(parsed: dict[str, Any]) -> None:
+    dag = parsed["dags"][REPLICATION_DAG]
+
+    assert (dag["schedule"], dag["catchup"]) == ("CronDataIntervalTimetable", False)
     assert dag["params"] == {"accounts": [], "window_start": None, "window_end": None, "mode": "missing_only"}
-    assert {
-        "wait_until_settled",
-        "s3.plan",
-        "s3.slice.extract",
-        "s3.slice.transform",
-        "s3.slice.load",
-        "report",
-    } <= set(dag["tasks"])
+    steps = {"s3.plan", "s3.slice.extract", "s3.slice.transform", "s3.slice.load"}
+    assert {"wait_until_settled", "report"} | steps <= dag["operators"].keys()
 
 
-def test_the_daily_dag_is_what_the_interfaces_promise(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    dag = parsed(airflow_home, monkeypatch, RECONCILIATION)
+def test_reconciliation_dag_has_the_interface_that_is_documented(parsed: dict[str, Any]) -> None:
+    dag = parsed["dags"][RECONCILIATION_DAG]
 
-    assert dag["schedule"][0] == "CronDataIntervalTimetable"
-    assert dag["catchup"] is False
+    assert (dag["schedule"], dag["catchup"]) == ("CronDataIntervalTimetable", False)
     assert dag["params"] == {"accounts": [], "window_start": None, "window_end": None, "repair": False}
     assert {task: kind for task, kind in dag["operators"].items() if not task.startswith("sumo_logic.")} == {
         "s3.plan": "ReconcileOperator",
@@ -75,31 +78,26 @@ def test_the_daily_dag_is_what_the_interfaces_promise(airflow_home: Path, monkey
         "s3.slice.load": "LoadToS3Operator",
         "report": "ReportOperator",
     }
-    assert (min(dag["retries"].values()) >= 1, dag["timeouts"]) == (True, [])
 
 
-def test_every_task_that_works_has_retries_and_a_time_out(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    dag = parsed(airflow_home, monkeypatch)
+# `wait_until_settled` occupies no slot while it waits, and may have to wait for an hour in the future.
+@pytest.mark.parametrize(
+    ("dag_id", "without_timeout"), [(REPLICATION_DAG, ["wait_until_settled"]), (RECONCILIATION_DAG, [])]
+)
+def test_every_task_has_retries_and_a_timeout(parsed: dict[str, Any], dag_id: str, without_timeout: list[str]) -> None:
+    dag = parsed["dags"][dag_id]
 
-    assert min(dag["retries"].values()) >= 1
-    # It holds no slot while it waits, and an hour that lies ahead may be waited for.
-    assert dag["timeouts"] == ["wait_until_settled"]
-
-
-def test_parsing_brings_none_of_the_heavy_libraries(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each task process parses the file again: pandas and boto3 at its top would cost more than the work itself."""
-    assert parsed(airflow_home, monkeypatch)["heavy"] == []
+    assert dag["retries"] >= 1
+    assert dag["without a timeout"] == without_timeout
 
 
-def test_a_start_date_means_that_every_hour_since_is_owed(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    dag = parsed(airflow_home, monkeypatch, AIRFLOW__JOB_HISTORY__START_DATE="2026-01-01T00:00:00Z")
+def test_start_date_switches_catchup_on(airflow_home: Path) -> None:
+    dag = parse(AIRFLOW__JOB_HISTORY__START_DATE="2026-01-01T00:00:00Z")["dags"][REPLICATION_DAG]
 
     assert (dag["catchup"], dag["start"]) == (True, "2026-01-01T00:00:00+00:00")
 
 
-def test_nothing_of_the_package_is_imported_under_a_bare_name(
-    airflow_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_plugin_modules_are_not_imported_under_bare_names(airflow_home: Path) -> None:
     """Airflow imports every file below plugins/ that .airflowignore does not name: `operators/load.py` as `load`."""
     code = (
         "import sys; from airflow import plugins_manager; plugins_manager.get_import_errors() if hasattr(plugins_manager,"

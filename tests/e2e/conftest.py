@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from simulators.airflow_stack import AirflowStack, airflow_stack
+from simulators.airflow_stack.leftovers import members_of_sessions
 from simulators.job_store import DEMO_ACCOUNTS, create, fill
 from simulators.postgres import PostgresServer, local_postgres
 from simulators.project import DAGS, PLUGINS
@@ -106,6 +107,8 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             stack.api.post("/variables", {"key": "job_history_accounts", "value": json.dumps(ACCOUNTS)})
             stack.api.wait_for_dag(DAG_ID)
             yield Installation(stack, s3, postgres)
+            family = members_of_sessions(set(stack.process_ids.values()))
+        assert [process for process in family if process.is_running()] == [], "Airflow left processes"
 
 
 def _fill(postgres: PostgresServer) -> None:
