@@ -19,10 +19,9 @@ from .faults import (
 from .process import SourceProcess, source_process
 from .records import Kind, Message, ReceivedRequest, Slice
 from .server import LocalSource, local_source
-from .settings import Boundaries, SourceSettings, Storage
+from .settings import SourceSettings, Storage
 
 __all__ = [
-    "Boundaries",
     "Break",
     "Fault",
     "Kind",

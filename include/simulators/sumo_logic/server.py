@@ -59,8 +59,6 @@ def _application(source: Source) -> web.Application:
             web.get("/", Page(source).show),
             web.get("/messages", reports.messages),
             web.get("/requests", reports.requests),
-            web.get("/logs/count", reports.logs_count),
-            web.get("/metrics", reports.metrics),
             web.post("/_control/script", control.script),
             web.post("/_control/recover", control.recover),
             web.post("/_control/settings", control.settings),
@@ -74,7 +72,7 @@ class LocalSource:
     """A source that runs in this process.
 
     `url` is the whole upload URL, a credential; `receiver_url` the one without token, for the header `x-sumo-token`;
-    `address` leads to the page, to `/messages`, `/requests`, `/logs/count` and `/metrics`.
+    `address` leads to the page, to `/messages` and `/requests`.
     """
 
     def __init__(self, source: Source, address: str) -> None:

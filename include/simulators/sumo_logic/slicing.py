@@ -1,4 +1,4 @@
-"""What becomes of a message above the size limit: a stream of slices, none of which is whole any more."""
+"""Where a message ends (at a line break, as with multiline detection off), and what becomes of one above the size limit."""
 
 from __future__ import annotations
 
@@ -6,26 +6,22 @@ _CONTINUATION_BITS = 0b1100_0000
 _CONTINUATION = 0b1000_0000
 
 
-def slices(message: bytes, max_bytes: int) -> list[bytes]:
-    """Cut a message of UTF-8 text into slices of at most `max_bytes`, after a line break where one is in reach.
+def split_lines(body: bytes) -> list[bytes]:
+    """Return the lines that are not blank, without their line breaks: LF, CR LF and CR, but not U+2028."""
+    return [line for line in body.splitlines() if line.strip()]
 
-    Joined, they are the message again. A message within the limit is its own only slice.
+
+def slices(message: bytes, max_bytes: int) -> list[bytes]:
+    """Cut a line of UTF-8 text into slices of at most `max_bytes`; joined, they are the line again.
+
+    A message within the limit is its own only slice.
     """
     parts: list[bytes] = []
     start = 0
     while len(message) - start > max_bytes:
-        end = _cut(message, start, start + max_bytes)
+        end = start + max_bytes
+        while message[end] & _CONTINUATION_BITS == _CONTINUATION:
+            end -= 1  # a character is never cut in two
         parts.append(message[start:end])
         start = end
-    parts.append(message[start:])
-    return parts
-
-
-def _cut(message: bytes, start: int, limit: int) -> int:
-    line_break = message.rfind(b"\n", start, limit)
-    if line_break > start:
-        return line_break + 1
-    end = limit
-    while message[end] & _CONTINUATION_BITS == _CONTINUATION:
-        end -= 1  # a character is never cut in two
-    return end
+    return [*parts, message[start:]]

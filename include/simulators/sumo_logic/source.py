@@ -1,4 +1,4 @@
-"""One HTTP Logs source: takes requests, stores what the documents say would be stored, answers as they say."""
+"""One HTTP Logs source: stores and answers requests as the vendor's documents describe."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from aiohttp import web
 
 from . import answers
 from .arrival import Arrival
-from .boundaries import split_lines, split_messages
 from .compression import BadEncodingError, decompress, decompress_beginning
 from .connection import Body, Reading, cut_answer, read_body, reset
 from .faults import Break, Fault, Script
 from .metadata import BadHeaderError, Metadata
 from .records import Kind, Message, Slice
 from .settings import SourceSettings, Storage, convert_settings
-from .slicing import slices
+from .slicing import slices, split_lines
 from .store import Store
 from .timestamps import Stamper
 
@@ -46,14 +45,14 @@ class Source:
         self._stamper = Stamper(self.settings, recent=self._stamper.recent)
 
     def reset(self) -> None:
-        """Become a fresh source with the same settings: nothing stored, nothing scripted, no recent time stamps."""
+        """Become a fresh source with the same settings: nothing stored or scripted, no recent time stamps."""
         self.store.clear()
         self.script.clear()
         self._stamper = Stamper(self.settings)
         self._arrived = 0
 
     async def ping(self, request: web.Request) -> web.StreamResponse:
-        """GET: 200 where the token is right."""
+        """GET: 200 if the token is right."""
         return await self._counted(request, self._ping)
 
     async def post(self, request: web.Request) -> web.StreamResponse:
@@ -81,7 +80,7 @@ class Source:
         now = asyncio.get_running_loop().time
         deadline = now() + self.settings.request_timeout
         if not arrival.brings(self.settings.token):
-            # An answer ahead of the body would reach some senders and break the connection of others.
+            # An answer before the body was read would reach some senders and break the connection of others.
             return await self._refuse(arrival, 401, "unknown token", await read_body(request, deadline))
         fault = self.script.next()
         if fault.breaks is Break.BEFORE_INGEST:
@@ -109,19 +108,15 @@ class Source:
         return answers.error(status, note if status == 400 else None)
 
     def _ingest(self, arrival: Arrival, body: Body, plain: bytes, metadata: Metadata, fault: Fault) -> None:
-        found = split_messages(plain, self.settings) if arrival.kind is Kind.LOGS else split_lines(plain)
+        found = split_lines(plain)
         kept = found[: fault.ingested(len(found))]
-        note = _note(fault, body.reading)
-        budget = self.settings.ingest_budget_bytes
-        if budget is not None and self.store.totals.message_bytes >= budget:
-            kept, note = [], "dropped by the ingest budget"
         messages: list[Message] = []
         if arrival.kind is Kind.LOGS and self.settings.storage is Storage.BODIES:
             for number, message in enumerate(kept):
                 messages += self._stored(message, number, metadata, arrival)
         record = arrival.record(
             status=None if fault.breaks or body.reading is Reading.SENDER_GONE else fault.status,
-            note=note,
+            note=_note(fault, body.reading),
             wire_bytes=len(body.wire),
             plain_bytes=len(plain),
             messages=len(found),
@@ -131,7 +126,7 @@ class Source:
         self.store.add(record, size=stored_bytes, messages=messages, max_bytes=self.settings.max_stored_bytes)
 
     def _stored(self, message: bytes, number: int, metadata: Metadata, arrival: Arrival) -> list[Message]:
-        """One message, or its slices: a time stamp belongs to the whole and is found before it is cut."""
+        """Return the message, or its slices: the time stamp is that of the whole message."""
         stamp = self._stamper.stamp(message.decode(), now=arrival.received_at)
         parts = slices(message, self.settings.max_message_bytes)
         return [
@@ -153,7 +148,7 @@ class Source:
 
 
 def _plain_text(body: Body, encoding: str) -> bytes:
-    """The decompressed body, known to be UTF-8; of one that was cut short, its whole lines. Raises BadEncodingError."""
+    """Return the decompressed body, checked to be UTF-8; of a truncated one, its whole lines. Raises BadEncodingError."""
     if body.reading is Reading.COMPLETE:
         plain = decompress(body.wire, encoding)
     else:

@@ -1,11 +1,10 @@
-"""Where a source keeps what arrived, within bounds, and the counts over it."""
+"""What arrived at a source, within bounds, and its counts."""
 
 from __future__ import annotations
 
-import re
 import threading
-from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Sequence
 
 import msgspec
 
@@ -20,7 +19,6 @@ class Totals(msgspec.Struct):
     requests: int = 0
     messages: int = 0
     message_bytes: int = 0
-    metrics: int = 0
     forgotten: int = 0
 
 
@@ -35,8 +33,6 @@ class Store:
         """Forget everything, counts included."""
         with self._lock:
             self.totals = Totals()
-            self.messages_by_address: Counter[str] = Counter()
-            self.bytes_by_address: Counter[str] = Counter()
             self._requests: deque[ReceivedRequest] = deque(maxlen=_MAX_REQUESTS)
             self._messages: deque[Message] = deque()
             self._stored_bytes = 0
@@ -51,13 +47,9 @@ class Store:
         with self._lock:
             self._requests.append(request)
             self.totals.requests += 1
-            if request.kind is Kind.METRICS:
-                self.totals.metrics += request.stored
-            elif request.stored:
+            if request.kind is Kind.LOGS:
                 self.totals.messages += request.stored
                 self.totals.message_bytes += size
-                self.messages_by_address[request.peer_address] += request.stored
-                self.bytes_by_address[request.peer_address] += size
             self._messages.extend(messages)
             self._stored_bytes += sum(message.size for message in messages)
             while messages and self._stored_bytes > max_bytes:
@@ -73,25 +65,3 @@ class Store:
         """The last 100,000 requests, oldest first."""
         with self._lock:
             return list(self._requests)
-
-    def count(self, from_time: int, to_time: int, expressions: Mapping[str, str]) -> int:
-        """Count stored messages with a time in `[from_time, to_time)` whose metadata match.
-
-        Each expression matches a whole value; an empty one asks only that the field is there. Raises re.error.
-        """
-        patterns = {name: re.compile(expression) for name, expression in expressions.items()}
-        return sum(
-            from_time <= message.message_time < to_time and _matches(message, patterns) for message in self.messages()
-        )
-
-
-def _matches(message: Message, patterns: Mapping[str, re.Pattern[str]]) -> bool:
-    metadata = message.fields | {
-        "_sourceName": message.source_name,
-        "_sourceHost": message.source_host,
-        "_sourceCategory": message.source_category,
-    }
-    return all(
-        name in metadata and (not pattern.pattern or pattern.fullmatch(metadata[name]) is not None)
-        for name, pattern in patterns.items()
-    )
