@@ -200,7 +200,7 @@ def test_a_job_that_appears_between_a_kill_and_the_next_try(endpoints: tuple[Scr
     """Its request has the number of one that was acknowledged, and other bytes: it must not be taken for that."""
     day = AnyOrder(*endpoints)
     day.a_job_appears(SUMO_LOGIC_USER, HOURS[0], timedelta(minutes=20), "completed")
-    # The first note says that a try is under way, the second one is of the request.
+    # The first note is of a try that is under way, the second one of the request.
     killed = Misfortune(s3=[], sumo_logic=[], deaths=[("after acknowledgement", 2)], tries=1)
     day.an_hour_is_run(HOURS[0], "missing_only", killed)
     assert len(day.world.sumo_logic.messages()) == 1

@@ -255,7 +255,7 @@ def test_a_relation_that_does_not_fit_is_refused(store: SqlStore, statement: str
     assert fault_of(lambda: listed(store.event_source())) == (PermanentError, message)
 
 
-def test_a_store_without_admin_events_says_which_relation_it_lacks(tmp_path: Path) -> None:
+def test_store_without_admin_events_names_the_missing_relation(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path)
     store.execute("DROP TABLE job_history_admin_events")
 

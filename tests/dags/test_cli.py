@@ -94,8 +94,8 @@ def test_status_exits_with_0_if_nothing_is_missing(world: World, job_history: Jo
     save_receipt(world, 5234, 1, "complete_with_quarantine")
 
     assert job_history("status", "--accounts", 5234, *HOURS).exit_code == 0
-    behind = job_history("status", "--accounts", "5234,77", *HOURS)
-    assert (behind.exit_code, behind.stdout.splitlines()[-1]) == (
+    open_hours = job_history("status", "--accounts", "5234,77", *HOURS)
+    assert (open_hours.exit_code, open_hours.stdout.splitlines()[-1]) == (
         1,
         "open: 77 Behind, 2018-05-21T00:00:00Z to 2018-05-21T01:00:00Z (2 hours)",
     )
@@ -182,7 +182,7 @@ def test_an_unexpected_error_exits_with_2(
     world: World, job_history: JobHistory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.accounts(world.account(5234, "Acme"))
-    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__LEDGER_PATH", "file:///proc/nobody/may/write/here")
+    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__LEDGER_PATH", "file:///proc/not/a/writable/folder")
 
     result = job_history("status")
 
@@ -306,7 +306,7 @@ def test_diff_finds_nothing_after_a_complete_run(world: World, job_history: JobH
 def test_diff_lists_missing_altered_and_extra_documents(world: World, job_history: JobHistory, delivered: Path) -> None:
     client, (lost, changed, deleted) = world.s3.client(), sorted(world.keys())[:3]
     client.delete_object(Bucket=world.bucket, Key=lost)
-    client.put_object(Bucket=world.bucket, Key=changed, Body=b"of somebody else")
+    client.put_object(Bucket=world.bucket, Key=changed, Body=b"of another program")
     ids = [str(parts.job_id) for parts in map(parts_of, (lost, changed, deleted)) if isinstance(parts, JobKeyParts)]
     with closing(sqlite3.connect(delivered)) as connection, connection:
         connection.execute("DELETE FROM job_history_jobs WHERE job_id = ?", (int(ids[2]),))
@@ -329,7 +329,7 @@ def test_diff_lists_missing_altered_and_extra_documents(world: World, job_histor
         f"{sort}: 5234 Acme, 2018-05-21T00:00:00Z: {job_id}"
         for sort, job_id in zip(("missing", "altered", "extra"), ids, strict=True)
     ]
-    # It was asked, and not mended.
+    # It was compared, and not repaired.
     left = world.keys()
     assert lost not in left
 

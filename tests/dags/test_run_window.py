@@ -42,7 +42,7 @@ def test_it_looks_at_no_hour_that_was_not_owed_but_always_at_one(start_date: dat
 
 @pytest.mark.promise("whole-hours")
 @pytest.mark.parametrize(("minute", "last"), [(9, 4), (10, 5)])
-def test_of_hours_that_somebody_asked_for_those_that_have_settled_are_compared(minute: int, last: int) -> None:
+def test_of_the_requested_hours_only_settled_ones_are_compared(minute: int, last: int) -> None:
     asked = looked_back(at=AT.replace(minute=minute), start="2018-05-21T03:00:00Z", end="2030-01-01T00:00:00Z")
 
     assert asked == Window(AT.replace(hour=3, minute=0), AT.replace(hour=last, minute=0))

@@ -46,7 +46,7 @@ def block_failing_accounts(
     with ThreadPoolExecutor(CHECKS_AT_ONCE) as threads:
         found = list(threads.map(run_check, map(in_time, checks), [f"Account {account.label}" for account in to_check]))
     for account, findings in zip(to_check, found, strict=True):
-        _tell(account, findings)
+        _log(account, findings)
         severities = {finding.severity for finding in findings}
         if Severity.ERROR in severities:
             _take_slices(plan, account, findings)
@@ -75,7 +75,7 @@ def _take_slices(plan: Plan, account: Account, findings: list[Finding]) -> None:
             planned.blocked_by = [finding for finding in findings if finding.severity is Severity.ERROR]
 
 
-def _tell(account: Account, findings: list[Finding]) -> None:
+def _log(account: Account, findings: list[Finding]) -> None:
     if not findings:
         log.info("Preflight of account %s: its destination takes what is delivered.", account.label)
     for finding in findings:

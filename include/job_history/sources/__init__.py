@@ -77,7 +77,7 @@ class SupportsQuickCheck(Protocol):
 
 @runtime_checkable
 class SupportsAccountCheck(Protocol):
-    """A source that can tell whose records it reads."""
+    """A source that knows whose records it reads."""
 
     def check_account(self, user_id: int) -> None:
         """Raise PermanentError if it reads the records of another account, TransientError if that cannot be found out."""

@@ -72,7 +72,7 @@ def files(one: Receipt) -> list[str]:
 def saved(ledger: Storage, one: Receipt) -> Receipt:
     """Save a receipt with its files, and return what stands."""
     for path in files(one):
-        ledger.write(path, b"what it tells of")
+        ledger.write(path, b"the receipt")
     stands = save_receipt(ledger, one)
     assert read_receipt(ledger, 5234, EventKind.JOBS, HOUR) == stands
     return stands

@@ -174,7 +174,7 @@ class TestWorkato:
             (
                 Code.WORKATO_NO_RECIPES,
                 Severity.ERROR,
-                f"the recipes cannot be seen (The API at {api.url} lists no recipes, and says that the workspace has 1).",
+                f"the recipes cannot be seen (The API at {api.url} lists no recipes, but counts 1).",
             )
         ]
 

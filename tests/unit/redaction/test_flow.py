@@ -1,4 +1,4 @@
-"""Redaction on the way from record to destination: what is staged, delivered, set aside, and said of it."""
+"""Redaction on the way from record to destination: what is staged, delivered, quarantined and reported."""
 
 import json
 from pathlib import Path

@@ -65,7 +65,7 @@ def test_values_at_a_path(rule: dict[str, Any], given_: str, left: str) -> None:
     assert redacted_input(given_, rule) == left
 
 
-def test_a_rule_says_where_and_nothing_else_changes() -> None:
+def test_rule_changes_its_place_and_nothing_else() -> None:
     job = record(
         title="Ada", error="Ada", error_type="Ada", report='{"name":"Ada"}', extra={"name": '"Ada"'},
         lines=[line(input='{"name":"Ada"}', output='{"name":"Ada"}', error="Ada", extra={"name": '"Ada"'})] * 2,
@@ -174,7 +174,7 @@ def test_title_and_errors_that_are_json_are_entered() -> None:
         ('{"password"=>"x", "password" => [1, {"a"=>2}], "n"=>1}', '{"password"=>"***", "password" => "***", "n"=>1}'),
         ('"say "password": x y"', '"say "password": "***" y"'),
         ('"password": , "password":', '"password": , "password":'),
-        ('it said "password" and no more', 'it said "password" and no more'),
+        ('it was "password" and no more', 'it was "password" and no more'),
     ],
 )
 def test_json_amid_other_words_or_cut_short(text: str, left: str) -> None:
@@ -345,7 +345,7 @@ def test_what_stands_beside_a_redacted_value_keeps_every_byte(before: str, after
 
 
 @given(ANY_JSON)
-def test_the_quick_way_and_the_one_that_tells_of_each_change_come_to_the_same(text: str) -> None:
+def test_quick_way_and_the_one_that_reports_each_change_give_the_same(text: str) -> None:
     changes: list[Change] = []
     slowly = redacted_input(text, *POLICY, on_change=changes.append)
     assert redacted_input(text, *POLICY) == slowly

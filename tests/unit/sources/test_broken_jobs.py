@@ -1,4 +1,4 @@
-"""Bad records by name, from a database to quarantine: each says what is wrong with it, and the others are delivered."""
+"""Bad records by name, from a database to quarantine: each has its reason, and the others are delivered."""
 
 import sqlite3
 from contextlib import closing
@@ -53,7 +53,7 @@ EXPECTED: dict[str, tuple[str, list[tuple[Id, str]]]] = {
 
 
 class Replication:
-    """A job store in SQLite, and the three steps behind it."""
+    """A job store in SQLite, and the three steps after it."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "jobs.sqlite"

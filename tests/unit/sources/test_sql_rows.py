@@ -209,7 +209,7 @@ def test_a_job_has_one_id_whether_it_can_be_read_or_not(value: Any) -> None:
     assert str(job(job_id=value, is_poll_error="perhaps").job_id) == id_text(value)
 
 
-def test_a_line_that_is_no_utf_8_says_so() -> None:
+def test_line_that_is_no_utf_8_is_reported() -> None:
     assert fault_of_line(error=NO_UTF_8) == (BAD_TEXT, f"error is not valid UTF-8: {CANNOT_ENCODE}")
 
 
@@ -240,7 +240,7 @@ def test_what_a_database_gives_as_json_is_taken_as_it_is() -> None:
 
 def test_a_column_that_cannot_be_written_as_json_is_the_fault_of_its_record() -> None:
     class Odd:
-        """A type of which nobody has heard."""
+        """A type that no code knows."""
 
     unreadable = job({"odd": Odd()})
     assert (unreadable.fault, unreadable.job_id) == (BAD_TEXT, "100")

@@ -216,7 +216,7 @@ def test_what_is_null_or_not_there_is_left_out() -> None:
     )
 
 
-def test_an_entry_that_cannot_be_read_is_told_and_stops_no_other() -> None:
+def test_unreadable_entry_is_reported_and_stops_no_other() -> None:
     entries = [{**entry(1), "id": [1]}, {**entry(2), "timestamp": "noon"}, entry(3)]
 
     assert listed(ActivityLog(entries)) == [

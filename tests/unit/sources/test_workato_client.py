@@ -253,9 +253,7 @@ def test_a_200_without_a_whole_json_object_is_tried_again(api: LocalWorkato, bod
 
 def test_a_token_that_sees_none_of_a_workspace_s_recipes_is_no_quiet_hour(api: LocalWorkato) -> None:
     api.script([Fault(body='{"items": []}')])
-    with pytest.raises(
-        PermanentError, match=r"lists no recipes, and says that the workspace has 1\. The role of the token"
-    ):
+    with pytest.raises(PermanentError, match=r"lists no recipes, but counts 1\. The role of the token"):
         read(api)
 
 

@@ -1,6 +1,6 @@
 """No finished job is lost and none is read twice, whatever the platform does while it is being read.
 
-The local API is told, example by example, what the platform's documents leave open: what the list is ordered by, what
+The local API is set, example by example, to what the platform's documents leave open: what the list is ordered by, what
 `last_run_at` means, what the counters count.
 """
 
@@ -61,7 +61,7 @@ planned_jobs = st.builds(
 
 
 def crowd(recipe_id: int, start: int, count: int, step: int) -> list[Planned]:
-    """Short jobs one after another: the newer pages that a long job is hidden behind."""
+    """Short jobs one after another: the newer pages that come before a long job."""
     return [Planned(recipe_id, start + number * step, 1, "completed", 0, 0) for number in range(count)]
 
 
@@ -85,9 +85,9 @@ ordinary = {
     "advance_per_request": 0.0,
     "integer_ids": False,
 }
-behind_a_crowd = [Planned(1, -7_000, 7_100, "completed", 0, 0), *crowd(1, -600, 6, 60)]
+after_a_crowd = [Planned(1, -7_000, 7_100, "completed", 0, 0), *crowd(1, -600, 6, 60)]
 before_the_stopped_one = [Planned(1, -1, 1, "aborted", 0, 0), *crowd(1, 0, 2, 0)]
-# The last job is met first while it is open, and again behind the one of two hours, once it has ended.
+# The last job is met first while it is open, and again after the one of two hours, once it has ended.
 ends_while_it_is_read = [
     *(Planned(1, 0, 0, "completed", 0, 0) for _ in range(8)),
     Planned(2, 0, 0, "completed", 0, 0),
@@ -159,7 +159,7 @@ def ended_in(jobs: list[SampleJob], window: Window) -> list[int]:
 @pytest.mark.promise("api-jobs-once")
 @settings(max_examples=80)
 @given(plan=histories, behaviour=behaviours)
-@example(plan=behind_a_crowd, behaviour=ordinary)
+@example(plan=after_a_crowd, behaviour=ordinary)
 @example(plan=before_the_stopped_one, behaviour={**ordinary, "jobs_page_size": 1})
 @example(
     plan=ends_while_it_is_read,
@@ -215,7 +215,7 @@ def test_a_busy_recipe_is_read_as_far_back_as_the_longest_job_and_no_further() -
         job_requests = [request for request in api.requests() if "/jobs" in request.path]
 
     assert ids(records) == list(range(1, 61))
-    # An hour of the window and two of the longest job are 180 jobs. The ninth page is the first that is all behind them;
+    # An hour of the window and two of the longest job are 180 jobs. The ninth page is the first that is all after them;
     # so it is in the second listing, whose first page is cut in half.
     assert len(job_requests) == 9 + 9
 
@@ -233,7 +233,7 @@ def test_a_job_that_takes_longer_than_the_longest_is_beyond_what_the_api_lets_on
 
 
 def test_in_a_list_that_is_ordered_by_the_end_the_longest_jobs_are_found_too() -> None:
-    """A job of twelve hours that ended in the window stands first, and is no sign that the window is behind."""
+    """A job of twelve hours that ended in the window comes first, and does not show that the window is over."""
     long_one = plain_job(USER_ID, NOON, 1)._replace(recipe_id=1, started_at=moment(-39_600), completed_at=moment(3_599))
     workspace = Workspace(user_id=USER_ID, jobs=[long_one, *busy_recipe(3, first_id=2)])
     with local_workato(

@@ -125,14 +125,14 @@ class Split:
         # SkipWindow in for numbers not known yet: nothing is counted, of lines, parts or pieces, that has not a byte each.
         return len(self.document)
 
-    def _replication(self, holds: Holds, **what_it_says: Any) -> Replication:
+    def _replication(self, holds: Holds, **what_it_holds: Any) -> Replication:
         return Replication(
             delivery_id=self.delivery_id,
             part=self._largest,
             parts=self._largest,
             holds=holds,
             sha256=self._sha256,
-            **what_it_says,
+            **what_it_holds,
         )
 
     def _room_beside(self, replication: Replication) -> int:

@@ -36,7 +36,7 @@ _SQLITE_BUSY = ("locked", "busy", "disk i/o error", "interrupted")
 
 @contextmanager
 def database_errors(about: str, mask_secrets: Masker = str) -> Iterator[None]:
-    """Raise every error of a driver as TransientError or PermanentError; `about` says what was being read.
+    """Raise every error of a driver as TransientError or PermanentError; `about` names what was being read.
 
     Put only calls of the driver inside. `mask_secrets` takes the connection's secrets out of the driver's message.
     """

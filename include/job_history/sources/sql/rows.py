@@ -81,7 +81,7 @@ Forms = Mapping[str, TimeForm | None]
 
 
 def job_record(row: Row, extra: ExtraColumns, forms: Forms = _ISO) -> JobRecord:
-    """Make the record of a job row, in the order of JOB_COLUMNS; if it cannot be read, the record's `fault` says why."""
+    """Make the record of a job row, in the order of JOB_COLUMNS; if it cannot be read, the record's `fault` is the reason."""
     try:
         return _job_record(row, extra, forms)
     except BadRecordError as fault:
@@ -127,7 +127,7 @@ def line_record(row: Row, extra: ExtraColumns) -> LineRecord:
 
 
 def event_record(row: Row, extra: ExtraColumns, forms: Forms = _ISO) -> EventRecord:
-    """Make the record of an event row, in the order of EVENT_COLUMNS; if it cannot be read, the record's `fault` says why."""
+    """Make the record of an event row, in the order of EVENT_COLUMNS; if it cannot be read, the record's `fault` is the reason."""
     columns = dict(zip(EVENT_COLUMNS, row, strict=False))
     try:
         return EventRecord(

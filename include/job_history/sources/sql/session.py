@@ -18,7 +18,7 @@ _SPOOL_BYTES = 8_000_000
 
 
 class Session:
-    """`about` is what an error says was being read; `mask_secrets` takes the connection's secrets out of its text."""
+    """`about` names, in an error, what was being read; `mask_secrets` masks the connection's secrets in its text."""
 
     def __init__(self, connection: Any, dialect: Dialect, about: str, mask_secrets: Masker) -> None:
         self._connection = connection

@@ -117,7 +117,7 @@ def _both(first: Condition, second: Condition) -> Condition:
 def snapshot(
     connect: Callable[[], Any], dialect: Dialect, about: str, mask_secrets: Masker = str
 ) -> Iterator[Snapshot]:
-    """Open a connection for one snapshot, and close it. `about` is what an error says was being read."""
+    """Open a connection for one snapshot, and close it. `about` names, in an error, what was being read."""
     with database_errors(about, mask_secrets):
         connection = connect()
     try:

@@ -61,7 +61,7 @@ def must_show_activity(client: WorkatoClient) -> None:
 
 
 def event_record(entry: Fields, *, user_id: int) -> EventRecord:
-    """Make the record of an entry; what cannot be read is told as the record's fault."""
+    """Make the record of an entry; what cannot be read becomes the record's fault."""
     try:
         return _event_record(entry, user_id)
     except BadRecordError as fault:

@@ -46,7 +46,7 @@ class ListedJob:
 
     @property
     def is_open(self) -> bool:
-        """It has no `completed_at`, and no status that says that it has ended."""
+        """It has no `completed_at`, and no status of an ended job."""
         return self._has_no_end and self._final_status is None
 
     @property

@@ -42,7 +42,7 @@ class Recipe(msgspec.Struct, frozen=True):
         return last_run_at is None or last_run_at >= window.start - longest_job
 
     def contradicts(self, newest: datetime | None, window: Window) -> bool:
-        """Return whether the recipe says that it ran in the window, and its job list has no job of that moment or later.
+        """Return whether the recipe's fields show that it ran in the window, and its job list has no job of that moment or later.
 
         `newest`: the latest start or end among the jobs that were listed, open ones too. A list that was read for the window
         contains that run, whichever of the two moments `last_run_at` is.
@@ -96,7 +96,7 @@ def must_show_recipes(client: WorkatoClient) -> None:
     # Documented by the sample of an older answer only.
     count = client.me().get("recipes_count")
     if count is not None and bytes(count) not in {b"0", b"null"}:
-        detail = f"{client} lists no recipes, and says that the workspace has {bytes(count).decode()}"
+        detail = f"{client} lists no recipes, but counts {bytes(count).decode()}"
         code = Code.WORKATO_NO_RECIPES
         raise PermanentError(f"{detail}. {fix_of(code)}", code=code, detail=detail)
 

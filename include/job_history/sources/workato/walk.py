@@ -109,21 +109,21 @@ class Walk:
     def _is_last(self, page: JobPage) -> bool:
         if not page.jobs:
             self.is_whole = True
-            self.as_counted = self._says_the_same(page)
+            self.as_counted = self._has_the_same(page)
             self.uncounted = self._missing()
             return True
-        if len(page.jobs) < JOBS_A_PAGE and not self.shifted and self._says_the_same(page) and self._has_all(page):
+        if len(page.jobs) < JOBS_A_PAGE and not self.shifted and self._has_the_same(page) and self._has_all(page):
             # A short page, and every job that the recipe counts was listed: the end, without asking for an empty one.
             self.as_counted = self.is_whole = True
             return True
         ended = [job for job in page.jobs if not job.is_open and not job.is_unplaceable]
-        return bool(ended) and all(self._is_behind(job) for job in ended)
+        return bool(ended) and all(self._is_older(job) for job in ended)
 
     def _has_all(self, page: JobPage) -> bool:
         # Whether `job_count` includes jobs that neither succeeded nor failed is not documented; if not, it asks for less.
         return page.all is not None and len(self._seen) >= page.all
 
-    def _is_behind(self, job: ListedJob) -> bool:
+    def _is_older(self, job: ListedJob) -> bool:
         if job.started_at is None or job.completed_at is None:
             return False
         return job.started_at < self.window.start - self.longest_job and job.completed_at < self.window.start
@@ -135,5 +135,5 @@ class Walk:
             return 0
         return max(first.succeeded + first.failed - self._succeeded - self._failed, 0)
 
-    def _says_the_same(self, page: JobPage) -> bool:
+    def _has_the_same(self, page: JobPage) -> bool:
         return (page.succeeded, page.failed) == (self._succeeded, self._failed)

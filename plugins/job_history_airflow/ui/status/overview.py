@@ -105,7 +105,7 @@ class Overview(msgspec.Struct, kw_only=True):
 
 
 def overview_of(statuses: Iterable[WindowStatus], window: Window, *, by_day: bool) -> Overview:
-    """Make the picture. The windows come as `job_history.inspection.status.statuses` tells them: account by account, in order."""
+    """Make the picture. The windows come as `job_history.inspection.status.statuses` yields them: account by account, in order."""
     columns = [format_time(start) for start in _steps(window, DAY if by_day else HOUR)]
     place = {start: number for number, start in enumerate(columns)}
     throughput = [0] * len(columns)
@@ -145,7 +145,7 @@ def _row(windows: list[WindowStatus], lags: list[int], *, by_day: bool) -> Accou
     for window in windows:
         sums.add(window)
     failed = [window for window in windows if window.last_fault is not None]
-    # What went wrong and was mended since is history, not the account's last word.
+    # An error that was fixed since is history, not the account's current state.
     owed = [window for window in failed if window.state.needs_run] or failed
     return AccountRow(
         user_id=first.user_id,
