@@ -39,7 +39,7 @@ from job_history.documents.object_key import job_key
 from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
-from job_history.preflight.passed import PassedPreflights
+from job_history.preflight.notes import PreflightNotes
 from job_history.storage import local_storage
 
 from .conftest import ACCOUNTS, DAG_ID, HOUR, PAST_DAY, Installation
@@ -97,12 +97,12 @@ def kind_of(path: str) -> str:
 def searched(installation: Installation) -> Iterator[Searched]:
     with echoing_accounts(installation.postgres, installation.s3, START) as made:
         put_another_object_where_a_document_belongs(installation)
-        api, passed = installation.stack.api, PassedPreflights(local_storage(installation.ledger))
+        api, passed = installation.stack.api, PreflightNotes(local_storage(installation.ledger))
         for conn_id, connection in made.connections.items():
             api.post("/connections", {"connection_id": conn_id, **connection})
         for account in made.accounts:
             if account["user_id"] in PASSED_ALREADY:
-                passed.note(Account.model_validate(account), [], START)
+                passed.note_passed(Account.model_validate(account), [], START)
         installation.set_accounts(made.accounts)
         api.unpause(DAG_ID)
         conf = {"window_start": WINDOW[1], "window_end": WINDOW[3]}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from job_history.accounts.account import Account
-from job_history.preflight.passed import PassedPreflights
+from job_history.preflight.notes import PreflightNotes
 from job_history.storage import local_storage
 from simulators.airflow_stack import AirflowApi
 
@@ -113,9 +113,9 @@ def test_failed_account_is_named_and_completed_by_a_cleared_task(installation: I
     api = installation.stack.api
     api.unpause(DAG_ID)
     wrong = account(5234, "Acme", destination={"type": "s3", "conn_id": "local_s3", "bucket": "vanished-bucket"})
-    passed, acme = PassedPreflights(local_storage(installation.ledger)), Account.model_validate(wrong)
+    passed, acme = PreflightNotes(local_storage(installation.ledger)), Account.model_validate(wrong)
     # It passed while it had its bucket; so the run looks no more, and its load finds out.
-    passed.note(acme, [], datetime(2018, 5, 21, 5, tzinfo=UTC))
+    passed.note_passed(acme, [], datetime(2018, 5, 21, 5, tzinfo=UTC))
     installation.set_accounts([wrong, account(5235, "Globex")])
     conf = {"window_start": "2018-05-21T06:00:00Z", "window_end": "2018-05-21T07:00:00Z"}
     run = api.trigger(DAG_ID, conf=conf)
@@ -133,7 +133,7 @@ def test_failed_account_is_named_and_completed_by_a_cleared_task(installation: I
     start = "2018-05-21T06:00:00Z"
     assert installation.receipts(5234)[start]["state"] == "failed"
     assert installation.receipts(5235)[start]["state"] == "complete"
-    assert passed.lacking([acme]) == [acme]
+    assert passed.not_passed([acme]) == [acme]
 
     # The user corrects the Variable and clears the failed task: the source is not asked again.
     installation.set_accounts(ACCOUNTS)

@@ -1,4 +1,4 @@
-"""First thing in a run: accounts whose destination cannot take anything are held back, before their source is read."""
+"""First thing in a run: destinations that never passed are checked, and accounts with errors are blocked before their source is read."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from job_history.accounts.account import Account
-from job_history.errors import TransientError
 from job_history.errors.code import Severity
 from job_history.errors.finding import Finding
 from job_history.pipeline.results import Plan
 from job_history.preflight.check import Check, run_check
-from job_history.preflight.passed import PassedPreflights
+from job_history.preflight.notes import PreflightNotes
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +21,9 @@ log = logging.getLogger(__name__)
 CHECKS_AT_ONCE = 16
 # A thousand new accounts at a store that does not answer must not use up the time of the plan.
 MAX_SECONDS = 600.0
+MAX_SECONDS_WITHOUT_SLICES = 120.0
+
+Findings = list[Finding]
 
 
 def block_failing_accounts(
@@ -29,55 +31,78 @@ def block_failing_accounts(
     accounts: Mapping[int, Account],
     *,
     check_of: Callable[[Account], Check],
-    passed: PassedPreflights,
+    passed: PreflightNotes,
     now: datetime,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Check the destinations of the accounts that have something to deliver, and have not passed yet.
+    """Check the destinations of the plan's accounts that have not passed yet. `clock` is in seconds.
 
-    With an error among its findings, an account's windows lose their slices and keep the findings. What may pass by
-    itself holds nothing back: the load task has retries, and finds out. `clock` is in seconds.
+    With slices: an error among the findings takes the account's slices. A transient finding blocks nothing: the load task has
+    retries, and finds out. Without slices: an error is a problem of the run, and the windows are complete all the same; one
+    that failed is checked again after a day.
     """
+    checks = _Checks(check_of, clock)
     with_slices = dict.fromkeys(planned.user_id for planned in plan.windows if planned.slices)
-    to_check = passed.lacking(accounts[user_id] for user_id in with_slices)
-    # Connections are looked up here, one after another; what the checks ask is asked together.
-    checks = [check_of(account) for account in to_check]
-    in_time = _until(clock() + MAX_SECONDS, clock)
-    with ThreadPoolExecutor(CHECKS_AT_ONCE) as threads:
-        found = list(threads.map(run_check, map(in_time, checks), [f"Account {account.label}" for account in to_check]))
-    for account, findings in zip(to_check, found, strict=True):
+    for account, findings in checks.run(passed.not_passed(accounts[user_id] for user_id in with_slices), MAX_SECONDS):
+        errors = _errors(findings)
         _log(account, findings)
-        severities = {finding.severity for finding in findings}
-        if Severity.ERROR in severities:
-            _take_slices(plan, account, findings)
-        elif Severity.TRANSIENT not in severities:
-            passed.note(account, findings, now)
+        if errors:
+            _take_slices(plan, account, errors)
+        elif findings is not None and not _has_transient(findings):
+            passed.note_passed(account, findings, now)
+    without_slices = dict.fromkeys(planned.user_id for planned in plan.windows if planned.enabled)
+    idle = [accounts[user_id] for user_id in without_slices if user_id not in with_slices]
+    for account, findings in checks.run(passed.due(passed.not_passed(idle), now), MAX_SECONDS_WITHOUT_SLICES):
+        if findings is None:
+            continue  # no time was left: it is first in the next run
+        _log(account, findings)
+        plan.destination_problems += [f"preflight of account {account.label}: {error}" for error in _errors(findings)]
+        if _errors(findings) or _has_transient(findings):
+            passed.note_failed(account, findings, now)
+        else:
+            passed.note_passed(account, findings, now)
 
 
-def _until(deadline: float, clock: Callable[[], float]) -> Callable[[Check], Check]:
-    """Let checks begin before the deadline only."""
+class _Checks:
+    """Looks connections up one after another, and runs the checks together."""
 
-    def in_time(check: Check) -> Check:
-        def check_in_time() -> list[Finding]:
-            if clock() > deadline:
-                raise TransientError("others took too long, and the run has to go on")
-            return check()
+    def __init__(self, check_of: Callable[[Account], Check], clock: Callable[[], float]) -> None:
+        self._check_of, self._clock = check_of, clock
 
-        return check_in_time
+    def run(self, accounts: list[Account], seconds: float) -> list[tuple[Account, Findings | None]]:
+        """Return each account's findings; None for a check that could not begin within so many seconds."""
+        if not accounts:
+            return []
+        checks = [self._check_of(account) for account in accounts]
+        deadline = self._clock() + seconds
 
-    return in_time
+        def in_time(account: Account, check: Check) -> Findings | None:
+            return None if self._clock() > deadline else run_check(check, f"Account {account.label}")
+
+        with ThreadPoolExecutor(CHECKS_AT_ONCE) as threads:
+            return list(zip(accounts, threads.map(in_time, accounts, checks), strict=True))
 
 
-def _take_slices(plan: Plan, account: Account, findings: list[Finding]) -> None:
+def _errors(findings: Findings | None) -> Findings:
+    return [finding for finding in findings or [] if finding.severity is Severity.ERROR]
+
+
+def _has_transient(findings: Findings) -> bool:
+    return any(finding.severity is Severity.TRANSIENT for finding in findings)
+
+
+def _take_slices(plan: Plan, account: Account, errors: Findings) -> None:
     for planned in plan.windows:
         if planned.user_id == account.user_id and planned.slices:
             planned.slices = []
-            planned.blocked_by = [finding for finding in findings if finding.severity is Severity.ERROR]
+            planned.blocked_by = errors
 
 
-def _log(account: Account, findings: list[Finding]) -> None:
-    if not findings:
+def _log(account: Account, findings: Findings | None) -> None:
+    if findings is None:
+        log.warning("Preflight of account %s: not checked, because other checks took too long.", account.label)
+    elif not findings:
         log.info("Preflight of account %s: its destination takes what is delivered.", account.label)
-    for finding in findings:
+    for finding in findings or []:
         level = logging.ERROR if finding.severity is Severity.ERROR else logging.WARNING
         log.log(level, "Preflight of account %s: %s", account.label, finding)

@@ -13,7 +13,7 @@ from job_history.destinations import Destination
 from job_history.errors import PermanentError
 from job_history.model.slice import Slice
 from job_history.pipeline.results import Extracted, Transformed
-from job_history.preflight.passed import PassedPreflights
+from job_history.preflight.notes import PreflightNotes
 from job_history_airflow.operators.base import SliceOperator
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class LoadOperator(SliceOperator):
             )
         except PermanentError:
             # The destination passed its preflight once and fails now: the next run checks it before it reads the source.
-            PassedPreflights(self.ledger).forget(account)
+            PreflightNotes(self.ledger).forget_passed(account)
             raise
         self.files_of(slice_).save_outcome(slice_, outcome)
         return {"delivered": outcome.delivered, "already_present": outcome.already_present}

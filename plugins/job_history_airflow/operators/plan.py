@@ -19,7 +19,7 @@ from job_history.pipeline.extract import read_at
 from job_history.pipeline.plan import SkipWindow, plan, skip_none
 from job_history.pipeline.run_files import RunFiles
 from job_history.preflight.blocking import block_failing_accounts
-from job_history.preflight.passed import PassedPreflights
+from job_history.preflight.notes import PreflightNotes
 from job_history.sources import RemoteSource
 from job_history_airflow.factories.destinations import place_of
 from job_history_airflow.factories.sources import source_of
@@ -91,7 +91,7 @@ class PlanOperator(BaseOperator):
             made,
             accounts.usable,
             check_of=destination_check,
-            passed=PassedPreflights(self.ledger),
+            passed=PreflightNotes(self.ledger),
             now=datetime.now(UTC),
         )
         self.run_files.save_plan(made)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,9 +23,9 @@ from job_history.pipeline.plan import plan
 from job_history.pipeline.report import report
 from job_history.pipeline.results import Plan
 from job_history.pipeline.run_files import RunFiles
-from job_history.preflight.blocking import MAX_SECONDS, block_failing_accounts
+from job_history.preflight.blocking import MAX_SECONDS, MAX_SECONDS_WITHOUT_SLICES, block_failing_accounts
 from job_history.preflight.check import Check
-from job_history.preflight.passed import PassedPreflights
+from job_history.preflight.notes import PreflightNotes
 from job_history.storage import local_storage
 
 NOW = datetime(2018, 5, 21, 2, 15, tzinfo=UTC)
@@ -45,6 +45,19 @@ def planned(*accounts: Account) -> Plan:
         chosen=[],
         destination="s3",
         source_of=lambda account, _: MemorySource([] if account is INITECH else [record(user_id=account.user_id)]),
+        max_jobs_per_slice=10,
+        max_slices=100,
+    )
+
+
+def idle(*accounts: Account) -> Plan:
+    return plan(
+        run=RUN,
+        window=TWO_HOURS,
+        accounts=Accounts({each.user_id: each for each in accounts}),
+        chosen=[],
+        destination="s3",
+        source_of=lambda _account, _kind: MemorySource(),
         max_jobs_per_slice=10,
         max_slices=100,
     )
@@ -70,19 +83,19 @@ class Checks:
 
 
 @pytest.fixture
-def passed(tmp_path: Path) -> PassedPreflights:
-    return PassedPreflights(local_storage(tmp_path / "ledger"))
+def passed(tmp_path: Path) -> PreflightNotes:
+    return PreflightNotes(local_storage(tmp_path / "ledger"))
 
 
 def run(
-    plan_: Plan, checks: Checks, passed: PassedPreflights, *accounts: Account
+    plan_: Plan, checks: Checks, passed: PreflightNotes, *accounts: Account
 ) -> list[tuple[int, int, list[Finding]]]:
     """Hold back, and return of each window its account, how many slices are left, and what holds it back."""
     block_failing_accounts(plan_, {each.user_id: each for each in accounts}, check_of=checks.of, passed=passed, now=NOW)
     return [(window.user_id, len(window.slices), window.blocked_by) for window in plan_.windows]
 
 
-def test_error_finding_blocks_that_account_alone(passed: PassedPreflights) -> None:
+def test_error_finding_blocks_that_account_alone(passed: PreflightNotes) -> None:
     checks = Checks(of_5234=[CLOCK, NO_BUCKET])
 
     assert run(planned(ACME, GLOBEX), checks, passed, ACME, GLOBEX) == [
@@ -91,29 +104,81 @@ def test_error_finding_blocks_that_account_alone(passed: PassedPreflights) -> No
         (5235, 1, []),
         (5235, 0, []),
     ]
-    assert passed.lacking([ACME, GLOBEX]) == [ACME]
+    assert passed.not_passed([ACME, GLOBEX]) == [ACME]
 
 
-def test_who_has_nothing_to_deliver_is_not_asked(passed: PassedPreflights) -> None:
-    checks = Checks()
+@pytest.mark.promise("preflight-idle")
+def test_a_destination_that_never_passed_is_checked_in_hours_without_jobs(passed: PreflightNotes) -> None:
+    checks, plan_ = Checks(of_5236=[CLOCK, NO_BUCKET]), planned(ACME, INITECH)
 
-    run(planned(ACME, INITECH), checks, passed, ACME, INITECH)
+    windows = run(plan_, checks, passed, ACME, INITECH)
 
-    assert checks.asked == [5234]
-    assert passed.lacking([ACME, INITECH]) == [INITECH]
+    assert checks.asked == [5234, 5236]
+    assert windows[2:] == [(5236, 0, []), (5236, 0, [])]
+    assert plan_.destination_problems == [f"preflight of account 5236 Initech: {NO_BUCKET}"]
+    assert passed.not_passed([ACME, INITECH]) == [INITECH]
+
+
+@pytest.mark.promise("preflight-idle")
+@pytest.mark.parametrize("found", [NO_BUCKET, BUSY])
+def test_in_hours_without_jobs_a_failed_destination_is_checked_once_a_day(
+    passed: PreflightNotes, found: Finding
+) -> None:
+    asked = []
+    for hours in range(50):
+        checks = Checks(of_5236=[found])
+        block_failing_accounts(
+            planned(INITECH),
+            {5236: INITECH},
+            check_of=checks.of,
+            passed=passed,
+            now=NOW + timedelta(hours=hours),
+        )
+        asked += [hours for _ in checks.asked]
+    assert asked == [0, 24, 48]
+
+
+def test_a_failed_destination_that_was_corrected_is_checked_at_once_and_then_no_more(passed: PreflightNotes) -> None:
+    corrected = account(5236, "Initech", destination={"type": "s3", "conn_id": "acme_s3", "bucket": "right"})
+    asked = []
+    for one, found in [(INITECH, [NO_BUCKET]), (INITECH, []), (corrected, []), (corrected, [NO_BUCKET])]:
+        checks = Checks(of_5236=found)
+        run(idle(one), checks, passed, one)
+        asked.append(len(checks.asked))
+    assert asked == [1, 0, 1, 0]
+
+
+def test_of_idle_accounts_the_never_checked_come_first_and_then_the_oldest_failure(passed: PreflightNotes) -> None:
+    accounts = [account(number, "Idle") for number in (1, 2, 3)]
+    for number, days in ((1, 2), (2, 3)):
+        passed.note_failed(accounts[number - 1], [NO_BUCKET], NOW - timedelta(days=days))
+    assert [each.user_id for each in passed.due(accounts, NOW)] == [3, 2, 1]
+
+
+def test_idle_accounts_that_no_time_is_left_for_are_first_in_the_next_run(passed: PreflightNotes) -> None:
+    accounts = [account(number, "Idle") for number in range(1, 4)]
+    by_id = {each.user_id: each for each in accounts}
+    times = iter([0.0, 1.0, MAX_SECONDS_WITHOUT_SLICES + 1, MAX_SECONDS_WITHOUT_SLICES + 2])
+    checks = Checks(of_1=[NO_BUCKET], of_2=[NO_BUCKET], of_3=[NO_BUCKET])
+
+    plan_ = idle(*accounts)
+    block_failing_accounts(plan_, by_id, check_of=checks.of, passed=passed, now=NOW, clock=lambda: next(times))
+
+    assert len(plan_.destination_problems) == 1
+    assert len(passed.due(accounts, NOW)) == 2
 
 
 def test_what_may_pass_holds_nothing_back_and_is_not_taken_for_passed(
-    passed: PassedPreflights, caplog: pytest.LogCaptureFixture
+    passed: PreflightNotes, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert run(planned(ACME), Checks(of_5234=[BUSY]), passed, ACME) == [(5234, 1, []), (5234, 0, [])]
-    assert passed.lacking([ACME]) == [ACME]
+    assert passed.not_passed([ACME]) == [ACME]
     assert ("WARNING", f"Preflight of account 5234 Acme: {BUSY}") in [
         (record.levelname, record.getMessage()) for record in caplog.records
     ]
 
 
-def test_warning_is_logged_once_and_blocks_nothing(passed: PassedPreflights, caplog: pytest.LogCaptureFixture) -> None:
+def test_warning_is_logged_once_and_blocks_nothing(passed: PreflightNotes, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     for _ in range(2):
         assert run(planned(ACME), Checks(of_5234=[CLOCK]), passed, ACME) == [(5234, 1, []), (5234, 0, [])]
@@ -123,7 +188,7 @@ def test_warning_is_logged_once_and_blocks_nothing(passed: PassedPreflights, cap
     ]
 
 
-def test_who_passed_is_asked_again_with_other_settings_or_once_it_is_forgotten(passed: PassedPreflights) -> None:
+def test_who_passed_is_asked_again_with_other_settings_or_once_it_is_forgotten(passed: PreflightNotes) -> None:
     checks = Checks()
     changed = account(name="Acme Inc.")
 
@@ -132,7 +197,7 @@ def test_who_passed_is_asked_again_with_other_settings_or_once_it_is_forgotten(p
     assert checks.asked == [5234]
     run(planned(changed), checks, passed, changed)
     assert checks.asked == [5234, 5234]
-    passed.forget(ACME)
+    passed.forget_passed(ACME)
     run(planned(ACME), checks, passed, ACME)
     assert checks.asked == [5234, 5234, 5234]
 
@@ -147,7 +212,7 @@ def test_who_passed_is_asked_again_with_other_settings_or_once_it_is_forgotten(p
     ],
 )
 def test_a_check_that_breaks_stops_no_other(
-    passed: PassedPreflights, caplog: pytest.LogCaptureFixture, fault: Exception, code: Code, slices: int
+    passed: PreflightNotes, caplog: pytest.LogCaptureFixture, fault: Exception, code: Code, slices: int
 ) -> None:
     left = run(planned(ACME, GLOBEX), Checks(of_5234=fault), passed, ACME, GLOBEX)
 
@@ -155,7 +220,7 @@ def test_a_check_that_breaks_stops_no_other(
     assert f"Preflight of account 5234 Acme: {code}: Account 5234 Acme: " in caplog.text
 
 
-def test_accounts_that_no_time_is_left_for_go_on_unchecked(passed: PassedPreflights) -> None:
+def test_accounts_that_no_time_is_left_for_go_on_unchecked(passed: PreflightNotes) -> None:
     times = iter([0.0, 1.0, MAX_SECONDS + 1])
     plan_, checks = planned(ACME, GLOBEX), Checks(of_5234=[NO_BUCKET], of_5235=[NO_BUCKET])
 
@@ -169,10 +234,10 @@ def test_accounts_that_no_time_is_left_for_go_on_unchecked(passed: PassedPreflig
     )
 
     assert sorted(len(window.slices) for window in plan_.windows) == [0, 0, 0, 1]
-    assert passed.lacking([ACME, GLOBEX]) == [ACME, GLOBEX]
+    assert passed.not_passed([ACME, GLOBEX]) == [ACME, GLOBEX]
 
 
-def test_report_has_code_cause_and_fix_and_the_window_stays_open(passed: PassedPreflights, tmp_path: Path) -> None:
+def test_report_has_code_cause_and_fix_and_the_window_stays_open(passed: PreflightNotes, tmp_path: Path) -> None:
     staging, ledger = local_storage(tmp_path / "staging"), local_storage(tmp_path / "ledger")
     plan_ = planned(ACME)
     run(plan_, Checks(of_5234=[NO_BUCKET]), passed, ACME)
