@@ -49,5 +49,5 @@ $(UV): requirements-uv.txt
 
 # After a change of a direct requirement, write the lock again.
 requirements.lock: requirements.txt requirements-dev.txt | $(UV)
-	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --output-file requirements.lock requirements-dev.txt

@@ -15,7 +15,6 @@ import psutil
 import psycopg
 import pytest
 import requests
-from botocore.exceptions import ClientError
 
 from simulators.postgres import local_postgres
 from simulators.processes import ChildProcess, ProcessFailedError, free_port, listens_on
@@ -93,13 +92,6 @@ def test_a_child_that_never_gets_ready_is_ended(tmp_path: Path) -> None:
     assert not is_alive(child.pid)
 
 
-def test_a_child_gets_the_environment_that_was_given_and_no_other(tmp_path: Path) -> None:
-    log = tmp_path / "logs" / "child.log"
-    program = "import os, time; print('ONLY' in os.environ, 'HOME' in os.environ); time.sleep(60)"
-    with python(program, tmp_path, ready=lambda: log.read_text().endswith("\n"), environment={"ONLY": "this"}) as child:
-        assert child.log_tail() == "True False"
-
-
 PARENT = """
     import os, signal, sys, time
     from pathlib import Path
@@ -143,19 +135,6 @@ def test_nothing_is_left_when_the_python_process_is_killed(number: signal.Signal
 # PostgreSQL
 
 
-def test_postgres_keeps_its_data_between_two_starts(tmp_path: Path) -> None:
-    folder = tmp_path / "pg"
-    with local_postgres(folder) as server:
-        uri = server.create_database("job_store")
-        assert server.create_database("job_store") == uri, "asking twice is no error"
-        with server.psycopg_connection("job_store") as connection:
-            connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
-    with pytest.raises(psycopg.OperationalError):
-        psycopg.connect(uri, connect_timeout=2)
-    with local_postgres(folder) as server, psycopg.connect(uri) as connection:
-        assert connection.execute("SELECT answer FROM kept").fetchall() == [(42,)]
-
-
 def test_postgres_stops_although_a_client_stays(tmp_path: Path) -> None:
     with local_postgres(tmp_path / "pg") as server:
         connection = server.psycopg_connection()
@@ -183,33 +162,6 @@ def test_postgres_in_a_folder_with_a_very_long_name_has_a_short_socket(tmp_path:
     assert not socket_folder.exists()
 
 
-def test_a_second_server_on_the_same_folder_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
-    with local_postgres(tmp_path / "pg") as server:
-        with pytest.raises(ProcessFailedError, match=r'lock file "postmaster\.pid" already exists'):
-            local_postgres(tmp_path / "pg").__enter__()
-        with server.psycopg_connection() as connection:
-            assert connection.execute("SELECT 1").fetchall() == [(1,)]
-
-
-HOOK = """
-    import sys
-    from airflow.providers.postgres.hooks.postgres import PostgresHook
-    with PostgresHook("job_store").get_conn() as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT current_database(), current_user")
-        print(*cursor.fetchone(), file=sys.stderr)
-"""
-
-
-def test_the_hook_of_airflow_connects(tmp_path: Path) -> None:
-    with local_postgres(tmp_path / "pg") as server:
-        server.create_database("job_store")
-        environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow")}
-        environment["AIRFLOW_CONN_JOB_STORE"] = server.airflow_connection("job_store")
-        command = [sys.executable, "-c", textwrap.dedent(HOOK)]
-        answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert (answer.returncode, answer.stderr.splitlines()[-1:]) == (0, ["job_store postgres"])
-
-
 # S3
 
 
@@ -217,25 +169,6 @@ def test_the_hook_of_airflow_connects(tmp_path: Path) -> None:
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Endpoint]:
     with local_s3(tmp_path_factory.mktemp("s3")) as running:
         yield running
-
-
-def test_a_bucket_has_versions_and_takes_a_key_once_when_asked_to(endpoint: S3Endpoint) -> None:
-    endpoint.create_bucket("acme-audit")
-    client = endpoint.client()
-    client.put_object(Bucket="acme-audit", Key="a/b.json", Body=b"{}", IfNoneMatch="*")
-    with pytest.raises(ClientError) as refused:
-        client.put_object(Bucket="acme-audit", Key="a/b.json", Body=b"[]", IfNoneMatch="*")
-    client.put_object(Bucket="acme-audit", Key="a/b.json", Body=b"[1]")
-    versions = client.list_object_versions(Bucket="acme-audit")["Versions"]
-    assert refused.value.response["Error"]["Code"] == "PreconditionFailed"
-    assert [(version["Key"], version["Size"]) for version in versions] == [("a/b.json", 3), ("a/b.json", 2)]
-
-
-def test_a_bucket_can_be_without_versions_and_in_another_region(endpoint: S3Endpoint) -> None:
-    endpoint.create_bucket("globex-audit", versioned=False, region="eu-central-1")
-    client = endpoint.client("eu-central-1")
-    place = client.get_bucket_location(Bucket="globex-audit")["LocationConstraint"]
-    assert (place, "Status" in client.get_bucket_versioning(Bucket="globex-audit")) == ("eu-central-1", False)
 
 
 def test_the_secret_is_in_the_connection_and_not_in_the_repr(endpoint: S3Endpoint) -> None:
@@ -251,15 +184,3 @@ def test_the_secret_is_in_the_connection_and_not_in_the_repr(endpoint: S3Endpoin
     }
     assert endpoint.url in repr(endpoint)
     assert endpoint.secret_key not in repr(endpoint)
-
-
-def test_the_endpoint_ends_with_its_block(tmp_path: Path) -> None:
-    with local_s3(tmp_path) as running:
-        port = int(running.url.rpartition(":")[2])
-        assert listens_on(port)
-        # It listens a moment before it reports that.
-        deadline = time.monotonic() + 30
-        while "Running on http://127.0.0.1" not in (tmp_path / "s3_endpoint.log").read_text():
-            assert time.monotonic() < deadline, "the endpoint's log does not say where it runs"
-            time.sleep(0.05)
-    assert not listens_on(port)

@@ -41,7 +41,6 @@ from simulators.workato import (
     workato_process,
     workspaces_of,
 )
-from simulators.workato.command import main
 
 PACKAGES = Path(__file__).parents[3] / "include"
 NOON = datetime(2018, 5, 21, 12, tzinfo=UTC)
@@ -794,10 +793,6 @@ class TestQuota:
             assert [get(api, "/recipes", token=customers[0].token).status_code for _ in range(2)] == [200, 429]
             assert get(api, "/recipes", token=customers[1].token).status_code == 200
 
-    def test_a_limit_of_nothing(self) -> None:
-        with local_workato(workspaces=[workspace()], direct_limit=0, limit_seconds=7, retry_after=True) as api:
-            assert get(api, "/recipes").headers["Retry-After"] == "7"
-
 
 class TestFaults:
     @pytest.fixture
@@ -821,12 +816,6 @@ class TestFaults:
         api.script([Fault(status=500, path="offset_job_id"), Fault(status=503, path="/jobs")])
         paths = ("/recipes", "/recipes/48/jobs?offset_job_id=1", "/recipes/48/jobs", "/recipes/48/jobs")
         assert [get(api, path).status_code for path in paths] == [200, 500, 503, 200]
-
-    def test_an_answer_of_ones_own(self, api: LocalWorkato) -> None:
-        api.script([Fault(body="<html>maintenance</html>", headers={"Content-Type": "text/html"})])
-        answer = get(api, "/recipes")
-        assert (answer.status_code, answer.text) == (200, "<html>maintenance</html>")
-        assert answer.headers["Content-Type"] == "text/html"
 
     def test_half_of_the_json(self, api: LocalWorkato) -> None:
         whole = get(api, "/recipes").content
@@ -866,17 +855,6 @@ class TestFaults:
         assert time.monotonic() - begin < 1
         thread.join()
 
-    def test_what_cannot_be_scripted_or_set(self, api: LocalWorkato) -> None:
-        with pytest.raises(ValueError, match="Expected `int` >= 200"):
-            api.script([99])
-        with pytest.raises(ValueError, match=re.escape("The fault's path ( is no regular expression")):
-            api.script([Fault(path="(")])
-        with pytest.raises(ValueError, match="jobs_page_size"):
-            api.change(jobs_page_size=0)
-        with pytest.raises(ValueError, match="unknown field `page_size`"):
-            api.change(page_size=0)
-        assert get(api, "/recipes").status_code == 200
-
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -911,10 +889,6 @@ class TestStore:
             connection.commit()
         [served] = workspaces_of(copy)
         assert (served.user_id, served.name, list(served.recipes)) == (7, "", [])
-
-    def test_no_store(self, tmp_path: Path) -> None:
-        with pytest.raises(sqlite3.Error):
-            workspaces_of(tmp_path / "none.sqlite")
 
 
 class TestProcess:
@@ -969,22 +943,6 @@ class TestProcess:
                 else:
                     process.send_signal(stop)
                 assert process.wait(10) == 0
-
-    @pytest.mark.parametrize(
-        ("arguments", "problem"),
-        [
-            ([], "the following arguments are required: --store"),
-            (["--store=/nowhere/jobs.sqlite"], "/nowhere/jobs.sqlite is no file; write a store with"),
-            (["--store=STORE", "--jobs-page-size=0"], "jobs_page_size"),
-            (["--store=STORE", "--now=2018-05-21"], "it has no offset"),
-        ],
-    )
-    def test_wrong_options(
-        self, store: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], problem: str
-    ) -> None:
-        with pytest.raises(SystemExit):
-            main([argument.replace("STORE", str(store)) for argument in arguments])
-        assert problem in capsys.readouterr().err
 
 
 def test_the_sample_jobs_are_all_served() -> None:
