@@ -64,11 +64,12 @@ class PostgresServer:
         """A new psycopg connection; the caller closes it."""
         return psycopg.connect(self.database_uri(database or self.database))
 
-    def create_database(self, name: str) -> str:
+    def create_database(self, name: str, *, encoding: str = "UTF8") -> str:
         """Create a database unless it is there, and return its URI."""
         with psycopg.connect(self.uri, autocommit=True) as connection:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+                statement = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING {} LOCALE 'C'")
+                connection.execute(statement.format(sql.Identifier(name), sql.Literal(encoding)))
         return self.database_uri(name)
 
     def airflow_connection(self, database: str | None = None) -> str:

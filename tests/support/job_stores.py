@@ -108,8 +108,10 @@ class PostgresStore(SqlStore):
     dialect = "postgresql"
     connection_type = "postgres"
 
-    def __init__(self, server: PostgresServer, driver: Any = psycopg, *, empty: bool = False) -> None:
-        self.uri = server.create_database(f"store_{uuid4().hex}")
+    def __init__(
+        self, server: PostgresServer, driver: Any = psycopg, *, empty: bool = False, encoding: str = "UTF8"
+    ) -> None:
+        self.uri = server.create_database(f"store_{uuid4().hex}", encoding=encoding)
         self.driver = driver
         super().__init__(empty=empty)
 
@@ -117,7 +119,7 @@ class PostgresStore(SqlStore):
         return self.driver.connect(self.uri)
 
     def writer(self) -> psycopg.Connection:
-        return psycopg.connect(self.uri)
+        return psycopg.connect(self.uri, client_encoding="utf8")
 
 
 class MysqlStore(SqlStore):

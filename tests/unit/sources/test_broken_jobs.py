@@ -165,6 +165,19 @@ def test_other_faults_of_a_record(
     assert (transformed.quarantined, transformed.documents) == ({reason: 1}, len(GOOD) - 1)
 
 
+@pytest.mark.promise("one-window-or-unplaceable")
+def test_a_job_whose_completed_at_cannot_be_read_is_unplaceable(replication: Replication) -> None:
+    with closing(replication.connect()) as connection:
+        fill(connection, "sqlite", [plain_job(5234, DAY, 1)])
+    replication.execute("UPDATE job_history_jobs SET completed_at = 'soon'")
+
+    transformed = replication.run(GOOD[1:])
+
+    found = SqlJobSource(replication.connect, dialect_for("sqlite")).unplaceable(5234)
+    assert (found.count, found.example_id, found.example_form) == (1, "1", "text like 'aaaa'")
+    assert (transformed.quarantined, transformed.documents) == ({}, len(GOOD) - 1)
+
+
 def test_jobs_without_an_id_are_no_duplicates_of_each_other(replication: Replication) -> None:
     with closing(replication.connect()) as connection:
         fill(connection, "sqlite", [plain_job(5234, DAY, number) for number in (1, 2)])

@@ -23,6 +23,8 @@ _TRANSIENT_NUMBERS = {
 }
 _UNDEFINED_NUMBERS = {1054, 1146, 1356}
 _REFUSED_NUMBERS = {1044, 1045, 1049, 1130, 1698, 1820, 2059, 3118, 4151}
+# PgBouncer's modes have no SQLSTATE of their own: 08P01 is also what it calls its passing states.
+_NOT_SUPPORTED = ("not allowed in statement pooling mode",)
 _SQLITE_UNDEFINED = ("no such table", "no such column", "unable to open database file", "not a database")
 # libpq's words if a server answers but refuses the login; a connection that failed has no SQLSTATE.
 _REFUSED = re.compile(
@@ -64,6 +66,8 @@ def _sorted(error: Exception, about: str, mask_secrets: Masker) -> PermanentErro
 def _code(error: Exception, state: str, number: int | None, text: str) -> Code:
     if number in _UNDEFINED_NUMBERS or state in _UNDEFINED_STATES or _has_one_of(_SQLITE_UNDEFINED, text):
         return Code.SQL_NOT_FOUND
+    if _has_one_of(_NOT_SUPPORTED, text):
+        return Code.SQL_NOT_READABLE
     if number in _REFUSED_NUMBERS or state in _REFUSED_STATES or (not state and _REFUSED.search(str(error))):
         return Code.SQL_NOT_LET_IN
     if number in _TRANSIENT_NUMBERS or state.startswith(_TRANSIENT_STATES) or _has_one_of(_SQLITE_BUSY, text):

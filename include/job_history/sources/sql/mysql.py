@@ -15,7 +15,7 @@ from job_history.sources.sql.dialect import BaseDialect, ColumnTypes, Condition,
 # Type codes of columns, the same in both drivers.
 _TIMESTAMP, _DATETIME = 7, 12
 _NUMBERS = {0, 1, 2, 3, 4, 5, 8, 9, 13, 16, 246}
-_SETTINGS = (
+SETTINGS = (
     # How statements and texts are read must not depend on the server's settings.
     "SET SESSION sql_mode = ''",
     "SET SESSION time_zone = '+00:00'",
@@ -37,7 +37,7 @@ class MysqlDialect(BaseDialect):
         else:
             connection.set_character_set("utf8mb4")
         with closing(self.cursor(connection)) as cursor:
-            for statement in _SETTINGS:
+            for statement in SETTINGS:
                 cursor.execute(statement)
             cursor.execute("SELECT @@session.time_zone")
             [(time_zone,)] = cursor.fetchall()

@@ -24,12 +24,7 @@ class PostgresDialect(BaseDialect):
 
     def open_snapshot(self, connection: Any) -> RowDecoder | None:
         connection.autocommit = False
-        if hasattr(connection, "prepare_threshold"):  # psycopg 3
-            # PgBouncer would give a later transaction another server connection, which has not prepared it.
-            connection.prepare_threshold = None
-            connection.row_factory = import_module("psycopg.rows").tuple_row
-        else:
-            connection.cursor_factory = None
+        ascii_only = _set_up_driver(connection)
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             # A time in a column that only this store has must not depend on who reads it.
@@ -37,17 +32,13 @@ class PostgresDialect(BaseDialect):
             # All rows are read. Plans for the first tenth of them, as are usual for cursors, take minutes for 60,000 jobs
             # if the tables have no statistics yet.
             cursor.execute("SET LOCAL cursor_tuple_fraction = 1")
-            cursor.execute("SHOW server_encoding")
-            ascii_only = cursor.fetchone()[0] == "SQL_ASCII"
-            # Such a database converts nothing: its bytes come as one character each, and are decoded here, value by value.
-            cursor.execute(f"SET LOCAL client_encoding = '{'LATIN1' if ascii_only else 'UTF8'}'")
             cursor.execute(
                 "SELECT current_setting('TimeZone'), current_setting('transaction_isolation'),"
                 " current_setting('transaction_read_only'), current_setting('client_encoding')"
             )
-            found = cursor.fetchone()
+            found = tuple(cursor.fetchone())
         wanted = ("UTC", "repeatable read", "on", "LATIN1" if ascii_only else "UTF8")
-        if tuple(found) != wanted:
+        if found != wanted:
             detail = f"the database did not take the session's settings: it has {found} instead of {wanted}"
             raise PermanentError(
                 f"{detail[0].upper()}{detail[1:]}. Read it directly, or through a pooler in session or transaction mode.",
@@ -114,6 +105,24 @@ class PostgresDialect(BaseDialect):
 
     def any_as_json(self, column: str) -> str:
         return f"to_json({column})::text"
+
+
+def _set_up_driver(connection: Any) -> bool:
+    """Have the driver return tuples and decode texts; return whether the database has no encoding (SQL_ASCII).
+
+    Such a database converts nothing: its bytes come as one character each, and are decoded here, value by value.
+    """
+    if hasattr(connection, "prepare_threshold"):  # psycopg 3
+        ascii_only = connection.info.parameter_status("server_encoding") == "SQL_ASCII"
+        # PgBouncer would give a later transaction another server connection, which has not prepared it.
+        connection.prepare_threshold = None
+        connection.row_factory = import_module("psycopg.rows").tuple_row
+        connection.execute(f"SET LOCAL client_encoding = '{'LATIN1' if ascii_only else 'UTF8'}'")
+    else:
+        ascii_only = connection.get_parameter_status("server_encoding") == "SQL_ASCII"
+        connection.cursor_factory = None
+        connection.set_client_encoding("LATIN1" if ascii_only else "UTF8")
+    return ascii_only
 
 
 def _decoded(row: Row) -> Row:
