@@ -66,18 +66,21 @@ def _sorted(error: Exception, about: str, mask_secrets: Masker) -> PermanentErro
 def _code(error: Exception, state: str, number: int | None, text: str) -> Code:
     if number in _UNDEFINED_NUMBERS or state in _UNDEFINED_STATES or _has_one_of(_SQLITE_UNDEFINED, text):
         return Code.SQL_NOT_FOUND
-    if _has_one_of(_NOT_SUPPORTED, text):
-        return Code.SQL_NOT_READABLE
     if number in _REFUSED_NUMBERS or state in _REFUSED_STATES or (not state and _REFUSED.search(str(error))):
         return Code.SQL_NOT_LET_IN
-    if number in _TRANSIENT_NUMBERS or state.startswith(_TRANSIENT_STATES) or _has_one_of(_SQLITE_BUSY, text):
-        return Code.SQL_AWAY
-    if isinstance(error, OSError) or (number is None and not state and type(error).__name__ == "OperationalError"):
-        # A connection that was refused, reset or timed out carries no SQLSTATE.
+    if _is_transient(error, state, number, text) and not _has_one_of(_NOT_SUPPORTED, text):
         return Code.SQL_AWAY
     if _is_one_of({"DatabaseError", "InterfaceError"}, error) or isinstance(error, UnicodeError):
         return Code.SQL_NOT_READABLE
     return Code.CONNECTION_UNUSABLE
+
+
+def _is_transient(error: Exception, state: str, number: int | None, text: str) -> bool:
+    if number in _TRANSIENT_NUMBERS or state.startswith(_TRANSIENT_STATES) or _has_one_of(_SQLITE_BUSY, text):
+        return True
+    # A connection that was refused, reset or timed out carries no SQLSTATE.
+    lost = number is None and not state and type(error).__name__ == "OperationalError"
+    return lost or isinstance(error, OSError)
 
 
 def _state(error: Exception) -> str:

@@ -122,7 +122,7 @@ def _set_up_driver(connection: Any) -> bool:
         ascii_only = connection.get_parameter_status("server_encoding") == "SQL_ASCII"
         connection.cursor_factory = None
         connection.set_client_encoding("LATIN1" if ascii_only else "UTF8")
-    return ascii_only
+    return bool(ascii_only)
 
 
 def _decoded(row: Row) -> Row:
