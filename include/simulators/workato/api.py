@@ -78,7 +78,9 @@ class Api:
         """Forget the requests, what was scripted, and what was used of the quotas."""
         self.log.clear()
         self.script.clear()
-        self._holders = {token: replace(holder, quota=Quota()) for token, holder in self._holders.items()}
+        self._holders = {
+            token: replace(holder, quota=Quota(), activity_quota=Quota()) for token, holder in self._holders.items()
+        }
 
     def handler(self, endpoint: Endpoint | None) -> Callable[[web.Request], Any]:
         """The HTTP handler of an endpoint; None for the paths that are not there."""
@@ -93,7 +95,12 @@ class Api:
             raise ValueError(f"The token of {place.holder} is that of another; give each a token of its own.")
         name = place.holder if customers is None else f"partner {place.workspace.user_id}"
         self._holders[token] = Holder(
-            name=name, place=place, customers=customers or (), is_partner=customers is not None, quota=Quota()
+            name=name,
+            place=place,
+            customers=customers or (),
+            is_partner=customers is not None,
+            quota=Quota(),
+            activity_quota=Quota(),
         )
 
     async def _handle(self, request: web.Request, endpoint: Endpoint | None) -> web.StreamResponse:
@@ -133,7 +140,7 @@ class Api:
     ) -> tuple[_Outcome, Fault]:
         if holder is None:
             return _failure(401, "no known token in the header Authorization"), Fault()
-        wait = self._seconds_to_wait(holder, received_at)
+        wait = self._seconds_to_wait(request.path, holder, received_at)
         if wait > 0:
             headers = {"Retry-After": str(math.ceil(wait))} if self.settings.retry_after else {}
             return _failure(429, "over the quota", headers), Fault()
@@ -143,9 +150,11 @@ class Api:
         except ApiError as problem:
             return _failure(problem.status, str(problem)), fault
 
-    def _seconds_to_wait(self, holder: Holder, received_at: float) -> float:
-        limit = self.settings.partner_limit if holder.is_partner else self.settings.direct_limit
-        return holder.quota.seconds_to_wait(received_at, limit=limit, window=self.settings.limit_seconds)
+    def _seconds_to_wait(self, path: str, holder: Holder, received_at: float) -> float:
+        quota, limit = holder.quota, self.settings.partner_limit if holder.is_partner else self.settings.direct_limit
+        if limit is not None and path.endswith("/activity_logs"):
+            quota, limit = holder.activity_quota, self.settings.activity_limit
+        return quota.seconds_to_wait(received_at, limit=limit, window=self.settings.limit_seconds)
 
     def _outcome(
         self, request: web.Request, endpoint: Endpoint | None, holder: Holder, now: datetime, fault: Fault

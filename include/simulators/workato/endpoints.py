@@ -42,7 +42,12 @@ class Visit:
         return "result" if "customer" in self.parts else "items"
 
     def jobs_as_json(self) -> JobJson:
-        return JobJson(self.place.history, self.place.write_time, integer_ids=self.settings.integer_ids)
+        return JobJson(
+            self.place.history,
+            self.place.write_time,
+            integer_ids=self.settings.integer_ids,
+            lines_null=self.settings.lines_null,
+        )
 
 
 Endpoint = Callable[[Visit], Any]

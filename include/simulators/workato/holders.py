@@ -21,6 +21,7 @@ class Holder:
     customers: Sequence[ServedWorkspace]
     is_partner: bool
     quota: Quota
+    activity_quota: Quota
 
 
 def token_of(request: web.Request) -> str:

@@ -22,10 +22,11 @@ WriteTime = Callable[[datetime], str]
 class JobJson:
     """Writes the jobs of one workspace."""
 
-    def __init__(self, history: History, write_time: WriteTime, *, integer_ids: bool) -> None:
+    def __init__(self, history: History, write_time: WriteTime, *, integer_ids: bool, lines_null: bool = False) -> None:
         self._history = history
         self._write_time = write_time
         self._integer_ids = integer_ids
+        self._lines_null = lines_null
 
     def item(self, shown: Shown) -> dict[str, Any]:
         """One item of a recipe's job list."""
@@ -57,7 +58,7 @@ class JobJson:
             "handle": str(job.row.job_id),
             **self._course(shown),
             "is_poll_error": shown.is_finished and job.row.is_poll_error,
-            "lines": _lines(shown),
+            "lines": _lines(shown) or (None if self._lines_null else []),
             **({"error": self._error(shown)} if not shown.is_erased else {}),
             "is_error": shown.status == FAILED,
             "is_repeat": job.row.parent_id is not None,

@@ -38,6 +38,12 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Annotated[int, Meta(ge=0)] | None,
         Meta(description="requests in a window for all customers of a partner together (documented: 1000 a minute)"),
     ] = 1_000
+    activity_limit: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(
+            description="requests for activity logs in a window if there is a limit at all (documented: 60 a minute, also for customers)"
+        ),
+    ] = 60
     limit_seconds: Annotated[float, Meta(gt=0, description="length of that window (documented: a minute)")] = 60.0
     retry_after: Annotated[
         bool, Meta(description="send Retry-After with a 429 (unknown: neither it nor the body is documented)")
@@ -69,6 +75,12 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     counters: Annotated[
         Counters, Meta(description="lifetime: counts never go down (inferred); retained: gone jobs do not count")
     ] = Counters.LIFETIME
+    lines_null: Annotated[
+        bool,
+        Meta(
+            description="a job that ran no line has `lines: null` (documented: a list or null); default: an empty list"
+        ),
+    ] = False
     integer_ids: Annotated[
         bool, Meta(description="numeric job ids as JSON numbers, as until 2020 (documented); default: as strings")
     ] = False

@@ -36,6 +36,11 @@ class ListedJob:
         except BadRecordError:
             return None
 
+    @property
+    def key(self) -> str:
+        """What it is recognised by if it is listed twice: its id, or all its fields if its id cannot be read."""
+        return str(self.id) if self.id is not None else repr({name: bytes(raw) for name, raw in self.fields.items()})
+
     @cached_property
     def started_at(self) -> datetime | None:
         return moment_field(self.fields, "started_at")
@@ -114,8 +119,8 @@ def job_pages(
         page = _page(client, recipe_id, offset, status)
         if page is None:
             return
-        if shifted and offset is None and len(page.jobs) > 1:
-            page = replace(page, jobs=page.jobs[: len(page.jobs) // 2])
+        if shifted and offset is None:
+            page = _first_half(page)
         yield page
         if not page.jobs:
             return
@@ -127,6 +132,13 @@ def job_pages(
             )
         offset = last.id
         used.add((str(offset), last.is_open))
+
+
+def _first_half(page: JobPage) -> JobPage:
+    """Cut a page in half, or after the first job whose id can be the next offset."""
+    half = len(page.jobs) // 2
+    first = next((number for number, job in enumerate(page.jobs, start=1) if job.id is not None), len(page.jobs))
+    return replace(page, jobs=page.jobs[: max(half, first)])
 
 
 def _page(client: WorkatoClient, recipe_id: int, offset: Id | None, status: str | None) -> JobPage | None:

@@ -98,6 +98,7 @@ class OpenJobs:
                 self._store(job)
             if answer.completed_at in window and job.job_id not in walk.ended:
                 log.info("Job %s of recipe %s ended in %s; it was watched.", job.job_id, recipe_id, window)
+                walk.note(answer)
                 yield answer
 
     def _must_survey(self, window: Window, walk: Walk) -> bool:

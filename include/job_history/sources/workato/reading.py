@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
 import msgspec
 
-from job_history.model.job import JobRecord
 from job_history.model.timestamp import format_time
 from job_history.model.unplaceable import Unplaceable
 from job_history.model.window import Window
@@ -67,28 +67,32 @@ class RecipeReader:
             log.info("The jobs of recipe %s were read by an earlier try.", recipe.id)
             return kept
         walk = self._walk(recipe.id)
-        swept = 0
+        listed = too_long = swept = 0
         with checkpoint.writer(portion) as staged:
+
+            def stage(job: ListedJob) -> None:
+                nonlocal listed, too_long, swept
+                staged.append(job_record(job.fields, user_id=self.user_id, recipe_id=recipe.id))
+                listed, too_long = listed + walk.reaches(job), too_long + (not walk.reaches(job))
+                swept += _is_swept(job)
+
             if recipe.can_have_news(self.window, self.longest_job):
                 for job in walk:
-                    staged.append(self._record(job, recipe.id))
-                    swept += _is_swept(job)
-            listed = staged.records
+                    stage(job)
             # Counters that equal the whole list leave no room for a job that was not listed.
             is_counted = walk.as_counted or not walk.was_read
-            counted = listed if is_counted else sum(1 for _ in self._walk(recipe.id, shifted=True))
-            too_long = list(self.open_jobs.ended_in(self.window, walk))
-            for job in too_long:
-                staged.append(self._record(job, recipe.id))
+            counted = listed if is_counted else self._second_count(walk, stage)
+            for job in self.open_jobs.ended_in(self.window, walk):
+                stage(job)
         reading = Reading(
             recipe_id=recipe.id,
-            listed=staged.records,
-            counted=counted + len(too_long),
+            listed=listed + too_long,
+            counted=counted + too_long,
             counted_by=COUNTERS if is_counted else SECOND_LISTING,
             swept=swept,
             uncounted=walk.uncounted,
             oldest=None if walk.oldest is None else format_time(walk.oldest),
-            contradiction=_contradiction(recipe, walk, self.window, too_long),
+            contradiction=_contradiction(recipe, walk, self.window),
             unplaceable=walk.unplaceable,
         )
         if reading.agrees:
@@ -106,19 +110,30 @@ class RecipeReader:
     def _walk(self, recipe_id: int, *, shifted: bool = False) -> Walk:
         return Walk(self.client, recipe_id, self.window, self.longest_job, shifted)
 
-    def _record(self, job: ListedJob, recipe_id: int) -> JobRecord:
-        return job_record(job.fields, user_id=self.user_id, recipe_id=recipe_id)
+    def _second_count(self, walk: Walk, stage: Callable[[ListedJob], None]) -> int:
+        """Count the jobs by a second listing.
+
+        A job that is too long for a walk to reach may be on the last page of one listing only. It is left out of the comparison,
+        and staged if it was not in the first.
+        """
+        counted = 0
+        for job in self._walk(walk.recipe_id, shifted=True):
+            if walk.reaches(job):
+                counted += 1
+            elif job.key not in walk.ended:
+                walk.note(job)
+                stage(job)
+        return counted
 
 
 def portion_of(recipe_id: int) -> str:
     return f"recipe-{recipe_id}"
 
 
-def _contradiction(recipe: Recipe, walk: Walk, window: Window, too_long: list[ListedJob]) -> str | None:
-    newest = max((moment for job in too_long if (moment := job.completed_at)), default=walk.newest)
-    if walk.vague or not walk.was_read or not recipe.contradicts(newest, window):
+def _contradiction(recipe: Recipe, walk: Walk, window: Window) -> str | None:
+    if walk.vague or not walk.was_read or not recipe.contradicts(walk.newest, window):
         return None
-    last = "no job" if newest is None else f"no job after {format_time(newest)}"
+    last = "no job" if walk.newest is None else f"no job after {format_time(walk.newest)}"
     return (
         f"recipe {recipe.id} counts {recipe.job_succeeded_count} succeeded and {recipe.job_failed_count} failed jobs and last "
         f"ran at {recipe.last_run_at}, and its list has {last}"

@@ -72,25 +72,36 @@ class Walk:
     def was_read(self) -> bool:
         return self._first_page is not None
 
+    def reaches(self, job: ListedJob) -> bool:
+        """Return whether a walk finds the job for certain: it did not take more than `longest_job`."""
+        return job.started_at is None or job.started_at >= self.window.start - self.longest_job
+
+    def note(self, job: ListedJob) -> None:
+        """Take a job for listed that was found by other means."""
+        self.ended.add(job.key)
+        self._measure(job)
+
+    def _measure(self, job: ListedJob) -> None:
+        self.newest = max(filter(None, (self.newest, job.started_at, job.completed_at)), default=None)
+
     def _is_new(self, job: ListedJob) -> bool:
         """Note a job; return whether it belongs to the window and was not seen before, as on pages that shifted."""
-        job_id = None if job.id is None else str(job.id)
-        if job_id is not None:
-            self._seen.add(job_id)
-        self.newest = max(filter(None, (self.newest, job.started_at, job.completed_at)), default=None)
+        self._seen.add(job.key)
+        self._measure(job)
         self.vague = self.vague or job.started_at is None or (job.completed_at is None and not job.is_open)
         if job.is_open:
-            if job_id is not None:
-                self.open[job_id] = job.started_at
+            if job.id is not None:
+                self.open[str(job.id)] = job.started_at
             return False
-        if job_id is not None:
-            if job_id in self.ended:
-                return False
-            self.ended.add(job_id)
+        if job.key in self.ended:
+            return False
+        self.ended.add(job.key)
         self._count(job)
         if job.is_unplaceable:
             self._unplaceable += 1
-            example = self.unplaceable or Unplaceable(0, False, job_id, job.form_of_its_time)
+            example = self.unplaceable or Unplaceable(
+                0, False, None if job.id is None else str(job.id), job.form_of_its_time
+            )
             self.unplaceable = Unplaceable.of_first(self._unplaceable, example.example_id, example.example_form)
             return False
         self.oldest = min(filter(None, (self.oldest, job.completed_at)), default=None)

@@ -1,0 +1,194 @@
+"""Jobs that are open for longer than the walk goes back are watched, and found in the window of their end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from job_history.http.session import http_session
+from job_history.model.window import Window
+from job_history.sources.workato import Endpoint, Unlimited, WorkatoClient, WorkatoSource
+from job_history.sources.workato.open_jobs import KEPT, MAX_WATCHED, OpenJobs
+from job_history.sources.workato.walk import Walk
+from job_history.storage import Storage, local_storage
+from simulators.job_store import SampleJob, plain_job
+from simulators.workato import LocalWorkato, SampleRecipe, Workspace, local_workato
+
+USER_ID = 5234
+NOON = datetime(2018, 5, 21, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+SETTLE = timedelta(minutes=10)
+MAX_JOB = timedelta(hours=4)
+LONG = "999999"
+
+
+def window_of(hour: int) -> Window:
+    return Window(NOON + hour * HOUR, NOON + (hour + 1) * HOUR)
+
+
+def job(number: int, start: timedelta, length: timedelta = timedelta(seconds=5)) -> SampleJob:
+    began = NOON + start
+    return plain_job(USER_ID, NOON, number)._replace(
+        recipe_id=1, started_at=began.isoformat(), completed_at=(began + length).isoformat()
+    )
+
+
+def busy(first_hour: int, last_hour: int) -> list[SampleJob]:
+    """A short job each minute: more than a page in each hour."""
+    return [job(minute + 10_000, timedelta(minutes=minute)) for minute in range(first_hour * 60, last_hour * 60)]
+
+
+def source_of(api: LocalWorkato, token: str, staging: Storage | None) -> WorkatoSource:
+    client = WorkatoClient(Endpoint(api.url, token), http_session(), Unlimited(), sleep=lambda _: None)
+    return WorkatoSource(client, staging=staging, longest_job=MAX_JOB, clock=api.now.timestamp)
+
+
+def read(api: LocalWorkato, token: str, staging: Storage | None, hour: int) -> list[str]:
+    """Read a window as an hourly run does: the plan first, then the listing if there can be anything."""
+    window = window_of(hour)
+    api.now = window.end + SETTLE
+    source = source_of(api, token, staging)
+    if not source.has_news(USER_ID, window):
+        return []
+    with source.listing(USER_ID, window, line_details=False) as listing:
+        records = list(listing)
+    assert listing.counted == len(records)
+    return [str(record.job_id) for record in records]
+
+
+def windows_with(found: dict[int, list[str]], job_id: str) -> list[int]:
+    return [hour for hour, ids in found.items() for each in ids if each == job_id]
+
+
+@pytest.mark.promise("api-jobs-once")
+@pytest.mark.parametrize("length", [3, 5, 11, 30])
+@pytest.mark.parametrize("order", ["started", "completed"])
+@pytest.mark.parametrize("is_busy", [True, False], ids=["busy", "idle"])
+def test_a_job_of_any_length_is_in_the_window_of_its_end(
+    length: int, order: str, is_busy: bool, tmp_path: Path
+) -> None:
+    crowd = busy(-6, length + 2) if is_busy and length < 30 else []
+    long_job = job(int(LONG), timedelta(minutes=30), timedelta(hours=length))
+    workspace = Workspace(user_id=USER_ID, jobs=[long_job, *crowd])
+    staging = local_storage(tmp_path)
+    with local_workato(workspaces=[workspace], now=NOON, direct_limit=None, listing_order=order) as api:
+        found = {hour: read(api, workspace.token, staging, hour) for hour in range(length + 3)}
+
+    assert windows_with(found, LONG) == [length]
+
+
+def test_a_job_that_was_open_before_the_first_window_is_found_in_a_busy_recipe(tmp_path: Path) -> None:
+    """No walk reaches it; the recipe's open jobs are asked for once in each hour of this setting."""
+    jobs = [job(int(LONG), timedelta(hours=-40), timedelta(hours=43, minutes=30)), *busy(-6, 6)]
+    workspace = Workspace(user_id=USER_ID, jobs=jobs)
+    staging = local_storage(tmp_path)
+    with local_workato(workspaces=[workspace], now=NOON, direct_limit=None) as api:
+        found = {hour: read(api, workspace.token, staging, hour) for hour in range(5)}
+
+    assert windows_with(found, LONG) == [3]
+
+
+def test_a_window_that_is_read_again_has_the_watched_job_again(tmp_path: Path) -> None:
+    jobs = [job(int(LONG), timedelta(hours=-40), timedelta(hours=41, minutes=30)), *busy(-6, 6)]
+    workspace = Workspace(user_id=USER_ID, jobs=jobs)
+    staging = local_storage(tmp_path)
+    with local_workato(workspaces=[workspace], now=NOON, direct_limit=None) as api:
+        first = [read(api, workspace.token, staging, hour) for hour in range(3)]
+        again = read(api, workspace.token, staging, 1)
+        api.now = NOON + 5 * HOUR
+        counted = source_of(api, workspace.token, staging).count(USER_ID, window_of(1))
+
+    assert sorted(again) == sorted(first[1])
+    assert LONG in again
+    assert counted == len(again) == 61
+
+
+def test_without_a_staging_area_nothing_is_watched() -> None:
+    jobs = [job(int(LONG), timedelta(hours=-40), timedelta(hours=40, minutes=30)), *busy(-6, 2)]
+    workspace = Workspace(user_id=USER_ID, jobs=jobs)
+    with local_workato(workspaces=[workspace], now=NOON, direct_limit=None) as api:
+        assert LONG not in read(api, workspace.token, None, 0)
+        assert not any("status=pending" in request.path for request in api.requests())
+
+
+@pytest.mark.promise("api-requests")
+def test_300_recipes_of_which_10_have_jobs_cost_at_most_74_requests_an_hour(tmp_path: Path) -> None:
+    """Counted at the server: plan and listing of each of 24 hours, with one job an hour in each of the ten."""
+    jobs = [
+        job(10_000 * recipe + hour + 200, timedelta(hours=hour, minutes=recipe))._replace(recipe_id=1_000 + 29 * recipe)
+        for recipe in range(10)
+        for hour in range(-72, 25)
+    ]
+    recipes = [SampleRecipe(recipe_id=1_000 + number) for number in range(300)]
+    workspace = Workspace(user_id=USER_ID, jobs=jobs, recipes=recipes)
+    staging = local_storage(tmp_path)
+    cost = []
+    with local_workato(workspaces=[workspace], now=NOON, direct_limit=None) as api:
+        for hour in range(24):
+            api.reset()
+            window = window_of(hour)
+            api.now = window.end + SETTLE
+            client = WorkatoClient(Endpoint(api.url, workspace.token), http_session(), Unlimited())
+            source = WorkatoSource(client, staging=staging, clock=api.now.timestamp)
+            assert source.has_news(USER_ID, window)
+            with source.listing(USER_ID, window, line_details=False) as listing:
+                assert len(list(listing)) == 10
+            cost.append(len(api.requests()))
+
+    assert max(cost) <= 74, cost
+
+
+# The notes
+
+
+class Counted:
+    """A client that answers each request with nothing, and counts them."""
+
+    def __init__(self, answer: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
+        self.paths: list[str] = []
+        self._answer = answer
+
+    def get(self, path: str, parameters: dict[str, Any] | None = None) -> dict[str, Any]:
+        import msgspec
+
+        self.paths.append(path)
+        return {
+            name: msgspec.Raw(json.dumps(value).encode())
+            for name, value in self._answer(path, parameters or {}).items()
+        }
+
+
+def test_more_open_jobs_than_can_be_watched_are_logged_and_bounded(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage = local_storage(tmp_path)
+    client: Any = Counted(lambda _, __: {"items": []})
+    book = OpenJobs(client, storage, USER_ID, MAX_JOB, (NOON + 30 * HOUR).timestamp)
+    walk = Walk(client, 1, window_of(29), MAX_JOB)
+    walk.open = {f"j-{number}": NOON for number in range(MAX_WATCHED + 5)}
+    walk.is_whole = True
+
+    assert list(book.ended_in(window_of(29), walk)) == []
+    assert len(list(storage.paths("open-jobs"))) == MAX_WATCHED
+    assert any("more open jobs than can be watched" in message for message in caplog.messages)
+
+
+def test_notes_are_deleted_when_no_window_can_need_them(tmp_path: Path) -> None:
+    storage = local_storage(tmp_path)
+    client: Any = Counted(lambda _, __: {"items": []})
+    walk = Walk(client, 1, window_of(29), MAX_JOB)
+    walk.open, walk.is_whole = {"j-1": NOON}, True
+    assert (
+        list(OpenJobs(client, storage, USER_ID, MAX_JOB, (NOON + 30 * HOUR).timestamp).ended_in(window_of(29), walk))
+        == []
+    )
+
+    later = OpenJobs(client, storage, USER_ID, MAX_JOB, (NOON + 30 * HOUR + KEPT).timestamp)
+    assert later.recipes(window_of(30)) == {1}
+    gone = OpenJobs(client, storage, USER_ID, MAX_JOB, (NOON + 31 * HOUR + KEPT).timestamp)
+    assert (gone.recipes(window_of(30)), list(storage.paths("open-jobs"))) == (set(), [])
