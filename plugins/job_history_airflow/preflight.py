@@ -8,14 +8,18 @@ from typing import NoReturn
 
 from job_history.accounts.account import Account
 from job_history.accounts.destination_settings import S3DestinationSettings
+from job_history.errors import ReplicationError
+from job_history.errors.catalogue import finding_from_error
 from job_history.errors.finding import Finding
 from job_history.model.event_kind import EventKind
 from job_history.preflight.check import Check, run_check
+from job_history.storage import folder_of
+from job_history.storage.local_folder import folder_findings
 from job_history_airflow.factories.destinations import http_source
-from job_history_airflow.factories.s3 import s3_access
+from job_history_airflow.factories.s3 import account_access
 from job_history_airflow.factories.sources import source_of
 from job_history_airflow.factories.storage import storage_at
-from job_history_airflow.settings import Settings
+from job_history_airflow.settings import Settings, read_shared_group
 
 
 def preflight_account(account: Account, settings: Settings) -> list[Finding]:
@@ -24,8 +28,23 @@ def preflight_account(account: Account, settings: Settings) -> list[Finding]:
     Writes the probe to a bucket, posts a marked message to Sumo Logic; reads no job. Raises nothing. Like all that uses
     storage, call it in a task, a request or a command, never while a DAG is parsed.
     """
-    checks = [destination_check(account), *(_source_check(account, kind, settings) for kind in account.events.kinds)]
+    checks: list[Check] = [
+        destination_check(account),
+        *(_source_check(account, kind, settings) for kind in account.events.kinds),
+        functools.partial(check_folders, settings),
+    ]
     return [finding for check in checks for finding in run_check(check, f"Account {account.label}")]
+
+
+def check_folders(settings: Settings) -> list[Finding]:
+    """Return warnings about ledger and staging folder that others can use."""
+    folders = {folder_of(settings.ledger_path), folder_of(settings.staging_path)} - {None}
+    shared_group = read_shared_group()
+    return [
+        found
+        for folder in sorted(folder for folder in folders if folder is not None and folder.is_dir())
+        for found in folder_findings(folder, shared_group=shared_group)
+    ]
 
 
 def destination_check(account: Account) -> Check:
@@ -40,18 +59,15 @@ def destination_check(account: Account) -> Check:
 
 
 def _s3_check(account: Account, settings: S3DestinationSettings) -> Check:
-    from botocore.exceptions import BotoCoreError, ClientError
-
     from job_history.preflight.s3 import S3Check
-    from job_history.preflight.s3_errors import credentials_fault
 
     try:
-        session, access = s3_access(settings, f"account {account.label}")
-    except (BotoCoreError, ClientError) as fault:
+        access = account_access(settings, account.label)
+    except ReplicationError as error:
         # A role is assumed as soon as there is a session.
-        refused = credentials_fault(fault, f"Account {account.label}, connection {settings.conn_id!r}")
+        refused = finding_from_error(error, f"Account {account.label}, connection {settings.conn_id!r}")
         return lambda: [refused]
-    return S3Check(session, access, account, settings, now=lambda: datetime.now(UTC)).findings
+    return S3Check(access, account, settings, now=lambda: datetime.now(UTC)).findings
 
 
 def _sumo_logic_check(account: Account) -> Check:

@@ -58,6 +58,11 @@ def get_provider_info() -> dict[str, Any]:
                         "{AIRFLOW_HOME}/job_history/staging",
                         "Where tasks hand files to each other: a folder that all workers share, or s3://conn_id@bucket/prefix.",
                     ),
+                    "shared_group": _option(
+                        "boolean",
+                        "False",
+                        "True: the group of both folders may use the files in them (0660, 0770). False: only this user (0600, 0700).",
+                    ),
                     "settle_minutes": _option(
                         "integer", "10", "Minutes to wait after a window's end, because sources show jobs late."
                     ),

@@ -59,10 +59,26 @@ def read_start_date() -> datetime | None:
 
 
 def load_accounts() -> Accounts:
-    """Read the Variable with the accounts. Raises PermanentError where nothing in it can be used."""
+    """Read the Variable with the accounts. Raises PermanentError if nothing in it can be used, or if there is none.
+
+    Raises TransientError if Airflow cannot say whether there is one.
+    """
     from airflow.sdk import Variable
 
-    return read_accounts(Variable.get(ACCOUNTS_VARIABLE, default=None))
+    text = Variable.get(ACCOUNTS_VARIABLE, default=None)
+    if text is None:
+        from job_history_airflow.airflow_lookup import check_really_missing
+
+        check_really_missing("variable", ACCOUNTS_VARIABLE, f"The Airflow Variable {ACCOUNTS_VARIABLE}")
+    return read_accounts(text)
+
+
+def read_shared_group() -> bool:
+    """Return whether the group of ledger and staging folder may use what we make in them."""
+    text = conf.get(SECTION, "shared_group", fallback="False")
+    if text.strip().lower() not in {"true", "false"}:
+        raise PermanentError(f"[{SECTION}] shared_group = {text!r} is neither True nor False.")
+    return text.strip().lower() == "true"
 
 
 def _text(option: str) -> str:

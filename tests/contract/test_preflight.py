@@ -7,15 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import psycopg
 import pytest
 from tests.support.ceph_rgw import CephGateway
+from tests.support.deliveries import access
 from tests.support.job_stores import PostgresStore
 
 from job_history.accounts.account import Account
 from job_history.accounts.destination_settings import S3DestinationSettings
-from job_history.destinations.s3 import S3Access
 from job_history.errors.code import Code
 from job_history.errors.finding import Finding
 from job_history.preflight.s3 import PROBES, S3Check
@@ -36,12 +35,13 @@ def account_to(bucket: str, **settings: Any) -> Account:
     )
 
 
-def check(endpoint: S3Endpoint, bucket: str, *, region: str | None = None, **settings: Any) -> list[Finding]:
-    account = account_to(bucket, **settings)
+def check(
+    endpoint: S3Endpoint, bucket: str, *, region: str | None = None, transport: str = "auto", **settings: Any
+) -> list[Finding]:
+    account = account_to(bucket, transport=transport, **settings)
     assert isinstance(account.destination, S3DestinationSettings)
-    session = boto3.Session(aws_access_key_id=endpoint.access_key, aws_secret_access_key=endpoint.secret_key)
-    access = S3Access(bucket=bucket, credentials=dict, region=region, endpoint_url=endpoint.url)
-    return S3Check(session, access, account, account.destination, now=lambda: datetime.now(UTC)).findings()
+    found = access(endpoint, bucket, region=region, transport=transport, **settings)
+    return S3Check(found, account, account.destination, now=lambda: datetime.now(UTC)).findings()
 
 
 def codes(found: list[Finding]) -> list[Code]:
@@ -78,26 +78,33 @@ def test_encryption_as_set(moto: S3Endpoint, settings: dict[str, str]) -> None:
 
 
 @pytest.mark.ceph
+@pytest.mark.parametrize("transport", ["auto", "boto3"])
 class TestStrictStore:
-    def test_a_bucket_that_is_as_it_should_be(self, ceph: CephGateway) -> None:
+    def test_a_bucket_that_is_as_it_should_be(self, ceph: CephGateway, transport: str) -> None:
         bucket = new_bucket(ceph)
 
-        assert [check(ceph, bucket), check(ceph, bucket)] == [[], []]
-        assert check(ceph, bucket, write_mode="overwrite") == []
+        assert [check(ceph, bucket, transport=transport), check(ceph, bucket, transport=transport)] == [[], []]
+        assert check(ceph, bucket, transport=transport, write_mode="overwrite") == []
 
-    def test_no_such_bucket(self, ceph: CephGateway) -> None:
-        assert codes(check(ceph, f"missing-{uuid4().hex[:12]}")) == [Code.S3_NO_SUCH_BUCKET]
+    def test_no_such_bucket(self, ceph: CephGateway, transport: str) -> None:
+        assert codes(check(ceph, f"missing-{uuid4().hex[:12]}", transport=transport)) == [Code.S3_NO_SUCH_BUCKET]
 
-    def test_keys_that_are_wrong(self, ceph: CephGateway) -> None:
+    def test_keys_that_are_wrong(self, ceph: CephGateway, transport: str) -> None:
         bucket = new_bucket(ceph)
 
-        assert codes(check(replace(ceph, secret_key="wrong"), bucket)) == [Code.S3_WRONG_SECRET_KEY]
-        assert codes(check(replace(ceph, access_key="unknown"), bucket)) == [Code.S3_UNKNOWN_ACCESS_KEY]
+        assert codes(check(replace(ceph, secret_key="wrong"), bucket, transport=transport)) == [
+            Code.S3_WRONG_SECRET_KEY
+        ]
+        assert codes(check(replace(ceph, access_key="nobody"), bucket, transport=transport)) == [
+            Code.S3_UNKNOWN_ACCESS_KEY
+        ]
 
     @pytest.mark.promise("preflight-create-only")
-    def test_create_only_that_is_ignored(self, ceph: CephGateway) -> None:
+    def test_create_only_that_is_ignored(self, ceph: CephGateway, transport: str) -> None:
         """Ceph 16 does so in a bucket that keeps versions."""
-        assert codes(check(ceph, new_bucket(ceph, versioned=True))) == [Code.S3_CREATE_ONLY_IGNORED]
+        assert codes(check(ceph, new_bucket(ceph, versioned=True), transport=transport)) == [
+            Code.S3_CREATE_ONLY_IGNORED
+        ]
 
 
 class TestPostgres:

@@ -50,7 +50,7 @@ def test_a_redrive_that_was_killed_before_its_receipt_sends_nothing_twice(
 ) -> None:
     staging = tmp_path / "staging"
     ledger = local_storage(tmp_path / "ledger")
-    killed = LedgerOfTheKilled(ledger.store, ledger.root, tmp_path / "ledger")
+    killed = LedgerOfTheKilled(ledger.files, ledger.root)
 
     def sender(slice_: Slice) -> Destination:
         return Sender(staging, source.url, slice_folder=slice_.folder).destination()

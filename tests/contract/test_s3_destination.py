@@ -12,12 +12,13 @@ from uuid import uuid4
 import msgspec
 import psutil
 import pytest
-from tests.support.deliveries import access, deliver, document, documents, settings
+from tests.support.deliveries import access, deliver, document, documents
 
 from job_history.destinations import Delivery
-from job_history.destinations.s3 import NO_RETRIES, S3Destination, s3_store
+from job_history.destinations.s3 import S3Destination
 from job_history.documents.staged import StagedDocument
 from job_history.errors import PermanentError, TransientError
+from job_history.storage.s3.open_bucket import open_bucket
 from simulators.s3_endpoint import S3Endpoint
 
 DELIVERED, ALREADY_PRESENT, CONFLICT = Delivery.DELIVERED, Delivery.ALREADY_PRESENT, Delivery.CONFLICT
@@ -31,6 +32,7 @@ class Bucket:
 
     endpoint: S3Endpoint
     name: str
+    transport: str = "auto"
 
     def destination(
         self,
@@ -41,10 +43,9 @@ class Bucket:
         dry_run: bool = False,
         **fields: Any,
     ) -> Any:
-        store = s3_store(access(self.endpoint, self.name), settings(**fields), retries=NO_RETRIES)
-        return S3Destination(
-            store, bucket=self.name, in_flight=in_flight, overwrite=overwrite, repair=repair, dry_run=dry_run
-        )
+        found = access(self.endpoint, self.name, transport=self.transport, **fields)
+        bucket = open_bucket(found, concurrency=in_flight)
+        return S3Destination(bucket, in_flight=in_flight, overwrite=overwrite, repair=repair, dry_run=dry_run)
 
     def objects(self) -> dict[str, bytes]:
         client = self.endpoint.client()
@@ -69,19 +70,24 @@ class Bucket:
         return etag.strip('"')
 
 
+@pytest.fixture(params=["auto", "boto3"])
+def transport(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(params=["moto", pytest.param("ceph", marks=pytest.mark.ceph)])
-def bucket(request: pytest.FixtureRequest) -> Bucket:
+def bucket(request: pytest.FixtureRequest, transport: str) -> Bucket:
     endpoint = request.getfixturevalue(request.param)
     name = f"acme-{uuid4()}"
     endpoint.create_bucket(name)
-    return Bucket(endpoint, name)
+    return Bucket(endpoint, name, transport)
 
 
 @pytest.fixture
-def moto_bucket(moto: S3Endpoint) -> Bucket:
+def moto_bucket(moto: S3Endpoint, transport: str) -> Bucket:
     name = f"acme-{uuid4()}"
     moto.create_bucket(name)
-    return Bucket(moto, name)
+    return Bucket(moto, name, transport)
 
 
 def md5(content: bytes) -> str:

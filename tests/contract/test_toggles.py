@@ -11,14 +11,13 @@ from uuid import uuid4
 
 import pytest
 from tests.support.deliveries import access
-from tests.support.deliveries import settings as s3_settings
 from tests.support.job_stores import SqliteStore
 from tests.support.sumo_logic_sender import Sender, joined
 
 from job_history.accounts.account import Account
 from job_history.accounts.variable import Accounts, read_accounts
 from job_history.destinations import Destination
-from job_history.destinations.s3 import S3Destination, s3_store
+from job_history.destinations.s3 import S3Destination
 from job_history.ledger.quarantine import QuarantineEntry
 from job_history.ledger.receipt import Receipt, WindowState
 from job_history.ledger.receipt_store import receipt_path
@@ -32,6 +31,7 @@ from job_history.pipeline.run_files import RunFiles
 from job_history.pipeline.run_slice import SliceTools, run_slice
 from job_history.sources import Source
 from job_history.storage import local_storage
+from job_history.storage.s3.open_bucket import open_bucket
 from job_history.storage.staging import staged_records
 from simulators.job_store import SampleEvent, plain_job
 from simulators.s3_endpoint import S3Endpoint
@@ -74,7 +74,7 @@ class S3Place(Place):
         self.settings = {"type": "s3", "conn_id": "s3", "bucket": self._bucket}
 
     def destination(self, _: Slice) -> Destination:
-        return S3Destination(s3_store(access(self._endpoint, self._bucket), s3_settings()), bucket=self._bucket)
+        return S3Destination(open_bucket(access(self._endpoint, self._bucket)))
 
     def documents(self) -> dict[str, bytes]:
         client = self._endpoint.client()

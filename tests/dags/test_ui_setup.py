@@ -39,7 +39,15 @@ def test_adding_an_account_is_in_the_audit_log(pages: Pages) -> None:
     (entry,) = pages.accounts or []
     assert entry | {"redaction": []} == {
         **account(),
-        "destination": {"type": "s3", "conn_id": "acme_s3", "bucket": "acme-audit", "write_mode": "create_only"},
+        "destination": {
+            "type": "s3",
+            "conn_id": "acme_s3",
+            "bucket": "acme-audit",
+            "write_mode": "create_only",
+            "checksum": "sha256",
+            "requester_pays": False,
+            "transport": "auto",
+        },
         "redaction": [],
     }
     assert pages.audit_log() == [("ona", "job_history_accounts_added", {"user_id": 5234})]

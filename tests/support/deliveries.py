@@ -5,14 +5,17 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 import msgspec
+from botocore.config import Config
 
 from job_history.accounts.destination_settings import S3DestinationSettings
 from job_history.destinations import Delivery, Destination
-from job_history.destinations.s3 import S3Access
 from job_history.documents.object_key import job_key
 from job_history.documents.staged import StagedDocument
 from job_history.model.ids import Id
+from job_history.storage.s3.access import S3Access, S3Connection
+from job_history.storage.s3.resolve import resolve
 from simulators.s3_endpoint import S3Endpoint
 
 STARTED_AT = datetime(2018, 5, 21, tzinfo=UTC)
@@ -50,14 +53,22 @@ def settings(**fields: Any) -> S3DestinationSettings:
     return S3DestinationSettings(type="s3", conn_id="acme_s3", **fields)
 
 
-def access(endpoint: S3Endpoint, bucket: str) -> S3Access:
-    return S3Access(
-        bucket=bucket,
-        credentials=lambda: {
-            "access_key_id": endpoint.access_key,
-            "secret_access_key": endpoint.secret_key,
-            "token": None,
-            "expires_at": None,
-        },
-        endpoint_url=endpoint.url,
+def access(
+    endpoint: S3Endpoint,
+    bucket: str,
+    *,
+    region: str | None = None,
+    session: Any = None,
+    verify: bool | str | None = None,
+    config: Config | None = None,
+    **fields: Any,
+) -> S3Access:
+    """How a session reaches a bucket at an endpoint; `fields` are settings of the account's destination."""
+    session = session or boto3.Session(
+        aws_access_key_id=endpoint.access_key,
+        aws_secret_access_key=endpoint.secret_key,
+        region_name=region or "us-east-1",
     )
+    chosen = settings(**fields)
+    connection = S3Connection(session, endpoint.url, verify, config)
+    return resolve(connection, bucket, chosen.write_options, transport=chosen.transport)

@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 from tests.support.places import Passes
 from tests.support.runs import STEPS, Run, Runs
-from tests.support.world import accounts_of, s3_store_of, sumo_logic_destination
+from tests.support.world import accounts_of, bucket_at, sumo_logic_destination
 
 from job_history.accounts.account import Account
 from job_history.destinations import Destination
@@ -188,7 +188,7 @@ def _runs(setting: Setting, passes: Passes) -> Runs:
         return bucket_of(account)
 
     def bucket_of(account: Account) -> S3Destination:
-        return S3Destination(s3_store_of(account, setting.endpoint_url), bucket=setting.bucket, in_flight=16)
+        return S3Destination(bucket_at(account, setting.endpoint_url), in_flight=16)
 
     to_s3, to_sumo_logic = ([], [setting.user_id]) if setting.sumo_logic_url else ([setting.user_id], [])
     return Runs(

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from obstore.store import S3Store
+from tests.support.deliveries import access
 from tests.support.job_stores import SqliteStore
 from tests.support.oracle import expected_documents, sumo_logic_documents
 from tests.support.places import Passes, WatchedStorage, watched_session
@@ -21,7 +21,7 @@ from tests.support.scripted_s3 import ScriptedS3
 from job_history.accounts.account import Account
 from job_history.accounts.variable import Accounts, read_accounts
 from job_history.destinations import Destination
-from job_history.destinations.s3 import NO_RETRIES, S3Access, S3Destination, s3_store
+from job_history.destinations.s3 import S3Destination
 from job_history.destinations.sumo_logic import (
     RETRIES,
     Acknowledgements,
@@ -40,13 +40,15 @@ from job_history.model.window import Window
 from job_history.sources import Source
 from job_history.sources.sql import SqlJobSource, dialect_for
 from job_history.storage import local_storage
+from job_history.storage.s3.bucket import Bucket
+from job_history.storage.s3.open_bucket import open_bucket
 from simulators.job_store import SampleJob
+from simulators.s3_endpoint import S3Endpoint
 from simulators.sumo_logic import LocalSource
 
 BUCKET = "acme-audit"
 FAST = (0.001, 0.002)
 """Seconds before an upload is tried again."""
-_CREDENTIALS = {"access_key_id": "local", "secret_access_key": "local", "token": None, "expires_at": None}
 
 
 def accounts_of(to_s3: Iterable[int], to_sumo_logic: Iterable[int], bucket: str = BUCKET) -> Accounts:
@@ -82,7 +84,7 @@ class World:
         self.store = SqliteStore(self.folder)
         self.ledger = local_storage(self.folder / "ledger")
         self.staging = local_storage(self.folder / "staging")
-        self._stores: dict[str, S3Store] = {}
+        self._buckets: dict[str, Bucket] = {}
 
     def add(self, jobs: Iterable[SampleJob]) -> None:
         added = list(jobs)
@@ -141,10 +143,10 @@ class World:
 
     def _bucket(self, account: Account) -> S3Destination:
         # A task makes a client of its own, for 5 ms; a test of thousands of them does better.
-        if BUCKET not in self._stores:
-            self._stores[BUCKET] = s3_store_of(account, self.s3.url, self.request_timeout)
+        if BUCKET not in self._buckets:
+            self._buckets[BUCKET] = bucket_at(account, self.s3.url, self.request_timeout)
         # With one request in flight, a seed gives the same faults to the same documents.
-        return S3Destination(self._stores[BUCKET], bucket=BUCKET, in_flight=1, waits=FAST)
+        return S3Destination(self._buckets[BUCKET], in_flight=1, waits=FAST)
 
     def _destination(self, account: Account, slice_: Slice, passes: Passes) -> Destination:
         if account.destination.type == "s3":
@@ -167,11 +169,11 @@ def keys_of(receipt: Receipt, ledger: Any) -> list[str]:
     return sorted(keys)
 
 
-def s3_store_of(account: Account, url: str, request_timeout: timedelta = timedelta(seconds=60)) -> S3Store:
+def bucket_at(account: Account, url: str, request_timeout: timedelta = timedelta(seconds=60)) -> Bucket:
     """Return the client of the account's bucket at this endpoint."""
     settings: Any = account.destination
-    access = S3Access(bucket=settings.bucket, credentials=lambda: _CREDENTIALS, endpoint_url=url)
-    return s3_store(access, settings, retries=NO_RETRIES, request_timeout=request_timeout)
+    found = access(S3Endpoint(url, "local", "local"), settings.bucket)
+    return open_bucket(found, request_timeout=request_timeout.total_seconds())
 
 
 def sumo_logic_destination(

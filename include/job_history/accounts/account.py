@@ -86,8 +86,8 @@ class Account(SettingsModel):
 
     @property
     def destination_hash(self) -> str:
-        """The same for the destination alone: a window is complete only at the destination that it went to."""
-        return _hash_of(self.destination.model_dump())
+        """The same of the destination alone: a window is complete only at the destination that it went to."""
+        return _hash_of(self.destination.model_dump(exclude={"transport", "checksum"}))
 
 
 def _hash_of(settings: dict[str, Any]) -> str:

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from job_history.errors.quoting import quoted
 from job_history.model.settings_model import ConnectionId, SettingsModel
+from job_history.storage.s3.access import Transport, WriteOptions
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX_PART = re.compile(r"[A-Za-z0-9_.=-]+")
+_TAG = re.compile(r"[A-Za-z0-9 +\-=._:/@]*")
+MAX_TAGS = 10
 # A header can carry no more than printable ASCII, and loses spaces at its ends.
 _HEADER_TEXT = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 # Limits of Sumo Logic's page "Fields": of one request, and in characters.
 MAX_FIELDS = 30
 MAX_FIELD_KEY = 255
 MAX_FIELD_VALUE = 200
+
+
+Acl = Literal[
+    "private",
+    "public-read",
+    "public-read-write",
+    "authenticated-read",
+    "aws-exec-read",
+    "bucket-owner-read",
+    "bucket-owner-full-control",
+]
+
+
+def _is(default: object) -> Callable[[object], bool]:
+    return lambda value: value == default
 
 
 class S3DestinationSettings(SettingsModel):
@@ -32,15 +51,78 @@ class S3DestinationSettings(SettingsModel):
     server_side_encryption: Literal["AES256", "aws:kms"] | None = Field(
         default=None, description="Left out: the bucket's default encryption."
     )
-    kms_key_id: str | None = Field(default=None, min_length=1, description="The key of server_side_encryption aws:kms.")
+    kms_key_id: str | None = Field(
+        default=None, pattern=r"^[!-~]{1,2048}$", description="The key of server_side_encryption aws:kms."
+    )
     write_mode: Literal["create_only", "overwrite"] = Field(
         default="create_only", description="overwrite: only for stores without conditional PUT."
+    )
+    # Left out of the settings' hash if they are not set: an account of an earlier release keeps its hash.
+    checksum: Literal["sha256", "none"] = Field(
+        default="sha256",
+        exclude_if=_is("sha256"),
+        description="none: only for stores that refuse x-amz-checksum-sha256.",
+    )
+    acl: Acl | None = Field(
+        default=None, exclude_if=_is(None), description="The canned ACL of each object. Left out: none is sent."
+    )
+    storage_class: str | None = Field(
+        default=None,
+        exclude_if=_is(None),
+        pattern=r"^[A-Z][A-Z0-9_-]{0,59}$",
+        description="The storage class of each object. Left out: the bucket's default.",
+    )
+    tags: dict[str, str] = Field(
+        default_factory=dict, exclude_if=_is({}), max_length=MAX_TAGS, description="The tags of each object."
+    )
+    requester_pays: bool = Field(
+        default=False,
+        exclude_if=_is(False),
+        description="true: agree to pay for the requests, as such a bucket demands.",
+    )
+    transport: Transport = Field(
+        default="auto",
+        exclude_if=_is("auto"),
+        description="boto3: the connection's own client. auto: a faster one if it can do what the connection says.",
     )
 
     @property
     def key_prefix(self) -> str:
         """The prefix of every document's key."""
         return self.prefix
+
+    @property
+    def write_options(self) -> WriteOptions:
+        """What each PUT carries besides the document."""
+        return WriteOptions(
+            server_side_encryption=self.server_side_encryption,
+            kms_key_id=self.kms_key_id,
+            acl=self.acl,
+            storage_class=self.storage_class,
+            tags=self.tags,
+            requester_pays=self.requester_pays,
+            checksum=self.checksum,
+        )
+
+    @field_validator("storage_class")
+    @classmethod
+    def _storage_class_can_be_read(cls, storage_class: str | None) -> str | None:
+        if storage_class in {"GLACIER", "DEEP_ARCHIVE"}:
+            raise ValueError(
+                "objects of this class cannot be read back; move them there by a lifecycle rule of the bucket"
+            )
+        return storage_class
+
+    @field_validator("tags")
+    @classmethod
+    def _tags_are_as_s3_takes_them(cls, tags: dict[str, str]) -> dict[str, str]:
+        for key, value in tags.items():
+            if not (_TAG.fullmatch(key) and 0 < len(key) <= 128 and _TAG.fullmatch(value) and len(value) <= 256):
+                raise ValueError(
+                    f"the tag {key[:60]!r} cannot be sent: a key has 1 to 128 characters, a value at most 256, all of letters, "
+                    "digits, spaces and + - = . _ : / @"
+                )
+        return tags
 
     @field_validator("bucket")
     @classmethod

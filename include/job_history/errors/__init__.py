@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from job_history.errors.code import Code
@@ -10,13 +11,22 @@ from job_history.errors.code import Code
 class ReplicationError(Exception):
     """Anything this project raises on purpose; its message gives the place, what happened and what to do.
 
-    `code` is what a preflight calls it, where it is among what one can find; `detail` is what happened, alone.
+    `code` is that of the catalogue, if the error is in it; `detail` is what happened, alone; `facts` fill the other places
+    of the catalogue's sentence.
     """
 
-    def __init__(self, message: str, *, code: Code | None = None, detail: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: Code | None = None,
+        detail: str | None = None,
+        facts: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.detail = message if detail is None else detail
+        self.facts = dict(facts or {})
 
 
 class PermanentError(ReplicationError):

@@ -13,7 +13,7 @@ from textwrap import fill
 from job_history.errors import ReplicationError, TransientError
 from job_history.errors.code import Code
 from job_history.errors.destination_findings import DESTINATION_FINDINGS
-from job_history.errors.entry import ERROR, TRANSIENT, Entry
+from job_history.errors.entry import ERROR, TRANSIENT, WARNING, Entry
 from job_history.errors.finding import Finding
 from job_history.errors.source_findings import SOURCE_FINDINGS
 
@@ -45,6 +45,16 @@ CATALOGUE: dict[Code, Entry] = {
         "the check failed ({detail}), so it found out nothing",
         "Look at the log. The load task shows whether the destination works.",
     ),
+    Code.AIRFLOW_UNAVAILABLE: Entry(
+        TRANSIENT,
+        "it cannot be read now ({detail}), which does not mean that it is missing",
+        "Do not create it again. Look at Airflow's metadata database, API server and secrets backend.",
+    ),
+    Code.FOLDER_OPEN_TO_OTHERS: Entry(
+        WARNING,
+        "other users of this machine can use it (mode {mode}); `{command}` changes that",
+        "Run the command. If workers of one group share the folder, set `[job_history] shared_group`.",
+    ),
     **DESTINATION_FINDINGS,
     **SOURCE_FINDINGS,
 }
@@ -60,7 +70,7 @@ def finding(code: Code, about: str, **facts: object) -> Finding:
 def finding_from_error(fault: ReplicationError, about: str) -> Finding:
     """Make a finding of an error that has a code, or of one from the way to the check, which has none."""
     uncoded = Code.CHECK_BROKE if isinstance(fault, TransientError) else Code.CONNECTION_UNUSABLE
-    return finding(fault.code or uncoded, about, detail=fault.detail)
+    return finding(fault.code or uncoded, about, detail=fault.detail, **fault.facts)
 
 
 def fix_of(code: Code) -> str:

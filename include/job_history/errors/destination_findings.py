@@ -20,7 +20,7 @@ DESTINATION_FINDINGS: dict[Code, Entry] = {
     ),
     Code.S3_NO_ADDRESS: Entry(
         TRANSIENT,
-        "the endpoint's name has no address (DNS)",
+        "the endpoint's name has no address ({detail})",
         "Check `endpoint_url` and `region_name` of the connection, and this machine's name service.",
     ),
     Code.S3_UNREACHABLE: Entry(
@@ -98,6 +98,11 @@ DESTINATION_FINDINGS: dict[Code, Entry] = {
         ERROR,
         "the store wrote `{key}` twice, although the request said create only (If-None-Match)",
         'Set `"write_mode": "overwrite"` for the account. This store cannot be kept from replacing objects.',
+    ),
+    Code.S3_CHECKSUM_REQUIRED: Entry(
+        ERROR,
+        "the bucket demands a checksum with each object ({detail})",
+        'Set `"checksum": "sha256"` for the account: a bucket with Object Lock and default retention refuses objects without.',
     ),
     Code.S3_OTHER_BYTES: Entry(
         ERROR,

@@ -1,12 +1,15 @@
 """Can the bucket take an account's documents? A small object, the probe, is written and read back as a document would be.
 
-It needs no right that delivery does not need: s3:PutObject and s3:GetObject, below the account's prefix.
+It needs no permission that delivery does not need: s3:PutObject and s3:GetObject, below the account's prefix.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -16,99 +19,111 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from job_history.accounts.account import Account
 from job_history.accounts.destination_settings import S3DestinationSettings
-from job_history.destinations.s3 import S3Access
-from job_history.destinations.s3.errors import hide_credentials
-from job_history.errors.catalogue import finding
+from job_history.errors import ReplicationError
+from job_history.errors.catalogue import finding, finding_from_error
 from job_history.errors.code import Code
 from job_history.errors.finding import Finding
-from job_history.preflight.s3_client import DEFAULT_REGION, probe_client
-from job_history.preflight.s3_errors import Attempted, sorted_fault
+from job_history.storage.s3.access import S3Access
+from job_history.storage.s3.boto3_bucket import boto3_client
+from job_history.storage.s3.boto3_errors import problem_of_boto3
+from job_history.storage.s3.bucket import ObjectExistsError
+from job_history.storage.s3.open_bucket import open_bucket
+from job_history.storage.s3.problems import Attempted
+
+log = logging.getLogger(__name__)
 
 PROBES = "_control/probe"
 # S3 refuses requests whose time is off by more than fifteen minutes; a third of that is already no accident.
 CLOCK_OFF = timedelta(minutes=5)
+# Someone waits for the answer.
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 15.0
 
 
 class S3Check:
-    """Writes the probe, create-only where the account is set so, and reads it back.
+    """Writes the probe, create-only if the account is set so, and reads it back, by the client that delivers.
 
-    Its name and its bytes depend on account and settings alone, so that a second check finds it there and adds no version.
+    The probe's name and bytes depend on account and settings alone, so that a second check finds it and adds no version.
+    obstore does not show how an object is encrypted, nor the store's clock: a HEAD by boto3 asks for both.
     """
 
     def __init__(
         self,
-        session: Any,
         access: S3Access,
         account: Account,
         settings: S3DestinationSettings,
         *,
         now: Callable[[], datetime],
     ) -> None:
-        """`session`: of boto3, with the credentials; `settings`: the account's destination."""
-        self._session = session
-        self._access = access
+        """`settings`: the account's destination."""
+        self._access = replace(
+            access,
+            connect_timeout=min(access.connect_timeout, CONNECT_SECONDS),
+            read_timeout=min(access.read_timeout, ANSWER_SECONDS),
+        )
         self._settings = settings
         self._now = now
-        self._about = f"Account {account.label}, bucket {access.bucket} at {access.endpoint_url or 'Amazon S3'}"
+        self._about = f"Account {account.label}, bucket {access.bucket} at {access.endpoint}"
         self._key = probe_key(account, settings)
         self._content = _content(account)
         self._found: list[Finding] = []
 
     def findings(self) -> list[Finding]:
-        """Return what stands in the way; an empty list: nothing."""
-        doing = "write"
+        """Return what would keep documents from being delivered; an empty list: nothing."""
         try:
-            self._client = probe_client(self._session, self._access)
-            self._write()
-            doing = "read"
-            self._compare(self._client.get_object(Bucket=self._access.bucket, Key=self._key))
-        except (BotoCoreError, ClientError, ValueError) as fault:
-            attempted = Attempted(doing, self._key, self._access.region or DEFAULT_REGION)
-            self._found.append(sorted_fault(fault, self._about, attempted, hide_credentials(self._access.credentials)))
+            asyncio.run(self._write_and_read())
+        except ReplicationError as error:
+            self._found.append(finding_from_error(error, self._about))
+        else:
+            self._look_at_headers()
         return self._found
 
-    def _write(self) -> None:
+    async def _write_and_read(self) -> None:
+        self._bucket = open_bucket(self._access, concurrency=1)
         if self._settings.write_mode == "overwrite":
-            self._look_at_clock(self._put())
-        # The second create must be refused. So was the first, where the probe is there from an earlier check.
-        elif self._created() and self._created():
+            await self._put(create=False)
+        # The second create must be refused. So is the first, if an earlier check wrote the probe.
+        elif await self._created() and await self._created():
             self._add(Code.S3_CREATE_ONLY_IGNORED, key=self._key)
+        self._compare(await self._bucket.get(self._key))
 
-    def _created(self) -> bool:
-        """Write the probe if it is not there, and return whether it was written."""
+    async def _created(self) -> bool:
+        """Write the probe if there is none, and return whether it was written."""
         try:
-            self._look_at_clock(self._put(IfNoneMatch="*"))
-        except ClientError as fault:
-            if fault.response["ResponseMetadata"]["HTTPStatusCode"] != 412:
-                raise
-            self._look_at_clock(fault.response)
+            await self._put(create=True)
+        except ObjectExistsError as exists:
+            if exists.refused.code is Code.S3_BUSY:
+                raise exists.refused from None
             return False
         return True
 
-    def _put(self, **condition: str) -> dict[str, Any]:
-        encryption = {
-            "ServerSideEncryption": self._settings.server_side_encryption,
-            "SSEKMSKeyId": self._settings.kms_key_id,
-        }
-        answer: dict[str, Any] = self._client.put_object(
-            Bucket=self._access.bucket,
-            Key=self._key,
-            Body=self._content,
-            ContentType="application/json",
-            Metadata={"sha256": hashlib.sha256(self._content).hexdigest()},
-            **{name: value for name, value in encryption.items() if value},
-            **condition,
-        )
-        return answer
+    async def _put(self, *, create: bool) -> None:
+        metadata = {"sha256": hashlib.sha256(self._content).hexdigest()}
+        await self._bucket.put(self._key, self._content, metadata, create=create)
 
-    def _compare(self, answer: dict[str, Any]) -> None:
-        # One byte more than there should be is enough to see that it is another object.
-        content = answer["Body"].read(len(self._content) + 1)
-        if content != self._content:
-            self._add(
-                Code.S3_OTHER_BYTES, key=self._key, detail=f"{len(content)} instead of {len(self._content)} bytes"
-            )
-        self._look_at_encryption(answer.get("ServerSideEncryption"), answer.get("SSEKMSKeyId"))
+    def _compare(self, content: bytes | None) -> None:
+        if content is None:
+            self._add(Code.S3_OTHER_BYTES, key=self._key, detail="nothing is there")
+        elif content != self._content:
+            detail = f"{len(content)} instead of {len(self._content)} bytes"
+            self._add(Code.S3_OTHER_BYTES, key=self._key, detail=detail)
+
+    def _look_at_headers(self) -> None:
+        try:
+            client = boto3_client(self._access)
+            payer = self._access.options.payer()
+            answer = client.head_object(Bucket=self._access.bucket, Key=self._key, **payer)
+        except (BotoCoreError, ClientError, ValueError, OSError) as error:
+            if self._settings.server_side_encryption is None:
+                log.info("The clock of the store could not be read: %s", type(error).__name__)
+                return
+            attempted = Attempted("read", self._key, self._access.region)
+            mask = self._access.credentials.masker() if self._access.credentials else str
+            found = problem_of_boto3(error, mask).error(self._about, attempted)
+            self._found.append(finding_from_error(found, self._about))
+        else:
+            self._look_at_clock(answer)
+            self._look_at_encryption(answer.get("ServerSideEncryption"), answer.get("SSEKMSKeyId"))
 
     def _look_at_encryption(self, method: str | None, key_id: str | None) -> None:
         wanted, wanted_key = self._settings.server_side_encryption, self._settings.kms_key_id
@@ -141,7 +156,7 @@ class S3Check:
 
 
 def probe_key(account: Account, settings: S3DestinationSettings) -> str:
-    """Return the probe's key, below the account's prefix, where a narrow policy lets us write."""
+    """Return the probe's key, below the account's prefix: a narrow policy allows writes there only."""
     name = f"{PROBES}/{account.user_id}-{account.settings_hash}.json"
     return f"{settings.key_prefix}/{name}" if settings.key_prefix else name
 

@@ -1,26 +1,95 @@
-"""Look up an Airflow connection that a setting names."""
+"""Look up an Airflow connection that a setting names, and classify what goes wrong when it is used."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 
-from job_history.errors import PermanentError
+from job_history.errors import PermanentError, ReplicationError, TransientError
+from job_history.errors.code import Code
+from job_history.errors.masking import Masker, secret_masker
+from job_history_airflow.airflow_lookup import check_really_missing
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
+
+_NAME_OF_A_SECRET = re.compile(r"pass|secret|token|private|credential", re.IGNORECASE)
 
 
 def find_connection(conn_id: str, named_by: str) -> Connection:
     """Return the connection. Raises PermanentError, which names the setting (`named_by`) and not the id, if there is none.
 
-    What is not the id of a connection may be anything, such as a secret that was pasted into the wrong field.
+    What is not the id of a connection may be anything, such as a secret that was pasted into the wrong field. Raises
+    TransientError if Airflow cannot say whether there is one.
     """
     try:
         return BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
+        check_really_missing("connection", conn_id, f"The Airflow connection in {named_by}")
         raise PermanentError(
             f"There is no Airflow connection with the id in {named_by}. Create it (Admin > Connections), or correct the id."
         ) from None
+    except PermissionError:
+        raise PermanentError(
+            f"Airflow does not let this task read the connection in {named_by}. Give the task's team or identity access to it, "
+            "or name another connection."
+        ) from None
+
+
+@contextmanager
+def connection_errors(conn_id: str, named_by: str) -> Iterator[None]:
+    """Raise what an `aws` connection's hook and boto3 raise as PermanentError or TransientError that name the connection."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from job_history.storage.s3.boto3_errors import problem_of_boto3
+    from job_history.storage.s3.problems import Attempted
+
+    about = f"Connection {conn_id!r} ({named_by})"
+    try:
+        yield
+    except (PermanentError, TransientError) as error:
+        if conn_id in str(error):
+            raise
+        raise _named(error, about) from None
+    except (BotoCoreError, ClientError) as error:
+        mask = _masker_of(conn_id)
+        raise problem_of_boto3(error, mask).error(about, Attempted("use", "", "")) from None
+    except (
+        AirflowException,
+        ArithmeticError,
+        ImportError,
+        LookupError,
+        OSError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        detail = _masker_of(conn_id)(f"{type(error).__name__}: {error}")
+        raise PermanentError(
+            f"{about} cannot be used: {detail}. Correct it (Admin > Connections); docs/configuration.md lists its extras.",
+            code=Code.CONNECTION_UNUSABLE,
+            detail=detail,
+        ) from None
+
+
+def secrets_of(connection: Connection) -> list[str]:
+    """Return what another program may repeat of a connection that must not be read elsewhere."""
+    extra: dict[str, Any] = connection.extra_dejson
+    named_so = [value for name, value in extra.items() if isinstance(value, str) and _NAME_OF_A_SECRET.search(name)]
+    return [connection.password or "", *named_so]
+
+
+def _masker_of(conn_id: str) -> Masker:
+    try:
+        return secret_masker(*secrets_of(BaseHook.get_connection(conn_id)))
+    except Exception:  # noqa: BLE001 - a connection that cannot be read has no secrets to repeat
+        return str
+
+
+def _named(error: ReplicationError, about: str) -> ReplicationError:
+    return type(error)(f"{about}: {error}", code=error.code, detail=error.detail, facts=error.facts)

@@ -10,7 +10,8 @@ from job_history.errors import PermanentError
 from job_history.model.slice import Slice
 from job_history.storage import Storage
 from job_history_airflow.factories.connections import find_connection
-from job_history_airflow.factories.s3 import s3_access
+from job_history_airflow.factories.s3 import account_access, bucket_named_by
+from job_history_airflow.factories.storage import ATTEMPTS
 
 if TYPE_CHECKING:
     from job_history.destinations.s3 import S3Destination
@@ -20,32 +21,33 @@ if TYPE_CHECKING:
 
 
 def s3_destination(account: Account, *, in_flight: int, repair: bool = False, dry_run: bool = False) -> S3Destination:
-    """Return the account's bucket as a destination. Raises PermanentError where connection or bucket are not named."""
-    from job_history.destinations.s3 import (
-        NO_RETRIES,
-        S3Destination,
-        s3_store,
-    )
+    """Return the account's bucket as a destination. Raises PermanentError if connection or bucket are not named."""
+    from job_history.destinations.s3 import S3Destination
+    from job_history.destinations.s3.destination import waits_for
+    from job_history.storage.s3.open_bucket import concurrency_of, open_bucket
 
     settings = _destination_settings(account, S3DestinationSettings)
-    _, access = s3_access(settings, f"account {account.label}")
+    access = account_access(settings, account.label)
+    at_once = concurrency_of(access, in_flight)
     return S3Destination(
-        s3_store(access, settings, retries=NO_RETRIES),
-        bucket=access.bucket,
-        in_flight=in_flight,
+        open_bucket(access, concurrency=at_once),
+        in_flight=at_once,
         overwrite=settings.write_mode == "overwrite",
         repair=repair,
         dry_run=dry_run,
+        waits=waits_for(access.attempts),
     )
 
 
 def listable_bucket(account: Account) -> S3Destination:
-    """Return the account's bucket for a look at what it holds, by a client that retries by itself. Raises as above."""
-    from job_history.destinations.s3 import S3Destination, s3_store
+    """Return the account's bucket for listing, by a client that retries by itself. Raises as above."""
+    from job_history.destinations.s3 import S3Destination
+    from job_history.storage.s3.open_bucket import open_bucket
 
     settings = _destination_settings(account, S3DestinationSettings)
-    _, access = s3_access(settings, f"account {account.label}")
-    return S3Destination(s3_store(access, settings), bucket=access.bucket, overwrite=settings.write_mode == "overwrite")
+    access = account_access(settings, account.label)
+    bucket = open_bucket(access, attempts=access.attempts or ATTEMPTS)
+    return S3Destination(bucket, overwrite=settings.write_mode == "overwrite")
 
 
 def sumo_logic_destination(
@@ -91,19 +93,11 @@ def place_of(account: Account) -> str | None:
     """
     settings = account.destination
     if isinstance(settings, S3DestinationSettings):
-        return settings.bucket or _bucket_named_by(settings.conn_id, account)
+        return settings.bucket or bucket_named_by(settings.conn_id, f"destination.conn_id of account {account.label}")
     from job_history.destinations.sumo_logic.acknowledgements import target_of
 
     source = http_source(account)
     return target_of(source.endpoint, source.headers)
-
-
-def _bucket_named_by(conn_id: str, account: Account) -> str | None:
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-
-    find_connection(conn_id, f"destination.conn_id of account {account.label}")
-    bucket: str | None = S3Hook(aws_conn_id=conn_id).service_config.get("bucket_name")
-    return bucket
 
 
 def _destination_settings(account: Account, kind: type[Settings]) -> Settings:

@@ -1,44 +1,107 @@
-"""How a connection reaches a bucket."""
+"""From an `aws` connection to the S3 client that its hook would make."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.log import mask_secret
+
 from job_history.accounts.destination_settings import S3DestinationSettings
 from job_history.errors import PermanentError
-from job_history_airflow.factories.connections import find_connection
+from job_history.errors.code import Code
+from job_history_airflow.factories.connections import connection_errors, find_connection
 
 if TYPE_CHECKING:
-    from job_history.destinations.s3 import S3Access
+    from airflow.sdk import Connection
+
+    from job_history.storage.s3.access import S3Access, S3Connection, Transport, WriteOptions
 
 
-def s3_access(settings: S3DestinationSettings, whose: str) -> tuple[Any, S3Access]:
-    """Return the connection's boto3 session, and how it reaches the bucket. Raises PermanentError, which names `whose`."""
-    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-    from obstore.auth.boto3 import Boto3CredentialProvider
-
-    from job_history.destinations.s3 import S3Access
-
-    # The hook itself would fall back to the machine's own credentials where the connection does not exist.
-    find_connection(settings.conn_id, f"destination.conn_id of {whose}")
-    hook = S3Hook(aws_conn_id=settings.conn_id)
-    bucket = settings.bucket or hook.service_config.get("bucket_name")
-    if not bucket:
-        raise PermanentError(
-            f"Neither destination.bucket of {whose} nor the connection {settings.conn_id!r} (extra "
-            "service_config.s3.bucket_name) names a bucket. Set one of them."
-        )
-    session = hook.get_session(region_name=hook.region_name)
-    if session.get_credentials() is None:
-        raise PermanentError(
-            f"The connection {settings.conn_id!r} of {whose} has no credentials, and this machine has none either. Give it "
-            "an access key, or a role to assume."
-        )
-    access = S3Access(
-        bucket=bucket,
-        credentials=Boto3CredentialProvider(session),
-        region=session.region_name,
-        endpoint_url=hook.conn_config.get_service_endpoint_url("s3"),
-        verify=hook.verify is not False,
+def account_access(settings: S3DestinationSettings, label: str) -> S3Access:
+    """Return how an account's connection reaches its bucket. Raises PermanentError or TransientError that name both."""
+    return bucket_access(
+        settings.conn_id,
+        settings.bucket,
+        f"destination.conn_id of account {label}",
+        options=settings.write_options,
+        transport=settings.transport,
     )
-    return session, access
+
+
+def bucket_access(
+    conn_id: str,
+    bucket: str | None,
+    named_by: str,
+    *,
+    options: WriteOptions | None = None,
+    transport: Transport = "auto",
+) -> S3Access:
+    """Return how a connection reaches a bucket; without `bucket`, the one that the connection names."""
+    from job_history.storage.s3.resolve import resolve
+
+    # The hook itself would fall back to the machine's own credentials if the connection does not exist.
+    found = find_connection(conn_id, named_by)
+    with connection_errors(conn_id, named_by):
+        _check_extra(found)
+        connection, its_bucket = _opened(conn_id)
+        name = bucket or its_bucket
+        if not name:
+            raise PermanentError(
+                f"Neither the account (destination.bucket) nor the connection {conn_id!r}, which is {named_by}, names a bucket "
+                "(extra service_config.s3.bucket_name). Set one of them."
+            )
+        return resolve(connection, name, options, transport=transport)
+
+
+def bucket_named_by(conn_id: str, named_by: str) -> str | None:
+    """Return the bucket that a connection names, without asking for credentials."""
+    find_connection(conn_id, named_by)
+    with connection_errors(conn_id, named_by):
+        name: str | None = _hook(conn_id).service_config.get("bucket_name")
+        return name
+
+
+def _opened(conn_id: str) -> tuple[S3Connection, str | None]:
+    from job_history.storage.s3.access import S3Connection
+
+    hook = _hook(conn_id)
+    session = hook.get_session(region_name=hook.region_name)
+    if (credentials := session.get_credentials()) is not None:
+        mask_secret(credentials.get_frozen_credentials().secret_key)
+    connection = S3Connection(
+        session=session,
+        endpoint_url=hook.conn_config.get_service_endpoint_url("s3"),
+        verify=hook.verify,
+        # The hook's own, with its user agent.
+        config=hook._get_config(),  # noqa: SLF001
+    )
+    return connection, hook.service_config.get("bucket_name")
+
+
+def _hook(conn_id: str) -> Any:
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    return S3Hook(aws_conn_id=conn_id)
+
+
+def _check_extra(connection: Connection) -> None:
+    dropped = sorted(connection.extra_dejson.keys() & _NOT_HONOURED)
+    if dropped:
+        detail = f"its extra has {dropped[0]!r}, which the amazon provider no longer reads"
+        raise PermanentError(
+            f"{detail}. Take it out; docs/configuration.md lists the extras.",
+            code=Code.CONNECTION_UNUSABLE,
+            detail=detail,
+        )
+
+
+# Extras of earlier releases of the amazon provider, which it no longer reads itself.
+_NOT_HONOURED = {
+    "s3_config_file",
+    "s3_config_format",
+    "profile",
+    "aws_account_id",
+    "aws_iam_role",
+    "external_id",
+    "host",
+}

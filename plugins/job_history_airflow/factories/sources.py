@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -18,17 +17,13 @@ from job_history.errors.masking import secret_masker
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
 from job_history.storage import Storage
-from job_history_airflow.factories.connections import find_connection
+from job_history_airflow.factories.connections import find_connection, secrets_of
 from job_history_airflow.factories.redaction import redaction_of
 
 if TYPE_CHECKING:
-    from airflow.sdk import Connection
-
     from job_history.model.admin_event import EventRecord
     from job_history.model.record import Record
     from job_history.sources import RemoteSource
-
-_NAME_OF_A_SECRET = re.compile(r"pass|secret|token|private|credential", re.IGNORECASE)
 
 
 def source_of(
@@ -70,7 +65,7 @@ def source_of(
             f"{connection.conn_type!r}, which is no SQL database. Name one of a type whose hook is a DbApiHook."
         )
     dialect = dialect_for(connection.conn_type or "", getattr(hook, "placeholder", "%s"))
-    mask = secret_masker(*_secrets_of(connection))
+    mask = secret_masker(*secrets_of(connection))
     if kind is EventKind.ADMIN_EVENTS:
         return SqlEventSource(hook.get_conn, dialect, item_id=_item_ids_of(account), mask_secrets=mask)
     # Room for as much white space again as a document may be large; what is beyond it is not even read into memory.
@@ -130,10 +125,3 @@ def _item_ids_of(account: Account) -> Callable[[EventRecord], str]:
     # Its key is looked up when the first event asks for it: a task that only reads does without.
     redaction = functools.cache(functools.partial(redaction_of, account))
     return lambda record: item_id_of(record, redaction() if record.event_id is None else None)
-
-
-def _secrets_of(connection: Connection) -> list[str]:
-    """What a database may repeat of a connection that nobody else may read."""
-    extra: dict[str, Any] = connection.extra_dejson
-    named_so = [value for name, value in extra.items() if isinstance(value, str) and _NAME_OF_A_SECRET.search(name)]
-    return [connection.password or "", *named_so]

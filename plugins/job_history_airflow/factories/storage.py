@@ -2,27 +2,57 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from urllib.parse import urlsplit
+import re
+from typing import NamedTuple
 
-from job_history.accounts.destination_settings import S3DestinationSettings
 from job_history.errors import PermanentError
 from job_history.storage import Storage, folder_of, local_storage
-from job_history_airflow.factories.s3 import s3_access
+from job_history_airflow.factories.s3 import bucket_access
+from job_history_airflow.settings import read_shared_group
+
+# Of each request; a task has retries of its own, minutes apart.
+ATTEMPTS = 4
+_URL = re.compile(r"s3://(?:(?P<conn_id>[^@/]*)@)?(?P<bucket>[^/@]*)(?:/(?P<prefix>.*))?", re.DOTALL)
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_PREFIX = re.compile(r"(?:[A-Za-z0-9_.=-]+(?:/[A-Za-z0-9_.=-]+)*)?")
+
+
+class BucketPath(NamedTuple):
+    """A place in a bucket, as a path of the config names it."""
+
+    conn_id: str
+    bucket: str
+    prefix: str
 
 
 def storage_at(url: str) -> Storage:
     """Return the storage that a path of the config names: a folder, or `s3://[conn_id@]bucket[/prefix]`."""
     if (folder := folder_of(url)) is not None:
-        return local_storage(Path(folder))
-    parts = urlsplit(url)
-    if parts.scheme != "s3":
-        raise PermanentError(f"{parts.scheme}:// is not among the places that a path can name: use file:// or s3://.")
-    from job_history.destinations.s3 import s3_store
+        return local_storage(folder, shared_group=read_shared_group())
+    place = bucket_path(url)
+    from job_history.storage.s3.open_bucket import open_bucket
 
-    settings = S3DestinationSettings(
-        type="s3", conn_id=parts.username or "aws_default", bucket=parts.hostname, prefix=parts.path.strip("/")
-    )
-    _, access = s3_access(settings, f"the path {url}")
-    store = s3_store(access, settings, prefix=settings.prefix)
-    return Storage(store, f"s3://{parts.hostname}{parts.path.rstrip('/')}")
+    access = bucket_access(place.conn_id, place.bucket, f"the path {url!r} of the config")
+    bucket = open_bucket(access, prefix=place.prefix, attempts=access.attempts or ATTEMPTS)
+    return Storage(bucket, f"s3://{place.bucket}" + (f"/{place.prefix}" if place.prefix else ""))
+
+
+def bucket_path(url: str) -> BucketPath:
+    """Read `s3://[conn_id@]bucket[/prefix]`. Raises PermanentError, which says what is wrong with it."""
+    parts = _URL.fullmatch(url)
+    if parts is None:
+        raise PermanentError(
+            f"The path {url!r} of the config names no place: write a folder, file:///folder or s3://conn_id@bucket/prefix."
+        )
+    bucket, prefix = parts["bucket"], (parts["prefix"] or "").strip("/")
+    if not _BUCKET.fullmatch(bucket):
+        raise PermanentError(
+            f"The path {url!r} of the config names the bucket {bucket!r}, which is no legal name: 3 to 63 lower-case letters, "
+            "digits, dots and hyphens."
+        )
+    if not _PREFIX.fullmatch(prefix) or {".", ".."} & set(prefix.split("/")):
+        raise PermanentError(
+            f"The path {url!r} of the config has the prefix {prefix!r}: use parts of letters, digits and _ . = - joined by "
+            "single slashes."
+        )
+    return BucketPath(parts["conn_id"] or "aws_default", bucket, prefix)

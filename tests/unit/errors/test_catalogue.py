@@ -18,9 +18,10 @@ def test_each_code_is_in_the_catalogue_once_under_its_own_name() -> None:
 
 def test_each_finding_is_provoked_by_a_test() -> None:
     """So that none is in the list which nothing can find."""
+    tests = Path(__file__).parents[2]
     named = {
         code
-        for path in (Path(__file__).parents[1] / "preflight").glob("test_*.py")
+        for path in (*(tests / "unit" / "preflight").glob("test_*.py"), *(tests / "dags").glob("test_*.py"))
         for code in re.findall(r"Code\.(\w+)", path.read_text())
     }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from obstore.store import MemoryStore
+from tests.support.folder_as_bucket import FolderAsBucket
 from tests.unit.samples import DAY, HOUR, account
 
 from job_history.accounts.account import Account
@@ -27,7 +27,7 @@ COUNTS = Counts(counted=9, listed=9, delivered=4, already_present=2, filtered={"
 
 @pytest.fixture(params=["folder", "bucket"])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
-    return local_storage(tmp_path) if request.param == "folder" else Storage(MemoryStore(), f"memory://{tmp_path}")
+    return local_storage(tmp_path) if request.param == "folder" else Storage(FolderAsBucket(tmp_path), "s3://bucket")
 
 
 def save(ledger: Storage, state: str, hour: Window = HOUR, user_id: int = 5234, **counts: Any) -> None:

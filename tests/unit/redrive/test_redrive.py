@@ -351,7 +351,7 @@ class Life:
 class MortalStorage(Storage):
     def __init__(self, folder: Path, life: Life) -> None:
         mortal = local_storage(folder)
-        super().__init__(mortal.store, mortal.root, folder)
+        super().__init__(mortal.files, mortal.root)
         self._life = life
 
     def write(self, path: str, content: bytes) -> None:

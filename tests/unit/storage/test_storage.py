@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from obstore.store import MemoryStore
+from tests.support.folder_as_bucket import FolderAsBucket
 
 from job_history.errors import TransientError
 from job_history.storage import FILES_AHEAD_IN_A_BUCKET, Storage, folder_of, local_storage
@@ -34,8 +34,8 @@ def in_a_folder(folder: Path) -> Storage:
     return local_storage(folder)
 
 
-def in_a_bucket(_folder: Path) -> Storage:
-    return Storage(MemoryStore(), "memory://")
+def in_a_bucket(folder: Path) -> Storage:
+    return Storage(FolderAsBucket(folder), "s3://bucket")
 
 
 @pytest.mark.parametrize("storage_in", [in_a_folder, in_a_bucket])
@@ -48,8 +48,8 @@ def test_many_files_are_read_in_the_order_asked_for(storage_in: Callable[[Path],
     assert list(storage.read_all(["a/none", *asked])) == [None, *(b"%d" % number for number in numbers)]
 
 
-def test_of_a_bucket_only_so_many_files_are_in_memory() -> None:
-    storage = in_a_bucket(Path())
+def test_of_a_bucket_only_so_many_files_are_in_memory(tmp_path: Path) -> None:
+    storage = in_a_bucket(tmp_path)
     storage.write("a", b"")
     asked: list[str] = []
 

@@ -8,27 +8,32 @@ import logging
 from collections.abc import Iterator, Sequence
 from math import inf
 from random import uniform
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-import obstore
 import uvloop
-from obstore.exceptions import AlreadyExistsError
-from obstore.store import S3Store
 
 from job_history.destinations import Delivery, OnDelivery, StoredObject
 from job_history.destinations.s3.adaptive_concurrency import AdaptiveConcurrency
-from job_history.destinations.s3.errors import SlowDownError, store_faults
 from job_history.documents.staged import StagedDocument
 from job_history.errors import ReplicationError, TransientError
+from job_history.storage.s3.bucket import Bucket, ObjectExistsError
+from job_history.storage.s3.problems import SlowDownError
 
 log = logging.getLogger(__name__)
 
 # Documents in flight hold no more than this together, or are alone: 256 of 40 MB would be 10 GB.
 BYTES_IN_FLIGHT = 16_000_000
-# Before an upload is tried again; the task's own retries, minutes apart, are the long ones.
+# Before a further attempt of an upload; the task's own retries are minutes apart.
 WAITS_SECONDS = (0.1, 0.4, 1.6, 6.4, 12.8)
-# No further try of an upload whose tries took longer than that: one that gets no answer takes a minute.
-PATIENCE_SECONDS = 100.0
+# No further attempt of an upload whose failed attempts took longer: one that gets no answer takes a minute.
+FAILED_ATTEMPTS_LIMIT_SECONDS = 100.0
+
+
+def waits_for(attempts: int | None) -> Sequence[float]:
+    """Return the waits that come to so many attempts in all; those of the default if the connection sets no number."""
+    if attempts is None:
+        return WAITS_SECONDS
+    return [*WAITS_SECONDS, *[WAITS_SECONDS[-1]] * attempts][: attempts - 1]
 
 
 class Stored(NamedTuple):
@@ -43,9 +48,8 @@ class S3Destination:
 
     def __init__(
         self,
-        store: S3Store,
+        bucket: Bucket,
         *,
-        bucket: str,
         in_flight: int = 256,
         overwrite: bool = False,
         repair: bool = False,
@@ -54,11 +58,10 @@ class S3Destination:
     ) -> None:
         """Uploads run at most `in_flight` at once. The client should not retry: that is done here, where it slows all down.
 
-        `overwrite` is for stores without conditional PUT, where "once" cannot be had. `repair` replaces an object whose bytes
-        are not the source's, which otherwise would be a conflict. `dry_run`: nothing is written, and each document is told as
-        a create-only delivery would tell it. `waits`: seconds before each further try of an upload.
+        `overwrite` is for stores without conditional PUT, which cannot keep an object as it is. `repair` replaces an object
+        whose bytes are not the source's, which otherwise would be a conflict. `dry_run`: nothing is written, and each document
+        is reported as a create-only delivery would report it. `waits`: seconds before each further attempt of an upload.
         """
-        self._store = store
         self._bucket = bucket
         self._in_flight = in_flight
         self._overwrite = overwrite
@@ -67,29 +70,24 @@ class S3Destination:
         self._waits = waits
 
     def description(self) -> dict[str, Any]:
-        return {"type": "s3", "bucket": self._bucket, "write_mode": "overwrite" if self._overwrite else "create_only"}
+        name = self._bucket.access.bucket
+        return {"type": "s3", "bucket": name, "write_mode": "overwrite" if self._overwrite else "create_only"}
 
     def listing(self, folder: str) -> Iterator[StoredObject]:
         """List the objects below a folder, a thousand a request. Raises PermanentError or TransientError."""
-        with store_faults(self._bucket, self._store.credential_provider):
-            for page in obstore.list(self._store, folder):
-                for found in page:
-                    yield StoredObject(found["path"], found["size"], found["e_tag"])
+        for entry in self._bucket.entries(folder):
+            yield StoredObject(entry.path, entry.size, entry.e_tag)
 
     def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
-        """Deliver every document. Raises PermanentError or TransientError at the store's first fault."""
+        """Deliver every document. Raises PermanentError or TransientError at the store's first error."""
         if self._dry_run:
-            self._must_be_there()
+            # HEAD answers for a missing bucket what it answers for a missing object.
+            self._bucket.check_exists()
         try:
             uvloop.run(self._deliver(documents, on_delivery))
-        except* ReplicationError as faults:
-            # The first to fail stopped the others; what they may have said as well is the same.
-            raise _first_of(faults) from None
-
-    def _must_be_there(self) -> None:
-        """Raise PermanentError where there is no bucket: HEAD says of its objects just what it says of missing ones."""
-        with store_faults(self._bucket, self._store.credential_provider):
-            next(iter(obstore.list(self._store, chunk_size=1)), None)
+        except* ReplicationError as errors:
+            # The first to fail stopped the others, which failed for the same reason.
+            raise _first_of(errors) from None
 
     async def _deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
         pace = AdaptiveConcurrency(self._in_flight, asyncio.get_running_loop().time)
@@ -97,7 +95,7 @@ class S3Destination:
 
         async def work() -> None:
             while True:
-                # Whoever waits for room holds the turn, so that no other takes a document into memory.
+                # While one waits for room it holds the turn, so that no other takes a document into memory.
                 async with turn:
                     document = next(documents, None)
                     if document is None:
@@ -121,25 +119,24 @@ class S3Destination:
             )
 
     async def _put(self, document: StagedDocument, pace: AdaptiveConcurrency) -> Stored:
-        """Put a document, again and again where that may help. Raises the last try's fault.
+        """Put a document, with further attempts if they may help. Raises the last attempt's error.
 
-        A create may be repeated: where a try whose answer was lost did succeed, the comparison finds its object.
+        A create may be repeated: if an attempt succeeded whose answer was lost, the comparison finds its object.
         """
         clock = asyncio.get_running_loop().time
         waits = iter(self._waits)
-        patience = PATIENCE_SECONDS
+        time_left = FAILED_ATTEMPTS_LIMIT_SECONDS
         while True:
             wait = next(waits, inf)
             try:
                 async with pace:
                     began = clock()
-                    with store_faults(self._bucket, self._store.credential_provider):
-                        stored = await self._put_once(document, at_last=wait == inf)
-            except TransientError as fault:
-                if isinstance(fault, SlowDownError):
+                    stored = await self._put_once(document, at_last=wait == inf)
+            except TransientError as error:
+                if isinstance(error, SlowDownError):
                     pace.asked_to_slow_down(began)
-                patience -= clock() - began
-                if wait == inf or patience < 0:
+                time_left -= clock() - began
+                if wait == inf or time_left < 0:
                     raise
             else:
                 if stored is not None:
@@ -149,53 +146,42 @@ class S3Destination:
             await asyncio.sleep(wait * uniform(0.5, 1.0))  # noqa: S311 - no secret
 
     async def _put_once(self, document: StagedDocument, *, at_last: bool) -> Stored | None:
-        """Return None where a create met another writer, and nothing is there now; `at_last` that is raised."""
+        """Return None if a create met another writer, and there is no object now; the last attempt raises instead."""
         content = document.content()
         if self._dry_run:
             return await self._compared(document.key, content) or Stored(Delivery.DELIVERED, None)
-        if self._overwrite:
-            return Stored(Delivery.DELIVERED, await self._write(document, content, "overwrite"))
         try:
-            return Stored(Delivery.DELIVERED, await self._write(document, content, "create"))
-        except AlreadyExistsError:
+            return Stored(Delivery.DELIVERED, await self._write(document, content, create=not self._overwrite))
+        except ObjectExistsError as exists:
+            if self._overwrite:
+                raise exists.refused from None
             stored = await self._compared(document.key, content)
-            # S3 says 409 where somebody else was writing or deleting just then.
+            # S3 answers 409 if another client was writing or deleting the object at that moment.
             if stored is None and at_last:
-                raise
+                raise exists.refused from None
         if self._repair and stored is not None and stored.delivery is Delivery.CONFLICT:
-            stored = Stored(Delivery.DELIVERED, await self._write(document, content, "overwrite"))
+            stored = Stored(Delivery.DELIVERED, await self._write(document, content, create=False))
             log.warning("Repaired: %s had other bytes than the source has now.", document.key)
         return stored
 
-    async def _write(
-        self, document: StagedDocument, content: bytes, mode: Literal["create", "overwrite"]
-    ) -> str | None:
-        result = await obstore.put_async(
-            self._store,
-            document.key,
-            content,
-            attributes=_attributes(document),
-            mode=mode,
-            use_multipart=False,
-        )
-        return result["e_tag"]
+    async def _write(self, document: StagedDocument, content: bytes, *, create: bool) -> str | None:
+        return await self._bucket.put(document.key, content, _metadata(document), create=create)
 
     async def _compared(self, key: str, content: bytes) -> Stored | None:
-        """Compare the object with what it should be. Returns None where there is none (any more)."""
-        try:
-            found = await obstore.head_async(self._store, key)
-            e_tag = found["e_tag"]
-            if found["size"] != len(content):
-                return Stored(Delivery.CONFLICT, e_tag)
-            # An ETag is the MD5 of the bytes, unless a KMS key or several parts went into the object.
-            md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
-            if (e_tag or "").strip('"') == md5:
-                return Stored(Delivery.ALREADY_PRESENT, e_tag)
-            result = await obstore.get_async(self._store, key)
-            same = (await result.bytes_async()).to_bytes() == content
-        except FileNotFoundError:
+        """Compare the object with what it should be. Returns None if there is none (any more)."""
+        found = await self._bucket.head(key)
+        if found is None:
             return None
-        return Stored(Delivery.ALREADY_PRESENT if same else Delivery.CONFLICT, e_tag)
+        if found.size != len(content):
+            return Stored(Delivery.CONFLICT, found.e_tag)
+        # An ETag is the MD5 of the bytes, unless a KMS key or several parts went into the object.
+        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        if (found.e_tag or "").strip('"') == md5:
+            return Stored(Delivery.ALREADY_PRESENT, found.e_tag)
+        read = await self._bucket.get(key)
+        if read is None:
+            return None
+        return Stored(Delivery.ALREADY_PRESENT if read == content else Delivery.CONFLICT, found.e_tag)
 
 
 class _ByteBudget:
@@ -217,15 +203,15 @@ class _ByteBudget:
         self._given_back.set()
 
 
-def _attributes(document: StagedDocument) -> dict[str, str]:
-    """Return the object's metadata: also the redaction that it was made under, of which its bytes tell nothing."""
-    attributes = {"Content-Type": "application/json", "sha256": document.sha256}
+def _metadata(document: StagedDocument) -> dict[str, str]:
+    """Return the object's metadata: also the redaction policy of its bytes, which do not show it."""
+    metadata = {"sha256": document.sha256}
     if document.redaction is not None:
-        attributes["redaction-policy"] = document.redaction.id
-        attributes["redaction-sha256"] = document.redaction.sha256
-    return attributes
+        metadata["redaction-policy"] = document.redaction.id
+        metadata["redaction-sha256"] = document.redaction.sha256
+    return metadata
 
 
-def _first_of(faults: ExceptionGroup[ReplicationError]) -> ReplicationError:
-    first = faults.exceptions[0]
+def _first_of(errors: ExceptionGroup[ReplicationError]) -> ReplicationError:
+    first = errors.exceptions[0]
     return _first_of(first) if isinstance(first, ExceptionGroup) else first

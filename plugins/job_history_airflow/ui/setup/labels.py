@@ -13,6 +13,8 @@ LABELS = {
     "events.admin_events": "Admin events",
     "conn_id": "Connection",
     "kms_key_id": "KMS key",
+    "acl": "Canned ACL",
+    "transport": "Client",
     "managed_user_id": "Managed user",
     "redaction": "Redaction rules",
     "redaction_name": "Name of the redaction rules",

@@ -1,0 +1,53 @@
+"""What a destination, a storage and a preflight need of a bucket; the same of each client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from job_history.errors import ReplicationError
+from job_history.storage.files import Files
+from job_history.storage.s3.access import S3Access
+
+
+class ObjectExistsError(Exception):
+    """A create met an object, or (409) another request for the key. `refused` is the store's answer as an error."""
+
+    def __init__(self, refused: ReplicationError) -> None:
+        super().__init__(str(refused))
+        self.refused = refused
+
+
+class Head(Protocol):
+    """Size in bytes and ETag of an object."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def e_tag(self) -> str | None: ...
+
+
+class Bucket(Files, Protocol):
+    """A bucket, or a part of one below a prefix. Errors are PermanentError or TransientError that name the bucket.
+
+    The awaitable methods may be called many at once, from one event loop.
+    """
+
+    access: S3Access
+
+    async def put(self, key: str, content: bytes, metadata: Mapping[str, str], *, create: bool) -> str | None:
+        """Write a JSON object and return its ETag. Raises ObjectExistsError if a `create` finds one."""
+        ...
+
+    async def head(self, key: str) -> Head | None:
+        """Return size and ETag; None if there is no such object."""
+        ...
+
+    async def get(self, key: str) -> bytes | None:
+        """Return the object; None if there is none."""
+        ...
+
+    def check_exists(self) -> None:
+        """Raise PermanentError if there is no such bucket."""
+        ...
