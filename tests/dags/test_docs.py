@@ -6,12 +6,14 @@ import json
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from job_history.accounts.json_schema import accounts_json_schema
 from job_history.accounts.variable import read_accounts
+from job_history_airflow.dag_ids import RECONCILIATION_DAG, REPLICATION_DAG
 from simulators.project import DAGS, ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -64,10 +66,31 @@ def test_the_readme_names_each_parameter_of_the_dag() -> None:
     assert [dag_id for dag_id in bag.dags if f"`{dag_id}`" not in README] == []
 
 
+def test_first_unpause_replicates_the_last_full_hour_as_the_readme_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.serialization.encoders import coerce_to_core_timetable
+    from airflow.timetables import interval
+    from airflow.timetables.base import TimeRestriction
+
+    hourly = DagBag(DAGS).dags[REPLICATION_DAG]
+    monkeypatch.setattr(interval, "utcnow", lambda: datetime(2026, 11, 29, 10, 20, tzinfo=UTC))
+    restriction = TimeRestriction(earliest=hourly.start_date, latest=None, catchup=hourly.catchup)
+
+    first = coerce_to_core_timetable(hourly.timetable).next_dagrun_info(
+        last_automated_data_interval=None, restriction=restriction
+    )
+
+    assert (first.data_interval.start, first.data_interval.end, first.run_after) == (
+        datetime(2026, 11, 29, 9, tzinfo=UTC),
+        datetime(2026, 11, 29, 10, tzinfo=UTC),
+        datetime(2026, 11, 29, 10, tzinfo=UTC),
+    )
+    assert "unpaused at 10:20, it replicates the jobs\nthat completed from 09:00 to 10:00" in README
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_each_dag_and_command_that_a_page_names_exists(page: Path) -> None:
     from job_history_airflow.cli import main
-    from job_history_airflow.dag_ids import RECONCILIATION_DAG, REPLICATION_DAG
 
     text = page.read_text()
 
