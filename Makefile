@@ -1,4 +1,4 @@
-# Each command sets up what it needs; `make` alone lists them.
+# Each command installs what it needs; `make` alone lists them.
 PYTHON ?= python3
 PY := .venv/bin/python
 UV := .uv/bin/uv

@@ -1,4 +1,4 @@
-"""One Airflow home for the whole test run, set before anything can import Airflow."""
+"""One Airflow home for the test run, set before Airflow is imported; the marks of judges."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from simulators.project import DAGS, PLUGINS
 
 pytest_plugins = ["tests.support.golden_messages"]
 
-# No example is late on machines that are busy with other things. The same examples each time, so that a change is judged
-# by what it changes; to look for new ones, run with HYPOTHESIS_PROFILE=explore, and write down what it finds as @example.
+# No deadline, because machines may be busy. The same examples each time, so that a failure is due to the change under test. To
+# look for new ones, run with HYPOTHESIS_PROFILE=explore, and add what it finds as @example.
 settings.register_profile("always_the_same", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "always_the_same"))
@@ -45,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
         AIRFLOW__CORE__DAGS_FOLDER=str(DAGS),
         AIRFLOW__CORE__PLUGINS_FOLDER=str(PLUGINS),
         AIRFLOW__CORE__LOAD_EXAMPLES="False",
-        # What listens on this machine is not to be asked through a proxy.
+        # Requests to servers of this machine must not go through a proxy.
         NO_PROXY="127.0.0.1,localhost",
     )
 

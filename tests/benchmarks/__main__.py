@@ -1,4 +1,4 @@
-"""The command of `make bench`: run all benchmarks, or those that are named, and print their tables.
+"""The command of `make bench`: run all benchmarks, or the named ones, and print their tables.
 
 `--quick` takes fewer and smaller ones; `--write` puts the tables into docs/performance.md. Exit code 1: a promise of
 docs/performance.md was not kept.
@@ -27,7 +27,7 @@ BEGIN, END = "<!-- written by `make bench`: begin -->", "<!-- end -->"
 VERSIONS_SHOWN = ("apache-airflow", "obstore", "uvloop", "msgspec", "boto3", "psycopg2-binary")
 
 
-# Each gives its tables one by one, as it comes to them: minutes lie between.
+# Each yields its tables one by one, because there are minutes between them.
 BENCHMARKS: dict[str, Callable[..., Iterator[Table]]] = {
     "load": s3_load.tables,
     "end_to_end": end_to_end.tables,
@@ -44,7 +44,7 @@ def main() -> int:
     started = time.monotonic()
     tables: list[Table] = []
     with tempfile.TemporaryDirectory() as home:
-        # For the processes in which Airflow is imported; what its tasks log would fill the screen.
+        # For the processes that import Airflow. The logs of its tasks would fill the screen.
         os.environ.update(AIRFLOW_HOME=home, AIRFLOW__LOGGING__LOGGING_LEVEL="ERROR", NO_PROXY="127.0.0.1,localhost")
         for name in asked.names or BENCHMARKS:
             for table in BENCHMARKS[name](quick=asked.quick):

@@ -41,12 +41,12 @@ FIRST_USER_ID = 10_000
 JOBS_EACH = 20
 MAX_TASK_INSTANCES = 160
 MAX_PLAN_SECONDS = 10
-# What depends on the time and the run, and not on the jobs.
+# Fields that depend on the time and the run, not on the jobs.
 OF_THE_RUN = {"runs", "read_at", "seconds", "items"}
 
 
 class Run(NamedTuple):
-    """What a run has written: each account's receipt and items, by user_id."""
+    """What a run wrote: each account's receipt and items, by user_id."""
 
     slices: int
     receipts: dict[int, dict[str, Any]]
@@ -120,7 +120,10 @@ def _fill(server: PostgresServer, user_ids: list[int]) -> None:
 def _run(
     home: Path, server: PostgresServer, user_ids: range, chosen: list[list[int]]
 ) -> tuple[list[Measured], Run, Measured]:
-    """Plan all accounts for the clock, twice (the first checks destinations, too), then do whole runs, each over those chosen (none: all), in one process."""
+    """Time two plans of all accounts (the first also checks destinations); then do whole runs, each of the chosen accounts.
+
+    An empty choice means all accounts. Everything runs in one process.
+    """
     home.mkdir()
     with sink(home, delay_ms=0, remember=True) as store:
         accounts = [account(user_id) for user_id in user_ids]
@@ -143,7 +146,7 @@ def _run(
 
 
 def running(chosen: list[list[int]]) -> Work:
-    """All the tasks of each run, one after the other; returns how many slices there were."""
+    """Do all tasks of each run, one after the other; return the number of slices."""
 
     def work() -> int:
         slices = 0
@@ -161,7 +164,7 @@ def running(chosen: list[list[int]]) -> Work:
 
 
 def _task_instances(slices: int) -> int:
-    """Count what Airflow would have for a run of the DAG; a mapped task with nothing to map is one instance, skipped."""
+    """Count the task instances of a run of the DAG; a mapped task with nothing to map is one skipped instance."""
     dag = runpy.run_path(str(ROOT / "dags" / "job_history_replication.py"))["dag"]
     to_s3 = [task for task in dag.tasks if task.task_id.startswith("s3.slice.")]
     return len(dag.tasks) + len(to_s3) * (max(slices, 1) - 1)

@@ -1,4 +1,4 @@
-"""From PostgreSQL to a store that is 30 ms away: our three tasks, a task as most would write it, and what others offer."""
+"""From PostgreSQL to a store with an answer time of 30 ms: our three tasks, a typical task, and programs of others."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ PROMISED_MULTIPLE = 10
 
 
 class Setting(NamedTuple):
-    """Where the jobs are, where they go, and a folder to work in."""
+    """The database of the jobs, the store, and a working folder."""
 
     home: Path
     server: PostgresServer
     store: Sink
 
     def query(self, jobs: int) -> str:
-        """The jobs with their lines, for those who write SQL themselves."""
+        """The query for the jobs with their lines."""
         return peers.QUERY.format(
             user_id=USER_ID, start=WINDOW.start.isoformat(), end=WINDOW.end.isoformat(), limit=jobs
         )
@@ -48,7 +48,7 @@ class Setting(NamedTuple):
 
 
 class Way(NamedTuple):
-    """A way to do it, with how many jobs; `differs`: from ours, in layout and in work."""
+    """A way to do it, and its number of jobs; `differs`: how its layout and its work differ from ours."""
 
     name: str
     run: Callable[[Setting, int], Measured]
@@ -57,7 +57,7 @@ class Way(NamedTuple):
 
 
 def tables(*, quick: bool) -> Iterator[Table]:
-    """Run each way on as many jobs as it does in half a minute; one that cannot run here is a row without figures."""
+    """Run each way on as many jobs as it does in half a minute; one that cannot run here gives a row without figures."""
     jobs = 10_000 if quick else 100_000
     sample = 3 if quick else 1
     ours = Way("job_history: extract, transform, load", run_ours, jobs, "-")
@@ -67,7 +67,7 @@ def tables(*, quick: bool) -> Iterator[Table]:
             f"an Airflow task: get_records, json.dumps, load_string in {THREADS} threads",
             run_plain_task,
             3_000 // sample,
-            "all rows in memory; a repeat overwrites; no receipt, nothing set aside, numbers of JSON columns re-written",
+            "all rows in memory; a repeat overwrites; no receipt, nothing quarantined, numbers of JSON columns re-written",
         ),
         Way(
             "Singer: target-s3-jsonl, file_size 1",
@@ -138,7 +138,7 @@ def _row(way: Way, folder: Path, server: PostgresServer) -> dict[str, Any]:
             print(f"{way.name}: {why}", file=sys.stderr)
             return {"way": f"{way.name} (could not run)", "jobs": 0, "jobs/s": 0.0, "CPU s/1,000": 0.0, "peak MB": 0.0}
         put = store.counts()["distinct_keys"]
-    # dlt puts some files of its own beside the jobs, and has one job put before the clock runs.
+    # dlt also puts files of its own, and puts one job before the time is taken.
     assert way.jobs <= put <= way.jobs + 20, f"{way.name}: {put} objects for {way.jobs} jobs"
     return {
         "way": way.name,
@@ -215,13 +215,13 @@ PLAIN_FIELDS = (
 
 
 def run_peer(command_for: Callable[[peers.Job], peers.Command]) -> Callable[[Setting, int], Measured]:
-    """Run a peer's command, and take off what it takes for a single job: that is its start."""
+    """Run a peer's command; subtract the time for a single job, which is its start-up."""
 
     def run(setting: Setting, jobs: int) -> Measured:
         try:
             start, whole = (_run_command(command_for, setting, number) for number in (1, jobs))
         except (FileNotFoundError, RuntimeError) as why:
-            # Without network, or on another platform: the other rows are worth having.
+            # No network, or another platform: the other rows are still useful.
             raise CannotRunHereError(str(why)) from why
         return whole._replace(seconds=whole.seconds - start.seconds, cpu_seconds=whole.cpu_seconds - start.cpu_seconds)
 

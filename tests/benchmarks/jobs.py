@@ -37,7 +37,7 @@ def account(user_id: int) -> Account:
 
 
 def s3_connection(store: Sink) -> str:
-    """The JSON of an Airflow connection to a store."""
+    """Return the JSON of an Airflow connection to a store."""
     return json.dumps(
         {
             "conn_type": "aws",
@@ -74,7 +74,7 @@ def whole_window(user_id: int, run: str) -> Slice:
 
 
 def airflow_environment(home: Path, **connections: str) -> dict[str, str]:
-    """What a task of the benchmark's installation has in its environment."""
+    """Return the environment of a task of the benchmark's installation."""
     return {
         "AIRFLOW_HOME": str(home / "airflow"),
         "AIRFLOW__JOB_HISTORY__LEDGER_PATH": str(home / "ledger"),

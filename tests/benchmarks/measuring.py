@@ -18,7 +18,7 @@ from typing import IO, Any, NamedTuple
 
 import psutil
 
-# What a worker of the LocalExecutor has imported when it forks a task.
+# The modules that a worker of the LocalExecutor has imported when it forks a task.
 _PRELOADED = [
     "airflow.sdk.execution_time.task_runner",
     "airflow.sdk.execution_time.supervisor",
@@ -32,7 +32,7 @@ Work = Callable[[], Any]
 
 
 class Measured(NamedTuple):
-    """What the work returned, and what it took: wall and CPU seconds (of all its threads), peak resident bytes."""
+    """What the work returned and used: wall and CPU seconds (of all its threads), peak resident bytes."""
 
     result: Any
     seconds: float
@@ -41,7 +41,7 @@ class Measured(NamedTuple):
 
 
 class MeasuredWorkError(RuntimeError):
-    """The work failed; the message is its traceback, or a program's last words."""
+    """The work failed; the message is its traceback, or the end of a program's output."""
 
 
 MAX_COMMAND_SECONDS = 300
@@ -89,7 +89,7 @@ def _cpu_seconds() -> float:
 
 def _peak_bytes() -> int:
     status = Path("/proc/self/status")
-    if status.exists():  # Linux: ru_maxrss would be that of whatever process ours was forked from, if that was larger
+    if status.exists():  # Linux: ru_maxrss would be that of the process that ours was forked from, if that was larger
         line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1_024
     unit = 1 if sys.platform == "darwin" else 1_024
@@ -135,7 +135,7 @@ def measured_command(
 
 
 def _watch(process_id: int, peaks: list[int], ended: threading.Event) -> None:
-    """Note what the largest process has resident, again and again: the system's own figure would include the parent's share."""
+    """Sample the resident memory of the largest process: the system's own figure would include the parent's share."""
     while not ended.wait(SECONDS_BETWEEN_LOOKS):
         try:
             process = psutil.Process(process_id)

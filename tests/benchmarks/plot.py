@@ -15,7 +15,7 @@ INK, GRID = "#444", "#ddd"
 
 
 class Plot(NamedTuple):
-    """`lines`: by name, what is measured (y) by what was varied (x). y is logarithmic unless it is from zero."""
+    """`lines`: by name, the measured value (y) by the varied one (x). y is logarithmic unless it starts at zero."""
 
     file_name: str
     x_title: str
@@ -24,7 +24,7 @@ class Plot(NamedTuple):
     y_from_zero: bool = False
 
     def as_svg(self) -> str:
-        """Draw it. The values of x stand at equal distances, in their order."""
+        """Draw it. The values of x are at equal distances, in their order."""
         xs = sorted({x for line in self.lines.values() for x in line})
         ys = [y for line in self.lines.values() for y in line.values()]
         ticks = _ticks_from_zero(max(ys)) if self.y_from_zero else _powers_of_ten(min(ys), max(ys))

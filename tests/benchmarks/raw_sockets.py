@@ -14,7 +14,7 @@ _SIGNED = "content-type;host;if-none-match;x-amz-content-sha256;x-amz-date"
 
 
 class Object(NamedTuple):
-    """What is put, and under which key; a key of letters, digits, `/`, `-` and `.`, which need no encoding."""
+    """Content and key; the key has only letters, digits, `/`, `-` and `.`, which need no encoding."""
 
     key: str
     content: bytes
@@ -54,7 +54,7 @@ class Signer:
 
 
 async def put_all(requests: Iterator[bytes], *, port: int, connections: int) -> None:
-    """Send every request, one at a time on each connection. Raises RuntimeError where one is not answered with 200."""
+    """Send every request, one at a time on each connection. Raises RuntimeError if an answer is not 200."""
     loop = asyncio.get_running_loop()
     running = [
         (await loop.create_connection(lambda: _Connection(requests, loop.create_future()), "127.0.0.1", port))[1].done

@@ -47,7 +47,7 @@ BOTO3_THREADS = f"boto3 put_object, {THREADS} threads"
 LIMIT = f"limit: signed PUTs on {IN_FLIGHT} raw sockets"
 STORE = "(the store alone: ready-made PUTs, unsigned)"
 AGAIN = "job_history, once more"
-# What ours is to be at 30 ms, as a multiple of each.
+# The promised multiples of each client's rate at 30 ms.
 PROMISED_MULTIPLES = {LOOP: 100, HOOK_THREADS: 20, BOTO3_THREADS: 10, LIMIT: 0.7}
 
 Staged = tuple[Slice, Extracted, Transformed]
@@ -56,7 +56,7 @@ Rates = dict[str, dict[int, float]]
 
 
 class Client(NamedTuple):
-    """A way to put documents; `counts`: at some delays (ms), where it is not the usual one."""
+    """A way to put documents; `counts` replaces the usual count at some delays (ms)."""
 
     name: str
     prepare: Callable[..., Work]
@@ -68,7 +68,7 @@ class Client(NamedTuple):
 
 
 def tables(*, quick: bool) -> Iterator[Table]:
-    """Give a table for each reported delay; each client in its own process, ours first and once more at the end."""
+    """Yield a table for each reported delay; each client runs in its own process, ours first and again at the end."""
     ours_count, theirs_count = (10_000, 300) if quick else (40_000, 1_500)
     clients = [
         Client(OURS, deliver_with_ours, ours_count, {}),
@@ -177,7 +177,7 @@ def put_object_in_threads(home: Path, staged: Staged, count: int, _port: int) ->
 
 
 def put_on_raw_sockets(home: Path, staged: Staged, count: int, port: int) -> Work:
-    """Sign and send documents that are in memory: what is left of the work when everything but that is taken away."""
+    """Sign and send documents that are in memory, and nothing else."""
     documents = [Object(document.key, document.content()) for document in _documents(home, staged, MAX_IN_MEMORY)]
     signer = Signer(
         host=f"127.0.0.1:{port}", bucket=BUCKET, access_key=ACCESS_KEY, secret_key=SECRET_KEY, now=datetime.now(UTC)
@@ -187,7 +187,7 @@ def put_on_raw_sockets(home: Path, staged: Staged, count: int, port: int) -> Wor
 
 
 def put_ready_made(_home: Path, _staged: Staged, count: int, port: int) -> Work:
-    """Send one PUT over and over, unsigned: what store and machine can do when the client has nothing to do."""
+    """Send one unsigned PUT again and again: the rate that store and machine reach without work in the client."""
     head = (
         f"PUT /{BUCKET}/key HTTP/1.1\r\nHost: 127.0.0.1\r\nIf-None-Match: *\r\nContent-Length: {DOCUMENT_BYTES}\r\n\r\n"
     )
@@ -199,7 +199,7 @@ def _hook() -> Any:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
     from botocore.config import Config
 
-    # Of the default ten, threads throw most connections away.
+    # With the default of ten, threads discard most connections.
     return S3Hook("bench_s3", config=Config(max_pool_connections=THREADS))
 
 

@@ -44,7 +44,7 @@ MAX_MEGABYTES = 300
 
 @dataclass(frozen=True)
 class Size:
-    """How many jobs an account has in the window, and into how large slices they are cut."""
+    """The number of an account's jobs in the window, and the size of the slices."""
 
     user_id: int
     jobs: int
@@ -53,7 +53,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Run:
-    """What a run took: wall seconds in all, and each task's own figures, by step."""
+    """What a run used: wall seconds in total, and each task's figures by step."""
 
     seconds: float
     tasks: dict[str, list[Measured]]
@@ -67,7 +67,7 @@ class Run:
 
 
 def tables(*, quick: bool) -> Iterator[Table]:
-    """Measure the middle size first and last, so that a drift of the machine is seen; the large one also in slices."""
+    """Measure the middle size first and last, which shows a drift of the machine; the large one also in slices."""
     middle = 10_000 if quick else 100_000
     large = 50_000 if quick else 1_000_000
     few, middling, many = Size(1, middle // 10, middle), Size(2, middle, middle), Size(3, large, large)
@@ -163,7 +163,7 @@ def _label(of_a_run: tuple[Size, Run]) -> str:
 
 
 def _promises(runs: list[tuple[Size, Run]]) -> list[dict[str, Any]]:
-    """Hold the large window against the middle one, which may differ by its own two runs."""
+    """Compare the large window with the middle one, allowing for the difference between its two runs."""
     first, _, whole, sliced, last = runs
     per_job = [run.seconds / size.jobs for size, run in (first, whole, sliced, last)]
     usual = (per_job[0] + per_job[3]) / 2

@@ -46,7 +46,7 @@ _NOT_UNDERSTOOD = b"HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\nConnect
 
 @dataclass
 class Counts:
-    """What came: requests by method, those PUTs that were create-only, bytes of bodies, keys if they are remembered."""
+    """What arrived: requests by method, create-only PUTs, bytes of bodies, and keys if they are remembered."""
 
     methods: dict[str, int] = field(default_factory=dict)
     create_only: int = 0
@@ -118,7 +118,7 @@ class _Connection(asyncio.Protocol):
         return _DELETED if method == b"DELETE" else _NOT_UNDERSTOOD
 
     def _keep(self, method: bytes, path: bytes, body: bytearray) -> bytes:
-        """Serve what is not a document as a store would, uncounted: a preflight writes twice, and reads back."""
+        """Serve all objects but documents as a store would, uncounted: a preflight writes twice and reads back."""
         kept = self._counts.kept
         if method == b"PUT":
             return _STORED if kept.setdefault(path, body) is body else _THERE_ALREADY

@@ -1,4 +1,4 @@
-"""How fast documents reach an HTTP source that is 30 ms away: ours, the vendor's SDK, and a request for each job.
+"""How fast documents reach an HTTP source with an answer time of 30 ms: ours, the vendor's SDK, a request for each job.
 
 The source is the local one, a process of its own, which keeps counts only.
 """
@@ -49,7 +49,7 @@ class Way(NamedTuple):
 
 
 def tables(*, quick: bool) -> Iterator[Table]:
-    """A row for each way to send; each in a process of its own."""
+    """Return a row for each way to send; each runs in a process of its own."""
     jobs = 4_000 if quick else 16_000
     ways = [
         Way(OURS, lambda *what: measured(destination, *what), jobs),
@@ -131,7 +131,7 @@ def destination(folder: Path, transformed: Transformed, documents: int, url: str
 
 
 def ready_made(folder: Path, transformed: Transformed, documents: int, url: str) -> Work:
-    """What is left once there is nothing to make: the connection, the client library and the source."""
+    """Send ready-made requests: the connection, the client library and the source alone."""
     batch = next(batches(document.content() for document in _documents(folder, transformed, documents)))
     compressor = zlib.compressobj(3, zlib.DEFLATED, 31)
     body = compressor.compress(batch.body) + compressor.flush()
@@ -155,7 +155,7 @@ def one_by_one(folder: Path, transformed: Transformed, documents: int, url: str)
 
 
 def send_with_sdk(folder: Path, transformed: Transformed, documents: int, url: str) -> Measured:
-    """Have it send the documents, and take off what it takes for a single one: that is its start."""
+    """Let it send the documents; subtract the time for a single one, which is its start-up."""
     command = peers.sumo_logic_sdk(url)
 
     def run(count: int) -> Measured:

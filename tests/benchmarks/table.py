@@ -15,7 +15,7 @@ class Table(NamedTuple):
     plot: Plot | None = None
 
     def as_markdown(self) -> str:
-        """Write it in Markdown that reads well as it is, too."""
+        """Write it in Markdown that is also readable as plain text."""
         names = list(self.rows[0])
         cells = [names, *([_shown(row[name]) for name in names] for row in self.rows)]
         widths = [max(len(line[column]) for line in cells) for column in range(len(names))]
@@ -44,7 +44,7 @@ def promise(
 
 
 def _shown(value: Any) -> str:
-    """Write a figure with as many digits as it is worth."""
+    """Write a figure with its significant digits."""
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.3g}"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,4 +1,4 @@
-"""The operators of the DAG, and what Airflow would give them: for a benchmark that runs them without a scheduler."""
+"""The operators of the DAG with what Airflow would give them, for benchmarks that run without a scheduler."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STEPS = ("plan", "extract", "transform", "load", "report")
 def environment_of(
     home: Path, server: PostgresServer, store: Sink, accounts: list[Account], *, jobs_a_slice: int
 ) -> dict[str, str]:
-    """What a task has in its environment: connections to job store and bucket, the accounts, the settings."""
+    """Return a task's environment: connections to job store and bucket, accounts, settings."""
     return {
         **airflow_environment(home, job_store=server.airflow_connection(DATABASE), bench_s3=s3_connection(store)),
         "AIRFLOW_VAR_JOB_HISTORY_ACCOUNTS": json.dumps([each.model_dump(exclude_none=True) for each in accounts]),
@@ -31,7 +31,7 @@ def environment_of(
 
 
 def context_of(run_id: str, **params: Any) -> dict[str, Any]:
-    """As much of a task's context as the operators look at."""
+    """Return the part of a task's context that the operators use."""
     dag_run = SimpleNamespace(
         dag_id="job_history_replication",
         run_id=run_id,
@@ -43,7 +43,7 @@ def context_of(run_id: str, **params: Any) -> dict[str, Any]:
 
 
 class _NoTaskFailed:
-    """What the report asks its task instance: how the run's other tasks ended."""
+    """What the report asks its task instance: the states of the run's other tasks."""
 
     def get_task_states(self, *, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:  # noqa: ARG002
         return {run_id: {} for run_id in run_ids}

@@ -1,4 +1,4 @@
-"""Chromium without a window, as Debian packages it: the browser that the pages are tried in."""
+"""Headless Chromium from Debian: the browser for the tests of the pages."""
 
 import shutil
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from tests.support.debian_packages import have_programs
 
 PACKAGES = ("chromium",)
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-# The sandbox needs what root in a container does not have; and nothing is to be asked of anybody but the tests' servers.
+# The sandbox needs rights that root in a container does not have; the browser must send requests to the tests' servers only.
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
 @contextmanager
 def chromium(directory: Path) -> Iterator[Browser]:
-    """Run the browser as long as the block lasts. Raises `PackagesUnavailable` where it cannot be had."""
+    """Run the browser while the block lasts. Raises `PackagesUnavailable`."""
     program = next(filter(None, map(shutil.which, _NAMES)), None)
     if program is None:
         have_programs("Chromium", ["chromium"], PACKAGES, log_path=directory / "apt-get.log")

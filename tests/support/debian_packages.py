@@ -1,4 +1,4 @@
-"""Programs from Debian's packages, for tests that judge by what others made; installed where that is possible."""
+"""Programs from Debian's packages, for tests that need servers and clients of others; installed if that is possible."""
 
 import os
 import shutil
@@ -10,14 +10,14 @@ from pathlib import Path
 _INSTALL_SECONDS = 300
 
 
-class PackagesUnavailable(RuntimeError):  # noqa: N818 (not the tests' error: it is why they are skipped)
+class PackagesUnavailable(RuntimeError):  # noqa: N818 (no error of the tests: the reason why they are skipped)
     """The programs cannot be had on this machine. The message gives the reason, and what to install."""
 
 
 def have_programs(name: str, programs: Sequence[str], packages: Sequence[str], *, log_path: Path) -> None:
-    """See that the programs are there, and install their packages where they are not; `apt-get`'s words go to the log.
+    """Install the packages unless the programs are there; the output of `apt-get` goes to the log.
 
-    Raises `PackagesUnavailable`; `name` is what it calls them.
+    Raises `PackagesUnavailable`, which calls the programs `name`.
     """
     missing = [program for program in programs if shutil.which(program) is None]
     if not missing:
@@ -41,7 +41,7 @@ def have_programs(name: str, programs: Sequence[str], packages: Sequence[str], *
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    # The run level of a machine under repair: packages start no services of theirs.
+                    # A run level at which packages start no services.
                     env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"},
                 )
             except subprocess.SubprocessError as error:

@@ -1,4 +1,4 @@
-"""Servers that do no more than they must, for faults of the way to a real one."""
+"""Minimal servers, for tests of network errors."""
 
 import socket
 import ssl
@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 
 @contextmanager
 def full_port() -> Iterator[int]:
-    """A port whose queue of connections is full, so that the next one hangs."""
+    """Give a port whose queue of connections is full, so that the next connection hangs."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -27,7 +27,7 @@ def _connecting(port: int) -> socket.socket:
 
 @contextmanager
 def tls_server(context: ssl.SSLContext) -> Iterator[int]:
-    """Accept TLS, and say nothing, until the block ends."""
+    """Accept TLS connections and close them, until the block ends."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:

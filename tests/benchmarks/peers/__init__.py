@@ -28,7 +28,7 @@ QUERY = """SELECT j.job_id AS id, j.recipe_id AS flow_id, j.parent_id, j.calling
 
 @dataclass(frozen=True)
 class Job:
-    """What a peer has to do: the rows of a query of a database go to a bucket of a store. `folder` is its own."""
+    """A peer's task: put the rows of a query into a bucket. `folder` is for its own files."""
 
     database_uri: str
     query: str
@@ -41,7 +41,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Command:
-    """A command, and what it has in its environment on top of ours."""
+    """A command, and what is added to our environment for it."""
 
     words: list[str]
     environment: dict[str, str]
@@ -71,7 +71,7 @@ def singer(job: Job) -> Command:
 
 
 def sling(job: Job) -> Command:
-    """The command `sling run` with `file_max_rows: 1`. Raises FileNotFoundError where there is no wheel for this platform."""
+    """The command `sling run` with `file_max_rows: 1`. Raises FileNotFoundError if there is no wheel for this platform."""
     library = python_environment(HERE / "sling.txt").parents[1] / "lib"
     program = next(library.glob("python*/site-packages/sling_*/bin/sling-*"), None)
     if program is None:
@@ -105,7 +105,7 @@ def dlt(job: Job) -> Command:
         words,
         {
             "HOME": str(job.folder),
-            # It looks for files that an earlier run left.
+            # It looks for files of an earlier run.
             "DESTINATION__FILESYSTEM__BUCKET_URL": f"s3://{job.bucket}/{job.folder.name}",
             "CREDENTIALS__AWS_ACCESS_KEY_ID": job.access_key,
             "CREDENTIALS__AWS_SECRET_ACCESS_KEY": job.secret_key,
