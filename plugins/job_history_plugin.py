@@ -1,7 +1,7 @@
 """The project's pages in the Airflow UI: set-up and status of the replication.
 
-Every process of Airflow imports this file, tasks too, and only the API server asks for the app: it is made then, and no
-sooner. The `job_history_airflow` package itself is left alone by .airflowignore; see there.
+Every process of Airflow imports this file, tasks too, but only the API server asks for the app, so the app is made then.
+.airflowignore keeps Airflow from importing the package `job_history_airflow` file by file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class JobHistoryPlugin(AirflowPlugin):
     """Two pages in the navigation, and the app that serves them."""
 
     name = "job_history"
-    # Without a leading slash, so that the UI finds them also where Airflow is served below a path.
+    # Without a leading slash, so that the UI finds them if Airflow is served below a path.
     external_views = [  # noqa: RUF012 - as it is in the class below
         {
             "name": "Audit log replication",

@@ -89,7 +89,7 @@ def test_status_shows_a_letter_for_each_hour_and_lists_what_is_missing(world: Wo
 
 
 def test_status_exits_with_0_if_nothing_is_missing(world: World, job_history: JobHistory) -> None:
-    world.accounts(world.account(5234, "Acme"), world.account(77, "Behind"))
+    world.accounts(world.account(5234, "Acme"), world.account(77, "Globex"))
     save_receipt(world, 5234, 0, "complete")
     save_receipt(world, 5234, 1, "complete_with_quarantine")
 
@@ -97,7 +97,7 @@ def test_status_exits_with_0_if_nothing_is_missing(world: World, job_history: Jo
     open_hours = job_history("status", "--accounts", "5234,77", *HOURS)
     assert (open_hours.exit_code, open_hours.stdout.splitlines()[-1]) == (
         1,
-        "open: 77 Behind, 2018-05-21T00:00:00Z to 2018-05-21T01:00:00Z (2 hours)",
+        "open: 77 Globex, 2018-05-21T00:00:00Z to 2018-05-21T01:00:00Z (2 hours)",
     )
 
 

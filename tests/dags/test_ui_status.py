@@ -195,8 +195,10 @@ def test_search_filter_and_pages(pages: Pages, ledger: Storage) -> None:
     assert [len(status(pages, f"page={page}")["overview"]["rows"]) for page in (1, 2, 3)] == [250, 51, 0]
     assert status(pages)["overview"]["states"]["open"] == 300 * 24
     assert [row["user_id"] for row in status(pages, "search=acm")["overview"]["rows"]] == [5234]
-    owed = [row["user_id"] for page in (1, 2) for row in status(pages, f"show=owed&page={page}")["overview"]["rows"]]
-    assert owed == [*(number for number in range(1, 301) if number != 7), 5234]
+    incomplete = [
+        row["user_id"] for page in (1, 2) for row in status(pages, f"show=owed&page={page}")["overview"]["rows"]
+    ]
+    assert incomplete == [*(number for number in range(1, 301) if number != 7), 5234]
     days = status(pages, "span=30d&page=7")
     assert (days["pages"], [row["user_id"] for row in days["overview"]["rows"]]) == (7, [5234])
 
@@ -209,7 +211,7 @@ def test_an_address_with_invalid_parameters_is_refused(pages: Pages, query: str)
 
 @pytest.mark.promise("ui-safety")
 def test_a_window_shows_receipt_quarantine_and_runs_as_escaped_text(pages: Pages, ledger: Storage) -> None:
-    """Ids, faults and explanations come from outside; titles and the rest of a record are not even shown."""
+    """Ids, errors and explanations come from outside; titles and the rest of a record are not shown."""
     pages.set_accounts([account(5234, SCRIPT)])
     slice_ = Slice(run="run-1", user_id=5234, name="Acme", window=FIRST, part=FIRST)
     record = JobRecord(5234, 234, SCRIPT, "completed", None, None, title="the title " + SCRIPT)

@@ -73,7 +73,7 @@ class Pages:
 
     @property
     def accounts(self) -> list[Any] | None:
-        """The Variable's list, or None where there is no such Variable."""
+        """The Variable's list, or None if there is no such Variable."""
         text = self.accounts_text
         return None if text is None else json.loads(text)
 

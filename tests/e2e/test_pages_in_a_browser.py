@@ -61,7 +61,7 @@ def api_server_with_users(installation: Installation, tmp_path_factory: pytest.T
 
 @contextmanager
 def new_page(browser: Browser, **options: object) -> Iterator[Page]:
-    """A page whose browser knows nothing yet. What the pages' content security policy had to stop fails the test."""
+    """A page of a fresh browser context. The test fails if the content security policy blocked anything."""
     stopped: list[str] = []
     context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
     try:

@@ -17,7 +17,7 @@ class SqlSourceSettings(SettingsModel):
 
 
 class WorkatoSourceSettings(SettingsModel):
-    """The platform's own API. Its lines have no input and output, because the public API gives none."""
+    """The platform's own API. Its lines have no input and output: the public API gives none."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -43,12 +43,12 @@ class WorkatoSourceSettings(SettingsModel):
     retention_days: int | None = Field(
         default=None,
         ge=1,
-        description="How long the workspace keeps jobs. Set: a window that begins before is refused as unrecoverable.",
+        description="How long the workspace keeps jobs. If set, an earlier window is refused as unrecoverable.",
     )
     activity_retention_days: int = Field(
         default=365,
         ge=1,
-        description="How long it keeps its activity log, which admin events come from; a window that begins before is refused.",
+        description="How long it keeps its activity log, the source of admin events; an earlier window is refused.",
     )
 
 

@@ -1,4 +1,4 @@
-"""The Airflow Variable `job_history_accounts`: its text becomes accounts, and a problem for each entry that is none."""
+"""Reads the Airflow Variable `job_history_accounts`: accounts, and a problem for each entry that is not one."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _problem(number: int, entry: Any, places: list[str], errors: str) -> EntryPr
 
 
 def _is_name(name: Any) -> bool:
-    """Whether a name may be repeated in a message. Any other may be anything: a secret, or lines for a log."""
+    """Whether a name may be repeated in a message. Any other may be a secret, or forge lines of a log."""
     return isinstance(name, str) and 0 < len(name) <= MAX_NAME_LENGTH and unsafe_character(name) is None
 
 

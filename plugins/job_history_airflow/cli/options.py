@@ -22,8 +22,8 @@ class _Moment(click.ParamType[datetime]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         try:
             return value if isinstance(value, datetime) else parse_time(value)
-        except ValueError as fault:
-            self.fail(f"{fault}. Write it as 2018-05-21T00:00:00Z.", param, ctx)
+        except ValueError as error:
+            self.fail(f"{error}. Write it as 2018-05-21T00:00:00Z.", param, ctx)
 
 
 MOMENT = _Moment()

@@ -55,13 +55,13 @@ def status_of_accounts(  # noqa: PLR0917 - each is a part of the address
 ) -> Response:
     """The state of each account's windows, with sums, lag and lateness."""
     period = requested_period(span, until, datetime.now(UTC))
-    shown = status_page(context.session, period, search=search.strip(), owed_only=show == "owed", number=page)
+    shown = status_page(context.session, period, search=search.strip(), incomplete_only=show == "owed", number=page)
     return _json(
         StatusAnswer(
             page=shown.number,
             pages=shown.of,
             accounts=shown.accounts,
-            faults=visible_problems(shown.faults, context.user),
+            faults=visible_problems(shown.problems, context.user),
             overview=msgspec.structs.replace(shown.overview, rows=visible_rows(shown.rows, context.user)),
         )
     )

@@ -1,4 +1,4 @@
-"""The picture of the status page: accounts by hours or days, their sums, and how late they were. Made of receipts alone."""
+"""The overview of the status page: accounts by hours or days, sums, lag and lateness. Made from receipts alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from job_history.model.window import Window
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-# What a day is shown as: the state of the hour that needs the most attention.
+# A day is shown in the state of the hour that needs the most attention.
 WORST_FIRST = (
     Standing.FAILED,
     Standing.UNRECOVERABLE,
@@ -36,7 +36,7 @@ WORDS = {state: state.value.replace("_", " ") for state in Standing} | {
 
 
 class Sums(msgspec.Struct, kw_only=True):
-    """What became of the jobs (or events) of several windows. `bytes` are those of their documents."""
+    """Counts of the jobs (or events) of several windows. `bytes` are those of their documents."""
 
     listed: int = 0
     delivered: int = 0
@@ -57,7 +57,7 @@ class Sums(msgspec.Struct, kw_only=True):
 
 
 class Lag(msgspec.Struct, kw_only=True):
-    """Seconds from a window's end until a run had closed it: the median, and what 95 of 100 windows stay below."""
+    """Seconds from the end of a window until a run closed it: the median and the 95th percentile."""
 
     p50: int | None = None
     p95: int | None = None
@@ -86,12 +86,12 @@ class AccountRow(msgspec.Struct, kw_only=True):
     last_error_window: str = ""
 
     @property
-    def owed(self) -> bool:
+    def needs_run(self) -> bool:
         return any(cell.state.needs_run for cell in self.cells)
 
 
 class Overview(msgspec.Struct, kw_only=True):
-    """All of it. `states` counts hours; `throughput` has what was delivered or present in each column of the grid."""
+    """The whole overview. `states` counts hours; `throughput` counts the delivered or present documents of each column."""
 
     window: Window
     columns: list[str]
@@ -105,7 +105,7 @@ class Overview(msgspec.Struct, kw_only=True):
 
 
 def overview_of(statuses: Iterable[WindowStatus], window: Window, *, by_day: bool) -> Overview:
-    """Make the picture. The windows come as `job_history.inspection.status.statuses` yields them: account by account, in order."""
+    """Make the overview from windows in the order of `job_history.inspection.status.statuses`: account by account."""
     columns = [format_time(start) for start in _steps(window, DAY if by_day else HOUR)]
     place = {start: number for number, start in enumerate(columns)}
     throughput = [0] * len(columns)
@@ -145,8 +145,8 @@ def _row(windows: list[WindowStatus], lags: list[int], *, by_day: bool) -> Accou
     for window in windows:
         sums.add(window)
     failed = [window for window in windows if window.last_fault is not None]
-    # An error that was fixed since is history, not the account's current state.
-    owed = [window for window in failed if window.state.needs_run] or failed
+    # An error that a later run fixed is shown only if no window needs a run.
+    unfixed = [window for window in failed if window.state.needs_run] or failed
     return AccountRow(
         user_id=first.user_id,
         name=first.name,
@@ -155,8 +155,8 @@ def _row(windows: list[WindowStatus], lags: list[int], *, by_day: bool) -> Accou
         sums=sums,
         lag=_lag(lags),
         last_success=max((window.closed_at for window in windows), default=""),
-        last_error=owed[-1].last_fault if owed else None,
-        last_error_window=owed[-1].window.start_text if owed else "",
+        last_error=unfixed[-1].last_fault if unfixed else None,
+        last_error_window=unfixed[-1].window.start_text if unfixed else "",
     )
 
 
@@ -189,7 +189,7 @@ def _lag(seconds: list[int]) -> Lag:
 
 
 def _percentile(ordered: list[int], share: float) -> int | None:
-    """Return the smallest value that at least this share does not exceed."""
+    """Return the smallest value that at least this share of the values do not exceed; None if there are none."""
     return ordered[math.ceil(share * len(ordered)) - 1] if ordered else None
 
 

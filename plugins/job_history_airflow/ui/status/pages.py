@@ -56,7 +56,7 @@ def status_grid(  # noqa: PLR0917 - each is a part of the address
     page: PageNumber = 1,
 ) -> Response:
     period = requested_period(span, until, datetime.now(UTC))
-    shown = status_page(context.session, period, search=search.strip(), owed_only=show == "owed", number=page)
+    shown = status_page(context.session, period, search=search.strip(), incomplete_only=show == "owed", number=page)
     columns = [_column(start, by_day=period.by_day) for start in shown.overview.columns]
     return context.render(
         "status.html",
@@ -64,7 +64,7 @@ def status_grid(  # noqa: PLR0917 - each is a part of the address
         spans=Span,
         shown=shown,
         rows=visible_rows(shown.rows, context.user),
-        problems=visible_problems(shown.faults, context.user),
+        problems=visible_problems(shown.problems, context.user),
         overview=shown.overview,
         columns=columns,
         groups=[(name, len(list(group))) for name, group in groupby(columns, key=itemgetter("group"))],

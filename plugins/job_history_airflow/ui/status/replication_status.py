@@ -1,4 +1,4 @@
-"""Where the status pages get what they show: accounts from the Variable, all else from the ledger's receipts."""
+"""The data of the status pages: accounts from the Variable, everything else from the ledger's receipts."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ from job_history_airflow.ui.accounts_variable import read_stored
 from job_history_airflow.ui.status.overview import AccountRow, Overview, overview_of
 from job_history_airflow.ui.status.period import Period
 
-# A day of a thousand accounts is read in a second, a month of them would take a minute: so days come a page at a time.
+# A day of a thousand accounts is read in a second, a month in a minute: so a page by days reads only its own accounts.
 ROWS_A_PAGE = 250
 ROWS_A_PAGE_BY_DAY = 50
 
 
 @dataclass(frozen=True)
 class Page:
-    """Some accounts of all that were asked for, the picture of them, and the sentences on entries that cannot be used."""
+    """A page of the requested accounts, with their overview, and a sentence for each entry that cannot be used."""
 
     number: int
     of: int
     accounts: int
     overview: Overview
     rows: list[AccountRow]
-    faults: list[str]
+    problems: list[str]
 
 
-def status_page(session: Session, period: Period, *, search: str, owed_only: bool, number: int) -> Page:
-    """Make one page. By hours, the picture is of all accounts, and its rows of this page's; by days, all of it is.
+def status_page(session: Session, period: Period, *, search: str, incomplete_only: bool, number: int) -> Page:
+    """Make one page. By hours, the overview covers all requested accounts; by days, only the accounts of this page.
 
-    Raises ReplicationError where the ledger cannot be read.
+    Raises ReplicationError if the ledger cannot be read.
     """
-    accounts, faults = _accounts(session)
+    accounts, problems = _accounts(session)
     wanted = [account for account in accounts if _fits(account, search)]
     rows_a_page = ROWS_A_PAGE_BY_DAY if period.by_day else ROWS_A_PAGE
     if period.by_day:
         shown = wanted[(number - 1) * rows_a_page : number * rows_a_page]
         overview = overview_of(_statuses(shown, period.window), period.window, by_day=True)
-        rows = [row for row in overview.rows if row.owed or not owed_only]
-        return Page(number, _pages(len(wanted), rows_a_page), len(wanted), overview, rows, faults)
+        rows = [row for row in overview.rows if row.needs_run or not incomplete_only]
+        return Page(number, _pages(len(wanted), rows_a_page), len(wanted), overview, rows, problems)
     overview = overview_of(_statuses(wanted, period.window), period.window, by_day=False)
-    rows = [row for row in overview.rows if row.owed or not owed_only]
+    rows = [row for row in overview.rows if row.needs_run or not incomplete_only]
     shown_rows = rows[(number - 1) * rows_a_page : number * rows_a_page]
-    return Page(number, _pages(len(rows), rows_a_page), len(wanted), overview, shown_rows, faults)
+    return Page(number, _pages(len(rows), rows_a_page), len(wanted), overview, shown_rows, problems)
 
 
 def hours_of(session: Session, user_id: int, kind: EventKind, window: Window) -> list[WindowStatus]:
@@ -64,7 +64,7 @@ def hours_of(session: Session, user_id: int, kind: EventKind, window: Window) ->
 
 
 def ledger() -> Storage:
-    """Return the ledger. Raises PermanentError where the config names none that there is."""
+    """Return the ledger. Raises PermanentError if the config names none that exists."""
     return storage_at(read_settings().ledger_path)
 
 
@@ -75,8 +75,8 @@ def _statuses(accounts: list[Account], window: Window) -> list[WindowStatus]:
 def _accounts(session: Session) -> tuple[list[Account], list[str]]:
     try:
         read: Accounts = read_accounts(read_stored(session).text)
-    except PermanentError as fault:
-        return [], [str(fault)]
+    except PermanentError as error:
+        return [], [str(error)]
     return list(read.usable.values()), read.messages
 
 

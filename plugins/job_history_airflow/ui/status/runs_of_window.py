@@ -1,4 +1,4 @@
-"""Which runs and tasks of Airflow were about a window, for links to their logs."""
+"""The runs and tasks of Airflow that handled a window, for links to their logs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TaskLink:
 
 @dataclass(frozen=True)
 class Run:
-    """A run as the receipt remembers it. `path` is its place in the UI; None where Airflow has deleted it since."""
+    """A run in the receipt. `path` is its path in the UI, or None if Airflow has deleted the run since."""
 
     entry: RunEntry
     path: str | None
