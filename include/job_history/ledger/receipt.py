@@ -39,7 +39,8 @@ class Counts(msgspec.Struct, kw_only=True):
     """`listed = delivered + already_present + sum(filtered) + sum(quarantined)`; `filtered` by status.
 
     `repeated`: delivered, and possibly at the destination more than once; `late`: delivered or present, and not listed by the
-    source in an earlier, closed run of the window.
+    source in an earlier, closed run of the window. `unclear_masks`: lines that are masked because their `mask_data` is neither
+    true nor false: a warning, because more may be masked than was meant.
     """
 
     counted: int = 0
@@ -51,6 +52,7 @@ class Counts(msgspec.Struct, kw_only=True):
     filtered: dict[str, int] = {}
     quarantined: dict[str, int] = {}
     oversize: int = 0
+    unclear_masks: int = 0
     bytes: int = 0
     delivered_bytes: int = 0
 

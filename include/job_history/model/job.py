@@ -19,6 +19,7 @@ class LineRecord(msgspec.Struct, omit_defaults=True):
     """One executed step. `input` and `output` are JSON text, as is each value of `extra`.
 
     UNSET means that the source has no such field: the document's line then has no such key. None becomes null.
+    `mask_data_unclear`: the line is masked because its `mask_data` is neither true nor false.
     """
 
     recipe_line_number: int | None = None
@@ -28,6 +29,7 @@ class LineRecord(msgspec.Struct, omit_defaults=True):
     output: str | msgspec.UnsetType | None = msgspec.UNSET
     error: str | None = None
     mask_data: bool = False
+    mask_data_unclear: bool = False
     extra: dict[str, str] = {}
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from job_history.accounts.account import Account
 from job_history.errors import TransientError
 from job_history.model.event_kind import EventKind
+from job_history.model.job import JobRecord
 from job_history.model.record import Record
 from job_history.model.slice import Slice
 from job_history.pipeline.results import Extracted
@@ -38,9 +39,11 @@ def extract(slice_: Slice, account: Account, source: Source[Record], staging: St
     ):
         progress = Progress(log, "Read", listing.counted, of=kind.words)
         log.info("The source counts %s %s in %s.", f"{listing.counted:,}", kind.words_by_time, part)
+        unclear_masks = 0
         for record in listing:
             staged.append(record)
             progress.add()
+            unclear_masks += _unclear_masks(record)
         unplaceable = listing.unplaceable if isinstance(listing, NotesUnplaceable) else None
     if progress.records != listing.counted:
         raise TransientError(
@@ -58,4 +61,10 @@ def extract(slice_: Slice, account: Account, source: Source[Record], staging: St
         read_at=began,
         line_details=line_details,
         unplaceable=unplaceable or None,
+        unclear_masks=unclear_masks,
     )
+
+
+def _unclear_masks(record: Record) -> int:
+    lines = record.lines if isinstance(record, JobRecord) else None
+    return sum(line.mask_data_unclear for line in lines or [])

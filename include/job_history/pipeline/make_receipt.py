@@ -103,6 +103,7 @@ def sum_counts(outcomes: list[SliceOutcome]) -> Counts:
             for outcome in outcomes
         ),
         oversize=sum(outcome.transformed.oversize for outcome in outcomes),
+        unclear_masks=sum(outcome.extracted.unclear_masks for outcome in outcomes),
         bytes=sum(outcome.transformed.bytes for outcome in outcomes),
         delivered_bytes=sum(outcome.delivered_bytes for outcome in outcomes),
     )

@@ -70,6 +70,16 @@ def unplaceable_messages(receipts: Iterable[Receipt]) -> dict[tuple[int, EventKi
     }
 
 
+def unclear_mask_messages(receipts: Iterable[Receipt]) -> list[str]:
+    """Return a warning for each window with lines that are masked because their `mask_data` is neither true nor false."""
+    return [
+        f"Account {receipt.label}, window {receipt.window.start_text}: {receipt.counts.unclear_masks} lines are masked because "
+        "their mask_data is neither true nor false. Correct the column, or the view that makes it: docs/job-store.md."
+        for receipt in receipts
+        if receipt.counts.unclear_masks
+    ]
+
+
 def too_many_unplaceable(receipts: list[Receipt], quarantine_threshold: int) -> list[str]:
     """Return the accounts with more of them than the threshold allows, counted against the account's records of the run."""
     listed: Counter[tuple[int, EventKind]] = Counter()

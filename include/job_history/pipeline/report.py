@@ -19,6 +19,7 @@ from job_history.pipeline.problems import (
     planning_problems,
     receipt_problems,
     too_many_unplaceable,
+    unclear_mask_messages,
     unplaceable_messages,
     unplanned,
 )
@@ -178,7 +179,11 @@ def _log_results(plans: list[Plan], receipts: list[Receipt], ledger: Storage) ->
             readable_counts(receipt.counts.quarantined),
             "\n".join(ledger.url(path) for path in receipt.quarantine),
         )
-    for message in [*unplaceable_messages(receipts).values(), *(each for plan in plans for each in plan.unchecked)]:
+    for message in [
+        *unplaceable_messages(receipts).values(),
+        *unclear_mask_messages(receipts),
+        *(each for plan in plans for each in plan.unchecked),
+    ]:
         log.warning("%s", message)
 
 

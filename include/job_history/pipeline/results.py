@@ -81,6 +81,7 @@ class Extracted(msgspec.Struct):
 
     `read_at`: when reading began, as text (see `extract.read_at`); of two runs, the later reading wins.
     `unplaceable`: what the listing met that no window contains.
+    `unclear_masks`: lines that are masked because their `mask_data` is neither true nor false.
     """
 
     path: str
@@ -91,6 +92,7 @@ class Extracted(msgspec.Struct):
     read_at: str = ""
     line_details: bool | None = None
     unplaceable: Unplaceable | None = None
+    unclear_masks: int = 0
 
 
 class SkippedRecord(msgspec.Struct):

@@ -81,6 +81,7 @@ def _counts(receipt: Receipt, done: Counts, taken: list[str]) -> Counts:
         filtered=dict(Counter(before.filtered) + Counter(done.filtered)),
         quarantined=dict(Counter(left) + Counter(done.quarantined)),
         oversize=before.oversize + done.oversize,
+        unclear_masks=before.unclear_masks,  # of the same lines
         bytes=before.bytes + done.bytes,
         delivered_bytes=before.delivered_bytes + done.delivered_bytes,
     )

@@ -75,7 +75,7 @@ class Replication:
         settings = account(events={"job_history": True, "line_details": True, **events})
         source = SqlJobSource(self.connect, dialect_for("sqlite"))
         stores: dict[str, Storage] = {"staging": self.staging, "ledger": self.ledger}
-        extracted = extract(slice_of(), settings, source, self.staging)
+        self.extracted = extracted = extract(slice_of(), settings, source, self.staging)
         transformed = transform(slice_of(), settings, extracted, max_document_bytes=40_000_000, **stores)
         done = load(
             slice_of(), settings, extracted=extracted, transformed=transformed, destination=self.destination, **stores
@@ -252,3 +252,18 @@ def test_a_job_is_counted_in_the_window_that_it_completed_in(
     with closing(replication.connect()) as connection:
         fill(connection, "sqlite", [plain_job(5234, DAY, 1)])
     assert SqlJobSource(replication.connect, dialect_for("sqlite")).count(5234, window) == expected
+
+
+@pytest.mark.promise("mask-data-unclear")
+@pytest.mark.parametrize("mask_data", ["NULL", "''", "'maybe'", "2"])
+def test_lines_whose_mask_data_is_unclear_are_masked_and_counted(replication: Replication, mask_data: str) -> None:
+    replication.run([])
+    with closing(replication.connect()) as connection:
+        fill(connection, "sqlite", [plain_job(5234, DAY, 1)])
+    replication.execute(f"UPDATE job_history_lines SET mask_data = {mask_data} WHERE line_index = 1")
+
+    replication.run([])
+
+    [content] = replication.destination.objects.values()
+    assert content.count(b'"input":{"data":"masked"}') == 1
+    assert replication.extracted.unclear_masks == 1

@@ -16,6 +16,7 @@ from job_history.sources.sql.values import (
     extra_values,
     id_value,
     is_masked,
+    is_truth,
     json_value,
     moment_value,
     text_size,
@@ -122,6 +123,7 @@ def line_record(row: Row, extra: ExtraColumns) -> LineRecord:
         output=json_value("output", output),
         error=text_value("error", error),
         mask_data=is_masked(mask_data),
+        mask_data_unclear=not is_truth(mask_data),
         extra=extra_values(row[len(LINE_COLUMNS) :], extra),
     )
 
