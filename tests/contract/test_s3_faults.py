@@ -191,6 +191,7 @@ ANSWERS: dict[str, Expected] = {
 }
 
 
+@pytest.mark.promise("store-errors", "connection-keys", "masked-secrets")
 @pytest.mark.parametrize("name", ANSWERS)
 def test_an_error_is_classified_and_loses_nothing(endpoint: ScriptedS3, transport: str, name: str) -> None:
     answer, kind, code, detail, attempts = ANSWERS[name]

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.support.golden_messages import CheckMessage
 from tests.unit.samples import DAY, MemorySource, account, record
 
 from job_history.accounts.account import Account
@@ -213,7 +214,9 @@ def test_only_windows_that_failed_or_have_no_receipt_are_run(world: World) -> No
     assert len(world.reconcile().windows) == 2
 
 
-def test_lost_and_altered_objects_are_reported_and_repaired_only_on_request(world: World) -> None:
+def test_lost_and_altered_objects_are_reported_and_repaired_only_on_request(
+    world: World, check_message: CheckMessage
+) -> None:
     world.source.records = [job(number) for number in range(1, 5)]
     world.receipt(0, *(item(number) for number in range(1, 5)))
     world.receipt(1)
@@ -228,11 +231,9 @@ def test_lost_and_altered_objects_are_reported_and_repaired_only_on_request(worl
     assert findings.windows == [reported]
     reported.is_run = True
     assert repairing.windows == [reported]
-    assert log_findings([findings], []) == [
-        "Account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): of the objects that were delivered, 1 are "
-        f"lost and 2 altered ({key(1)}, {key(2)}, {key(3)}). If this was not intended, run job_history_reconciliation by hand with "
-        "repair switched on."
-    ]
+    [message] = log_findings([findings], [])
+    assert message.startswith("Account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): ")
+    check_message(message)
 
 
 def test_only_a_failed_repair_is_a_problem(world: World) -> None:
@@ -259,7 +260,7 @@ def test_objects_of_another_bucket_are_not_expected_in_this_one(world: World) ->
     assert world.reconcile().windows == []
 
 
-def test_an_error_of_one_account_stops_no_other(world: World) -> None:
+def test_an_error_of_one_account_stops_no_other(world: World, check_message: CheckMessage) -> None:
     for hour in range(3):
         world.receipt(hour)
     broken = MemorySource(fault=TransientError("The database is away."))
@@ -273,10 +274,10 @@ def test_an_error_of_one_account_stops_no_other(world: World) -> None:
         repair=False,
     )
 
-    assert findings.faults == [
-        "Account 77 Umbrella: 0 hours of [2018-05-21T00:00:00Z, 2018-05-21T03:00:00Z) could be compared with the source, the "
-        "others not: The database is away. Run the reconciliation again once this is fixed."
-    ]
+    [message] = findings.faults
+    assert message.startswith("Account 77 Umbrella: ")
+    assert "The database is away." in message
+    check_message(message)
     assert (findings.compared, findings.windows) == (3, [])
 
 
@@ -307,7 +308,9 @@ def test_a_source_that_times_out_does_not_use_up_the_time_of_other_sources(world
     assert findings.to_run() == {(5234, EventKind.JOBS, hour) for hour in HOURS}
 
 
-def test_an_unlistable_bucket_is_a_problem_and_the_source_is_still_compared(world: World) -> None:
+def test_an_unlistable_bucket_is_a_problem_and_the_source_is_still_compared(
+    world: World, check_message: CheckMessage
+) -> None:
     world.source.records = [job(1)]
     world.receipt(0, item(2))
     world.bucket.fault = PermanentError("The bucket refuses to be listed.")
@@ -315,10 +318,10 @@ def test_an_unlistable_bucket_is_a_problem_and_the_source_is_still_compared(worl
     findings = world.reconcile()
 
     assert [(found.missing, found.gone) for found in findings.windows] == [(1, 1), (0, 0), (0, 0)]
-    assert log_findings([findings], [])[0] == (
-        "Account 5234 Acme: its objects could not be compared with the receipts: The bucket refuses to be listed. Run the "
-        "reconciliation again once this is fixed."
-    )
+    message = log_findings([findings], [])[0]
+    assert message.startswith("Account 5234 Acme: ")
+    assert "The bucket refuses to be listed." in message
+    check_message(message)
 
 
 def test_jobs_beyond_retention_are_not_reported_as_gone(world: World) -> None:
@@ -347,7 +350,7 @@ def test_an_account_without_jobs_is_counted_once_for_all_hours(world: World) -> 
 
 
 def test_the_lateness_histogram_names_the_sufficient_settle_minutes(
-    world: World, caplog: pytest.LogCaptureFixture
+    world: World, caplog: pytest.LogCaptureFixture, check_message: CheckMessage
 ) -> None:
     world.receipt(0, lateness=Lateness({"15 min": 2, "6 h": 1}, {"24 h": 3}, longest_unseen_seconds=4_201))
     world.receipt(1)
@@ -355,17 +358,10 @@ def test_the_lateness_histogram_names_the_sufficient_settle_minutes(
 
     log_findings([world.reconcile()], [])
 
-    assert caplog.records[-1].getMessage() == (
-        "3 jobs of these windows were late: the source did not list them yet when their own hour ran.\n"
-        "after its end  still unseen  found\n"
-        "15 min                    2      0\n"
-        "1 h                       0      0\n"
-        "6 h                       1      0\n"
-        "24 h                      0      3\n"
-        "48 h                      0      0\n"
-        "longer                    0      0\n"
-        "Setting [job_history] settle_minutes above 71 would have prevented all of these late jobs."
-    )
+    message = caplog.records[-1].getMessage()
+    assert message.startswith("3 jobs ")
+    assert "settle_minutes above 71 " in message
+    check_message(message)
 
 
 def test_no_longer_settle_time_is_advised_for_very_late_jobs(world: World, caplog: pytest.LogCaptureFixture) -> None:
