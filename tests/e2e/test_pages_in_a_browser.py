@@ -66,7 +66,7 @@ def new_page(browser: Browser, **options: object) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
     try:
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.on(
             "console", lambda detail: stopped.append(detail.text) if "Content Security Policy" in detail.text else None
         )

@@ -49,6 +49,7 @@ def show_receipt(
 
 
 def _print(receipt: Receipt, ledger: Storage) -> None:
+    from job_history.errors.quoting import on_one_line
     from job_history.progress import readable_bytes, readable_counts
 
     counts = receipt.counts
@@ -67,7 +68,7 @@ def _print(receipt: Receipt, ledger: Storage) -> None:
         "settings": receipt.settings_hash,
         "version": receipt.code_version,
     }.items():
-        print_line(f"{name:<16}{value}")
+        print_line(f"{name:<16}{on_one_line(str(value))}")
     for name, lines in {
         "items": [ledger.url(path) for path in receipt.items],
         "quarantine": [ledger.url(path) for path in receipt.quarantine],
@@ -75,7 +76,7 @@ def _print(receipt: Receipt, ledger: Storage) -> None:
         "faults": receipt.faults,
     }.items():
         for line in lines:
-            print_line(f"{name:<16}{line}")
+            print_line(f"{name:<16}{on_one_line(line)}")
     print_line()
     print_table(
         ["run", "finished at", "state", "delivered", "present", "quarantined"],

@@ -33,6 +33,7 @@ from job_history_airflow.ui.status.visibility import visible_problems, visible_r
 router = APIRouter(prefix="/status", include_in_schema=False)
 
 MAX_QUARANTINED_SHOWN = 20
+MAX_PATHS_SHOWN = 200
 MAX_PAGE = 10_000
 MAX_SEARCH_LENGTH = 200
 
@@ -108,7 +109,9 @@ def window(context: ViewerRequest, user_id: UserId, kind: EventKind, start: Wind
         words=WORDS,
         runs=runs_of(context.session, receipt) if receipt else [],
         quarantined=quarantined,
-        paths=[storage.url(path) for path in (*receipt.items, *receipt.quarantine)] if receipt else [],
+        paths=[storage.url(path) for path in (*receipt.items, *receipt.quarantine)[:MAX_PATHS_SHOWN]]
+        if receipt
+        else [],
         plain=msgspec.json.format(msgspec.json.encode(receipt), indent=1).decode() if receipt else "",
         dag=REPLICATION_DAG,
         may_start=may_start_runs(context.user),

@@ -13,6 +13,10 @@ from job_history.ledger.receipt import Receipt, RunEntry
 from job_history.model.slice import run_folder
 from job_history_airflow.dag_ids import DAG_IDS
 
+MAX_RUNS_SHOWN = 50
+MAX_RUNS_SEARCHED = 50_000
+"""Of both DAGs, the newest first: five years of hourly runs."""
+
 
 @dataclass(frozen=True)
 class TaskLink:
@@ -31,14 +35,21 @@ class Run:
 
 
 def runs_of(session: Session, receipt: Receipt) -> list[Run]:
-    """Return the runs of a receipt, the newest first, each with the tasks that handled this account's window."""
-    folders = {entry.run for entry in receipt.runs}
+    """Return the newest runs of a receipt, the newest first, each with the tasks that handled this account's window."""
+    entries = receipt.runs[-MAX_RUNS_SHOWN:]
+    folders = {entry.run for entry in entries}
+    newest = (
+        select(DagRun.dag_id, DagRun.run_id)
+        .where(DagRun.dag_id.in_(DAG_IDS))
+        .order_by(DagRun.id.desc())
+        .limit(MAX_RUNS_SEARCHED)
+    )
     known = {
         folder: (dag_id, run_id)
-        for dag_id, run_id in session.execute(select(DagRun.dag_id, DagRun.run_id).where(DagRun.dag_id.in_(DAG_IDS)))
+        for dag_id, run_id in session.execute(newest)
         if (folder := run_folder(dag_id, run_id)) in folders
     }
-    return [_run(session, entry, known.get(entry.run), receipt) for entry in reversed(receipt.runs)]
+    return [_run(session, entry, known.get(entry.run), receipt) for entry in reversed(entries)]
 
 
 def _run(session: Session, entry: RunEntry, known: tuple[str, str] | None, receipt: Receipt) -> Run:
