@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from job_history.accounts.account import Account
 from job_history.errors import TransientError
 from job_history.model.event_kind import EventKind
+from job_history.model.ids import quoted
 from job_history.model.job import JobRecord
 from job_history.model.record import Record
 from job_history.model.slice import Slice
+from job_history.model.timestamp import parse_time
 from job_history.pipeline.results import Extracted
 from job_history.progress import Progress
 from job_history.sources import NotesUnplaceable, Source
@@ -19,6 +21,9 @@ from job_history.storage.staging import staged_writer
 
 log = logging.getLogger(__name__)
 
+MAX_IDS_CHECKED = 200_000
+"""Ids of one slice that are kept in memory to find repeated ones, some 20 MB; later ones are not compared."""
+
 
 def read_at() -> str:
     """Return the current time in UTC as text that sorts by time."""
@@ -26,7 +31,11 @@ def read_at() -> str:
 
 
 def extract(slice_: Slice, account: Account, source: Source[Record], staging: Storage) -> Extracted:
-    """Stage the records of a slice. Raises TransientError if the source lists another number of records than it counts."""
+    """Stage the records of a slice.
+
+    Raises TransientError if the source contradicts itself: it lists another number of records than it counts, a record twice,
+    or one of another window. Nothing of the slice is delivered then.
+    """
     began = read_at()
     part, kind = slice_.part, slice_.kind
     line_details = account.events.line_details if kind is EventKind.JOBS else None
@@ -40,7 +49,9 @@ def extract(slice_: Slice, account: Account, source: Source[Record], staging: St
         progress = Progress(log, "Read", listing.counted, of=kind.words)
         log.info("The source counts %s %s in %s.", f"{listing.counted:,}", kind.words_by_time, part)
         unclear_masks = 0
+        check = _RecordCheck(slice_)
         for record in listing:
+            check.add(record)
             staged.append(record)
             progress.add()
             unclear_masks += _unclear_masks(record)
@@ -51,6 +62,7 @@ def extract(slice_: Slice, account: Account, source: Source[Record], staging: St
             "Nothing of it was delivered, because it is unknown what is missing. Compare the relation (or view) of "
             f"{kind.words} with a count of your own."
         )
+    check.finish()
     log.info("Read %s. Staged as %s.", progress, staging.url(path))
     return Extracted(
         path=path,
@@ -68,3 +80,42 @@ def extract(slice_: Slice, account: Account, source: Source[Record], staging: St
 def _unclear_masks(record: Record) -> int:
     lines = record.lines if isinstance(record, JobRecord) else None
     return sum(line.mask_data_unclear for line in lines or [])
+
+
+class _RecordCheck:
+    """Refuses what a source must not list: a record twice, or one whose time is in another window.
+
+    Records with a fault go to quarantine instead: their source has found what is wrong with them.
+    """
+
+    def __init__(self, slice_: Slice) -> None:
+        self._slice = slice_
+        self._ids: set[str] = set()
+        self._first: str | None = None
+
+    def add(self, record: Record) -> None:
+        if record.fault is not None:
+            return
+        if record.id is not None and len(self._ids) < MAX_IDS_CHECKED:
+            if (record_id := str(record.id)) in self._ids:
+                self._note(f"lists {self._slice.kind.word} {quoted(record_id)} more than once")
+            self._ids.add(record_id)
+        try:
+            is_inside = record.moment is None or parse_time(record.moment) in self._slice.part
+        except ValueError:
+            return  # the transform quarantines it
+        if not is_inside:
+            self._note(
+                f"lists {self._slice.kind.word} {quoted(str(record.id))}, whose time {record.moment} is outside of the window"
+            )
+
+    def _note(self, contradiction: str) -> None:
+        self._first = self._first or contradiction
+
+    def finish(self) -> None:
+        """Raise TransientError for the first contradiction, once the listing has ended without an error of its own."""
+        if self._first is not None:
+            raise TransientError(
+                f"The source of {self._slice.about} {self._first}. Nothing of it was delivered. If a retry fails too, compare "
+                "the source's own view of this window."
+            )

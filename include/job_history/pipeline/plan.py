@@ -91,6 +91,12 @@ def plan(
         log.warning("%s", message)
     if plan_.skipped:
         log.info("Nothing to do: %s.", readable_skipped(plan_.skipped))
+    if costs := [planned.cost for planned in plan_.windows if planned.cost is not None]:
+        log.info(
+            "Reading takes about %s requests to the sources, %s minutes at their rate limits.",
+            f"{sum(cost.requests for cost in costs):,}",
+            f"{sum(cost.seconds for cost in costs) / 60:,.1f}",
+        )
     if plan_.windows:
         log.info("%s slices to replicate:\n%s", len(plan_.slices), _table(plan_))
     return plan_

@@ -16,13 +16,14 @@ from job_history.model.slice import Slice
 from job_history.model.unplaceable import Unplaceable
 from job_history.model.window import Window
 from job_history.redaction import Policy
+from job_history.sources import Cost
 
 
 class PlannedWindow(msgspec.Struct):
     """An account's window in a run, for one kind of event.
 
     `counted` is None if the source was not, or could not be, asked; then its extract asks. `unplaceable`: records of the
-    account that no window contains, the same in each of its windows of the run. `blocked_by` are the errors that a
+    account that no window contains, the same in each of its windows of the run. `cost`: of reading it, if the source knows. `blocked_by` are the errors that a
     preflight found at the destination: then there are no slices. `settings_changes`: settings of the account that are not as
     in the previous run.
     """
@@ -42,6 +43,7 @@ class PlannedWindow(msgspec.Struct):
     destination_hash: str = ""
     settings_changes: list[str] = []
     unplaceable: Unplaceable | None = None
+    cost: Cost | None = None
 
     @property
     def label(self) -> str:

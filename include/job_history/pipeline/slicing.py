@@ -13,7 +13,7 @@ from job_history.model.slice import Slice
 from job_history.model.window import Window, parts_of_at_most
 from job_history.pipeline.count_batch import count_batch
 from job_history.pipeline.results import Plan, PlannedWindow
-from job_history.sources import Source, SupportsQuickCheck
+from job_history.sources import Cost, Source, SupportsCost, SupportsQuickCheck
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ def _count_and_cut(
             has_news = source.has_news(planned.user_id, window)
             planned.counted, planned.counted_by = None if has_news else 0, source.counts_by
             planned.slices = _slices(run, planned, [window] if has_news else [])
+            planned.cost = _cost(source, planned) if has_news else None
             return True
         if planned.counted is None:
             planned.counted = source.count(planned.user_id, window)
@@ -82,6 +83,16 @@ def _count_and_cut(
         planned.slices = _slices(run, planned, [window])
         return False
     return True
+
+
+def _cost(source: object, planned: PlannedWindow) -> Cost | None:
+    if not isinstance(source, SupportsCost):
+        return None
+    try:
+        return source.cost(planned.user_id, planned.window)
+    except Exception as error:  # noqa: BLE001 - an estimate stops nothing
+        log.warning("The cost of account %s, window %s is unknown: %s", planned.label, planned.window, error)
+        return None
 
 
 def _slices(run: str, planned: PlannedWindow, parts: list[Window]) -> list[Slice]:

@@ -1,5 +1,6 @@
 """Extract: everything that the source counts is staged, or nothing goes on."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,10 +8,11 @@ import msgspec
 import pytest
 from tests.unit.samples import DAY, MemorySource, account, record, slice_of
 
-from job_history.errors import TransientError
+from job_history.errors import QuarantineReason, TransientError
 from job_history.model.admin_event import EventRecord
 from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord
+from job_history.model.record import Record
 from job_history.model.timestamp import format_time, parse_time
 from job_history.model.window import Window
 from job_history.pipeline.extract import extract
@@ -72,6 +74,47 @@ def test_a_source_that_lists_other_jobs_than_it_counts_delivers_nothing(
         f"{counted} jobs, and lists 5. Nothing of it was delivered, because it is unknown what is missing. Compare "
         "the relation (or view) of jobs with a count of your own."
     )
+
+
+@dataclass
+class LyingSource(MemorySource):
+    """Lists all of its records, whatever window it is asked for."""
+
+    def _in(self, window: Window) -> list[Record]:  # noqa: ARG002 - that is the lie
+        return list(self.records)
+
+
+OUTSIDE = "2018-05-21T01:00:00Z"
+
+
+@pytest.mark.promise("count-equals-list")
+@pytest.mark.parametrize(
+    ("records", "named"),
+    [
+        ([record(), record()], "lists job '100' more than once"),
+        ([record(), record(job_id="100")], "lists job '100' more than once"),
+        ([record(), record(job_id=2, completed_at=OUTSIDE)], f"lists job '2', whose time {OUTSIDE} is outside"),
+        ([record(completed_at="2018-05-20T23:59:59.999999Z")], "is outside of the window"),
+    ],
+)
+def test_a_source_that_contradicts_itself_delivers_nothing(
+    staging: Storage, records: list[JobRecord], named: str
+) -> None:
+    with pytest.raises(TransientError, match="The source of account 5234 Acme, window") as refused:
+        extract(slice_of(), account(), LyingSource(records), staging)
+    assert named in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [record(fault=QuarantineReason.BAD_ID), record(fault=QuarantineReason.BAD_ID)],
+        [record(job_id=None), record(job_id=None)],
+        [record(completed_at=None), record(job_id=2, completed_at="soon")],
+    ],
+)
+def test_records_for_quarantine_do_not_fail_the_extract(staging: Storage, records: list[JobRecord]) -> None:
+    assert extract(slice_of(), account(), LyingSource(records), staging).listed == 2
 
 
 EVENT = EventRecord(user_id=5234, event_id=7, event="user_login", occurred_at="2018-05-21T00:15:00Z")

@@ -21,7 +21,7 @@ from job_history.model.timestamp import format_time
 from job_history.model.window import Window
 from job_history.pipeline.plan import plan
 from job_history.pipeline.results import Plan, PlannedWindow
-from job_history.sources import Listing, Source
+from job_history.sources import Cost, Listing, Source
 
 THREE_HOURS = Window(DAY, DAY + timedelta(hours=3))
 SUMO_LOGIC = {"type": "sumo_logic", "conn_id": "acme_sumo"}
@@ -230,6 +230,37 @@ def test_an_account_whose_source_cannot_be_counted_gets_a_slice_and_the_others_g
     counting = planned_run({77: MemorySource(fault=fault), 5234: jobs(1)}, [ill, well])  # type: ignore[arg-type]
     connecting = planned_run({}, [ill, well], source_of=unreachable(fault))
     assert [counting.windows, connecting.windows] == [expected, expected]
+
+
+@dataclass
+class CostlySource(TogetherSource):
+    """Can count only by reading, and knows what that costs."""
+
+    counts_by: str = "counters"
+    cost_error: Exception | None = None
+
+    def has_news(self, user_id: int, window: Window) -> bool:  # noqa: ARG002 - the same in each
+        return self.jobs[user_id] > 0
+
+    def cost(self, user_id: int, window: Window) -> Cost:  # noqa: ARG002 - the same in each
+        if self.cost_error is not None:
+            raise self.cost_error
+        return Cost(requests=self.jobs[user_id], seconds=90)
+
+
+@pytest.mark.promise("plan-cost")
+@pytest.mark.parametrize("error", [None, TransientError("away")])
+def test_the_plan_logs_what_reading_will_cost(caplog: pytest.LogCaptureFixture, error: Exception | None) -> None:
+    caplog.set_level("INFO")
+    source = CostlySource({1: 1_200, 2: 300, 3: 0}, cost_error=error)
+
+    made = planned_run(dict.fromkeys((1, 2, 3), source), [account(user_id=user_id) for user_id in (1, 2, 3)])
+
+    costs = [message for message in caplog.messages if message.startswith("Reading takes about")]
+    assert [len(window.slices) for window in made.windows] == [1, 1, 0]
+    assert costs == (
+        [] if error else ["Reading takes about 1,500 requests to the sources, 3.0 minutes at their rate limits."]
+    )
 
 
 # Which accounts
