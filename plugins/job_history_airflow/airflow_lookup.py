@@ -31,7 +31,7 @@ def check_really_missing(kind: Kind, name: str, about: str) -> None:
 
 
 def _reason_from_supervisor(kind: Kind, name: str) -> str | None:
-    """In a task, ask through its supervisor, which tells errors of the API server apart."""
+    """In a task, ask through its supervisor, which distinguishes errors of the API server."""
     from airflow.sdk.execution_time import task_runner
 
     supervisor: Any = getattr(task_runner, "SUPERVISOR_COMMS", None)

@@ -1,4 +1,4 @@
-"""An account's preflight, through Airflow's connections: for a run's plan, and for whoever asks by hand."""
+"""An account's preflight, through Airflow's connections: for a run's plan, and by hand."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def destination_check(account: Account) -> Check:
         return (
             _s3_check(account, settings) if isinstance(settings, S3DestinationSettings) else _sumo_logic_check(account)
         )
-    except Exception as fault:  # noqa: BLE001 - whoever runs the check tells it
+    except Exception as fault:  # noqa: BLE001 - the caller reports it
         return functools.partial(_raise, fault)
 
 

@@ -46,7 +46,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "config": {
             "job_history": {
-                "description": "Settings of the DAGs job_history_*; docs/configuration.md tells more of each.",
+                "description": "Settings of the DAGs job_history_*; docs/configuration.md has more on each.",
                 "options": {
                     "ledger_path": _option(
                         "string",
@@ -82,7 +82,7 @@ def get_provider_info() -> dict[str, Any]:
                         "The pool that backfills of these DAGs run in, after the hourly runs; it must exist. Unset: as other runs.",
                     ),
                     "max_document_bytes": _option(
-                        "integer", "40000000", "A larger document is delivered without its lines, and says so."
+                        "integer", "40000000", "A larger document is delivered without its lines, and notes that."
                     ),
                     "max_message_bytes": _option(
                         "integer", "65000", "A larger document goes to Sumo Logic as several messages. At most 262144."

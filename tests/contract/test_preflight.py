@@ -95,7 +95,7 @@ class TestStrictStore:
         assert codes(check(replace(ceph, secret_key="wrong"), bucket, transport=transport)) == [
             Code.S3_WRONG_SECRET_KEY
         ]
-        assert codes(check(replace(ceph, access_key="nobody"), bucket, transport=transport)) == [
+        assert codes(check(replace(ceph, access_key="unknown"), bucket, transport=transport)) == [
             Code.S3_UNKNOWN_ACCESS_KEY
         ]
 

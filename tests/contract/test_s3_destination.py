@@ -131,7 +131,7 @@ def test_the_same_document_again_is_already_present(bucket: Bucket) -> None:
     assert (bucket.objects(), bucket.versions()) == ({KEY: document(100).content()}, {KEY: 1})
 
 
-def test_each_delivery_tells_the_etag_that_a_listing_shows(bucket: Bucket) -> None:
+def test_each_delivery_reports_the_etag_that_a_listing_shows(bucket: Bucket) -> None:
     reported: list[tuple[StagedDocument, Delivery, str]] = []
 
     for _ in range(2):
@@ -166,7 +166,7 @@ def test_repair_replaces_what_differs_and_nothing_else(bucket: Bucket) -> None:
         assert bucket.versions() == {document(100).key: 2, document(101).key: 1, document(102).key: 1}
 
 
-def test_overwrite_writes_whatever_is_there_and_says_so(bucket: Bucket) -> None:
+def test_overwrite_replaces_any_object_and_is_in_the_description(bucket: Bucket) -> None:
     destination = bucket.destination(overwrite=True)
     deliver(destination, [document(100, title="hello")])
 
@@ -176,7 +176,7 @@ def test_overwrite_writes_whatever_is_there_and_says_so(bucket: Bucket) -> None:
     assert destination.description() == {"type": "s3", "bucket": bucket.name, "write_mode": "overwrite"}
 
 
-def test_create_only_is_the_default_and_says_so(bucket: Bucket) -> None:
+def test_create_only_is_the_default_and_is_in_the_description(bucket: Bucket) -> None:
     assert bucket.destination().description() == {"type": "s3", "bucket": bucket.name, "write_mode": "create_only"}
 
 
@@ -190,10 +190,10 @@ def test_two_thousand_documents_arrive_once_each(bucket: Bucket) -> None:
 
 @pytest.mark.promise("diff")
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_dry_run_tells_what_a_delivery_would_come_to_and_writes_nothing(moto_bucket: Bucket, overwrite: bool) -> None:
+def test_dry_run_reports_what_a_delivery_would_do_and_writes_nothing(moto_bucket: Bucket, overwrite: bool) -> None:
     same, altered, in_parts, missing = document(100), document(101), document(102), document(103)
     deliver(moto_bucket.destination(), [same])
-    moto_bucket.endpoint.client().put_object(Bucket=moto_bucket.name, Key=altered.key, Body=b"of somebody else")
+    moto_bucket.endpoint.client().put_object(Bucket=moto_bucket.name, Key=altered.key, Body=b"of another program")
     moto_bucket.put_in_parts(in_parts.key, in_parts.content())
     before = moto_bucket.versions()
 

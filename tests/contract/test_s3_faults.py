@@ -1,4 +1,4 @@
-"""What the store, or the way to it, does wrong: sorted, told in full, without secrets, and nothing lost by it."""
+"""Errors of the store and of the way to it: sorted, reported in full and without secrets, and no document is lost."""
 
 import re
 import ssl
@@ -31,7 +31,7 @@ DELIVERED, ALREADY_PRESENT, CONFLICT = Delivery.DELIVERED, Delivery.ALREADY_PRES
 BUCKET = "acme-audit"
 ACCESS_KEY = "AKIACANARY0123456789"
 SECRETS = (ACCESS_KEY, "secret/CANARY", "token/CANARY", "signature/CANARY", "AWS4-HMAC-SHA256")
-# What S3 tells whoever signs wrongly: all that the signature was made of.
+# What S3 answers to a wrong signature: everything that it was made of.
 ECHOES = {
     "AWSAccessKeyId": ACCESS_KEY,
     "StringToSign": "AWS4-HMAC-SHA256\n20180521T000000Z",

@@ -72,7 +72,7 @@ class TestLookup:
             ("VARIABLE_NOT_FOUND", False),
         ],
     )
-    def test_an_api_server_that_is_away_is_told_apart_from_not_found(
+    def test_unreachable_api_server_is_distinguished_from_not_found(
         self, kind: str, answer: str, transient: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv("AIRFLOW_VAR_JOB_HISTORY_ACCOUNTS", raising=False)

@@ -83,7 +83,7 @@ class S3DestinationSettings(SettingsModel):
     transport: Transport = Field(
         default="auto",
         exclude_if=_is("auto"),
-        description="boto3: the connection's own client. auto: a faster one if it can do what the connection says.",
+        description="boto3: the connection's own client. auto: a faster one if it supports the connection's settings.",
     )
 
     @property

@@ -96,7 +96,7 @@ DESTINATION_FINDINGS: dict[Code, Entry] = {
     ),
     Code.S3_CREATE_ONLY_IGNORED: Entry(
         ERROR,
-        "the store wrote `{key}` twice, although the request said create only (If-None-Match)",
+        "the store wrote `{key}` twice, although the request was create-only (If-None-Match)",
         'Set `"write_mode": "overwrite"` for the account. This store cannot be kept from replacing objects.',
     ),
     Code.S3_CHECKSUM_REQUIRED: Entry(

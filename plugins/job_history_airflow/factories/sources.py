@@ -40,7 +40,7 @@ def source_of(
     Raises PermanentError where its connection is missing or of the wrong kind.
 
     `staging` keeps what tasks share of it; with a slice, what was read of that before a task ended. One that is not
-    `patient` says at once what went wrong, for somebody who waits for the answer.
+    `patient` reports an error at once, for a user who waits for the answer.
     """
     from job_history.sources.sql import (
         SqlEventSource,

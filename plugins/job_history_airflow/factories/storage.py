@@ -38,7 +38,7 @@ def storage_at(url: str) -> Storage:
 
 
 def bucket_path(url: str) -> BucketPath:
-    """Read `s3://[conn_id@]bucket[/prefix]`. Raises PermanentError, which says what is wrong with it."""
+    """Read `s3://[conn_id@]bucket[/prefix]`. Raises PermanentError, which names what is wrong with it."""
     parts = _URL.fullmatch(url)
     if parts is None:
         raise PermanentError(

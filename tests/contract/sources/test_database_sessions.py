@@ -77,7 +77,7 @@ def test_zero_dates_are_unplaceable_and_months_of_zero_are_in_one_window(store: 
 @pytest.mark.promise("session-time-zone")
 @every_mariadb
 def test_a_time_zone_that_mariadb_does_not_take_is_an_error(store: MysqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As behind a proxy that answers SET itself."""
+    """As through a proxy that answers SET itself."""
     monkeypatch.setattr(mysql, "SETTINGS", [setting for setting in mysql.SETTINGS if "time_zone" not in setting])
 
     error = error_of(store.source())
@@ -89,7 +89,7 @@ def test_a_time_zone_that_mariadb_does_not_take_is_an_error(store: MysqlStore, m
 @pytest.mark.promise("session-time-zone")
 @both_drivers
 def test_a_time_zone_that_postgresql_does_not_take_is_an_error(store: PostgresStore) -> None:
-    """As behind a proxy that answers SET itself."""
+    """As through a proxy that answers SET itself."""
     database = store.uri.split("?", maxsplit=1)[0].rpartition("/")[2]
     store.execute(f"ALTER DATABASE {database} SET timezone = 'Europe/Berlin'")
     connect = store.connect
@@ -163,10 +163,10 @@ def test_pgbouncer_serves_listings_and_many_counts(
         accounts = list(range(USER_ID, USER_ID + 1_200))  # a statement that psycopg 3 would prepare after five times
 
         assert [sum(source.counts(accounts, HOUR)) for _ in range(3)] == [500] * 3
-        behind_pooler = documents(listed(source))
+        through_pooler = documents(listed(source))
 
     store.uri = direct
-    assert behind_pooler == documents(listed(store.source()))
+    assert through_pooler == documents(listed(store.source()))
 
 
 @pytest.mark.pgbouncer

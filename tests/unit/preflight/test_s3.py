@@ -1,4 +1,4 @@
-"""What a preflight of a bucket finds, against an endpoint that misbehaves as it is told; on real stores: tests/contract."""
+"""What a preflight of a bucket finds, against an endpoint that misbehaves by a script; on real stores: tests/contract."""
 
 import ssl
 from collections.abc import Iterator
@@ -126,7 +126,7 @@ class TestNothingWrong:
 
 @dataclass(frozen=True)
 class RefusedConditions:
-    """A store that does not know conditional PUT, and says so."""
+    """A store that does not know conditional PUT, and answers so."""
 
     async def give(self, endpoint: ScriptedS3, request: web.Request, body: bytes) -> web.StreamResponse:
         refused = Refusal(501, "NotImplemented", "A header you provided is not implemented.")
@@ -145,7 +145,7 @@ class IgnoredConditions:
 
 @dataclass(frozen=True)
 class Encrypted:
-    """Serves, and says how it keeps the object."""
+    """Serves, and reports how it encrypts the object."""
 
     method: str
     key_id: str = ""

@@ -1,4 +1,4 @@
-"""Redrive: what is in quarantine becomes documents once its cause is mended, and the books follow."""
+"""Redrive: quarantined records become documents once their cause is fixed, and the counts follow."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ CONFLICT_KEY = EXAMPLE_KEY.replace("/100/", "/104/").replace("-100-", "-104-")
 
 @dataclass
 class World:
-    """An hour that was replicated when handles were held to be shorter, and whose job 104 somebody else has written."""
+    """An hour that was replicated when handles were held to be shorter, and whose job 104 another program has written."""
 
     folder: Path
     destination: MemoryDestination = field(default_factory=MemoryDestination)
@@ -86,9 +86,9 @@ class World:
 
     def items(self) -> dict[str, tuple[str, str | None]]:
         found = [item for path in self.receipt().items for item in items_at(self.ledger, path)]
-        told = {item.job_id: (item.outcome, item.detail) for item in found}
-        assert len(told) == len(found)
-        return told
+        result = {item.job_id: (item.outcome, item.detail) for item in found}
+        assert len(result) == len(found)
+        return result
 
     def quarantine(self) -> list[tuple[str, Any]]:
         """Reason and job of each entry of each file that is there; the receipt names just these files."""
@@ -119,10 +119,10 @@ def redriven(receipt: Receipt, **changes: Any) -> Redriven:
 def test_a_redrive_delivers_what_it_can_and_keeps_the_rest(world: World) -> None:
     before = world.receipt()
 
-    told = world.redrive()
+    result = world.redrive()
 
     after = world.receipt()
-    assert told == redriven(after, delivered=1, left={"conflict": 1, "bad_json": 1})
+    assert result == redriven(after, delivered=1, left={"conflict": 1, "bad_json": 1})
     assert world.destination.objects[LONG_KEY].startswith(b'{"id":"j-xxx')
     assert world.quarantine() == [("bad_json", 102), ("conflict", 104)]
     assert world.items() == {
@@ -167,9 +167,9 @@ def test_a_conflict_is_replaced_only_on_request(world: World) -> None:
     world.redrive()
     assert world.destination.objects[CONFLICT_KEY] == OTHER_BYTES
 
-    told = world.redrive(replace=True)
+    result = world.redrive(replace=True)
 
-    assert (told.delivered, told.left) == (1, {"bad_json": 1})
+    assert (result.delivered, result.left) == (1, {"bad_json": 1})
     assert world.destination.objects[CONFLICT_KEY].startswith(b'{"id":104,')
     assert world.items()["104"] == ("delivered", None)
     [item] = [item for path in world.receipt().items for item in items_at(world.ledger, path) if item.job_id == "104"]
@@ -181,19 +181,19 @@ def test_a_conflict_is_replaced_only_on_request(world: World) -> None:
 def test_conflicts_of_other_settings_are_not_sent_out(world: World) -> None:
     changed = account(events={"job_history": True, "line_details": False})
 
-    told = world.redrive(changed, replace=True)
+    result = world.redrive(changed, replace=True)
 
-    assert (told.delivered, told.left) == (1, {"conflict": 1, "bad_json": 1})
+    assert (result.delivered, result.left) == (1, {"conflict": 1, "bad_json": 1})
     assert world.destination.objects[CONFLICT_KEY] == OTHER_BYTES
 
 
 def test_a_redrive_of_all_quarantine_completes_the_window(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("job_history.documents.job_document.compact_json", lambda *_: msgspec.Raw(b"null"))
 
-    told = world.redrive(replace=True)
+    result = world.redrive(replace=True)
 
     receipt = world.receipt()
-    assert told == redriven(receipt, delivered=3)
+    assert result == redriven(receipt, delivered=3)
     assert (str(receipt.state), receipt.quarantine, receipt.counts.quarantined) == ("complete", [], {})
     assert {outcome for outcome, _ in world.items().values()} == {"delivered", "filtered"}
     assert world.quarantine() == []
@@ -203,9 +203,9 @@ def test_a_redrive_without_effect_changes_no_file(world: World) -> None:
     world.redrive()
     before = {path: world.ledger.read(path) for path in world.ledger.paths("")}
 
-    told = world.redrive()
+    result = world.redrive()
 
-    assert (told.delivered, told.left) == (0, {"conflict": 1, "bad_json": 1})
+    assert (result.delivered, result.left) == (0, {"conflict": 1, "bad_json": 1})
     assert {path: world.ledger.read(path) for path in world.ledger.paths("")} == before
     assert list(world.staging.paths("")) == []
 
@@ -213,9 +213,9 @@ def test_a_redrive_without_effect_changes_no_file(world: World) -> None:
 def test_a_redriven_record_can_become_a_conflict(world: World) -> None:
     world.destination.objects[LONG_KEY] = OTHER_BYTES
 
-    told = world.redrive()
+    result = world.redrive()
 
-    assert told.left == {"conflict": 2, "bad_json": 1}
+    assert result.left == {"conflict": 2, "bad_json": 1}
     assert world.destination.objects[LONG_KEY] == OTHER_BYTES
     assert world.quarantine() == [("bad_json", 102), ("conflict", LONG_HANDLE), ("conflict", 104)]
 
@@ -252,15 +252,15 @@ def test_a_refused_redrive_gives_the_reason(world: World, change: dict[str, Any]
 
 
 def test_an_open_window_cannot_be_redriven(world: World) -> None:
-    told = msgspec.json.decode(world.ledger.read(receipt_path(5234, EventKind.JOBS, HOUR)) or b"")
-    world.ledger.write(receipt_path(5234, EventKind.JOBS, HOUR), msgspec.json.encode({**told, "state": "failed"}))
+    result = msgspec.json.decode(world.ledger.read(receipt_path(5234, EventKind.JOBS, HOUR)) or b"")
+    world.ledger.write(receipt_path(5234, EventKind.JOBS, HOUR), msgspec.json.encode({**result, "state": "failed"}))
 
     with pytest.raises(PermanentError, match="the receipt is failed, and only a closed window"):
         world.redrive()
 
 
 def test_quarantine_that_differs_from_the_receipt_is_not_redriven(world: World, tmp_path: Path) -> None:
-    """A run that failed behind its transform has put its own quarantine in place of the receipt's."""
+    """A run that failed after its transform has put its own quarantine in place of the receipt's."""
     paths = world.receipt().quarantine
     bad_id, bad_json = (path for path in paths if "conflict" not in path)
     world.ledger.write(bad_json, world.ledger.read(bad_id) or b"")
@@ -378,9 +378,9 @@ class MortalDestination(MemoryDestination):
     life: Life = field(default_factory=lambda: Life(0))
 
     def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
-        def noted(document: StagedDocument, *told: Any) -> None:
+        def noted(document: StagedDocument, *result: Any) -> None:
             self.life.step()
-            on_delivery(document, *told)
+            on_delivery(document, *result)
             self.life.step()
 
         super().deliver(documents, noted)

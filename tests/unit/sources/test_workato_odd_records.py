@@ -57,7 +57,7 @@ id_forms = st.sampled_from([lambda number: f"j-{number}", lambda number: number,
 
 
 class Platform:
-    """A workspace of one recipe with these jobs, newest first, in pages of two; it says nothing of its last run."""
+    """A workspace of one recipe with these jobs, newest first, in pages of two; it does not show its last run."""
 
     is_embedded = False
 

@@ -70,11 +70,11 @@ def test_the_folder_is_for_its_owner_only(tmp_path: Path) -> None:
     assert (tmp_path / "ledger").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_url_says_where_a_file_is(tmp_path: Path) -> None:
+def test_url_of_a_file(tmp_path: Path) -> None:
     assert local_storage(tmp_path).url("a/b.json") == f"file://{tmp_path}/a/b.json"
 
 
-def test_a_fault_says_what_could_not_be_done_and_where(tmp_path: Path) -> None:
+def test_storage_error_names_action_and_path(tmp_path: Path) -> None:
     storage = local_storage(tmp_path)
     (tmp_path / "a").write_text("a file where a folder should be")
     with pytest.raises(TransientError) as refused:

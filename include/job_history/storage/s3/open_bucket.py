@@ -31,7 +31,7 @@ def open_bucket(
     attempts: int = 1,
     request_timeout: float | None = None,
 ) -> Bucket:
-    """Return a client of the bucket: obstore if it can do what the connection says, else boto3, with a log line why.
+    """Return a client of the bucket: obstore if it supports the connection's settings, else boto3, with a log line why.
 
     `attempts` is how often the client itself sends a request at most, `request_timeout` (seconds) instead of the
     connection's. Use it inside a task only: see job_history.storage.

@@ -147,7 +147,7 @@ def _reason_for_boto3(
     options: WriteOptions,
     environment: Mapping[str, str],
 ) -> str | None:
-    """Return why obstore cannot do what the connection says; None if it can."""
+    """Return why obstore does not support the connection's settings; None if it does."""
     from_environment = sorted(
         name
         for name in environment
