@@ -15,8 +15,8 @@ MIN_DIGITS, MAX_DIGITS = 13, 19
 # Digits in groups, with single spaces or hyphens between groups; a card number begins and ends with a group.
 EXPRESSION = r"(?:^|[^0-9])[2-6][0-9](?:[ -]?[0-9]){11,17}(?:$|[^0-9])"
 _CANDIDATE = re.compile(r"(?<![0-9])[2-6][0-9](?:[ -]?[0-9]){11,17}(?![0-9])")
-# The same again, 40 times as fast, for texts without one.
-_MAY_HOLD_CANDIDATE = re2.compile(EXPRESSION).search
+# The same again, many times as fast.
+_CANDIDATE_IN_BYTES = re2.compile(EXPRESSION).search
 _RUN = re.compile(r"[0-9]++(?:[ -][0-9]++)*+")
 _GROUP = re.compile(r"[0-9]++")
 # ISO/IEC 7812, as the card schemes publish it: Visa, Mastercard, American Express, Diners Club, Discover, JCB, UnionPay,
@@ -31,8 +31,12 @@ _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 def places_of_candidates(text: str) -> Iterator[int]:
     """Stream a place in each stretch of a text that may hold a card number."""
-    if _MAY_HOLD_CANDIDATE(text.encode(errors="replace")):
-        yield from map(re.Match.start, _CANDIDATE.finditer(text))
+    encoded = text.encode(errors="replace")
+    done = 0
+    while candidate := _CANDIDATE_IN_BYTES(encoded, done):
+        # In the digits, which are ASCII, and too close to their end for them to be found again.
+        done = candidate.end() - MIN_DIGITS + 1
+        yield len(encoded[:done].decode(errors="replace"))
 
 
 def find_cards(text: str) -> list[Span]:

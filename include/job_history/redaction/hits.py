@@ -26,8 +26,8 @@ class Hit(NamedTuple):
 
 def outermost(text: str, hits: list[Hit]) -> list[Hit]:
     """Join hits that overlap, so that each is replaced as a whole; values with names go before pieces of text."""
-    if not hits:
-        return []
+    if len(hits) < 2:  # noqa: PLR2004
+        return hits
     hits.sort(key=attrgetter("start"))
     groups = [[hits[0]]]
     end = hits[0].end

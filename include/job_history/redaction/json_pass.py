@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property, partial
 from itertools import accumulate, chain
 
@@ -19,17 +19,24 @@ from job_history.redaction.tokens import (
     NAME,
     PARTS,
     VALUE,
+    Token,
     indexes_above,
+    is_masked,
     last_token_of_value,
-    name_of,
+    masked,
     tokens_of,
-)  # fmt: skip
+    tokens_with_names,
+)
 from job_history.redaction.unescape import Unescaped
 
-# A text with an escape or a sign of an address can only be touched if one of these is in it, or a card number.
-_SIGN = re.compile(r'@|%40|[\uff20\ufe6b]|\\["u]|^"[{\[ \\]')
-# Any other text or number, only if one of these is: other signs of addresses, and the beginning of JSON without names.
-_RARE_SIGNS = ("\uff20", "\ufe6b", '"{', '"[', '" ')
+_LAST_NAME = re.compile(r'"((?:[^"\\]++|\\.)*+)"(?:\s*+:\s*+)?\Z', re.DOTALL)
+# A text with an escape or a sign of an address can only be touched if one of these is in it, or a card number. \0 is an
+# escape in masked text.
+_SIGN = re.compile(r'@|%40|[\uff20\ufe6b]|\\["u]|\0|^"[{\[ \\]')
+# Any other text or number, only if one of these is, ...
+_RARE_SIGNS = ("\uff20", "\ufe6b")
+# ... or one of these, if a rule may be about an element without a name: the beginning of JSON without names.
+_JSON_BEGINS = ('"{', '"[', '" ')
 
 TextEdits = Callable[[str, Location, Place, str], list[Edit]]
 """Finds the edits of a text at a location; the last argument is its kind, for reports."""
@@ -48,7 +55,7 @@ class JsonPass:
         edits_of_number: Callable[[str, Place], list[Edit]],
     ) -> None:
         self._text = text
-        self._tokens = tokens_of(text)
+        self._tokens: list[Token] = []
         self._place = place
         self._replacement = replacement
         self._edits_of_text = edits_of_text
@@ -60,7 +67,16 @@ class JsonPass:
 
     def edits(self, location: Location) -> list[Edit]:
         """Return the edits, in the order of the text. The pass keeps its own stack, so nesting costs no recursion."""
-        suspects = self._suspects()
+        marks = [*places_of(_RARE_SIGNS, self._text), *places_of_candidates(self._text)]
+        masked_text = masked(self._text, marks)
+        names = location.skipping.names(self._text, masked_text)
+        if names is None:
+            self._tokens = tokens_of(self._text)
+            marks += places_of(_JSON_BEGINS, self._text)
+        else:
+            self._tokens = tokens_with_names(masked_text, names)
+        starts = self._starts
+        suspects = {(bisect_right(starts, mark) - 1) // PARTS for mark in marks}
         members = location.itself
         opened = -1
         around: list[tuple[Members, int]] = []
@@ -69,6 +85,8 @@ class JsonPass:
             if value >= BRACKET and value in "]}":
                 members, opened = around.pop()
                 continue
+            if name and is_masked(name):
+                name = self._text[starts[PARTS * index + NAME] : starts[PARTS * index + VALUE]]  # noqa: PLW2901
             here = members[name]
             if name in members.names_that_matter:
                 self._rename(members.location, index, opened, here.rule)
@@ -78,7 +96,7 @@ class JsonPass:
                 around.append((members, opened))
                 members, opened = here.members, index
             elif here.matters and (index in suspects or (apart and _SIGN.search(apart))):
-                self._look_into(here, index, apart or value)
+                self._look_into(here, index)
         if self._dropped:
             self._leave_out()
         self._edits.sort()
@@ -93,13 +111,8 @@ class JsonPass:
         elif after != written:
             self._edits.append(Edit(start, end, after))
 
-    def _suspects(self) -> set[int]:
-        """Return the tokens that hold a rare sign or what may be a card number."""
-        rare = (place for sign in _RARE_SIGNS for place in places_of(sign, self._text))
-        places = [*rare, *places_of_candidates(self._text)]
-        return {(bisect_right(self._starts, place) - 1) // PARTS for place in places} if places else set()
-
-    def _look_into(self, here: Location, index: int, value: str) -> None:
+    def _look_into(self, here: Location, index: int) -> None:
+        value = self._text[self._start(index, VALUE) : self._start(index + 1, BEFORE)]
         place = partial(self._path, index)
         edits = (
             self._edits_of_string(value, here, place, "part of a text")
@@ -126,7 +139,7 @@ class JsonPass:
             # The name is left out with its value; this one is for reports.
             self._renamed[index] = f'"{MASK}"'
             return
-        written = self._tokens[index][NAME]
+        written = self._text[self._start(index, NAME) : self._start(index, VALUE)]
         written = written[: written.rindex('"') + 1]
         place = partial(self._path, opened) if opened >= 0 else self._place
         edits = self._edits_of_string(written, container, place, "name")
@@ -143,15 +156,20 @@ class JsonPass:
         self._edits.append(Edit(start, start + len(written), numbered))
 
     def _leave_out(self) -> None:
-        """Take out the tokens that are dropped, and of the commas around each the one that is left over."""
-        leading = -1  # the token that becomes the first of its object or array
+        """Take out the members and elements that are dropped, and of the commas around each the one that is left over."""
+        leading = -1  # the token whose value becomes the first of its object or array
         for index, last in self._dropped:
-            if index != leading:
+            before = self._tokens[index][BEFORE]
+            kept = len(before.rstrip(", \t\n\r"))  # other members
+            if index == leading and not kept:
+                start, leading = self._start(index, BEFORE), last + 1
+            else:
                 self._without_comma(leading)
-            comma = "," in self._tokens[index][BEFORE] and index != leading
-            start = self._start(index, BEFORE if comma or index == leading else NAME)
+                if kept or "," in before:
+                    start, leading = self._start(index, BEFORE) + kept, -1
+                else:
+                    start, leading = self._start(index, NAME), last + 1
             self._edits.append(Edit(start, self._start(last + 1, BEFORE), ""))
-            leading = -1 if comma else last + 1
         self._without_comma(leading)
 
     def _without_comma(self, index: int) -> None:
@@ -169,12 +187,19 @@ class JsonPass:
 
     def _path(self, index: int) -> str:
         """Return the path of a token's value, with names as they leave."""
-        names = (self._renamed.get(each, self._tokens[each][NAME]) for each in indexes_above(self._tokens, index))
-        return self._place() + "".join("." + name_of(name) if name else "[*]" for name in names)
+        return self._place() + "".join(map(self._step, indexes_above(self._tokens, index)))
+
+    def _step(self, index: int) -> str:
+        name = self._renamed.get(index) or self._text[self._start(index, BEFORE) : self._start(index, VALUE)]
+        # Without NAME, it is an element, or a member whose name is in BEFORE.
+        found = _LAST_NAME.search(name)
+        return f".{found[1]}" if found else "[*]"
 
 
-def places_of(sign: str, text: str) -> Iterator[int]:
-    place = text.find(sign)
-    while place >= 0:
-        yield place
-        place = text.find(sign, place + 1)
+def places_of(signs: Iterable[str], text: str) -> Iterator[int]:
+    """Stream where signs are in a text."""
+    for sign in signs:
+        place = text.find(sign)
+        while place >= 0:
+            yield place
+            place = text.find(sign, place + 1)

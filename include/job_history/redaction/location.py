@@ -10,6 +10,7 @@ from job_history.redaction.canonical import text_of
 from job_history.redaction.path import Segment
 from job_history.redaction.prefilter import Prefilter
 from job_history.redaction.rules import Action
+from job_history.redaction.skipping import Skipping
 
 MAX_NAMES_REMEMBERED = 4_096
 MAX_NAME_REMEMBERED = 256  # characters
@@ -58,6 +59,11 @@ class Location:
     def any_text_matters(self) -> bool:
         """Whether a rule may be about something in any text here, because it asks for no name."""
         return None in self._literals
+
+    @cached_property
+    def skipping(self) -> Skipping:
+        routes = (route.segments[done:] for route, done in self._positions)
+        return Skipping(routes, lambda literals: Prefilter(literals, ()))
 
     def may_touch(self, text: str) -> bool:
         """Return False only if no rule can be about anything in a text that is here."""

@@ -27,6 +27,7 @@ class Segment:
     anywhere_below: bool
     matches: Callable[[str], bool]
     literals: frozenset[str] | None
+    is_pattern: bool = False
 
 
 def _named(names: frozenset[str] | None, *, anywhere_below: bool) -> Segment:
@@ -79,6 +80,7 @@ def segment_of_field(pattern: str) -> Segment:
         anywhere_below=True,
         matches=_like(pattern),
         literals=frozenset([literal]) if literal else None,
+        is_pattern=True,
     )
 
 

@@ -26,6 +26,11 @@ def literal_of(pieces: Iterable[str]) -> str | None:
     return max(pieces, key=len, default="")[:MAX_LITERAL] or None
 
 
+def is_written_as_it_is(name: str) -> bool:
+    """Whether no short escape can write a character of a name."""
+    return name.isprintable() and not any(character in name for character in _WRITTEN_OTHERWISE)
+
+
 class Prefilter:
     """Decides whether a text may hold one of some literals, in any case, or what an expression finds.
 

@@ -50,8 +50,7 @@ class Redactor:
 
     def _edits_of_text(self, text: str, location: Location, place: Place, kind: str) -> list[Edit]:
         if '"' not in text and "\\" not in text and not text.startswith(_JSON_BEGINS):
-            hits = self._pieces(text, place, kind)
-            return [self._edit(hit) for hit in (outermost(text, hits) if len(hits) > 1 else hits)]
+            return [self._edit(hit) for hit in outermost(text, self._pieces(text, place, kind))]
         if len(text) > _SHORT and not location.may_touch(text):
             return []
         if text.startswith(_JSON_BEGINS) and _is_json(text, place):
