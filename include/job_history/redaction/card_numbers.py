@@ -29,14 +29,13 @@ _BEGINNING_DIGITS = 4
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
-def places_of_candidates(text: str) -> Iterator[int]:
-    """Stream a place in each stretch of a text that may hold a card number."""
-    encoded = text.encode(errors="replace")
+def places_of_candidates(text: bytes) -> Iterator[int]:
+    """Stream a place in each stretch of a text, in UTF-8, that may hold a card number."""
     done = 0
-    while candidate := _CANDIDATE_IN_BYTES(encoded, done):
-        # In the digits, which are ASCII, and too close to their end for them to be found again.
+    while candidate := _CANDIDATE_IN_BYTES(text, done):
+        # Too close to the end of the digits for them to be found again.
         done = candidate.end() - MIN_DIGITS + 1
-        yield len(encoded[:done].decode(errors="replace"))
+        yield done
 
 
 def find_cards(text: str) -> list[Span]:

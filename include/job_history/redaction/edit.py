@@ -1,4 +1,4 @@
-"""Edits of a text: the characters between them stay as they are."""
+"""Edits of a text: what lies between them stays as it is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Edit(NamedTuple):
-    """Replaces `[start:end]` of a text, in characters."""
+    """Replaces `[start:end]`, in characters of a text or in bytes of its UTF-8."""
 
     start: int
     end: int
@@ -23,3 +23,41 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
         done = end
     pieces.append(text[done:])
     return "".join(pieces)
+
+
+def edited_bytes(data: bytes, edits: Iterable[Edit]) -> bytes:
+    """Do the same with UTF-8."""
+    pieces: list[bytes] = []
+    done = 0
+    for start, end, replacement in edits:
+        pieces += (data[done:start], utf8(replacement))
+        done = end
+    pieces.append(data[done:])
+    return b"".join(pieces)
+
+
+def utf8(text: str) -> bytes:
+    """Return the bytes of a text, also of halves of surrogate pairs, which UTF-8 itself does not allow."""
+    return text.encode(errors="surrogatepass")
+
+
+def text_of_utf8(data: bytes) -> str:
+    return data.decode(errors="surrogatepass")
+
+
+def bytes_before(text: str, place: int) -> int:
+    """Return the bytes of a text before a character."""
+    return len(utf8(text[:place]))
+
+
+def in_characters(data: bytes, edits: list[Edit]) -> list[Edit]:
+    """Return edits of bytes as edits of their text."""
+    if data.isascii():
+        return edits
+    moved = []
+    done = characters = 0
+    for start, end, text in edits:
+        first = characters + len(text_of_utf8(data[done:start]))
+        done, characters = end, first + len(text_of_utf8(data[start:end]))
+        moved.append(Edit(first, characters, text))
+    return moved

@@ -26,7 +26,7 @@ class Hit(NamedTuple):
 
 def outermost(text: str, hits: list[Hit]) -> list[Hit]:
     """Join hits that overlap, so that each is replaced as a whole; values with names go before pieces of text."""
-    if len(hits) < 2:  # noqa: PLR2004
+    if len(hits) < 2:
         return hits
     hits.sort(key=attrgetter("start"))
     groups = [[hits[0]]]

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property, partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import accumulate, chain
 
 from job_history.redaction.canonical import json_string, text_of
 from job_history.redaction.card_numbers import places_of_candidates
-from job_history.redaction.edit import Edit, edited
+from job_history.redaction.edit import Edit, bytes_before, edited_bytes, text_of_utf8, utf8
 from job_history.redaction.location import Location, Members, Rule
 from job_history.redaction.replacement import MASK, Place, Replacement
 from job_history.redaction.tokens import (
     BEFORE,
     BRACKET,
+    CLOSING,
     NAME,
+    OPENING,
     PARTS,
     VALUE,
     Token,
@@ -29,82 +31,104 @@ from job_history.redaction.tokens import (
 )
 from job_history.redaction.unescape import Unescaped
 
-_LAST_NAME = re.compile(r'"((?:[^"\\]++|\\.)*+)"(?:\s*+:\s*+)?\Z', re.DOTALL)
+_LAST_NAME = re.compile(rb'"((?:[^"\\]++|\\.)*+)"(?:\s*+:\s*+)?\Z', re.DOTALL)
 # A text with an escape or a sign of an address can only be touched if one of these is in it, or a card number. \0 is an
 # escape in masked text.
-_SIGN = re.compile(r'@|%40|[\uff20\ufe6b]|\\["u]|\0|^"[{\[ \\]')
+_SIGN = re.compile(rb'@|%40|\\["u]|\0|^"[{\[ \\]')
 # Any other text or number, only if one of these is, ...
-_RARE_SIGNS = ("\uff20", "\ufe6b")
+_RARE_SIGNS = (utf8("\uff20"), utf8("\ufe6b"))
 # ... or one of these, if a rule may be about an element without a name: the beginning of JSON without names.
-_JSON_BEGINS = ('"{', '"[', '" ')
+_JSON_BEGINS = (b'"{', b'"[', b'" ')
+_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 
 TextEdits = Callable[[str, Location, Place, str], list[Edit]]
 """Finds the edits of a text at a location; the last argument is its kind, for reports."""
 
 
 class JsonPass:
-    """`edits_of_text` and `edits_of_number` find what is in a text or a number that no rule is about as a whole."""
+    """Finds the edits, in bytes, of JSON texts that follow each other with commas between.
+
+    `edits_of_text` and `edits_of_number` find what is in a text or a number that no rule is about as a whole.
+    """
 
     def __init__(
         self,
-        text: str,
-        place: Place,
+        data: bytes,
+        places: Sequence[Place],
         *,
         replacement: Replacement,
         edits_of_text: TextEdits,
         edits_of_number: Callable[[str, Place], list[Edit]],
     ) -> None:
-        self._text = text
-        self._tokens: list[Token] = []
-        self._place = place
+        self._data = data
+        self._places = places
         self._replacement = replacement
         self._edits_of_text = edits_of_text
         self._edits_of_number = edits_of_number
+        self._tokens: list[Token] = []
+        self._starts: list[int] = []
+        self._roots: dict[int, Place] = {}
         self._edits: list[Edit] = []
         self._dropped: list[tuple[int, int]] = []
-        self._renamed: dict[int, str] = {}
+        self._renamed: dict[int, bytes] = {}
         self._new_names: dict[int, set[str]] = {}
 
-    def edits(self, location: Location) -> list[Edit]:
-        """Return the edits, in the order of the text. The pass keeps its own stack, so nesting costs no recursion."""
-        marks = [*places_of(_RARE_SIGNS, self._text), *places_of_candidates(self._text)]
-        masked_text = masked(self._text, marks)
-        names = location.skipping.names(self._text, masked_text)
-        if names is None:
-            self._tokens = tokens_of(self._text)
-            marks += places_of(_JSON_BEGINS, self._text)
-        else:
-            self._tokens = tokens_with_names(masked_text, names)
-        starts = self._starts
-        suspects = {(bisect_right(starts, mark) - 1) // PARTS for mark in marks}
-        members = location.itself
+    def edits(self, locations: Sequence[Location], around: Location) -> list[Edit]:
+        """Return the edits in their order, given the location of each text, and one from which all can be reached.
+
+        The pass keeps its own stack, so nesting costs no recursion.
+        """
+        suspects = self._read(around)
+        tokens, starts = self._tokens, self._starts
+        roots = iter(zip(locations, self._places, strict=True))
+        members: Members | None = None
         opened = -1
-        around: list[tuple[Members, int]] = []
-        following = iter(enumerate(self._tokens))
+        frames: list[tuple[Members | None, int]] = []
+        following = iter(enumerate(tokens))
         for index, (_, name, value, apart) in following:
-            if value >= BRACKET and value in "]}":
-                members, opened = around.pop()
+            if value >= BRACKET and value in CLOSING:
+                members, opened = frames.pop()
                 continue
-            if name and is_masked(name):
-                name = self._text[starts[PARTS * index + NAME] : starts[PARTS * index + VALUE]]  # noqa: PLW2901
-            here = members[name]
-            if name in members.names_that_matter:
-                self._rename(members.location, index, opened, here.rule)
-            if here.rule is not None:
-                self._replace(here.rule, index, last_token_of_value(value, index, following))
-            elif value >= BRACKET and value in "[{":
-                around.append((members, opened))
+            if members is None:
+                here, self._roots[index] = next(roots)
+            else:
+                if name and is_masked(name):
+                    name = self._data[starts[PARTS * index + NAME] : starts[PARTS * index + VALUE]]  # noqa: PLW2901
+                here = members[name]
+                if name in members.names_that_matter:
+                    self._rename(members.location, index, opened, here.rule)
+                if here.rule is not None:
+                    self._replace(here.rule, index, last_token_of_value(value, index, following))
+                    continue
+            if value >= BRACKET and value in OPENING:
+                frames.append((members, opened))
                 members, opened = here.members, index
-            elif here.matters and (index in suspects or (apart and _SIGN.search(apart))):
+            elif here.matters and ((apart and _SIGN.search(apart)) or index in suspects):
                 self._look_into(here, index)
         if self._dropped:
             self._leave_out()
         self._edits.sort()
         return self._edits
 
+    def _read(self, around: Location) -> set[int]:
+        """Read the tokens, and return those that hold a rare sign or what may be a card number."""
+        data = self._data
+        if b"\xed" in data:
+            data = _SURROGATE.sub(b"???", data)
+        marks = [*places_of(_RARE_SIGNS, data), *places_of_candidates(data)]
+        masked_data = masked(data, marks)
+        names = around.skipping.names(data, masked_data)
+        if names is None:
+            self._tokens = tokens_of(self._data)
+            marks += places_of(_JSON_BEGINS, self._data)
+        else:
+            self._tokens = tokens_with_names(masked_data, names)
+        self._starts = [0, *accumulate(map(len, chain.from_iterable(self._tokens)))]
+        return {(bisect_right(self._starts, mark) - 1) // PARTS for mark in marks}
+
     def _replace(self, rule: Rule, index: int, last: int) -> None:
         start, end = self._start(index, VALUE), self._start(last + 1, BEFORE)
-        written = self._text[start:end]
+        written = text_of_utf8(self._data[start:end])
         after = self._replacement.of_json(rule, written, partial(self._path, index))
         if after is None:
             self._dropped.append((index, last))
@@ -112,60 +136,65 @@ class JsonPass:
             self._edits.append(Edit(start, end, after))
 
     def _look_into(self, here: Location, index: int) -> None:
-        value = self._text[self._start(index, VALUE) : self._start(index + 1, BEFORE)]
+        start = self._starts[PARTS * index + VALUE]
+        data = self._data[start : self._starts[PARTS * index + PARTS]]
         place = partial(self._path, index)
-        edits = (
-            self._edits_of_string(value, here, place, "part of a text")
-            if value.startswith('"')
-            else self._edits_of_number(value, place)
-        )
-        if edits:
-            shift = self._start(index, VALUE)
-            self._edits += [Edit(start + shift, end + shift, text) for start, end, text in edits]
+        if data.startswith(b'"'):
+            self._edits += self._edits_of_string(data, here, place, "part of a text", start)
+        else:
+            edits = self._edits_of_number(data.decode(), place)
+            self._edits += [Edit(start + first, start + last, text) for first, last, text in edits]
 
-    def _edits_of_string(self, written: str, here: Location, place: Place, kind: str) -> list[Edit]:
-        """Find the edits of a JSON string: those of its text, where that is written."""
-        edits = self._edits_of_text(text_of(written), here, place, kind)
+    def _edits_of_string(self, data: bytes, here: Location, place: Place, kind: str, start: int) -> list[Edit]:
+        """Find the edits of a JSON string that starts at a byte: those of its text, at the places where that is written."""
+        inside = text_of_utf8(data[1:-1])
+        has_escapes = "\\" in inside
+        edits = self._edits_of_text(text_of(f'"{inside}"') if has_escapes else inside, here, place, kind)
         if not edits:
             return []
-        if "\\" not in written:
-            return [Edit(start + 1, end + 1, json_string(text)[1:-1]) for start, end, text in edits]
-        origin = Unescaped(written[1:-1]).origin
-        return [Edit(origin(start) + 1, origin(end) + 1, json_string(text)[1:-1]) for start, end, text in edits]
+        if has_escapes:
+            origin = Unescaped(inside).origin
+            edits = [Edit(origin(first), origin(last), text) for first, last, text in edits]
+        if not inside.isascii():
+            edits = [Edit(bytes_before(inside, first), bytes_before(inside, last), text) for first, last, text in edits]
+        shift = start + 1
+        return [
+            Edit(first + shift, last + shift, json_string(text)[1:-1] if '"' in text or "\\" in text else text)
+            for first, last, text in edits
+        ]
 
     def _rename(self, container: Location, index: int, opened: int, rule: Rule | None) -> None:
         """Redact what is in a name. In one object, no two names that are changed may become the same."""
         if rule is not None and rule.action == "drop":
             # The name is left out with its value; this one is for reports.
-            self._renamed[index] = f'"{MASK}"'
+            self._renamed[index] = utf8(f'"{MASK}"')
             return
-        written = self._text[self._start(index, NAME) : self._start(index, VALUE)]
-        written = written[: written.rindex('"') + 1]
-        place = partial(self._path, opened) if opened >= 0 else self._place
-        edits = self._edits_of_string(written, container, place, "name")
+        start = self._start(index, NAME)
+        end = self._data.rindex(b'"', start, self._start(index, VALUE)) + 1
+        written = self._data[start:end]
+        edits = self._edits_of_string(written, container, partial(self._path, opened), "name", 0)
         if not edits:
             return
-        new = edited(written, edits)
+        new = text_of_utf8(edited_bytes(written, edits))
         taken = self._new_names.setdefault(opened, set())
         number = 1
         while (numbered := new if number == 1 else f'{new[:-1]} {number}"') in taken:
             number += 1
         taken.add(numbered)
-        self._renamed[index] = numbered
-        start = self._start(index, NAME)
-        self._edits.append(Edit(start, start + len(written), numbered))
+        self._renamed[index] = utf8(numbered)
+        self._edits.append(Edit(start, end, numbered))
 
     def _leave_out(self) -> None:
         """Take out the members and elements that are dropped, and of the commas around each the one that is left over."""
         leading = -1  # the token whose value becomes the first of its object or array
         for index, last in self._dropped:
             before = self._tokens[index][BEFORE]
-            kept = len(before.rstrip(", \t\n\r"))  # other members
+            kept = len(before.rstrip(b", \t\n\r"))  # other members
             if index == leading and not kept:
                 start, leading = self._start(index, BEFORE), last + 1
             else:
                 self._without_comma(leading)
-                if kept or "," in before:
+                if kept or b"," in before:
                     start, leading = self._start(index, BEFORE) + kept, -1
                 else:
                     start, leading = self._start(index, NAME), last + 1
@@ -173,33 +202,30 @@ class JsonPass:
         self._without_comma(leading)
 
     def _without_comma(self, index: int) -> None:
-        if 0 <= index < len(self._tokens) and "," in self._tokens[index][BEFORE]:
-            start = self._start(index, BEFORE) + self._tokens[index][BEFORE].index(",")
+        if 0 <= index < len(self._tokens) and b"," in self._tokens[index][BEFORE]:
+            start = self._start(index, BEFORE) + self._tokens[index][BEFORE].index(b",")
             self._edits.append(Edit(start, start + 1, ""))
 
-    @cached_property
-    def _starts(self) -> list[int]:
-        """Where each part of each token starts."""
-        return [0, *accumulate(map(len, chain.from_iterable(self._tokens)))]
-
     def _start(self, index: int, part: int) -> int:
+        """Return the byte at which a part of a token starts."""
         return self._starts[PARTS * index + part]
 
     def _path(self, index: int) -> str:
         """Return the path of a token's value, with names as they leave."""
-        return self._place() + "".join(map(self._step, indexes_above(self._tokens, index)))
+        root, *above = indexes_above(self._tokens, index)
+        return self._roots[root]() + "".join(map(self._step, above))
 
     def _step(self, index: int) -> str:
-        name = self._renamed.get(index) or self._text[self._start(index, BEFORE) : self._start(index, VALUE)]
+        name = self._renamed.get(index) or self._data[self._start(index, BEFORE) : self._start(index, VALUE)]
         # Without NAME, it is an element, or a member whose name is in BEFORE.
         found = _LAST_NAME.search(name)
-        return f".{found[1]}" if found else "[*]"
+        return f".{text_of_utf8(found[1])}" if found else "[*]"
 
 
-def places_of(signs: Iterable[str], text: str) -> Iterator[int]:
-    """Stream where signs are in a text."""
+def places_of(signs: Iterable[bytes], data: bytes) -> Iterator[int]:
+    """Stream where signs are."""
     for sign in signs:
-        place = text.find(sign)
+        place = data.find(sign)
         while place >= 0:
             yield place
-            place = text.find(sign, place + 1)
+            place = data.find(sign, place + 1)

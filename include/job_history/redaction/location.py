@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from job_history.redaction.canonical import text_of
+from job_history.redaction.edit import text_of_utf8
 from job_history.redaction.path import Segment
 from job_history.redaction.prefilter import Prefilter
 from job_history.redaction.rules import Action
@@ -47,13 +48,6 @@ class Location:
         self._named: dict[str, Location] = {}
         # Whether a rule may be about something in a value here.
         self.matters = bool(positions or all_.expressions)
-
-    @cached_property
-    def itself(self) -> Members:
-        """The value here as the only member of something around it."""
-        members = Members(self)
-        members[""] = self
-        return members
 
     @cached_property
     def any_text_matters(self) -> bool:
@@ -115,24 +109,21 @@ class Location:
         return self._all.at(min(arrived, default=None), frozenset(positions))
 
 
-class Members(dict[str, Location]):
-    """The members met so far, by the NAME part of their token; "" for an element."""
+class Members(dict[bytes, Location]):
+    """The members met so far, by the NAME part of their token; b"" for an element."""
 
     def __init__(self, location: Location) -> None:
         self.location = location
-        self.names_that_matter: set[str] = set()
+        self.names_that_matter: set[bytes] = set()
 
-    def __missing__(self, written: str) -> Location:
+    def __missing__(self, written: bytes) -> Location:
         if not written:
             self[written] = element = self.location.element
             return element
-        name = text_of(written.rstrip(" \t\n\r")[:-1].rstrip(" \t\n\r"))
+        name = text_of(text_of_utf8(written[: written.rindex(b'"') + 1]))
         if len(self) >= MAX_NAMES_REMEMBERED:
-            element_or_itself = self.pop("", None)
             self.clear()
             self.names_that_matter.clear()
-            if element_or_itself is not None:
-                self[""] = element_or_itself
         found = self.location.member(name)
         if len(written) <= MAX_NAME_REMEMBERED:
             self[written] = found

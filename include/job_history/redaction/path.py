@@ -12,7 +12,8 @@ from job_history.redaction.prefilter import literal_of
 
 TEXT_FIELDS = ("title", "error", "error_type")
 EVENT_FIELDS = ("details", "user", "team", "resource")
-LINE_FIELDS = ("input", "output", "error")
+LINE_DATA = ("input", "output")
+LINE_FIELDS = (*LINE_DATA, "error")
 ROOTS = (*TEXT_FIELDS, "report", "lines", *EVENT_FIELDS)
 
 

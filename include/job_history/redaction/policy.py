@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from job_history.errors import BadRecordError, QuarantineReason
 from job_history.model.admin_event import EventRecord
 from job_history.model.job import JobRecord, LineRecord
-from job_history.model.json_text import compact_json
 from job_history.model.record import Record
+from job_history.redaction.batch import JsonBatch
 from job_history.redaction.location import Location, Route, Rule, document_root
-from job_history.redaction.path import segment_of_field, segments_of
+from job_history.redaction.path import EVENT_FIELDS, LINE_DATA, TEXT_FIELDS, segment_of_field, segments_of
 from job_history.redaction.patterns import PATTERNS
 from job_history.redaction.redactor import Patterns, Redactor
 from job_history.redaction.replacement import Change, Replacement
@@ -91,49 +91,45 @@ class Redaction:
 
     def _job(self, record: JobRecord) -> JobRecord:
         at = self._root.member
+        texts = {name: self._text(getattr(record, name), at(name), name) for name in TEXT_FIELDS}
+        batch = JsonBatch(self._redactor, self._replacement, self._root)
+        report = batch.add(record.report, at("report"), "report")
+        extra = self._add_extra(batch, record.extra, self._root, "")
+        lines = [self._add_line(batch, line, f"lines[{number}]") for number, line in enumerate(record.lines or ())]
+        results = batch.results()
         return msgspec.structs.replace(
             record,
-            title=self._text(record.title, at("title"), "title"),
-            error=self._text(record.error, at("error"), "error"),
-            error_type=self._text(record.error_type, at("error_type"), "error_type"),
-            report=self._json(record.report, at("report"), "report"),
-            extra=self._extra(record.extra, self._root, ""),
-            lines=None if record.lines is None else self._lines(record.lines),
+            **texts,
+            report=results[report],
+            extra=_kept(extra, results),
+            lines=None if record.lines is None else [line.replaced(results) for line in lines],
         )
 
     def _event(self, record: EventRecord) -> EventRecord:
-        at = self._root.member
-        return msgspec.structs.replace(
-            record,
-            details=self._json(record.details, at("details"), "details"),
-            user=self._json(record.user, at("user"), "user"),
-            team=self._json(record.team, at("team"), "team"),
-            resource=self._json(record.resource, at("resource"), "resource"),
-            extra=self._extra(record.extra, self._root, ""),
-        )
+        batch = JsonBatch(self._redactor, self._replacement, self._root)
+        numbers = {name: batch.add(getattr(record, name), self._root.member(name), name) for name in EVENT_FIELDS}
+        extra = self._add_extra(batch, record.extra, self._root, "")
+        results = batch.results()
+        fields = {name: results[number] for name, number in numbers.items()}
+        return msgspec.structs.replace(record, **fields, extra=_kept(extra, results))
 
-    def _lines(self, lines: list[LineRecord]) -> list[LineRecord]:
-        return [self._line_of(line, f"lines[{number}]") for number, line in enumerate(lines)]
-
-    def _line_of(self, line: LineRecord, path: str) -> LineRecord:
-        extra = self._extra(line.extra, self._line, f"{path}.")
+    def _add_line(self, batch: JsonBatch, line: LineRecord, path: str) -> _Line:
+        extra = self._add_extra(batch, line.extra, self._line, f"{path}.")
         if line.mask_data:
             # The document will show nothing of the rest.
-            return line if extra is line.extra else msgspec.structs.replace(line, extra=extra)
+            return _Line(line, {}, extra)
         at = self._line.member
-        return msgspec.structs.replace(
-            line,
-            input=self._json_or_unset(line.input, at("input"), f"{path}.input"),
-            output=self._json_or_unset(line.output, at("output"), f"{path}.output"),
-            error=self._text(line.error, at("error"), f"{path}.error"),
-            extra=extra,
-        )
+        numbers = {}
+        for name in LINE_DATA:
+            text = getattr(line, name)
+            if text is not msgspec.UNSET:
+                numbers[name] = batch.add(text or "null", at(name), f"{path}.{name}")
+        if line.error is not None:
+            line = msgspec.structs.replace(line, error=self._text(line.error, at("error"), f"{path}.error"))
+        return _Line(line, numbers, extra)
 
-    def _extra(self, extra: dict[str, str], location: Location, path: str) -> dict[str, str]:
-        if not extra:
-            return extra
-        redacted = {name: self._json(text, location.member(name), f"{path}{name}") for name, text in extra.items()}
-        return {name: text for name, text in redacted.items() if text is not None}
+    def _add_extra(self, batch: JsonBatch, extra: dict[str, str], around: Location, path: str) -> dict[str, int]:
+        return {name: batch.add(text, around.member(name), f"{path}{name}") for name, text in extra.items()}
 
     def _text(self, text: str | None, location: Location, path: str) -> str | None:
         if text is None:
@@ -142,24 +138,23 @@ class Redaction:
             return self._replacement.of_text(location.rule, text, "text", lambda: path)
         return self._redactor.text(text, location, path)
 
-    def _json_or_unset(
-        self, text: str | msgspec.UnsetType | None, location: Location, path: str
-    ) -> str | msgspec.UnsetType | None:
-        if isinstance(text, msgspec.UnsetType):
-            return text
-        redacted = self._json(text or "null", location, path)
-        return msgspec.UNSET if redacted is None else redacted
 
-    def _json(self, text: str | None, location: Location, path: str) -> str | None:
-        """Return None if the value is left out."""
-        if text is None:
-            return None
-        if location.rule is None and not location.may_touch(text):
-            return text
-        compact = bytes(compact_json(path, text)).decode()
-        if location.rule is not None:
-            return self._replacement.of_json(location.rule, compact, lambda: path)
-        return self._redactor.json(compact, location, path)
+class _Line(NamedTuple):
+    """A line, and the numbers of its JSON texts."""
+
+    record: LineRecord
+    data: dict[str, int]
+    extra: dict[str, int]
+
+    def replaced(self, results: list[str | None]) -> LineRecord:
+        data = {
+            name: msgspec.UNSET if results[number] is None else results[number] for name, number in self.data.items()
+        }
+        return msgspec.structs.replace(self.record, **data, extra=_kept(self.extra, results))
+
+
+def _kept(numbers: dict[str, int], results: list[str | None]) -> dict[str, str]:
+    return {name: text for name, number in numbers.items() if (text := results[number]) is not None}
 
 
 def rules_sha256(rules: Sequence[RedactionRule]) -> str:

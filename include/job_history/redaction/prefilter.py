@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 import re2
 
@@ -46,13 +47,14 @@ class Prefilter:
         options.log_errors = False
         self._search = re2.compile("(?i)" + "|".join([r"\\u", *map(re2.escape, written), *expressions]), options).search
 
-    def may_find(self, text: str) -> bool:
-        """Return False only if there is nothing to find."""
+    def may_find(self, text: str | bytes) -> bool:
+        """Return False only if there is nothing to find. Bytes are UTF-8."""
         if self._folds:
-            text = text.casefold()
-        return self._search(text.encode(errors="replace")) is not None
+            text = (text if isinstance(text, str) else text.decode(errors="replace")).casefold()
+        return self._search(text if isinstance(text, bytes) else text.encode(errors="replace")) is not None
 
 
+@lru_cache(maxsize=1_000)
 def ways_to_write(literal: str) -> list[str]:
     """Return what a text holds, in any case, if its casefolded text holds an ASCII literal."""
     first_parts = ((way, character) for character, folded in FOLDED_TO_ASCII.items() for way in _endings(folded))

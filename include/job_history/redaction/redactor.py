@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 from job_history.errors import BadRecordError, QuarantineReason
 from job_history.model.json_text import compact_json
 from job_history.redaction.canonical import json_string
-from job_history.redaction.edit import Edit, edited
+from job_history.redaction.edit import Edit, edited, edited_bytes, in_characters, text_of_utf8, utf8
 from job_history.redaction.hits import Hit, outermost
 from job_history.redaction.json_pass import JsonPass
 from job_history.redaction.location import Location, Rule
@@ -24,6 +26,14 @@ _PLAIN_NAME = re.compile(r"[\w.$-]{1,64}")
 Patterns = list[tuple[Rule, Pattern]]
 
 
+class Located(NamedTuple):
+    """JSON text in UTF-8, and where it is in the record."""
+
+    data: bytes
+    location: Location
+    place: Place
+
+
 class Redactor:
     """`patterns` are in the order of their rules. The run and the dry run, which asks for reports, are this one code."""
 
@@ -35,22 +45,48 @@ class Redactor:
         """Redact plain text. Raises BadRecordError if JSON in it is nested too deeply."""
         return edited(text, self._edits_of_text(text, location, lambda: path, "part of a text"))
 
-    def json(self, text: str, location: Location, path: str) -> str:
-        """Redact valid JSON text. Raises BadRecordError if JSON in a text of it is nested too deeply."""
-        return edited(text, self._edits_of_json(text, location, lambda: path))
+    def json(self, texts: Sequence[Located], around: Location) -> list[str]:
+        """Redact valid JSON texts, which can be reached from a location around them.
+
+        If there are several, each is an object or array. Raises BadRecordError if JSON in a text is nested too deeply.
+        """
+        data = b",".join(each.data for each in texts)
+        edits = self._pass(data, [each.place for each in texts]).edits([each.location for each in texts], around)
+        redacted = []
+        start = number = 0
+        for each in texts:
+            end = start + len(each.data)
+            first = number
+            while number < len(edits) and edits[number].start < end:
+                number += 1
+            inside = [Edit(edit.start - start, edit.end - start, edit.text) for edit in edits[first:number]]
+            redacted.append(text_of_utf8(edited_bytes(each.data, inside)))
+            start = end + 1
+        return redacted
 
     def _edits_of_json(self, text: str, location: Location, place: Place) -> list[Edit]:
+        data = utf8(text)
+        return in_characters(data, self._pass(data, [place]).edits([location], location))
+
+    def _pass(self, data: bytes, places: Sequence[Place]) -> JsonPass:
         return JsonPass(
-            text,
-            place,
+            data,
+            places,
             replacement=self._replacement,
             edits_of_text=self._edits_of_text,
             edits_of_number=self._edits_of_number,
-        ).edits(location)
+        )
 
     def _edits_of_text(self, text: str, location: Location, place: Place, kind: str) -> list[Edit]:
         if '"' not in text and "\\" not in text and not text.startswith(_JSON_BEGINS):
-            return [self._edit(hit) for hit in outermost(text, self._pieces(text, place, kind))]
+            found = [(rule, spans) for rule, pattern in self._patterns if (spans := pattern.find(text))]
+            if len(found) <= 1:
+                of_text = self._replacement.of_text
+                return [
+                    Edit(start, end, of_text(rule, text[start:end], kind, place) or "")
+                    for rule, spans in found
+                    for start, end in spans
+                ]
         if len(text) > _SHORT and not location.may_touch(text):
             return []
         if text.startswith(_JSON_BEGINS) and _is_json(text, place):

@@ -1,4 +1,4 @@
-"""The tokens of JSON text."""
+"""The tokens of JSON text, in UTF-8."""
 
 from __future__ import annotations
 
@@ -8,57 +8,58 @@ from functools import lru_cache
 
 # What is before a value (a comma, spaces), its name with the colon if it has one, and the value: a number, a word, one
 # bracket, or a text. A text with an escape or the sign of an address is apart, because something may be in it.
-_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_PLAIN = r'"[^"\\@%]*+"|[{}\[\]]|[^\s",:\[\]{}]++'
-_TOKEN = re.compile(rf"([,\s]*+)({_STRING}\s*+:\s*+)?(?:({_PLAIN})|({_STRING}))", re.DOTALL)
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_PLAIN = rb'"[^"\\@%]*+"|[{}\[\]]|[^\s",:\[\]{}]++'
+_TOKEN = re.compile(rb"([,\s]*+)(%b\s*+:\s*+)?(?:(%b)|(%b))" % (_STRING, _PLAIN, _STRING), re.DOTALL)
 BEFORE, NAME, VALUE = 0, 1, 2
 PARTS = 4
-BRACKET = "["
+BRACKET = b"["
 """All brackets are greater than this or equal to it, and no text or number is."""
-_OPENING, _CLOSING = ("{", "["), ("}", "]")
+OPENING, CLOSING = (b"{", b"["), (b"}", b"]")
 
 # In masked text, control characters replace the escapes that could be mistaken for something else, so that a quotation mark
 # is one. No valid JSON has them.
-_NUMBER = "+-.0123456789eE"
-_NAMES = re.compile(r'(?:[^"]++|"[^"]*+"(?!\s*+:))*+"([^"]*+)"')
+_NUMBER = b"+-.0123456789eE"
+_NAMES = re.compile(rb'(?:[^"]++|"[^"]*+"(?!\s*+:))*+"([^"]*+)"')
 
-Token = tuple[str, str, str, str]
+Token = tuple[bytes, bytes, bytes, bytes]
 """BEFORE, NAME, VALUE and a text that is apart. Together, all parts of all tokens are the text but for spaces at its end."""
 
 
-def tokens_of(text: str) -> list[Token]:
+def tokens_of(text: bytes) -> list[Token]:
     """Return the tokens of valid JSON."""
     return _TOKEN.findall(text)
 
 
-def masked(text: str, marks: Iterable[int] = ()) -> str:
-    """Replace the escapes of valid JSON by control characters, one for one: \\1 for a backslash that means itself, else \\0.
+def masked(text: bytes, marks: Iterable[int] = ()) -> bytes:
+    """Replace the escapes of valid JSON by control characters, of the same length: 1 for backslashes, 0 for all else.
 
-    Escapes that write neither a quotation mark nor any character stay. The number or text at each mark gets a \\0, too.
+    Escapes that write neither a quotation mark nor any character stay. The number or text at each mark gets a 0, too.
     """
-    if "\\" in text:
-        text = text.replace("\\\\", "\1\1").replace('\\"', "\0\0")
+    if b"\\" in text:
+        text = text.replace(b"\\\\", b"\1\1").replace(b'\\"', b"\0\0")
         # A backslash that means itself may begin an escape of a deeper level.
-        text = text.replace("\\u", "\0u").replace("\1u", "\0u")
+        text = text.replace(b"\\u", b"\0u").replace(b"\1u", b"\0u")
+    marked = bytearray(text)
     for mark in marks:
-        while text[mark - 1] in _NUMBER and text[mark] in _NUMBER:
+        while mark and marked[mark - 1] in _NUMBER and marked[mark] in _NUMBER:
             mark -= 1  # noqa: PLW2901
-        text = f"{text[:mark]}\0{text[mark + 1 :]}"
-    return text
+        marked[mark] = 0
+    return bytes(marked)
 
 
-def is_masked(part: str) -> bool:
+def is_masked(part: bytes) -> bool:
     """Whether a part of a token is written otherwise than in the text."""
-    return "\0" in part or "\1" in part
+    return b"\0" in part or b"\1" in part
 
 
-def names_in(masked_text: str) -> set[str]:
+def names_in(masked_text: bytes) -> set[bytes]:
     """Return the names in masked JSON, without their quotation marks."""
     return {*_NAMES.findall(masked_text)}
 
 
-def tokens_with_names(masked_text: str, names: frozenset[str]) -> list[Token]:
-    """Return tokens of masked JSON, an object or array: all brackets, the members of some names, and the texts apart.
+def tokens_with_names(masked_text: bytes, names: frozenset[bytes]) -> list[Token]:
+    """Return tokens of masked objects and arrays: all brackets, the members of some names, and the texts apart.
 
     All else is in BEFORE. So a value without NAME may be a member of another name.
     """
@@ -66,22 +67,23 @@ def tokens_with_names(masked_text: str, names: frozenset[str]) -> list[Token]:
 
 
 @lru_cache(maxsize=1_000)
-def _skipping(names: frozenset[str]) -> re.Pattern[str]:
-    unnamed = f'(?!(?:{"|".join(map(re.escape, sorted(names)))})"\\s*+:)' if names else ""
+def _skipping(names: frozenset[bytes]) -> re.Pattern[bytes]:
+    unnamed = b'(?!(?:%b)"\\s*+:)' % b"|".join(map(re.escape, sorted(names))) if names else b""
     return re.compile(
-        rf'((?:[^"{{}}\[\]\0]++|"{unnamed}[^"@%\0]*+")*+)("[^"]*+"\s*+:\s*+)?(?:([{{}}\[\]]|[^\s",:\[\]{{}}]++)|("[^"]*+"))'
+        rb'((?:[^"{}\[\]\0]++|"%b[^"@%%\0]*+")*+)("[^"]*+"\s*+:\s*+)?(?:([{}\[\]]|[^\s",:\[\]{}]++)|("[^"]*+"))'
+        % unnamed
     )
 
 
-def last_token_of_value(first: str, index: int, following: Iterator[tuple[int, Token]]) -> int:
+def last_token_of_value(first: bytes, index: int, following: Iterator[tuple[int, Token]]) -> int:
     """Return the index of the last token of the value that begins with token `index`, and take the tokens up to it."""
-    if first not in _OPENING:
+    if first not in OPENING:
         return index
     depth = 1
     for number, (_, _, value, _) in following:
-        if value in _OPENING:
+        if value in OPENING:
             depth += 1
-        elif value in _CLOSING:
+        elif value in CLOSING:
             depth -= 1
             if not depth:
                 return number
@@ -89,16 +91,16 @@ def last_token_of_value(first: str, index: int, following: Iterator[tuple[int, T
 
 
 def indexes_above(tokens: list[Token], index: int) -> list[int]:
-    """Return the tokens below the outermost one in which token `index` lies, from the outside, and itself."""
+    """Return the tokens of the values in which token `index` lies, from the outermost one, and itself."""
     found = [index]
     depth = 0
     for number in range(index - 1, -1, -1):
         value = tokens[number][VALUE]
-        if value in _CLOSING:
+        if value in CLOSING:
             depth += 1
-        elif value in _OPENING:
+        elif value in OPENING:
             if depth:
                 depth -= 1
             else:
                 found.append(number)
-    return found[-2::-1]
+    return found[::-1]

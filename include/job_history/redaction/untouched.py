@@ -7,11 +7,7 @@ import msgspec
 from job_history.model.admin_event import EventRecord
 from job_history.model.job import JobRecord, LineRecord
 from job_history.redaction.location import Location
-
-_JOB_FIELDS = ("title", "error", "error_type", "report")
-_LINE_DATA = ("input", "output")
-_LINE_FIELDS = (*_LINE_DATA, "error")
-_EVENT_FIELDS = ("details", "user", "team", "resource")
+from job_history.redaction.path import EVENT_FIELDS, LINE_DATA, LINE_FIELDS, TEXT_FIELDS
 
 
 class Untouched:
@@ -20,9 +16,9 @@ class Untouched:
     def __init__(self, root: Location, line: Location) -> None:
         self._root = root
         self._line = line
-        self._job_fields = _fields_always_touched(root, _JOB_FIELDS)
-        self._line_fields = _fields_always_touched(line, _LINE_FIELDS)
-        self._event_fields = _fields_always_touched(root, _EVENT_FIELDS)
+        self._job_fields = _fields_always_touched(root, (*TEXT_FIELDS, "report"))
+        self._line_fields = _fields_always_touched(line, LINE_FIELDS)
+        self._event_fields = _fields_always_touched(root, EVENT_FIELDS)
 
     def job(self, record: JobRecord) -> bool:
         lines = record.lines or ()
@@ -62,7 +58,7 @@ def _is_touched(record: JobRecord | LineRecord | EventRecord, fields: list[str])
     """Whether one of the fields is there. None is there in a line's data, which becomes null."""
     for field in fields:
         value = getattr(record, field)
-        if value is not msgspec.UNSET and (value is not None or field in _LINE_DATA):
+        if value is not msgspec.UNSET and (value is not None or field in LINE_DATA):
             return True
     return False
 

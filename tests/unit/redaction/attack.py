@@ -204,14 +204,14 @@ def secret_in(text: str) -> bool:
 @contextmanager
 def nothing_skipped() -> Iterator[None]:
     """Look into every name, text and number, and into every record."""
-    everything = re.compile("")
+    everything = re.compile(b"")
     with (
         patch.object(Prefilter, "may_find", lambda *_: True),
         patch.object(Skipping, "names", lambda *_: None),
         patch.object(Untouched, "job", lambda *_: False),
         patch.object(Location, "name_matters", lambda *_: True),
         patch.object(json_pass, "_SIGN", everything),
-        patch.object(json_pass, "places_of_candidates", lambda text: range(len(text))),
+        patch.object(json_pass, "places_of_candidates", lambda data: range(len(data))),
         patch.object(json_pass, "masked", lambda text, _: text),
         patch.object(redactor, "_SHORT", 0),
     ):

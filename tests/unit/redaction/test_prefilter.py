@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from job_history.redaction.prefilter import FOLDED_TO_ASCII, Prefilter, literal_of
@@ -30,6 +30,7 @@ LITERALS = [
 
 
 @pytest.mark.parametrize("literal", LITERALS)
+@settings(max_examples=25)
 @given(
     before=st.text("sſßfﬁﬀktnŉ x", max_size=3),
     picks=st.lists(st.integers(0, 3), min_size=12, max_size=12),
