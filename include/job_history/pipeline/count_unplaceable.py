@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from job_history.accounts.account import Account
 from job_history.model.event_kind import EventKind
+from job_history.model.unplaceable import Unplaceable
 from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.pipeline.slicing import SourceOf
-from job_history.sources import SupportsUnplaceable
+from job_history.sources import SupportsBatchUnplaceable, SupportsUnplaceable
 
 log = logging.getLogger(__name__)
 
 # A plan has half an hour. Which accounts come first changes each hour.
 LIMIT_SECONDS = 300.0
+ACCOUNTS_A_BATCH = 100
 _NOT_COUNTED = "records that are finished and in no window could not be counted"
+
+Group = tuple[Account, list[PlannedWindow]]
+"""An account, with its planned windows of one kind."""
 
 
 def count_unplaceable(
@@ -26,32 +31,63 @@ def count_unplaceable(
     An account that could not be asked is noted in `plan.unchecked`. Its windows go on: their extract meets the error.
     """
     began, skipped = clock(), 0
-    for (user_id, kind), windows in _in_turn(plan):
-        account = accounts[user_id]
+    for kind, groups in _batches(plan, accounts):
         if clock() - began > LIMIT_SECONDS:
-            skipped += 1
+            skipped += len(groups)
             continue
-        try:
-            source = source_of(account, kind)
-            found = source.unplaceable(user_id) if isinstance(source, SupportsUnplaceable) else None
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's, and stops no other
-            plan.unchecked.append(f"Account {kind.of(account.label)}: {_NOT_COUNTED}: {error}")
-            continue
-        for planned in windows:
-            planned.unplaceable = found or None
+        found = _batch(kind, groups, source_of)
+        for account, windows in groups:
+            if account.user_id not in found:
+                if clock() - began > LIMIT_SECONDS:
+                    skipped += 1
+                    continue
+                found[account.user_id] = _single(plan, kind, account, source_of)
+            for planned in windows:
+                planned.unplaceable = found[account.user_id] or None
     if skipped:
         plan.unchecked.append(
             f"{skipped:,} accounts: {_NOT_COUNTED}, because sources took too long. A later run asks them."
         )
 
 
-def _in_turn(plan: Plan) -> list[tuple[tuple[int, EventKind], list[PlannedWindow]]]:
-    """Group the windows by account and kind. First those without a countable record; the rest begin elsewhere each hour."""
-    groups: dict[tuple[int, EventKind], list[PlannedWindow]] = {}
+def _batch(kind: EventKind, groups: list[Group], source_of: SourceOf) -> dict[int, Unplaceable | None]:
+    """Ask for accounts of one source together, over one connection; nothing is returned if that is not possible."""
+    if len(groups) == 1:
+        return {}
+    try:
+        source = source_of(groups[0][0], kind)
+        if not isinstance(source, SupportsBatchUnplaceable):
+            return {}
+        user_ids = [account.user_id for account, _ in groups]
+        return dict(zip(user_ids, source.unplaceables(user_ids), strict=True))
+    except Exception as error:  # noqa: BLE001 - each account is asked alone then, and reports it under its name
+        log.warning("%s accounts are asked one by one, because a batch failed: %s", len(groups), error)
+        return {}
+
+
+def _single(plan: Plan, kind: EventKind, account: Account, source_of: SourceOf) -> Unplaceable | None:
+    try:
+        source = source_of(account, kind)
+        return source.unplaceable(account.user_id) if isinstance(source, SupportsUnplaceable) else None
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's, and stops no other
+        plan.unchecked.append(f"Account {kind.of(account.label)}: {_NOT_COUNTED}: {error}")
+        return None
+
+
+def _batches(plan: Plan, accounts: Mapping[int, Account]) -> Iterator[tuple[EventKind, list[Group]]]:
+    """Yield accounts that share a source. First those without a countable record; the rest begin elsewhere each hour."""
+    windows: dict[tuple[int, EventKind], list[PlannedWindow]] = {}
     for planned in plan.windows:
         if planned.enabled:
-            groups.setdefault((planned.user_id, planned.kind), []).append(planned)
-    in_order = list(groups.items())
-    first = int(plan.window.start.timestamp() // 3600) % max(len(in_order), 1)
-    turned = in_order[first:] + in_order[:first]
-    return sorted(turned, key=lambda group: any(planned.counted != 0 for planned in group[1]))
+            windows.setdefault((planned.user_id, planned.kind), []).append(planned)
+    first = int(plan.window.start.timestamp() // 3600) % max(len(windows), 1)
+    turned = [*windows.items()][first:] + [*windows.items()][:first]
+    in_order = sorted(turned, key=lambda each: any(planned.counted != 0 for planned in each[1]))
+
+    by_source: dict[tuple[str, EventKind], list[Group]] = {}
+    for (user_id, kind), of_account in in_order:
+        account = accounts[user_id]
+        by_source.setdefault((account.source.model_dump_json(), kind), []).append((account, of_account))
+    for (_, kind), groups in by_source.items():
+        for start in range(0, len(groups), ACCOUNTS_A_BATCH):
+            yield kind, groups[start : start + ACCOUNTS_A_BATCH]

@@ -107,6 +107,15 @@ class SupportsUnplaceable(Protocol):
 
 
 @runtime_checkable
+class SupportsBatchUnplaceable(Protocol):
+    """A source that can do this for many accounts over one connection."""
+
+    def unplaceables(self, user_ids: Sequence[int]) -> list[Unplaceable]:
+        """Return for each account what `unplaceable` would. An error of one account is raised for all."""
+        ...
+
+
+@runtime_checkable
 class NotesUnplaceable(Protocol):
     """A listing that meets such records while it is read. They are not among its records, and not counted."""
 

@@ -175,6 +175,30 @@ def test_counting_them_does_not_use_up_the_time_of_the_plan(world: World) -> Non
 
 
 @dataclass
+class BatchSource(LossySource):
+    batches: list[list[int]] = field(default_factory=list)
+    batch_error: Exception | None = None
+
+    def unplaceables(self, user_ids: list[int]) -> list[Unplaceable]:
+        self.batches.append(user_ids)
+        if self.batch_error is not None:
+            raise self.batch_error
+        return [self.unreadable.get(user_id, Unplaceable()) for user_id in user_ids]
+
+
+@pytest.mark.parametrize("error", [None, TransientError("the statement took over 30 s")])
+def test_accounts_that_share_a_source_are_asked_over_one_connection(world: World, error: Exception | None) -> None:
+    source = BatchSource(unreadable={77: THREE}, batch_error=error)
+    elsewhere = account(78, "Elsewhere", source={"type": "sql", "conn_id": "another"})
+
+    made = world.plan(source, account(), account(77, "Other"), elsewhere)
+
+    assert [sorted(batch) for batch in source.batches] == [[77, 5234]]
+    assert sorted(source.asked_for_unplaceable) == ([77, 78, 5234] if error else [78])
+    assert {planned.user_id for planned in made.windows if planned.unplaceable == THREE} == {77}
+
+
+@dataclass
 class _Noting:
     listing: Any
     unplaceable: Unplaceable | None

@@ -64,6 +64,10 @@ class SqlJobSource:
         with self._snapshot(f"the jobs of account {user_id} without a time that can be read") as opened:
             return unplaceable_rows(opened, JOBS, user_id, status_column="status")
 
+    def unplaceables(self, user_ids: Sequence[int]) -> list[Unplaceable]:
+        with self._snapshot(f"the jobs of {len(user_ids)} accounts without a time that can be read") as opened:
+            return [unplaceable_rows(opened, JOBS, user_id, status_column="status") for user_id in user_ids]
+
     @contextmanager
     def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[StreamedListing[JobRecord]]:
         with self._snapshot(_jobs_of(user_id, window)) as opened:
