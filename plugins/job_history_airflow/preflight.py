@@ -23,7 +23,7 @@ from job_history_airflow.settings import Settings, read_shared_group
 
 
 def preflight_account(account: Account, settings: Settings) -> list[Finding]:
-    """Check an account's destination and source now, and return what stands in the way; an empty list: nothing.
+    """Check an account's destination and source now, and return the findings; an empty list: none.
 
     Writes the probe to a bucket, posts a marked message to Sumo Logic; reads no job. Raises nothing. Like all that uses
     storage, call it in a task, a request or a command, never while a DAG is parsed.

@@ -74,7 +74,7 @@ def get_provider_info() -> dict[str, Any]:
                     "start_date": _option(
                         "string",
                         None,
-                        "ISO 8601. Set: every hour from then on is owed, and caught up. Unset: no catch-up.",
+                        "ISO 8601. Set: every hour from then on needs a run, and Airflow catches up. Unset: no catch-up.",
                     ),
                     "backfill_pool": _option(
                         "string",

@@ -17,7 +17,7 @@ SECTION = "job_history"
 
 @dataclass(frozen=True)
 class Settings:
-    """The section as it stands; sizes in bytes, the threshold in percent. Defaults are those of the provider info."""
+    """The values of the section; sizes in bytes, the threshold in percent. Defaults are those of the provider info."""
 
     ledger_path: str
     staging_path: str
@@ -32,7 +32,7 @@ class Settings:
 
 
 def read_settings() -> Settings:
-    """Read the section. Raises PermanentError where an option holds what it cannot mean."""
+    """Read the section. Raises PermanentError if an option holds what it cannot mean."""
     return Settings(
         ledger_path=_text("ledger_path"),
         staging_path=_text("staging_path"),
@@ -48,7 +48,7 @@ def read_settings() -> Settings:
 
 
 def read_start_date() -> datetime | None:
-    """Return the hour from which on Airflow owes every run, or None where nothing is caught up."""
+    """Return the hour from which on every hour needs a run, or None if nothing is caught up."""
     text = conf.get(SECTION, "start_date", fallback=None)
     if not text:
         return None

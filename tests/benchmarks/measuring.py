@@ -101,7 +101,7 @@ def measured_command(
 ) -> Measured:
     """Measure a program from its start to its end, with those that it starts; the peak is that of the largest of them.
 
-    Raises MeasuredWorkError where it fails, or does not come to an end.
+    Raises MeasuredWorkError if it fails, or does not come to an end.
     """
     log = folder / f"{Path(words[0]).name}.log"
     started = time.perf_counter()

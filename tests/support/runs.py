@@ -75,7 +75,7 @@ class Runs:
         self.ledger = WatchedStorage(self.ledger, self.passes)
 
     def do(self, run: Run) -> list[Receipt]:
-        """Do a whole run. Raises PermanentError where its report does: it is red then, and may be cleared or left."""
+        """Do a whole run. Raises PermanentError if its report does: it is red then, and may be cleared or left."""
         for kind in run.kinds:
             self._tried(lambda kind=kind: self.plan(run, kind))
         for slice_ in self.slices(run):

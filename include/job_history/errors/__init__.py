@@ -42,7 +42,7 @@ class TransientError(ReplicationError):
 
 
 class QuarantineReason(StrEnum):
-    """Why a record is set aside; also the name of its folder in quarantine."""
+    """Why a record is quarantined; also the name of its folder."""
 
     BAD_ID = "bad_id"
     BAD_JSON = "bad_json"

@@ -28,7 +28,7 @@ MAX_STANDINGS_REMEMBERED = 30_000
 FOLDERS_AT_ONCE_IN_A_BUCKET = 64
 
 
-class Standing(StrEnum):
+class HourState(StrEnum):
     """The state of a window, as status shows it.
 
     LATE: complete, and some of its jobs were delivered late. OPEN: it has settled, and there is no receipt. WAITING: it has
@@ -47,7 +47,7 @@ class Standing(StrEnum):
     @property
     def needs_run(self) -> bool:
         """Return whether documents may be missing at the destination."""
-        return self in {Standing.OPEN, Standing.FAILED, Standing.UNRECOVERABLE}
+        return self in {HourState.OPEN, HourState.FAILED, HourState.UNRECOVERABLE}
 
 
 # gc=False: creating thousands of them would trigger full collections; they contain no cycles.
@@ -63,7 +63,7 @@ class WindowStatus(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     name: str
     kind: EventKind
     window: Window
-    state: Standing
+    state: HourState
     listed: int = 0
     delivered: int = 0
     already_present: int = 0
@@ -151,18 +151,18 @@ class _Day(NamedTuple):
             else:
                 yield self._status(hour, self._without_receipt(hour, now, settle))
 
-    def _without_receipt(self, hour: Window, now: datetime, settle: timedelta) -> Standing:
+    def _without_receipt(self, hour: Window, now: datetime, settle: timedelta) -> HourState:
         if not self.account.enabled:
-            return Standing.DISABLED
-        return Standing.WAITING if now < hour.end + settle else Standing.OPEN
+            return HourState.DISABLED
+        return HourState.WAITING if now < hour.end + settle else HourState.OPEN
 
     def _by_receipt(self, hour: Window, reported: _ReceiptPart | str) -> WindowStatus:
         if isinstance(reported, str):
-            return replace(self._status(hour, Standing.FAILED), last_fault=reported)
+            return replace(self._status(hour, HourState.FAILED), last_fault=reported)
         counts = reported.counts
         late = counts.late > 0 and reported.state is WindowState.COMPLETE
         return replace(
-            self._status(hour, Standing.LATE if late else Standing(reported.state)),
+            self._status(hour, HourState.LATE if late else HourState(reported.state)),
             listed=counts.listed,
             delivered=counts.delivered,
             already_present=counts.already_present,
@@ -178,7 +178,7 @@ class _Day(NamedTuple):
             last_fault=next((entry.faults[-1] for entry in reversed(reported.runs) if entry.faults), None),
         )
 
-    def _status(self, hour: Window, state: Standing) -> WindowStatus:
+    def _status(self, hour: Window, state: HourState) -> WindowStatus:
         return WindowStatus(
             user_id=self.account.user_id, name=self.account.name, kind=self.kind, window=hour, state=state
         )

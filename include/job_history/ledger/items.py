@@ -1,4 +1,4 @@
-"""The item list of a receipt: what became of each job, as Parquet, written as a stream."""
+"""The item list of a receipt: the outcome of each job, as Parquet, written as a stream."""
 
 from __future__ import annotations
 

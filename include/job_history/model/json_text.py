@@ -10,7 +10,7 @@ from job_history.errors import BadRecordError, QuarantineReason
 
 NULL = msgspec.Raw(b"null")
 
-# A pair of surrogates, a surrogate that stands alone (the group), or any other escape.
+# A pair of surrogates, a single surrogate (the group), or any other escape.
 _ESCAPE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     rb"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
@@ -41,7 +41,7 @@ def compact_json(field: str, text: str | None) -> msgspec.Raw:
 def _compact_with_lone_surrogates(text: bytes) -> bytes:
     """Do the same for text with half a surrogate pair, which RFC 8259 (section 8.2) allows and msgspec refuses.
 
-    Another escape stands in for each while msgspec looks at the text; then all escapes, whose order is the same, are
+    Another escape replaces each while msgspec looks at the text; then all escapes, whose order is the same, are
     put back.
     """
     originals = [escape[0] for escape in _ESCAPE.finditer(text)]

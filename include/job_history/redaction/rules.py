@@ -50,7 +50,7 @@ _FORMS = ("path", "field", "value")
 
 
 def _form(rule: Any) -> str | None:
-    """Return which of the three forms a rule has, or None where it has none of them or several."""
+    """Return which of the three forms a rule has, or None if it has none of them or several."""
     if isinstance(rule, _Rule):
         return next(form for form in _FORMS if hasattr(rule, form))
     forms = [form for form in _FORMS if isinstance(rule, dict) and form in rule]

@@ -48,7 +48,7 @@ def staged_writer(storage: Storage, path: str) -> Iterator[StagedWriter]:
 
 
 def staged_records(storage: Storage, path: str, record_type: type[Record]) -> Iterator[Record]:
-    """Stream the records of a staged file. Raises TransientError where the file was not written to its end."""
+    """Stream the records of a staged file. Raises TransientError if the file was not written to its end."""
     decode = msgspec.json.Decoder(record_type).decode
     records = 0
     with storage.reader(path) as file:

@@ -12,7 +12,7 @@ _WAIT_SECONDS = 5
 
 
 def members_of_sessions(session_ids: Collection[int]) -> set[psutil.Process]:
-    """All processes of these sessions, and the children of those even where they opened another session."""
+    """All processes of these sessions, and the children of those even if they opened another session."""
     members = {process for process in psutil.process_iter() if _session_of(process) in session_ids}
     return members | {child for process in members for child in _children_of(process)}
 

@@ -22,7 +22,7 @@ class DagRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TaskInstance(msgspec.Struct, frozen=True, kw_only=True):
-    """A task of a run; `map_index` is -1 where the task is not mapped, `state` None before it is scheduled."""
+    """A task of a run; `map_index` is -1 if the task is not mapped, `state` None before it is scheduled."""
 
     task_id: str
     map_index: int

@@ -82,7 +82,7 @@ def title(recipe: Recipe, random: Random, started_at: str) -> str:
 
 
 def report(recipe: Recipe, random: Random) -> str | None:
-    """The custom job report as JSON text; None where the recipe has no columns."""
+    """The custom job report as JSON text; None if the recipe has no columns."""
     if not recipe.report_columns:
         return None
     return compact({column: _report_value(random) for column in recipe.report_columns})

@@ -63,8 +63,8 @@ class Kind(StrEnum):
 class ReceivedRequest(msgspec.Struct, frozen=True):
     """One request to the source, whatever came of it.
 
-    `headers` have lower-case names; a token among them is hidden. `wire_bytes` is the body as it was sent, `bytes` the
-    body decompressed (0 where that failed). `messages` were found in it, `stored` of them were kept. `status` is None
+    `headers` have lower-case names; a token among them is masked. `wire_bytes` is the body as it was sent, `bytes` the
+    body decompressed (0 if that failed). `messages` were found in it, `stored` of them were kept. `status` is None
     where the connection broke instead of an answer. `peer_port` distinguishes connections; `in_flight` counts the requests
     that were being served when this one came, itself included.
     """

@@ -22,7 +22,7 @@ class SimulatedClock:
             return (self._frozen or datetime.now(UTC)) + self._ahead
 
     def set(self, now: datetime) -> None:
-        """Stand still at `now`. Raises ValueError where it has no offset."""
+        """Stand still at `now`. Raises ValueError if it has no offset."""
         if now.tzinfo is None:
             raise ValueError(f"The clock cannot be set to {now}: it has no offset; write it as 2018-05-22T00:00:00Z.")
         with self._lock:

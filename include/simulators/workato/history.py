@@ -1,4 +1,4 @@
-"""The jobs of a workspace as they stand at one moment: which are listed, which are finished, in which order.
+"""The jobs of a workspace as they are at one moment: which are listed, which are finished, in which order.
 
 A job is pending from its start to its completion. Newest first is observed; that "newest" goes by the start is inferred.
 """
@@ -69,7 +69,7 @@ class View:
         self.now = now
 
     def show(self, job: Job) -> Shown | None:
-        """The job as it is shown now; None where it is not there yet, or no longer."""
+        """The job as it is shown now; None if it is not there yet, or no longer."""
         if job.listed_from > self.now or self._ended_before(job, self._settings.retention_days):
             return None
         return Shown(

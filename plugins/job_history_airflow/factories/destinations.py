@@ -53,7 +53,7 @@ def listable_bucket(account: Account) -> S3Destination:
 def sumo_logic_destination(
     account: Account, slice_: Slice, *, staging: Storage, max_message_bytes: int
 ) -> SumoLogicDestination:
-    """Return the account's HTTP source as a destination. Raises PermanentError where its connection names none.
+    """Return the account's HTTP source as a destination. Raises PermanentError if its connection names none.
 
     What the source acknowledges is noted in the slice's staging folder.
     """
@@ -68,7 +68,7 @@ def sumo_logic_destination(
 
 
 def http_source(account: Account) -> HttpSource:
-    """Return a client of the account's HTTP source. Raises PermanentError where its connection names none."""
+    """Return a client of the account's HTTP source. Raises PermanentError if its connection names none."""
     from job_history.destinations.sumo_logic import headers_of
     from job_history_airflow.hooks.sumo_logic import SumoLogicHook
 
@@ -87,9 +87,9 @@ def http_source(account: Account) -> HttpSource:
 
 
 def place_of(account: Account) -> str | None:
-    """Return where the account's connection leads to now, as its receipts call it (`owed.place_in`); None: nowhere.
+    """Return where the account's connection leads to now, as its receipts call it (`complete_windows.place_in`); None: nowhere.
 
-    Raises PermanentError where its connection is missing or names no HTTP source.
+    Raises PermanentError if its connection is missing or names no HTTP source.
     """
     settings = account.destination
     if isinstance(settings, S3DestinationSettings):

@@ -15,9 +15,9 @@ MIN_REDACTION_KEY = 32
 
 
 def redaction_of(account: Account, on_change: Callable[[Change], None] | None = None) -> Redaction | None:
-    """Return the account's rules as they are applied, or None where it has none. `on_change` is called with what they do.
+    """Return the account's rules as they are applied, or None if it has none. `on_change` is called with what they do.
 
-    Raises PermanentError where rules hash, and the connection with their key is missing or has no fit password.
+    Raises PermanentError if rules hash, and the connection with their key is missing or has no fit password.
     """
     if not account.redaction:
         return None

@@ -37,7 +37,7 @@ def source_of(
 ) -> RemoteSource[Record]:
     """Return where the account's events of a kind come from.
 
-    Raises PermanentError where its connection is missing or of the wrong kind.
+    Raises PermanentError if its connection is missing or of the wrong kind.
 
     `staging` keeps what tasks share of it; with a slice, what was read of that before a task ended. One that is not
     `patient` reports an error at once, for a user who waits for the answer.

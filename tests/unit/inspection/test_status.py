@@ -12,7 +12,7 @@ from tests.support.folder_as_bucket import FolderAsBucket
 from tests.unit.samples import DAY, HOUR, account
 
 from job_history.accounts.account import Account
-from job_history.inspection.status import Standing, WindowStatus, statuses
+from job_history.inspection.status import HourState, WindowStatus, statuses
 from job_history.ledger.lateness import Lateness
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
 from job_history.ledger.receipt_store import receipt_path
@@ -68,7 +68,7 @@ def test_a_receipt_is_shown_with_its_counts_and_its_story(ledger: Storage) -> No
             name="Acme",
             kind=EventKind.JOBS,
             window=HOUR,
-            state=Standing.COMPLETE_WITH_QUARANTINE,
+            state=HourState.COMPLETE_WITH_QUARANTINE,
             listed=9,
             delivered=4,
             already_present=2,
@@ -121,7 +121,9 @@ def test_how_a_window_without_a_receipt_is_shown(
 ) -> None:
     (status,) = shown(ledger, account(enabled=enabled), now=now)
 
-    assert status == WindowStatus(user_id=5234, name="Acme", kind=EventKind.JOBS, window=HOUR, state=Standing(standing))
+    assert status == WindowStatus(
+        user_id=5234, name="Acme", kind=EventKind.JOBS, window=HOUR, state=HourState(standing)
+    )
     assert status.state.needs_run is owed
 
 

@@ -37,7 +37,7 @@ def waits_for(attempts: int | None) -> Sequence[float]:
 
 
 class Stored(NamedTuple):
-    """What became of a document, and the store's ETag of the bytes that are under its key now."""
+    """The result of a document, and the store's ETag of the bytes that are under its key now."""
 
     delivery: Delivery
     e_tag: str | None
@@ -90,7 +90,7 @@ class S3Destination:
             raise _first_of(errors) from None
 
     async def _deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
-        pace = AdaptiveConcurrency(self._in_flight, asyncio.get_running_loop().time)
+        concurrency = AdaptiveConcurrency(self._in_flight, asyncio.get_running_loop().time)
         turn, room = asyncio.Lock(), _ByteBudget(BYTES_IN_FLIGHT)
 
         async def work() -> None:
@@ -102,7 +102,7 @@ class S3Destination:
                         return
                     await room.take(len(document.body))
                 try:
-                    on_delivery(document, *await self._put(document, pace))
+                    on_delivery(document, *await self._put(document, concurrency))
                 finally:
                     room.give_back(len(document.body))
                     # A worker that waits for its next turn would hold its last document: 256 workers, 256 documents.
@@ -111,14 +111,14 @@ class S3Destination:
         async with asyncio.TaskGroup() as workers:
             for _ in range(self._in_flight):
                 workers.create_task(work())
-        if pace.slow_downs:
+        if concurrency.slow_downs:
             log.info(
                 "The store asked %s times to slow down; %s uploads were in flight in the end.",
-                f"{pace.slow_downs:,}",
-                pace.in_flight,
+                f"{concurrency.slow_downs:,}",
+                concurrency.in_flight,
             )
 
-    async def _put(self, document: StagedDocument, pace: AdaptiveConcurrency) -> Stored:
+    async def _put(self, document: StagedDocument, concurrency: AdaptiveConcurrency) -> Stored:
         """Put a document, with further attempts if they may help. Raises the last attempt's error.
 
         A create may be repeated: if an attempt succeeded whose answer was lost, the comparison finds its object.
@@ -129,18 +129,18 @@ class S3Destination:
         while True:
             wait = next(waits, inf)
             try:
-                async with pace:
+                async with concurrency:
                     began = clock()
                     stored = await self._put_once(document, at_last=wait == inf)
             except TransientError as error:
                 if isinstance(error, SlowDownError):
-                    pace.asked_to_slow_down(began)
+                    concurrency.asked_to_slow_down(began)
                 time_left -= clock() - began
                 if wait == inf or time_left < 0:
                     raise
             else:
                 if stored is not None:
-                    pace.uploaded()
+                    concurrency.uploaded()
                     return stored
             # Not all at the same moment: they failed together.
             await asyncio.sleep(wait * uniform(0.5, 1.0))  # noqa: S311 - no secret

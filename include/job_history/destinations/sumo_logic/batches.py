@@ -9,7 +9,7 @@ DEFAULT_MAX_BATCH_BYTES = 1_000_000  # Sumo Logic: "up to but not exceeding 1MB 
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """One request. Number and digest together name what was acknowledged: only where both agree may it be skipped."""
+    """One request. Number and digest together name what was acknowledged: only if both agree may it be skipped."""
 
     number: int  # from 1, in the order of sending
     body: bytes  # the messages end to end, not compressed

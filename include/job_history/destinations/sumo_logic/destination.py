@@ -40,7 +40,7 @@ class _Span(NamedTuple):
 
 @dataclass(frozen=True)
 class _Request:
-    """A batch on its way. `body` is None where it was acknowledged before; `completed` ends with this batch.
+    """A batch on its way. `body` is None if it was acknowledged before; `completed` ends with this batch.
 
     `moved`: an earlier try had other documents, so that some of these were perhaps sent in another batch.
     """
@@ -81,7 +81,7 @@ class SumoLogicDestination:
     """Posts documents as messages, in requests of at most 1 MB before gzip, one after another, in the order given.
 
     The requests are a pure function of the documents. A document is `delivered` once all its requests are acknowledged;
-    `already_present` where all of them were by an earlier try of this run; `repeated` where one of them was sent again
+    `already_present` where all of them were by an earlier try of this run; `repeated` if one of them was sent again
     because it was unknown whether it had been stored.
     """
 
@@ -101,7 +101,7 @@ class SumoLogicDestination:
         return {"type": "sumo_logic", "endpoint": endpoint.shown, **headers, "target": target_of(endpoint, headers)}
 
     def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
-        """Deliver every document. Raises PermanentError or TransientError where the source does not take a request."""
+        """Deliver every document. Raises PermanentError or TransientError if the source does not take a request."""
         left_without_word = self._acknowledgements.begin()
         tally = _Tally()
         with closing(prefetch(self._requests(documents))) as requests:

@@ -4,7 +4,7 @@ A message is one JSON object on one line, in this order and without spaces:
 
     {"timestamp":1526860810000,"replication":{"delivery_id":"5234/jobs/...","part":1,"parts":1,"holds":"document"},...}
 
-`timestamp` stands first because Sumo Logic takes the time furthest left, and reads it from JSON only as 13 digits under
+`timestamp` comes first because Sumo Logic takes the time furthest left, and reads it from JSON only as 13 digits under
 that name.
 """
 
@@ -33,7 +33,7 @@ class Replication(msgspec.Struct, kw_only=True, omit_defaults=True):
     part: int
     parts: int
     holds: Holds
-    sha256: str | None = None  # of the document, where it is split: distinguishes the parts of two versions
+    sha256: str | None = None  # of the document, if it is split: distinguishes the parts of two versions
     lines: int | None = None
     lines_offset: int | None = None  # in bytes of the head, where the taken-out lines stood
     first_line: int | None = None

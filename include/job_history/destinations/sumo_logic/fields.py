@@ -1,4 +1,4 @@
-"""Where the fields and lines of a document stand in its bytes, found without changing or copying a value."""
+"""Where the fields and lines of a document are in its bytes, found without changing or copying a value."""
 
 import re
 from array import array
@@ -22,7 +22,7 @@ class Field(NamedTuple):
 def fields_of(document: bytes) -> list[Field] | None:
     """The top-level fields of a compact JSON object ended by a newline, in order.
 
-    None where the offsets cannot be had: white space between tokens, a name that comes twice, nesting beyond what the
+    None if the offsets cannot be had: white space between tokens, a name that comes twice, nesting beyond what the
     parser follows, or no JSON at all.
     """
     values = _raw(document, dict[str, msgspec.Raw])
@@ -56,12 +56,12 @@ def element_ends(document: bytes, array_start: int, array_end: int) -> "array[in
 
 
 def _raw(text: bytes | memoryview, shape: Any) -> Any:
-    """`text` parsed one level deep, its values as views of its bytes; None where it cannot be parsed."""
+    """`text` parsed one level deep, its values as views of its bytes; None if it cannot be parsed."""
     try:
         return msgspec.json.decode(text, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError):
         # msgspec refuses half a surrogate pair, which JSON allows. Only lengths are wanted here, so an escape of the
-        # same length stands in; after an escaped backslash it is plain text, and the swap is just as harmless.
+        # same length is put in its place; after an escaped backslash it is plain text, and the swap is just as harmless.
         text = _SURROGATE_ESCAPE.sub(rb"\\u0020", text)
     except RecursionError:
         return None

@@ -1,6 +1,6 @@
 """Fields of a document that are called like the envelope's own: an admin event has a `timestamp`, for one.
 
-A name must not come twice in one JSON object, so they stand as `document_timestamp` and `document_replication` in their
+A name must not come twice in one JSON object, so they become `document_timestamp` and `document_replication` in their
 old place, and the envelope's `renamed` names it, for joining.
 """
 

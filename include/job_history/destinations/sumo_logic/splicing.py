@@ -7,7 +7,7 @@ _NO_FIELDS = b"{}\n"
 
 
 def message_of_fields(text: bytes, replication: Replication, timestamp_ms: int, max_message_bytes: int) -> bytes | None:
-    """The message with the fields of `text`, a JSON object and newline, or None where that is no way to send it.
+    """The message with the fields of `text`, a JSON object and newline, or None if that is no way to send it.
 
     `replication` gets the names of renamed fields.
     """

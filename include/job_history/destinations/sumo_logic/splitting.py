@@ -53,7 +53,7 @@ class Split:
         """The messages, in the order of their parts.
 
         Raises:
-            ValueError: at once where the limit leaves too little room beside the envelope, or `piece_ends` refuses the text.
+            ValueError: at once if the limit leaves too little room beside the envelope, or `piece_ends` refuses the text.
         """
         cuts = [*self._head_cuts(), *self._line_cuts()]
         return (self._message(cut, part, len(cuts)) for part, cut in enumerate(cuts, start=1))

@@ -21,7 +21,7 @@ _MOMENTS = {"started_at", "completed_at", "occurred_at"}
 _TEXTS = {"status", "error_type", "error", "title", "adapter_name", "adapter_operation", "event"}
 _JSON = {"report", "input", "output", "details", "actor", "team", "resource"}
 _LINE_KEYS = ("user_id", "job_id", "line_index")
-# A document's own fields that no column of its relation is named after: a column of that name would stand in it twice.
+# A document's own fields that no column of its relation is named after: a column of that name would be in it twice.
 _TAKEN_OF_JOBS = frozenset({"id", "flow_id", "lines"})
 _TAKEN_OF_EVENTS = frozenset({"user", "timestamp"})
 

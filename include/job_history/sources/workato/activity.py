@@ -40,9 +40,9 @@ _IDENTIFYING = ("id", "event_type", "timestamp")
 
 
 def entries(client: WorkatoClient, window: Window, *, page_size: int = ENTRIES_A_PAGE) -> Iterator[Fields]:
-    """Yield each entry that occurred in the window once. Raises TransientError where that would never end.
+    """Yield each entry that occurred in the window once. Raises TransientError if that would never end.
 
-    An entry whose time cannot be read is taken for one of the window that it was listed for: set aside in plain sight.
+    An entry whose time cannot be read counts to the window that it was listed for, and is quarantined there.
     """
     seen: set[Id] = set()
     for page in _pages(client, window, page_size):
@@ -56,7 +56,7 @@ def entries(client: WorkatoClient, window: Window, *, page_size: int = ENTRIES_A
 
 
 def must_show_activity(client: WorkatoClient) -> None:
-    """Ask for one entry. Raises PermanentError or TransientError where the token may not have it."""
+    """Ask for one entry. Raises PermanentError or TransientError if the token may not have it."""
     _page(client, {"page[size]": 1})
 
 
@@ -127,7 +127,7 @@ def _page(client: WorkatoClient, parameters: dict[str, str | int]) -> list[Field
 
 
 def entry_id_of(entry: Fields) -> Id | None:
-    """Return an entry's id, or None where it has none that could be read."""
+    """Return an entry's id, or None if it has none that could be read."""
     try:
         return id_field(entry, "id")
     except BadRecordError:

@@ -49,13 +49,13 @@ def number_field(fields: Fields, name: str) -> int | None:
 
 
 def json_field(fields: Fields, name: str) -> str | None:
-    """Return the JSON text of a field that is there, `null` included; None where it is not."""
+    """Return the JSON text of a field that is there, `null` included; None if it is not."""
     raw = fields.get(name)
     return None if raw is None else _as_text(name, raw)
 
 
 def moment_field(fields: Fields, name: str) -> datetime | None:
-    """Return a moment, or None where there is none that could be read."""
+    """Return a moment, or None if there is none that could be read."""
     try:
         text = text_field(fields, name)
         return None if text is None else parse_time(text)

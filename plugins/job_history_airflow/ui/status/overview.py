@@ -11,7 +11,7 @@ from operator import attrgetter
 
 import msgspec
 
-from job_history.inspection.status import Standing, WindowStatus
+from job_history.inspection.status import HourState, WindowStatus
 from job_history.ledger.lateness import BUCKETS
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import format_time, parse_time
@@ -21,17 +21,17 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 # A day is shown in the state of the hour that needs the most attention.
 WORST_FIRST = (
-    Standing.FAILED,
-    Standing.UNRECOVERABLE,
-    Standing.OPEN,
-    Standing.COMPLETE_WITH_QUARANTINE,
-    Standing.LATE,
-    Standing.WAITING,
-    Standing.COMPLETE,
-    Standing.DISABLED,
+    HourState.FAILED,
+    HourState.UNRECOVERABLE,
+    HourState.OPEN,
+    HourState.COMPLETE_WITH_QUARANTINE,
+    HourState.LATE,
+    HourState.WAITING,
+    HourState.COMPLETE,
+    HourState.DISABLED,
 )
-WORDS = {state: state.value.replace("_", " ") for state in Standing} | {
-    Standing.COMPLETE_WITH_QUARANTINE: "quarantined",
+WORDS = {state: state.value.replace("_", " ") for state in HourState} | {
+    HourState.COMPLETE_WITH_QUARANTINE: "quarantined",
 }
 
 
@@ -68,7 +68,7 @@ class Cell(msgspec.Struct, kw_only=True, gc=False):
 
     start: str
     end: str
-    state: Standing
+    state: HourState
     listed: int
 
 
@@ -97,7 +97,7 @@ class Overview(msgspec.Struct, kw_only=True):
     columns: list[str]
     by_day: bool
     rows: list[AccountRow]
-    states: dict[Standing, int]
+    states: dict[HourState, int]
     sums: Sums
     lag: Lag
     throughput: list[int]
@@ -109,7 +109,7 @@ def overview_of(statuses: Iterable[WindowStatus], window: Window, *, by_day: boo
     columns = [format_time(start) for start in _steps(window, DAY if by_day else HOUR)]
     place = {start: number for number, start in enumerate(columns)}
     throughput = [0] * len(columns)
-    states: Counter[Standing] = Counter()
+    states: Counter[HourState] = Counter()
     found_after: Counter[str] = Counter()
     sums = Sums()
     lags: list[int] = []
@@ -131,7 +131,7 @@ def overview_of(statuses: Iterable[WindowStatus], window: Window, *, by_day: boo
         columns=columns,
         by_day=by_day,
         rows=rows,
-        states={state: states[state] for state in Standing},
+        states={state: states[state] for state in HourState},
         sums=sums,
         lag=_lag(lags),
         throughput=throughput,

@@ -11,7 +11,7 @@ import msgspec
 from fastapi import APIRouter, HTTPException, Path, Query, Response, status
 
 from job_history.errors import ReplicationError
-from job_history.inspection.status import Standing
+from job_history.inspection.status import HourState
 from job_history.ledger.quarantine import QuarantineEntry
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import read_receipt
@@ -70,7 +70,7 @@ def status_grid(  # noqa: PLR0917 - each is a part of the address
         columns=columns,
         groups=[(name, len(list(group))) for name, group in groupby(columns, key=itemgetter("group"))],
         words=WORDS,
-        states=list(Standing),
+        states=list(HourState),
         search=search.strip(),
         show=show,
         throughput=bar_chart(shown.overview.throughput, _labels(shown.overview), "documents"),
