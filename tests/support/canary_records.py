@@ -84,6 +84,15 @@ def planted_event(canaries: Canaries, user_id: int, hour: datetime, event_id: in
     )
 
 
+_MARK = "\ue000"
+"""Becomes an escaped quotation mark, as .NET writes them."""
+
+
+def quotes_escaped(text: str) -> str:
+    """JSON as .NET writes it: no quotation mark inside a text is plain. The text is one again when it is written as JSON."""
+    return text.replace('"', "\\u0022")
+
+
 class _Planter:
     def __init__(self, canaries: Canaries, of: str) -> None:
         self._canaries, self._of = canaries, of
@@ -98,7 +107,7 @@ class _Planter:
         """Words with an address, a card number, and JSON amid them."""
         inner = json.dumps({"client_secret": self.word(f"{where}, JSON amid words")})
         card = self._canaries.card_number(f"{self._of} {where}, card number")
-        return f"401 for {self.email(f'{where}, address')} with {card}: {inner} (see the log)"
+        return f"401 for {self.email(f'{where}, address')} with {card}: {inner} (see the log) {self.words(where)}"
 
     def json(self, where: str) -> str:
         """An object with canaries at every depth, in texts of JSON, as a name, and encoded under a name with a rule."""
@@ -113,5 +122,21 @@ class _Planter:
             "secret_base64": base64.b64encode(f"user:{self.word(f'{where}, in Base64')}".encode()).decode(),
             "card": int(self._canaries.card_number(f"{self._of} {where}, card as a number")),
             "query": f"GET /?mail={self.email(f'{where}, in a URL').replace('@', '%40')}",
+            'api_secret"2': self.word(f"{where}, after a quotation mark in a name"),
+            "escaped JSON": json.dumps({"secret": self.word(f"{where}, JSON with escaped quotation marks")}).replace(
+                '"', _MARK
+            ),
+            "log": self.words(where),
+            "scripts": f"नमस्ते-{self.email(f'{where}, in another script')}",
+            "quoted": f'"ada {self.email(f"{where}, quoted local part").replace("@", chr(34) + "@")}',
+            "bang": f"ada!{self.email(f'{where}, sign in an address')}",
         }
-        return json.dumps(value)
+        return json.dumps(value).replace(json.dumps(_MARK)[1:-1], "\\u0022")
+
+    def words(self, where: str) -> str:
+        """JSON in JSON amid words, with escaped quotation marks, in single ones, and cut short."""
+        inner = json.dumps({"secret": f"a {self.word(f'{where}, JSON in JSON amid words')} b"})
+        escaped = quotes_escaped(json.dumps({"secret": self.word(f"{where}, escaped JSON amid words")}))
+        single = f"\"secret\": 'a {self.word(f'{where}, in single quotation marks')} b'"
+        cut = json.dumps({"request": json.dumps({"secret": self.word(f"{where}, cut short")})})[:-4]
+        return f"400 {json.dumps({'request': inner})} and {escaped} and {single} and {cut}"

@@ -11,6 +11,8 @@ from tests.unit.redaction.attack import MARK, Attack, secret_in
 DOCUMENTS = 100_000 if os.environ.get("HYPOTHESIS_PROFILE") == "explore" else 150
 
 
+@pytest.mark.promise("redaction-is-complete")
+@pytest.mark.promise("redaction-dry-run")
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("seed", range(3))
 def test_random_documents_keep_no_secret_whether_or_not_what_is_untouched_is_skipped(seed: int) -> None:

@@ -21,6 +21,7 @@ def table(heading: str) -> list[tuple[str, ...]]:
     return [(form.strip(), *(re.findall("`(.*)`", cell)[0] for cell in cells)) for form, *cells in rows[1:]]
 
 
+@pytest.mark.promise("redaction-is-complete")
 @pytest.mark.parametrize(("form", "before", "after"), table("What is reached"))
 def test_forms_that_redaction_reaches(form: str, before: str, after: str) -> None:
     assert redacted_input(before, *RULES) == after, form
@@ -95,6 +96,7 @@ def test_pieces_that_overlap_are_replaced_as_one() -> None:
     assert redacted(record(error=r"a@b.co\u002euk"), *RULES).error == "***"
 
 
+@pytest.mark.promise("redaction-is-exact")
 def test_bytes_beside_a_replaced_piece_stay_also_in_texts_of_json() -> None:
     text = r'{"t":"\u00e9\/ \ud83d a@b.co \u000a","n":"{ \"a\" : [1.0, 1E+2 ] ,\u0022password\u0022:\t1 , \"\u00e9\":\"\\u00e9\" } "}'
     assert redacted_input(text, *RULES) == text.replace("a@b.co", "***").replace(r"\t1", r"\t\"***\"")
