@@ -12,7 +12,6 @@ DOCUMENTS = 100_000 if os.environ.get("HYPOTHESIS_PROFILE") == "explore" else 15
 
 
 @pytest.mark.promise("redaction-is-complete")
-@pytest.mark.promise("redaction-dry-run")
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("seed", range(3))
 def test_random_documents_keep_no_secret_whether_or_not_what_is_untouched_is_skipped(seed: int) -> None:
