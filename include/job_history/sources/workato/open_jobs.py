@@ -5,7 +5,7 @@ the staging area, one small file for each job, and asked about in the following 
 the recipe's open jobs (`status=pending`), and one for the job itself when it is no longer among them. Its end stays noted
 for as long as the window that contains it may be read again.
 
-Open jobs that lie further back than a walk goes are found by the same request, which recipes that ran lately get a few times
+Open jobs that lie further back than a walk goes are found by the same request, which recipes that ran lately get twice
 in each `longest_job`.
 """
 
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
+from zlib import crc32
 
 import msgspec
 
@@ -32,7 +33,7 @@ MAX_WATCHED = 1_000
 """For each account: more are logged, and not watched."""
 KEPT = timedelta(days=35)
 """After its end, or after it was last seen. Windows may be read again for that long."""
-_SURVEYS = 4
+_SURVEYS = 2
 _MAX_PAGES = MAX_WATCHED // JOBS_A_PAGE
 
 
@@ -108,7 +109,9 @@ class OpenJobs:
         if any(job.completed_at is None for (of, _), job in self._watched.items() if of == walk.recipe_id):
             return True
         hours = max(int(self._longest_job / HOUR) // _SURVEYS, 1)
-        return walk.was_read and int(window.start.timestamp() // 3_600) % hours == walk.recipe_id % hours
+        # Spread over the hours, whatever pattern the ids have.
+        turn = crc32(str(walk.recipe_id).encode()) % hours
+        return walk.was_read and int(window.start.timestamp() // 3_600) % hours == turn
 
     def _pending(self, recipe_id: int) -> dict[str, datetime | None]:
         """Return the recipe's open jobs by id, and when they started."""
