@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -20,6 +21,7 @@ from tests.support.world import BUCKET, World, accounts_of
 
 from job_history.errors import PermanentError
 from job_history.model.window import Window
+from job_history.pipeline.run_files import RunFiles
 from simulators.job_store import plain_job
 from simulators.sumo_logic import Fault, LocalSource, local_source, reset_after_ingest, reset_before_ingest, timed_out
 
@@ -61,6 +63,7 @@ at_sumo_logic: st.SearchStrategy[list[Fault | int]] = st.lists(
 places = st.sampled_from(
     [
         "after count",
+        "after unplaceable",
         "after list",
         "record",
         "after stage",
@@ -125,6 +128,11 @@ class AnyOrder(RuleBasedStateMachine):
         fraction = job.completed_at.removesuffix("Z").rstrip("0") if "." in (job.completed_at or "") else None
         self.world.add([job._replace(completed_at=f"{fraction}Z") if fraction else job])
 
+    @rule(user_id=users)
+    def a_finished_job_without_a_time_appears(self, user_id: int) -> None:
+        """No window contains it, and nothing delivers it: the plan of each run counts it."""
+        self.world.add([plain_job(user_id, DAY.start, next(self.numbers))._replace(completed_at=None)])
+
     @rule(hour=hours, mode=modes, misfortune=misfortunes)
     def an_hour_is_run(self, hour: Window, mode: str, misfortune: Misfortune) -> None:
         self.is_run(Run(f"run-{next(self.numbers)}", hour, mode=mode), misfortune)
@@ -173,7 +181,24 @@ class AnyOrder(RuleBasedStateMachine):
         """The last reconciliation of the day, in which nothing goes wrong: what is not there by now is delivered by it."""
         self.world.runs().do(Run("the last", DAY, mode="reconciliation"))
         self.world.assert_nothing_is_missing(HOURS)
+        self.assert_jobs_without_a_time_are_counted()
         self.folder.cleanup()
+
+    def assert_jobs_without_a_time_are_counted(self) -> None:
+        run = Run("count", HOURS[0], mode="repair")
+        for kind in run.kinds:
+            self.world.runs().plan(run, kind)
+        plans = [RunFiles(self.world.staging, run.name).plan(kind) for kind in run.kinds]
+        found = {
+            planned.user_id: planned.unplaceable.count
+            for made in plans
+            if made is not None
+            for planned in made.windows
+            if planned.unplaceable is not None
+        }
+        assert found == Counter(
+            job.user_id for job in self.world.jobs if job.completed_at is None and job.status != "cancelled"
+        )
 
 
 @pytest.fixture
@@ -183,7 +208,7 @@ def endpoints() -> Iterator[tuple[ScriptedS3, LocalSource]]:
 
 
 # A task that is really killed leaves no half-written list for the garbage collector to close.
-@pytest.mark.promise("any-order")
+@pytest.mark.promise("any-order", "unplaceable-records")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.timeout(300)
 def test_in_the_end_the_destinations_have_what_the_source_has(endpoints: tuple[ScriptedS3, LocalSource]) -> None:

@@ -17,6 +17,7 @@ import requests
 from job_history.destinations import Delivery, Destination, OnDelivery
 from job_history.documents.staged import StagedDocument
 from job_history.model.job import JobRecord
+from job_history.model.unplaceable import Unplaceable
 from job_history.model.window import Window
 
 Passes = Callable[[str], None]
@@ -49,6 +50,16 @@ class WatchedSource:
         counted: list[int] = self._source.counts(user_ids, window)
         self._passes("after count")
         return counted
+
+    def unplaceable(self, user_id: int) -> Unplaceable:
+        found: Unplaceable = self._source.unplaceable(user_id)
+        self._passes("after unplaceable")
+        return found
+
+    def unplaceables(self, user_ids: Sequence[int]) -> list[Unplaceable]:
+        found: list[Unplaceable] = self._source.unplaceables(user_ids)
+        self._passes("after unplaceable")
+        return found
 
     def ids(self, user_id: int, window: Window) -> Iterator[str]:
         self._passes("before ids")
