@@ -111,15 +111,18 @@ def _user() -> str:
     return "root" if os.geteuid() == 0 else str(os.geteuid())
 
 
-def _install_drivers() -> None:
-    """Put provider and drivers onto the path: they are built once, below `.state/`."""
+def drivers_folder() -> str:
+    """Return the folder with Airflow's provider and both drivers, which are built once, below `.state/`."""
 
     def install(folder: Path) -> None:
         run_installer(UV, "pip", "install", "--quiet", "--no-deps", "--python", sys.executable, "--target",
                       str(folder), "--requirement", str(_REQUIREMENTS))  # fmt: skip
 
-    folder = str(make_once("mysql", "drivers", _REQUIREMENTS, install))
-    if folder not in sys.path:
+    return str(make_once("mysql", "drivers", _REQUIREMENTS, install))
+
+
+def _install_drivers() -> None:
+    if (folder := drivers_folder()) not in sys.path:
         sys.path.append(folder)
 
 

@@ -1,7 +1,9 @@
 """The forms of times: what each reads, which a column has, and what is named instead of guessed."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -125,3 +127,21 @@ def test_a_moment_is_read_as_it_was_written(moment: datetime, offset: int) -> No
 def test_no_value_breaks_a_form_or_its_description(value: object) -> None:
     form = column_form([value])
     assert is_readable(value, form) or described_time(value, form)
+
+
+@pytest.mark.promise("time-forms")
+def test_the_page_of_the_job_store_lists_each_form_with_examples_that_it_reads() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "job-store.md").read_text()
+    table = page[page.index("| form | for example |") : page.index("White space around a text")]
+    rows = {cells[1].strip(): cells[2] for line in table.splitlines() if len(cells := line.split("|")) == 4}
+    examples = [text for cell in rows.values() for text in re.findall(r"`(\d\d[^`]+|Mon[^`]+)`", cell)]
+
+    assert len(examples) >= 9
+    assert [text for text in examples if not any(is_readable(text, form) for form in FORMS.values())] == []
+    listed = " ".join(rows).lower().replace(" or ", ", ")
+    assert [
+        name for name in FORMS if name != AMBIGUOUS.name and not set(WORDS[name]) <= set(re.split(r"[ ,]+", listed))
+    ] == []
+
+
+WORDS = {name: re.split(r"[ ,]+", re.sub(r" \(.*\)", "", name.lower())) for name in FORMS}
