@@ -51,6 +51,7 @@ class TestLookup:
         assert isinstance(error, PermanentError)
         assert error.code is None
 
+    @pytest.mark.promise("unreadable-is-not-missing")
     def test_a_backend_that_is_away_is_transient_and_nothing_is_to_be_created(
         self, kind: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -4,9 +4,11 @@ Without an answer for it, a request is served from memory, as S3 would: PUT (als
 """
 
 import asyncio
+import base64
 import hashlib
 import ssl
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +28,49 @@ class Request(NamedTuple):
     key: str
 
 
+class Seen(NamedTuple):
+    """A request as it arrived; `headers` in lower case."""
+
+    method: str
+    host: str
+    path: str
+    headers: dict[str, str]
+
+    @property
+    def like(self) -> tuple[str, bool, frozenset[str], str]:
+        """What preflight and delivery must have in common: host, path style, names of headers, user agent."""
+        ours = {"if-none-match", "content-length", "content-type", "content-md5", "x-amz-meta-sha256"}
+        names = frozenset(name for name in self.headers if name not in ours and not name.startswith("amz-sdk-"))
+        return self.host, self.path.startswith("/acme-audit/"), names, self.headers.get("user-agent", "")
+
+
+@dataclass
+class Demands:
+    """What the store refuses requests for. `sessions`: valid tokens, and when (`time.monotonic`) each ends."""
+
+    checksum: bool = False
+    virtual_host: bool = False
+    region: str | None = None
+    sessions: dict[str, float] | None = None
+
+    def refusal(self, request: web.Request, bucket: str) -> "Refusal | None":
+        scope = request.headers.get("Authorization", "").partition("Credential=")[2].split("/")
+        token = request.headers.get("x-amz-security-token", "")
+        if self.sessions is not None and self.sessions.get(token, 0.0) < time.monotonic():
+            return Refusal(400, "ExpiredToken", "The provided token has expired.")
+        if self.virtual_host and not request.host.startswith(f"{bucket}."):
+            return Refusal(301, "PermanentRedirect", "The bucket must be addressed using the specified endpoint.")
+        if self.region is not None and scope[2:3] != [self.region]:
+            return Refusal(
+                301, "PermanentRedirect", "Use the specified endpoint.", headers={"x-amz-bucket-region": self.region}
+            )
+        checksums = {"content-md5", "x-amz-checksum-sha256"} & {name.lower() for name in request.headers}
+        if self.checksum and request.method == "PUT" and not checksums:
+            message = "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters"
+            return Refusal(400, "InvalidRequest", message)
+        return None
+
+
 class Answer(Protocol):
     """What happens to a request instead of being served."""
 
@@ -34,7 +79,7 @@ class Answer(Protocol):
 
 @dataclass(frozen=True)
 class Refusal:
-    """An error of the store's, in S3's own XML. `echoes`: elements that repeat what the client had sent."""
+    """An error in S3's XML. `echoes`: elements that repeat what the client had sent."""
 
     status: int
     code: str | None = None
@@ -81,7 +126,7 @@ class Slow:
 
 @dataclass
 class AtMost:
-    """Serves so many requests at a time, each for some seconds, and refuses the others; `most` that ever came together."""
+    """Serves so many requests at a time, each for some seconds, and refuses the others; `most`: the maximum at one time."""
 
     limit: int
     refusal: Refusal
@@ -121,6 +166,8 @@ class ScriptedS3:
         self.objects: dict[str, bytes] = {}
         self.writes: Counter[str] = Counter()  # one for each version that a bucket with versions would have
         self.requests: list[Request] = []
+        self.seen: list[Seen] = []
+        self.demands = Demands()
         self._script: dict[str, list[Answer]] = {}
         self._for_ever: dict[str, Answer] = {}
         self.port = 0
@@ -142,6 +189,8 @@ class ScriptedS3:
         self._script.clear()
         self._for_ever.clear()
         self.requests.clear()
+        self.seen.clear()
+        self.demands = Demands()
 
     def reset(self) -> None:
         """Become an empty bucket again."""
@@ -152,19 +201,34 @@ class ScriptedS3:
     def serve(self, request: web.Request, body: bytes) -> web.Response:
         """Do what S3 does."""
         key = self._key(request)
-        if request.method == "PUT":
-            if request.headers.get("If-None-Match") == "*" and key in self.objects:
-                return web.Response(status=412)
-            self.objects[key] = body
-            self.writes[key] += 1
+        if request.method == "DELETE":
+            self.objects.pop(key, None)
+            return web.Response(status=204)
+        if request.method == "PUT" and (status := self._put(request, key, body)) is not None:
+            return web.Response(status=status)
         if "list-type" in request.query:
             return self._listed(request.query.get("prefix", ""))
         if key not in self.objects:
             return web.Response(status=404)
         content = self.objects[key]
         headers = {"ETag": _etag(content), "Last-Modified": "Mon, 21 May 2018 00:00:00 GMT"}
+        if (wanted := request.http_range).start is not None and request.method == "GET":
+            part = content[wanted]
+            headers["Content-Range"] = f"bytes {wanted.start}-{wanted.start + len(part) - 1}/{len(content)}"
+            return web.Response(status=206, body=part, headers=headers)
         # aiohttp leaves the body out of an answer to HEAD, and keeps its length.
         return web.Response(body=b"" if request.method == "PUT" else content, headers=headers)
+
+    def _put(self, request: web.Request, key: str, body: bytes) -> int | None:
+        """Store an object; returns the status of a refusal, or None."""
+        sent = request.headers.get("x-amz-checksum-sha256")
+        if sent is not None and sent != base64.b64encode(hashlib.sha256(body).digest()).decode():
+            return 400
+        if request.headers.get("If-None-Match") == "*" and key in self.objects:
+            return 412
+        self.objects[key] = body
+        self.writes[key] += 1
+        return None
 
     def _listed(self, prefix: str) -> web.Response:
         entries = "".join(
@@ -179,8 +243,11 @@ class ScriptedS3:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         self.requests.append(Request(request.method, self._key(request)))
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        self.seen.append(Seen(request.method, request.host, request.path, headers))
         script = self._script.get(request.method)
         answer = script.pop(0) if script else self._for_ever.get(request.method)
+        answer = answer or self.demands.refusal(request, self.bucket)
         return self.serve(request, body) if answer is None else await answer.give(self, request, body)
 
     def _key(self, request: web.Request) -> str:

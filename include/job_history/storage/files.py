@@ -80,6 +80,7 @@ class GuardedFile(io.RawIOBase):
         """Drop what is written from now on: writers that are closed late, by the garbage collector, write an end."""
         self._abandoned = True
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int | None = -1) -> bytes:
         with self._errors():
-            return bytes(self._file.read(size if size >= 0 else None))
+            # Some of the files take None for "all", and no negative number.
+            return bytes(self._file.read(None if size is None or size < 0 else size))

@@ -53,7 +53,7 @@ def connection_errors(conn_id: str, named_by: str) -> Iterator[None]:
     try:
         yield
     except (PermanentError, TransientError) as error:
-        if conn_id in str(error):
+        if repr(conn_id) in str(error):
             raise
         raise _named(error, about) from None
     except (BotoCoreError, ClientError) as error:

@@ -189,6 +189,7 @@ def store_config(access: S3Access) -> S3Config:
         "unsigned_payload": False,
         "s3_express": False,
         "conditional_put": "etag",
+        "copy_if_not_exists": "multipart",
         "disable_tagging": False,
         "disable_bulk_delete": True,
         "request_payer": access.options.requester_pays,
