@@ -27,7 +27,7 @@ class TaskLink:
 
 @dataclass(frozen=True)
 class Run:
-    """A run in the receipt. `path` is its path in the UI, or None if Airflow has deleted the run since."""
+    """A run in the receipt. `path` is its path in the UI, or None if Airflow does not have the run (any more)."""
 
     entry: RunEntry
     path: str | None
