@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import partial
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from job_history.errors import BadRecordError, QuarantineReason
@@ -17,7 +18,7 @@ from job_history.redaction.location import Location, Rule
 from job_history.redaction.patterns import Pattern
 from job_history.redaction.replacement import MASK, Place, Replacement
 from job_history.redaction.unescape import TooManyLevelsError, levels_of
-from job_history.redaction.words import named_values
+from job_history.redaction.words import may_hold_named_values, named_values
 
 _JSON_BEGINS = ("{", "[", '"', " ", "\n", "\t", "\r")
 _SHORT = 200  # characters; to look into so few takes no longer than to scan them
@@ -52,17 +53,17 @@ class Redactor:
         """
         data = b",".join(each.data for each in texts)
         edits = self._pass(data, [each.place for each in texts]).edits([each.location for each in texts], around)
-        redacted = []
-        start = number = 0
-        for each in texts:
-            end = start + len(each.data)
-            first = number
-            while number < len(edits) and edits[number].start < end:
+        # Where each text ends, once what is before is edited.
+        ends = list(accumulate(len(each.data) + 1 for each in texts))
+        number = longer = 0
+        for start, end, text in edits:
+            while start >= ends[number]:
+                ends[number] += longer
                 number += 1
-            inside = [Edit(edit.start - start, edit.end - start, edit.text) for edit in edits[first:number]]
-            redacted.append(text_of_utf8(edited_bytes(each.data, inside)))
-            start = end + 1
-        return redacted
+            longer += len(utf8(text)) - (end - start)
+        ends[number:] = [end + longer for end in ends[number:]]
+        whole = edited_bytes(data, edits)
+        return [text_of_utf8(whole[start : end - 1]) for start, end in pairwise([0, *ends])]
 
     def _edits_of_json(self, text: str, location: Location, place: Place) -> list[Edit]:
         data = utf8(text)
@@ -78,7 +79,11 @@ class Redactor:
         )
 
     def _edits_of_text(self, text: str, location: Location, place: Place, kind: str) -> list[Edit]:
-        if '"' not in text and "\\" not in text and not text.startswith(_JSON_BEGINS):
+        if (
+            "\\" not in text
+            and not text.startswith(_JSON_BEGINS)
+            and ('"' not in text or not may_hold_named_values(text))
+        ):
             found = [(rule, spans) for rule, pattern in self._patterns if (spans := pattern.find(text))]
             if len(found) <= 1:
                 of_text = self._replacement.of_text

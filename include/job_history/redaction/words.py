@@ -39,6 +39,11 @@ class NamedValue(NamedTuple):
     end: int
 
 
+def may_hold_named_values(text: str) -> bool:
+    """Return False only if `named_values` finds nothing."""
+    return _NAME_END.search(text) is not None
+
+
 def named_values(text: str, location: Location) -> Iterator[NamedValue]:
     """Stream the values under names that a rule would be about if they were members of what is at the location.
 
