@@ -26,6 +26,7 @@ from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
 from job_history.ledger.receipt_store import receipt_path
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import format_time
+from job_history.model.unplaceable import Unplaceable
 from job_history.model.window import Window
 from job_history.storage import local_storage
 
@@ -217,6 +218,14 @@ def test_show_receipt_prints_counts_paths_and_runs(world: World, job_history: Jo
         "run    finished at           state     delivered  present  quarantined\n"
         "a-run  2018-05-21T01:00:00Z  complete          3        0            0\n"
     )
+
+
+def test_show_receipt_prints_records_in_no_window(world: World, job_history: JobHistory) -> None:
+    save_receipt(world, 5234, 0, "complete_with_quarantine", unplaceable=Unplaceable(3, False, "17", "missing"))
+
+    result = job_history("show-receipt", 5234, "2018-05-21T00:00:00Z")
+
+    assert "in no window    3 (for example id 17: missing)\n" in result.stdout
 
 
 def test_show_receipt_as_json_is_the_receipt(world: World, job_history: JobHistory) -> None:

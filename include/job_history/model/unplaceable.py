@@ -38,8 +38,8 @@ class Unplaceable(msgspec.Struct, frozen=True, omit_defaults=True):
         return f"over {self.count:,}" if self.over_limit else f"{self.count:,}"
 
     @property
-    def example(self) -> str:
-        return f"id {self.example_id}: {self.example_form}"
+    def summary(self) -> str:
+        return f"{self.number} (for example id {self.example_id}: {self.example_form})"
 
 
 def largest(several: Iterable[Unplaceable | None]) -> Unplaceable | None:

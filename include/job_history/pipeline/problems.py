@@ -61,9 +61,8 @@ def unplaceable_messages(receipts: Iterable[Receipt]) -> dict[tuple[int, EventKi
     """Return a message for each account and kind with records that no window contains."""
     return {
         (receipt.user_id, receipt.kind): (
-            f"Account {receipt.label}: {receipt.unplaceable.number} {receipt.kind.words} are finished and in no window, because "
-            f"their time is missing or cannot be read (for example {receipt.unplaceable.example}). They are not delivered. "
-            "Correct their times at the source."
+            f"Account {receipt.label}: {receipt.kind.words} that are finished and in no window, because their time is missing or "
+            f"cannot be read: {receipt.unplaceable.summary}. They are not delivered. Correct their times at the source."
         )
         for receipt in receipts
         if receipt.unplaceable is not None

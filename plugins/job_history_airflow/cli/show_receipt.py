@@ -64,6 +64,7 @@ def _print(receipt: Receipt, ledger: Storage) -> None:
         "already present": f"{counts.already_present:,}",
         "filtered": readable_counts(counts.filtered),
         "quarantined": readable_counts(counts.quarantined),
+        **({"in no window": receipt.unplaceable.summary} if receipt.unplaceable else {}),
         "read at": receipt.read_at,
         "settings": receipt.settings_hash,
         "version": receipt.code_version,

@@ -109,8 +109,8 @@ def test_an_account_without_countable_jobs_is_complete_with_quarantine_and_named
     ]
     assert {sum(each.counts.quarantined.values()) for each in receipts} == {0}
     [message] = [each for each in caplog.messages if "in no window" in each]
-    assert message.startswith("Account 5234 Acme: 3 jobs are finished and in no window, because")
-    assert "(for example id 17: unix number)" in message
+    assert message.startswith("Account 5234 Acme: jobs that are finished and in no window, because")
+    assert ": 3 (for example id 17: unix number). " in message
 
 
 def test_an_account_is_asked_once_a_plan_whatever_its_number_of_windows(world: World) -> None:
