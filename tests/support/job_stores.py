@@ -171,7 +171,7 @@ def is_sql_store(name: str) -> bool:
 class WorkatoStore:
     """A workspace served by the platform's API: with its own token, or as a customer of an embedded partner.
 
-    It has no reports and no step data, so it stands where the suite asks for jobs, not for whole documents.
+    It has no reports and no step data: the suite compares its jobs, not its documents.
     """
 
     def __init__(self, user_id: int, now: datetime, *, embedded: bool) -> None:

@@ -1,4 +1,4 @@
-"""`python -m simulators.job_store`: write the demo's accounts to a database and say what is in it."""
+"""`python -m simulators.job_store`: write the demo's accounts to a database and print what is in it."""
 
 import argparse
 import sqlite3

@@ -29,7 +29,7 @@ class DemoAccount(NamedTuple):
     office_hours: range = range(24)
 
     def jobs(self, seed: int, start: datetime, end: datetime) -> Iterator[SampleJob]:
-        """The account's jobs of [start, end), the example of the feature page among them where it belongs."""
+        """The account's jobs of [start, end), with the example of the feature page in its own hour."""
         example = example_job()
         if self.user_id == example.user_id and _is_in(example.completed_at, start, end):
             yield example

@@ -40,7 +40,7 @@ def usual_size(random: Random) -> int:
 
 
 def big_size(random: Random) -> int:
-    """Bytes of a line's data where data is big: 20 kB to 1 MB."""
+    """Bytes of a line's data if data is big: 20 kB to 1 MB."""
     return min(LARGEST_BYTES, int(20_000 * random.paretovariate(_TAIL_SHAPE)))
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import psycopg
 import psycopg2
 import pytest
+from psycopg.rows import dict_row
+from psycopg2.extras import RealDictCursor
 from tests.support.job_stores import MysqlStore, PostgresStore, SqlStore
 from tests.support.pgbouncer import pgbouncer
 from tests.support.source_suite import (
@@ -127,6 +129,24 @@ class SwallowingCursor(Swallowing):
 
     def __exit__(self, *_: object) -> None:
         self.wrapped.close()
+
+
+@both_drivers
+def test_the_cursor_that_a_connection_names_changes_nothing_in_postgresql(store: PostgresStore) -> None:
+    """Airflow's hook passes the extra `cursor` on to the driver."""
+    store.fill([job(1)])
+    factories = {psycopg: {"row_factory": dict_row}, psycopg2: {"cursor_factory": RealDictCursor}}
+    store.connect = lambda: store.driver.connect(store.uri, **factories[store.driver])  # type: ignore[method-assign]
+
+    assert ids(listed(store.source())) == ["1"]
+
+
+@every_mariadb
+def test_names_of_columns_in_upper_case_keep_their_types(store: MysqlStore) -> None:
+    store.execute("ALTER TABLE job_history_jobs CHANGE completed_at COMPLETED_AT datetime(6)")
+    store.fill([job(1)])
+
+    assert [record.completed_at for record in listed(store.source())] == ["2018-05-21T00:30:10.000000Z"]
 
 
 # Encodings

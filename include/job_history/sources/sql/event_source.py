@@ -34,7 +34,7 @@ class SqlEventSource:
         item_id: Callable[[EventRecord], str] = item_id_of,
         mask_secrets: Masker = str,
     ) -> None:
-        """`item_id` returns the id that an item list has for an event: where it has none, that depends on the account's redaction.
+        """`item_id` returns the id that an item list has for an event; for one without an id, it depends on the redaction.
 
         `mask_secrets` takes the connection's secrets out of a database's messages.
         """

@@ -59,6 +59,10 @@ class Session:
             self._types[relation.name] = dict(zip(names, codes, strict=True))
         return self._types[relation.name]
 
+    def types(self, relation: Relation) -> ColumnTypes:
+        """Return the type codes by the names in lower case, as our own statements write them."""
+        return {name.lower(): code for name, code in self.columns(relation).items()}
+
     def stream(self, name: str, statement: str, parameters: Parameters) -> Generator[Row]:
         """Yield the rows of a result, holding a few megabytes of them at a time."""
         with database_errors(self._about, self._mask_secrets):

@@ -30,7 +30,7 @@ class Snapshot:
         self._forms: dict[tuple[str, str, int], TimeForm | None] = {}
 
     def of_account(self, relation: Relation, user_id: int) -> Condition:
-        return self.dialect.of_account(relation, user_id, self.session.columns(relation))
+        return self.dialect.of_account(relation, user_id, self.session.types(relation))
 
     def form(self, relation: Relation, column: str, user_id: int) -> TimeForm | None:
         """Return the form in which a column holds the account's times; None if the column has a time type."""
@@ -40,7 +40,7 @@ class Snapshot:
         return self._forms[key]
 
     def _form(self, relation: Relation, column: str, user_id: int) -> TimeForm | None:
-        if self.dialect.has_time_type(self.session.columns(relation).get(column)):
+        if self.dialect.has_time_type(self.session.types(relation).get(column)):
             return None
         account, parameters = self.of_account(relation, user_id)
         qualified = f"{relation.alias}.{column}"
