@@ -73,7 +73,7 @@ def fetch_size(rows: list[Row] | None = None, size: int = FIRST_FETCH_ROWS) -> i
     """Return how many rows to fetch next, after `size` were asked for and these came."""
     if rows is None:
         return size
-    largest = max(1, *(text_size(row) for row in rows))
+    largest = max(1, *map(text_size, rows))
     return max(1, min(MAX_ROWS_A_FETCH, FETCH_BYTES // largest, 4 * size))
 
 

@@ -43,7 +43,7 @@ class Session:
             closing(self._dialect.cursor(self._connection)) as cursor,
         ):
             cursor.execute(statement, parameters)
-            return [self._row(row) for row in cursor.fetchall()]
+            return self._rows(cursor.fetchall())
 
     def columns(self, relation: Relation) -> ColumnTypes:
         """Return the type codes of a relation's columns, in their order."""
@@ -53,7 +53,7 @@ class Session:
                 closing(self._dialect.cursor(self._connection)) as cursor,
             ):
                 cursor.execute(f"SELECT * FROM {relation.name} WHERE 1 = 0")  # noqa: S608 - one of three constants
-                names = self._row(tuple(column[0] for column in cursor.description))
+                [names] = self._rows([tuple(column[0] for column in cursor.description)])
                 codes = [column[1] for column in cursor.description]
                 cursor.fetchall()
             self._types[relation.name] = dict(zip(names, codes, strict=True))
@@ -73,7 +73,7 @@ class Session:
                 cursor.execute(statement, parameters)
             while True:
                 with database_errors(self._about, self._mask_secrets):
-                    rows = [self._row(row) for row in cursor.fetchmany(size)]
+                    rows = self._rows(cursor.fetchmany(size))
                 if not rows:
                     return
                 yield from rows
@@ -88,8 +88,8 @@ class Session:
         rows = self.stream(name, statement, parameters)
         return _spooled(rows) if self._dialect.streams_one_at_a_time else rows
 
-    def _row(self, row: Any) -> Row:
-        return self._decode(row) if self._decode else tuple(row)
+    def _rows(self, rows: Any) -> list[Row]:
+        return [self._decode(row) for row in rows] if self._decode else list(rows)
 
 
 def _spooled(rows: Iterable[Row]) -> Generator[Row]:

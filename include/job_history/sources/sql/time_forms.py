@@ -76,10 +76,10 @@ def is_readable(value: object, form: TimeForm) -> bool:
 
 def _text(value: object) -> str:
     """Return a value as text without white space around it; bytes are no text."""
+    if type(value) is str:
+        return value.strip()
     if isinstance(value, bytes | bytearray | memoryview | bool):
         raise ValueError("is neither text nor a number")  # noqa: TRY004 - as for any other unreadable value
-    if isinstance(value, str):
-        return value.strip()
     return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 

@@ -79,10 +79,8 @@ def moment_value(field: str, value: Any, form: TimeForm | None = None) -> str | 
     if isinstance(value, datetime) and value.tzinfo:
         return format_time(value)
     text = text_value(field, value)
-    if text is None:
-        return None
-    if form is None or form is ISO:
-        return text.strip()
+    if form is None or form is ISO or text is None:
+        return text and text.strip()
     try:
         return format_time(form.read(value if not isinstance(value, bytes | bytearray) else text))
     except ValueError:
