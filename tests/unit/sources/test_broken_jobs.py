@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.golden_messages import CheckMessage
 from tests.unit.samples import DAY, HOUR, MemoryDestination, account, slice_of
 
 from job_history.ledger.quarantine import QuarantineEntry
@@ -21,34 +22,17 @@ from job_history.storage.staging import staged_records
 from simulators.job_store import BROKEN_JOBS, SampleJob, broken_jobs, create, fill, plain_job
 
 GOOD = [plain_job(5234, DAY, number) for number in (1, 900_000, 10**10)] + [plain_job(5234, DAY, "j-KGAKfhsz-GYoLeD")]
-NEITHER = "is neither a number nor a handle of at most 200 letters, digits and hyphens"
-DUPLICATE = "the source has more than one row with job_id 900018 in this window"
 
-# By name: the reason, and of each record the id and the explanation.
-EXPECTED: dict[str, tuple[str, list[tuple[Id, str]]]] = {
-    "bad_json_in_report": (
-        "bad_json",
-        [(900_011, "report is not valid JSON: Input data was truncated")],
-    ),
-    "bad_json_in_line_output": (
-        "bad_json",
-        [(900_012, "lines[1].output is not valid JSON: JSON is malformed: invalid character (byte 9)")],
-    ),
-    "null_started_at": ("bad_time", [(900_013, "started_at is missing")]),
-    "unparsable_started_at": (
-        "bad_time",
-        [(900_014, "started_at: 'yesterday at noon' is not an ISO 8601 date and time")],
-    ),
-    "id_of_22_digits": (
-        "bad_id",
-        [("1234567890123456789012", "job_id '1234567890123456789012' has 22 digits, more than 21")],
-    ),
-    "id_with_slash": ("bad_id", [("../../9999/jobs/1", f"job_id '../../9999/jobs/1' {NEITHER}")]),
-    "completed_before_started": (
-        "bad_time",
-        [(900_017, "completed_at 2018-05-21T00:30:00Z lies before started_at 2018-05-21T00:30:10Z")],
-    ),
-    "duplicate_job_id": ("duplicate_job_id", [(900_018, DUPLICATE), (900_018, DUPLICATE)]),
+# By name: the reason, and the id of each record.
+EXPECTED: dict[str, tuple[str, list[Id]]] = {
+    "bad_json_in_report": ("bad_json", [900_011]),
+    "bad_json_in_line_output": ("bad_json", [900_012]),
+    "null_started_at": ("bad_time", [900_013]),
+    "unparsable_started_at": ("bad_time", [900_014]),
+    "id_of_22_digits": ("bad_id", ["1234567890123456789012"]),
+    "id_with_slash": ("bad_id", ["../../9999/jobs/1"]),
+    "completed_before_started": ("bad_time", [900_017]),
+    "duplicate_job_id": ("duplicate_job_id", [900_018, 900_018]),
 }
 
 
@@ -108,13 +92,14 @@ def test_every_broken_situation_has_an_expectation() -> None:
 
 @pytest.mark.parametrize("name", BROKEN_JOBS)
 def test_a_broken_record_is_set_aside_with_its_reason_and_the_others_are_delivered(
-    replication: Replication, good_objects: dict[str, bytes], name: str
+    replication: Replication, good_objects: dict[str, bytes], name: str, check_message: CheckMessage
 ) -> None:
     reason, expected = EXPECTED[name]
     transformed = replication.run([*broken_jobs(name, 5234, DAY), *GOOD])
     entries = replication.quarantined(reason)
-    assert [(entry.job_id, entry.explanation) for entry in entries] == expected
-    assert [entry.record.job_id for entry in entries if entry.record] == [job_id for job_id, _ in expected]
+    assert [entry.job_id for entry in entries] == expected
+    assert [entry.record.job_id for entry in entries if entry.record] == expected
+    check_message("\n".join(entry.explanation for entry in entries))
     assert (transformed.quarantined, transformed.documents) == ({reason: len(expected)}, len(GOOD))
     assert replication.destination.objects == good_objects
 
@@ -130,39 +115,29 @@ def test_all_of_them_at_once(replication: Replication, good_objects: dict[str, b
 
 
 @pytest.mark.parametrize(
-    ("columns", "reason", "job_id", "explanation"),
+    ("columns", "reason", "job_id"),
     [
-        ("job_id = 1e999", "bad_id", "inf", "job_id Infinity is not a whole number"),
-        ("job_id = 'a b'", "bad_id", "a b", f"job_id 'a b' {NEITHER}"),
-        ("recipe_id = 'r1'", "bad_id", 1, "recipe_id 'r1' is not a whole number from 0 up"),
-        ("recipe_id = -1", "bad_id", 1, "recipe_id '-1' is not a whole number from 0 up"),
-        (
-            "title = CAST(x'636166e9' AS TEXT)",
-            "bad_text",
-            "1",
-            "title is not valid UTF-8: 'utf-8' codec can't encode character '\\udce9' in position 3: surrogates not "
-            "allowed",
-        ),
-        (
-            "is_poll_error = 'maybe'",
-            "bad_text",
-            "1",
-            "is_poll_error is neither true nor false, but a text of 5 characters",
-        ),
-        ("report = ''", "bad_json", 1, "report is not valid JSON: Input data was truncated"),
-        ("report = x'7b'", "bad_json", 1, "report is not valid JSON: Input data was truncated"),
+        ("job_id = 1e999", "bad_id", "inf"),
+        ("job_id = 'a b'", "bad_id", "a b"),
+        ("recipe_id = 'r1'", "bad_id", 1),
+        ("recipe_id = -1", "bad_id", 1),
+        ("title = CAST(x'636166e9' AS TEXT)", "bad_text", "1"),
+        ("is_poll_error = 'maybe'", "bad_text", "1"),
+        ("report = ''", "bad_json", 1),
+        ("report = x'7b'", "bad_json", 1),
     ],
 )
 def test_other_faults_of_a_record(
-    replication: Replication, columns: str, reason: str, job_id: Id | None, explanation: str
+    replication: Replication, columns: str, reason: str, job_id: Id | None, check_message: CheckMessage
 ) -> None:
     with closing(replication.connect()) as connection:
         fill(connection, "sqlite", [plain_job(5234, DAY, 1)._replace(lines=())])
     replication.execute(f"UPDATE job_history_jobs SET {columns}")
     transformed = replication.run(GOOD[1:])
     [entry] = replication.quarantined(reason)
-    assert (entry.job_id, entry.explanation) == (job_id, explanation)
+    assert entry.job_id == job_id
     assert (transformed.quarantined, transformed.documents) == ({reason: 1}, len(GOOD) - 1)
+    check_message(entry.explanation)
 
 
 @pytest.mark.promise("one-window-or-unplaceable")
