@@ -13,8 +13,8 @@ demo: .venv/.ready  ## the main job on embedded parts, for one past hour
 up: .venv/.ready  ## the same parts with the Airflow UI; Ctrl-C ends all of it
 	@$(PY) -m simulators.up
 
-test: .venv/.ready  ## all tests, fast ones first
-	$(PY) -m pytest
+test: .venv/.ready  ## all tests but the judges, fast ones first, in two processes
+	$(PY) -m pytest -n 2 --dist loadgroup
 
 judges: .venv/.ready  ## tests that need servers and clients which are not ours
 	$(PY) -m pytest -m judge

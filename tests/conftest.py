@@ -66,6 +66,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.get_closest_marker(name) for name in JUDGES):
             item.add_marker("judge")
+        # With `-n` and `--dist loadgroup`, a group's tests run in one process: a file's, and all that share the one Airflow.
+        item.add_marker(pytest.mark.xdist_group("e2e" if item.get_closest_marker("e2e") else str(item.path)))
 
 
 @pytest.hookimpl(wrapper=True)
