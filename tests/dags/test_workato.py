@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from job_history_airflow.hooks.workato import WorkatoHook
-from simulators.workato import LocalWorkato, Partner, Workspace, local_workato, workspaces_of
+from simulators.workato import Fault, LocalWorkato, Partner, Workspace, local_workato, workspaces_of
 
 from .conftest import HOUR_END, World
 from .test_replication_run import FINISHED, of_run, run
@@ -165,6 +165,22 @@ def test_a_window_that_the_platform_no_longer_holds_is_unrecoverable(world: Worl
         "delivered in time is at the destination."
     )
     assert api.requests() == []
+
+
+@pytest.mark.promise("unplaceable-records")
+def test_jobs_whose_times_cannot_be_read_make_no_green_run(world: World, api: LocalWorkato) -> None:
+    time = "some time in May"
+    jobs = [{"id": f"j-{n}", "status": "succeeded", "started_at": time, "completed_at": time} for n in range(25)]
+    pages = [Fault(body='{"items": []}', path="offset_job_id")] * 40
+    api.script([*pages, *[Fault(body=json.dumps({"items": jobs}), path="/jobs")] * 40])
+    world.connect("globex", connection(api))
+    world.accounts(workato_account(world, 5235, "Globex", conn_id="globex"))
+
+    assert run()[0] == "failed"
+    receipt = world.receipts()[5235, START]
+    assert receipt["state"] == "complete_with_quarantine"
+    assert receipt["unplaceable"]["count"] >= 25
+    assert receipt["unplaceable"]["example_form"] == "text of 16 characters"
 
 
 def test_an_account_without_news_has_a_receipt_and_no_tasks(world: World, api: LocalWorkato) -> None:
