@@ -149,7 +149,7 @@ def code_of_ours() -> str:
 
 
 def test_each_message_of_the_operations_page_is_in_the_code() -> None:
-    """The messages are the code spans of bold list items, word for word; `...` stands for what differs."""
+    """The messages are the code spans of bold list items, word for word; `...` is what differs."""
     # A message that is written over several lines is one message.
     source = re.sub(r'"\s*\n\s*f?"', "", code_of_ours())
     items = re.findall(r"^- \*\*(`.*?)\*\*", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)

@@ -36,7 +36,9 @@ def test_it_leaves_the_newest_hour_to_its_own_run() -> None:
         (AT, AT.replace(hour=3, minute=0)),
     ],
 )
-def test_it_looks_at_no_hour_that_was_not_owed_but_always_at_one(start_date: datetime, first: datetime) -> None:
+def test_reconciliation_compares_no_hour_before_start_date_but_always_one(
+    start_date: datetime, first: datetime
+) -> None:
     assert looked_back(start_date=start_date) == Window(first, AT.replace(hour=4, minute=0))
 
 

@@ -70,12 +70,12 @@ def files(one: Receipt) -> list[str]:
 
 
 def saved(ledger: Storage, one: Receipt) -> Receipt:
-    """Save a receipt with its files, and return what stands."""
+    """Save a receipt with its files, and return the newest."""
     for path in files(one):
         ledger.write(path, b"the receipt")
-    stands = save_receipt(ledger, one)
-    assert read_receipt(ledger, 5234, EventKind.JOBS, HOUR) == stands
-    return stands
+    newest = save_receipt(ledger, one)
+    assert read_receipt(ledger, 5234, EventKind.JOBS, HOUR) == newest
+    return newest
 
 
 def left_in(ledger: Storage) -> list[str]:
@@ -240,8 +240,8 @@ def test_a_later_successful_run_replaces_the_receipt_and_deletes_the_old_quarant
     )
     saved(ledger, first)
     entries = [first.runs[0], later.runs[0]]
-    stands = saved(ledger, later)
-    assert (stands.counts, stands.state, stands.runs) == (later.counts, "complete_with_quarantine", entries)
+    newest = saved(ledger, later)
+    assert (newest.counts, newest.state, newest.runs) == (later.counts, "complete_with_quarantine", entries)
     assert left_in(ledger) == sorted(["q/id", *first.items, *later.items])
 
 
@@ -249,12 +249,12 @@ def test_superseded_item_lists_are_deleted_after_a_week(ledger: Storage) -> None
     first = receipt([outcome(FIRST, delivered=1)], run="one")
     later = receipt([outcome(slice_of(run="two"), already_present=1)], run="two")
     saved(ledger, first)
-    stands = saved(ledger, later)
-    delete_superseded_items(ledger, stands, datetime.now(UTC) - timedelta(days=7))
+    newest = saved(ledger, later)
+    delete_superseded_items(ledger, newest, datetime.now(UTC) - timedelta(days=7))
     assert left_in(ledger) == sorted([*first.items, *later.items])
-    delete_superseded_items(ledger, stands, datetime.now(UTC) + timedelta(seconds=1))
+    delete_superseded_items(ledger, newest, datetime.now(UTC) + timedelta(seconds=1))
     assert left_in(ledger) == sorted(later.items)
-    assert read_receipt(ledger, 5234, EventKind.JOBS, HOUR) == stands
+    assert read_receipt(ledger, 5234, EventKind.JOBS, HOUR) == newest
 
 
 def test_a_failed_window_is_closed_by_a_later_run(ledger: Storage) -> None:
@@ -283,10 +283,10 @@ def test_a_closed_window_stays_closed_when_a_later_run_fails_or_the_account_is_p
 ) -> None:
     closed = receipt([outcome(FIRST, delivered=1, quarantined={"bad_id": 1}, quarantine_paths=["q/id"])], run="one")
     saved(ledger, closed)
-    stands = saved(ledger, later)
+    newest = saved(ledger, later)
     entries = [closed.runs[0], *later.runs]
-    assert (stands.state, stands.counts, stands.faults) == ("complete_with_quarantine", closed.counts, [])
-    assert (stands.runs, left_in(ledger)) == (entries, sorted(files(closed)))
+    assert (newest.state, newest.counts, newest.faults) == ("complete_with_quarantine", closed.counts, [])
+    assert (newest.runs, left_in(ledger)) == (entries, sorted(files(closed)))
 
 
 @pytest.mark.promise("failures-stay")
@@ -294,9 +294,9 @@ def test_a_pause_does_not_clear_an_earlier_failure(ledger: Storage) -> None:
     failed = receipt([outcome(FIRST, delivered=1)], ["load of 2 failed"], run="one")
     paused = receipt(enabled=False, counted=None, run="two")
     saved(ledger, failed)
-    stands = saved(ledger, paused)
-    assert (stands.state, stands.counts, stands.items) == ("failed", failed.counts, failed.items)
-    assert stands.runs == [failed.runs[0], *paused.runs]
+    newest = saved(ledger, paused)
+    assert (newest.state, newest.counts, newest.items) == ("failed", failed.counts, failed.items)
+    assert newest.runs == [failed.runs[0], *paused.runs]
 
 
 def test_a_damaged_receipt_is_reported_with_its_path(ledger: Storage) -> None:
@@ -313,16 +313,16 @@ def test_a_run_that_is_cleared_replaces_its_own_entry_and_keeps_its_files(ledger
     failed = receipt([outcome(FIRST, delivered=1)], ["load of 2 failed"])
     again = receipt([outcome(FIRST, already_present=1), outcome(SECOND, delivered=1)])
     saved(ledger, failed)
-    stands = saved(ledger, again)
-    assert ([entry.state for entry in stands.runs], left_in(ledger)) == (["complete"], sorted(again.items))
+    newest = saved(ledger, again)
+    assert ([entry.state for entry in newest.runs], left_in(ledger)) == (["complete"], sorted(again.items))
 
 
 def test_a_receipt_keeps_the_last_fifty_runs(ledger: Storage) -> None:
     for number in range(MAX_RUNS_REMEMBERED + 3):
         finished_at = FINISHED + timedelta(hours=number)
-        stands = save_receipt(ledger, receipt(run=f"run-{number}", finished_at=finished_at))
+        newest = save_receipt(ledger, receipt(run=f"run-{number}", finished_at=finished_at))
     remembered = [f"run-{number}" for number in range(3, MAX_RUNS_REMEMBERED + 3)]
-    assert [entry.run for entry in stands.runs] == remembered
+    assert [entry.run for entry in newest.runs] == remembered
 
 
 def test_the_receipt_of_another_window_is_another(ledger: Storage) -> None:
@@ -351,9 +351,9 @@ def test_a_run_that_read_the_source_earlier_does_not_replace_one_that_read_it_la
     )
     older = receipt([read_at("2018-05-21T01:00:00.000000Z", outcome(SECOND, delivered=1))], run="older")
     saved(ledger, newer)
-    stands = saved(ledger, older)
-    assert (stands.state, stands.counts, stands.quarantine) == ("complete_with_quarantine", newer.counts, ["q/id"])
-    assert [entry.run for entry in stands.runs] == ["newer", "older"]
+    newest = saved(ledger, older)
+    assert (newest.state, newest.counts, newest.quarantine) == ("complete_with_quarantine", newer.counts, ["q/id"])
+    assert [entry.run for entry in newest.runs] == ["newer", "older"]
     assert "q/id" in left_in(ledger)
 
 

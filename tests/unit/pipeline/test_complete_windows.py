@@ -21,7 +21,7 @@ AFTER, BEFORE = (format_time(HOUR.end + timedelta(microseconds=late)) for late i
 
 @pytest.mark.promise("whole-hours")
 @pytest.mark.parametrize(
-    ("detail", "stands"),
+    ("detail", "state"),
     [
         ({}, "complete"),
         ({"state": WindowState.COMPLETE_WITH_QUARANTINE}, None),
@@ -38,7 +38,7 @@ AFTER, BEFORE = (format_time(HOUR.end + timedelta(microseconds=late)) for late i
         ({"destination": {"type": "s3"}}, "complete"),
     ],
 )
-def test_missing_only_skips_complete_windows(tmp_path: Path, detail: dict[str, Any], stands: str | None) -> None:
+def test_missing_only_skips_complete_windows(tmp_path: Path, detail: dict[str, Any], state: str | None) -> None:
     ledger, acme = local_storage(tmp_path), account()
     fields = {"state": WindowState.COMPLETE, "destination_hash": acme.destination_hash, "read_at": AFTER, **detail}
     receipt = Receipt(
@@ -55,5 +55,5 @@ def test_missing_only_skips_complete_windows(tmp_path: Path, detail: dict[str, A
     save_receipt(ledger, receipt)
 
     complete = complete_windows(ledger, lambda _: "acme-audit")
-    assert complete(acme, EventKind.JOBS, HOUR) == stands
+    assert complete(acme, EventKind.JOBS, HOUR) == state
     assert complete(account(user_id=77), EventKind.JOBS, HOUR) is None

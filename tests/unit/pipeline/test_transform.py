@@ -1,4 +1,4 @@
-"""Transform: each listed job becomes a document, or is set aside with its reason."""
+"""Transform: each listed job becomes a document, or is skipped or quarantined with its reason."""
 
 import hashlib
 from pathlib import Path

@@ -249,7 +249,7 @@ def test_what_looks_so_in_error_texts() -> None:
         ('{"a":1,"a":2}', '{"a":1,"a":2}'),
     ],
 )
-def test_a_hash_is_of_the_value_however_it_is_written_and_wherever_it_stands(value: str, canonical: str) -> None:
+def test_hash_is_of_the_value_however_it_is_written_and_in_any_place(value: str, canonical: str) -> None:
     left = f'{{"a":"{hash_of(canonical)}"}}'
     assert redacted_input(f'{{"a":{value}}}', hashed(field="a")) == left
     nested = json.dumps(f'{{"a":{value}}}', ensure_ascii=False)
@@ -353,7 +353,7 @@ def test_quick_way_and_the_one_that_reports_each_change_give_the_same(text: str)
 
 
 class _Members(list[tuple[str, Any]]):
-    """An object as it stands, also with a name that is there twice."""
+    """An object as it is, also with a name that is there twice."""
 
 
 def secrets_left(value: Any) -> list[Any]:

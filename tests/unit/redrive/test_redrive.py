@@ -386,7 +386,7 @@ class MortalDestination(MemoryDestination):
         super().deliver(documents, noted)
 
 
-def stands(world: World) -> tuple[Any, ...]:
+def state_of(world: World) -> tuple[Any, ...]:
     """All that there is in the end, but whether a document was delivered by the killed redrive or by the next."""
     receipt = world.receipt()
     there = {"delivered": "there", "already_present": "there"}
@@ -426,7 +426,7 @@ def test_killed_at_any_step_and_run_again_ends_as_if_undisturbed(world: World, t
             )
         except KilledError:
             again.redrive(replace=True)
-            assert stands(again) == stands(undisturbed), f"killed at step {steps}"
+            assert state_of(again) == state_of(undisturbed), f"killed at step {steps}"
             continue
         break
     assert steps > 40

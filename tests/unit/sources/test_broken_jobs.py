@@ -91,7 +91,7 @@ def test_every_broken_situation_has_an_expectation() -> None:
 
 
 @pytest.mark.parametrize("name", BROKEN_JOBS)
-def test_a_broken_record_is_set_aside_with_its_reason_and_the_others_are_delivered(
+def test_broken_record_is_quarantined_with_its_reason_and_the_others_are_delivered(
     replication: Replication, good_objects: dict[str, bytes], name: str, check_message: CheckMessage
 ) -> None:
     reason, expected = EXPECTED[name]
