@@ -36,7 +36,7 @@ _LAST_NAME = re.compile(rb'"((?:[^"\\]++|\\.)*+)"(?:\s*+:\s*+)?\Z', re.DOTALL)
 # escape in masked text.
 _SIGN = re.compile(rb'@|%40|\\["u]|\0|^"[{\[ \\]')
 # Any other text or number, only if one of these is, ...
-_RARE_SIGNS = (utf8("\uff20"), utf8("\ufe6b"))
+_RARE_SIGNS = (b"\xef\xbc\xa0", b"\xef\xb9\xab")  # U+FF20 and U+FE6B in UTF-8
 # ... or one of these, if a rule may be about an element without a name: the beginning of JSON without names.
 _JSON_BEGINS = (b'"{', b'"[', b'" ')
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
@@ -115,7 +115,9 @@ class JsonPass:
         data = self._data
         if b"\xed" in data:
             data = _SURROGATE.sub(b"???", data)
-        marks = [*places_of(_RARE_SIGNS, data), *places_of_candidates(data)]
+        marks = [*places_of_candidates(data)]
+        if b"\xef" in data:
+            marks += places_of(_RARE_SIGNS, data)
         masked_data = masked(data, marks)
         names = around.skipping.names(data, masked_data)
         if names is None:

@@ -25,6 +25,7 @@ _IN_BRACKETS = re.compile(
     r"""("(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|(?<=[\s,:\[{(>=])'(?:[^'\\]++|\\.)*+')|([\[{(])|([\]})])""", re.DOTALL
 )
 _OPENING, _CLOSING = 2, 3
+_MAX_READ = 20  # times that each character of a text is read, on average, to find where values end
 _NO_VALUE = ("", ",", "}", "]")
 
 
@@ -47,19 +48,24 @@ def may_hold_named_values(text: str) -> bool:
 def named_values(text: str, location: Location) -> Iterator[NamedValue]:
     """Stream the values under names that a rule would be about if they were members of what is at the location.
 
-    The time is linear in the length of the text.
+    Values may overlap: if a text is cut short, what follows may be taken for a part of it. The time is linear in the length
+    of the text: after a limit, a value goes to its end.
     """
-    name_floor = value_end = 0
+    name_floor = 0
+    left = _MAX_READ * len(text)
     for found in _NAME_END.finditer(text):
         close, start = found.span()
-        if close < value_end or text[start : start + 1] in _NO_VALUE or _is_escaped(text, close):
+        if text[start : start + 1] in _NO_VALUE or _is_escaped(text, close):
             continue
         for open_ in _openings(text, name_floor, close):
             name = _plain(text[open_ : close + 1])
             rule = location.member(name).rule
             if rule is not None:
-                value_end = _end_of_value(text, start)
-                yield NamedValue(rule, name, _plain(text[start:value_end]), open_, start, value_end)
+                end = _end_of_value(text, start) if left > 0 else len(text)
+                yield NamedValue(rule, name, _plain(text[start:end]), open_, start, end)
+                if left <= 0:
+                    return
+                left -= end - start
                 break
         name_floor = close + 1
 

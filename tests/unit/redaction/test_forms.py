@@ -77,6 +77,20 @@ def test_no_part_of_a_value_is_left_whatever_is_before_it(before: str, written: 
         )
 
 
+def test_a_value_after_json_that_was_cut_short_is_masked_as_a_whole() -> None:
+    text = r"""{{"name":"cut {\"password\":[\"","":"{\"password\" : [ \"x S3C}\", { \"b\":\"x S3C}\" }] }","n":1}"""
+    left = redacted(record(error=text), PASSWORD).error
+    assert left is not None
+    assert "S3C" not in left
+
+
+def test_many_values_inside_each_other_take_linear_time() -> None:
+    for text in ('"password":[' * 5_000, '"password":"' * 5_000, '"password":{"a":' * 5_000 + "]}" * 5_000):
+        left = redacted(record(error=text), PASSWORD).error
+        assert left is not None
+        assert len(left) < len(text)
+
+
 def test_an_outer_value_amid_words_goes_before_an_inner_one() -> None:
     rules = (hashed(field="token"), PASSWORD, mask(value="email"))
     text = '400 "password": {"token": "x", "m": "a@b.co"}, "token": "a@b.co"'
