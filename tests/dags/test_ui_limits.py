@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import msgspec
 import pytest
 
+from job_history.errors import QuarantineReason
+from job_history.ledger.quarantine import Quarantine
+from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
+from job_history.ledger.receipt_store import receipt_path
+from job_history.model.event_kind import EventKind
+from job_history.model.job import JobRecord
+from job_history.model.slice import Slice
+from job_history.model.window import Window
+from job_history.storage import local_storage
+
+from .conftest import HOUR, HOUR_END
 from .ui import Pages, account
 
 WINDOW = "/status/windows/5234/jobs"
@@ -103,3 +117,43 @@ def test_the_toggle_names_what_the_workato_api_does_not_give(pages: Pages) -> No
     toggle = page.index('name="events.line_details"')
     note = page.index('data-kind-of="source" data-kind="workato">Workato API: its public API gives no input and output')
     assert toggle < note < page.index('name="events.admin_events"')
+
+
+@pytest.mark.promise("ui-limits")
+def test_long_ids_and_errors_are_cut(pages: Pages, tmp_path: Path) -> None:
+    """What a source or a store reports has no bound of its own; the whole text is in the ledger."""
+    pages.set_accounts([account()])
+    ledger = local_storage(tmp_path / "ledger")
+    window = Window(HOUR, HOUR_END)
+    slice_ = Slice(run="run-1", user_id=5234, name="Acme", window=window, part=window)
+    with Quarantine(ledger, slice_) as quarantine:
+        for _ in range(30):
+            record = JobRecord(5234, 234, "9" * 100_000, "completed", None, None)
+            quarantine.add_record(record, QuarantineReason.BAD_ID, f"job_id {'9' * 100_000} is no id")
+    error = "no bucket " + "x" * 100_000
+    counts = Counts(listed=30, quarantined={"bad_id": 30})
+    receipt = Receipt(
+        user_id=5234,
+        name="Acme",
+        window=window,
+        state=WindowState.FAILED,
+        counts=counts,
+        gap=0,
+        settings_hash="0" * 16,
+        code_version="0",
+        destination={"type": "s3"},
+        faults=[error],
+        quarantine=list(quarantine.paths),
+        runs=[RunEntry("run-1", "2018-05-21T01:10:00Z", WindowState.FAILED, counts, [error])],
+    )
+    ledger.write(receipt_path(5234, EventKind.JOBS, window), msgspec.json.encode(receipt))
+    viewer = pages.as_user("vic")
+
+    page = viewer.get(f"{WINDOW}?start=2018-05-21T00:00:00Z&end=2018-05-21T01:00:00Z").text.partition("<details>")[0]
+    grid = viewer.get("/status?until=2018-05-22T00:00:00Z").text
+
+    assert page.count("is no id") == 0
+    assert page.count("job_id 999") == 20
+    assert "no bucket xxx" in page
+    assert "no bucket xxx" in grid
+    assert max(len(page), len(grid)) < 60_000
