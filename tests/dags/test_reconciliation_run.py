@@ -76,7 +76,7 @@ def test_it_looks_back_over_a_day_and_the_look_back_from_the_newest_hour_that_ha
     monkeypatch.setenv("AIRFLOW__JOB_HISTORY__LOOKBACK_HOURS", "2")
     world.accounts(world.account(5237, "Umbrella"))
 
-    # The sample job store is of 2018, and the run is of today: what is owed is a receipt for each of its quiet hours.
+    # The sample job store is of 2018, and the run is of today: it lacks a receipt for each of its quiet hours.
     state, _ = run_dag("job_history_reconciliation", HOUR)
 
     assert state == "success"

@@ -87,7 +87,7 @@ def test_a_receipt_is_shown_with_its_counts_and_its_story(ledger: Storage) -> No
 
 
 @pytest.mark.parametrize(
-    ("state", "late", "standing", "owed"),
+    ("state", "late", "standing", "needs_run"),
     [
         ("complete", 0, "complete", False),
         ("complete", 2, "late", False),
@@ -98,17 +98,17 @@ def test_a_receipt_is_shown_with_its_counts_and_its_story(ledger: Storage) -> No
         ("disabled", 0, "disabled", False),
     ],
 )
-def test_how_a_receipt_is_shown(ledger: Storage, state: str, late: int, standing: str, owed: bool) -> None:
+def test_how_a_receipt_is_shown(ledger: Storage, state: str, late: int, standing: str, needs_run: bool) -> None:
     save(ledger, state, late=late)
 
     (status,) = shown(ledger)
 
-    assert (status.state, status.state.needs_run, status.late) == (standing, owed, late)
+    assert (status.state, status.state.needs_run, status.late) == (standing, needs_run, late)
 
 
 @pytest.mark.promise("status")
 @pytest.mark.parametrize(
-    ("now", "enabled", "standing", "owed"),
+    ("now", "enabled", "standing", "needs_run"),
     [
         (HOUR.end + SETTLE - timedelta(seconds=1), True, "waiting", False),
         (HOUR.end + SETTLE, True, "open", True),
@@ -117,14 +117,14 @@ def test_how_a_receipt_is_shown(ledger: Storage, state: str, late: int, standing
     ],
 )
 def test_how_a_window_without_a_receipt_is_shown(
-    ledger: Storage, now: datetime, enabled: bool, standing: str, owed: bool
+    ledger: Storage, now: datetime, enabled: bool, standing: str, needs_run: bool
 ) -> None:
     (status,) = shown(ledger, account(enabled=enabled), now=now)
 
     assert status == WindowStatus(
         user_id=5234, name="Acme", kind=EventKind.JOBS, window=HOUR, state=HourState(standing)
     )
-    assert status.state.needs_run is owed
+    assert status.state.needs_run is needs_run
 
 
 def test_accounts_come_as_given_and_their_hours_in_order_across_days(ledger: Storage) -> None:
