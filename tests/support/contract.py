@@ -27,6 +27,7 @@ What a user may rely on. Under each promise are the tests that fail if it is bro
 
 This page is generated: the promises are in [tests/support/contract.toml](../tests/support/contract.toml), and tests refer
 to them by id with `@pytest.mark.promise("<id>")`. `.venv/bin/python -m tests.support.contract` writes the page.
+The [glossary](architecture.md#glossary) defines account, job, window, slice, document and receipt.
 """
 
 

@@ -70,6 +70,8 @@ def _quoted(text: str) -> str:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--write-messages") and config.getoption("numprocesses", None):
+        raise pytest.UsageError("--write-messages needs one process: leave out -n")
     config.stash[_golden] = GoldenMessages(GOLDEN, write=config.getoption("--write-messages"))
 
 
