@@ -317,3 +317,14 @@ def test_a_locked_sqlite_file_is_transient(tmp_path: Path) -> None:
             source.count(USER_ID, HOUR)
 
     assert raised.value.code is Code.SQL_AWAY
+
+
+@pytest.mark.promise("one-window-or-unplaceable")
+def test_events_whose_time_cannot_be_read_are_unplaceable(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    store.fill_events([event(1), event(2, "yesterday"), event(None, "")])
+
+    found = store.event_source().unplaceable(USER_ID)
+
+    assert ids(listed(store.event_source())) == ["1"]
+    assert (found.count, found.over_limit) == (2, False)

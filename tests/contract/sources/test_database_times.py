@@ -25,8 +25,11 @@ from tests.support.source_suite import (
     tables,
 )  # fmt: skip
 
+from job_history.errors import TransientError
+from job_history.errors.code import Code
 from job_history.model.unplaceable import MAX_UNPLACEABLE
 from job_history.model.window import Window
+from job_history.sources.sql import unplaceable
 
 HALF_PAST, NEXT_HOUR = 1526862600, 1526864400  # 2018-05-21T00:30:00Z, 01:00:00Z
 
@@ -54,16 +57,20 @@ FORMS: dict[str, tuple[str, Any, Any, Any]] = {
 }
 
 
-def store_times(store: SqlStore, time_type: str, times: dict[int, Any], *, status: str = "completed") -> None:
-    """Create the relations with this type of times, and a job for each time."""
+def store_times(store: SqlStore, time_type: str, times: dict[Any, Any]) -> None:
+    """Create the relations with this type of times, and a job for each id and time."""
     store.execute(*tables(store, time=time_type))
+    insert(store, [(str(job_id), time) for job_id, time in times.items()])
+
+
+def insert(store: SqlStore, jobs: list[tuple[Any, Any]]) -> None:
     with closing(store.writer()) as connection:
         cursor = connection.cursor()
         mark = "?" if store.dialect == "sqlite" else "%s"
         cursor.executemany(
             "INSERT INTO job_history_jobs (user_id, recipe_id, job_id, status, started_at, completed_at, title)"
-            f" VALUES ({USER_ID}, 234, {mark}, '{status}', {mark}, {mark}, 'hello')",
-            [(str(job_id), time, time) for job_id, time in times.items()],
+            f" VALUES ({USER_ID}, 234, {mark}, 'completed', {mark}, {mark}, {mark})",
+            [(job_id, time, time, str(number)) for number, (job_id, time) in enumerate(jobs)],
         )
         connection.commit()
         cursor.close()
@@ -142,6 +149,27 @@ def test_a_time_outside_the_years_1_to_9999_is_unplaceable(store: PostgresStore,
     assert (set(records), source.unplaceable(USER_ID).example_id) == ({"1", "3"}, "2")
 
 
+@each_kind
+def test_a_database_that_is_too_slow_to_look_for_unplaceable_jobs_is_transient(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unplaceable, "UNPLACEABLE_SECONDS", 1)
+    store.fill(job(number)._replace(completed_at=None) for number in range(100))
+    endless = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT count(*) FROM c"
+    slow = {"sqlite": f"({endless}) > 0", "postgresql": "pg_sleep(1) IS NOT NULL", "mysql": "sleep(1) = 0"}[
+        store.dialect
+    ]
+    store.execute(
+        "ALTER TABLE job_history_jobs RENAME TO all_jobs",
+        f"CREATE VIEW job_history_jobs AS SELECT * FROM all_jobs WHERE {slow}",
+    )
+
+    with pytest.raises(TransientError) as raised:
+        store.source().unplaceable(USER_ID)
+
+    assert raised.value.code is Code.SQL_AWAY
+
+
 # Whatever a record holds
 
 
@@ -153,13 +181,15 @@ SQLITE_VALUES = st.one_of(
     st.binary(max_size=12),
     st.sampled_from([value for _, *values in FORMS.values() for value in values]),
 )
+SQLITE_IDS = st.one_of(st.integers(0, 3), st.text(max_size=5), st.floats(allow_nan=False), st.binary(max_size=3))
+TEXT_IDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=9)
 
 
 @pytest.mark.promise("one-window-or-unplaceable")
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(times=st.lists(SQLITE_VALUES, min_size=1, max_size=8))
-def test_each_finished_job_of_sqlite_is_in_one_window_or_unplaceable(tmp_path: Path, times: list[Any]) -> None:
-    assert_each_is_somewhere(SqliteStore(tmp_path, empty=True), "", dict(enumerate(times, start=1)))
+@given(jobs=st.lists(st.tuples(SQLITE_IDS, SQLITE_VALUES), min_size=1, max_size=8))
+def test_each_finished_job_of_sqlite_is_in_one_window_or_unplaceable(tmp_path: Path, jobs: list[Any]) -> None:
+    assert_each_is_somewhere(SqliteStore(tmp_path, empty=True), "", jobs, job_id="")
 
 
 TYPED = {
@@ -180,18 +210,20 @@ TYPED = {
 def test_each_finished_job_is_in_one_window_or_unplaceable(
     tmp_path: Path, request: pytest.FixtureRequest, name: str, time_type: str, data: st.DataObject
 ) -> None:
-    times = data.draw(st.lists(st.one_of(st.none(), TYPED[time_type]), min_size=1, max_size=8))
+    times = st.one_of(st.none(), TYPED[time_type])
+    jobs = data.draw(st.lists(st.tuples(TEXT_IDS, times), min_size=1, max_size=8))
     store = sql_store(name, tmp_path, request.getfixturevalue, empty=True)
-    assert_each_is_somewhere(store, time_type, dict(enumerate(times, start=1)))
+    assert_each_is_somewhere(store, time_type, jobs, job_id="text")
 
 
-def assert_each_is_somewhere(store: SqlStore, time_type: str, times: dict[int, Any]) -> None:
-    """All windows together are the years 1 to 9998; the last year's end is left out, since a window needs an end."""
-    store_times(store, time_type, times)
+def assert_each_is_somewhere(store: SqlStore, time_type: str, jobs: list[tuple[Any, Any]], *, job_id: str) -> None:
+    """All windows together are the years 1 to 9999, without the first and the last days; a title is unique."""
+    store.execute(*tables(store, time=time_type, job_id=job_id))
+    insert(store, jobs)
     source = store.source()
     cuts = [datetime(1, 1, 2, tzinfo=UTC), START, HOUR.end, datetime(9999, 12, 28, tzinfo=UTC)]
-    found = [ids(listed(source, Window(start, end))) for start, end in pairwise(cuts)]
-    placed = [job_id for window in found for job_id in window]
+    placed = [record for start, end in pairwise(cuts) for record in listed(source, Window(start, end))]
+    titles = [record.title for record in placed if record.title is not None]
 
-    assert len(placed) == len(set(placed))
-    assert len(placed) + source.unplaceable(USER_ID).count == len(times)
+    assert len(titles) == len(set(titles))
+    assert len(placed) + source.unplaceable(USER_ID).count == len(jobs)

@@ -17,6 +17,7 @@ def unplaceable_rows(opened: Snapshot, relation: Relation, user_id: int, *, stat
 
     Raises TransientError if the database needs more than UNPLACEABLE_SECONDS.
     """
+    opened.session.limit_time(UNPLACEABLE_SECONDS)
     form = opened.form(relation, relation.moment_column, user_id)
     moment, condition = _selection(opened, relation, form)
     account = opened.of_account(relation, user_id)
@@ -28,7 +29,6 @@ def unplaceable_rows(opened: Snapshot, relation: Relation, user_id: int, *, stat
         f"SELECT {relation.id}, {moment}, {status} FROM {relation}"  # noqa: S608 - constants
         f" WHERE {account.text}{is_final} AND {condition.text}"
     )
-    opened.session.limit_time(UNPLACEABLE_SECONDS)
     found, example_id, example_form = 0, None, ""
     with closing(opened.rows(relation, statement, account.parameters + condition.parameters)) as rows:
         for row_id, raw, row_status in rows:
