@@ -128,9 +128,9 @@ def test_a_load_that_takes_longer_than_a_role_session_gets_new_ones(
             time.sleep(0.3)
             yield each
 
-    told = deliver(destination(store, transport=transport, session=sessions.session()), slowly())
+    reported = deliver(destination(store, transport=transport, session=sessions.session()), slowly())
 
-    assert [delivery for _, delivery in told] == [Delivery.DELIVERED] * len(DOCUMENTS)
+    assert [delivery for _, delivery in reported] == [Delivery.DELIVERED] * len(DOCUMENTS)
     assert sessions.given > 2
 
 

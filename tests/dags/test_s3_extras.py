@@ -253,7 +253,7 @@ def test_time_outs_attempts_and_pool_are_those_of_the_connection(connect: Connec
         ({}, {"AWS_SSE_CUSTOMER_KEY_BASE64": "CANARY"}, "AWS_SSE_CUSTOMER_KEY_BASE64"),
     ],
 )
-def test_what_obstore_cannot_do_goes_through_boto3_and_the_log_says_why(  # noqa: PLR0917
+def test_what_obstore_cannot_do_goes_through_boto3_and_the_log_has_the_reason(  # noqa: PLR0917
     connect: Connect,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,

@@ -27,7 +27,7 @@ class Entry(NamedTuple):
 class Files(Protocol):
     """Files below one root. A write is seen whole or not at all.
 
-    Raises OSError, or a ReplicationError of the store. A missing file is FileNotFoundError, or None where it says so.
+    Raises OSError, or a ReplicationError of the store. A missing file is FileNotFoundError, or None where noted.
     """
 
     is_local: bool
