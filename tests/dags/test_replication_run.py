@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from datetime import datetime
 from pathlib import Path
 
@@ -170,6 +171,23 @@ def test_unreadable_settings_fail_the_run_and_the_report_gives_the_reason(
     assert detail in printed.partition("because `s3.plan` failed: ")[2]
     assert "what is not named here was replicated" not in printed
     assert not world.receipts()
+
+
+@pytest.mark.promise("unplaceable-records")
+def test_an_account_without_a_readable_time_fails_the_run_and_stops_no_other(
+    world: World, store: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with sqlite3.connect(store) as connection:
+        connection.execute("UPDATE job_history_jobs SET completed_at = 'never' WHERE user_id = 5236")
+    world.accounts(world.account(5234, "Acme"), world.account(5236, "Initech"))
+
+    state, _ = run()
+
+    assert state == "failed"
+    assert "Account 5236 Initech: jobs that are finished and in no window" in capfd.readouterr().out
+    acme, initech = (world.receipts()[user_id, "2018-05-21T00:00:00Z"] for user_id in (5234, 5236))
+    assert (of_run(acme), acme["unplaceable"]) == (("complete", FINISHED[5234], 0), None)
+    assert (of_run(initech), initech["unplaceable"]["count"]) == (("complete_with_quarantine", 0, 0), FINISHED[5236])
 
 
 @pytest.mark.promise("unknown-parameters")
