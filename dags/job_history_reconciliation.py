@@ -3,12 +3,13 @@
 Every day, the records of each account's source, its receipts and the objects of its bucket are compared hour by hour.
 
 **Inputs**: the Variable `job_history_accounts`, the connections that it names, the receipts in the ledger.
-**Outputs**: jobs that their source listed late, delivered and marked as late; windows that had no receipt, or failed, run
-again; in the log of `report`, what was missing, lost or altered, and a histogram of how late jobs were.
-**Parameters** of a run started by hand: `accounts`, `window_start` and `window_end` (in place of the look-back), `repair`.
-**When it fails**: read the log of `report`. Lost or altered objects are only reported, because it may have been intended;
-run it by hand with `repair` to write them again as their source has them. A Sumo Logic source cannot be read, so its receipts
-are the only record.
+**Outputs**: jobs that their source listed late, delivered and marked as late; windows that had no receipt, or failed,
+run again; in the log of `report`, what was missing, lost or altered, and a histogram of how late jobs were.
+**Parameters** of a run started by hand: `accounts`, `window_start` and `window_end` (in place of the look-back),
+`repair`.
+**When it fails**: read the log of `report`. Lost or altered objects are only reported, because it may have been
+intended; run it by hand with `repair` to write them again as their source has them. A Sumo Logic source cannot be read,
+so its receipts are the only record.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """### Job history replication
 
-Every hour, each account's finished jobs of that hour go to its destination, one JSON document each; so do its admin events,
-if its settings ask for them.
+Every hour, each account's finished jobs of that hour go to its destination, one JSON document each; so do its admin
+events, if its settings ask for them.
 
 **Inputs**: the Variable `job_history_accounts` and the connections that it names.
 **Outputs**: documents at each account's destination; a receipt for each account, kind of event and hour in the ledger.
 **Parameters** of a run started by hand: `accounts`, `window_start` and `window_end`, `mode`.
 **When it fails**: read the log of `report`: it names each account that failed, why, and what to do. The others were
-replicated. Fix the cause and clear the failed task, or start a backfill of the hour: complete windows are skipped, a bucket
-gets nothing twice, and a Sumo Logic source gets what its receipt does not have.
+replicated. Fix the cause and clear the failed task, or start a backfill of the hour: complete windows are skipped, a
+bucket gets nothing twice, and a Sumo Logic source gets what its receipt does not have.
 """
 
 from __future__ import annotations

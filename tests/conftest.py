@@ -17,8 +17,8 @@ from simulators.project import DAGS, PLUGINS
 
 pytest_plugins = ["tests.support.golden_messages"]
 
-# No deadline, because machines may be busy. The same examples each time, so that a failure is due to the change under test. To
-# look for new ones, run with HYPOTHESIS_PROFILE=explore, and add what it finds as @example.
+# No deadline, because machines may be busy. The same examples each time, so that a failure is due to the change under
+# test. To look for new ones, run with HYPOTHESIS_PROFILE=explore, and add what it finds as @example.
 settings.register_profile("always_the_same", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "always_the_same"))
@@ -31,12 +31,13 @@ _home = pytest.StashKey[Path]()
 
 @pytest.hookimpl(tryfirst=True)  # before pytest decides where `tmp_path` is
 def pytest_configure(config: pytest.Config) -> None:
-    # A shell that starts pytest in the background makes it ignore SIGINT, and the tests' child processes would inherit that.
+    # A shell that starts pytest in the background makes it ignore SIGINT, and the tests' child processes would inherit
+    # that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     home = Path(tempfile.mkdtemp(prefix="job-history-tests-"))
     config.stash[_home] = home
-    # Below /tmp/pytest-of-<user>, each pytest that starts makes the folders of those that run unreadable for other users, such as
-    # the one that PostgreSQL runs as.
+    # Below /tmp/pytest-of-<user>, each pytest that starts makes the folders of those that run unreadable for other
+    # users, such as the one that PostgreSQL runs as.
     config.option.basetemp = config.option.basetemp or str(home / "tmp")
     for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
         del os.environ[name]
@@ -66,7 +67,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.get_closest_marker(name) for name in JUDGES):
             item.add_marker("judge")
-        # With `-n` and `--dist loadgroup`, a group's tests run in one process: a file's, and all that share the one Airflow.
+        # With `-n` and `--dist loadgroup`, a group's tests run in one process: a file's, and all that share the one
+        # Airflow.
         item.add_marker(pytest.mark.xdist_group("e2e" if item.get_closest_marker("e2e") else str(item.path)))
 
 

@@ -10,7 +10,8 @@ from job_history.errors.quoting import on_one_line
 def text_table(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return lines with columns as wide as their widest cell.
 
-    Whole numbers are written with thousands separators. A column that holds nothing else is aligned right, any other left.
+    Whole numbers are written with thousands separators. A column that holds nothing else is aligned right, any other
+    left.
     """
     rows = list(rows)
     lines = [list(heading), *([_cell_text(cell) for cell in row] for row in rows)]

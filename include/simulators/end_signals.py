@@ -13,8 +13,9 @@ _END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def in_order_at_end_signals() -> Iterator[None]:
     """Let SIGINT raise KeyboardInterrupt, and SIGTERM SystemExit, so that the `with` blocks are left one after another.
 
-    Further signals are ignored, because they would interrupt that. A shell that starts a program in the background makes it
-    ignore SIGINT, and its children inherit that; a handler of our own ends both. Outside the main thread this does nothing.
+    Further signals are ignored, because they would interrupt that. A shell that starts a program in the background
+    makes it ignore SIGINT, and its children inherit that; a handler of our own ends both. Outside the main thread this
+    does nothing.
     """
     if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
         yield

@@ -1,7 +1,9 @@
-"""`python -m simulators.past_hours WINDOWS ACCOUNTS`: replicate past hours without a scheduler, for the status page to show.
+"""`python -m simulators.past_hours WINDOWS ACCOUNTS`: replicate past hours without a scheduler, for the status page to
+show.
 
-It runs the operators of the hourly DAG in its order, on the Airflow that its environment names. WINDOWS is a JSON list of
-windows, ACCOUNTS one of user_ids; an empty one means all. What fails is in the receipts, as ever, and is no error here.
+It runs the operators of the hourly DAG in its order, on the Airflow that its environment names. WINDOWS is a JSON list
+of windows, ACCOUNTS one of user_ids; an empty one means all. What fails is in the receipts, as ever, and is no error
+here.
 """
 
 import contextlib

@@ -159,7 +159,8 @@ class ChildProcess:
 
     def _failure(self, what: str) -> ProcessFailedError:
         return ProcessFailedError(
-            f"{Path(self.command[0]).name} {what}. Its log, {self.log_path}, ends with:\n{self.log_tail() or '(nothing)'}"
+            f"{Path(self.command[0]).name} {what}. Its log, {self.log_path}, ends "
+            f"with:\n{self.log_tail() or '(nothing)'}"
         )
 
     def _group_is_alive(self) -> bool:

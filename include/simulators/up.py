@@ -1,7 +1,7 @@
 """`python -m simulators.up`: a whole local Airflow with the project in it, until Ctrl-C.
 
-Metadata and job store are in an embedded PostgreSQL; S3, Sumo Logic and the Workato API are local stand-ins. All of it is
-below .state/up.
+Metadata and job store are in an embedded PostgreSQL; S3, Sumo Logic and the Workato API are local stand-ins. All of it
+is below .state/up.
 """
 
 import json
@@ -157,7 +157,9 @@ def _accounts() -> list[dict[str, Any]]:
 
 
 def _show_every_state(stack: AirflowStack, parts: Parts) -> None:
-    """Give the status page something of all that may happen; by the DAG's own operators, on the hours before the last."""
+    """Give the status page something of all that may happen; by the DAG's own operators, on the hours before the
+    last.
+    """
     last = last_full_hour(datetime.now(UTC))
     two, three, *earlier = [
         Window(last.start - ago * HOUR, last.end - ago * HOUR) for ago in range(1, SAMPLE_HOURS + 1)

@@ -1,7 +1,7 @@
 """A cluster policy for our DAGs: with `[job_history] backfill_pool`, backfills run in that pool, after the hourly runs.
 
-Airflow has no such setting for backfills, and a task does not know the run it will be in; a policy sees both. Airflow loads it
-by the entry point `airflow.policy` of this distribution. Without `backfill_pool` it does nothing, for any DAG.
+Airflow has no such setting for backfills, and a task does not know the run it will be in; a policy sees both. Airflow
+loads it by the entry point `airflow.policy` of this distribution. Without `backfill_pool` it does nothing, for any DAG.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ def backfill_pool() -> str | None:
     return conf.get("job_history", "backfill_pool", fallback=None) or None
 
 
-# Airflow 3.3 creates a run's first tasks without calling this hook, unless `is_noop` is False, and sets that only for the policies in
-# airflow_local_settings. It costs a call for every task of every DAG, so an installation without the pool is left as it is.
+# Airflow 3.3 creates a run's first tasks without calling this hook, unless `is_noop` is False, and sets that only for
+# the policies in airflow_local_settings. It costs a call for every task of every DAG, so an installation without the
+# pool is left as it is.
 if backfill_pool():
     settings.task_instance_mutation_hook.is_noop = False  # type: ignore[attr-defined]
 

@@ -47,6 +47,7 @@ def check_parameters(context: Context, known: frozenset[str]) -> None:
     unknown = sorted(name for name in given - known if not name.startswith("_"))
     if unknown:
         raise PermanentError(
-            f"The run has unknown parameters: {', '.join(map(repr, unknown))}. Its DAG knows {', '.join(sorted(known))}; "
-            "names that begin with _ are ignored. Nothing was replicated. Start a new run with the right names."
+            f"The run has unknown parameters: {', '.join(map(repr, unknown))}. Its DAG knows "
+            f"{', '.join(sorted(known))}; names that begin with _ are ignored. Nothing was replicated. Start a new run "
+            "with the right names."
         )

@@ -9,8 +9,9 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from job_history.errors import PermanentError
 
-# A task keeps trying for about half an hour. Below that, the clients' own retries of one request wait 31 s in all (Workato)
-# or 123 s (Sumo Logic), and if each attempt is throttled 225 s or 360 s; a Retry-After makes each wait up to 300 s.
+# A task keeps trying for about half an hour. Below that, the clients' own retries of one request wait 31 s in all
+# (Workato) or 123 s (Sumo Logic), and if each attempt is throttled 225 s or 360 s; a Retry-After makes each wait up to
+# 300 s.
 DEFAULT_ARGS: dict[str, Any] = {
     # Backfills have less (backfill_policy).
     "priority_weight": 10,

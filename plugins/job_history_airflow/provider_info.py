@@ -36,8 +36,8 @@ def get_provider_info() -> dict[str, Any]:
                     "hidden-fields": ["schema", "port", "login"],
                     "relabeling": {"password": "API token", "host": "Base URL of the data centre"},
                     "placeholders": {
-                        "host": "empty: https://www.workato.com; https://app.REGION.workato.com for eu, jp, sg, au, il, kr, "
-                        "trial; China: https://app.workatoapp.cn",
+                        "host": "empty: https://www.workato.com; https://app.REGION.workato.com for eu, jp, sg, au, "
+                        "il, kr, trial; China: https://app.workatoapp.cn",
                         "password": "of an API client whose role may list recipes and get jobs",
                         "extra": '{"requests_per_minute": 60, "verify": "/etc/ssl/private-ca.pem"}',
                     },
@@ -51,17 +51,20 @@ def get_provider_info() -> dict[str, Any]:
                     "ledger_path": _option(
                         "string",
                         "{AIRFLOW_HOME}/job_history/ledger",
-                        "Where receipts and quarantine are kept: a folder that all workers share, or s3://conn_id@bucket/prefix.",
+                        "Where receipts and quarantine are kept: a folder that all workers share, or "
+                        "s3://conn_id@bucket/prefix.",
                     ),
                     "staging_path": _option(
                         "string",
                         "{AIRFLOW_HOME}/job_history/staging",
-                        "Where tasks hand files to each other: a folder that all workers share, or s3://conn_id@bucket/prefix.",
+                        "Where tasks hand files to each other: a folder that all workers share, or "
+                        "s3://conn_id@bucket/prefix.",
                     ),
                     "shared_group": _option(
                         "boolean",
                         "False",
-                        "True: the group of both folders may use the files in them (0660, 0770). False: only this user (0600, 0700).",
+                        "True: the group of both folders may use the files in them (0660, 0770). False: only this "
+                        "user (0600, 0700).",
                     ),
                     "settle_minutes": _option(
                         "integer", "10", "Minutes to wait after a window's end, because sources show jobs late."
@@ -74,12 +77,14 @@ def get_provider_info() -> dict[str, Any]:
                     "start_date": _option(
                         "string",
                         None,
-                        "ISO 8601. Set: every hour from then on needs a run, and Airflow catches up. Unset: no catch-up.",
+                        "ISO 8601. Set: every hour from then on needs a run, and Airflow catches up. Unset: no "
+                        "catch-up.",
                     ),
                     "backfill_pool": _option(
                         "string",
                         None,
-                        "The pool that backfills of these DAGs run in, after the hourly runs; it must exist. Unset: as other runs.",
+                        "The pool that backfills of these DAGs run in, after the hourly runs; it must exist. Unset: "
+                        "as other runs.",
                     ),
                     "max_document_bytes": _option(
                         "integer", "40000000", "A larger document is delivered without its lines, and notes that."
@@ -94,8 +99,8 @@ def get_provider_info() -> dict[str, Any]:
                     "quarantine_threshold": _option(
                         "integer",
                         "10",
-                        "A run fails where more percent of a window's jobs, and at least ten, go to quarantine. 0: any; "
-                        "100: never.",
+                        "A run fails where more percent of a window's jobs, and at least ten, go to quarantine. 0: "
+                        "any; 100: never.",
                     ),
                 },
             }

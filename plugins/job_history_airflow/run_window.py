@@ -38,18 +38,18 @@ def look_back_of(
 ) -> Window:
     """Return the hours that a daily reconciliation compares. Raises PermanentError if its parameters are not a window.
 
-    They end with the newest hour that has settled and whose own run has had another hour, and begin a day plus the look-back
-    earlier: so each hour is compared once it is as old as the look-back, whatever its time of day (docs/decisions/0007). If
-    the parameters ask for hours that have not settled, those are left out: their receipts would close them too early. Hours
-    before `start_date` are left out unless the parameters ask for them.
+    They end with the newest hour that has settled and whose own run has had another hour, and begin a day plus the
+    look-back earlier: so each hour is compared once it is as old as the look-back, whatever its time of day
+    (docs/decisions/0007). If the parameters ask for hours that have not settled, those are left out: their receipts
+    would close them too early. Hours before `start_date` are left out unless the parameters ask for them.
     """
     asked = requested_window(params.get("window_start"), params.get("window_end"))
     if asked is not None:
         settled = last_full_hour(dag_run.run_after - settle).end
         if asked.start >= settled:
             raise PermanentError(
-                f"Nothing of the window {asked} has settled yet, so there is nothing to compare. Ask for hours that ended by "
-                f"{format_time(settled)}."
+                f"Nothing of the window {asked} has settled yet, so there is nothing to compare. Ask for hours that "
+                f"ended by {format_time(settled)}."
             )
         return Window(asked.start, min(asked.end, settled))
     end = last_full_hour(dag_run.run_after - settle - HOUR).end

@@ -1,1 +1,3 @@
-"""Benchmarks: `python -m tests.benchmarks [--quick] [--write] [name ...]`; docs/performance.md describes what they measure."""
+"""Benchmarks: `python -m tests.benchmarks [--quick] [--write] [name ...]`; docs/performance.md describes what they
+measure.
+"""

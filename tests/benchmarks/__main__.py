@@ -77,8 +77,8 @@ def _circumstances(load_before: float, seconds: float) -> str:
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {_processor()}, {platform.system()} "
         f"{platform.release()}, Python {platform.python_version()}; {versions}.\n"
-        f"Command: `python -m tests.benchmarks {' '.join(sys.argv[1:])}`; it took {seconds / 60:.0f} minutes, on a machine "
-        f"whose load average was {load_before:.1f} before."
+        f"Command: `python -m tests.benchmarks {' '.join(sys.argv[1:])}`; it took {seconds / 60:.0f} minutes, on a "
+        f"machine whose load average was {load_before:.1f} before."
     )
 
 

@@ -120,7 +120,8 @@ def _fill(server: PostgresServer, user_ids: list[int]) -> None:
 def _run(
     home: Path, server: PostgresServer, user_ids: range, chosen: list[list[int]]
 ) -> tuple[list[Measured], Run, Measured]:
-    """Time two plans of all accounts (the first also checks destinations); then do whole runs, each of the chosen accounts.
+    """Time two plans of all accounts (the first also checks destinations); then do whole runs, each of the chosen
+    accounts.
 
     An empty choice means all accounts. Everything runs in one process.
     """

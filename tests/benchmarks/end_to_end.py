@@ -57,7 +57,9 @@ class Way(NamedTuple):
 
 
 def tables(*, quick: bool) -> Iterator[Table]:
-    """Run each way on as many jobs as it does in half a minute; one that cannot run here gives a row without figures."""
+    """Run each way on as many jobs as it does in half a minute; one that cannot run here gives a row without
+    figures.
+    """
     jobs = 10_000 if quick else 100_000
     sample = 3 if quick else 1
     ours = Way("job_history: extract, transform, load", run_ours, jobs, "-")
@@ -67,7 +69,8 @@ def tables(*, quick: bool) -> Iterator[Table]:
             f"an Airflow task: get_records, json.dumps, load_string in {THREADS} threads",
             run_plain_task,
             3_000 // sample,
-            "all rows in memory; a repeat overwrites; no receipt, nothing quarantined, numbers of JSON columns re-written",
+            "all rows in memory; a repeat overwrites; no receipt, nothing quarantined, numbers of JSON columns "
+            "re-written",
         ),
         Way(
             "Singer: target-s3-jsonl, file_size 1",
@@ -85,7 +88,8 @@ def tables(*, quick: bool) -> Iterator[Table]:
             "dlt: filesystem, file_max_items 1",
             run_peer(peers.dlt),
             600 // sample,
-            "keys of load id and a hash; its own files and columns beside; names and types normalised; a HEAD for each PUT",
+            "keys of load id and a hash; its own files and columns beside; names and types normalised; a HEAD for "
+            "each PUT",
         ),
         ours._replace(name="job_history, once more"),
     ]

@@ -1,7 +1,8 @@
-"""What reading through the platform's API costs: requests counted at the local API, for single hours and a day of backfill.
+"""What reading through the platform's API costs: requests counted at the local API, for single hours and a day of
+backfill.
 
-`python -m tests.benchmarks.workato` prints the table of docs/workato.md. The minutes are the requests at the 50 a minute that
-all tasks of a workspace share.
+`python -m tests.benchmarks.workato` prints the table of docs/workato.md. The minutes are the requests at the 50 a
+minute that all tasks of a workspace share.
 """
 
 from __future__ import annotations

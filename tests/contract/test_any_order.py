@@ -80,7 +80,9 @@ places = st.sampled_from(
 
 
 class Misfortune(NamedTuple):
-    """What goes wrong in a run: the answers to its first requests, where its tasks are killed, how often each is tried."""
+    """What goes wrong in a run: the answers to its first requests, where its tasks are killed, how often each is
+    tried.
+    """
 
     s3: list[Answer]
     sumo_logic: list[Fault | int]
@@ -144,7 +146,9 @@ class AnyOrder(RuleBasedStateMachine):
     @precondition(lambda self: self.done)
     @rule(which=st.integers(0, 100), step=st.sampled_from(STEPS), misfortune=misfortunes)
     def a_run_is_cleared(self, which: int, step: str, misfortune: Misfortune) -> None:
-        """An old one too, whose hour others have done since; its failed slices go on where they stopped, or begin again."""
+        """An old one too, whose hour others have done since; its failed slices go on where they stopped, or begin
+        again.
+        """
         run = self.done[which % len(self.done)]
         self.goes_wrong(misfortune, lambda runs: runs.clear(run, step))
 
@@ -178,7 +182,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.deaths.insert(0, (place, left - 1))
 
     def teardown(self) -> None:
-        """The last reconciliation of the day, in which nothing goes wrong: what is not there by now is delivered by it."""
+        """The last reconciliation of the day, in which nothing goes wrong: what is not there by now is delivered by
+        it.
+        """
         self.world.runs().do(Run("the last", DAY, mode="reconciliation"))
         self.world.assert_nothing_is_missing(HOURS)
         self.assert_jobs_without_a_time_are_counted()

@@ -1,4 +1,6 @@
-"""Whatever a record's time, id and status are: it is in exactly one window, or counted as unplaceable, and the run's colour follows."""
+"""Whatever a record's time, id and status are: it is in exactly one window, or counted as unplaceable, and the run's
+colour follows.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,8 @@ OTHER_WINDOWS = [
 ]
 FINAL = ("completed", "succeeded", "failed")
 
-# In one of the two hours, at their ends and to the microsecond, with an offset, with a space, in the forms that programs write.
+# In one of the two hours, at their ends and to the microsecond, with an offset, with a space, in the forms that
+# programs write.
 moments = st.timedeltas(timedelta(0), timedelta(hours=2) - timedelta(microseconds=1)) | st.sampled_from(
     [timedelta(0), timedelta(hours=1) - timedelta(microseconds=1), timedelta(hours=1)]
 )

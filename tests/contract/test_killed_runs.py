@@ -1,4 +1,6 @@
-"""A run's process is killed, or meets another run of its window: afterwards all is there, once, and the books are closed."""
+"""A run's process is killed, or meets another run of its window: afterwards all is there, once, and the books are
+closed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Preflights of real parts: what a store, and a database, do of their own accord when something is not as it should be."""
+"""Preflights of real parts: what a store, and a database, do of their own accord when something is not as it should
+be.
+"""
 
 from __future__ import annotations
 

@@ -30,7 +30,9 @@ class KilledError(BaseException):
 
 
 class LedgerOfTheKilled(Storage):
-    """A ledger whose process is killed when it is about to write a receipt: all was delivered, and nothing is recorded."""
+    """A ledger whose process is killed when it is about to write a receipt: all was delivered, and nothing is
+    recorded.
+    """
 
     def write(self, path: str, content: bytes) -> None:
         if path.endswith("/receipt.json"):

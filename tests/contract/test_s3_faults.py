@@ -103,7 +103,9 @@ def fails(to: S3Destination, reported: list[tuple[str, Delivery]] | None = None)
 
 
 class Expected(NamedTuple):
-    """What a store answers, and what becomes of it: the error's class and code, its detail, and the number of attempts."""
+    """What a store answers, and what becomes of it: the error's class and code, its detail, and the number of
+    attempts.
+    """
 
     answer: Answer
     kind: type[ReplicationError]
@@ -461,7 +463,8 @@ def test_storage_in_a_bucket_reports_no_secrets_either(endpoint: ScriptedS3, tra
         storage.write("run-1/file", b"x") if method == "PUT" else storage.read("run-1/file")
 
     assert str(raised.value).startswith(
-        f"Cannot {'write' if method == 'PUT' else 'read'} s3://{BUCKET}/staging/run-1/file. Bucket {BUCKET} at {endpoint.url}: "
+        f"Cannot {'write' if method == 'PUT' else 'read'} s3://{BUCKET}/staging/run-1/file. Bucket {BUCKET} at "
+        f"{endpoint.url}: "
     )
     assert raised.value.code is Code.S3_WRONG_SECRET_KEY
     assert [secret for secret in SECRETS if secret in str(raised.value)] == []

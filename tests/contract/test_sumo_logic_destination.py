@@ -346,7 +346,8 @@ class TestKilled:
         # Only a request that was stored, and not noted, is there twice: with the same bytes, so the same delivery_id.
         assert bodies(source) == sent_before + plain[len(known) :]
         assert [key for key, _ in deliveries] == KEYS
-        # A request that was not sent cannot be distinguished from one that was not noted: both are reported as repeated.
+        # A request that was not sent cannot be distinguished from one that was not noted: both are reported as
+        # repeated.
         assert {how for _, how in deliveries} <= {DELIVERED, ALREADY_PRESENT, REPEATED}
         repeated = {key for key, how in deliveries if how is REPEATED}
         perhaps_twice = plain[len(known)] if len(known) < len(plain) else b""

@@ -182,7 +182,8 @@ class TestFaultsThatStay:
                 timed_out(ingest=0),
                 3,
                 Code.SUMO_LOGIC_BUSY,
-                f"answered 408 {json_text(408, 'request:timeout', 'The request was accepted, but timed out processing.')}",
+                "answered 408 "
+                f"{json_text(408, 'request:timeout', 'The request was accepted, but timed out processing.')}",
                 UNKNOWN,
                 id="408",
             ),
@@ -295,7 +296,9 @@ class TestFaultsThatStay:
         assert bodies(source) == [batch.body for batch in BATCHES]
 
     def test_a_doubt_lasts_until_the_request_is_acknowledged(self, source: LocalSource, sender: Sender) -> None:
-        """The first try does not know, the second is refused, the third delivers: there may be two, which is reported."""
+        """The first try does not know, the second is refused, the third delivers: there may be two, which is
+        reported.
+        """
         source.script([reset_after_ingest()] * 3 + [403])
         assert isinstance(error_of(sender.destination()), TransientError)
         assert isinstance(error_of(sender.destination()), PermanentError)

@@ -1,4 +1,6 @@
-"""The eight combinations of the three toggles, on both destinations: documents, keys that are absent, receipts, errors."""
+"""The eight combinations of the three toggles, on both destinations: documents, keys that are absent, receipts,
+errors.
+"""
 
 from __future__ import annotations
 

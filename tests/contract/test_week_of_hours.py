@@ -127,7 +127,8 @@ def test_nothing_is_lost_and_nothing_is_there_twice(tmp_path: Path, endpoint: Sc
         for number, window in enumerate(HOURS):
             do(f"hour-{window.slug}", window, [])
             if number % 2:
-                # Each report deletes files that are a week old, and lists all others; here two hours are as long as that.
+                # Each report deletes files that are a week old, and lists all others; here two hours are as long as
+                # that.
                 delete_old_runs(world.staging, datetime.now(UTC))
         assert red > 20
         open_once = world.open_windows(HOURS)

@@ -1,6 +1,7 @@
 """The source lies: counts, lists, details and errors of the platform's API that contradict each other.
 
-Each contradiction fails the window, or has another stated end; none is delivered, and none passes for an hour without jobs.
+Each contradiction fails the window, or has another stated end; none is delivered, and none passes for an hour without
+jobs.
 """
 
 from __future__ import annotations

@@ -140,6 +140,7 @@ def show(store: Path, user_id: int, job_id: int) -> None:
     job = (user_id, 234, job_id, "completed", "2018-05-21T00:10:00Z", "2018-05-21T00:20:00Z")
     with sqlite3.connect(store) as connection:
         connection.execute(
-            "INSERT INTO job_history_jobs (user_id, recipe_id, job_id, status, started_at, completed_at) VALUES (?,?,?,?,?,?)",
+            "INSERT INTO job_history_jobs (user_id, recipe_id, job_id, status, started_at, completed_at) VALUES "
+            "(?,?,?,?,?,?)",
             job,
         )

@@ -110,8 +110,8 @@ def test_a_fault_of_an_accounts_admin_events_stops_not_even_its_own_jobs(world: 
     assert found[5236, "admin_events"]["state"] == "failed"
     (fault,) = found[5236, "admin_events"]["faults"]
     assert fault.startswith(
-        "extract of account 5236 Initech (admin events), window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): Reading the "
-        "admin events of account 5236 in [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z) failed: no such table: "
+        "extract of account 5236 Initech (admin events), window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): Reading "
+        "the admin events of account 5236 in [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z) failed: no such table: "
         "job_history_admin_events (OperationalError)."
     )
 

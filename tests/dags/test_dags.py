@@ -100,8 +100,8 @@ def test_start_date_switches_catchup_on(airflow_home: Path) -> None:
 def test_plugin_modules_are_not_imported_under_bare_names(airflow_home: Path) -> None:
     """Airflow imports every file below plugins/ that .airflowignore does not name: `operators/load.py` as `load`."""
     code = (
-        "import sys; from airflow import plugins_manager; plugins_manager.get_import_errors() if hasattr(plugins_manager,"
-        "'get_import_errors') else plugins_manager.ensure_plugins_loaded();"
+        "import sys; from airflow import plugins_manager; plugins_manager.get_import_errors() if "
+        "hasattr(plugins_manager,'get_import_errors') else plugins_manager.ensure_plugins_loaded();"
         "print(sorted({'load', 'plan', 'report', 'extract', 'settings'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -40,9 +40,10 @@ def test_error_finding_fails_its_account_before_its_source_is_read_and_no_other(
     assert held_back["state"] == "failed"
     assert held_back["counts"]["counted"] > 0
     assert held_back["faults"] == [
-        "preflight of account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): S3_NO_SUCH_BUCKET: Account 5234 "
-        f"Acme, bucket no-such-bucket at {world.s3.url}: there is no such bucket (404 NoSuchBucket: The specified bucket does "
-        "not exist). Create the bucket, or correct `destination.bucket` of the account (or the bucket of its connection)."
+        "preflight of account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): S3_NO_SUCH_BUCKET: "
+        f"Account 5234 Acme, bucket no-such-bucket at {world.s3.url}: there is no such bucket (404 NoSuchBucket: The "
+        "specified bucket does not exist). Create the bucket, or correct `destination.bucket` of the account (or the "
+        "bucket of its connection)."
     ]
     assert set(passed(world)) == {5236}
 

@@ -104,7 +104,8 @@ def test_connection_that_fails_gives_the_reason_and_no_secret(connect, source: L
 
     assert [unknown[0], no_url[0]] == [False, False]
     assert unknown[1].startswith(
-        f"SUMO_LOGIC_UNAUTHORIZED: The Sumo Logic source {source.receiver_url}/***: it does not know the token (answered 401 "
+        f"SUMO_LOGIC_UNAUTHORIZED: The Sumo Logic source {source.receiver_url}/***: it does not know the token "
+        "(answered 401 "
     )
     assert "Compare the connection's URL with the source's own" in unknown[1]
     assert no_url[1].startswith("The connection's password holds no URL of an HTTP source. Copy it again")

@@ -32,8 +32,8 @@ def test_a_process_that_runs_tasks_imports_nothing_more_for_it() -> None:
         [
             sys.executable,
             "-c",
-            "import airflow.sdk, sys; before = {*sys.modules}; sys.path.insert(0, sys.argv[1]); import job_history_plugin;"
-            "print(*sorted({*sys.modules} - before))",
+            "import airflow.sdk, sys; before = {*sys.modules}; sys.path.insert(0, sys.argv[1]); import "
+            "job_history_plugin;print(*sorted({*sys.modules} - before))",
             str(PLUGINS),
         ],
         check=True,

@@ -30,7 +30,8 @@ def finished_jobs(installation: Installation, user_id: int, start: str) -> int:
     """Count an account's finished jobs of an hour by a query that is not the project's own."""
     ((count,),) = installation.query(
         "SELECT count(*) FROM job_history_jobs WHERE status IN ('completed', 'succeeded', 'failed')"
-        f" AND user_id = {user_id} AND completed_at >= '{start}' AND completed_at < timestamptz '{start}' + interval '1 hour'"
+        f" AND user_id = {user_id} AND completed_at >= '{start}' AND completed_at < timestamptz '{start}' + interval "
+        "'1 hour'"
     )
     return count
 

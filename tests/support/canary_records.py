@@ -89,7 +89,10 @@ _MARK = "\ue000"
 
 
 def quotes_escaped(text: str) -> str:
-    """JSON as .NET writes it: no quotation mark inside a text is plain. The text is one again when it is written as JSON."""
+    """JSON as .NET writes it: no quotation mark inside a text is plain.
+
+    The text is one again when it is written as JSON.
+    """
     return text.replace('"', "\\u0022")
 
 

@@ -10,7 +10,8 @@ from tests.support.debian_packages import have_programs
 
 PACKAGES = ("chromium",)
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-# The sandbox needs rights that root in a container does not have; the browser must send requests to the tests' servers only.
+# The sandbox needs rights that root in a container does not have; the browser must send requests to the tests' servers
+# only.
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 

@@ -1,4 +1,6 @@
-"""Separate environments below `.state/` for programs of other projects, whose requirements exclude ours; each is made once."""
+"""Separate environments below `.state/` for programs of other projects, whose requirements exclude ours; each is
+made once.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from tests.support.debian_packages import PackagesUnavailable
 
 from simulators.project import ROOT
 
-# Our files pin the programs themselves; what these require is installed as of this day, so that it does not change either.
+# Our files pin the programs themselves; what these require is installed as of this day, so that it does not change
+# either.
 AS_OF = "2026-11-28"
 UV = str(ROOT / ".uv" / "bin" / "uv")  # `make` installs it
 
@@ -49,7 +52,10 @@ def make_once(group: str, name: str, requirements: Path, install: Callable[[Path
 
 
 def run_installer(*command: str) -> None:
-    """Run the command. Raises PackagesUnavailable with what it printed, and RuntimeError if a package is not the pinned one."""
+    """Run the command.
+
+    Raises PackagesUnavailable with what it printed, and RuntimeError if a package is not the pinned one.
+    """
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         message = f"{' '.join(command[:3])} failed, so there is no client to run:\n{done.stderr}"

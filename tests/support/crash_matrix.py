@@ -1,8 +1,8 @@
 """The crash matrix: a page generated from marks on tests.
 
-A test, or a case of one, declares a cell with the mark that `crash_cell` gives. `python -m tests.support.crash_matrix` runs
-all of them and writes docs/crash-matrix.md, if all passed; tests/contract/test_crash_matrix.py compares the page with what
-is declared.
+A test, or a case of one, declares a cell with the mark that `crash_cell` gives. `python -m tests.support.crash_matrix`
+runs all of them and writes docs/crash-matrix.md, if all passed; tests/contract/test_crash_matrix.py compares the page
+with what is declared.
 """
 
 from __future__ import annotations

@@ -133,8 +133,9 @@ def _sources(made: EchoingAccounts, postgres: PostgresServer, running: ExitStack
         # A customer's view that does not fit his data.
         connection.execute("ALTER TABLE job_history_jobs RENAME TO jobs")
         connection.execute(
-            "CREATE VIEW job_history_jobs AS SELECT user_id, recipe_id, job_id, parent_id, calling_job_id, status, started_at,"
-            " completed_at, error_type, error, CAST(CAST(title AS integer) AS text) AS title, is_poll_error, report FROM jobs"
+            "CREATE VIEW job_history_jobs AS SELECT user_id, recipe_id, job_id, parent_id, calling_job_id, status, "
+            "started_at, completed_at, error_type, error, CAST(CAST(title AS integer) AS text) AS title, "
+            "is_poll_error, report FROM jobs"
         )
     quoting = json.loads(postgres.airflow_connection("canary_store_quoting"))
     made.connections["canary_store_quoting"] = {**quoting, "password": made.secret("SQL password of the second store")}

@@ -1,4 +1,6 @@
-"""MariaDB from Debian's packages, as a judge of the MySQL dialect, and the drivers that Airflow's MySQL hook can use."""
+"""MariaDB from Debian's packages, as a judge of the MySQL dialect, and the drivers that Airflow's MySQL hook can
+use.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What must be at a destination, made from the source's rows by the rules of the feature, without the project's code."""
+"""What must be at a destination, made from the source's rows by the rules of the feature, without the project's
+code.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,10 @@ def expected_documents(jobs: Iterable[SampleJob]) -> dict[str, bytes]:
 
 
 def sumo_logic_documents(messages: Iterable[Message]) -> dict[str, bytes]:
-    """Return the documents that the messages carry. A repeat must be one of its delivery_id, part for part, byte for byte."""
+    """Return the documents that the messages carry.
+
+    A repeat must be one of its delivery_id, part for part, byte for byte.
+    """
     by_delivery: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
     for message in messages:
         replication = json.loads(message.text)["replication"]

@@ -90,7 +90,8 @@ class _WatchedListing:
 class WatchedStorage:
     """`stage` is a whole file that is streamed, `write` each piece of it; a file written at once has its own name.
 
-    So the receipt is `before receipt` and `after receipt`. What Sumo Logic took is `before` and `after acknowledgement`.
+    So the receipt is `before receipt` and `after receipt`. What Sumo Logic took is `before` and `after
+    acknowledgement`.
     """
 
     def __init__(self, storage: Any, passes: Passes) -> None:

@@ -1,6 +1,7 @@
 """An S3 endpoint that misbehaves by a script: each request takes the next answer of the script, if one is left.
 
-Without an answer for it, a request is served from memory, as S3 would: PUT (also with `If-None-Match: *`), HEAD, GET, and a listing.
+Without an answer for it, a request is served from memory, as S3 would: PUT (also with `If-None-Match: *`), HEAD, GET,
+and a listing.
 """
 
 import asyncio
@@ -126,7 +127,9 @@ class Slow:
 
 @dataclass
 class AtMost:
-    """Serves so many requests at a time, each for some seconds, and refuses the others; `most`: the maximum at one time."""
+    """Serves so many requests at a time, each for some seconds, and refuses the others; `most`: the maximum at one
+    time.
+    """
 
     limit: int
     refusal: Refusal

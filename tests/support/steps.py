@@ -1,7 +1,7 @@
 """The steps of a run in a process of their own, which can be set to kill itself on the way.
 
-The processes are forked from one that has imported everything and used nothing of it, as Airflow's are: once obstore has
-been used in a process, forked children hang in it.
+The processes are forked from one that has imported everything and used nothing of it, as Airflow's are: once obstore
+has been used in a process, forked children hang in it.
 """
 
 from __future__ import annotations

@@ -34,7 +34,10 @@ MOMENT = "2018-05-21T00:00:10Z"
 
 @dataclass
 class Sender:
-    """Makes destinations as tries of one task would: each new, all on one staging folder. `slept` is what they waited."""
+    """Makes destinations as tries of one task would: each new, all on one staging folder.
+
+    `slept` is what they waited.
+    """
 
     folder: Path
     url: str

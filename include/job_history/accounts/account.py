@@ -81,7 +81,9 @@ class Account(SettingsModel):
 
     @property
     def settings_hash(self) -> str:
-        """First 16 hex digits of the SHA-256 of the settings: a receipt shows by it under which settings it was made."""
+        """First 16 hex digits of the SHA-256 of the settings: a receipt shows by it under which settings it was
+        made.
+        """
         return _hash_of(self.model_dump())
 
     @property

@@ -119,8 +119,8 @@ class S3DestinationSettings(SettingsModel):
         for key, value in tags.items():
             if not (_TAG.fullmatch(key) and 0 < len(key) <= 128 and _TAG.fullmatch(value) and len(value) <= 256):
                 raise ValueError(
-                    f"the tag {key[:60]!r} cannot be sent: a key has 1 to 128 characters, a value at most 256, all of letters, "
-                    "digits, spaces and + - = . _ : / @"
+                    f"the tag {key[:60]!r} cannot be sent: a key has 1 to 128 characters, a value at most 256, all of "
+                    "letters, digits, spaces and + - = . _ : / @"
                 )
         return tags
 

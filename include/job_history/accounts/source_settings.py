@@ -22,7 +22,8 @@ class WorkatoSourceSettings(SettingsModel):
     model_config = ConfigDict(
         json_schema_extra={
             "x-not-given": {
-                "events.line_details": "its public API gives no input and output of steps, so lines are delivered without them."
+                "events.line_details": "its public API gives no input and output of steps, so lines are delivered "
+                "without them."
             }
         }
     )
@@ -32,13 +33,15 @@ class WorkatoSourceSettings(SettingsModel):
     managed_user_id: str | None = Field(
         default=None,
         pattern=r"^([0-9]+|E[!-~]+)$",
-        description="A customer of an embedded partner: its id, or E and its external id. Left out: the token's own workspace.",
+        description="A customer of an embedded partner: its id, or E and its external id. Left out: the token's own "
+        "workspace.",
     )
     longest_job_hours: int = Field(
         default=24,
         ge=1,
         le=24 * 31,
-        description="The most that a job takes, waiting and pauses included. A longer one may be missed; docs/workato.md.",
+        description="The most that a job takes, waiting and pauses included. A longer one may be missed; "
+        "docs/workato.md.",
     )
     retention_days: int | None = Field(
         default=None,

@@ -121,7 +121,10 @@ def document_of(record: JobRecord, status: FinalStatus, rules: DocumentRules) ->
 
 
 def validate_user_id(record: Record, rules: DocumentRules) -> int:
-    """Return the record's user_id. Raises BadRecordError if it is another account's, or if its source could not read it."""
+    """Return the record's user_id.
+
+    Raises BadRecordError if it is another account's, or if its source could not read it.
+    """
     if record.fault is not None:
         raise BadRecordError(record.fault, record.fault_explanation)
     user_id = number_id_of("user_id", record.user_id)

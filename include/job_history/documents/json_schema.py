@@ -1,4 +1,5 @@
-"""The JSON Schema of the documents, made from the structs that write them; `python -m` prints it for docs/document.schema.json.
+"""The JSON Schema of the documents, made from the structs that write them; `python -m` prints it for
+docs/document.schema.json.
 
 A document may have more fields than the schema names: those that only its source has.
 """

@@ -45,7 +45,10 @@ def event_key(*, prefix: str, user_id: int, event_id: Id, occurred_at: datetime,
 
 
 def day_folder(key: str) -> str:
-    """Return the part of a document's key that it shares with others of its day (and, for a job, of its recipe). Raises ValueError."""
+    """Return the part of a document's key that it shares with others of its day (and, for a job, of its recipe).
+
+    Raises ValueError.
+    """
     found = _DAY_FOLDER.match(key)
     if found is None:
         raise ValueError(f"{quoted(key, MAX_KEY_LENGTH)} is not the key of a document")

@@ -11,8 +11,8 @@ from job_history.errors.code import Code
 class ReplicationError(Exception):
     """Anything this project raises on purpose; its message gives the place, what happened and what to do.
 
-    `code` is that of the catalogue, if the error is in it; `detail` is what happened, alone; `facts` fill the other places
-    of the catalogue's sentence.
+    `code` is that of the catalogue, if the error is in it; `detail` is what happened, alone; `facts` fill the other
+    places of the catalogue's sentence.
     """
 
     def __init__(

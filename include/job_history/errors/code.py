@@ -8,8 +8,8 @@ from enum import StrEnum
 class Severity(StrEnum):
     """What a finding means for the account.
 
-    ERROR: it lasts until its cause is fixed, and nothing is delivered before that. TRANSIENT: it may pass by itself, and the
-    tasks retry. WARNING: documents are delivered, but it needs attention.
+    ERROR: it lasts until its cause is fixed, and nothing is delivered before that. TRANSIENT: it may pass by itself,
+    and the tasks retry. WARNING: documents are delivered, but it needs attention.
     """
 
     ERROR = "error"

@@ -9,8 +9,8 @@ _REGION = "Set `region_name` of the connection to the bucket's own region (`aws 
 _SESSION_TOKEN = "Renew the session token of the connection, or let it assume a role."  # noqa: S105 - no token
 _STORE_HEALTH = "If it persists, look at the store's status page and at the network between."
 _SUMO_LOGIC_URL = (
-    "Compare the connection's URL with the source's own (Collection > the source > Show URL): generating a new one ends "
-    "the old one. A new URL may need some minutes until it is known."
+    "Compare the connection's URL with the source's own (Collection > the source > Show URL): generating a new one "
+    "ends the old one. A new URL may need some minutes until it is known."
 )
 _SUMO_LOGIC_STATUS = "If it persists, look at the network between and at Sumo Logic's status page."
 
@@ -31,8 +31,8 @@ DESTINATION_FINDINGS: dict[Code, Entry] = {
     Code.S3_TLS_FAILED: Entry(
         ERROR,
         "the endpoint's TLS certificate is not valid here, or it does not speak TLS ({detail})",
-        "Correct `endpoint_url` of the connection (https:// or http://?), or give the store a certificate that this machine "
-        "trusts.",
+        "Correct `endpoint_url` of the connection (https:// or http://?), or give the store a certificate that this "
+        "machine trusts.",
     ),
     Code.S3_NO_ANSWER: Entry(
         TRANSIENT, "the store did not answer in time, or the connection broke ({detail})", _STORE_HEALTH
@@ -77,13 +77,14 @@ DESTINATION_FINDINGS: dict[Code, Entry] = {
     Code.S3_ACCESS_DENIED: Entry(
         ERROR,
         "the identity may not {doing} `{key}` ({detail})",
-        "Grant the connection's identity s3:PutObject and s3:GetObject on the bucket's objects (and the use of the KMS key, "
-        "where one encrypts them).",
+        "Grant the connection's identity s3:PutObject and s3:GetObject on the bucket's objects (and the use of the "
+        "KMS key, where one encrypts them).",
     ),
     Code.S3_KMS_ACCESS_DENIED: Entry(
         ERROR,
         "the identity may not use the KMS key to {doing} `{key}` ({detail})",
-        "Grant the connection's identity kms:GenerateDataKey and kms:Decrypt on the key, in its policy and in the key's policy.",
+        "Grant the connection's identity kms:GenerateDataKey and kms:Decrypt on the key, in its policy and in the "
+        "key's policy.",
     ),
     Code.S3_KMS_KEY_NOT_FOUND: Entry(
         ERROR, "there is no such KMS key ({detail})", "Correct `destination.kms_key_id` of the account."
@@ -102,7 +103,8 @@ DESTINATION_FINDINGS: dict[Code, Entry] = {
     Code.S3_CHECKSUM_REQUIRED: Entry(
         ERROR,
         "the bucket demands a checksum with each object ({detail})",
-        'Set `"checksum": "sha256"` for the account: a bucket with Object Lock and default retention refuses objects without.',
+        'Set `"checksum": "sha256"` for the account: a bucket with Object Lock and default retention refuses objects '
+        "without.",
     ),
     Code.S3_OTHER_BYTES: Entry(
         ERROR,
@@ -120,8 +122,8 @@ DESTINATION_FINDINGS: dict[Code, Entry] = {
     Code.SUMO_LOGIC_CERTIFICATE: Entry(
         ERROR,
         "its TLS certificate is not valid here ({detail})",
-        "Name the certificate authority to trust in the connection's extra (`verify`) or in REQUESTS_CA_BUNDLE, or correct the "
-        "URL.",
+        "Name the certificate authority to trust in the connection's extra (`verify`) or in REQUESTS_CA_BUNDLE, or "
+        "correct the URL.",
     ),
     Code.SUMO_LOGIC_NO_ANSWER: Entry(TRANSIENT, "no whole answer ({detail})", _SUMO_LOGIC_STATUS),
     Code.SUMO_LOGIC_BUSY: Entry(TRANSIENT, "it is not available now ({detail})", _SUMO_LOGIC_STATUS),

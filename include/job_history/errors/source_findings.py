@@ -40,8 +40,8 @@ SOURCE_FINDINGS: dict[Code, Entry] = {
     Code.WORKATO_CERTIFICATE: Entry(
         ERROR,
         "its TLS certificate is not valid here ({detail})",
-        "Name the certificate authority to trust in the connection's extra (`verify`) or in REQUESTS_CA_BUNDLE, or correct the "
-        "host.",
+        "Name the certificate authority to trust in the connection's extra (`verify`) or in REQUESTS_CA_BUNDLE, or "
+        "correct the host.",
     ),
     Code.WORKATO_BUSY: Entry(TRANSIENT, "it is not available now ({detail})", _WORKATO_STATUS),
     Code.WORKATO_BAD_REQUEST: Entry(
@@ -57,8 +57,8 @@ SOURCE_FINDINGS: dict[Code, Entry] = {
     Code.WORKATO_FORBIDDEN: Entry(
         ERROR,
         "the token's role does not allow it ({detail})",
-        "Give the role of the token's API client the permission to list recipes, to list and get jobs, and for admin events to "
-        "read the activity log.",
+        "Give the role of the token's API client the permission to list recipes, to list and get jobs, and for admin "
+        "events to read the activity log.",
     ),
     Code.WORKATO_NOT_FOUND: Entry(ERROR, "the API does not find it ({detail})", _WORKATO_HOST),
     Code.WORKATO_REDIRECT: Entry(ERROR, "it redirects the request ({detail})", f"Correct the host. {_WORKATO_HOST}"),
@@ -72,11 +72,13 @@ SOURCE_FINDINGS: dict[Code, Entry] = {
     Code.WORKATO_WRONG_WORKSPACE: Entry(
         ERROR,
         "the workspace is not the account's ({detail})",
-        "Correct the account's user_id or source.managed_user_id, or the connection's token. Nothing was read or written.",
+        "Correct the account's user_id or source.managed_user_id, or the connection's token. Nothing was read or "
+        "written.",
     ),
     Code.WORKATO_NO_RECIPES: Entry(
         ERROR,
         "the recipes cannot be seen ({detail})",
-        "The role of the token's API client has access to no project: give it access to all projects whose jobs are to be replicated.",
+        "The role of the token's API client has access to no project: give it access to all projects whose jobs are "
+        "to be replicated.",
     ),
 }

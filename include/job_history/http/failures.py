@@ -31,7 +31,10 @@ class Cause(Enum):
 
 @dataclass(frozen=True)
 class Failure:
-    """`detail`: in words that follow the client's name. `may_have_arrived`: the server may have received the request."""
+    """`detail`: in words that follow the client's name.
+
+    `may_have_arrived`: the server may have received the request.
+    """
 
     cause: Cause
     detail: str

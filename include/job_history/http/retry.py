@@ -24,8 +24,8 @@ MAX_RETRY_AFTER_SECONDS = 300.0
 class Attempt:
     """What one attempt to send a request came to.
 
-    `detail`: what happened, in words that follow the name of the client, such as `answered 500`. `code`: its code in the
-    catalogue; None if nothing is wrong. `retry`: another attempt may help. `retry_after`: seconds, from the header
+    `detail`: what happened, in words that follow the name of the client, such as `answered 500`. `code`: its code in
+    the catalogue; None if nothing is wrong. `retry`: another attempt may help. `retry_after`: seconds, from the header
     Retry-After. `status`: of HTTP; None if there was no whole answer.
     """
 
@@ -63,8 +63,8 @@ class Retries:
     """Number of attempts, and the waits between them in seconds.
 
     Each wait is twice the one before, up to `longest`, less a random part of up to a half, so that clients which were
-    refused together do not come back together. After a 429 the waits begin at `first_throttled`, because rate limits count
-    by the minute. Retry-After can make a wait longer, never shorter.
+    refused together do not come back together. After a 429 the waits begin at `first_throttled`, because rate limits
+    count by the minute. Retry-After can make a wait longer, never shorter.
     """
 
     attempts: int
@@ -124,7 +124,10 @@ class RetryLoop:
 
 
 def retry_after_seconds(header: str | None, now: float) -> float | None:
-    """Read Retry-After, which has seconds or a date (RFC 9110, 10.2.3); None if it has neither. `now`: seconds since 1970."""
+    """Read Retry-After, which has seconds or a date (RFC 9110, 10.2.3); None if it has neither.
+
+    `now`: seconds since 1970.
+    """
     if header is None:
         return None
     if header.strip().isdecimal():

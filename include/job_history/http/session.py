@@ -1,7 +1,8 @@
 """A `requests` session whose credentials, certificate authorities and proxies follow rules that are written down here.
 
-Credentials are those of the call alone: `~/.netrc` is never read, and a redirect is never followed, because either could
-send a secret to a host that it was not meant for. docs/workato.md and docs/sumo-logic.md state the rules for users.
+Credentials are those of the call alone: `~/.netrc` is never read, and a redirect is never followed, because either
+could send a secret to a host that it was not meant for. docs/workato.md and docs/sumo-logic.md state the rules for
+users.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ def http_session(*, verify: object = None, environment: Mapping[str, str] = os.e
 
     urllib3's own retries write the URL, which may be a secret, into the log.
 
-    `verify`: a PEM file (or a directory that OpenSSL can use) with the certificate authorities to trust; None or True for
-    those of the first of `CA_VARIABLES` that is set, and otherwise those that come with `requests`.
+    `verify`: a PEM file (or a directory that OpenSSL can use) with the certificate authorities to trust; None or True
+    for those of the first of `CA_VARIABLES` that is set, and otherwise those that come with `requests`.
 
     Raises:
         PermanentError: `verify` is something else, or the file cannot be used.
@@ -51,13 +52,15 @@ class _Session(requests.Session):
 
 
 def _certificate_authorities(verify: object, environment: Mapping[str, str]) -> bool | str:
-    """Return what `requests` takes as `verify`; checked here, because it reports a missing file as a broken connection."""
+    """Return what `requests` takes as `verify`; checked here, because it reports a missing file as a broken
+    connection.
+    """
     if isinstance(verify, str) and verify:
         return _usable(verify, "`verify` in the connection's extra")
     if verify is not None and verify is not True and verify != "":
         raise PermanentError(
-            f"`verify` in the connection's extra is {quoted(verify)}: give the path of a PEM file with the certificate authorities "
-            "to trust. Certificates are always checked, because requests carry a secret."
+            f"`verify` in the connection's extra is {quoted(verify)}: give the path of a PEM file with the certificate "
+            "authorities to trust. Certificates are always checked, because requests carry a secret."
         )
     for name in CA_VARIABLES:
         if path := environment.get(name):
@@ -73,8 +76,8 @@ def _usable(path: str, named_by: str) -> str:
     except OSError as error:  # ssl.SSLError is one
         problem = error.strerror or "it holds no PEM certificate"
         raise PermanentError(
-            f"The file of certificate authorities {path!r}, which {named_by} names, cannot be used: {problem}. Correct the "
-            "path, or remove the setting."
+            f"The file of certificate authorities {path!r}, which {named_by} names, cannot be used: {problem}. Correct "
+            "the path, or remove the setting."
         ) from None
     return path
 

@@ -20,7 +20,8 @@ def checked_url(url: str, *, field: str, holds: str, remedy: str) -> SplitResult
     """Split the URL of a connection's `field`. `holds` names what belongs there, `remedy` ends each message.
 
     Raises:
-        PermanentError: it is no URL of a host, has credentials, a query or a fragment, or is not `https://` (which only a
+        PermanentError: it is no URL of a host, has credentials, a query or a fragment, or is not `https://` (which only
+            a
             server on this machine may be). The message shows nothing of the URL.
     """
     try:
@@ -32,7 +33,7 @@ def checked_url(url: str, *, field: str, holds: str, remedy: str) -> SplitResult
         raise PermanentError(f"The connection's {field} holds no {holds}. {remedy}")
     if parts.scheme != "https" and not (parts.scheme == "http" and host in _OWN_MACHINE):
         raise PermanentError(
-            f"The {holds} in the connection's {field} does not begin with https://, so that others on the network could "
-            f"read the secret. {remedy}"
+            f"The {holds} in the connection's {field} does not begin with https://, so that others on the network "
+            f"could read the secret. {remedy}"
         )
     return parts

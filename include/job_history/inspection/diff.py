@@ -23,9 +23,11 @@ from job_history.storage import Storage
 
 
 class Difference(msgspec.Struct, kw_only=True):
-    """Of one window. `missing`: not at the destination; `altered`: there with other bytes; `same`: there with these bytes.
+    """Of one window. `missing`: not at the destination; `altered`: there with other bytes; `same`: there with these
+    bytes.
 
-    `extra`: at the destination by the window's receipt, and no longer listed by the source. The ids are examples of each.
+    `extra`: at the destination by the window's receipt, and no longer listed by the source. The ids are examples of
+    each.
     """
 
     user_id: int
@@ -81,8 +83,8 @@ def difference(
 ) -> Difference:
     """Read the window from its source, make its documents as they would be today, and ask `dry_run` for each.
 
-    `scratch` takes what is staged, and what would go to quarantine. `redaction` is made of the account's rules. Raises what the
-    source and the destination raise.
+    `scratch` takes what is staged, and what would go to quarantine. `redaction` is made of the account's rules. Raises
+    what the source and the destination raise.
     """
     tools = SliceTools(scratch, scratch, max_document_bytes, redaction)
     _, transformed = make_documents(slice_, account, source, tools)

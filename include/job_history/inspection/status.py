@@ -31,8 +31,8 @@ FOLDERS_AT_ONCE_IN_A_BUCKET = 64
 class HourState(StrEnum):
     """The state of a window, as status shows it.
 
-    LATE: complete, and some of its jobs were delivered late. OPEN: it has settled, and there is no receipt. WAITING: it has
-    not settled yet. The others are the receipt's states.
+    LATE: complete, and some of its jobs were delivered late. OPEN: it has settled, and there is no receipt. WAITING: it
+    has not settled yet. The others are the receipt's states.
     """
 
     COMPLETE = "complete"
@@ -54,9 +54,9 @@ class HourState(StrEnum):
 class WindowStatus(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """The state of an account's window. Times are ISO 8601 in UTC, and empty if there is no receipt.
 
-    `runs`, the oldest first, are the folders of the runs that the receipt remembers; `last_fault` is the error of the newest
-    that failed; `closed_at` is the end of the first that closed the window. `bytes`: of all documents, delivered or present;
-    `found_after` counts the late jobs, by `lateness.BUCKETS`.
+    `runs`, the oldest first, are the folders of the runs that the receipt remembers; `last_fault` is the error of the
+    newest that failed; `closed_at` is the end of the first that closed the window. `bytes`: of all documents, delivered
+    or present; `found_after` counts the late jobs, by `lateness.BUCKETS`.
     """
 
     user_id: int
@@ -109,10 +109,11 @@ class _ReceiptPart(msgspec.Struct, gc=False):
 def statuses(
     ledger: Storage, accounts: Iterable[Account], window: Window, now: datetime, settle: timedelta
 ) -> Iterator[WindowStatus]:
-    """Yield the status of each hour of the window, the earliest first: by account, in the order given, and kind of event.
+    """Yield the status of each hour of the window, the earliest first: by account, in the order given, and kind of
+    event.
 
-    An account that is paused and has no receipt for an hour is `disabled`. This process reads a receipt again only after it
-    has changed.
+    An account that is paused and has no receipt for an hour is `disabled`. This process reads a receipt again only
+    after it has changed.
     """
     hours_by_day = list(_by_day(window))
     days = (

@@ -28,8 +28,8 @@ class Item(msgspec.Struct, frozen=True, order=True):
     """One listed job, or admin event with its id and its time.
 
     `detail`: the status that gives no document, the reason of quarantine, `oversize`, `repeated`, or EARLIER_SETTINGS.
-    `bytes` is the size of the body; `e_tag` is the store's checksum of it, by which a listing shows whether it is still the
-    same. `late_seconds` and `unseen_seconds` are those of `lateness.Late`; only late jobs have them.
+    `bytes` is the size of the body; `e_tag` is the store's checksum of it, by which a listing shows whether it is still
+    the same. `late_seconds` and `unseen_seconds` are those of `lateness.Late`; only late jobs have them.
     """
 
     job_id: str
@@ -92,7 +92,9 @@ class ItemWriter:
 
 
 def _table(items: list[Item]) -> pa.Table:
-    """Build the table from JSON: for an array of Python values, Arrow imports pandas, which costs a second and 50 MB a task."""
+    """Build the table from JSON: for an array of Python values, Arrow imports pandas, which costs a second and 50 MB
+    a task.
+    """
     lines = msgspec.json.Encoder().encode_lines(items)
     return pj.read_json(
         pa.BufferReader(lines),
@@ -163,7 +165,10 @@ def _list_of(content: bytes | None) -> ItemList:
 
 
 def copy_items(storage: Storage, path: str, to: str, keep: Callable[[Item], bool]) -> bool:
-    """Copy the items for which `keep` holds, with their destination. Returns False, without copying, if it holds for all."""
+    """Copy the items for which `keep` holds, with their destination.
+
+    Returns False, without copying, if it holds for all.
+    """
     content = storage.read(path)
     if content is None or all(keep(item) for item in _list_of(content)):
         return False

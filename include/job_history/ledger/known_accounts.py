@@ -1,4 +1,6 @@
-"""The accounts as of the last run: a run compares them to notice changed settings, and a list that lost half of itself."""
+"""The accounts as of the last run: a run compares them to notice changed settings, and a list that lost half of
+itself.
+"""
 
 from __future__ import annotations
 
@@ -49,9 +51,10 @@ class KnownAccounts(msgspec.Struct):
         if known < 2 or entries * 2 > known:
             return None
         return (
-            f"The Variable {ACCOUNTS_VARIABLE} has {entries} accounts, and had {known}. The remaining ones are replicated. "
-            "If that was a mistake, bring the others back: the hours that they missed are open, and can be run again. If it was "
-            f"intended, delete {PATH} in the ledger, and runs succeed again. To stop an account for a while, pause it instead "
+            f"The Variable {ACCOUNTS_VARIABLE} has {entries} accounts, and had {known}. The remaining ones are "
+            "replicated. If that was a mistake, bring the others back: the hours that they missed are open, and can be "
+            f"run again. If it was intended, delete {PATH} in the ledger, and runs succeed again. To stop an account "
+            "for a while, pause it instead "
             '("enabled": false).'
         )
 

@@ -23,9 +23,9 @@ from job_history.storage import Storage
 class PreviousRun:
     """Its memory grows with the slice, not with the window.
 
-    `kept`: by id, documents that this destination has and that the account's settings would make otherwise today. A run of
-    what is missing leaves them: compared, each would be a conflict, or be sent again.
-    `delivered`: the SHA-256 of each document that this destination has; filled only on request.
+    `kept`: by id, documents that this destination has and that the account's settings would make otherwise today. A run
+    of what is missing leaves them: compared, each would be a conflict, or be sent again. `delivered`: the SHA-256 of
+    each document that this destination has; filled only on request.
     """
 
     kept: dict[str, Item] = field(default_factory=dict)
@@ -35,7 +35,10 @@ class PreviousRun:
     _lateness: dict[str, Late | None] = field(default_factory=dict)
 
     def late(self, job_id: str, completed_at: str, read_at: str) -> Late | None:
-        """Return how late a job is, if the earlier, closed run did not list it. `read_at`: when this run read the source."""
+        """Return how late a job is, if the earlier, closed run did not list it.
+
+        `read_at`: when this run read the source.
+        """
         if self._read_at is None:
             return None
         if job_id in self._lateness:
@@ -60,7 +63,8 @@ def read_previous_run(
 ) -> PreviousRun:
     """Read the receipt of the slice's window, and its item lists if they are needed.
 
-    `destination` is the description of the one that the slice goes to now. Raises PermanentError if the receipt is damaged.
+    `destination` is the description of the one that the slice goes to now. Raises PermanentError if the receipt is
+    damaged.
     """
     receipt = read_receipt(ledger, slice_.user_id, slice_.kind, slice_.window)
     if receipt is None or not (receipt.state.closed or with_delivered):

@@ -1,7 +1,7 @@
 """Quarantine: records that cannot be delivered as they are, kept with the reason until the cause is fixed.
 
-They stay in our own ledger, `_control/quarantine/<reason>/<user_id>/<kind>/<window>/`, and never go to the destination: the
-error of a record may be the very thing that prevents its redaction.
+They stay in our own ledger, `_control/quarantine/<reason>/<user_id>/<kind>/<window>/`, and never go to the destination:
+the error of a record may be the very thing that prevents its redaction.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ REDRIVE = "redrive-"
 class WindowState(StrEnum):
     """The state of an account's window.
 
-    FAILED: it is open, and needs a run. UNRECOVERABLE: it is open, and no run can close it any more, because the source no
-    longer holds its jobs.
+    FAILED: it is open, and needs a run. UNRECOVERABLE: it is open, and no run can close it any more, because the source
+    no longer holds its jobs.
     """
 
     COMPLETE = "complete"
@@ -38,9 +38,9 @@ class WindowState(StrEnum):
 class Counts(msgspec.Struct, kw_only=True):
     """`listed = delivered + already_present + sum(filtered) + sum(quarantined)`; `filtered` by status.
 
-    `repeated`: delivered, and possibly at the destination more than once; `late`: delivered or present, and not listed by the
-    source in an earlier, closed run of the window. `unclear_masks`: lines that are masked because their `mask_data` is neither
-    true nor false: a warning, because more may be masked than was meant.
+    `repeated`: delivered, and possibly at the destination more than once; `late`: delivered or present, and not listed
+    by the source in an earlier, closed run of the window. `unclear_masks`: lines that are masked because their
+    `mask_data` is neither true nor false: a warning, because more may be masked than was meant.
     """
 
     counted: int = 0

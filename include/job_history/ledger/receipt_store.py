@@ -49,8 +49,8 @@ def _decoded(ledger: Storage, path: str, content: bytes | None) -> Receipt | Non
 def save_receipt(ledger: Storage, receipt: Receipt) -> Receipt:
     """Merge a run's receipt into the window's, with the entries of earlier runs, and return the one that is kept.
 
-    Rules, in order: (1) a report repeated after a redrive changes nothing; (2) a closed window stays closed; (3) the later
-    reading of the source wins; (4) a pause does not clear an earlier failure.
+    Rules, in order: (1) a report repeated after a redrive changes nothing; (2) a closed window stays closed; (3) the
+    later reading of the source wins; (4) a pause does not clear an earlier failure.
     """
     window = receipt.window
     earlier = read_receipt(ledger, receipt.user_id, receipt.kind, window)

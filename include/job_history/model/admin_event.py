@@ -1,4 +1,7 @@
-"""An admin event as a source gives it: who did what in an account. Plain values, checked when they become a document."""
+"""An admin event as a source gives it: who did what in an account.
+
+Plain values, checked when they become a document.
+"""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ class LineRecord(msgspec.Struct, omit_defaults=True):
 class JobRecord(msgspec.Struct, omit_defaults=True):
     """One ended job. `report` is JSON text, as is each value of `extra`; moments are ISO 8601 text.
 
-    `lines` is None if line details were not asked for, or are no longer held; `lines_left_out` means that they were too large
-    to be read. A source that could not read the record correctly sets `fault` and `fault_explanation`.
+    `lines` is None if line details were not asked for, or are no longer held; `lines_left_out` means that they were too
+    large to be read. A source that could not read the record correctly sets `fault` and `fault_explanation`.
     """
 
     user_id: Id | None
@@ -70,5 +70,7 @@ class JobRecord(msgspec.Struct, omit_defaults=True):
 
 
 def final_status(status: str | None) -> FinalStatus | None:
-    """Return `succeeded` or `failed`, or None for a status that gives no document (aborted, cancelled, pending, ...)."""
+    """Return `succeeded` or `failed`, or None for a status that gives no document (aborted, cancelled, pending,
+    ...).
+    """
     return _FINAL_STATUS.get(status or "")

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from job_history.errors.quoting import quoted
 
-# fromisoformat also takes bare dates and week dates; the time of a job without a time of day is a mistake, not midnight.
+# fromisoformat also takes bare dates and week dates; the time of a job without a time of day is a mistake, not
+# midnight.
 _DATE_AND_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
 
 

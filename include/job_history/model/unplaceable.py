@@ -15,8 +15,8 @@ UNPLACEABLE_SECONDS = 30
 class Unplaceable(msgspec.Struct, frozen=True, omit_defaults=True):
     """How many records of one account and kind of event no window can contain, with one example.
 
-    `count` is at most MAX_UNPLACEABLE; `over_limit` means that there are more. `example_form` describes the time of the record
-    `example_id` (`missing`, `unix number`, `text of 19 characters`), and never quotes it.
+    `count` is at most MAX_UNPLACEABLE; `over_limit` means that there are more. `example_form` describes the time of the
+    record `example_id` (`missing`, `unix number`, `text of 19 characters`), and never quotes it.
     """
 
     count: int = 0

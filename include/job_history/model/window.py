@@ -110,8 +110,8 @@ def requested_window(start: str | None, end: str | None) -> Window | None:
 def parts_of_at_most(limit: int, window: Window, jobs: int, count: Callable[[Window], int]) -> Iterator[Window]:
     """Cut a window into adjacent parts with at most `limit` jobs each, which together are the window.
 
-    `jobs` is the result of `count(window)`; `count` asks the source, about twice as often as there are parts. A second in
-    which more than `limit` jobs completed stays whole.
+    `jobs` is the result of `count(window)`; `count` asks the source, about twice as often as there are parts. A second
+    in which more than `limit` jobs completed stays whole.
     """
     part, jobs_in_part = None, 0
     for piece, jobs_in_piece in _pieces(limit, window, jobs, count):

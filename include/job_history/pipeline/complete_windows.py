@@ -20,11 +20,12 @@ PlaceOf = Callable[[Account], str | None]
 def complete_windows(ledger: Storage, place_of: PlaceOf) -> SkipWindow:
     """Return a predicate: is this window already complete at the account's current destination?
 
-    `place_of` returns where an account's connection leads to now, as receipts name it (`place_in`), or None if the settings
-    alone decide it. It is called once an account, and only for accounts with a complete window.
+    `place_of` returns where an account's connection leads to now, as receipts name it (`place_in`), or None if the
+    settings alone decide it. It is called once an account, and only for accounts with a complete window.
 
-    A window with quarantined records is not skipped: records that were fixed since are delivered when it runs again. One that
-    is complete with quarantine only because of its account's unplaceable records is skipped. A window whose source was read before it ended is not skipped.
+    A window with quarantined records is not skipped: records that were fixed since are delivered when it runs again.
+    One that is complete with quarantine only because of its account's unplaceable records is skipped. A window whose
+    source was read before it ended is not skipped.
     """
     places: dict[int, str | None] = {}
 

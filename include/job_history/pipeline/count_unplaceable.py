@@ -75,7 +75,10 @@ def _single(plan: Plan, kind: EventKind, account: Account, source_of: SourceOf) 
 
 
 def _batches(plan: Plan, accounts: Mapping[int, Account]) -> Iterator[tuple[EventKind, list[Group]]]:
-    """Yield accounts that share a source. First those without a countable record; the rest begin elsewhere each hour."""
+    """Yield accounts that share a source.
+
+    First those without a countable record; the rest begin elsewhere each hour.
+    """
     windows: dict[tuple[int, EventKind], list[PlannedWindow]] = {}
     for planned in plan.windows:
         if planned.enabled:

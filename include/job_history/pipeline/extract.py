@@ -33,8 +33,8 @@ def read_at() -> str:
 def extract(slice_: Slice, account: Account, source: Source[Record], staging: Storage) -> Extracted:
     """Stage the records of a slice.
 
-    Raises TransientError if the source contradicts itself: it lists another number of records than it counts, a record twice,
-    or one of another window. Nothing of the slice is delivered then.
+    Raises TransientError if the source contradicts itself: it lists another number of records than it counts, a record
+    twice, or one of another window. Nothing of the slice is delivered then.
     """
     began = read_at()
     part, kind = slice_.part, slice_.kind
@@ -106,7 +106,8 @@ class _RecordCheck:
             return  # the transform quarantines it
         if not is_inside:
             self._note(
-                f"lists {self._slice.kind.word} {quoted(str(record.id))}, whose time {record.moment} is outside of the window"
+                f"lists {self._slice.kind.word} {quoted(str(record.id))}, whose time {record.moment} is outside of the "
+                "window"
             )
 
     def _note(self, contradiction: str) -> None:
@@ -116,6 +117,6 @@ class _RecordCheck:
         """Raise TransientError for the first contradiction, once the listing has ended without an error of its own."""
         if self._first is not None:
             raise TransientError(
-                f"The source of {self._slice.about} {self._first}. Nothing of it was delivered. If a retry fails too, compare "
-                "the source's own view of this window."
+                f"The source of {self._slice.about} {self._first}. Nothing of it was delivered. If a retry fails too, "
+                "compare the source's own view of this window."
             )

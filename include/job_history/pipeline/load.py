@@ -50,16 +50,15 @@ def load(
 ) -> SliceOutcome:
     """Deliver a slice, and write its item list.
 
-    If the account's settings were changed since the window was closed, documents that its receipt has are kept as they are,
-    unless this is a `repair`. `skip_delivered` is for destinations that cannot recognise a repeat: documents that the receipt
-    has with the same bytes are not sent again.
-    Raises PermanentError if the redaction was changed since the transform, TransientError if the counts do not balance, and
-    what the destination raises.
+    If the account's settings were changed since the window was closed, documents that its receipt has are kept as they
+    are, unless this is a `repair`. `skip_delivered` is for destinations that cannot recognise a repeat: documents that
+    the receipt has with the same bytes are not sent again. Raises PermanentError if the redaction was changed since the
+    transform, TransientError if the counts do not balance, and what the destination raises.
     """
     if (transformed.redaction.sha256 if transformed.redaction else None) != account.redaction_sha256:
         raise PermanentError(
-            f"The redaction of {slice_.about} was changed since its documents were made, so none of them was sent. Clear its "
-            "transform task: it makes them by the account's current rules."
+            f"The redaction of {slice_.about} was changed since its documents were made, so none of them was sent. "
+            "Clear its transform task: it makes them by the account's current rules."
         )
     log.info(
         "Asked for: %s documents (%s) of %s, to %s.",
@@ -112,16 +111,17 @@ def load(
     log.info("Processed %s.", books.progress)
     if books.kept:
         log.info(
-            "The account's settings were changed since the window was closed: %s documents that were delivered before were kept "
-            "as they are. Mode repair compares them.",
+            "The account's settings were changed since the window was closed: %s documents that were delivered before "
+            "were kept as they are. Mode repair compares them.",
             f"{books.kept:,}",
         )
     log.info("\n%s", _table(outcome))
     if not outcome.balanced:
         raise TransientError(
-            f"The counts of {slice_.about} do not balance: of {extracted.listed:,} listed {slice_.kind.words}, {outcome.delivered:,} were "
-            f"delivered, {outcome.already_present:,} already present, {outcome.filtered:,} filtered and "
-            f"{outcome.quarantined:,} quarantined. The window stays open; clear this slice from its extract task on."
+            f"The counts of {slice_.about} do not balance: of {extracted.listed:,} listed {slice_.kind.words}, "
+            f"{outcome.delivered:,} were delivered, {outcome.already_present:,} already present, {outcome.filtered:,} "
+            f"filtered and {outcome.quarantined:,} quarantined. The window stays open; clear this slice from its "
+            "extract task on."
         )
     return outcome
 

@@ -25,8 +25,8 @@ def outcomes_and_problems(planned: PlannedWindow, files: RunFiles) -> tuple[list
             outcomes.append(outcome)
         else:
             problems.append(
-                f"{slice_.about}: its tasks ended without reporting a result (killed, timed out or never started); see their "
-                "logs, and clear them."
+                f"{slice_.about}: its tasks ended without reporting a result (killed, timed out or never started); see "
+                "their logs, and clear them."
             )
     return outcomes, problems or _contradictions(planned, outcomes)
 
@@ -38,12 +38,14 @@ def is_unrecoverable(planned: PlannedWindow, files: RunFiles) -> bool:
 
 
 def planning_problems(plans: list[Plan]) -> list[str]:
-    """Return the accounts that are not in exactly one plan: each plan reads the settings, which may change in between."""
+    """Return the accounts that are not in exactly one plan: each plan reads the settings, which may change in
+    between.
+    """
     times_planned = Counter(user_id for plan in plans for user_id in plan.planned)
     considered = sorted({user_id for plan in plans for user_id in plan.considered})
     return [
-        f"Account {user_id} is in {times_planned[user_id]} of this run's plans instead of one: its settings were changed while "
-        "they were made. Run the window again."
+        f"Account {user_id} is in {times_planned[user_id]} of this run's plans instead of one: its settings were "
+        "changed while they were made. Run the window again."
         for user_id in considered
         if times_planned[user_id] != 1
     ]
@@ -61,8 +63,9 @@ def unplaceable_messages(receipts: Iterable[Receipt]) -> dict[tuple[int, EventKi
     """Return a message for each account and kind with records that no window contains."""
     return {
         (receipt.user_id, receipt.kind): (
-            f"Account {receipt.label}: {receipt.kind.words} that are finished and in no window, because their time is missing or "
-            f"cannot be read: {receipt.unplaceable.summary}. They are not delivered. Correct their times at the source."
+            f"Account {receipt.label}: {receipt.kind.words} that are finished and in no window, because their time is "
+            f"missing or cannot be read: {receipt.unplaceable.summary}. They are not delivered. Correct their times at "
+            "the source."
         )
         for receipt in receipts
         if receipt.unplaceable is not None
@@ -70,17 +73,22 @@ def unplaceable_messages(receipts: Iterable[Receipt]) -> dict[tuple[int, EventKi
 
 
 def unclear_mask_messages(receipts: Iterable[Receipt]) -> list[str]:
-    """Return a warning for each window with lines that are masked because their `mask_data` is neither true nor false."""
+    """Return a warning for each window with lines that are masked because their `mask_data` is neither true nor
+    false.
+    """
     return [
-        f"Account {receipt.label}, window {receipt.window.start_text}: {receipt.counts.unclear_masks} lines are masked because "
-        "their mask_data is neither true nor false. Correct the column, or the view that makes it: docs/job-store.md."
+        f"Account {receipt.label}, window {receipt.window.start_text}: {receipt.counts.unclear_masks} lines are masked "
+        "because their mask_data is neither true nor false. Correct the column, or the view that makes it: "
+        "docs/job-store.md."
         for receipt in receipts
         if receipt.counts.unclear_masks
     ]
 
 
 def too_many_unplaceable(receipts: list[Receipt], quarantine_threshold: int) -> list[str]:
-    """Return the accounts with more of them than the threshold allows, counted against the account's records of the run."""
+    """Return the accounts with more of them than the threshold allows, counted against the account's records of the
+    run.
+    """
     listed: Counter[tuple[int, EventKind]] = Counter()
     found: dict[tuple[int, EventKind], int] = {}
     for receipt in receipts:
@@ -89,7 +97,8 @@ def too_many_unplaceable(receipts: list[Receipt], quarantine_threshold: int) -> 
             found[receipt.user_id, receipt.kind] = receipt.unplaceable.count
     messages = unplaceable_messages(receipts)
     return [
-        f"{messages[whose]} These are more than [job_history] quarantine_threshold allows ({quarantine_threshold} percent)."
+        f"{messages[whose]} These are more than [job_history] quarantine_threshold allows ({quarantine_threshold} "
+        "percent)."
         for whose, count in found.items()
         if exceeds(count, listed[whose] + count, quarantine_threshold)
     ]
@@ -105,9 +114,9 @@ def _conflicts(receipt: Receipt) -> list[str]:
         return []
     return [
         (
-            f"Account {receipt.label}, window {receipt.window.start_text}: {conflicts} documents are at the destination with "
-            "other bytes. They were left as they are; the new ones are in quarantine. Run the window again with mode repair to "
-            "have them replaced."
+            f"Account {receipt.label}, window {receipt.window.start_text}: {conflicts} documents are at the "
+            "destination with other bytes. They were left as they are; the new ones are in quarantine. Run the window "
+            "again with mode repair to have them replaced."
         )
     ]
 
@@ -120,15 +129,15 @@ def _contradictions(planned: PlannedWindow, outcomes: list[SliceOutcome]) -> lis
     if counted != listed:
         return [
             (
-                f"{about}: the source counted {counted:,} {what}, and listed {listed:,}. The window stays open; clear the "
-                "account's extract task."
+                f"{about}: the source counted {counted:,} {what}, and listed {listed:,}. The window stays open; clear "
+                "the account's extract task."
             )
         ]
     if planned.counted and not counted:
         return [
             (
-                f"{about}: the source counted {planned.counted:,} {what} when the run was planned, and none when they were read. "
-                "Check whether it has deleted them, then clear the account's extract task."
+                f"{about}: the source counted {planned.counted:,} {what} when the run was planned, and none when they "
+                "were read. Check whether it has deleted them, then clear the account's extract task."
             )
         ]
     return []

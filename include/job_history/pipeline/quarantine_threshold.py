@@ -21,9 +21,9 @@ def over_threshold(receipt: Receipt, percent: int) -> list[str]:
     return [
         (
             f"Account {receipt.label}, window {receipt.window.start_text}: of {receipt.counts.listed:,} listed "
-            f"{receipt.kind.words}, in quarantine {readable_counts(reasons)}, more than [job_history] quarantine_threshold "
-            f"allows ({percent} percent). The others were delivered. Fix what the entries report and run the window again; "
-            "if the source no longer holds them, use `job-history redrive`."
+            f"{receipt.kind.words}, in quarantine {readable_counts(reasons)}, more than [job_history] "
+            f"quarantine_threshold allows ({percent} percent). The others were delivered. Fix what the entries report "
+            "and run the window again; if the source no longer holds them, use `job-history redrive`."
         )
     ]
 

@@ -90,7 +90,10 @@ def report(
 def _closed(
     planned: PlannedWindow, files: RunFiles, ledger: Storage, *, run: str, finished_at: datetime, code_version: str
 ) -> tuple[list[Receipt], list[str]]:
-    """Write a window's receipt, and delete what its run no longer needs. Returns the receipt, if written, and problems."""
+    """Write a window's receipt, and delete what its run no longer needs.
+
+    Returns the receipt, if written, and problems.
+    """
     outcomes, problems = outcomes_and_problems(planned, files)
     receipt = make_receipt(
         planned,

@@ -1,4 +1,6 @@
-"""What each step of a run hands to the next: the plan, then for each slice what was extracted, transformed and loaded."""
+"""What each step of a run hands to the next: the plan, then for each slice what was extracted, transformed and
+loaded.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,10 @@ from job_history.sources import Cost
 class PlannedWindow(msgspec.Struct):
     """An account's window in a run, for one kind of event.
 
-    `counted` is None if the source was not, or could not be, asked; then its extract asks. `unplaceable`: records of the
-    account that no window contains, the same in each of its windows of the run. `cost`: of reading it, if the source knows. `blocked_by` are the errors that a
-    preflight found at the destination: then there are no slices. `settings_changes`: settings of the account that are not as
-    in the previous run.
+    `counted` is None if the source was not, or could not be, asked; then its extract asks. `unplaceable`: records of
+    the account that no window contains, the same in each of its windows of the run. `cost`: of reading it, if the
+    source knows. `blocked_by` are the errors that a preflight found at the destination: then there are no slices.
+    `settings_changes`: settings of the account that are not as in the previous run.
     """
 
     user_id: int
@@ -53,11 +55,11 @@ class PlannedWindow(msgspec.Struct):
 class Plan(msgspec.Struct):
     """What a run will do. `faults`: accounts that could not be planned at all, a message for each.
 
-    `considered` are the user_ids of all accounts of the run, whatever their destination, and `planned` those with this one.
-    `skipped`: the number of windows that need no run, by state. `settings` are those of planned accounts that are new or were
-    changed, for the next run to know; `whole_list`: these are all accounts of the Variable. `unchecked`: a message for each
-    source that could not be asked for unplaceable records. `destination_problems`: what preflights of accounts without
-    slices found; their windows are complete all the same.
+    `considered` are the user_ids of all accounts of the run, whatever their destination, and `planned` those with this
+    one. `skipped`: the number of windows that need no run, by state. `settings` are those of planned accounts that are
+    new or were changed, for the next run to know; `whole_list`: these are all accounts of the Variable. `unchecked`: a
+    message for each source that could not be asked for unplaceable records. `destination_problems`: what preflights of
+    accounts without slices found; their windows are complete all the same.
     """
 
     run: str
@@ -126,8 +128,8 @@ class Transformed(msgspec.Struct):
 class SliceOutcome(msgspec.Struct):
     """The outcome of a slice; its paths are in the ledger.
 
-    `conflicts` are part of `quarantined`, late jobs of `delivered` and `already_present`; `repeated`, which may be at the
-    destination more than once, of `delivered`.
+    `conflicts` are part of `quarantined`, late jobs of `delivered` and `already_present`; `repeated`, which may be at
+    the destination more than once, of `delivered`.
     """
 
     extracted: Extracted

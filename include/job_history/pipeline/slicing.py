@@ -112,7 +112,9 @@ def _slices(run: str, planned: PlannedWindow, parts: list[Window]) -> list[Slice
 
 
 def _limit(max_slices: int, plan: Plan) -> None:
-    """If all parts together are more than Airflow can map, keep windows whole; drop the newest of what is still too many."""
+    """If all parts together are more than Airflow can map, keep windows whole; drop the newest of what is still too
+    many.
+    """
     if len(plan.slices) <= max_slices:
         return
     for planned in plan.windows:
@@ -128,8 +130,8 @@ def _limit(max_slices: int, plan: Plan) -> None:
         planned for planned in plan.windows if (planned.user_id, planned.kind, planned.window) not in left_over
     ]
     plan.faults.append(
-        f"{too_many:,} windows are left over: this run would need {max_slices + too_many:,} slices, more than Airflow maps in "
-        f"one run ([core] max_map_length = {max_slices:,}). The oldest are replicated. Run it again for the others, start a "
-        "backfill (one run for each hour), or raise max_map_length."
+        f"{too_many:,} windows are left over: this run would need {max_slices + too_many:,} slices, more than Airflow "
+        f"maps in one run ([core] max_map_length = {max_slices:,}). The oldest are replicated. Run it again for the "
+        "others, start a backfill (one run for each hour), or raise max_map_length."
     )
     log.error("Not replicated: %s", plan.faults[-1])

@@ -1,4 +1,7 @@
-"""Transform: make staged documents of staged records. Pure: it asks no other system, and the same input gives the same output."""
+"""Transform: make staged documents of staged records.
+
+Pure: it asks no other system, and the same input gives the same output.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +50,8 @@ def transform(
         raise PermanentError(f"The redaction of {slice_.about} is not the account's: no document was made.")
     if extracted.line_details not in {None, account.events.line_details}:
         raise PermanentError(
-            f"line_details of {slice_.about} was changed since its jobs were read. Clear its extract task: it reads them by "
-            "the account's current settings."
+            f"line_details of {slice_.about} was changed since its jobs were read. Clear its extract task: it reads "
+            "them by the account's current settings."
         )
     rules = DocumentRules(
         user_id=account.user_id,

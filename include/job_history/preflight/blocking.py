@@ -1,4 +1,6 @@
-"""First thing in a run: destinations that never passed are checked, and accounts with errors are blocked before their source is read."""
+"""First thing in a run: destinations that never passed are checked, and accounts with errors are blocked before
+their source is read.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +39,9 @@ def block_failing_accounts(
 ) -> None:
     """Check the destinations of the plan's accounts that have not passed yet. `clock` is in seconds.
 
-    With slices: an error among the findings takes the account's slices. A transient finding blocks nothing: the load task has
-    retries, and finds out. Without slices: an error is a problem of the run, and the windows are complete all the same; one
-    that failed is checked again after a day.
+    With slices: an error among the findings takes the account's slices. A transient finding blocks nothing: the load
+    task has retries, and finds out. Without slices: an error is a problem of the run, and the windows are complete all
+    the same; one that failed is checked again after a day.
     """
     checks = _Checks(check_of, clock)
     with_slices = dict.fromkeys(planned.user_id for planned in plan.windows if planned.slices)

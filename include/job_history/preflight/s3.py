@@ -1,4 +1,5 @@
-"""Can the bucket take an account's documents? A small object, the probe, is written and read back as a document would be.
+"""Can the bucket take an account's documents? A small object, the probe, is written and read back as a document would
+be.
 
 It needs no permission that delivery does not need: s3:PutObject and s3:GetObject, below the account's prefix.
 """
@@ -43,8 +44,8 @@ ANSWER_SECONDS = 15.0
 class S3Check:
     """Writes the probe, create-only if the account is set so, and reads it back, by the client that delivers.
 
-    The probe's name and bytes depend on account and settings alone, so that a second check finds it and adds no version.
-    obstore does not show how an object is encrypted, nor the store's clock: a HEAD by boto3 asks for both.
+    The probe's name and bytes depend on account and settings alone, so that a second check finds it and adds no
+    version. obstore does not show how an object is encrypted, nor the store's clock: a HEAD by boto3 asks for both.
     """
 
     def __init__(

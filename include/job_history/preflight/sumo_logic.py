@@ -29,6 +29,9 @@ def check_sumo_logic(source: HttpSource, *, account: Account | None, now: dateti
 
 
 def marked_message(account: Account | None, now: datetime) -> bytes:
-    """Return the message, as a line of JSON. It has no `replication.delivery_id`, so that no query takes it for a job."""
+    """Return the message, as a line of JSON.
+
+    It has no `replication.delivery_id`, so that no query takes it for a job.
+    """
     whose = {"user_id": account.user_id, "settings_hash": account.settings_hash} if account else {}
     return preflight_message(epoch_milliseconds(now), NOTE, **whose)

@@ -1,4 +1,7 @@
-"""The objects that a bucket should hold by the receipts. They are kept on disk, because they grow with the look-back."""
+"""The objects that a bucket should hold by the receipts.
+
+They are kept on disk, because they grow with the look-back.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ from job_history.ledger.items import Item
 
 
 class Damage(NamedTuple):
-    """An object that is missing or has other bytes than were delivered; `window` is the slug of the window that delivered it."""
+    """An object that is missing or has other bytes than were delivered; `window` is the slug of the window that
+    delivered it.
+    """
 
     window: str
     key: str
@@ -51,7 +56,8 @@ class ExpectedObjects:
     def note(self, objects: Iterable[StoredObject]) -> None:
         """Note which objects exist: with the bytes that were delivered, or with others."""
         self._database.executemany(
-            "UPDATE expected SET found = CASE WHEN bytes = ? AND (e_tag IS NULL OR e_tag = ?) THEN 1 ELSE 2 END WHERE key = ?",
+            "UPDATE expected SET found = CASE WHEN bytes = ? AND (e_tag IS NULL OR e_tag = ?) THEN 1 ELSE 2 END WHERE "
+            "key = ?",
             ((stored.bytes, stored.e_tag, stored.key) for stored in objects),
         )
 

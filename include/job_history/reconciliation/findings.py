@@ -16,9 +16,9 @@ OPEN = "open"
 class WindowFinding(msgspec.Struct, kw_only=True):
     """One window. `compared`: its receipt was compared with the source.
 
-    `missing`: listed by the source and in no receipt; `gone`: in the receipt and no longer listed. `lost` and `altered`: in
-    the bucket. `state` is the receipt's, or `open`. Examples are ids of missing jobs, and keys of lost or altered objects.
-    `is_run`: this reconciliation runs the window again.
+    `missing`: listed by the source and in no receipt; `gone`: in the receipt and no longer listed. `lost` and
+    `altered`: in the bucket. `state` is the receipt's, or `open`. Examples are ids of missing jobs, and keys of lost or
+    altered objects. `is_run`: this reconciliation runs the window again.
     """
 
     user_id: int

@@ -73,7 +73,8 @@ def _sentence(finding: WindowFinding) -> str:
     where = finding.label[0].upper() + finding.label[1:]
     return (
         f"{where}: of the objects that were delivered, {finding.lost:,} are lost and {finding.altered:,} altered "
-        f"({', '.join(finding.damaged_keys)}). If this was not intended, run job_history_reconciliation by hand with repair switched on."
+        f"({', '.join(finding.damaged_keys)}). If this was not intended, run job_history_reconciliation by hand with "
+        "repair switched on."
     )
 
 
@@ -100,5 +101,8 @@ def _log_lateness(several: list[Findings], receipts: list[Receipt]) -> None:
 def _advice(lateness: Lateness) -> str:
     minutes = math.ceil(lateness.longest_unseen_seconds / 60)
     if minutes > MAX_WORTH_WAITING_MINUTES:
-        return f"One was still unseen {minutes / 60:,.0f} hours after its end: only the reconciliation finds such jobs, waiting does not."
+        return (
+            f"One was still unseen {minutes / 60:,.0f} hours after its end: only the reconciliation finds such jobs, "
+            "waiting does not."
+        )
     return f"Setting [job_history] settle_minutes above {minutes} would have prevented all of these late jobs."

@@ -44,8 +44,8 @@ def reconcile(
 ) -> Findings:
     """Compare each account that is not paused. An error of one account is among the faults, and stops no other.
 
-    `bucket_of` is None for destinations that cannot be listed. `repair`: windows with lost or altered objects are run again
-    too. `clock` is in seconds.
+    `bucket_of` is None for destinations that cannot be listed. `repair`: windows with lost or altered objects are run
+    again too. `clock` is in seconds.
     """
     to_compare = [account for account in accounts if account.enabled]
     log.info(
@@ -123,8 +123,8 @@ class _Comparison:
                 reported.append(each)  # hours that were compared before an error count
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's, and stops no other
             self.findings.faults.append(
-                f"{self._whose}: {len(reported)} hours of {hours} could be compared with the source, the others not: {error} "
-                f"{RUN_AGAIN}"
+                f"{self._whose}: {len(reported)} hours of {hours} could be compared with the source, the others not: "
+                f"{error} {RUN_AGAIN}"
             )
         self.findings.compared += sum(finding.compared for finding, _ in reported)
         return reported
@@ -134,8 +134,8 @@ class _Comparison:
         try:
             bucket = bucket_of(self.account)
             with expected_objects() as expected:
-                # Also for windows that are not closed: what an earlier run delivered stays there. The newest list of a window
-                # is added last, and wins.
+                # Also for windows that are not closed: what an earlier run delivered stays there. The newest list of a
+                # window is added last, and wins.
                 lists = [
                     (finding.window.slug, path)
                     for finding, receipt in reported

@@ -49,7 +49,10 @@ def dry_run(
 
 
 def _check_json(record: Record) -> None:
-    """Raise BadRecordError if a text of the record is no JSON, as its document would. Rules that find nothing do not."""
+    """Raise BadRecordError if a text of the record is no JSON, as its document would.
+
+    Rules that find nothing do not.
+    """
     fields = ("details", "user", "team", "resource") if isinstance(record, EventRecord) else ("report",)
     for field in fields:
         compact_json(field, getattr(record, field))

@@ -1,4 +1,6 @@
-"""E-mail addresses in a text (RFC 5321, 5322 and 6531), as far as they can be distinguished from what is around them."""
+"""E-mail addresses in a text (RFC 5321, 5322 and 6531), as far as they can be distinguished from what is around
+them.
+"""
 
 from __future__ import annotations
 

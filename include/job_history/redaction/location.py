@@ -1,4 +1,6 @@
-"""Where a value is, as far as rules care: all paths and field patterns are followed at once, one look-up for each step."""
+"""Where a value is, as far as rules care: all paths and field patterns are followed at once, one look-up for each
+step.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,10 @@ MAX_NAME_REMEMBERED = 256  # characters
 
 @dataclass(frozen=True, order=True)
 class Rule:
-    """What is done with a value. `number` is the rule's place in the account's list, from 1; the first that fits counts."""
+    """What is done with a value.
+
+    `number` is the rule's place in the account's list, from 1; the first that fits counts.
+    """
 
     number: int
     action: Action

@@ -9,8 +9,8 @@ import re2
 
 # What an escape may write otherwise than it means. Every other escape has `\u`, which the scan looks for.
 _WRITTEN_OTHERWISE = '"\\/\b\f\n\r\t'
-# The characters that `str.casefold` makes ASCII letters of, but for those that RE2 finds itself in any case. So *pass* is
-# also about a name with a sharp s.
+# The characters that `str.casefold` makes ASCII letters of, but for those that RE2 finds itself in any case. So *pass*
+# is also about a name with a sharp s.
 FOLDED_TO_ASCII = {character: character.casefold() for character in "ßẞİŉǰẖẗẘẙẚﬀﬁﬂﬃﬄﬅﬆ"}
 
 
@@ -35,8 +35,8 @@ def is_written_as_it_is(name: str) -> bool:
 class Prefilter:
     """Decides whether a text may hold one of some literals, in any case, or what an expression finds.
 
-    `literals` are parts of names, casefolded; `expressions` are of RE2. The answer holds for JSON in the text, too, however
-    often it was written into another text: an escape that can write any character counts as a find.
+    `literals` are parts of names, casefolded; `expressions` are of RE2. The answer holds for JSON in the text, too,
+    however often it was written into another text: an escape that can write any character counts as a find.
     """
 
     def __init__(self, literals: Iterable[str], expressions: Iterable[str]) -> None:

@@ -36,7 +36,10 @@ class Located(NamedTuple):
 
 
 class Redactor:
-    """`patterns` are in the order of their rules. The run and the dry run, which asks for reports, are this one code."""
+    """`patterns` are in the order of their rules.
+
+    The run and the dry run, which asks for reports, are this one code.
+    """
 
     def __init__(self, patterns: Patterns, replacement: Replacement) -> None:
         self._patterns = patterns

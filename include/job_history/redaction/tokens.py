@@ -17,13 +17,16 @@ BRACKET = b"["
 """All brackets are greater than this or equal to it, and no text or number is."""
 OPENING, CLOSING = (b"{", b"["), (b"}", b"]")
 
-# In masked text, control characters replace the escapes that could be mistaken for something else, so that a quotation mark
-# is one. No valid JSON has them.
+# In masked text, control characters replace the escapes that could be mistaken for something else, so that a quotation
+# mark is one. No valid JSON has them.
 _NUMBER = b"+-.0123456789eE"
 _NAMES = re.compile(rb'(?:[^"]++|"[^"]*+"(?!\s*+:))*+"([^"]*+)"')
 
 Token = tuple[bytes, bytes, bytes, bytes]
-"""BEFORE, NAME, VALUE and a text that is apart. Together, all parts of all tokens are the text but for spaces at its end."""
+"""BEFORE, NAME, VALUE and a text that is apart.
+
+Together, all parts of all tokens are the text but for spaces at its end.
+"""
 
 
 def tokens_of(text: bytes) -> list[Token]:

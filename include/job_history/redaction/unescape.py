@@ -7,7 +7,10 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 MAX_LEVELS = 16
-"""Levels of escapes that are read in a text that is not JSON. Each level of JSON in a text about doubles its backslashes."""
+"""Levels of escapes that are read in a text that is not JSON.
+
+Each level of JSON in a text about doubles its backslashes.
+"""
 
 _ESCAPE = re.compile(
     r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|([\"\\/bfnrt]))"

@@ -90,8 +90,9 @@ def _counts(receipt: Receipt, done: Counts, taken: list[str]) -> Counts:
     )
     if accounted_for != counts.listed:
         raise PermanentError(
-            f"Account {receipt.label}, window {receipt.window.start_text}: with what was redriven its counts would not balance, "
-            f"{accounted_for:,} of {counts.listed:,} listed. Its receipt was left as it is. Run the window again."
+            f"Account {receipt.label}, window {receipt.window.start_text}: with what was redriven its counts would not "
+            f"balance, {accounted_for:,} of {counts.listed:,} listed. Its receipt was left as it is. Run the window "
+            "again."
         )
     return counts
 

@@ -32,8 +32,8 @@ def entries(ledger: Storage, paths: list[str], receipt: Receipt) -> Iterator[Qua
             yield entry
     if found != expected:
         raise PermanentError(
-            f"Account {receipt.label}, window {receipt.window.start_text}: its receipt has {expected:,} in quarantine, and "
-            f"there are {found:,}: a later run failed after it had quarantined records. Run the window again."
+            f"Account {receipt.label}, window {receipt.window.start_text}: its receipt has {expected:,} in quarantine, "
+            f"and there are {found:,}: a later run failed after it had quarantined records. Run the window again."
         )
 
 

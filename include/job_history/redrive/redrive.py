@@ -1,8 +1,8 @@
 """Redrive of one window: its quarantine goes through the steps of a run, in place of what a source lists.
 
 No existing file is changed before the new receipt is written, in one write. A redrive that is killed before has only
-delivered; the next one has the same name and finds those documents present. Files that the new receipt no longer names are
-deleted after it, by a note of what was taken.
+delivered; the next one has the same name and finds those documents present. Files that the new receipt no longer names
+are deleted after it, by a note of what was taken.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def redrive(
 ) -> Redriven:
     """Deliver what is in quarantine of a closed window and can be delivered now, and update its receipt.
 
-    `replace`: conflicts too. Raises PermanentError if there is no closed window or its account is paused, and what the steps
-    raise; then only the destination may have changed.
+    `replace`: conflicts too. Raises PermanentError if there is no closed window or its account is paused, and what the
+    steps raise; then only the destination may have changed.
     """
     about = f"{kind.of(f'Account {account.label}')}, window {window}"
     content = tools.ledger.read(receipt_path(account.user_id, kind, window))

@@ -1,7 +1,7 @@
 """Where events come from: finished jobs, or admin events. A source is asked by account and window, and streams.
 
-Every source is a `Source`; the sources of runs are `RemoteSource`s. The `Supports...` protocols are optional: the plan uses
-what a source has.
+Every source is a `Source`; the sources of runs are `RemoteSource`s. The `Supports...` protocols are optional: the plan
+uses what a source has.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Record_co = TypeVar("Record_co", bound=Record, covariant=True)
 class Listing(Protocol[Record_co]):
     """The ended jobs, or the admin events, of one account and window, as they were at one moment.
 
-    `counted` is the source's own count of them, made by other means than by going through the records: so a record that the
-    listing loses is noticed. `counted_by` names those means, for the receipt.
+    `counted` is the source's own count of them, made by other means than by going through the records: so a record that
+    the listing loses is noticed. `counted_by` names those means, for the receipt.
     """
 
     @property
@@ -80,7 +80,9 @@ class SupportsAccountCheck(Protocol):
     """A source that knows whose records it reads."""
 
     def check_account(self, user_id: int) -> None:
-        """Raise PermanentError if it reads the records of another account, TransientError if that cannot be found out."""
+        """Raise PermanentError if it reads the records of another account, TransientError if that cannot be found
+        out.
+        """
         ...
 
 
@@ -100,8 +102,8 @@ class SupportsUnplaceable(Protocol):
     def unplaceable(self, user_id: int) -> Unplaceable:
         """Count such records of the account, whatever its number of countable ones.
 
-        Reads at most MAX_UNPLACEABLE + 1 rows, for at most UNPLACEABLE_SECONDS. Raises TransientError or PermanentError. A plan
-        calls it at most once for each account and kind of event.
+        Reads at most MAX_UNPLACEABLE + 1 rows, for at most UNPLACEABLE_SECONDS. Raises TransientError or
+        PermanentError. A plan calls it at most once for each account and kind of event.
         """
         ...
 

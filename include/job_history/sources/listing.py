@@ -12,7 +12,10 @@ from job_history.sources import Record_co
 
 @dataclass(frozen=True)
 class StreamedListing(Generic[Record_co]):
-    """Can be gone through once. `counted_by` names how the source counted; `unplaceable`: what no window can contain."""
+    """Can be gone through once.
+
+    `counted_by` names how the source counted; `unplaceable`: what no window can contain.
+    """
 
     counted: int
     records: Iterator[Record_co]

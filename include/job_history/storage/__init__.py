@@ -1,7 +1,7 @@
 """Where staged files and receipts are kept: a local folder or a bucket.
 
-Once obstore has been used in a process, a *forked* child of that process hangs in it. Airflow forks its tasks, so make a
-Storage inside a task only, never while a DAG is parsed.
+Once obstore has been used in a process, a *forked* child of that process hangs in it. Airflow forks its tasks, so make
+a Storage inside a task only, never while a DAG is parsed.
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ class Storage:
             self.files.write(path, content)
 
     def create(self, path: str, content: bytes) -> bool:
-        """Write a file that does not exist yet, and return True; False if it exists. Of several at once, one succeeds."""
+        """Write a file that does not exist yet, and return True; False if it exists.
+
+        Of several at once, one succeeds.
+        """
         with self._errors("write", path):
             return self.files.create(path, content)
 
@@ -133,8 +136,8 @@ class Storage:
             if doing != "read":
                 raise TransientError(f"Cannot {doing} {self.url(path)}: {_cause(missing)}") from None
             raise PermanentError(
-                f"{self.url(path)} is gone, so this step has nothing to work on. Clear the run's extract task of this account "
-                "as well, so that it is made again."
+                f"{self.url(path)} is gone, so this step has nothing to work on. Clear the run's extract task of this "
+                "account as well, so that it is made again."
             ) from missing
         except (OSError, ValueError) as error:
             raise TransientError(f"Cannot {doing} {self.url(path)}: {_cause(error)}") from None
@@ -153,15 +156,17 @@ def _cause(error: Exception) -> str:
 def local_storage(folder: Path, *, shared_group: bool = False) -> Storage:
     """Return storage in a folder, which is made if it is missing.
 
-    Files and folders are for this user alone, or with `shared_group` for the folder's group as well. Raises PermanentError
-    if others could replace files in the folder.
+    Files and folders are for this user alone, or with `shared_group` for the folder's group as well. Raises
+    PermanentError if others could replace files in the folder.
     """
     files = LocalFolder(folder, SHARED_WITH_GROUP if shared_group else PRIVATE)
     return Storage(files, f"file://{folder}")
 
 
 def folder_of(url: str) -> Path | None:
-    """Return the folder that a `file://` URL, or a bare path, names, character by character; None for another scheme."""
+    """Return the folder that a `file://` URL, or a bare path, names, character by character; None for another
+    scheme.
+    """
     scheme, separator, path = url.partition("://")
     if not separator:
         return Path(url)

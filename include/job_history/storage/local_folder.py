@@ -37,8 +37,8 @@ SHARED_WITH_GROUP = Modes(0o660, 0o770)
 class LocalFolder:
     """Reads and writes below one folder. Paths are relative, with `/`.
 
-    Each part of a path is opened from the one before it, without following links: a link that leads out of the folder is
-    an OSError. A file appears under its name when it is complete; until then it is `name#number`.
+    Each part of a path is opened from the one before it, without following links: a link that leads out of the folder
+    is an OSError. A file appears under its name when it is complete; until then it is `name#number`.
     """
 
     is_local = True
@@ -174,8 +174,9 @@ def check_owner(folder: Path) -> None:
     about = folder.stat()
     if about.st_uid not in {0, os.geteuid()}:
         raise PermanentError(
-            f"The folder {folder} belongs to user {about.st_uid}, and this process runs as user {os.geteuid()}: its owner "
-            f"could replace receipts and staged files. Run `chown -R {os.geteuid()} {folder}`, or name another folder."
+            f"The folder {folder} belongs to user {about.st_uid}, and this process runs as user {os.geteuid()}: its "
+            f"owner could replace receipts and staged files. Run `chown -R {os.geteuid()} {folder}`, or name another "
+            "folder."
         )
     if about.st_mode & stat.S_IWOTH and not about.st_mode & stat.S_ISVTX:
         raise PermanentError(

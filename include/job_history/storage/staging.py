@@ -67,6 +67,6 @@ def staged_records(storage: Storage, path: str, record_type: type[Record]) -> It
             # Cut short in the middle of a record, or damaged.
             pass
     raise TransientError(
-        f"{storage.url(path)} is not whole: {records} records, then no valid count of them. Clear the task that made it "
-        "(and those downstream) for this account."
+        f"{storage.url(path)} is not whole: {records} records, then no valid count of them. Clear the task that made "
+        "it (and those downstream) for this account."
     )

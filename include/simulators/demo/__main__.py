@@ -1,4 +1,6 @@
-"""`python -m simulators.demo`: start the parts, run one past hour, reconcile it, show what came of it, end by itself."""
+"""`python -m simulators.demo`: start the parts, run one past hour, reconcile it, show what came of it, end by
+itself.
+"""
 
 import shutil
 import signal
@@ -106,8 +108,8 @@ def _show(s3: S3Endpoint, sumo_logic: SourceProcess) -> None:
     console.print(run_table("The first run delivers", receipts, 0))
     again = [receipt for receipt in receipts if len(receipt.runs) > 1]
     console.print(
-        f"[bold]The same hour once more[/bold]\n{len(receipts) - len(again)} windows are complete, and left alone; what has "
-        "something in quarantine is read again:"
+        f"[bold]The same hour once more[/bold]\n{len(receipts) - len(again)} windows are complete, and left alone; "
+        "what has something in quarantine is read again:"
     )
     console.print(run_table("", again, 1))
     console.print(f"[bold]The reconciliation[/bold]\n{reconciled_below(HOME / 'staging')}\n")

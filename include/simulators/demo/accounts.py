@@ -12,7 +12,9 @@ BUCKETS = ("acme-audit", "globex-audit", "shared-audit")
 
 
 def demo_accounts() -> list[dict[str, Any]]:
-    """The Variable `job_history_accounts`; its connections are JOB_STORE, LOCAL_WORKATO, LOCAL_S3 and LOCAL_SUMO_LOGIC."""
+    """The Variable `job_history_accounts`; its connections are JOB_STORE, LOCAL_WORKATO, LOCAL_S3 and
+    LOCAL_SUMO_LOGIC.
+    """
     return [
         _account(5234, "Acme", _bucket("acme-audit"), admin_events=True),
         # Through the platform's API; some of the sample jobs take more than a day.

@@ -20,8 +20,8 @@ Row = Sequence[Any]
 def fill(connection: Connection, dialect: Dialect, jobs: Iterable[SampleJob]) -> int:
     """Insert jobs and their lines, commit after each batch, and return how many jobs there were.
 
-    SQLite and MySQL: one `executemany` a table. PostgreSQL: one COPY a table. Raises what the database raises, for instance for
-    broken JSON in a column of type json; the batches before are in.
+    SQLite and MySQL: one `executemany` a table. PostgreSQL: one COPY a table. Raises what the database raises, for
+    instance for broken JSON in a column of type json; the batches before are in.
     """
     count = 0
     for batch in _batches(jobs):

@@ -25,8 +25,8 @@ class Break(StrEnum):
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What happens to one request.
 
-    `ingest` is the share of its messages that is stored, from the first on: unless given, all with a status below 300 and
-    none with any other. `body` None means the text that the service has for the status. `delay` counts in seconds,
+    `ingest` is the share of its messages that is stored, from the first on: unless given, all with a status below 300
+    and none with any other. `body` None means the text that the service has for the status. `delay` counts in seconds,
     after the messages were stored and before the answer; the request's time limit holds for it, too.
     """
 

@@ -1,7 +1,8 @@
 """What the X-Sumo headers say about all messages of a request, and the limits of what they may say.
 
-Limits: the service's pages "Metadata Naming Conventions" (characters of name, host, category) and "Fields". The documents
-do not state the answer to a request that exceeds one; here it is 400, so that a sender which ignores them is seen.
+Limits: the service's pages "Metadata Naming Conventions" (characters of name, host, category) and "Fields". The
+documents do not state the answer to a request that exceeds one; here it is 400, so that a sender which ignores them is
+seen.
 """
 
 from __future__ import annotations

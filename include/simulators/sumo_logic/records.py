@@ -65,8 +65,8 @@ class ReceivedRequest(msgspec.Struct, frozen=True):
 
     `headers` have lower-case names; a token among them is masked. `wire_bytes` is the body as it was sent, `bytes` the
     body decompressed (0 if that failed). `messages` were found in it, `stored` of them were kept. `status` is None
-    where the connection broke instead of an answer. `peer_port` distinguishes connections; `in_flight` counts the requests
-    that were being served when this one came, itself included.
+    where the connection broke instead of an answer. `peer_port` distinguishes connections; `in_flight` counts the
+    requests that were being served when this one came, itself included.
     """
 
     number: int

@@ -1,4 +1,6 @@
-"""Where a message ends (at a line break, as with multiline detection off), and what becomes of one above the size limit."""
+"""Where a message ends (at a line break, as with multiline detection off), and what becomes of one above the size
+limit.
+"""
 
 from __future__ import annotations
 

@@ -148,7 +148,10 @@ class Source:
 
 
 def _plain_text(body: Body, encoding: str) -> bytes:
-    """Return the decompressed body, checked to be UTF-8; of a truncated one, its whole lines. Raises BadEncodingError."""
+    """Return the decompressed body, checked to be UTF-8; of a truncated one, its whole lines.
+
+    Raises BadEncodingError.
+    """
     if body.reading is Reading.COMPLETE:
         plain = decompress(body.wire, encoding)
     else:

@@ -1,7 +1,7 @@
 """The time of a message: found in it, stamped again, or the time of its receipt.
 
-Rules: the service's pages "time-reference" and "How to ingest old or historical data". Of the service's many formats this
-knows one, epoch milliseconds: as a property called "timestamp", or where the locator of a custom format finds it.
+Rules: the service's pages "time-reference" and "How to ingest old or historical data". Of the service's many formats
+this knows one, epoch milliseconds: as a property called "timestamp", or where the locator of a custom format finds it.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ class Stamp(NamedTuple):
 class Stamper:
     """Stamps the messages of one source, in the order of their arrival.
 
-    `recent` is the time that the previous message got (None on a fresh source): more than a day away from it means `ac1`.
-    The documents name no parse type for messages older than 30 days; here they have `ac2`, like those over a year.
+    `recent` is the time that the previous message got (None on a fresh source): more than a day away from it means
+    `ac1`. The documents name no parse type for messages older than 30 days; here they have `ac2`, like those over a
+    year.
     """
 
     def __init__(self, settings: SourceSettings, *, recent: int | None = None) -> None:

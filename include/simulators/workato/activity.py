@@ -1,7 +1,8 @@
 """The activity log: a workspace's admin events, in the shape of the API, which differs from that of a streamed file.
 
 Documented: the parameters and the objects of an entry. Inferred: newest first, and that `page[after]` is the id of the
-last entry that was read. Unknown, so chosen: `from` and `to` are both inclusive, and an event of the system has no `user`.
+last entry that was read. Unknown, so chosen: `from` and `to` are both inclusive, and an event of the system has no
+`user`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ _MAX_PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An event with the id that the API has for it: the store's where that is a number, else one made from its place."""
+    """An event with the id that the API has for it: the store's where that is a number, else one made from its
+    place.
+    """
 
     entry_id: int
     occurred_at: datetime

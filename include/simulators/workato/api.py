@@ -1,4 +1,6 @@
-"""One local API: finds out whose request it is, holds it to the quota, breaks it where scripted, answers and records it."""
+"""One local API: finds out whose request it is, holds it to the quota, breaks it where scripted, answers and records
+it.
+"""
 
 from __future__ import annotations
 

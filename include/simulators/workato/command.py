@@ -25,7 +25,9 @@ PARTNER_USER_ID = 1
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):
-    """What the command prints once it is ready, as one line of JSON: base URL, tokens by user_id, the partner's token."""
+    """What the command prints once it is ready, as one line of JSON: base URL, tokens by user_id, the partner's
+    token.
+    """
 
     url: str
     tokens: dict[int, str]

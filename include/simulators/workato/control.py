@@ -1,8 +1,9 @@
 """Control of a running API over HTTP, below `/_control/`; a JSON body each, 400 where it is wrong.
 
-`POST script`: a list of faults or statuses for the next requests, such as `[429, {"breaks": "reset", "path": "/jobs"}]`.
-`POST settings`: an object of settings to change. `POST clock`: `{"now": "2018-05-22T00:00:00Z"}`, `{"advance": 60}` or
-`{}`, answered with the time. `POST reset`: forget requests, faults and quotas. `GET requests`: what came in.
+`POST script`: a list of faults or statuses for the next requests, such as `[429, {"breaks": "reset", "path":
+"/jobs"}]`. `POST settings`: an object of settings to change. `POST clock`: `{"now": "2018-05-22T00:00:00Z"}`,
+`{"advance": 60}` or `{}`, answered with the time. `POST reset`: forget requests, faults and quotas. `GET requests`:
+what came in.
 """
 
 from __future__ import annotations

@@ -83,8 +83,8 @@ def recipe(visit: Visit) -> dict[str, Any]:
 def jobs(visit: Visit) -> dict[str, Any]:
     """A recipe's counters and one page of its jobs, newest first.
 
-    Documented: `offset_job_id` with `prev` false gives jobs prior to that job, with `prev` true newer ones. Inferred: the
-    ones next to it. Unknown, so chosen: an offset that is not there (any more) is `Not found`; the counters do not
+    Documented: `offset_job_id` with `prev` false gives jobs prior to that job, with `prev` true newer ones. Inferred:
+    the ones next to it. Unknown, so chosen: an offset that is not there (any more) is `Not found`; the counters do not
     depend on the filters; a status other than the three documented ones is a bad request.
     """
     ask = visit.parameters

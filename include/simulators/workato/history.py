@@ -1,6 +1,7 @@
 """The jobs of a workspace as they are at one moment: which are listed, which are finished, in which order.
 
-A job is pending from its start to its completion. Newest first is observed; that "newest" goes by the start is inferred.
+A job is pending from its start to its completion. Newest first is observed; that "newest" goes by the start is
+inferred.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ _FAR = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One job of the store. `number` counts the workspace's jobs as they begin, from 1; times are in UTC, None where not known."""
+    """One job of the store.
+
+    `number` counts the workspace's jobs as they begin, from 1; times are in UTC, None where not known.
+    """
 
     row: SampleJob
     number: int

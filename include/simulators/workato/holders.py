@@ -33,7 +33,8 @@ def token_of(request: web.Request) -> str:
 def place_of(request: web.Request, holder: Holder) -> ServedWorkspace:
     """The workspace that is asked: the token's own, or the customer's, by its id or `E` and its own external id.
 
-    Documented: the embedded endpoints are usable from a partner's admin workspace only. Unknown, so chosen: 401 for others.
+    Documented: the embedded endpoints are usable from a partner's admin workspace only. Unknown, so chosen: 401 for
+    others.
     """
     if not request.path.startswith("/api/managed_users"):
         return holder.place

@@ -1,8 +1,8 @@
 """Jobs in the API's two shapes: an item of a recipe's job list, and one job with its lines.
 
-Neither has the input or output of a step, nor the job's report: the documents say "run-time data not available". The list
-item has the fields of the documented sample and those that a public client (wk) reads from it; the single job has the
-documented fields, some of which differ in type (`calling_recipe_id` is a number there, a string here).
+Neither has the input or output of a step, nor the job's report: the documents say "run-time data not available". The
+list item has the fields of the documented sample and those that a public client (wk) reads from it; the single job has
+the documented fields, some of which differ in type (`calling_recipe_id` is a number there, a string here).
 """
 
 from __future__ import annotations

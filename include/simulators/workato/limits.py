@@ -2,8 +2,8 @@
 
 Documented: jobs 60 a minute, recipes 60 a minute and so on, directly; jobs 1,000 a minute for an embedded partner,
 counted for its admin workspace, neither for a customer nor for a token. Inferred, on the strict side: one quota for all
-resources but the activity log together, in a sliding window; the activity log has its own (documented: 60 a minute, also for
-a partner's customers). Unknown: how the service draws its windows, and what a 429 looks like.
+resources but the activity log together, in a sliding window; the activity log has its own (documented: 60 a minute,
+also for a partner's customers). Unknown: how the service draws its windows, and what a 429 looks like.
 """
 
 from __future__ import annotations

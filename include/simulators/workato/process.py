@@ -28,7 +28,8 @@ _NOW = msgspec.json.Decoder(dict[str, datetime])
 class WorkatoProcess:
     """An API that runs in another process; everything as in `LocalWorkato`, over HTTP.
 
-    `tokens` are those of the workspaces, by user_id; `partner_token` is that of the partner whose customers they all are.
+    `tokens` are those of the workspaces, by user_id; `partner_token` is that of the partner whose customers they all
+    are.
     """
 
     def __init__(self, started: Started) -> None:

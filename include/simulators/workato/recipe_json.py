@@ -1,4 +1,6 @@
-"""Recipes, in the shape that a strict public client (workato-platform-cli) asks for; what a store does not have is made up."""
+"""Recipes, in the shape that a strict public client (workato-platform-cli) asks for; what a store does not have is
+made up.
+"""
 
 from __future__ import annotations
 

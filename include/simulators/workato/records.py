@@ -15,8 +15,8 @@ _MAX_REQUESTS = 100_000
 class ReceivedRequest(msgspec.Struct, frozen=True):
     """One request below `/api`.
 
-    `received_at` counts in seconds of the clock that the quota goes by, `simulated_at` is the simulated time. `holder` is
-    whose token it came with (`workspace 5234`, `partner 1`), empty if that was none. `path` has the query in it.
+    `received_at` counts in seconds of the clock that the quota goes by, `simulated_at` is the simulated time. `holder`
+    is whose token it came with (`workspace 5234`, `partner 1`), empty if that was none. `path` has the query in it.
     `status` is None if the connection was broken instead.
     """
 

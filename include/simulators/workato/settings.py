@@ -41,7 +41,8 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     activity_limit: Annotated[
         Annotated[int, Meta(ge=0)] | None,
         Meta(
-            description="requests for activity logs in a window if there is a limit at all (documented: 60 a minute, also for customers)"
+            description="requests for activity logs in a window if there is a limit at all (documented: 60 a minute, "
+            "also for customers)"
         ),
     ] = 60
     limit_seconds: Annotated[float, Meta(gt=0, description="length of that window (documented: a minute)")] = 60.0

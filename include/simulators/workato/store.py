@@ -21,8 +21,8 @@ def workspaces_of(path: Path) -> list[Workspace]:
 
     In a store with one of the demo's accounts, all of them are there, idle ones too, with their names and recipes.
 
-    Neither the input nor the output of a step is read: the API would not show it. Raises sqlite3.Error for a file that is
-    no job store.
+    Neither the input nor the output of a step is read: the API would not show it. Raises sqlite3.Error for a file that
+    is no job store.
     """
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
         jobs, events = _jobs(connection), _events(connection)

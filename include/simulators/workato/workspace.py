@@ -1,4 +1,6 @@
-"""What the local API serves: workspaces with their recipes, jobs and admin events, and partners with their customers."""
+"""What the local API serves: workspaces with their recipes, jobs and admin events, and partners with their
+customers.
+"""
 
 from __future__ import annotations
 

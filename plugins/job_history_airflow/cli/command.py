@@ -40,8 +40,8 @@ class Request:
 class Answer:
     """What a command found.
 
-    `values` are printed with --json, besides the window; otherwise `print_text` is called. `differs`: something is missing
-    or differs. `problems`: a sentence for each thing that could not be checked.
+    `values` are printed with --json, besides the window; otherwise `print_text` is called. `differs`: something is
+    missing or differs. `problems`: a sentence for each thing that could not be checked.
     """
 
     values: dict[str, Any]
@@ -53,8 +53,8 @@ class Answer:
 def over_accounts(work: Callable[..., Answer]) -> Callable[..., None]:
     """Turn a function that takes a Request and the command's own options into the body of a click command.
 
-    It adds the options --accounts, --since, --until, --hours and --json. The command exits with 2 if there were problems,
-    otherwise with 1 if something differs, otherwise with 0.
+    It adds the options --accounts, --since, --until, --hours and --json. The command exits with 2 if there were
+    problems, otherwise with 1 if something differs, otherwise with 0.
     """
 
     def command(

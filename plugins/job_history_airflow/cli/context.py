@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CommandContext:
-    """The installation as the machine of the command sees it. Properties raise PermanentError if they cannot be read."""
+    """The installation as the machine of the command sees it.
+
+    Properties raise PermanentError if they cannot be read.
+    """
 
     settings: Settings
 
@@ -43,8 +46,8 @@ class CommandContext:
 def load_context() -> CommandContext:
     """Read the config. Variables and connections are then looked up as Airflow's own commands look them up.
 
-    That is: in the secrets backend, in the environment, then in Airflow's database. The Task SDK skips the database unless
-    the process is marked as a server: a task asks the API server instead, which a command has no token for.
+    That is: in the secrets backend, in the environment, then in Airflow's database. The Task SDK skips the database
+    unless the process is marked as a server: a task asks the API server instead, which a command has no token for.
     """
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     reserve_stdout_for_answers()

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 def diff(request: Request, *, examples: int) -> Answer:
     """Compare the source with the destination, document by document.
 
-    The jobs of each hour are read from the source and made into documents with today's settings; the bucket is asked for
-    each of them. Nothing is written. Sumo Logic cannot be asked, so its receipts are compared instead. Paused accounts are
-    skipped unless they are named.
+    The jobs of each hour are read from the source and made into documents with today's settings; the bucket is asked
+    for each of them. Nothing is written. Sumo Logic cannot be asked, so its receipts are compared instead. Paused
+    accounts are skipped unless they are named.
 
     Exits with 1 if anything is missing, altered or extra, with 2 if an hour could not be compared.
     """

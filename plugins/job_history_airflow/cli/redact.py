@@ -36,8 +36,8 @@ DIGITS_SHOWN = 12
 def redact(request: Request, *, sample: int) -> Answer:
     """Show what the redaction rules would change, without the values.
 
-    Records of the hours are read from the source, and the rules of the account are applied to them. Nothing is written. Of a
-    value, only its kind and its length are shown. Accounts without rules are skipped.
+    Records of the hours are read from the source, and the rules of the account are applied to them. Nothing is written.
+    Of a value, only its kind and its length are shown. Accounts without rules are skipped.
 
     Exits with 1 if a record would go to quarantine, with 2 if an account could not be read.
     """

@@ -27,7 +27,8 @@ def show_receipt(
 ) -> None:
     """Show the receipt of one window.
 
-    The window is the one that begins at WINDOW_START. Shown are counts, faults, runs, and the paths of items and quarantine.
+    The window is the one that begins at WINDOW_START. Shown are counts, faults, runs, and the paths of items and
+    quarantine.
 
     Exits with 1 if there is no receipt, or if the window is not closed.
     """

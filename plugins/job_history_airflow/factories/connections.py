@@ -22,7 +22,8 @@ _NAME_OF_A_SECRET = re.compile(r"pass|secret|token|private|credential", re.IGNOR
 
 
 def find_connection(conn_id: str, named_by: str) -> Connection:
-    """Return the connection. Raises PermanentError, which names the setting (`named_by`) and not the id, if there is none.
+    """Return the connection. Raises PermanentError, which names the setting (`named_by`) and not the id, if there is
+    none.
 
     What is not the id of a connection may be anything, such as a secret that was pasted into the wrong field. Raises
     TransientError if Airflow cannot say whether there is one.
@@ -32,18 +33,21 @@ def find_connection(conn_id: str, named_by: str) -> Connection:
     except AirflowNotFoundException:
         check_really_missing("connection", conn_id, f"The Airflow connection in {named_by}")
         raise PermanentError(
-            f"There is no Airflow connection with the id in {named_by}. Create it (Admin > Connections), or correct the id."
+            f"There is no Airflow connection with the id in {named_by}. Create it (Admin > Connections), or correct "
+            "the id."
         ) from None
     except PermissionError:
         raise PermanentError(
-            f"Airflow does not let this task read the connection in {named_by}. Give the task's team or identity access to it, "
-            "or name another connection."
+            f"Airflow does not let this task read the connection in {named_by}. Give the task's team or identity "
+            "access to it, or name another connection."
         ) from None
 
 
 @contextmanager
 def connection_errors(conn_id: str, named_by: str) -> Iterator[None]:
-    """Raise what an `aws` connection's hook and boto3 raise as PermanentError or TransientError that name the connection."""
+    """Raise what an `aws` connection's hook and boto3 raise as PermanentError or TransientError that name the
+    connection.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     from job_history.storage.s3.boto3_errors import problem_of_boto3
@@ -71,7 +75,8 @@ def connection_errors(conn_id: str, named_by: str) -> Iterator[None]:
     ) as error:
         detail = _masker_of(conn_id)(f"{type(error).__name__}: {error}")
         raise PermanentError(
-            f"{about} cannot be used: {detail}. Correct it (Admin > Connections); docs/configuration.md lists its extras.",
+            f"{about} cannot be used: {detail}. Correct it (Admin > Connections); docs/configuration.md lists its "
+            "extras.",
             code=Code.CONNECTION_UNUSABLE,
             detail=detail,
         ) from None

@@ -87,7 +87,8 @@ def http_source(account: Account) -> HttpSource:
 
 
 def place_of(account: Account) -> str | None:
-    """Return where the account's connection leads to now, as its receipts call it (`complete_windows.place_in`); None: nowhere.
+    """Return where the account's connection leads to now, as its receipts call it (`complete_windows.place_in`); None:
+    nowhere.
 
     Raises PermanentError if its connection is missing or names no HTTP source.
     """

@@ -30,7 +30,7 @@ def redaction_of(account: Account, on_change: Callable[[Change], None] | None = 
     if len(key) < MIN_REDACTION_KEY:
         raise PermanentError(
             f"The connection {account.redaction_key_conn_id!r} ({named_by}) has no password of at least "
-            f"{MIN_REDACTION_KEY} characters. Give it a random one, such as `openssl rand -hex 32` prints: with a short "
-            "one, hashes can be guessed."
+            f"{MIN_REDACTION_KEY} characters. Give it a random one, such as `openssl rand -hex 32` prints: with a "
+            "short one, hashes can be guessed."
         )
     return Redaction(account.redaction, name=account.redaction_name, key=key.encode(), on_change=on_change)

@@ -47,8 +47,8 @@ def bucket_access(
         name = bucket or its_bucket
         if not name:
             raise PermanentError(
-                f"Neither the account (destination.bucket) nor the connection {conn_id!r}, which is {named_by}, names a bucket "
-                "(extra service_config.s3.bucket_name). Set one of them."
+                f"Neither the account (destination.bucket) nor the connection {conn_id!r}, which is {named_by}, names "
+                "a bucket (extra service_config.s3.bucket_name). Set one of them."
             )
         return resolve(connection, name, options, transport=transport)
 

@@ -56,8 +56,8 @@ def source_of(
         hook: Any = connection.get_hook()  # type: ignore[no-untyped-call]
     except AirflowException as unknown:
         raise PermanentError(
-            f"The connection {settings.conn_id!r} (source.conn_id of account {account.label}) cannot be used: {unknown}. "
-            "Install the provider of its type, or correct the type."
+            f"The connection {settings.conn_id!r} (source.conn_id of account {account.label}) cannot be used: "
+            f"{unknown}. Install the provider of its type, or correct the type."
         ) from None
     if not hasattr(hook, "get_records"):
         raise PermanentError(

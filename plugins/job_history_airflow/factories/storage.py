@@ -42,17 +42,18 @@ def bucket_path(url: str) -> BucketPath:
     parts = _URL.fullmatch(url)
     if parts is None:
         raise PermanentError(
-            f"The path {url!r} of the config names no place: write a folder, file:///folder or s3://conn_id@bucket/prefix."
+            f"The path {url!r} of the config names no place: write a folder, file:///folder or "
+            "s3://conn_id@bucket/prefix."
         )
     bucket, prefix = parts["bucket"], (parts["prefix"] or "").strip("/")
     if not _BUCKET.fullmatch(bucket):
         raise PermanentError(
-            f"The path {url!r} of the config names the bucket {bucket!r}, which is no legal name: 3 to 63 lower-case letters, "
-            "digits, dots and hyphens."
+            f"The path {url!r} of the config names the bucket {bucket!r}, which is no legal name: 3 to 63 lower-case "
+            "letters, digits, dots and hyphens."
         )
     if not _PREFIX.fullmatch(prefix) or {".", ".."} & set(prefix.split("/")):
         raise PermanentError(
-            f"The path {url!r} of the config has the prefix {prefix!r}: use parts of letters, digits and _ . = - joined by "
-            "single slashes."
+            f"The path {url!r} of the config has the prefix {prefix!r}: use parts of letters, digits and _ . = - "
+            "joined by single slashes."
         )
     return BucketPath(parts["conn_id"] or "aws_default", bucket, prefix)

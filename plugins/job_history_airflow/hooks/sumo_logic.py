@@ -18,9 +18,9 @@ from job_history.preflight.sumo_logic import check_sumo_logic
 class SumoLogicHook(BaseHook):
     """Sends logs to an HTTP Logs source.
 
-    The connection's password is the source's whole URL, which is a credential: anyone who has it can send. Or, in the newer
-    form, host is the URL without token (`https://.../receiver/v1/http`) and password the token. Extra, optional: `verify`,
-    a PEM file with the certificate authorities to trust.
+    The connection's password is the source's whole URL, which is a credential: anyone who has it can send. Or, in the
+    newer form, host is the URL without token (`https://.../receiver/v1/http`) and password the token. Extra, optional:
+    `verify`, a PEM file with the certificate authorities to trust.
 
     :param sumo_logic_conn_id: the Airflow connection
     :param headers: of every request, such as `X-Sumo-Category`; the source's own settings apply to what is left out

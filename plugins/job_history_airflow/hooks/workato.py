@@ -35,10 +35,10 @@ _BUDGET_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 class WorkatoHook(BaseHook):
     """Reads recipes and jobs.
 
-    The connection's host is the data centre's base URL (empty: the first one's), its password the token of an API client.
-    Extra, all optional: `requests_per_minute` (60, and 1,000 for an embedded partner); `activity_requests_per_minute` (60), of
-    the activity log; `budget`, a name that several
-    connections to the same workspace or partner share; `verify`, a PEM file with the certificate authorities to trust.
+    The connection's host is the data centre's base URL (empty: the first one's), its password the token of an API
+    client. Extra, all optional: `requests_per_minute` (60, and 1,000 for an embedded partner);
+    `activity_requests_per_minute` (60), of the activity log; `budget`, a name that several connections to the same
+    workspace or partner share; `verify`, a PEM file with the certificate authorities to trust.
 
     :param workato_conn_id: the Airflow connection
     :param managed_user_id: a customer of an embedded partner: its id, or `E` and its external id
@@ -55,10 +55,11 @@ class WorkatoHook(BaseHook):
         self.managed_user_id = managed_user_id
 
     def get_conn(self, rate_limiter: RateLimiter | None = None, *, retries: Retries = RETRIES) -> WorkatoClient:
-        """Return a client. Without a rate limiter, which is for a few requests by hand, it never waits before a request.
+        """Return a client. Without a rate limiter, which is for a few requests by hand, it never waits before a
+        request.
 
-        Raises PermanentError: the connection holds no usable URL or token, or names certificate authorities that cannot be
-        used.
+        Raises PermanentError: the connection holds no usable URL or token, or names certificate authorities that cannot
+        be used.
         """
         return WorkatoClient(
             self.endpoint(),
@@ -76,7 +77,9 @@ class WorkatoHook(BaseHook):
         return endpoint
 
     def shared_rate_limiter(self, storage: Storage, *, activity_log: bool = False) -> SharedRateLimiter:
-        """Return the rate limiter that all tasks share through the storage: of jobs and recipes, or of the activity log."""
+        """Return the rate limiter that all tasks share through the storage: of jobs and recipes, or of the activity
+        log.
+        """
         extra = self._extra()
         kind, usual = ("direct", DIRECT_REQUESTS_A_MINUTE)
         if self.managed_user_id is not None:

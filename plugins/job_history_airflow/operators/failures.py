@@ -22,7 +22,10 @@ log = logging.getLogger(__name__)
 
 
 def reason_of(error: BaseException) -> str:
-    """Return an error's message. A foreign exception may repeat anything: Airflow masks the secrets of its connections."""
+    """Return an error's message.
+
+    A foreign exception may repeat anything: Airflow masks the secrets of its connections.
+    """
     return str(error) if isinstance(error, ReplicationError) else str(redact(f"{type(error).__name__}: {error}"))
 
 

@@ -57,7 +57,8 @@ class LoadOperator(SliceOperator):
                 skip_delivered=not self.recognises_repeats and context["params"].get("mode") != "repair",
             )
         except PermanentError:
-            # The destination passed its preflight once and fails now: the next run checks it before it reads the source.
+            # The destination passed its preflight once and fails now: the next run checks it before it reads the
+            # source.
             PreflightNotes(self.ledger).forget_passed(account)
             raise
         self.files_of(slice_).save_outcome(slice_, outcome)

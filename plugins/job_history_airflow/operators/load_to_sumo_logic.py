@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class LoadToSumoLogicOperator(LoadOperator):
     """Posts a slice's staged documents to the account's source.
 
-    A retry skips what was acknowledged, and a later run skips what the window's receipt has as delivered; with the run's
-    parameter `mode` `repair` everything is sent again.
+    A retry skips what was acknowledged, and a later run skips what the window's receipt has as delivered; with the
+    run's parameter `mode` `repair` everything is sent again.
     """
 
     recognises_repeats = False

@@ -37,11 +37,13 @@ if TYPE_CHECKING:
 
 
 class PlanOperator(BaseOperator):
-    """Counts the jobs and admin events of each account that has this kind of destination, and returns the slices to replicate.
+    """Counts the jobs and admin events of each account that has this kind of destination, and returns the slices to
+    replicate.
 
     An account whose destination cannot take them gets none: its window fails with the findings of the preflight.
 
-    The run's parameter `accounts` narrows them down to some user_ids; `mode` `missing_only` leaves out complete windows.
+    The run's parameter `accounts` narrows them down to some user_ids; `mode` `missing_only` leaves out complete
+    windows.
 
     :param destination: the accounts' `destination.type`
     """

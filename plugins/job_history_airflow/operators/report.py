@@ -56,6 +56,6 @@ class ReportOperator(BaseOperator):
         states = context["ti"].get_task_states(dag_id=dag_run.dag_id, run_ids=[dag_run.run_id])[dag_run.run_id]
         if failed := sorted(task for task, state in states.items() if state in {"failed", "upstream_failed"}):
             raise PermanentError(
-                f"Every window of this run is complete, and yet tasks failed: {', '.join(failed)}. See their logs, and clear "
-                "them."
+                f"Every window of this run is complete, and yet tasks failed: {', '.join(failed)}. See their logs, and "
+                "clear them."
             )

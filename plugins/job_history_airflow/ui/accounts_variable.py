@@ -29,9 +29,9 @@ class SavedMeanwhileError(Exception):
 class StoredAccounts:
     """The Variable as it was read.
 
-    `text` is None if there is no such Variable. `fingerprint` changes with the text. `held_elsewhere` names the backend that
-    overrides Airflow's database, so that the Variable cannot be changed here. `unreadable` explains why its text is not a
-    list.
+    `text` is None if there is no such Variable. `fingerprint` changes with the text. `held_elsewhere` names the backend
+    that overrides Airflow's database, so that the Variable cannot be changed here. `unreadable` explains why its text
+    is not a list.
     """
 
     text: str | None = None

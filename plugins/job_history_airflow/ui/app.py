@@ -1,4 +1,7 @@
-"""The app that serves the pages. Airflow's API server mounts it and does not authenticate its requests: each route must."""
+"""The app that serves the pages.
+
+Airflow's API server mounts it and does not authenticate its requests: each route must.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,8 @@ from job_history_airflow.ui.setup import pages as setup_pages
 from job_history_airflow.ui.status import api
 from job_history_airflow.ui.status import pages as status_pages
 
-# No content of other origins and no inline scripts: a script in a job's title could not run even if it were not escaped.
+# No content of other origins and no inline scripts: a script in a job's title could not run even if it were not
+# escaped.
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'self'; base-uri 'none'",

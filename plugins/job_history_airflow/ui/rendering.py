@@ -24,7 +24,10 @@ def _templates() -> Environment:
 
 
 def render_template(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    """Return a page. Every template gets `app`, the path of this app, and `airflow`, that of Airflow, without a slash at the end."""
+    """Return a page.
+
+    Every template gets `app`, the path of this app, and `airflow`, that of Airflow, without a slash at the end.
+    """
     page = _templates().get_template(template)
     return HTMLResponse(
         page.render(app=request.scope.get("root_path", ""), airflow=API_ROOT_PATH.rstrip("/"), **values), status

@@ -71,7 +71,10 @@ def singer(job: Job) -> Command:
 
 
 def sling(job: Job) -> Command:
-    """The command `sling run` with `file_max_rows: 1`. Raises FileNotFoundError if there is no wheel for this platform."""
+    """The command `sling run` with `file_max_rows: 1`.
+
+    Raises FileNotFoundError if there is no wheel for this platform.
+    """
     library = python_environment(HERE / "sling.txt").parents[1] / "lib"
     program = next(library.glob("python*/site-packages/sling_*/bin/sling-*"), None)
     if program is None:

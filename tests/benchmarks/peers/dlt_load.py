@@ -1,4 +1,6 @@
-"""A dlt pipeline from PostgreSQL to its filesystem destination: `dlt_load.py DSN QUERY`, settings in the environment."""
+"""A dlt pipeline from PostgreSQL to its filesystem destination: `dlt_load.py DSN QUERY`, settings in the
+environment.
+"""
 
 import sys
 from collections.abc import Iterator

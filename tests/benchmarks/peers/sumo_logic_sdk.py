@@ -1,4 +1,6 @@
-"""Sends with the vendor's SDK for Python: `sumo_logic_sdk.py URL`, documents as JSON lines on stdin, a batch at a time."""
+"""Sends with the vendor's SDK for Python: `sumo_logic_sdk.py URL`, documents as JSON lines on stdin, a batch at a
+time.
+"""
 
 import json
 import sys

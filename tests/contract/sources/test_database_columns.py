@@ -99,7 +99,8 @@ def test_extra_columns_follow_sorted_by_name(store: SqlStore) -> None:
     store.fill([job(1), job(2)])
     store.execute(
         """UPDATE job_history_jobs SET zeta = 'größer "z"', action_count = 3, "Is Repeat" = 0 WHERE CAST(job_id AS char(200)) = '1'""",
-        "UPDATE job_history_lines SET line_stat = 'ok', attempts = 2 WHERE CAST(job_id AS char(200)) = '1' AND line_index = 1",
+        "UPDATE job_history_lines SET line_stat = 'ok', attempts = 2 WHERE CAST(job_id AS char(200)) = '1' AND "
+        "line_index = 1",
     )
 
     first, second = documents(listed(store.source())).values()
@@ -153,7 +154,8 @@ def test_views_over_another_schema(empty_store: SqlStore) -> None:
     }[empty_store.dialect]
     empty_store.execute(
         *(["CREATE SCHEMA platform"] if postgres else []),
-        f"CREATE TABLE {schema}runs (workspace text, recipe integer, handle text, state integer, t0 integer, t1 integer)",
+        f"CREATE TABLE {schema}runs (workspace text, recipe integer, handle text, state integer, t0 integer, t1 "
+        "integer)",
         f"CREATE TABLE {schema}steps (handle text, number integer, app text, payload text)",
         f"INSERT INTO {schema}runs VALUES ('w-5234', 234, 'j-1', 1, 1526860800, 1526860810)",
         f"INSERT INTO {schema}runs VALUES ('w-5234', 234, 'j-2', 2, 1526860800, 1526864399)",

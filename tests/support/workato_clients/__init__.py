@@ -42,7 +42,9 @@ def cli(url: str, token: str, *arguments: str, scratch: Path) -> str:
 
 
 def cli_models(url: str, token: str, *, scratch: Path) -> dict[str, Any]:
-    """Return the workspace and all its recipes as the command's own strict models read them: keys `user` and `recipes`."""
+    """Return the workspace and all its recipes as the command's own strict models read them: keys `user` and
+    `recipes`.
+    """
     command = [str(python_environment(HERE / "cli.txt")), str(HERE / "cli_models.py")]
     return json.loads(_run(command, **_cli_environment(url, token, scratch)))
 

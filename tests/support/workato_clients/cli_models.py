@@ -1,4 +1,6 @@
-"""Reads the workspace and its recipes with the generated client of workato-platform-cli, and prints what it understood."""
+"""Reads the workspace and its recipes with the generated client of workato-platform-cli, and prints what it
+understood.
+"""
 
 import asyncio
 import json

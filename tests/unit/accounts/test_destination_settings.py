@@ -18,8 +18,8 @@ HEADER = "use printable ASCII characters, without spaces at the ends: it is sent
 
 def field_fault(key: str) -> str:
     return (
-        f"destination.fields: the field {key!r} cannot be sent: a key has 1 to 255 characters, a value 1 to 200, all of "
-        "printable ASCII without , and = and without spaces at the ends"
+        f"destination.fields: the field {key!r} cannot be sent: a key has 1 to 255 characters, a value 1 to 200, all "
+        "of printable ASCII without , and = and without spaces at the ends"
     )
 
 

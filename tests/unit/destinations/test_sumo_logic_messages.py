@@ -45,7 +45,9 @@ def read(message: bytes) -> dict:
 
 
 def rebuilt(messages: list[dict]) -> dict:
-    """The document's value, put together from the messages without our code: the format's description, read literally."""
+    """The document's value, put together from the messages without our code: the format's description, read
+    literally.
+    """
     head, lines, head_text, line_texts = {}, {}, "", {}
     for message in messages:
         replication = message["replication"]

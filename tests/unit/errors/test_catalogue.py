@@ -42,8 +42,8 @@ def test_a_finding_reads_as_code_cause_and_fix() -> None:
     reported = finding(Code.S3_NO_SUCH_BUCKET, "Account 5234 Acme, bucket acme-audit", detail="404 NoSuchBucket")
 
     assert str(reported) == (
-        "S3_NO_SUCH_BUCKET: Account 5234 Acme, bucket acme-audit: there is no such bucket (404 NoSuchBucket). Create the "
-        "bucket, or correct `destination.bucket` of the account (or the bucket of its connection)."
+        "S3_NO_SUCH_BUCKET: Account 5234 Acme, bucket acme-audit: there is no such bucket (404 NoSuchBucket). Create "
+        "the bucket, or correct `destination.bucket` of the account (or the bucket of its connection)."
     )
 
 

@@ -1,4 +1,6 @@
-"""Credentials, certificate authorities and proxies of both HTTP clients, with real servers between them and the simulators."""
+"""Credentials, certificate authorities and proxies of both HTTP clients, with real servers between them and the
+simulators.
+"""
 
 from __future__ import annotations
 

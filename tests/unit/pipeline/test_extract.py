@@ -134,9 +134,9 @@ def test_admin_events_go_the_same_way_and_have_no_lines(staging: Storage) -> Non
     with pytest.raises(TransientError) as refused:
         extract(events, account(), MemorySource([EVENT], miscount=1), staging)
     assert str(refused.value) == (
-        "The source of account 5234 Acme (admin events), window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z) counts 2 admin "
-        "events, and lists 1. Nothing of it was delivered, because it is unknown what is missing. Compare the relation (or "
-        "view) of admin events with a count of your own."
+        "The source of account 5234 Acme (admin events), window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z) counts 2 "
+        "admin events, and lists 1. Nothing of it was delivered, because it is unknown what is missing. Compare the "
+        "relation (or view) of admin events with a count of your own."
     )
 
 

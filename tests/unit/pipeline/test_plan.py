@@ -119,7 +119,9 @@ def test_an_account_with_jobs_gets_a_slice_and_one_without_gets_none() -> None:
 
 @dataclass
 class TogetherSource:
-    """Holds numbers of jobs by account, and can give many at once; alone, it counts what is in a window of any length."""
+    """Holds numbers of jobs by account, and can give many at once; alone, it counts what is in a window of any
+    length.
+    """
 
     jobs: dict[int, int]
     fault: Exception | None = None

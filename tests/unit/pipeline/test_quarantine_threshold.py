@@ -47,7 +47,7 @@ def test_conflicts_are_another_matter() -> None:
 
 def test_the_message_names_account_window_and_reasons() -> None:
     assert over_threshold(receipt(40, bad_json=10, bad_id=2, conflict=1), 10) == [
-        "Account 5234 Acme, window 2018-05-21T00:00:00Z: of 40 listed jobs, in quarantine 12 (bad_json 10, bad_id 2), more "
-        "than [job_history] quarantine_threshold allows (10 percent). The others were delivered. Fix what the entries "
-        "report and run the window again; if the source no longer holds them, use `job-history redrive`."
+        "Account 5234 Acme, window 2018-05-21T00:00:00Z: of 40 listed jobs, in quarantine 12 (bad_json 10, bad_id 2), "
+        "more than [job_history] quarantine_threshold allows (10 percent). The others were delivered. Fix what the "
+        "entries report and run the window again; if the source no longer holds them, use `job-history redrive`."
     ]

@@ -1,4 +1,6 @@
-"""Records that are finished and in no window: counted once a plan, noted in receipts, reported, red beyond the threshold."""
+"""Records that are finished and in no window: counted once a plan, noted in receipts, reported, red beyond the
+threshold.
+"""
 
 from __future__ import annotations
 

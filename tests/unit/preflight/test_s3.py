@@ -1,4 +1,6 @@
-"""What a preflight of a bucket finds, against an endpoint that misbehaves by a script; on real stores: tests/contract."""
+"""What a preflight of a bucket finds, against an endpoint that misbehaves by a script; on real stores:
+tests/contract.
+"""
 
 import ssl
 from collections.abc import Iterator

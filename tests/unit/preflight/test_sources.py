@@ -1,4 +1,6 @@
-"""What a preflight of a source finds: SQLite here, PostgreSQL in tests/contract; the platform's API by its local one."""
+"""What a preflight of a source finds: SQLite here, PostgreSQL in tests/contract; the platform's API by its local
+one.
+"""
 
 from __future__ import annotations
 
@@ -88,8 +90,8 @@ class TestSql:
             (
                 Code.SQL_COLUMN_CLASHES,
                 Severity.ERROR,
-                "a column has a reserved name: the relation job_history_jobs has a column 'flow_id', which is the name of a "
-                "document's own field.",
+                "a column has a reserved name: the relation job_history_jobs has a column 'flow_id', which is the "
+                "name of a document's own field.",
             )
         ]
 

@@ -118,7 +118,8 @@ def test_a_name_without_an_address(url: str) -> None:
     assert reported(check(url)) == [
         (
             Code.SUMO_LOGIC_NO_ADDRESS,
-            "its host name is not known (could not be reached: no address is known for collectors.sumologic.invalid (DNS)).",
+            "its host name is not known (could not be reached: no address is known for collectors.sumologic.invalid "
+            "(DNS)).",
         )
     ]
 

@@ -43,7 +43,9 @@ _HEX = re.compile(r"\\+u([0-9a-fA-F]{4})")
 
 
 class Writer:
-    """Makes up a value and writes it as JSON, with random escapes, spaces, nesting in texts, words around it and cuts."""
+    """Makes up a value and writes it as JSON, with random escapes, spaces, nesting in texts, words around it and
+    cuts.
+    """
 
     def __init__(self, random: Random, *, emails: bool = False) -> None:
         self._random = random

@@ -83,8 +83,8 @@ def test_postgresql_gives_back_what_was_put_in_to_the_spelling_of_numbers(server
         counts = (fill(connection, "postgresql", jobs), fill_events(connection, "postgresql", events))
         connection.execute("SET timezone = 'UTC'")
         stored = connection.execute(
-            "SELECT user_id, recipe_id, job_id, parent_id, calling_job_id, status, started_at, completed_at, error_type,"
-            " error, title, is_poll_error, report::text FROM job_history_jobs"
+            "SELECT user_id, recipe_id, job_id, parent_id, calling_job_id, status, started_at, completed_at, "
+            "error_type, error, title, is_poll_error, report::text FROM job_history_jobs"
         ).fetchall()
         lines = connection.execute(
             "SELECT user_id, job_id, line_index, recipe_line_number, adapter_name, adapter_operation, input::text,"

@@ -1,4 +1,6 @@
-"""A driver's errors by code, which decides whether a retry can help; those of real servers are in the contract suite."""
+"""A driver's errors by code, which decides whether a retry can help; those of real servers are in the contract
+suite.
+"""
 
 import socket
 import sqlite3

@@ -132,8 +132,8 @@ def test_an_api_that_loses_an_entry_of_a_page_delivers_nothing(
 
     assert refusal(ActivityLog(entries, loses=loses)) == (
         TransientError,
-        f"The API lists {detail.format('the window [2018-05-21T12:00:00Z, 2018-05-21T13:00:00Z)')}. Nothing was delivered, "
-        "because events may be missing; the next try reads them again. If it persists, raise [job_history] "
+        f"The API lists {detail.format('the window [2018-05-21T12:00:00Z, 2018-05-21T13:00:00Z)')}. Nothing was "
+        "delivered, because events may be missing; the next try reads them again. If it persists, raise [job_history] "
         "settle_minutes: the platform may show events late.",
     )
 
@@ -145,7 +145,8 @@ def test_a_log_that_never_ends_is_an_error() -> None:
 
     assert refusal(Circle([entry(1), entry(2)])) == (
         TransientError,
-        "The API: the activity log turns in a circle (a page ends with entry 2, as an earlier one did). It is tried again.",
+        "The API: the activity log turns in a circle (a page ends with entry 2, as an earlier one did). It is tried "
+        "again.",
     )
     nameless = [{"event_type": "user_login", "timestamp": "2018-05-21T12:00:00Z"}]
     assert refusal(ActivityLog(nameless)) == (
@@ -293,9 +294,9 @@ def test_a_window_that_the_log_no_longer_holds_is_refused_without_a_request(
         with pytest.raises(UnrecoverableError) as refused:
             ask()
         assert str(refused.value) == (
-            "The window [2018-05-21T12:00:00Z, 2018-05-21T13:00:00Z) begins before what the platform's activity log still holds "
-            "(source.activity_retention_days is 365). Its admin events can no longer be read; what was delivered in time is "
-            "at the destination."
+            "The window [2018-05-21T12:00:00Z, 2018-05-21T13:00:00Z) begins before what the platform's activity log "
+            "still holds (source.activity_retention_days is 365). Its admin events can no longer be read; what was "
+            "delivered in time is at the destination."
         )
     assert api.requests() == []
 

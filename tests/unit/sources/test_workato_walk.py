@@ -272,7 +272,9 @@ def test_the_second_listing_is_cut_at_other_places_than_the_first() -> None:
 
 
 def test_recipes_made_and_deleted_meanwhile_shift_no_other_recipe_out_of_sight() -> None:
-    """With 100 recipes a page: one of the first page is deleted, and one is made, before the second page is asked for."""
+    """With 100 recipes a page: one of the first page is deleted, and one is made, before the second page is asked
+    for.
+    """
     after_the_first_request = NOON + HOUR + SETTLE + timedelta(seconds=1)
     special = [
         SampleRecipe(recipe_id=150, deleted_at=after_the_first_request),

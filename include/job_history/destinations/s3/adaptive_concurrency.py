@@ -11,8 +11,8 @@ FIRST_IN_FLIGHT = 64
 class AdaptiveConcurrency:
     """A limit on the uploads in flight; `async with` it around each upload.
 
-    It starts at 64. After each round, which is as many successful uploads as may be in flight, it doubles, up to `maximum`;
-    once the store has asked to slow down, it grows by an eighth instead. `clock` returns seconds.
+    It starts at 64. After each round, which is as many successful uploads as may be in flight, it doubles, up to
+    `maximum`; once the store has asked to slow down, it grows by an eighth instead. `clock` returns seconds.
     """
 
     def __init__(self, maximum: int, clock: Callable[[], float]) -> None:

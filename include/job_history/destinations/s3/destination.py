@@ -56,11 +56,13 @@ class S3Destination:
         dry_run: bool = False,
         waits: Sequence[float] = WAITS_SECONDS,
     ) -> None:
-        """Uploads run at most `in_flight` at once. The client should not retry: that is done here, where it slows all down.
+        """Uploads run at most `in_flight` at once. The client should not retry: that is done here, where it slows all
+        down.
 
-        `overwrite` is for stores without conditional PUT, which cannot keep an object as it is. `repair` replaces an object
-        whose bytes are not the source's, which otherwise would be a conflict. `dry_run`: nothing is written, and each document
-        is reported as a create-only delivery would report it. `waits`: seconds before each further attempt of an upload.
+        `overwrite` is for stores without conditional PUT, which cannot keep an object as it is. `repair` replaces an
+        object whose bytes are not the source's, which otherwise would be a conflict. `dry_run`: nothing is written, and
+        each document is reported as a create-only delivery would report it. `waits`: seconds before each further
+        attempt of an upload.
         """
         self._bucket = bucket
         self._in_flight = in_flight

@@ -54,7 +54,9 @@ class Acknowledgements:
         return _name(batch.number, batch.sha256) in self._names
 
     def has_another(self, batch: Batch) -> bool:
-        """Say whether a batch of this number was acknowledged with other bytes: then documents have moved between them."""
+        """Say whether a batch of this number was acknowledged with other bytes: then documents have moved between
+        them.
+        """
         return any(name.startswith(f"{batch.number:06d}-") for name in self._names) and batch not in self
 
     def add(self, number: int, sha256: str) -> None:

@@ -1,7 +1,7 @@
 """What one attempt to send a request to an HTTP source came to.
 
-Sources: Sumo Logic's page "Troubleshooting HTTP sources" for 401, 408, 429, 503 and 504; for what it leaves out (400, 403,
-404, 413, 425, 500, 502), what other senders do.
+Sources: Sumo Logic's page "Troubleshooting HTTP sources" for 401, 408, 429, 503 and 504; for what it leaves out (400,
+403, 404, 413, 425, 500, 502), what other senders do.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ class Attempt(retry.Attempt):
     @property
     def known(self) -> str:
         if self.unknown:
-            return "Whether it stored the request, or a part, is not known; the same is sent again, under the same delivery_id."
+            return (
+                "Whether it stored the request, or a part, is not known; the same is sent again, under the same "
+                "delivery_id."
+            )
         return "It stored nothing of the request."
 
 

@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 # Level 6 gains a twelfth of the size for twice the time; level 1 is hardly faster.
 COMPRESSION_LEVEL = 3
 _GZIP_WITHOUT_TIME = 31  # zlib's own gzip header has no time, so that the same batch is the same bytes
-# Sumo Logic reads a time in JSON only as 13 digits: 2001 to 2286. It gives a time outside a year the present one anyway.
+# Sumo Logic reads a time in JSON only as 13 digits: 2001 to 2286. It gives a time outside a year the present one
+# anyway.
 _FIRST_TIMESTAMP, _LAST_TIMESTAMP = 1_000_000_000_000, 9_999_999_999_999
 
 
@@ -125,8 +126,9 @@ class SumoLogicDestination:
         )
         if tally.repeated:
             log.warning(
-                "%s requests were sent more than once, because it was unknown whether the source had stored them. Their "
-                "messages may be there twice, under the same delivery_id: see the dedup query of docs/sumo-logic.md.",
+                "%s requests were sent more than once, because it was unknown whether the source had stored them. "
+                "Their messages may be there twice, under the same delivery_id: see the dedup query of "
+                "docs/sumo-logic.md.",
                 f"{tally.repeated:,}",
             )
 

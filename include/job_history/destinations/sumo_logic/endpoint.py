@@ -17,8 +17,8 @@ _HOLDS = "URL of an HTTP source"
 # At DEBUG they log the path of a request, whose last part is the token.
 _LOGGERS_OF_PATHS = ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry")
 _REMEDY = (
-    "Copy it again from Sumo Logic (Collection > the source > Show URL) into the connection's password, whole; or the URL "
-    "without token into its host and the token into its password."
+    "Copy it again from Sumo Logic (Collection > the source > Show URL) into the connection's password, whole; or the "
+    "URL without token into its host and the token into its password."
 )
 
 

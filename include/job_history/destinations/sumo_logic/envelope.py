@@ -24,8 +24,8 @@ class Replication(msgspec.Struct, kw_only=True, omit_defaults=True):
     | `document` | all fields of the document | |
     | `head` | all fields but `lines` | `lines` (how many), `lines_offset` |
     | `lines` | whole lines, as `lines` | `first_line`, `last_line` |
-    | `line text` | as `text`, a piece of the JSON text of one line that is too large alone | `line`, `piece`, `pieces` |
-    | `head text` | as `text`, a piece of the JSON text of a head that is too large alone | as the head, `piece`, `pieces` |
+    | `line text` | as `text`, a piece of the JSON text of a line that is too large alone | `line`, `piece`, `pieces` |
+    | `head text` | as `text`, a piece of the JSON text of a head that is too large | as the head, `piece`, `pieces` |
     | `document text` | as `text`, a piece of a document that has no lines to take out | `piece`, `pieces` |
     """
 

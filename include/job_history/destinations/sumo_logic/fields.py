@@ -61,7 +61,8 @@ def _raw(text: bytes | memoryview, shape: Any) -> Any:
         return msgspec.json.decode(text, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError):
         # msgspec refuses half a surrogate pair, which JSON allows. Only lengths are wanted here, so an escape of the
-        # same length is put in its place; after an escaped backslash it is plain text, and the swap is just as harmless.
+        # same length is put in its place; after an escaped backslash it is plain text, and the swap is just as
+        # harmless.
         text = _SURROGATE_ESCAPE.sub(rb"\\u0020", text)
     except RecursionError:
         return None

@@ -53,7 +53,8 @@ class Split:
         """The messages, in the order of their parts.
 
         Raises:
-            ValueError: at once if the limit leaves too little room beside the envelope, or `piece_ends` refuses the text.
+            ValueError: at once if the limit leaves too little room beside the envelope, or `piece_ends` refuses the
+                text.
         """
         cuts = [*self._head_cuts(), *self._line_cuts()]
         return (self._message(cut, part, len(cuts)) for part, cut in enumerate(cuts, start=1))
@@ -122,7 +123,8 @@ class Split:
 
     @property
     def _largest(self) -> int:
-        # SkipWindow in for numbers not known yet: nothing is counted, of lines, parts or pieces, that has not a byte each.
+        # SkipWindow in for numbers not known yet: nothing is counted, of lines, parts or pieces, that has not a byte
+        # each.
         return len(self.document)
 
     def _replication(self, holds: Holds, **what_it_holds: Any) -> Replication:

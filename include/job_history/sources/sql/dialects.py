@@ -10,7 +10,9 @@ from job_history.sources.sql.sqlite import SqliteDialect
 
 
 def dialect_for(connection_type: str, placeholder: str = "%s") -> Dialect:
-    """Return the dialect for an Airflow connection type; `placeholder` is the mark for a parameter, for untested types."""
+    """Return the dialect for an Airflow connection type; `placeholder` is the mark for a parameter, for untested
+    types.
+    """
     if connection_type == "sqlite":
         return SqliteDialect()
     if connection_type == "postgres":

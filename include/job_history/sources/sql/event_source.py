@@ -34,7 +34,8 @@ class SqlEventSource:
         item_id: Callable[[EventRecord], str] = item_id_of,
         mask_secrets: Masker = str,
     ) -> None:
-        """`item_id` returns the id that an item list has for an event; for one without an id, it depends on the redaction.
+        """`item_id` returns the id that an item list has for an event; for one without an id, it depends on the
+        redaction.
 
         `mask_secrets` takes the connection's secrets out of a database's messages.
         """
@@ -77,7 +78,10 @@ class SqlEventSource:
                 yield StreamedListing(counted, events)
 
     def check_readable(self, *, line_details: bool) -> None:  # noqa: ARG002 - an event has no lines
-        """Check, without reading a row, whether a listing is possible. Raises PermanentError or TransientError if not."""
+        """Check, without reading a row, whether a listing is possible.
+
+        Raises PermanentError or TransientError if not.
+        """
         with self._snapshot("the relation of admin events") as opened:
             opened.check_query(EVENTS, f"SELECT {select_events(opened, 0).columns} FROM {EVENTS}")  # noqa: S608 - constants
 

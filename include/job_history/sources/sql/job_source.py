@@ -23,7 +23,10 @@ _JOB_ID = JOB_COLUMNS.index("job_id")
 
 
 class SqlJobSource:
-    """Reads the relations of jobs and lines. `connect` opens a connection, which is used for one snapshot and closed."""
+    """Reads the relations of jobs and lines.
+
+    `connect` opens a connection, which is used for one snapshot and closed.
+    """
 
     def __init__(
         self,
@@ -78,7 +81,10 @@ class SqlJobSource:
                 yield StreamedListing(counted, jobs)
 
     def check_readable(self, *, line_details: bool) -> None:
-        """Check, without reading a row, whether a listing is possible. Raises PermanentError or TransientError if not."""
+        """Check, without reading a row, whether a listing is possible.
+
+        Raises PermanentError or TransientError if not.
+        """
         with self._snapshot("the relations of jobs") as opened:
             opened.check_query(JOBS, f"SELECT {select_jobs(opened, 0).columns} FROM {JOBS}")  # noqa: S608 - constants
             if line_details:
@@ -161,8 +167,8 @@ class _LinesByJob:
     def check_used_up(self) -> None:
         if self._next is not None:
             raise TransientError(
-                f"The database returned lines of job {self._next[0]!r} out of the order of the jobs: documents would lack "
-                "lines. Nothing was delivered; the task is retried."
+                f"The database returned lines of job {self._next[0]!r} out of the order of the jobs: documents would "
+                "lack lines. Nothing was delivered; the task is retried."
             )
 
 

@@ -27,7 +27,10 @@ SETTINGS = (
 
 
 class MysqlDialect(BaseDialect):
-    """Times are `datetime` (UTC) or `timestamp`; JSON columns json or text. Tables must be InnoDB's, for the snapshot."""
+    """Times are `datetime` (UTC) or `timestamp`; JSON columns json or text.
+
+    Tables must be InnoDB's, for the snapshot.
+    """
 
     streams_one_at_a_time = True
 
@@ -125,7 +128,10 @@ class MysqlDialect(BaseDialect):
 
 
 class _ClientStream:
-    """A server-side cursor of mysqlclient. Closed before its end it would read the rest, so it closes the connection."""
+    """A server-side cursor of mysqlclient.
+
+    Closed before its end it would read the rest, so it closes the connection.
+    """
 
     def __init__(self, connection: Any, cursor: Any) -> None:
         self._connection = connection

@@ -29,8 +29,8 @@ class PostgresDialect(BaseDialect):
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             # A time in a column that only this store has must not depend on who reads it.
             cursor.execute("SET LOCAL TIME ZONE 'UTC'")
-            # All rows are read. Plans for the first tenth of them, as are usual for cursors, take minutes for 60,000 jobs
-            # if the tables have no statistics yet.
+            # All rows are read. Plans for the first tenth of them, as are usual for cursors, take minutes for 60,000
+            # jobs if the tables have no statistics yet.
             cursor.execute("SET LOCAL cursor_tuple_fraction = 1")
             cursor.execute(
                 "SELECT current_setting('TimeZone'), current_setting('transaction_isolation'),"
@@ -41,7 +41,8 @@ class PostgresDialect(BaseDialect):
         if found != wanted:
             detail = f"the database did not take the session's settings: it has {found} instead of {wanted}"
             raise PermanentError(
-                f"{detail[0].upper()}{detail[1:]}. Read it directly, or through a pooler in session or transaction mode.",
+                f"{detail[0].upper()}{detail[1:]}. Read it directly, or through a pooler in session or transaction "
+                "mode.",
                 code=Code.SQL_NOT_READABLE,
                 detail=detail,
             )
@@ -92,8 +93,8 @@ class PostgresDialect(BaseDialect):
         return f"{column}::text"
 
     def moment(self, column: str) -> str:
-        # No driver can hold `infinity`, and to_char writes years before 1 as if they were after it: both are bad times of one
-        # record, not an error of the query.
+        # No driver can hold `infinity`, and to_char writes years before 1 as if they were after it: both are bad times
+        # of one record, not an error of the query.
         return (
             f"CASE WHEN {column} >= {_FIRST} AND {column} < {_AFTER_LAST}"
             f""" THEN to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""

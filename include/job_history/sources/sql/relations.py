@@ -41,7 +41,10 @@ def select_jobs(opened: Snapshot, user_id: int) -> Selection:
 
 
 def select_lines(opened: Snapshot, user_id: int) -> Selection:
-    """Return the columns of the relation of lines. Raises PermanentError if one is missing, or lines cannot be joined."""
+    """Return the columns of the relation of lines.
+
+    Raises PermanentError if one is missing, or lines cannot be joined.
+    """
     selection = _selection(opened, LINES, user_id, wanted=LINE_COLUMNS, keys=_LINE_KEYS)
     opened.dialect.check_joinable(opened.session.types(JOBS), opened.session.types(LINES))
     return selection

@@ -24,8 +24,8 @@ from job_history.sources.sql.values import (
     whole_value,
 )
 
-# A batch of rows is fetched by its likely size, which is that of the rows before it: jobs of 40 MB one by one. Never many
-# at once, because a line of 1 MB may come after thousands of 1 kB.
+# A batch of rows is fetched by its likely size, which is that of the rows before it: jobs of 40 MB one by one. Never
+# many at once, because a line of 1 MB may come after thousands of 1 kB.
 FETCH_BYTES = 8_000_000
 MAX_ROWS_A_FETCH = 100
 FIRST_FETCH_ROWS = 32
@@ -82,7 +82,9 @@ Forms = Mapping[str, TimeForm | None]
 
 
 def job_record(row: Row, extra: ExtraColumns, forms: Forms = _ISO) -> JobRecord:
-    """Make the record of a job row, in the order of JOB_COLUMNS; if it cannot be read, the record's `fault` is the reason."""
+    """Make the record of a job row, in the order of JOB_COLUMNS; if it cannot be read, the record's `fault` is the
+    reason.
+    """
     try:
         return _job_record(row, extra, forms)
     except BadRecordError as fault:
@@ -129,7 +131,9 @@ def line_record(row: Row, extra: ExtraColumns) -> LineRecord:
 
 
 def event_record(row: Row, extra: ExtraColumns, forms: Forms = _ISO) -> EventRecord:
-    """Make the record of an event row, in the order of EVENT_COLUMNS; if it cannot be read, the record's `fault` is the reason."""
+    """Make the record of an event row, in the order of EVENT_COLUMNS; if it cannot be read, the record's `fault` is
+    the reason.
+    """
     columns = dict(zip(EVENT_COLUMNS, row, strict=False))
     try:
         return EventRecord(

@@ -84,7 +84,9 @@ class Session:
                 cursor.close()
 
     def stream_beside_another(self, name: str, statement: str, parameters: Parameters) -> Generator[Row]:
-        """Yield the rows of a result while another is streamed; if the connection cannot, they are first put into a file."""
+        """Yield the rows of a result while another is streamed; if the connection cannot, they are first put into a
+        file.
+        """
         rows = self.stream(name, statement, parameters)
         return _spooled(rows) if self._dialect.streams_one_at_a_time else rows
 

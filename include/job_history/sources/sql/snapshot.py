@@ -77,7 +77,9 @@ class Snapshot:
                     yield text
 
     def counts(self, relation: Relation, conditions: Sequence[Condition]) -> list[int]:
-        """Count the rows of each condition: a hundred of them in a statement, because each statement is a round trip."""
+        """Count the rows of each condition: a hundred of them in a statement, because each statement is a round
+        trip.
+        """
         numbers: list[int] = []
         for first in range(0, len(conditions), SELECTIONS_A_STATEMENT):
             some = conditions[first : first + SELECTIONS_A_STATEMENT]
@@ -130,7 +132,9 @@ def snapshot(
 
 
 def with_repeats(rows: Iterator[Row], column: int) -> Iterator[tuple[Row, bool]]:
-    """Yield each row and whether its id is there more than once; the rows are ordered by the id, the value at `column`."""
+    """Yield each row and whether its id is there more than once; the rows are ordered by the id, the value at
+    `column`.
+    """
     row = next(rows, None)
     repeated = False
     while row is not None:

@@ -26,8 +26,8 @@ class SqliteDialect(BaseDialect):
         # A text that is no UTF-8 is an error of one record, not of the query.
         connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
         connection.execute("PRAGMA query_only = ON")
-        # Kilobytes, for the sorter too: it sorts in runs of this size, and holds a record of each run in the end. With the
-        # usual 2 MB, a gigabyte of large lines would be 500 of them at once.
+        # Kilobytes, for the sorter too: it sorts in runs of this size, and holds a record of each run in the end. With
+        # the usual 2 MB, a gigabyte of large lines would be 500 of them at once.
         connection.execute("PRAGMA cache_size = -8000")
         connection.execute("BEGIN")
 

@@ -1,7 +1,8 @@
 """The forms in which a column without a time type writes times: which there are, how each is read, which a column has.
 
-A column has one form. It is found in a sample of the column, by rule: no value is two times in two forms, except a date with
-slashes, which needs another value that shows whether the day or the month comes first. docs/job-store.md lists the forms.
+A column has one form. It is found in a sample of the column, by rule: no value is two times in two forms, except a date
+with slashes, which needs another value that shows whether the day or the month comes first. docs/job-store.md lists the
+forms.
 """
 
 from __future__ import annotations

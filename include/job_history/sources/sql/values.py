@@ -75,7 +75,9 @@ def _decoded(field: str, value: bytes) -> str:
 
 
 def moment_value(field: str, value: Any, form: TimeForm | None = None) -> str | None:
-    """Return a time as ISO 8601 text; a value that the column's form cannot read stays as it is, and is a bad time later."""
+    """Return a time as ISO 8601 text; a value that the column's form cannot read stays as it is, and is a bad time
+    later.
+    """
     if isinstance(value, datetime) and value.tzinfo:
         return format_time(value)
     text = text_value(field, value)
@@ -98,7 +100,9 @@ def bool_value(field: str, value: Any) -> bool | None:
 
 
 def is_masked(value: Any) -> bool:
-    """Return False only for a value that is false by rule: no view's outer join, and no word unknown here, uncovers a line."""
+    """Return False only for a value that is false by rule: no view's outer join, and no word unknown here, uncovers
+    a line.
+    """
     return _truth(value) is not False
 
 

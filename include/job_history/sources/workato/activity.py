@@ -1,8 +1,8 @@
 """The entries of a workspace's activity log, page by page.
 
-Documented: `page[after]`, `page[size]` (100 at most), `from` and `to` in ISO 8601 to the millisecond; the objects of an entry.
-Inferred: that `page[after]` is the id of the last entry that was read. Unknown, and so not relied on: the order, whether
-`from` and `to` are inclusive, and whether a page that is not full is the last.
+Documented: `page[after]`, `page[size]` (100 at most), `from` and `to` in ISO 8601 to the millisecond; the objects of an
+entry. Inferred: that `page[after]` is the id of the last entry that was read. Unknown, and so not relied on: the order,
+whether `from` and `to` are inclusive, and whether a page that is not full is the last.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from job_history.sources.workato.fields import (
 ENTRIES_A_PAGE = 100
 # Of a second listing, whose pages are thereby cut at other places.
 ENTRIES_A_SHORTER_PAGE = 67
-# More than is wanted is asked for, because it is not documented how the ends are taken; what lies outside is left out here.
+# More than is wanted is asked for, because it is not documented how the ends are taken; what lies outside is left out
+# here.
 _MARGIN = timedelta(seconds=1)
 
 _MAPPED = frozenset({"id", "event_type", "event", "timestamp", "details", "user", "team", "resource"})

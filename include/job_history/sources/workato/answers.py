@@ -1,7 +1,7 @@
 """What one request to the API came to.
 
-Documented: the statuses 200, 400, 401, 404 and 500 with `{"message": ...}`, and a time limit of 40 s. Not documented: the
-body of a 429, whether it has a Retry-After, and every other status; those are treated as HTTP defines them.
+Documented: the statuses 200, 400, 401, 404 and 500 with `{"message": ...}`, and a time limit of 40 s. Not documented:
+the body of a 429, whether it has a Retry-After, and every other status; those are treated as HTTP defines them.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def _envelope(content: bytes, endpoint: Endpoint) -> Answer:
     try:
         return Answer(envelope=_decode(content), accepted=True, status=200)
     except (msgspec.DecodeError, RecursionError):
-        # An answer that was cut short, or a proxy's page: both may be gone the next time. The first is not quoted, because
-        # it has jobs, which no rule of redaction has seen.
+        # An answer that was cut short, or a proxy's page: both may be gone the next time. The first is not quoted,
+        # because it has jobs, which no rule of redaction has seen.
         cut_short = content.lstrip()[:1] in {b"{", b"["}
         shown = f"{len(content):,} bytes, cut short" if cut_short else _shown(content, endpoint)
         detail = f"answered 200 with no whole JSON object ({shown})"

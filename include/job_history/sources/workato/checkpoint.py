@@ -1,7 +1,7 @@
 """Keeps what was read before a task ended, so that its next try does not send the same requests again.
 
-A portion is a staged file, and beside it a small one, the note, which marks it as complete and describes it. A portion is a
-recipe's jobs of the window, up to a hundred of them with lines, or the window's admin events.
+A portion is a staged file, and beside it a small one, the note, which marks it as complete and describes it. A portion
+is a recipe's jobs of the window, up to a hundred of them with lines, or the window's admin events.
 """
 
 from __future__ import annotations

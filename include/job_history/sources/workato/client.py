@@ -40,7 +40,10 @@ class WorkatoClient:
         clock: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """`managed_user_id`: the customer's id, or `E` and its external id. `timeout`: to connect and to answer, seconds."""
+        """`managed_user_id`: the customer's id, or `E` and its external id.
+
+        `timeout`: to connect and to answer, seconds.
+        """
         self.endpoint = endpoint
         self.rate_limiter = rate_limiter
         self.managed_user_id = managed_user_id

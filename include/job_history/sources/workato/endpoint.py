@@ -10,8 +10,8 @@ from job_history.http.url import checked_url, has_wrong_characters
 
 DEFAULT_BASE_URL = "https://www.workato.com"
 _URL_REMEDY = (
-    f"Give the data centre's base URL, such as {DEFAULT_BASE_URL} or https://app.eu.workato.com, or leave it empty for the "
-    "first."
+    f"Give the data centre's base URL, such as {DEFAULT_BASE_URL} or https://app.eu.workato.com, or leave it empty for "
+    "the first."
 )
 _REMEDY_FOR_TOKENS = (
     "Put the token of an API client there (Workspace admin > API clients), whose role may list recipes and get jobs."

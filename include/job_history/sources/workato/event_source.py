@@ -96,7 +96,10 @@ class WorkatoEventSource:
             checkpoint.clear()
 
     def check_readable(self, *, line_details: bool) -> None:  # noqa: ARG002 - an event has no lines
-        """Ask for the token's workspace, and for one entry. Raises PermanentError or TransientError if a listing would."""
+        """Ask for the token's workspace, and for one entry.
+
+        Raises PermanentError or TransientError if a listing would.
+        """
         self._workspace.ask()
         must_show_activity(self._client)
 
@@ -114,9 +117,10 @@ class WorkatoEventSource:
         counted, others = len(again), len(set(again) - known)
         if staged.records != counted or others:
             raise TransientError(
-                f"{self._client} lists {staged.records} admin events of the window {window}, and the second time {counted}, "
-                f"{others} of them others. Nothing was delivered, because events may be missing; the next try reads them again. If it "
-                "persists, raise [job_history] settle_minutes: the platform may show events late."
+                f"{self._client} lists {staged.records} admin events of the window {window}, and the second time "
+                f"{counted}, {others} of them others. Nothing was delivered, because events may be missing; the next "
+                "try reads them again. If it persists, raise [job_history] settle_minutes: the platform may show "
+                "events late."
             )
         read = _Read(staged.records, counted)
         checkpoint.keep(_PORTION, read)
@@ -126,6 +130,6 @@ class WorkatoEventSource:
         if is_older_than(window, self._retention, self._clock()):
             raise UnrecoverableError(
                 f"The window {window} begins before what the platform's activity log still holds "
-                f"(source.activity_retention_days is {self._retention.days}). Its admin events can no longer be read; what "
-                "was delivered in time is at the destination."
+                f"(source.activity_retention_days is {self._retention.days}). Its admin events can no longer be read; "
+                "what was delivered in time is at the destination."
             )

@@ -61,11 +61,12 @@ class WorkatoSource:
         retention: timedelta | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`checkpoint`: where a task that is tried again finds what it has read; without, it lasts as long as the listing.
+        """`checkpoint`: where a task that is tried again finds what it has read; without, it lasts as long as the
+        listing.
 
-        `staging`: where open jobs are noted that must be watched; without, none are. `longest_job`: the maximum time from when
-        a job is made to its end, waiting and pauses included. `retention`: how long the platform keeps jobs; None if that is
-        not known. `clock` is in seconds since 1970.
+        `staging`: where open jobs are noted that must be watched; without, none are. `longest_job`: the maximum time
+        from when a job is made to its end, waiting and pauses included. `retention`: how long the platform keeps jobs;
+        None if that is not known. `clock` is in seconds since 1970.
         """
         self._client = client
         self._checkpoint = checkpoint
@@ -188,7 +189,9 @@ class WorkatoSource:
 
 
 def _check_agreement(window: Window, readings: list[Reading]) -> None:
-    """Raise TransientError if counts differ, before a request is sent for the lines of jobs that cannot be delivered."""
+    """Raise TransientError if counts differ, before a request is sent for the lines of jobs that cannot be
+    delivered.
+    """
     differing = [reading for reading in readings if not reading.agrees]
     if differing:
         problems = "; ".join(
@@ -197,10 +200,10 @@ def _check_agreement(window: Window, readings: list[Reading]) -> None:
             for reading in differing[:5]
         )
         raise TransientError(
-            f"{len(differing)} recipes contradict themselves about the jobs of the window {window} ({problems}). Nothing was "
-            "delivered, because jobs may be missing; the next try reads these recipes again. If it persists, the platform may "
-            "show jobs late: raise [job_history] settle_minutes. Or a job may have taken more than source.longest_job_hours: "
-            "raise that."
+            f"{len(differing)} recipes contradict themselves about the jobs of the window {window} ({problems}). "
+            "Nothing was delivered, because jobs may be missing; the next try reads these recipes again. If it "
+            "persists, the platform may show jobs late: raise [job_history] settle_minutes. Or a job may have taken "
+            "more than source.longest_job_hours: raise that."
         )
 
 
@@ -214,6 +217,8 @@ def _unplaceable(readings: list[Reading]) -> Unplaceable | None:
 
 
 def _counted_by(readings: list[Reading]) -> str:
-    """Return both means if some recipes' counters counted and others' did not; counters if there was no recipe to read."""
+    """Return both means if some recipes' counters counted and others' did not; counters if there was no recipe to
+    read.
+    """
     used = Counter(reading.counted_by for reading in readings)
     return " and ".join(way for way in (COUNTERS, SECOND_LISTING) if used[way]) or COUNTERS

@@ -25,7 +25,10 @@ JOBS_A_PAGE = 25
 
 @dataclass(frozen=True)
 class ListedJob:
-    """One job of a list, as it is there. A field that cannot be read is None here, and named when it becomes a record."""
+    """One job of a list, as it is there.
+
+    A field that cannot be read is None here, and named when it becomes a record.
+    """
 
     fields: Fields
 
@@ -108,9 +111,9 @@ def job_pages(
 ) -> Iterator[JobPage]:
     """Page through a recipe's jobs until an empty page. Raises TransientError if that would never end.
 
-    `shifted`: the first page is cut in half, so that all pages end at other jobs than otherwise; a job which a server loses
-    between two pages is not lost in both listings. A recipe that was deleted meanwhile has no jobs that could be read. `status`:
-    only the jobs with this one (documented: succeeded, failed or pending).
+    `shifted`: the first page is cut in half, so that all pages end at other jobs than otherwise; a job which a server
+    loses between two pages is not lost in both listings. A recipe that was deleted meanwhile has no jobs that could be
+    read. `status`: only the jobs with this one (documented: succeeded, failed or pending).
     """
     offset: Id | None = None
     # With whether it was open: in a list ordered by the end, a job that ends while it is read moves, and is met again.
@@ -128,7 +131,8 @@ def job_pages(
         if last is None or (str(last.id), last.is_open) in used:
             raise TransientError(
                 f"{client}: the job list of recipe {recipe_id} turns in a circle (a page ends with "
-                f"{'no job id' if last is None else f'job {last.id}, as an earlier one did'}). The next try reads it again."
+                f"{'no job id' if last is None else f'job {last.id}, as an earlier one did'}). The next try reads it "
+                "again."
             )
         offset = last.id
         used.add((str(offset), last.is_open))
@@ -150,7 +154,8 @@ def _page(client: WorkatoClient, recipe_id: int, offset: Id | None, status: str 
         )
     except NotFoundError as missing:
         if offset is not None:
-            # The offset itself may have been swept meanwhile; or the recipe was deleted, and is not listed the next time.
+            # The offset itself may have been swept meanwhile; or the recipe was deleted, and is not listed the next
+            # time.
             raise TransientError(f"{missing} The list moved while it was read; the next try reads it again.") from None
         if is_listed(client, recipe_id):
             raise

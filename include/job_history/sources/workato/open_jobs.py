@@ -1,9 +1,9 @@
 """Watches jobs that are open for so long that the walk through the job list may not find them when they end.
 
-A walk goes back `longest_job` before its window (walk.py). A job that has been open for more than half of that is noted in
-the staging area, one small file for each job, and asked about in the following hours until it has ended: by one request for
-the recipe's open jobs (`status=pending`), and one for the job itself when it is no longer among them. Its end stays noted
-for as long as the window that contains it may be read again.
+A walk goes back `longest_job` before its window (walk.py). A job that has been open for more than half of that is noted
+in the staging area, one small file for each job, and asked about in the following hours until it has ended: by one
+request for the recipe's open jobs (`status=pending`), and one for the job itself when it is no longer among them. Its
+end stays noted for as long as the window that contains it may be read again.
 
 Open jobs that lie further back than a walk goes are found by the same request, which recipes that ran lately get twice
 in each `longest_job`.

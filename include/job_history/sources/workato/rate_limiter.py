@@ -1,9 +1,9 @@
 """The rate limit of a workspace, kept by all tasks on all workers together.
 
-A limit is `so many requests a minute` for a whole workspace, or for all customers of an embedded partner. Time is cut into
-slots of six seconds, and what a slot allows into coupons of a few requests. A coupon is a file that can be created only
-once: the task that creates it may send its requests, within its slot. Nothing has to be given back, so a task that is killed
-leaves no lock. docs/decisions/0006-request-budget.md weighs this against an Airflow pool.
+A limit is `so many requests a minute` for a whole workspace, or for all customers of an embedded partner. Time is cut
+into slots of six seconds, and what a slot allows into coupons of a few requests. A coupon is a file that can be created
+only once: the task that creates it may send its requests, within its slot. Nothing has to be given back, so a task that
+is killed leaves no lock. docs/decisions/0006-request-budget.md weighs this against an Airflow pool.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ ACTIVITY_REQUESTS_A_MINUTE = 60
 
 SLOT_SECONDS = 6
 SLOTS_A_MINUTE = 60 // SLOT_SECONDS
-# Any 60 seconds touch eleven slots. The twelfth is for requests that arrive up to a slot late, and for clocks that differ
-# by as much: whether the platform counts by the clock's minute or by a sliding one is not documented.
+# Any 60 seconds touch eleven slots. The twelfth is for requests that arrive up to a slot late, and for clocks that
+# differ by as much: whether the platform counts by the clock's minute or by a sliding one is not documented.
 SLOTS_IN_ANY_MINUTE = SLOTS_A_MINUTE + 2
 REQUESTS_A_COUPON = 5
 _SLOTS_KEPT = 2 * SLOTS_A_MINUTE
@@ -86,7 +86,8 @@ class SharedRateLimiter:
         self._a_slot = requests_a_minute // SLOTS_IN_ANY_MINUTE
         if not self._a_slot:
             raise PermanentError(
-                f"requests_per_minute of the connection is {requests_a_minute}; it must be at least {SLOTS_IN_ANY_MINUTE}."
+                f"requests_per_minute of the connection is {requests_a_minute}; it must be at least "
+                f"{SLOTS_IN_ANY_MINUTE}."
             )
         self._storage = storage
         self._name = name

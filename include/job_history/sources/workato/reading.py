@@ -30,8 +30,8 @@ SECOND_LISTING = "second_listing"
 class Reading(msgspec.Struct, kw_only=True):
     """The result of reading a recipe. `swept`: number of listed jobs that retention has erased.
 
-    `uncounted`: finished jobs that the recipe's counters have and its whole list does not; `oldest`: the earliest end of a
-    job that was seen. `contradiction`: how the recipe's own counters and its list contradict each other.
+    `uncounted`: finished jobs that the recipe's counters have and its whole list does not; `oldest`: the earliest end
+    of a job that was seen. `contradiction`: how the recipe's own counters and its list contradict each other.
     """
 
     recipe_id: int
@@ -113,8 +113,8 @@ class RecipeReader:
     def _second_count(self, walk: Walk, stage: Callable[[ListedJob], None]) -> int:
         """Count the jobs by a second listing.
 
-        A job that is too long for a walk to reach may be on the last page of one listing only. It is left out of the comparison,
-        and staged if it was not in the first.
+        A job that is too long for a walk to reach may be on the last page of one listing only. It is left out of the
+        comparison, and staged if it was not in the first.
         """
         counted = 0
         for job in self._walk(walk.recipe_id, shifted=True):
@@ -135,8 +135,8 @@ def _contradiction(recipe: Recipe, walk: Walk, window: Window) -> str | None:
         return None
     last = "no job" if walk.newest is None else f"no job after {format_time(walk.newest)}"
     return (
-        f"recipe {recipe.id} counts {recipe.job_succeeded_count} succeeded and {recipe.job_failed_count} failed jobs and last "
-        f"ran at {recipe.last_run_at}, and its list has {last}"
+        f"recipe {recipe.id} counts {recipe.job_succeeded_count} succeeded and {recipe.job_failed_count} failed jobs "
+        f"and last ran at {recipe.last_run_at}, and its list has {last}"
     )
 
 

@@ -33,8 +33,8 @@ class Recipe(msgspec.Struct, frozen=True):
     def can_have_news(self, window: Window, longest_job: timedelta) -> bool:
         """Return whether a job of it may have ended in the window; True if that is not certain.
 
-        Whether `last_run_at` is the last run's start or its end is not documented. A job that ended in the window began at
-        most `longest_job` before it, so both are after that moment; docs/workato.md has the whole argument.
+        Whether `last_run_at` is the last run's start or its end is not documented. A job that ended in the window began
+        at most `longest_job` before it, so both are after that moment; docs/workato.md has the whole argument.
         """
         if self.last_run_at is None:
             return (self.job_succeeded_count, self.job_failed_count) != (0, 0)
@@ -42,10 +42,11 @@ class Recipe(msgspec.Struct, frozen=True):
         return last_run_at is None or last_run_at >= window.start - longest_job
 
     def contradicts(self, newest: datetime | None, window: Window) -> bool:
-        """Return whether the recipe's fields show that it ran in the window, and its job list has no job of that moment or later.
+        """Return whether the recipe's fields show that it ran in the window, and its job list has no job of that moment
+        or later.
 
-        `newest`: the latest start or end among the jobs that were listed, open ones too. A list that was read for the window
-        contains that run, whichever of the two moments `last_run_at` is.
+        `newest`: the latest start or end among the jobs that were listed, open ones too. A list that was read for the
+        window contains that run, whichever of the two moments `last_run_at` is.
         """
         last_run_at = None if self.last_run_at is None else _moment(self.last_run_at)
         if last_run_at is None or last_run_at not in window:
@@ -56,8 +57,9 @@ class Recipe(msgspec.Struct, frozen=True):
 def recipes(client: WorkatoClient) -> Iterator[Recipe]:
     """List each recipe once, newest id first. Raises PermanentError or TransientError, as the client does.
 
-    Pages go by `since_id` (ids *below* it; documented): a recipe that is created or deleted meanwhile shifts numbered pages,
-    and one of the others would be skipped. The end is an empty page, as a server may give fewer than it was asked for.
+    Pages go by `since_id` (ids *below* it; documented): a recipe that is created or deleted meanwhile shifts numbered
+    pages, and one of the others would be skipped. The end is an empty page, as a server may give fewer than it was
+    asked for.
     """
     since_id: int | None = None
     listed: set[int] = set()
@@ -73,14 +75,17 @@ def recipes(client: WorkatoClient) -> Iterator[Recipe]:
         lowest = min(recipe.id for recipe in page)
         if since_id is not None and lowest >= since_id:
             raise TransientError(
-                f"{client} gave recipes from {lowest} up when asked for those below {since_id}, so that listing them would "
-                "never end. Nothing was read; it is tried again."
+                f"{client} gave recipes from {lowest} up when asked for those below {since_id}, so that listing them "
+                "would never end. Nothing was read; it is tried again."
             )
         since_id = lowest
 
 
 def is_listed(client: WorkatoClient, recipe_id: int) -> bool:
-    """Return whether the list of recipes has this one now. A 404 of the recipe itself may be a permission that is missing."""
+    """Return whether the list of recipes has this one now.
+
+    A 404 of the recipe itself may be a permission that is missing.
+    """
     page = _page(client, {"per_page": 1, "order": "default", "since_id": recipe_id + 1})
     return any(recipe.id == recipe_id for recipe in page)
 

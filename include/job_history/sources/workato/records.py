@@ -113,7 +113,8 @@ def without_details(record: JobRecord) -> JobRecord:
 
 
 def mismatch(record: JobRecord, fields: Fields) -> str | None:
-    """Return how the answer for a single job contradicts the listed job; None if it is that job, ended as it was listed.
+    """Return how the answer for a single job contradicts the listed job; None if it is that job, ended as it was
+    listed.
 
     Only ids, times and statuses are compared and quoted.
     """

@@ -20,8 +20,8 @@ def check_age(window: Window, retention: timedelta, now: float) -> None:
     """Raise UnrecoverableError if the window begins before the retention; `now` is in seconds since 1970."""
     if is_older_than(window, retention, now):
         raise UnrecoverableError(
-            f"The window {window} begins before what the platform still holds (source.retention_days is {retention.days}). "
-            "Its jobs can no longer be read; what was delivered in time is at the destination."
+            f"The window {window} begins before what the platform still holds (source.retention_days is "
+            f"{retention.days}). Its jobs can no longer be read; what was delivered in time is at the destination."
         )
 
 
@@ -34,8 +34,8 @@ def check_swept(window: Window, readings: list[Reading], now: float) -> None:
         )
     if swept and swept == listed:
         raise UnrecoverableError(
-            f"All {listed} jobs of the window {window} are erased: the platform's retention is over, and only their times are "
-            "left. What was delivered in time is at the destination."
+            f"All {listed} jobs of the window {window} are erased: the platform's retention is over, and only their "
+            "times are left. What was delivered in time is at the destination."
         )
     if not is_older_than(window, MIN_PLAN_RETENTION, now):
         return
@@ -44,7 +44,7 @@ def check_swept(window: Window, readings: list[Reading], now: float) -> None:
     oldest = min((parse_time(reading.oldest) for reading in readings if reading.oldest), default=None)
     if gone and (oldest is None or oldest >= window.start):
         raise UnrecoverableError(
-            f"The recipes' counters know of {gone} jobs that are no longer listed, and no job is listed that ended before the "
-            f"window {window}: the platform has dropped the window's jobs, or some of them. What was delivered in time is at "
-            "the destination."
+            f"The recipes' counters know of {gone} jobs that are no longer listed, and no job is listed that ended "
+            f"before the window {window}: the platform has dropped the window's jobs, or some of them. What was "
+            "delivered in time is at the destination."
         )

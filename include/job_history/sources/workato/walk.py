@@ -1,16 +1,17 @@
 """A walk through one recipe's job list, newest first, for the jobs that ended in a window.
 
-How far back to go. The API lists no jobs by their end, and the key that its list is ordered by is not documented: it may
-be when a job was made, when it started, or when it ended. A page that holds an *ended* job which
+How far back to go. The API lists no jobs by their end, and the key that its list is ordered by is not documented: it
+may be when a job was made, when it started, or when it ended. A page that holds an *ended* job which
 
 - started before `window.start - longest_job`, and
 - ended before `window.start`
 
-is the last one needed under each of them. Ordered by its end: all jobs after it ended earlier still. Ordered by its start,
-or by when it was made (no later than its start): all jobs after it were made before `window.start - longest_job`, and are in
-the window only if they took longer than `longest_job` from being made to their end; open_jobs.py watches those. The walk
-asks this of *every* ended job of a page, which leaves room for a list that is out of order by less than a page. Open jobs,
-and jobs without a time that can be read, prove nothing: where they are in the list is unknown.
+is the last one needed under each of them. Ordered by its end: all jobs after it ended earlier still. Ordered by its
+start, or by when it was made (no later than its start): all jobs after it were made before `window.start -
+longest_job`, and are in the window only if they took longer than `longest_job` from being made to their end;
+open_jobs.py watches those. The walk asks this of *every* ended job of a page, which leaves room for a list that is out
+of order by less than a page. Open jobs, and jobs without a time that can be read, prove nothing: where they are in the
+list is unknown.
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ from job_history.sources.workato.records import status_of
 class Walk:
     """Iterate once; the other attributes are right after that.
 
-    `as_counted`: the list was read to its end, and the recipe's own counters of succeeded and failed jobs agree with it.
-    `uncounted`: by how many the counters exceed a list that was read to its end. `oldest`, `newest`: the earliest end, and the
-    latest start or end, of all jobs seen. `vague`: some times could not be read, so that both may be wrong. `open`: the open
-    jobs seen, by id, and when they started. `is_whole`: the list was read to its end. `unplaceable`: the ended jobs that belong to no window.
+    `as_counted`: the list was read to its end, and the recipe's own counters of succeeded and failed jobs agree with
+    it. `uncounted`: by how many the counters exceed a list that was read to its end. `oldest`, `newest`: the earliest
+    end, and the latest start or end, of all jobs seen. `vague`: some times could not be read, so that both may be
+    wrong. `open`: the open jobs seen, by id, and when they started. `is_whole`: the list was read to its end.
+    `unplaceable`: the ended jobs that belong to no window.
     """
 
     client: WorkatoClient
@@ -131,7 +133,8 @@ class Walk:
         return bool(ended) and all(self._is_older(job) for job in ended)
 
     def _has_all(self, page: JobPage) -> bool:
-        # Whether `job_count` includes jobs that neither succeeded nor failed is not documented; if not, it asks for less.
+        # Whether `job_count` includes jobs that neither succeeded nor failed is not documented; if not, it asks for
+        # less.
         return page.all is not None and len(self._seen) >= page.all
 
     def _is_older(self, job: ListedJob) -> bool:

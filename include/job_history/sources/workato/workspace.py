@@ -1,4 +1,6 @@
-"""Checks that the API gives the workspace that the account names: what is read is written under the account's `user_id`."""
+"""Checks that the API gives the workspace that the account names: what is read is written under the account's
+`user_id`.
+"""
 
 from __future__ import annotations
 

@@ -82,8 +82,8 @@ class S3Access:
     """What botocore resolved for the connection's own client, which every client here uses.
 
     `url` is the bucket's: a request for a key goes to `url/key`. `trust` is True for the certificates of this machine,
-    False for any certificate, or the path of a CA bundle. Times in seconds. `attempts` is how often a request is sent at
-    most, if the connection sets it. `boto3_because` is the reason why obstore cannot do it, None if it can.
+    False for any certificate, or the path of a CA bundle. Times in seconds. `attempts` is how often a request is sent
+    at most, if the connection sets it. `boto3_because` is the reason why obstore cannot do it, None if it can.
     """
 
     bucket: str

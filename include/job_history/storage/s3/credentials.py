@@ -12,8 +12,8 @@ from job_history.errors.masking import Masker, secret_masker
 if TYPE_CHECKING:
     from obstore.store import S3Credential
 
-# obstore asks again 5 minutes before the end that it was given, so it asks each minute. botocore knows the true end of a
-# role's session, and renews it 15 minutes before: what it gives is always valid for longer than a minute.
+# obstore asks again 5 minutes before the end that it was given, so it asks each minute. botocore knows the true end of
+# a role's session, and renews it 15 minutes before: what it gives is always valid for longer than a minute.
 GIVEN_FOR = timedelta(minutes=6)
 
 
@@ -25,8 +25,8 @@ class SessionCredentials:
         self._credentials = session.get_credentials()
         if self._credentials is None:
             raise PermanentError(
-                "The connection has no credentials, and this machine has none either. Give the connection an access key, "
-                "or a role to assume.",
+                "The connection has no credentials, and this machine has none either. Give the connection an access "
+                "key, or a role to assume.",
                 code=Code.S3_NO_CREDENTIALS,
                 detail="neither the connection nor this machine has any",
             )
@@ -56,8 +56,8 @@ class SessionCredentials:
             # A header takes nothing else, and the client in Rust panics at it.
             if value and not (value.isascii() and value.isprintable() and " " not in value):
                 raise PermanentError(
-                    f"The {name} of the connection holds a space, a line break or another character that no {name} has. "
-                    "Enter it again.",
+                    f"The {name} of the connection holds a space, a line break or another character that no {name} "
+                    "has. Enter it again.",
                     code=Code.S3_NO_CREDENTIALS,
                     detail=f"the {name} holds a space, a line break or another character that none has",
                 )

@@ -206,8 +206,8 @@ def client_options(access: S3Access, headers: Mapping[str, str]) -> ClientConfig
         "allow_invalid_certificates": access.trust is False,
         "user_agent": access.user_agent,
         "default_headers": dict(headers),
-        # No proxy of the environment; and a redirect to another host, which obstore would follow with the session token,
-        # goes nowhere.
+        # No proxy of the environment; and a redirect to another host, which obstore would follow with the session
+        # token, goes nowhere.
         "proxy_url": BLOCKED_PROXY,
         "proxy_excludes": urlsplit(access.url).hostname or "",
     }

@@ -18,7 +18,9 @@ MAX_BOTO3_THREADS = 64
 
 
 def concurrency_of(access: S3Access, wanted: int) -> int:
-    """Return how many requests may be under way: those wanted, within the connection's pool and what the client can use."""
+    """Return how many requests may be under way: those wanted, within the connection's pool and what the client can
+    use.
+    """
     limits = [wanted, access.max_connections, MAX_BOTO3_THREADS if access.boto3_because else None]
     return min(limit for limit in limits if limit is not None)
 

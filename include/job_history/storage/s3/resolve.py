@@ -1,4 +1,5 @@
-"""From a connection to what its own S3 client would do: the one place where endpoint, region, trust and the rest are decided.
+"""From a connection to what its own S3 client would do: the one place where endpoint, region, trust and the rest are
+decided.
 
 botocore prepares and signs a request for the bucket, which is not sent. Host, path style, region and signature are read
 from it, so partitions, FIPS, dualstack, profiles and access points are as botocore has them.
@@ -131,7 +132,8 @@ def _check_endpoint(url: str | None) -> None:
     """Raise PermanentError if the URL holds a password, which would get into logs."""
     if url is not None and "@" in urlsplit(url).netloc:
         raise PermanentError(
-            "The endpoint_url of the connection holds a user name or a password, which S3 does not use. Take it out of the URL.",
+            "The endpoint_url of the connection holds a user name or a password, which S3 does not use. Take it out "
+            "of the URL.",
             code=Code.CONNECTION_UNUSABLE,
             detail="its endpoint_url holds a user name or a password, which S3 does not use",
         )
@@ -178,8 +180,9 @@ def _trust(verify: Any) -> bool | str:
         return False
     if not Path(verify).is_file():
         raise PermanentError(
-            f"The CA bundle {verify!r} is no file (extra `verify` of the connection, or AWS_CA_BUNDLE, REQUESTS_CA_BUNDLE). "
-            "Name a file with certificates in PEM; `verify` may also be true or false, without quotation marks.",
+            f"The CA bundle {verify!r} is no file (extra `verify` of the connection, or AWS_CA_BUNDLE, "
+            "REQUESTS_CA_BUNDLE). Name a file with certificates in PEM; `verify` may also be true or false, without "
+            "quotation marks.",
             code=Code.S3_TLS_FAILED,
             detail=f"the CA bundle {verify!r} is no file",
         )

@@ -42,7 +42,10 @@ def rows_of(entries: list[Any]) -> list[Row]:
 
 
 def entry_ids(entries: list[Any]) -> list[str]:
-    """Return what addresses call each entry. Equal entries have equal ids: it makes no difference which one is meant."""
+    """Return what addresses call each entry.
+
+    Equal entries have equal ids: it makes no difference which one is meant.
+    """
     times_named = Counter(text_of(entry, "user_id") for entry in entries)
     return [
         user_id

@@ -67,7 +67,10 @@ class Field:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of source or of destination, with its fields. `not_given`: what it cannot provide, by place of the toggle."""
+    """A kind of source or of destination, with its fields.
+
+    `not_given`: what it cannot provide, by place of the toggle.
+    """
 
     type: str
     label: str

@@ -31,7 +31,10 @@ def names_for(kind: str, connections: dict[str, str]) -> list[str]:
 
 @cache
 def _is_database(conn_type: str) -> bool:
-    """Whether connections of this type have a DbApiHook. This imports the hook's class, so only types in use are asked."""
+    """Whether connections of this type have a DbApiHook.
+
+    This imports the hook's class, so only types in use are asked.
+    """
     from airflow.providers.common.sql.hooks.sql import DbApiHook
 
     hook = ProvidersManagerTaskRuntime().hooks.get(conn_type)  # type: ignore[no-untyped-call]

@@ -100,7 +100,10 @@ def preview(context: PostRequest) -> Response:
 
 @router.post("/test")
 def test_connection(context: PostRequest) -> Response:
-    """Check source and destination now, as the first step of a run does. It may take some seconds, in a thread of its own."""
+    """Check source and destination now, as the first step of a run does.
+
+    It may take some seconds, in a thread of its own.
+    """
     account, errors = _posted_account(context)
     if account is not None:
         errors = refused_connections(account, context.user)
@@ -118,7 +121,10 @@ def _save(context: RequestContext, entry_id: str | None) -> Response:
 
 
 def _save_unchanged(context: RequestContext, entry_id: str | None) -> Response:
-    """Save the entry that was posted. Raises SavedMeanwhileError if the accounts are not those that the form was made of."""
+    """Save the entry that was posted.
+
+    Raises SavedMeanwhileError if the accounts are not those that the form was made of.
+    """
     stored = _read_unchanged(context)
     position, earlier = (None, {}) if entry_id is None else _entry(stored, entry_id)
     entry = account_form().entry_of(context.posted, earlier)
@@ -185,7 +191,10 @@ def _posted_account(context: RequestContext) -> tuple[Account | None, Errors]:
 
 
 def _entry(stored: StoredAccounts, entry_id: str) -> tuple[int, dict[str, Any]]:
-    """Return an entry with its position; an empty one if it is not an object. Raises HTTPException (404) if there is none."""
+    """Return an entry with its position; an empty one if it is not an object.
+
+    Raises HTTPException (404) if there is none.
+    """
     position = position_of(stored.entries, entry_id)
     if position is None:
         raise HTTPException(status.HTTP_404_NOT_FOUND, f"The accounts have no entry {entry_id} any more.")

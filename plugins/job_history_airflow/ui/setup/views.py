@@ -37,7 +37,8 @@ def accounts_view(
 class FormContent:
     """What the form of an account is filled with.
 
-    `entry_id` names the entry, None for a new account. `saved` is what another user has saved for this account meanwhile.
+    `entry_id` names the entry, None for a new account. `saved` is what another user has saved for this account
+    meanwhile.
     """
 
     entry_id: str | None

@@ -91,7 +91,10 @@ class AccountRow(msgspec.Struct, kw_only=True):
 
 
 class Overview(msgspec.Struct, kw_only=True):
-    """The whole overview. `states` counts hours; `throughput` counts the delivered or present documents of each column."""
+    """The whole overview.
+
+    `states` counts hours; `throughput` counts the delivered or present documents of each column.
+    """
 
     window: Window
     columns: list[str]

@@ -86,7 +86,10 @@ def requested_window(start: str, end: str) -> Window:
 
 
 def requested_hours(start: str, end: str) -> Window:
-    """Return the window, or the whole day in UTC, that an address names. Raises HTTPException (422) if it names neither."""
+    """Return the window, or the whole day in UTC, that an address names.
+
+    Raises HTTPException (422) if it names neither.
+    """
     window = _window(start, end)
     is_day = window.start == window.start.replace(hour=0, minute=0, second=0, microsecond=0)
     if window.end - window.start > HOUR and not (is_day and window.end - window.start == DAY):

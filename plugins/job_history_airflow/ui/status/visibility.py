@@ -1,4 +1,6 @@
-"""What a user may see of receipts: settings with the right to see the Variable, errors with the right to read task logs."""
+"""What a user may see of receipts: settings with the right to see the Variable, errors with the right to read task
+logs.
+"""
 
 from __future__ import annotations
 
