@@ -22,15 +22,17 @@ from job_history.model.timestamp import format_time, parse_time
 from job_history.model.window import Window
 from job_history.sources import Source
 from job_history.sources.workato import (
+    ACTIVITY_REQUESTS_A_MINUTE,
     Checkpoint,
     Endpoint,
     SharedRateLimiter,
     Unlimited,
     WorkatoClient,
+    WorkatoEventSource,
     WorkatoSource,
 )
 from job_history.storage import local_storage
-from simulators.job_store import SampleJob, Style, plain_job, sample_jobs
+from simulators.job_store import SampleJob, Style, plain_job, sample_events, sample_jobs
 from simulators.workato import (
     Fault,
     LocalWorkato,
@@ -471,3 +473,29 @@ def test_50_customers_of_one_partner_stay_below_its_limit_together(tmp_path: Pat
     assert sum(spent for _, spent in results) == len(requests) > 2_000
     assert {request.status for request in requests} == {200}
     assert busiest(requests, seconds=60) <= 1_000
+
+
+@pytest.mark.promise("rate-limit")
+def test_activity_logs_of_a_partner_s_customers_stay_below_their_own_limit(tmp_path: Path) -> None:
+    """Documented: 60 a minute; the jobs of the same customers have 1,000."""
+    customers = [
+        Workspace(user_id=number, events=list(sample_events(number, number, WINDOW.start, WINDOW.end, 150)))
+        for number in range(1, 13)
+    ]
+    partner = Partner(user_id=9_999, customers=customers)
+    storage = local_storage(tmp_path)
+    time = SharedTime()
+    with local_workato(partners=[partner], now=LATER, clock=time) as api:
+        for customer in customers:
+            limiter = SharedRateLimiter(
+                storage, "partner-embedded-activity", ACTIVITY_REQUESTS_A_MINUTE, clock=time, sleep=time.sleep
+            )
+            client = Way([], [], partner.token, str(customer.user_id)).client(api, limiter)
+            source = WorkatoEventSource(client, clock=LATER.timestamp)
+            with source.listing(customer.user_id, WINDOW, line_details=False) as listing:
+                assert len(list(listing)) == 150
+        requests = api.requests()
+
+    assert {request.status for request in requests} == {200}
+    assert len(requests) > 60
+    assert busiest(requests, seconds=60) <= 60

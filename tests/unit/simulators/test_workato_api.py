@@ -793,6 +793,15 @@ class TestQuota:
             assert [get(api, "/recipes", token=customers[0].token).status_code for _ in range(2)] == [200, 429]
             assert get(api, "/recipes", token=customers[1].token).status_code == 200
 
+    def test_activity_logs_have_a_limit_of_their_own_for_customers_too(self) -> None:
+        partner = Partner(user_id=9, customers=[Workspace(user_id=number, jobs=[job(1, 0, 1)]) for number in (1, 2)])
+        with local_workato(partners=[partner], clock=lambda: 0.0) as api:
+            logs = [
+                get(api, f"/managed_users/{1 + number % 2}/activity_logs", token=partner.token) for number in range(61)
+            ]
+            assert [answer.status_code for answer in logs] == [200] * 60 + [429]
+            assert get(api, "/managed_users/1/recipes", token=partner.token).status_code == 200
+
 
 class TestFaults:
     @pytest.fixture
