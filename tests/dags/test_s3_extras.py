@@ -6,6 +6,7 @@ Connections come from `AIRFLOW_CONN_*`, as a worker has them; docs/configuration
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from tests.unit.samples import account
 
 from job_history.errors import PermanentError, ReplicationError, TransientError
 from job_history.errors.code import Code
+
+from .conftest import World, run_dag
 
 if TYPE_CHECKING:
     from job_history.accounts.account import Account
@@ -414,3 +417,31 @@ def test_the_ledger_in_a_bucket_by_both_clients(
     storage.delete("x/1")
     storage.delete("x/1")
     assert sorted(endpoint.objects) == ["ledger/a/x/2", "ledger/a/x/3"]
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"profile_name": "missing"},
+        {"aws_session_token": "token\n"},
+        {"verify": "false"},
+        {"config_kwargs": {"unknown": 1}},
+    ],
+    ids=str,
+)
+def test_a_run_fails_for_the_account_whose_connection_cannot_be_used_and_for_no_other(
+    world: World, connect: Connect, monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any]
+) -> None:
+    connect(**extra)
+    monkeypatch.setenv("AIRFLOW_CONN_BROKEN", os.environ["AIRFLOW_CONN_S3"])
+    world.connect("s3", json.loads(world.s3.airflow_connection()))
+    broken = {"type": "s3", "conn_id": "broken", "bucket": world.bucket}
+    world.accounts(world.account(5234, "Acme", destination=broken), world.account(5236, "Initech"))
+
+    state, _ = run_dag("job_history_replication")
+
+    by_user = {user_id: receipt for (user_id, _), receipt in world.receipts().items()}
+    assert state == "failed"
+    assert by_user[5236]["state"] == "complete"
+    assert by_user[5234]["state"] == "failed"
+    assert "'broken'" in json.dumps(by_user[5234])
