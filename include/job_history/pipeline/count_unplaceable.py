@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 
 from job_history.accounts.account import Account
 from job_history.model.event_kind import EventKind
@@ -24,14 +24,20 @@ Group = tuple[Account, list[PlannedWindow]]
 
 
 def count_unplaceable(
-    plan: Plan, accounts: Mapping[int, Account], source_of: SourceOf, clock: Callable[[], float]
+    plan: Plan,
+    accounts: Mapping[int, Account],
+    source_of: SourceOf,
+    *,
+    failed: Container[tuple[int, EventKind]],
+    clock: Callable[[], float],
 ) -> None:
     """Note in each planned window what its account's source reports; `clock` is in seconds.
 
-    An account that could not be asked is noted in `plan.unchecked`. Its windows go on: their extract meets the error.
+    An account that could not be asked is noted in `plan.unchecked`. Its windows go on: their extract meets the error. Those
+    in `failed` are not asked: their source did not answer when it was to count, and their extract reports it.
     """
     began, skipped = clock(), 0
-    for kind, groups in _batches(plan, accounts):
+    for kind, groups in _batches(plan, accounts, failed):
         if clock() - began > LIMIT_SECONDS:
             skipped += len(groups)
             continue
@@ -74,14 +80,16 @@ def _single(plan: Plan, kind: EventKind, account: Account, source_of: SourceOf) 
         return None
 
 
-def _batches(plan: Plan, accounts: Mapping[int, Account]) -> Iterator[tuple[EventKind, list[Group]]]:
+def _batches(
+    plan: Plan, accounts: Mapping[int, Account], failed: Container[tuple[int, EventKind]]
+) -> Iterator[tuple[EventKind, list[Group]]]:
     """Yield accounts that share a source.
 
     First those without a countable record; the rest begin elsewhere each hour.
     """
     windows: dict[tuple[int, EventKind], list[PlannedWindow]] = {}
     for planned in plan.windows:
-        if planned.enabled:
+        if planned.enabled and (planned.user_id, planned.kind) not in failed:
             windows.setdefault((planned.user_id, planned.kind), []).append(planned)
     first = int(plan.window.start.timestamp() // 3600) % max(len(windows), 1)
     turned = [*windows.items()][first:] + [*windows.items()][:first]

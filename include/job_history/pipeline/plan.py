@@ -78,7 +78,7 @@ def plan(
     )
     for account in here:
         _add_windows(plan_, account, known, skip, planned_at)
-    add_slices(
+    failed = add_slices(
         plan_,
         {account.user_id: account for account in here},
         source_of,
@@ -86,7 +86,7 @@ def plan(
         max_slices=max_slices,
         clock=clock,
     )
-    count_unplaceable(plan_, {account.user_id: account for account in here}, source_of, clock)
+    count_unplaceable(plan_, {account.user_id: account for account in here}, source_of, failed=failed, clock=clock)
     for message in plan_.unchecked:
         log.warning("%s", message)
     if plan_.skipped:

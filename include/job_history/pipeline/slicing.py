@@ -32,8 +32,12 @@ def add_slices(
     max_jobs_per_slice: int,
     max_slices: int,
     clock: Callable[[], float],
-) -> None:
-    """Count the plan's windows, and give each its slices: at most `max_slices` in all. `clock` is in seconds."""
+) -> set[tuple[int, EventKind]]:
+    """Count the plan's windows, and give each its slices: at most `max_slices` in all. `clock` is in seconds.
+
+    Returns the accounts and kinds whose source could not be asked.
+    """
+    failed: set[tuple[int, EventKind]] = set()
     time_left = FAILED_COUNT_LIMIT_SECONDS
     to_count = [(planned, accounts[planned.user_id]) for planned in plan.windows if planned.enabled]
     counted = count_batch([(account, planned.kind, planned.window) for planned, account in to_count], source_of)
@@ -43,15 +47,18 @@ def add_slices(
             continue
         if time_left <= 0:
             planned.slices = _slices(plan.run, planned, [planned.window])
+            failed.add((planned.user_id, planned.kind))
             continue
         began = clock()
         if not _count_and_cut(
             planned, plan.run, functools.partial(source_of, account, planned.kind), max_jobs_per_slice
         ):
             time_left -= clock() - began
+            failed.add((planned.user_id, planned.kind))
     if time_left <= 0:
         log.warning("Sources that do not answer took too long: the remaining windows were not counted.")
     _limit(max_slices, plan)
+    return failed
 
 
 def _count_and_cut(

@@ -167,6 +167,12 @@ def test_a_source_that_cannot_count_them_is_reported_and_stops_no_window(
     assert [each for each in caplog.messages if each.endswith("could not be counted: the statement took over 30 s")]
 
 
+def test_a_source_that_could_not_be_counted_is_not_asked(world: World) -> None:
+    source = LossySource(fault=TransientError("no connection in time"), unreadable={5234: THREE})
+    made = world.plan(source, account())
+    assert (source.asked_for_unplaceable, made.unchecked, len(made.slices)) == ([], [], 2)
+
+
 def test_counting_them_does_not_use_up_the_time_of_the_plan(world: World) -> None:
     source = LossySource(unreadable=dict.fromkeys(range(1, 6), THREE))
     times = iter([0.0] + [number * LIMIT_SECONDS / 2 for number in range(100)])
