@@ -13,8 +13,8 @@ from job_history.redaction.span import Span
 
 MIN_DIGITS, MAX_DIGITS = 13, 19
 # Digits in groups, with single spaces or hyphens between groups; a card number begins and ends with a group.
-EXPRESSION = r"(?:^|[^0-9])[2-6][0-9](?:[ -]?[0-9]){11,17}(?:$|[^0-9])"
-_CANDIDATE = re.compile(r"(?<![0-9])[2-6][0-9](?:[ -]?[0-9]){11,17}(?![0-9])")
+EXPRESSION = r"(?:^|[^0-9])[2-6](?:[ -]?[0-9]){12,18}(?:$|[^0-9])"
+_CANDIDATE = re.compile(r"(?<![0-9])[2-6](?:[ -]?[0-9]){12,18}(?![0-9])")
 # The same again, many times as fast.
 _CANDIDATE_IN_BYTES = re2.compile(EXPRESSION).search
 _RUN = re.compile(r"[0-9]++(?:[ -][0-9]++)*+")

@@ -1,9 +1,13 @@
 """Values that are known by their looks: which are found, to the character, and which are not."""
 
+import re
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from job_history.redaction.card_numbers import places_of_candidates
 from job_history.redaction.patterns import PATTERNS
 
 # ruff: noqa: RUF001 - addresses of many scripts
@@ -83,6 +87,8 @@ def test_a_card_number_with_its_check_digit_in_whatever_grouping(number: str) ->
     [
         ("order 77 4111 1111 1111 1111 12 29", ["4111 1111 1111 1111"]),
         ("4111111111111111 4111111111111111", ["4111111111111111"] * 2),
+        ("4 1 1 1-1 1 1 1 1 1 1 1 1 1 1 1", ["4 1 1 1-1 1 1 1 1 1 1 1 1 1 1 1"]),
+        ("41 11111111111111 x", ["41 11111111111111"]),
         ("4111  1111  1111  1111", []),
         ("1526860810000", []),  # a time in milliseconds
         ("41111111111111110", []),  # one digit more
@@ -111,3 +117,20 @@ def test_a_text_that_is_made_to_be_slow_is_not(unit: str) -> None:
     text = unit * (200_000 // len(unit))
     for pattern in PATTERNS.values():
         pattern.find(text)
+
+
+@given(
+    st.lists(st.sampled_from([*CARDS.values(), "4 1", "1", "-", " ", "x", "é", "12", "411111"]), max_size=12),
+    st.randoms(),
+)
+def test_the_scan_for_card_numbers_finds_a_place_in_each(parts: list[str], random: Random) -> None:
+    text = "".join(part if random.random() < 0.5 else " ".join(part) for part in parts)
+    spans = [
+        (len(text[:start].encode()), len(text[:end].encode())) for start, end in PATTERNS["card_number"].find(text)
+    ]
+    places = [*places_of_candidates(text.encode())]
+    # One place stands for a stretch of digits with single spaces and hyphens.
+    stretches = [found.span() for found in re.finditer(rb"[0-9](?:[ -]?[0-9])*", text.encode())]
+    for start, end in spans:
+        first, last = next(each for each in stretches if each[0] <= start and end <= each[1])
+        assert any(first <= place <= last for place in places)
