@@ -36,9 +36,16 @@ def folders(tmp_path: Path) -> dict[str, Path]:
     }
 
 
-def children() -> set[psutil.Process]:
-    """Return all our descendants, except those of PostgreSQL, which come and go."""
-    return {child for child in psutil.Process().children(recursive=True) if child.name() != "postgres"}
+def processes_in(folder: Path) -> list[psutil.Process]:
+    """Return the processes of this machine that run in a folder or below it."""
+
+    def runs_here(process: psutil.Process) -> bool:
+        try:
+            return Path(process.cwd()).is_relative_to(folder)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return False
+
+    return [process for process in psutil.process_iter() if runs_here(process)]
 
 
 def test_processes_of_a_session_include_children_that_opened_their_own() -> None:
@@ -63,14 +70,13 @@ def test_processes_of_a_session_include_children_that_opened_their_own() -> None
 
 
 def test_failed_start_reports_the_cause_and_leaves_no_process(tmp_path: Path, postgres: PostgresServer) -> None:
-    children_before = children()
     uri = postgres.database_uri("not_made")
     with (
         pytest.raises(ProcessFailedError, match=r'(?s)db migrate.*database "not_made" does not exist'),
         airflow_stack(**folders(tmp_path), database_uri=uri, environment={}),
     ):
         pass
-    assert children() == children_before
+    assert processes_in(tmp_path) == []
 
 
 def test_sigterm_while_it_starts_leaves_no_process(tmp_path: Path, postgres: PostgresServer) -> None:
