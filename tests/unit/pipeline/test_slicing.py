@@ -1,0 +1,231 @@
+"""Slicing: windows are counted at their source, and cut into slices; no source stops another."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+from tests.support.golden_messages import CheckMessage
+from tests.support.planned import THREE_HOURS, half_hours, jobs, planned_run, planned_window, slices_of
+from tests.unit.samples import DAY, HOUR, RUN, MemorySource, account
+
+from job_history.accounts.account import Account
+from job_history.errors import PermanentError, TransientError
+from job_history.ledger.known_accounts import KnownAccounts
+from job_history.model.event_kind import EventKind
+from job_history.model.job import JobRecord
+from job_history.model.window import Window
+from job_history.pipeline.results import Plan
+from job_history.sources import Cost, Listing, Source
+
+# Which slices
+
+
+def test_an_account_with_jobs_gets_a_slice_and_one_without_gets_none() -> None:
+    busy, idle = account(), account(77, "Idle")
+    made = planned_run({5234: jobs(1, 2, 3), 77: jobs()}, [busy, idle])
+    assert made == Plan(
+        run=RUN,
+        destination="s3",
+        window=HOUR,
+        windows=[planned_window(busy, 3, slices_of(busy, HOUR)), planned_window(idle, 0, [])],
+        faults=[],
+        considered=[5234, 77],
+        planned=[5234, 77],
+        settings=KnownAccounts.of([busy, idle]).settings,
+        whole_list=True,
+    )
+    assert made.slices == slices_of(busy, HOUR)
+
+
+@dataclass
+class TogetherSource:
+    """Holds numbers of jobs by account, and can give many at once; alone, it counts what is in a window of any
+    length.
+    """
+
+    jobs: dict[int, int]
+    fault: Exception | None = None
+    asked_together: list[tuple[list[int], Window]] = field(default_factory=list)
+    asked_alone: list[int] = field(default_factory=list)
+
+    def count(self, user_id: int, window: Window) -> int:  # noqa: ARG002 - the same in each
+        self.asked_alone.append(user_id)
+        return self.jobs[user_id]
+
+    def counts(self, user_ids: Sequence[int], window: Window) -> list[int]:
+        self.asked_together.append((list(user_ids), window))
+        if self.fault is not None:
+            raise self.fault
+        return [self.jobs[user_id] for user_id in user_ids]
+
+    def listing(
+        self, user_id: int, window: Window, *, line_details: bool
+    ) -> AbstractContextManager[Listing[JobRecord]]:
+        raise NotImplementedError
+
+
+@pytest.mark.promise("count-together")
+def test_a_batch_count_gives_the_same_slices_as_single_counts() -> None:
+    three = [account(user_id=user_id) for user_id in (1, 2, 3)]
+    elsewhere = account(user_id=4, source={"type": "sql", "conn_id": "another"})
+    paused = account(user_id=5, enabled=False)
+    source, other = TogetherSource({1: 7, 2: 0, 3: 1}), TogetherSource({4: 2})
+    sources: dict[int, Source[JobRecord]] = {1: source, 2: source, 3: source, 4: other, 5: source}
+
+    together = planned_run(sources, [*three, elsewhere, paused], window=THREE_HOURS)
+
+    assert source.asked_together == [([1, 2, 3], hour) for hour in THREE_HOURS.hours()]
+    assert (source.asked_alone, other.asked_together, other.asked_alone) == ([], [], [4, 4, 4])
+    alone = [planned_run(sources, [each], window=THREE_HOURS).windows for each in [*three, elsewhere, paused]]
+    assert together.windows == [window for windows in alone for window in windows]
+    assert [window.counted for window in together.windows] == [7] * 3 + [0] * 3 + [1] * 3 + [2] * 3 + [None] * 3
+
+
+def test_if_a_batch_count_fails_each_account_is_counted_alone() -> None:
+    source = TogetherSource({1: 7, 2: 0}, fault=TransientError("The statement was too large."))
+    two = [account(user_id=user_id) for user_id in (1, 2)]
+
+    made = planned_run({1: source, 2: source}, two)
+
+    assert [(window.counted, len(window.slices)) for window in made.windows] == [(7, 1), (0, 0)]
+    assert (len(source.asked_together), source.asked_alone) == (1, [1, 2])
+
+
+def test_a_window_with_many_jobs_is_cut() -> None:
+    made = planned_run({5234: jobs(1, 2, 31, 32)}, [account()], max_jobs_per_slice=2)
+    assert made.windows == [planned_window(account(), 4, slices_of(account(), *half_hours(HOUR)))]
+
+
+def test_a_long_window_is_planned_hour_by_hour() -> None:
+    made = planned_run({5234: jobs(1, 119, 120)}, [account()], window=THREE_HOURS)
+    assert made.windows == [
+        planned_window(account(), 1, slices_of(account(), hour, window=hour), hour) for hour in THREE_HOURS.hours()
+    ]
+
+
+def test_each_hour_has_a_window_for_each_kind_of_event_that_is_switched_on() -> None:
+    both = account(events={"job_history": True, "admin_events": True})
+    alone = account(77, "Alone", events={"admin_events": True})
+    sources = {EventKind.JOBS: jobs(1, 2), EventKind.ADMIN_EVENTS: jobs(61)}
+    made = planned_run(
+        {}, [both, alone], window=Window(DAY, DAY + timedelta(hours=2)), source_of=lambda _, kind: sources[kind]
+    )
+    assert [(planned.label, planned.window.start_text, planned.counted) for planned in made.windows] == [
+        ("5234 Acme", "2018-05-21T00:00:00Z", 2),
+        ("5234 Acme (admin events)", "2018-05-21T00:00:00Z", 0),
+        ("5234 Acme", "2018-05-21T01:00:00Z", 0),
+        ("5234 Acme (admin events)", "2018-05-21T01:00:00Z", 1),
+        ("77 Alone (admin events)", "2018-05-21T00:00:00Z", 0),
+        ("77 Alone (admin events)", "2018-05-21T01:00:00Z", 1),
+    ]
+    assert [(slice_.label, slice_.kind) for slice_ in made.slices] == [
+        ("5234 Acme 2018-05-21T00:00:00Z", "jobs"),
+        ("5234 Acme (admin events) 2018-05-21T01:00:00Z", "admin_events"),
+        ("77 Alone (admin events) 2018-05-21T01:00:00Z", "admin_events"),
+    ]
+
+
+def test_a_paused_account_is_in_the_plan_and_its_source_is_not_asked() -> None:
+    paused, source = account(enabled=False), jobs(1)
+    assert planned_run({5234: source}, [paused]).windows == [planned_window(paused, None, [])]
+    assert source.asked == []
+
+
+def unreachable(fault: Exception) -> Callable[[Account, EventKind], Source[JobRecord]]:
+    def source_of(account: Account, _: EventKind) -> Source[JobRecord]:
+        if account.user_id == 77:
+            raise fault
+        return jobs(1)
+
+    return source_of
+
+
+@pytest.mark.parametrize(
+    "fault", [PermanentError("no connection 'db'"), TransientError("the database is away"), ValueError("bogus cursor")]
+)
+def test_an_account_whose_source_cannot_be_counted_gets_a_slice_and_the_others_go_on(fault: Exception) -> None:
+    well, ill = account(), account(77, "Ill")
+    expected = [
+        planned_window(ill, None, slices_of(ill, HOUR)),
+        planned_window(well, 1, slices_of(well, HOUR)),
+    ]
+    counting = planned_run({77: MemorySource(fault=fault), 5234: jobs(1)}, [ill, well])  # type: ignore[arg-type]
+    connecting = planned_run({}, [ill, well], source_of=unreachable(fault))
+    assert [counting.windows, connecting.windows] == [expected, expected]
+
+
+@dataclass
+class CostlySource(TogetherSource):
+    """Can count only by reading, and knows what that costs."""
+
+    counts_by: str = "counters"
+    cost_error: Exception | None = None
+
+    def has_news(self, user_id: int, window: Window) -> bool:  # noqa: ARG002 - the same in each
+        return self.jobs[user_id] > 0
+
+    def cost(self, user_id: int, window: Window) -> Cost:  # noqa: ARG002 - the same in each
+        if self.cost_error is not None:
+            raise self.cost_error
+        return Cost(requests=self.jobs[user_id], seconds=90)
+
+
+@pytest.mark.promise("plan-cost")
+@pytest.mark.parametrize("error", [None, TransientError("away")])
+def test_the_plan_logs_what_reading_will_cost(caplog: pytest.LogCaptureFixture, error: Exception | None) -> None:
+    caplog.set_level("INFO")
+    source = CostlySource({1: 1_200, 2: 300, 3: 0}, cost_error=error)
+
+    made = planned_run(dict.fromkeys((1, 2, 3), source), [account(user_id=user_id) for user_id in (1, 2, 3)])
+
+    costs = [message for message in caplog.messages if message.startswith("Reading takes about")]
+    assert [len(window.slices) for window in made.windows] == [1, 1, 0]
+    assert costs == (
+        [] if error else ["Reading takes about 1,500 requests to the sources, 3.0 minutes at their rate limits."]
+    )
+
+
+# How many slices
+
+
+def test_windows_stay_whole_if_their_parts_exceed_max_map_length() -> None:
+    source = jobs(1, 2, 31, 32, 61, 62, 91, 92)
+    whole = [slices_of(account(), hour, window=hour) for hour in THREE_HOURS.hours()]
+    made = planned_run({5234: source}, [account()], window=THREE_HOURS, max_jobs_per_slice=2, max_slices=3)
+    assert [window.slices for window in made.windows] == [whole[0], whole[1], []]
+    within = planned_run({5234: source}, [account()], window=THREE_HOURS, max_jobs_per_slice=2, max_slices=4)
+    assert [len(window.slices) for window in within.windows] == [2, 2, 0]
+
+
+def test_of_more_windows_than_max_map_length_the_oldest_are_planned(check_message: CheckMessage) -> None:
+    acme, globex, idle = account(), account(77, "Globex"), account(78, "Idle")
+    sources: dict[int, Source[JobRecord]] = {5234: jobs(1, 61, 121), 77: jobs(2, 62), 78: jobs()}
+
+    made = planned_run(sources, [acme, globex, idle], window=THREE_HOURS, max_slices=3)
+
+    assert [(planned.user_id, planned.window.start_text[11:13], len(planned.slices)) for planned in made.windows] == [
+        (5234, "00", 1),
+        (5234, "01", 1),
+        (77, "00", 1),
+        (77, "02", 0),
+        (78, "00", 0),
+        (78, "01", 0),
+        (78, "02", 0),
+    ]
+    [message] = made.faults
+    assert message.startswith("2 windows ")
+    assert "max_map_length = 3" in message
+    check_message(message)
+
+
+def test_after_ten_minutes_of_failed_counts_windows_are_planned_uncounted() -> None:
+    moments = iter(range(0, 10_000, 130))
+    away = MemorySource(fault=TransientError("no connection in time"))
+    many = [account(user_id=user_id) for user_id in range(1, 11)]
+
+    made = planned_run(dict.fromkeys(range(1, 11), away), many, clock=lambda: next(moments))  # type: ignore[arg-type]
+
+    assert [user_id for user_id, _ in away.asked] == [1, 2, 3, 4, 5]
+    assert made.windows == [planned_window(each, None, slices_of(each, HOUR)) for each in many]
