@@ -41,11 +41,11 @@ class Plot(NamedTuple):
             *(_tick_of_y(tick, up(tick)) for tick in ticks),
             *(_text(across(x), HEIGHT - BOTTOM + 18, f"{x:,}", "middle") for x in xs),
             _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, self.x_title, "middle"),
-            f'<g transform="translate(14 {(HEIGHT - BOTTOM + TOP) / 2}) rotate(-90)">{_text(0, 0, self.y_title, "middle")}</g>',
+            f'<g transform="translate(14 {(HEIGHT - BOTTOM + TOP) / 2}) rotate(-90)">{_text(0, 0, self.y_title, "middle")}</g>',  # noqa: E501
             *_lines(self.lines, across, up),
         ]
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">\n'
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">\n'  # noqa: E501
             f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>\n' + "\n".join(parts) + "\n</svg>\n"
         )
 

@@ -110,7 +110,7 @@ def test_a_document_has_its_key_bytes_type_and_digest(bucket: Bucket) -> None:
 
 def test_a_handle_and_a_prefix_stand_in_the_key_as_they_are(bucket: Bucket) -> None:
     given = document("j-KGAKfhsz-GYoLeD", prefix="audit/year=2018")
-    key = "audit/year=2018/5234/jobs/234/20180521/j-KGAKfhsz-GYoLeD/5234-234-j-KGAKfhsz-GYoLeD-20180521000000-succeeded.json"
+    key = "audit/year=2018/5234/jobs/234/20180521/j-KGAKfhsz-GYoLeD/5234-234-j-KGAKfhsz-GYoLeD-20180521000000-succeeded.json"  # noqa: E501
 
     assert deliver(bucket.destination(prefix="audit/year=2018"), [given]) == [(key, DELIVERED)]
 

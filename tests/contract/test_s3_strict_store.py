@@ -1,4 +1,7 @@
-"""A store as strict as a bucket of Amazon S3 can be: checksums, sessions that end, host names, regions. On both clients."""
+"""A store as strict as a bucket of Amazon S3 can be: checksums, sessions that end, host names, regions.
+
+On both clients.
+"""
 
 import socket
 import time

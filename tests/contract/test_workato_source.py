@@ -1,4 +1,6 @@
-"""The platform's API as a source, direct and through an embedded partner: the same jobs as in the job store that it serves."""
+"""The platform's API as a source, direct and through an embedded partner: the same jobs as in the job store that it
+serves.
+"""
 
 from __future__ import annotations
 
@@ -118,7 +120,9 @@ def documents(records: list[JobRecord], *, lines: bool = True) -> dict[str, dict
 
 
 def comparable(document: dict[str, Any]) -> dict[str, Any]:
-    """What both sources can say of a job: the fields of every document, times to the millisecond, lines without data."""
+    """What both sources can say of a job: the fields of every document, times to the millisecond, lines without
+    data.
+    """
     names = [name for name in list(document)[:12] if name not in OTHERWISE]
     reported = {name: document[name] for name in names}
     for name in ("started_at", "completed_at"):
@@ -219,7 +223,7 @@ def test_a_document_has_the_api_s_further_fields_and_lines_without_data() -> Non
 def test_the_counters_count_where_the_whole_history_was_listed_and_a_second_listing_elsewhere() -> None:
     small = [plain(number, recipe_id=1) for number in range(1, 4)]
     old = [
-        plain(1_000 + number, recipe_id=2, started_at=(moment := START - HOUR * number).isoformat(), completed_at=moment.isoformat())
+        plain(1_000 + number, recipe_id=2, started_at=(moment := START - HOUR * number).isoformat(), completed_at=moment.isoformat())  # noqa: E501
         for number in range(100)
     ]  # fmt: skip
     found = {}

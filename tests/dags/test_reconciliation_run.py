@@ -1,4 +1,6 @@
-"""Whole runs of the daily DAG by `dag.test()`: what was late, lost or never run is found, and delivered where it should be."""
+"""Whole runs of the daily DAG by `dag.test()`: what was late, lost or never run is found, and delivered where it
+should be.
+"""
 
 from __future__ import annotations
 
@@ -59,8 +61,8 @@ def test_lost_and_altered_objects_fail_the_run_until_they_are_repaired(
 
     assert reconcile() == "failed"
     assert (
-        "Account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): of the objects that were delivered, 1 are "
-        f"lost and 1 altered ({first}, {second})."
+        "Account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): of the objects that were delivered, 1 "
+        f"are lost and 1 altered ({first}, {second})."
     ) in capfd.readouterr().out
     assert first not in list(world.keys())
 

@@ -55,6 +55,6 @@ def test_a_window_of_which_nothing_has_settled_is_not_compared() -> None:
         looked_back(start="2018-05-21T05:00:00Z", end="2018-05-21T06:00:00Z")
 
     assert str(refused.value) == (
-        "Nothing of the window [2018-05-21T05:00:00Z, 2018-05-21T06:00:00Z) has settled yet, so there is nothing to compare. "
-        "Ask for hours that ended by 2018-05-21T05:00:00Z."
+        "Nothing of the window [2018-05-21T05:00:00Z, 2018-05-21T06:00:00Z) has settled yet, so there is nothing to "
+        "compare. Ask for hours that ended by 2018-05-21T05:00:00Z."
     )

@@ -1,4 +1,6 @@
-"""Connections of type `workato` as Airflow knows them, and whole runs with accounts whose source is the platform's API."""
+"""Connections of type `workato` as Airflow knows them, and whole runs with accounts whose source is the platform's
+API.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ import json
 from airflow.providers_manager import ProvidersManager
 [form] = [form for form in ProvidersManager().iter_connection_type_hook_ui_metadata() if form.connection_type == "workato"]
 print(json.dumps([form.hook_name, form.hook_class_name, form.field_behaviour["hidden_fields"]]))
-"""
+"""  # noqa: E501
 # Above what a run of the sample needs, so that no test waits for its budget.
 PLENTY = json.dumps({"requests_per_minute": 100_000})
 
@@ -141,7 +143,7 @@ def test_an_account_through_the_api_has_the_objects_that_the_job_store_would_giv
     through_api = world.keys()
     receipt = world.receipts()[5235, START]
 
-    world.accounts(world.account(5235, "Globex", destination={"type": "s3", "conn_id": "s3", "bucket": world.bucket, "prefix": "sql"}))  # fmt: skip
+    world.accounts(world.account(5235, "Globex", destination={"type": "s3", "conn_id": "s3", "bucket": world.bucket, "prefix": "sql"}))  # fmt: skip  # noqa: E501
     assert run()[0] == "success"
     both = world.keys()
     from_store = {key.removeprefix("sql/") for key in both if key.startswith("sql/")}
@@ -161,8 +163,8 @@ def test_a_window_that_the_platform_no_longer_holds_is_unrecoverable(world: Worl
     receipt = world.receipts()[5235, START]
     assert (receipt["state"], receipt["runs"][0]["state"]) == ("unrecoverable", "unrecoverable")
     assert receipt["faults"][0].endswith(
-        "begins before what the platform still holds (source.retention_days is 90). Its jobs can no longer be read; what was "
-        "delivered in time is at the destination."
+        "begins before what the platform still holds (source.retention_days is 90). Its jobs can no longer be read; "
+        "what was delivered in time is at the destination."
     )
     assert api.requests() == []
 

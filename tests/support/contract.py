@@ -1,8 +1,8 @@
 """The contract page: the promises of contract.toml, each with the tests that hold it.
 
-A test holds promises with the mark `@pytest.mark.promise("<id>", ...)`. The marks are read from the source of the tests,
-without importing them. `python -m tests.support.contract` writes docs/contract.md; tests/unit/test_contract_page.py
-checks that the page is current.
+A test holds promises with the mark `@pytest.mark.promise("<id>", ...)`. The marks are read from the source of the
+tests, without importing them. `python -m tests.support.contract` writes docs/contract.md;
+tests/unit/test_contract_page.py checks that the page is current.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ What a user may rely on. Under each promise are the tests that fail if it is bro
 This page is generated: the promises are in [tests/support/contract.toml](../tests/support/contract.toml), and tests refer
 to them by id with `@pytest.mark.promise("<id>")`. `.venv/bin/python -m tests.support.contract` writes the page.
 The [glossary](architecture.md#glossary) defines account, job, window, slice, document and receipt.
-"""
+"""  # noqa: E501
 
 
 def promises() -> dict[str, dict[str, str]]:

@@ -40,7 +40,7 @@ these tests checks that
 *Tried again*: the task's own retry, or a cleared task. *Run again*: another run of the window.
 
 This page is generated: `.venv/bin/python -m tests.support.crash_matrix` runs the tests and writes it.
-"""
+"""  # noqa: E501
 
 
 def crash_cell(group: str, fault: str, at: str, recovered_by: str) -> pytest.MarkDecorator:

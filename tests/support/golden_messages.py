@@ -1,7 +1,7 @@
 """The wording of messages, in one file: tests/golden/messages.toml.
 
-A test asserts codes, ids and facts by itself, and calls `check_message(text)` to compare the whole wording with the file, under
-its own name. After a rewording, `pytest --write-messages <tests>` writes the file.
+A test asserts codes, ids and facts by itself, and calls `check_message(text)` to compare the whole wording with the
+file, under its own name. After a rewording, `pytest --write-messages <tests>` writes the file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 from simulators.project import ROOT
 
 GOLDEN = ROOT / "tests" / "golden" / "messages.toml"
-_HEAD = "# The wording of messages, by the test that compares it. Written by: .venv/bin/python -m pytest --write-messages tests/unit\n"
+_HEAD = "# The wording of messages, by the test that compares it. Written by: .venv/bin/python -m pytest --write-messages tests/unit\n"  # noqa: E501
 
 CheckMessage = Callable[[str], None]
 Texts = dict[str, dict[str, dict[str, str]]]

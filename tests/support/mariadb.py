@@ -72,7 +72,7 @@ def mariadb_server(directory: Path) -> Iterator[MariadbServer]:
     have_programs("MariaDB", PROGRAMS, PACKAGES, log_path=directory / "apt-get.log")
     _install_drivers()
     data, socket = directory / "data", Path("/tmp") / f"mariadb-{os.getpid()}-{free_port()}.sock"  # noqa: S108 - short names only
-    run_installer("mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
+    run_installer("mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",  # noqa: E501
                   "--skip-test-db", f"--user={_user()}")  # fmt: skip
     server = MariadbServer(free_port())
     start = directory / "start.sql"

@@ -67,7 +67,7 @@ class Demands:
             )
         checksums = {"content-md5", "x-amz-checksum-sha256"} & {name.lower() for name in request.headers}
         if self.checksum and request.method == "PUT" and not checksums:
-            message = "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters"
+            message = "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters"  # noqa: E501
             return Refusal(400, "InvalidRequest", message)
         return None
 

@@ -26,8 +26,8 @@ _GROUPS = {
 _PAGE_HEAD = """\
 # Messages by code
 
-What a preflight or a failed task can report. Codes never change, so logs and receipts can be filtered by them; the wording may.
-This page is generated: `.venv/bin/python -m job_history.errors.catalogue > docs/messages.md`.
+What a preflight or a failed task can report. Codes never change, so logs and receipts can be filtered by them; the
+wording may. This page is generated: `.venv/bin/python -m job_history.errors.catalogue > docs/messages.md`.
 
 - *error*: the account's windows are not run until the cause is fixed.
 - *transient*: it may pass by itself; the tasks retry.

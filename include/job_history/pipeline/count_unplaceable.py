@@ -33,8 +33,8 @@ def count_unplaceable(
 ) -> None:
     """Note in each planned window what its account's source reports; `clock` is in seconds.
 
-    An account that could not be asked is noted in `plan.unchecked`. Its windows go on: their extract meets the error. Those
-    in `failed` are not asked: their source did not answer when it was to count, and their extract reports it.
+    An account that could not be asked is noted in `plan.unchecked`. Its windows go on: their extract meets the error.
+    Those in `failed` are not asked: their source did not answer when it was to count, and their extract reports it.
     """
     began, skipped = clock(), 0
     for kind, groups in _batches(plan, accounts, failed):

@@ -19,8 +19,8 @@ _CANDIDATE = re.compile(r"(?<![0-9])[2-6](?:[ -]?[0-9]){12,18}(?![0-9])")
 _CANDIDATE_IN_BYTES = re2.compile(EXPRESSION).search
 _RUN = re.compile(r"[0-9]++(?:[ -][0-9]++)*+")
 _GROUP = re.compile(r"[0-9]++")
-# ISO/IEC 7812, as the card schemes publish it: Visa, Mastercard, American Express, Diners Club, Discover, JCB, UnionPay,
-# Maestro.
+# ISO/IEC 7812, as the card schemes publish it: Visa, Mastercard, American Express, Diners Club, Discover, JCB,
+# UnionPay, Maestro.
 _CARD = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})|(?:5[1-5]|2[2-7])\d{14}|3[47]\d{13}|3(?:0[0-5]|[689]\d)\d{11}"
     r"|(?:6011|64[4-9]\d|65\d\d)\d{12,15}|35\d{14,17}|62\d{14,17}|(?:50|5[6-9]|6\d)\d{11,17}"

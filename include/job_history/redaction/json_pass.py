@@ -148,7 +148,9 @@ class JsonPass:
             self._edits += [Edit(start + first, start + last, text) for first, last, text in edits]
 
     def _edits_of_string(self, data: bytes, here: Location, place: Place, kind: str, start: int) -> list[Edit]:
-        """Find the edits of a JSON string that starts at a byte: those of its text, at the places where that is written."""
+        """Find the edits of a JSON string that starts at a byte: those of its text, at the places where that is
+        written.
+        """
         inside = text_of_utf8(data[1:-1])
         has_escapes = "\\" in inside
         edits = self._edits_of_text(text_of(f'"{inside}"') if has_escapes else inside, here, place, kind)
@@ -187,7 +189,9 @@ class JsonPass:
         self._edits.append(Edit(start, end, numbered))
 
     def _leave_out(self) -> None:
-        """Take out the members and elements that are dropped, and of the commas around each the one that is left over."""
+        """Take out the members and elements that are dropped, and of the commas around each the one that is left
+        over.
+        """
         leading = -1  # the token whose value becomes the first of its object or array
         for index, last in self._dropped:
             before = self._tokens[index][BEFORE]

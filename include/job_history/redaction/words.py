@@ -1,4 +1,6 @@
-"""Named values in a text that is not JSON as a whole: JSON amid other words, or cut short, as in many error messages."""
+"""Named values in a text that is not JSON as a whole: JSON amid other words, or cut short, as in many error
+messages.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,8 @@ from job_history.redaction.location import Location, Rule
 
 # The end of a name, and what leads to its value; `=>` is how Ruby writes an object.
 _NAME_END = re.compile(r'"\s*+(?::|=>)\s*+')
-# A quotation mark before a letter or a sign does not end a text: the value holds quotation marks without escapes. A text
-# that is cut short goes to the end.
+# A quotation mark before a letter or a sign does not end a text: the value holds quotation marks without escapes. A
+# text that is cut short goes to the end.
 _ENDS = r"""(?=[\s,;:.!?)\]}"'\\<]|\Z)"""
 _DOUBLE = re.compile(rf'"(?:[^"\\]++|\\.|"(?!{_ENDS}))*+(?:"|\\?\Z)', re.DOTALL)
 _SINGLE = re.compile(rf"'(?:[^'\\]++|\\.|'(?!{_ENDS}))*+(?:'|\\?\Z)", re.DOTALL)
@@ -48,8 +50,8 @@ def may_hold_named_values(text: str) -> bool:
 def named_values(text: str, location: Location) -> Iterator[NamedValue]:
     """Stream the values under names that a rule would be about if they were members of what is at the location.
 
-    Values may overlap: if a text is cut short, what follows may be taken for a part of it. The time is linear in the length
-    of the text: after a limit, a value goes to its end.
+    Values may overlap: if a text is cut short, what follows may be taken for a part of it. The time is linear in the
+    length of the text: after a limit, a value goes to its end.
     """
     name_floor = 0
     left = _MAX_READ * len(text)
@@ -71,7 +73,8 @@ def named_values(text: str, location: Location) -> Iterator[NamedValue]:
 
 
 def _openings(text: str, floor: int, close: int) -> Iterator[int]:
-    """Stream where a name may begin that ends at a quotation mark: at the one before it, or at the first without escape.
+    """Stream where a name may begin that ends at a quotation mark: at the one before it, or at the first without
+    escape.
 
     The beginning of the text is one, too: a name may be cut short there.
     """

@@ -98,7 +98,7 @@ def test_extra_columns_follow_sorted_by_name(store: SqlStore) -> None:
     )
     store.fill([job(1), job(2)])
     store.execute(
-        """UPDATE job_history_jobs SET zeta = 'größer "z"', action_count = 3, "Is Repeat" = 0 WHERE CAST(job_id AS char(200)) = '1'""",
+        """UPDATE job_history_jobs SET zeta = 'größer "z"', action_count = 3, "Is Repeat" = 0 WHERE CAST(job_id AS char(200)) = '1'""",  # noqa: E501
         "UPDATE job_history_lines SET line_stat = 'ok', attempts = 2 WHERE CAST(job_id AS char(200)) = '1' AND "
         "line_index = 1",
     )
@@ -106,7 +106,7 @@ def test_extra_columns_follow_sorted_by_name(store: SqlStore) -> None:
     first, second = documents(listed(store.source())).values()
 
     assert first.endswith(
-        '"mask_data":false,"attempts":2,"line_stat":"ok"}],"Is Repeat":0,"action_count":3,"zeta":"größer \\"z\\""}\n'.encode()
+        '"mask_data":false,"attempts":2,"line_stat":"ok"}],"Is Repeat":0,"action_count":3,"zeta":"größer \\"z\\""}\n'.encode()  # noqa: E501
     )
     assert second.endswith(b'"mask_data":false}]}\n')
 

@@ -57,7 +57,7 @@ def test_each_row_of_a_repeated_event_id_is_quarantined(store: SqlStore) -> None
         (None, None, ""),
         (None, None, ""),
         *[
-            ("e-1", QuarantineReason.DUPLICATE_EVENT_ID, "the source has more than one row with event_id 'e-1' in this window")
+            ("e-1", QuarantineReason.DUPLICATE_EVENT_ID, "the source has more than one row with event_id 'e-1' in this window")  # noqa: E501
         ] * 2,
         ("e-2", None, ""),
     ]  # fmt: skip
@@ -83,13 +83,13 @@ def test_extra_columns_of_events_follow_sorted_by_name(store: SqlStore) -> None:
     [
         (
             "ALTER TABLE job_history_admin_events DROP COLUMN team",
-            "The relation job_history_admin_events lacks the column team. Map your schema with a view that has every column "
-            "named in docs/job-store.md.",
+            "The relation job_history_admin_events lacks the column team. Map your schema with a view that has every "
+            "column named in docs/job-store.md.",
         ),
         (
             "ALTER TABLE job_history_admin_events ADD COLUMN timestamp text",
-            "The relation job_history_admin_events has a column 'timestamp', which is the name of a document's own field. "
-            "Leave it out of the view, or give it another name.",
+            "The relation job_history_admin_events has a column 'timestamp', which is the name of a document's own "
+            "field. Leave it out of the view, or give it another name.",
         ),
     ],
 )
@@ -118,8 +118,8 @@ def test_a_missing_column_is_found_without_reading(tmp_path: Path) -> None:
 
     assert fault_of(lambda: store.event_source().check_readable(line_details=False)) == (
         PermanentError,
-        "The relation job_history_admin_events lacks the column actor. Map your schema with a view that has every column "
-        "named in docs/job-store.md.",
+        "The relation job_history_admin_events lacks the column actor. Map your schema with a view that has every "
+        "column named in docs/job-store.md.",
     )
 
 

@@ -103,7 +103,7 @@ def own_memory() -> int:
 
 def numbers(store: SqlStore, count: int) -> str:
     return {
-        "sqlite": f"(WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {count}) SELECT n FROM c) s",
+        "sqlite": f"(WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {count}) SELECT n FROM c) s",  # noqa: E501
         "postgresql": f"generate_series(1, {count}) AS s(n)",
         "mysql": f"(SELECT seq AS n FROM seq_1_to_{count}) s",
     }[store.dialect]
@@ -119,7 +119,7 @@ def json_of(store: SqlStore, size: int) -> str:
 def many_jobs(store: SqlStore, count: int, *, report_bytes: int = 3_900) -> str:
     return f"""INSERT INTO job_history_jobs (user_id, recipe_id, job_id, status, started_at, completed_at, title, report)
         SELECT {USER_ID}, 234, {100_000} + n, 'completed', '2018-05-21 00:00:00', '2018-05-21 00:30:00', 'one of many',
-        {json_of(store, report_bytes)} FROM {numbers(store, count)}"""
+        {json_of(store, report_bytes)} FROM {numbers(store, count)}"""  # noqa: E501
 
 
 def many_lines(store: SqlStore) -> list[str]:

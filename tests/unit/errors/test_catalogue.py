@@ -51,8 +51,8 @@ def test_error_becomes_the_finding_of_its_code_or_one_of_the_connection() -> Non
     coded = PermanentError("Reading failed: no. Do this.", code=Code.SQL_NOT_LET_IN, detail="no")
     permanent, transient = PermanentError("There is no connection."), TransientError("The disk is full.")
 
-    assert [(found.code, found.severity, found.cause) for found in (finding_from_error(fault, "Account 1 A") for fault in (coded, permanent, transient))] == [
+    assert [(found.code, found.severity, found.cause) for found in (finding_from_error(fault, "Account 1 A") for fault in (coded, permanent, transient))] == [  # noqa: E501
         (Code.SQL_NOT_LET_IN, Severity.ERROR, "Account 1 A: the server refuses the login: no."),
-        (Code.CONNECTION_UNUSABLE, Severity.ERROR, "Account 1 A: the connection cannot be used: There is no connection."),
-        (Code.CHECK_BROKE, Severity.TRANSIENT, "Account 1 A: the check failed (The disk is full), so it found out nothing."),
+        (Code.CONNECTION_UNUSABLE, Severity.ERROR, "Account 1 A: the connection cannot be used: There is no connection."),  # noqa: E501
+        (Code.CHECK_BROKE, Severity.TRANSIENT, "Account 1 A: the check failed (The disk is full), so it found out nothing."),  # noqa: E501
     ]  # fmt: skip

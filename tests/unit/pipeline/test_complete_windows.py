@@ -1,4 +1,6 @@
-"""Which windows need nothing: those that are complete, where their account delivers now, of a source that was read after them."""
+"""Which windows need nothing: those that are complete, where their account delivers now, of a source that was read
+after them.
+"""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_a_finding_names_account_and_source() -> None:
     assert found == Finding(
         code=Code.SUMO_LOGIC_UNREACHABLE,
         severity=Severity.TRANSIENT,
-        cause=f"Account 5234 Acme: the Sumo Logic source http://127.0.0.1:{port}/receiver/v1/http/***: no connection (could not "
+        cause=f"Account 5234 Acme: the Sumo Logic source http://127.0.0.1:{port}/receiver/v1/http/***: no connection (could not "  # noqa: E501
         "be reached: no connection).",
         fix="If it persists, look at the network between and at Sumo Logic's status page.",
     )

@@ -112,7 +112,7 @@ def test_pieces_that_overlap_are_replaced_as_one() -> None:
 
 @pytest.mark.promise("redaction-is-exact")
 def test_bytes_beside_a_replaced_piece_stay_also_in_texts_of_json() -> None:
-    text = r'{"t":"\u00e9\/ \ud83d a@b.co \u000a","n":"{ \"a\" : [1.0, 1E+2 ] ,\u0022password\u0022:\t1 , \"\u00e9\":\"\\u00e9\" } "}'
+    text = r'{"t":"\u00e9\/ \ud83d a@b.co \u000a","n":"{ \"a\" : [1.0, 1E+2 ] ,\u0022password\u0022:\t1 , \"\u00e9\":\"\\u00e9\" } "}'  # noqa: E501
     assert redacted_input(text, *RULES) == text.replace("a@b.co", "***").replace(r"\t1", r"\t\"***\"")
 
 

@@ -93,14 +93,14 @@ def test_fields_that_only_this_source_has() -> None:
 
 def test_admin_events() -> None:
     event = EventRecord(
-        5234, 1, "user_login", "2018-05-21T00:00:00Z", details='{"ip":"10.0.0.1","n":1}', user='{"id":1,"email":"a@b.co"}',
+        5234, 1, "user_login", "2018-05-21T00:00:00Z", details='{"ip":"10.0.0.1","n":1}', user='{"id":1,"email":"a@b.co"}',  # noqa: E501
         team='{"name":"T"}', resource=None, extra={"agent": '"curl"'},
     )  # fmt: skip
     changed = redaction(
         drop(path="details.ip"), hashed(path="user.email"), mask(path="team"), drop(field="agent"), EMAIL
     )
     assert changed.record(event) == EventRecord(
-        5234, 1, "user_login", "2018-05-21T00:00:00Z", details='{"n":1}', user=f'{{"id":1,"email":"{hash_of("a@b.co")}"}}',
+        5234, 1, "user_login", "2018-05-21T00:00:00Z", details='{"n":1}', user=f'{{"id":1,"email":"{hash_of("a@b.co")}"}}',  # noqa: E501
         team='"***"', resource=None,
     )  # fmt: skip
 
@@ -324,7 +324,7 @@ TEXTS = st.one_of(
 )
 ANY_JSON = json_texts(NAMES, TEXTS)
 POLICY = [
-    mask(path="lines[*].input..b"), drop(path="lines[*].input.a.*"), hashed(field="*p?ssw*"), EMAIL, hashed(value="card_number"),
+    mask(path="lines[*].input..b"), drop(path="lines[*].input.a.*"), hashed(field="*p?ssw*"), EMAIL, hashed(value="card_number"),  # noqa: E501
 ]  # fmt: skip
 
 

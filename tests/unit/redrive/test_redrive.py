@@ -47,7 +47,9 @@ CONFLICT_KEY = EXAMPLE_KEY.replace("/100/", "/104/").replace("-100-", "-104-")
 
 @dataclass
 class World:
-    """An hour that was replicated when handles were held to be shorter, and whose job 104 another program has written."""
+    """An hour that was replicated when handles were held to be shorter, and whose job 104 another program has
+    written.
+    """
 
     folder: Path
     destination: MemoryDestination = field(default_factory=MemoryDestination)

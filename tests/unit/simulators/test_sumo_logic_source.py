@@ -488,7 +488,7 @@ class TestFaults:
         with local_source(request_timeout=0.2) as source, raw_connection(source) as connection:
             path = urlsplit(source.url).path
             connection.sendall(
-                f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Encoding: {encoding}\r\nContent-Length: 5000\r\n\r\n".encode()
+                f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Encoding: {encoding}\r\nContent-Length: 5000\r\n\r\n".encode()  # noqa: E501
                 + sent
             )
             assert connection.recv(4096).startswith(b"HTTP/1.1 408 ")

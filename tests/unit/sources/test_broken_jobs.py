@@ -174,8 +174,8 @@ def test_a_line_that_cannot_be_read_is_the_fault_of_its_job_alone(replication: R
     [entry] = replication.quarantined("bad_text")
     assert (entry.job_id, entry.explanation) == (
         1,
-        f"lines[1]: {field} is not valid UTF-8: 'utf-8' codec can't encode character '\\udce9' in position 0: surrogates "
-        "not allowed",
+        f"lines[1]: {field} is not valid UTF-8: 'utf-8' codec can't encode character '\\udce9' in position 0: "
+        "surrogates not allowed",
     )
     assert (transformed.quarantined, transformed.documents) == ({"bad_text": 1}, len(GOOD) - 1)
 

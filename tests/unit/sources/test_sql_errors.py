@@ -83,15 +83,15 @@ def sorted_error(error: Exception) -> ReplicationError:
             "connection to server failed: Connection refused (OperationalError)",
         ),
         (OperationalError(2013, "Lost connection"), Code.SQL_AWAY, "Lost connection (OperationalError)"),
-        (OperationalError(1205, "Lock wait timeout exceeded"), Code.SQL_AWAY, "Lock wait timeout exceeded (OperationalError)"),
-        (OperationalError(1969, "max_statement_time exceeded"), Code.SQL_AWAY, "max_statement_time exceeded (OperationalError)"),
-        (OperationalError(1049, "Unknown database 'x'"), Code.SQL_NOT_LET_IN, "Unknown database 'x' (OperationalError)"),
+        (OperationalError(1205, "Lock wait timeout exceeded"), Code.SQL_AWAY, "Lock wait timeout exceeded (OperationalError)"),  # noqa: E501
+        (OperationalError(1969, "max_statement_time exceeded"), Code.SQL_AWAY, "max_statement_time exceeded (OperationalError)"),  # noqa: E501
+        (OperationalError(1049, "Unknown database 'x'"), Code.SQL_NOT_LET_IN, "Unknown database 'x' (OperationalError)"),  # noqa: E501
         (OperationalError(1045, "Access denied"), Code.SQL_NOT_LET_IN, "Access denied (OperationalError)"),
-        (OperationalError(1146, "Table 'x' doesn't exist"), Code.SQL_NOT_FOUND, "Table 'x' doesn't exist (OperationalError)"),
+        (OperationalError(1146, "Table 'x' doesn't exist"), Code.SQL_NOT_FOUND, "Table 'x' doesn't exist (OperationalError)"),  # noqa: E501
         (OperationalError(1142, "SELECT denied"), Code.SQL_NOT_READABLE, "SELECT denied (OperationalError)"),
-        (socket.gaierror(-2, "Name or service not known"), Code.SQL_AWAY, "[Errno -2] Name or service not known (gaierror)"),
+        (socket.gaierror(-2, "Name or service not known"), Code.SQL_AWAY, "[Errno -2] Name or service not known (gaierror)"),  # noqa: E501
         (TimeoutError("timed out"), Code.SQL_AWAY, "timed out (TimeoutError)"),
-        (RuntimeError("You do not have `mysqlclient`"), Code.CONNECTION_UNUSABLE, "You do not have `mysqlclient` (RuntimeError)"),
+        (RuntimeError("You do not have `mysqlclient`"), Code.CONNECTION_UNUSABLE, "You do not have `mysqlclient` (RuntimeError)"),  # noqa: E501
         (KeyError("passwd"), Code.CONNECTION_UNUSABLE, "'passwd' (KeyError)"),
         (
             UnicodeDecodeError("utf-8", b"\xe9", 0, 1, "unexpected end of data"),

@@ -120,9 +120,9 @@ def test_each_event_is_in_just_one_window_whatever_the_api_s_choices(
     ("number", "loses", "detail"),
     [
         (250, lambda page: page[1:], "247 admin events of {}, and the second time 246, 2 of them others"),
-        (120, lambda page: [*page[:50], *page[51:]] if len(page) == 100 else page, "119 admin events of {}, and the second time 120, 1 of them others"),
+        (120, lambda page: [*page[:50], *page[51:]] if len(page) == 100 else page, "119 admin events of {}, and the second time 120, 1 of them others"),  # noqa: E501
         # As many, but not the same ones.
-        (120, lambda page: [*page[: len(page) // 2], *page[len(page) // 2 + 1 :]] if len(page) in {100, 67} else page, "119 admin events of {}, and the second time 119, 1 of them others"),
+        (120, lambda page: [*page[: len(page) // 2], *page[len(page) // 2 + 1 :]] if len(page) in {100, 67} else page, "119 admin events of {}, and the second time 119, 1 of them others"),  # noqa: E501
     ],
 )  # fmt: skip
 def test_an_api_that_loses_an_entry_of_a_page_delivers_nothing(

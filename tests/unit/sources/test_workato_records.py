@@ -65,8 +65,8 @@ def test_a_single_job_of_today() -> None:
         calling_recipe_id="7",
         is_repeat=False,
         lines=[
-            {"recipe_line_number": 1, "adapter_name": "rest", "adapter_operation": "make_request_v2", "line_stat": {"total": 1E-3}},
-            {"recipe_line_number": 2, "adapter_name": "logger", "adapter_operation": "log_message", "error": "no", "mask_data": True},
+            {"recipe_line_number": 1, "adapter_name": "rest", "adapter_operation": "make_request_v2", "line_stat": {"total": 1E-3}},  # noqa: E501
+            {"recipe_line_number": 2, "adapter_name": "logger", "adapter_operation": "log_message", "error": "no", "mask_data": True},  # noqa: E501
         ],
     )  # fmt: skip
 

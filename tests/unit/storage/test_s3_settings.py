@@ -103,7 +103,7 @@ for name in json.loads(os.environ["NAMES"]):
         os.environ[name] = value
         assert once() == plain, (name, value)
         del os.environ[name]
-"""
+"""  # noqa: E501
 
 
 @pytest.mark.promise("s3-connection")

@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _ZONE = r"(?P<zone>Z|UTC|GMT|[+-]\d\d:?\d\d)"
 _CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(:(?P<second>\d\d)([.,](?P<fraction>\d{1,9}))?)?"
 _WITH_ZONE = re.compile(
-    rf"(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d) {_CLOCK} {_ZONE}( [A-Z]{{1,5}}| [+-]\d\d(\d\d)?)?( m=[+-][\d.]+)?",
+    rf"(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d) {_CLOCK} {_ZONE}( [A-Z]{{1,5}}| [+-]\d\d(\d\d)?)?( m=[+-][\d.]+)?",  # noqa: E501
     re.ASCII,
 )
 _BASIC = re.compile(r"(\d{8})T?(\d{6})([.,]\d{1,9})?(Z|[+-]\d\d(:?\d\d)?)?", re.ASCII)
@@ -33,7 +33,7 @@ _ENGLISH = tuple(
     for pattern in (
         rf"({_NAMES})?(?P<day>\d\d?) (?P<month>[A-Z]{{3}}) (?P<year>\d{{4}}) {_CLOCK} {_ZONE}",  # RFC 2822
         rf"{_NAMES}(?P<month>[A-Z]{{3}}) (?P<day>\d\d?) {_CLOCK} {_ZONE} (?P<year>\d{{4}})",  # Java
-        rf"{_NAMES}(?P<month>[A-Z]{{3}}) (?P<day>\d\d?) (?P<year>\d{{4}}) {_CLOCK} (GMT)?{_ZONE}( \(.*\))?",  # JavaScript
+        rf"{_NAMES}(?P<month>[A-Z]{{3}}) (?P<day>\d\d?) (?P<year>\d{{4}}) {_CLOCK} (GMT)?{_ZONE}( \(.*\))?",  # JavaScript  # noqa: E501
     )
 )
 

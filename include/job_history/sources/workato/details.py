@@ -1,4 +1,6 @@
-"""The lines of jobs, which only the answer for each single job has: one request for each job, in portions that are kept."""
+"""The lines of jobs, which only the answer for each single job has: one request for each job, in portions that are
+kept.
+"""
 
 from __future__ import annotations
 
@@ -36,9 +38,9 @@ class _Portion(msgspec.Struct):
 class DetailReader:
     """Adds the lines to listed jobs.
 
-    A job that was listed and is not found (404) may have been swept meanwhile, or the token's role may list jobs and not
-    read them. It is taken for erased only if a second look does not find it either, and another job of its recipe can be
-    read, or its recipe is gone; or if the list itself calls it erased.
+    A job that was listed and is not found (404) may have been swept meanwhile, or the token's role may list jobs and
+    not read them. It is taken for erased only if a second look does not find it either, and another job of its recipe
+    can be read, or its recipe is gone; or if the list itself calls it erased.
     """
 
     client: WorkatoClient
@@ -68,9 +70,10 @@ class DetailReader:
             for portion in (portion_of(recipe_id), *(_lines_of(recipe_id, kept) for kept in range(1, number + 1))):
                 self.checkpoint.forget(portion)
             raise TransientError(
-                f"{self.client} lists {total.gone} jobs of recipe {recipe_id}, and finds none of them when they are read one by "
-                "one (404, twice). Nothing was delivered: they may be there. The next try lists the recipe again. If it "
-                "persists, let the role of the token's API client get jobs, or switch line_details off for the account."
+                f"{self.client} lists {total.gone} jobs of recipe {recipe_id}, and finds none of them when they are "
+                "read one by one (404, twice). Nothing was delivered: they may be there. The next try lists the recipe "
+                "again. If it persists, let the role of the token's API client get jobs, or switch line_details off "
+                "for the account."
             )
 
     def _with_lines(self, record: JobRecord, portion: _Portion) -> JobRecord:
@@ -102,8 +105,8 @@ class DetailReader:
         if problem is None:
             return None
         raise TransientError(
-            f"{self.client}, asked for job {record.job_id} of recipe {record.recipe_id}, answers twice with something else: "
-            f"{problem}. Nothing was delivered; the next try asks again. If it persists, compare the API with "
+            f"{self.client}, asked for job {record.job_id} of recipe {record.recipe_id}, answers twice with something "
+            f"else: {problem}. Nothing was delivered; the next try asks again. If it persists, compare the API with "
             "docs/workato.md, or switch line_details off for the account."
         )
 
