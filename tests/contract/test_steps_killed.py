@@ -174,9 +174,10 @@ def test_a_step_that_was_killed_and_run_again_ends_as_if_undisturbed(
 
 def test_what_a_killed_step_left_on_the_disk_is_cleared_away_with_the_rest(run: Run) -> None:
     assert run.steps(["plan", "extract"], Death("extract", "write", 115)) == (-signal.SIGKILL, "")
-    assert run.staged() == ["jobs.jsonl.zst#1"]
+    [unfinished] = run.staged()
+    assert unfinished.startswith("jobs.jsonl.zst#")
     assert run.steps(["extract"]) == (0, "")
-    assert run.staged() == ["jobs.jsonl.zst", "jobs.jsonl.zst#1"]
+    assert run.staged() == ["jobs.jsonl.zst", unfinished]
 
     RunFiles(local_storage(Path(run.setting.staging)), "run-1").delete_staged_files(run.setting.slice)
 
