@@ -166,7 +166,7 @@ def test_logs_show_each_step_and_no_secret(installation: Installation, accounts:
     assert f"Asked for: account 5234 Acme, {window}; with lines." in log["s3.slice.extract"]
     assert f"{listed:,} documents (" in log["s3.slice.transform"]
     assert f"Asked for: {listed:,} documents (" in log["s3.slice.load"]
-    assert "5234 Acme 2018-05-21T10:00:00Z" in log["report"]
+    assert "5234 Acme 2018-05-21T10:00:00Z" in " ".join(log["report"].split())
     everything = "\n".join(log.values()) + json.dumps(
         [api.xcom(DAG_ID, run.dag_run_id, task, map_index=0) for task in ("s3.slice.extract", "s3.slice.load")]
     )
