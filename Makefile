@@ -3,6 +3,11 @@ PYTHON ?= python3
 PY := .venv/bin/python
 UV := .uv/bin/uv
 
+# uv trusts its own list of authorities unless asked; a company's proxy is in the system's.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt),)
+export UV_SYSTEM_CERTS ?= 1
+endif
+
 .PHONY: help demo up test judges check bench format clean
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
