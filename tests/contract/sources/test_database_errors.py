@@ -151,3 +151,54 @@ def test_a_locked_sqlite_file_is_transient(tmp_path: Path) -> None:
 
     assert (type(error), error.code) == (TransientError, Code.SQL_AWAY)
     assert ids(listed(source)) == ["1"]
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        "SELECT *, no_such_function(1) AS extra FROM t",
+        "SELECT t.*, status AS extra FROM t, t AS u",
+        "SELECT * FROM t ORDER BY title COLLATE no_such_collation",
+    ],
+)
+def test_a_view_that_sqlite_cannot_run_is_permanent(tmp_path: Path, view: str) -> None:
+    store = SqliteStore(tmp_path)
+    store.execute("ALTER TABLE job_history_jobs RENAME TO t", f"CREATE VIEW job_history_jobs AS {view}")
+
+    error = error_of(store.source())
+
+    assert (type(error), error.code) == (PermanentError, Code.SQL_NOT_READABLE)
+
+
+@both_drivers
+def test_a_locked_table_is_transient(store: PostgresStore) -> None:
+    store.fill([job(1)])
+    database = store.uri.split("?", maxsplit=1)[0].rpartition("/")[2]
+    store.execute(f"ALTER DATABASE {database} SET lock_timeout = '100ms'")
+    with closing(store.writer()) as other:
+        other.execute("LOCK TABLE job_history_jobs IN ACCESS EXCLUSIVE MODE")
+        error = error_of(store.source())
+
+    assert (type(error), error.code) == (TransientError, Code.SQL_AWAY)
+
+
+@both_drivers
+@pytest.mark.parametrize("parameter", ["sslmode=foo", "options=-c%20foo%3D1", "client_encoding=foo"])
+def test_a_wrong_parameter_of_the_connection_is_permanent(store: PostgresStore, parameter: str) -> None:
+    store.uri += ("&" if "?" in store.uri else "?") + parameter
+
+    error = error_of(store.source())
+
+    assert (type(error), error.code) == (PermanentError, Code.SQL_NOT_LET_IN)
+
+
+@both_drivers
+def test_a_login_without_the_right_to_connect_is_permanent(store: PostgresStore) -> None:
+    database = store.uri.split("?", maxsplit=1)[0].rpartition("/")[2]
+    role = f"limited_{database}"
+    store.execute(f"CREATE ROLE {role} LOGIN", f"REVOKE CONNECT ON DATABASE {database} FROM PUBLIC")
+    store.uri = store.uri.replace("postgres@", f"{role}@")
+
+    error = error_of(store.source())
+
+    assert (type(error), error.code) == (PermanentError, Code.SQL_NOT_LET_IN)

@@ -149,7 +149,67 @@ def test_names_of_columns_in_upper_case_keep_their_types(store: MysqlStore) -> N
     assert [record.completed_at for record in listed(store.source())] == ["2018-05-21T00:30:10.000000Z"]
 
 
+@both_drivers
+def test_styles_of_a_database_or_login_change_no_document(store: PostgresStore) -> None:
+    """As of `date`, `interval`, bytes and floating-point numbers in columns that only this store has."""
+    store.execute(
+        "ALTER TABLE job_history_jobs ADD COLUMN took interval DEFAULT '1 day 2:03'",
+        "ALTER TABLE job_history_jobs ADD COLUMN raw bytea DEFAULT 'abc'",
+        "ALTER TABLE job_history_jobs ADD COLUMN ratio float8 DEFAULT 0.1::float8 + 0.2",
+        "ALTER TABLE job_history_jobs ALTER COLUMN title TYPE date USING '2018-05-21'",
+    )
+    store.fill([job(1, title="2018-05-21")])
+    before = documents(listed(store.source()))
+
+    database = store.uri.split("?", maxsplit=1)[0].rpartition("/")[2]
+    for setting in (
+        "datestyle = 'German, DMY'",
+        "intervalstyle = 'iso_8601'",
+        "bytea_output = 'escape'",
+        "extra_float_digits = 0",
+        "standard_conforming_strings = off",
+    ):
+        store.execute(f"ALTER DATABASE {database} SET {setting}")
+
+    assert documents(listed(store.source())) == before
+    assert b'"title":"2018-05-21"' in next(iter(before.values()))
+
+
+@every_mariadb
+def test_limits_of_a_mariadb_session_lose_no_row(store: MysqlStore) -> None:
+    """As a server's configuration or the hook's `init_command` sets them."""
+    long_ids = ["x" * 80 + str(number) for number in range(9, 0, -1)]
+    store.fill(job(job_id) for job_id in long_ids)
+    connect = store.connect
+
+    def limited() -> Any:
+        connection = connect()
+        with closing(connection.cursor()) as cursor:
+            cursor.execute("SET SESSION sql_select_limit = 2, max_sort_length = 64, sql_big_selects = 0")
+        return connection
+
+    store.connect = limited  # type: ignore[method-assign]
+
+    records = listed(store.source())
+
+    assert ids(records) == sorted(long_ids)
+    assert {len(record.lines or []) for record in records} == {2}
+
+
 # Encodings
+
+
+@pytest.mark.parametrize("driver", [psycopg, psycopg2], ids=["psycopg", "psycopg2"])
+@pytest.mark.parametrize("name", ["größe", "日本"])
+def test_a_column_name_of_a_database_without_an_encoding(postgres: PostgresServer, driver: Any, name: str) -> None:
+    store = PostgresStore(postgres, driver, encoding="SQL_ASCII")
+    store.execute(f"ALTER TABLE job_history_jobs ADD COLUMN \"{name}\" text DEFAULT 'ü'")
+    store.fill([job(1)])
+    store.source().check_readable(line_details=True)
+
+    [record] = listed(store.source())
+
+    assert record.extra == {name: '"ü"'}
 
 
 @pytest.mark.parametrize("driver", [psycopg, psycopg2], ids=["psycopg", "psycopg2"])
@@ -221,3 +281,17 @@ def test_the_name_of_an_extra_column_is_quoted(store: SqlStore, name: str) -> No
     [record] = listed(store.source())
 
     assert record.extra == {name: "7"}
+
+
+@both_drivers
+def test_a_column_that_differs_only_in_case_is_one_of_this_store_alone(store: SqlStore) -> None:
+    store.execute(
+        "ALTER TABLE job_history_jobs ADD COLUMN \"Status\" text DEFAULT 'x'",
+        "ALTER TABLE job_history_jobs ADD COLUMN \"Completed_At\" text DEFAULT 'y'",
+    )
+    store.fill([job(1)])
+
+    [record] = listed(store.source())
+
+    assert record.extra == {"Status": '"x"', "Completed_At": '"y"'}
+    assert record.status == "completed"

@@ -12,8 +12,9 @@ from job_history.errors.code import Code
 from job_history.errors.masking import MASK, Masker
 
 # SQLSTATE classes: connection, transaction rollback, resources, operator intervention (shutdown), system error; and
-# sessions that were idle, or transactions that were open, for longer than the server allows.
-_TRANSIENT_STATES = ("08", "40", "53", "57", "58", "25P03", "25P04")
+# sessions that were idle, or transactions that were open, for longer than the server allows; tables that are locked or
+# in use; a snapshot that is too old; a foreign server that cannot be reached.
+_TRANSIENT_STATES = ("08", "40", "53", "57", "58", "25P03", "25P04", "55P03", "55006", "72000", "HV00N")
 _UNDEFINED_STATES = {"42P01", "42703", "42S02", "42S22"}
 _REFUSED_STATES = {"28000", "28P01", "3D000"}
 # Error numbers of MySQL and MariaDB: connections and resources, time limits, locks, shutdown, tables altered meanwhile.
@@ -26,14 +27,18 @@ _REFUSED_NUMBERS = {1044, 1045, 1049, 1130, 1698, 1820, 2059, 3118, 4151}
 # PgBouncer's modes have no SQLSTATE of their own: 08P01 is also what it calls its passing states.
 _NOT_SUPPORTED = ("not allowed in statement pooling mode",)
 _SQLITE_UNDEFINED = ("no such table", "no such column", "unable to open database file", "not a database")
-# libpq's words if a server answers but refuses the login; a connection that failed has no SQLSTATE.
+# libpq's words if a server answers but refuses the login, or if a parameter of the connection is wrong; a connection
+# that failed has no SQLSTATE.
 _REFUSED = re.compile(
-    r"FATAL: .*(does not exist|authentication failed|no pg_hba.conf entry|is not permitted to log in|no such database)"
+    r"FATAL: .*(does not exist|authentication failed|no pg_hba.conf entry|is not permitted to log in|no such database"
+    r"|permission denied for database|unrecognized configuration parameter|invalid value for parameter)"
+    r"|invalid (\w+ value: |integer value )|no password supplied|server does not support SSL"
 )
 # Errors of a row's data quote the value, which no rule of redaction has seen (PEP 249's names for them).
 _QUOTING = {"DataError", "IntegrityError"}
 _QUOTED = re.compile(r"""(["'`]).*\1""")
 _SQLITE_BUSY = ("locked", "busy", "disk i/o error", "interrupted")
+_SQLITE_ERROR = 1  # the code of a statement that SQLite cannot run: a function, column or collation that is not there
 
 
 @contextmanager
@@ -78,6 +83,8 @@ def _code(error: Exception, state: str, number: int | None, text: str) -> Code:
 def _is_transient(error: Exception, state: str, number: int | None, text: str) -> bool:
     if number in _TRANSIENT_NUMBERS or state.startswith(_TRANSIENT_STATES) or _has_one_of(_SQLITE_BUSY, text):
         return True
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF == _SQLITE_ERROR:
+        return False
     # A connection that was refused, reset or timed out carries no SQLSTATE.
     lost = number is None and not state and type(error).__name__ == "OperationalError"
     return lost or isinstance(error, OSError)

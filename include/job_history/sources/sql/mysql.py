@@ -19,6 +19,10 @@ SETTINGS = (
     # How statements and texts are read must not depend on the server's settings.
     "SET SESSION sql_mode = ''",
     "SET SESSION time_zone = '+00:00'",
+    # All rows, in the order of whole ids.
+    "SET SESSION sql_select_limit = 18446744073709551615",
+    "SET SESSION sql_big_selects = 1",
+    "SET SESSION max_sort_length = 1024",
     # A result is read while documents are staged: the server may wait that long for the next read.
     "SET SESSION net_write_timeout = 3600",
     "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",

@@ -15,6 +15,8 @@ from job_history.sources.sql.values import Row
 _TIMESTAMP, _TIMESTAMPTZ = 1114, 1184  # type OIDs
 _FIRST, _AFTER_LAST = "'0001-01-01T00:00:00Z'", "'10000-01-01T00:00:00Z'"
 _OUTSIDE = "outside the years 1 to 9999"
+# How dates, intervals, bytes and floating-point numbers are written: a login or a database may have other settings.
+_STYLES = ("datestyle = 'ISO, MDY'", "intervalstyle = 'postgres'", "bytea_output = 'hex'", "extra_float_digits = 1")
 
 
 class PostgresDialect(BaseDialect):
@@ -27,8 +29,10 @@ class PostgresDialect(BaseDialect):
         ascii_only = _set_up_driver(connection)
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            # A time in a column that only this store has must not depend on who reads it.
+            # A value in a column that only this store has must not depend on who reads it.
             cursor.execute("SET LOCAL TIME ZONE 'UTC'")
+            for setting in _STYLES:
+                cursor.execute(f"SET LOCAL {setting}")
             # All rows are read. Plans for the first tenth of them, as are usual for cursors, take minutes for 60,000
             # jobs if the tables have no statistics yet.
             cursor.execute("SET LOCAL cursor_tuple_fraction = 1")

@@ -71,7 +71,9 @@ def _selection(
             Code.SQL_COLUMN_MISSING,
             f"relation {relation.name} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}",
         )
-    extra = [name for name in present if name.lower() not in {*keys, *wanted}]
+    known = {*keys, *wanted}
+    # PostgreSQL has "Status" beside status: such a column is one that only this store has.
+    extra = [name for name in present if name not in known and (name.lower() not in known or name.lower() in present)]
     if clashing := [name for name in extra if name.lower() in taken]:
         _refuse(
             Code.SQL_COLUMN_CLASHES,
@@ -79,7 +81,7 @@ def _selection(
         )
     forms = {name: opened.form(relation, name, user_id) for name in wanted if name in _MOMENTS}
     expressions = [_read(dialect, f"{relation.alias}.{name}", name, forms) for name in wanted]
-    expressions += [dialect.any_as_json(f"{relation.alias}.{dialect.quoted(name)}") for name in extra]
+    expressions += [dialect.any_as_json(f"{relation.alias}.{opened.session.quoted(name)}") for name in extra]
     return Selection(", ".join(expressions), ExtraColumns(extra, dialect.gives_any_as_json), forms)
 
 

@@ -27,6 +27,7 @@ class Session:
         self._mask_secrets = mask_secrets
         self._decode: RowDecoder | None = None
         self._types: dict[str, ColumnTypes] = {}
+        self._names: dict[str, str] = {}
 
     def open_snapshot(self) -> None:
         with database_errors(self._about, self._mask_secrets):
@@ -53,15 +54,23 @@ class Session:
                 closing(self._dialect.cursor(self._connection)) as cursor,
             ):
                 cursor.execute(f"SELECT * FROM {relation.name} WHERE 1 = 0")  # noqa: S608 - one of three constants
-                [names] = self._rows([tuple(column[0] for column in cursor.description)])
+                given = tuple(column[0] for column in cursor.description)
+                [names] = self._rows([given])
                 codes = [column[1] for column in cursor.description]
                 cursor.fetchall()
+            self._names |= zip(names, given, strict=True)
             self._types[relation.name] = dict(zip(names, codes, strict=True))
         return self._types[relation.name]
 
     def types(self, relation: Relation) -> ColumnTypes:
         """Return the type codes by the names in lower case, as our own statements write them."""
-        return {name.lower(): code for name, code in self.columns(relation).items()}
+        found = self.columns(relation)
+        # PostgreSQL has "Status" beside status, which is the one that our statements read.
+        return {**{name.lower(): code for name, code in found.items()}, **found}
+
+    def quoted(self, name: str) -> str:
+        """Quote a column's name as the driver gave it: a database without an encoding knows no decoded names."""
+        return self._dialect.quoted(self._names.get(name, name))
 
     def stream(self, name: str, statement: str, parameters: Parameters) -> Generator[Row]:
         """Yield the rows of a result, holding a few megabytes of them at a time."""
