@@ -11,7 +11,7 @@ from typing import Any, Literal
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
 
-from job_history.errors import TransientError
+from job_history.errors import PermanentError, TransientError
 from job_history.errors.catalogue import finding
 from job_history.errors.code import Code
 
@@ -20,11 +20,12 @@ _NOT_FOUND = {ErrorType.CONNECTION_NOT_FOUND, ErrorType.VARIABLE_NOT_FOUND}
 
 
 def check_really_missing(kind: Kind, name: str, about: str) -> None:
-    """Raise TransientError if a connection or Variable that was not found cannot be read at the moment.
+    """Raise TransientError if a connection or Variable that was not found cannot be read at the moment, and
+    PermanentError if an environment variable (AIRFLOW_CONN_...) holds what is no connection.
 
     `about`: how the message begins; a name that is none may be a secret.
     """
-    reason = _reason_from_supervisor(kind, name) or _reason_from_backends(kind, name)
+    reason = _reason_from_supervisor(kind, name) or _reason_from_backends(kind, name, about)
     if reason is not None:
         found = finding(Code.AIRFLOW_UNAVAILABLE, about, detail=reason)
         raise TransientError(f"{found.cause} {found.fix}", code=found.code, detail=reason)
@@ -49,7 +50,7 @@ def _reason_from_supervisor(kind: Kind, name: str) -> str | None:
     return f"the API server: {answer.error.value}" if unreadable else None
 
 
-def _reason_from_backends(kind: Kind, name: str) -> str | None:
+def _reason_from_backends(kind: Kind, name: str, about: str) -> str | None:
     for backend in ensure_secrets_backend_loaded():
         try:
             if kind == "connection":
@@ -58,6 +59,20 @@ def _reason_from_backends(kind: Kind, name: str) -> str | None:
                 backend.get_variable(key=name)
         except NotImplementedError:
             continue
+        except (TypeError, ValueError) as error:
+            if type(backend).__name__ == "EnvironmentVariablesBackend":
+                raise _malformed(about, error) from None
+            return f"{type(backend).__name__}: {type(error).__name__}"
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer is not "not found"
             return f"{type(backend).__name__}: {type(error).__name__}"
     return None
+
+
+def _malformed(about: str, error: Exception) -> PermanentError:
+    detail = f"it is in an environment variable (AIRFLOW_CONN_...) that Airflow cannot read: {type(error).__name__}"
+    return PermanentError(
+        f"{about} cannot be used: {detail}. Correct the variable: JSON or a URI, as Airflow's documentation of "
+        "connections describes.",
+        code=Code.CONNECTION_UNUSABLE,
+        detail=detail,
+    )

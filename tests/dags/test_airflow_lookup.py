@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -82,3 +83,26 @@ class TestLookup:
         monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Supervisor(answer), raising=False)
 
         assert isinstance(looked_up(kind), TransientError) is transient
+
+
+@pytest.mark.parametrize(
+    "written", ['{"conn_type":', "postgres://u:p4ss@h:port/db", '{"conn_type": "aws", "foo": "p4ss"}']
+)
+def test_an_environment_variable_that_holds_no_connection_is_permanent(
+    written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_ACME_S3", written)
+
+    error = looked_up("connection")
+
+    assert (type(error), error.code) == (PermanentError, Code.CONNECTION_UNUSABLE)
+    assert "p4ss" not in str(error)
+
+
+@pytest.mark.parametrize("extra", ["{oops", "[1]", '"text"', "null"])
+def test_an_extra_that_is_no_json_object_is_an_error(extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_ACME_S3", json.dumps({"conn_type": "aws", "extra": extra}))
+
+    error = looked_up("connection")
+
+    assert (type(error), error.code) == (PermanentError, Code.CONNECTION_UNUSABLE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ def find_connection(conn_id: str, named_by: str) -> Connection:
     TransientError if Airflow cannot say whether there is one.
     """
     try:
-        return BaseHook.get_connection(conn_id)
+        connection = BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
         check_really_missing("connection", conn_id, f"The Airflow connection in {named_by}")
         raise PermanentError(
@@ -41,6 +42,25 @@ def find_connection(conn_id: str, named_by: str) -> Connection:
             f"Airflow does not let this task read the connection in {named_by}. Give the task's team or identity "
             "access to it, or name another connection."
         ) from None
+    if not _is_object(connection.extra):
+        detail = "its extra is no JSON object"
+        raise PermanentError(
+            f"The Airflow connection in {named_by} cannot be used: {detail}, so Airflow drops it or fails at it. "
+            "Correct it (Admin > Connections).",
+            code=Code.CONNECTION_UNUSABLE,
+            detail=detail,
+        )
+    return connection
+
+
+def _is_object(extra: str | None) -> bool:
+    """Return whether an extra is empty or a JSON object."""
+    if not extra or not extra.strip():
+        return True
+    try:
+        return isinstance(json.loads(extra), dict)
+    except ValueError:
+        return False
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def source_of(
     connection = find_connection(settings.conn_id, f"source.conn_id of account {account.label}")
     try:
         hook: Any = connection.get_hook()  # type: ignore[no-untyped-call]
-    except AirflowException as unknown:
+    except (AirflowException, ImportError, TypeError, ValueError) as unknown:
         raise PermanentError(
             f"The connection {settings.conn_id!r} (source.conn_id of account {account.label}) cannot be used: "
             f"{unknown}. Install the provider of its type, or correct the type."
