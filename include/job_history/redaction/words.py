@@ -19,8 +19,23 @@ _ENDS = r"""(?=[\s,;:.!?)\]}"'\\<]|\Z)"""
 _DOUBLE = re.compile(rf'"(?:[^"\\]++|\\.|"(?!{_ENDS}))*+(?:"|\\?\Z)', re.DOTALL)
 _SINGLE = re.compile(rf"'(?:[^'\\]++|\\.|'(?!{_ENDS}))*+(?:'|\\?\Z)", re.DOTALL)
 _ESCAPED_QUOTE = re.compile(r"""\\+["']""")
-# Letters before a text in Python: b'', u''.
-_PREFIX = re.compile(r"""[bBuUrRfF]{1,2}(?=["'])""")
+# What some languages write before a text: b'', u'', L"", @"", $"".
+_PREFIX = re.compile(r"""[bBuUrRfFL@$]{1,2}(?=["'`])""")
+# Quotation marks in which nothing is escaped. The longest is tried first.
+_PAIRS = {
+    '"""': '"""',
+    "'''": "'''",
+    "`": "`",
+    "\u201c": "\u201d",
+    "\u201e": "\u201c\u201d",
+    "\u2018": "\u2019",
+    "\u201a": "\u2018\u2019",
+    "\u00ab": "\u00bb",
+    "\u00bb": "\u00ab",
+    "\u2039": "\u203a",
+    "\u300c": "\u300d",
+    "\u300e": "\u300f",
+}
 _WORD = re.compile(r"""[^\s,"'\[\]{}(]++""")
 _GOES_ON = re.compile(r"""["'}\]](?=\w)""")
 _IN_BRACKETS = re.compile(
@@ -103,6 +118,8 @@ def _end_of_value(text: str, start: int) -> int:
         return _end_of_brackets(text, start)
     if prefix := _PREFIX.match(text, start):
         start = prefix.end()
+    if (end := _end_of_pair(text, start)) is not None:
+        return end
     for quoted in (_DOUBLE, _SINGLE):
         if found := quoted.match(text, start):
             return found.end()
@@ -110,6 +127,18 @@ def _end_of_value(text: str, start: int) -> int:
         end = text.find(quote[0], quote.end())
         return len(text) if end < 0 else end + len(quote[0])
     return _end_of_word(text, start)
+
+
+def _end_of_pair(text: str, start: int) -> int | None:
+    """The end of a text in a pair of quotation marks of some language; that of all text if it is cut short."""
+    opening = next((each for each in _PAIRS if text.startswith(each, start)), None)
+    if opening is None:
+        return None
+    if len(opening) > 1:
+        end = text.find(_PAIRS[opening], start + len(opening))
+        return len(text) if end < 0 else end + len(opening)
+    ends = (text.find(closing, start + 1) for closing in _PAIRS[opening])
+    return min((end + 1 for end in ends if end > 0), default=len(text))
 
 
 def _end_of_word(text: str, start: int) -> int:

@@ -67,6 +67,16 @@ def found(name: str, text: str) -> list[str]:
         ("a%40b%40example.com", ["a%40b%40example.com"]),
         ("ana＠example。com", ["ana＠example。com"]),
         ("ana@[IPv6:2001:db8::1]", ["ana@[IPv6:2001:db8::1]"]),
+        ("ana\U0001f600@example.com", ["ana\U0001f600@example.com"]),
+        ("\U0001f4e7ana@example.com\U0001f44d", ["ana@example.com"]),
+        ("to \U0001f44d\U0001f3fd@example.com", ["\U0001f44d\U0001f3fd@example.com"]),
+        ("ana@i\u2764\ufe0f.ws, ok", ["ana@i\u2764\ufe0f.ws"]),
+        ("ana\u20ac@example.com", ["ana\u20ac@example.com"]),
+        ("\ufeffa\u00adna@ex\u200bample.com\u200b", ["a\u00adna@ex\u200bample.com"]),
+        ("\u2018o\u2019neil@example.com\u2019", ["o\u2019neil@example.com"]),
+        ("x\u2192ana@example.com\u2502y", ["ana@example.com"]),
+        ("ana@例え・テスト.jp", ["ana@例え・テスト.jp"]),
+        ("ana@col·legi.cat", ["ana@col·legi.cat"]),
     ],
 )
 def test_addresses(text: str, addresses: list[str]) -> None:
