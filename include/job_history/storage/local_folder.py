@@ -38,7 +38,8 @@ class LocalFolder:
     """Reads and writes below one folder. Paths are relative, with `/`.
 
     Each part of a path is opened from the one before it, without following links: a link that leads out of the folder
-    is an OSError. A file appears under its name when it is complete; until then it is `name#number`.
+    is an OSError, and a folder on the way in which others could replace files is a PermanentError. A file appears under
+    its name when it is complete; until then it is `name#number`.
     """
 
     is_local = True
@@ -49,7 +50,9 @@ class LocalFolder:
         self._modes = modes
         self._numbers = itertools.count(1)
         _make_folders(folder, modes.folder)
-        check_owner(folder)
+        about = folder.stat()
+        check_owner(folder, about)
+        check_writers(folder, about)
 
     def write(self, path: str, content: bytes) -> None:
         with self.open_writer(path) as file:
@@ -144,14 +147,22 @@ class LocalFolder:
     @contextmanager
     def _opened(self, folders: list[str], *, make: bool = False) -> Iterator[int]:
         opened = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        place = self.folder
         try:
             for part in folders:
                 inner = self._open_folder(opened, part, make=make)
                 os.close(opened)
-                opened = inner
+                opened, place = inner, place / part
+                self._check_inner(place, os.fstat(opened))
             yield opened
         finally:
             os.close(opened)
+
+    def _check_inner(self, folder: Path, about: os.stat_result) -> None:
+        """Of a shared group, each member has folders of its own; only who else may write to them matters."""
+        if self._modes != SHARED_WITH_GROUP:
+            check_owner(folder, about)
+        check_writers(folder, about)
 
     def _open_folder(self, parent: int, name: str, *, make: bool) -> int:
         try:
@@ -169,15 +180,18 @@ class LocalFolder:
         return os.open(name, _FOLDER, dir_fd=parent)
 
 
-def check_owner(folder: Path) -> None:
-    """Raise PermanentError if someone else owns the folder, or if everyone may replace what is in it."""
-    about = folder.stat()
+def check_owner(folder: Path, about: os.stat_result) -> None:
+    """Raise PermanentError if someone else owns the folder."""
     if about.st_uid not in {0, os.geteuid()}:
         raise PermanentError(
             f"The folder {folder} belongs to user {about.st_uid}, and this process runs as user {os.geteuid()}: its "
             f"owner could replace receipts and staged files. Run `chown -R {os.geteuid()} {folder}`, or name another "
             "folder."
         )
+
+
+def check_writers(folder: Path, about: os.stat_result) -> None:
+    """Raise PermanentError if everyone may replace what is in the folder."""
     if about.st_mode & stat.S_IWOTH and not about.st_mode & stat.S_ISVTX:
         raise PermanentError(
             f"Every user of this machine can replace files in the folder {folder}. Run `chmod o-rwx {folder}`, or name "

@@ -83,6 +83,35 @@ def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
         local_storage(tmp_path)
 
 
+@pytest.mark.promise("private-files")
+@pytest.mark.parametrize("shared_group", [False, True], ids=["private", "group"])
+def test_a_folder_inside_in_which_every_user_can_replace_files_is_refused(tmp_path: Path, shared_group: bool) -> None:
+    """Such as an earlier release made under umask 000, below a folder that was closed since."""
+    storage = local_storage(tmp_path, shared_group=shared_group)
+    storage.write("receipts/1/a", b"1")
+    (tmp_path / "receipts" / "1").chmod(0o777)
+
+    for attempt in (
+        lambda: storage.read("receipts/1/a"),
+        lambda: storage.write("receipts/1/b", b"1"),
+        lambda: list(storage.paths("receipts/1")),
+    ):
+        with pytest.raises(PermanentError, match=r"chmod o-rwx .*/receipts/1"):
+            attempt()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_folder_inside_that_another_user_made_is_refused_unless_a_group_shares_it(tmp_path: Path) -> None:
+    """In a folder with the sticky bit, any user can make it first."""
+    tmp_path.chmod(0o1777)
+    (tmp_path / "receipts").mkdir()
+    (tmp_path / "receipts" / "a").write_bytes(b"of someone else")
+    os.chown(tmp_path / "receipts", 65534, 65534)
+
+    assert attempts(local_storage(tmp_path), "receipts/a") == [PermanentError, PermanentError]
+    assert attempts(local_storage(tmp_path, shared_group=True), "receipts/a") == [b"of someone else"] * 2
+
+
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
     outside = tmp_path / "outside"
