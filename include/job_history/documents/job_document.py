@@ -86,7 +86,8 @@ def document_of(record: JobRecord, status: FinalStatus, rules: DocumentRules) ->
     completed_at = moment_of("completed_at", record.completed_at)
     if completed_at < started_at:
         raise BadRecordError(
-            QuarantineReason.BAD_TIME, f"completed_at {record.completed_at} lies before started_at {record.started_at}"
+            QuarantineReason.BAD_TIME,
+            f"completed_at {format_time(completed_at)} lies before started_at {format_time(started_at)}",
         )
     job = JobFields(
         id=job_id,

@@ -10,7 +10,8 @@ import re
 import msgspec
 
 from job_history.errors import BadRecordError, QuarantineReason
-from job_history.model.ids import Id, id_of, quoted
+from job_history.errors.quoting import quoted
+from job_history.model.ids import Id, id_of
 
 MAX_EVENT_NAME = 100
 EVENT_NAME_PATTERN = "[a-z0-9_]+"

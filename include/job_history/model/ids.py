@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from job_history.errors import BadRecordError, QuarantineReason
+from job_history.errors.quoting import quoted
 
 Id = int | str
 """A number, or a handle such as `j-KGAKfhsz-GYoLeD`, as the platform's newer jobs have."""
@@ -14,7 +15,6 @@ MAX_HANDLE_LENGTH = 200
 _DIGITS = re.compile(r"[0-9]+")
 HANDLE_PATTERN = "[A-Za-z0-9-]+"
 _HANDLE = re.compile(HANDLE_PATTERN)
-_MAX_QUOTED = 60
 
 
 def job_id_of(value: Id | None) -> Id:
@@ -60,8 +60,3 @@ def linked_id_of(value: Id | None) -> Id | None:
 def described(value: object) -> str:
     """Describe a value by its type and length, never by its content: redaction does not reach messages and logs."""
     return f"a text of {len(value)} characters" if isinstance(value, str) else f"a value of type {type(value).__name__}"
-
-
-def quoted(text: str) -> str:
-    """Quote a source's id, time, status or event name, cut to what fits into a message."""
-    return repr(text if len(text) <= _MAX_QUOTED else text[: _MAX_QUOTED - 3] + "...")

@@ -17,9 +17,12 @@ def parse_time(text: str) -> datetime:
 
     Raises ValueError for any other text.
     """
-    if not _DATE_AND_TIME.match(text):
+    try:
+        moment = datetime.fromisoformat(text) if _DATE_AND_TIME.match(text) else None
+    except ValueError:
+        moment = None
+    if moment is None:
         raise ValueError(f"{quoted(text)} is not an ISO 8601 date and time")
-    moment = datetime.fromisoformat(text)
     try:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError as overflow:

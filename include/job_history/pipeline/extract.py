@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 from job_history.accounts.account import Account
 from job_history.errors import TransientError
+from job_history.errors.quoting import quoted
 from job_history.model.event_kind import EventKind
-from job_history.model.ids import quoted
 from job_history.model.job import JobRecord
 from job_history.model.record import Record
 from job_history.model.slice import Slice
-from job_history.model.timestamp import parse_time
+from job_history.model.timestamp import format_time, parse_time
 from job_history.pipeline.results import Extracted
 from job_history.progress import Progress
 from job_history.sources import NotesUnplaceable, Source
@@ -101,13 +101,13 @@ class _RecordCheck:
                 self._note(f"lists {self._slice.kind.word} {quoted(record_id)} more than once")
             self._ids.add(record_id)
         try:
-            is_inside = record.moment is None or parse_time(record.moment) in self._slice.part
+            moment = None if record.moment is None else parse_time(record.moment)
         except ValueError:
             return  # the transform quarantines it
-        if not is_inside:
+        if moment is not None and moment not in self._slice.part:
             self._note(
-                f"lists {self._slice.kind.word} {quoted(str(record.id))}, whose time {record.moment} is outside of the "
-                "window"
+                f"lists {self._slice.kind.word} {quoted(str(record.id))}, whose time {format_time(moment)} is outside "
+                "of the window"
             )
 
     def _note(self, contradiction: str) -> None:

@@ -13,6 +13,7 @@ from job_history.documents.event_document import event_document_of
 from job_history.documents.job_document import Document, DocumentRules, document_of
 from job_history.documents.staged import stage_document
 from job_history.errors import BadRecordError, PermanentError
+from job_history.errors.quoting import quoted
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.quarantine import Quarantine
 from job_history.ledger.receipt import JobRef
@@ -84,7 +85,8 @@ def transform(
                 quarantine.add_record(record, bad.reason, bad.explanation)
                 skipped.append(_skipped(record, Outcome.QUARANTINED, bad.reason))
                 if quarantine.counts.total() <= MAX_LOGGED_FAULTS:
-                    log.warning("%s %s goes to quarantine: %s.", slice_.kind.word.capitalize(), record.id, bad)
+                    word = slice_.kind.word.capitalize()
+                    log.warning("%s %s goes to quarantine: %s.", word, quoted(str(record.id)), bad)
                 progress.add()
                 continue
             stage_document(documents, document)

@@ -78,6 +78,8 @@ def _records(listing: Listing[Record]) -> Generator[Record, None, None]:
 
 
 def _print(records: list[tuple[str, Sampled]]) -> None:
+    from job_history.errors.quoting import on_one_line
+
     print_table(
         ["account", "record", "path", "rule", "action", "kind", "length", "becomes"],
         [
@@ -99,4 +101,4 @@ def _print(records: list[tuple[str, Sampled]]) -> None:
     print_line(f"\n{changed} of {len(records)} records would be changed.")
     for label, each in records:
         if each.fault:
-            print_line(f"to quarantine: {label}, {each.id}: {each.fault}")
+            print_line(f"to quarantine: {label}, {on_one_line(str(each.id))}: {each.fault}")

@@ -80,3 +80,13 @@ def test_what_is_no_moment_is_refused(text: str, check_message: CheckMessage) ->
 )
 def test_milliseconds_are_whole_and_rounded_down(text: str, milliseconds: int) -> None:
     assert epoch_milliseconds(parse_time(text)) == milliseconds
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 10_000, "2018-05-21T00:00" + "x" * 10_000, "2018-05-21T00:00:00\n" + "x" * 10_000]
+)
+def test_a_text_that_is_no_time_is_quoted_in_short_and_on_one_line(text: str) -> None:
+    with pytest.raises(ValueError, match="ISO 8601") as refused:
+        parse_time(text)
+    assert len(str(refused.value)) < 150
+    assert str(refused.value).isprintable()

@@ -152,3 +152,18 @@ def test_a_changed_line_details_toggle_fails_the_transform(tmp_path: Path) -> No
     extracted = Extracted(path="jobs", counted=0, listed=0, seconds=0.0, line_details=False)
     with pytest.raises(PermanentError, match=r"line_details of .* was changed since its jobs were read"):
         transform(slice_, account(), extracted, staging=storage, ledger=storage, max_document_bytes=1_000)
+
+
+@pytest.mark.promise("messages-quote-no-values")
+def test_ids_and_statuses_of_a_source_forge_no_log_line(
+    staging: Storage, ledger: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
+    forged = "7\n2026-01-01 ERROR forged \x1b[31m\u202e" + "9" * 10_000
+
+    with caplog.at_level("INFO"):
+        made = transformed(staging, ledger, [record(job_id=forged), record(job_id=2, status=forged)])
+
+    lines = [message for entry in caplog.records if "forged" in (message := entry.getMessage())]
+    assert len(lines) == 2
+    assert all(line.isprintable() and len(line) < 500 for line in lines)
+    assert all(status.isprintable() and len(status) < 100 for status in made.filtered)

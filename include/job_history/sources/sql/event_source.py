@@ -9,6 +9,7 @@ from typing import Any
 from job_history.documents.event_document import item_id_of
 from job_history.errors import QuarantineReason
 from job_history.errors.masking import Masker
+from job_history.errors.quoting import quoted
 from job_history.model.admin_event import EventRecord
 from job_history.model.unplaceable import Unplaceable
 from job_history.model.window import Window
@@ -105,7 +106,7 @@ def _records(rows: Iterator[Row], selection: Selection) -> Iterator[EventRecord]
         if repeated:
             record.fault = QuarantineReason.DUPLICATE_EVENT_ID
             record.fault_explanation = (
-                f"the source has more than one row with event_id {record.event_id!r} in this window"
+                f"the source has more than one row with event_id {quoted(record.event_id)} in this window"
             )
         yield record
 

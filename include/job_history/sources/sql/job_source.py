@@ -8,6 +8,7 @@ from typing import Any
 
 from job_history.errors import BadRecordError, QuarantineReason, TransientError
 from job_history.errors.masking import Masker
+from job_history.errors.quoting import quoted
 from job_history.model.job import JobRecord, LineRecord
 from job_history.model.unplaceable import Unplaceable
 from job_history.model.window import Window
@@ -167,8 +168,8 @@ class _LinesByJob:
     def check_used_up(self) -> None:
         if self._next is not None:
             raise TransientError(
-                f"The database returned lines of job {self._next[0]!r} out of the order of the jobs: documents would "
-                "lack lines. Nothing was delivered; the task is retried."
+                f"The database returned lines of job {quoted(self._next[0])} out of the order of the jobs: documents "
+                "would lack lines. Nothing was delivered; the task is retried."
             )
 
 
@@ -176,5 +177,7 @@ def _finished(record: JobRecord, *, repeated: bool) -> JobRecord:
     if repeated:
         # Which row is right cannot be known here; a view that joins too much shows in this way.
         record.fault = QuarantineReason.DUPLICATE_JOB_ID
-        record.fault_explanation = f"the source has more than one row with job_id {record.job_id!r} in this window"
+        record.fault_explanation = (
+            f"the source has more than one row with job_id {quoted(record.job_id)} in this window"
+        )
     return record

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
+from job_history.model.ids import MAX_HANDLE_LENGTH
 from job_history.model.job import FINAL_STATUSES, final_status
 from job_history.model.unplaceable import MAX_UNPLACEABLE, UNPLACEABLE_SECONDS, Unplaceable
 from job_history.sources.sql.dialect import Condition, Relation
@@ -36,7 +37,7 @@ def unplaceable_rows(opened: Snapshot, relation: Relation, user_id: int, *, stat
             if (form and is_readable(value, form)) or (status_column and final_status(row_status) is None):
                 continue
             if not found:
-                example_id = None if row_id is None else id_text(row_id)
+                example_id = None if row_id is None else id_text(row_id)[:MAX_HANDLE_LENGTH]
                 example_form = described_time(value, form) if form else _described(value)
             found += 1
             if found > MAX_UNPLACEABLE:
