@@ -88,8 +88,8 @@ def messages_page() -> str:
         if title != group:
             parts.append(f"\n## {title}\n")
             group = title
-        cause = entry.cause.format_map(anything).removesuffix("...").rstrip(" :")
-        parts.append(f"\n### {code}\n\n{_wrapped(f'*{entry.severity}*: {cause}.')}\n\n{_wrapped(entry.fix)}\n")
+        cause = f"{entry.cause.format_map(anything).removesuffix(': ...')}.".replace("....", "...")
+        parts.append(f"\n### {code}\n\n{_wrapped(f'*{entry.severity}*: {cause}')}\n\n{_wrapped(entry.fix)}\n")
     return "".join(parts)
 
 
