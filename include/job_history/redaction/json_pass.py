@@ -23,18 +23,18 @@ from job_history.redaction.tokens import (
     VALUE,
     Token,
     indexes_above,
-    is_masked,
+    is_first_member,
+    is_in_another_object,
     last_token_of_value,
-    masked,
+    marked,
     tokens_of,
     tokens_with_names,
 )
 from job_history.redaction.unescape import Unescaped
 
 _LAST_NAME = re.compile(rb'"((?:[^"\\]++|\\.)*+)"(?:\s*+:\s*+)?\Z', re.DOTALL)
-# A text with an escape or a sign of an address can only be touched if one of these is in it, or a card number. \0 is an
-# escape in masked text.
-_SIGN = re.compile(rb'@|%40|\\["u]|\0|^"[{\[ \\]')
+# A text with an escape or a sign of an address can only be touched if one of these is in it, or a card number.
+_SIGN = re.compile(rb'@|%40|\\["u]|^"[{\[ \\]')
 # Any other text or number, only if one of these is, ...
 _RARE_SIGNS = (b"\xef\xbc\xa0", b"\xef\xb9\xab")  # U+FF20 and U+FE6B in UTF-8
 # ... or one of these, if a rule may be about an element without a name: the beginning of JSON without names.
@@ -46,7 +46,7 @@ TextEdits = Callable[[str, Location, Place, str], list[Edit]]
 
 
 class JsonPass:
-    """Finds the edits, in bytes, of JSON texts that follow each other with commas between.
+    """Finds the edits, in bytes, of JSON texts that follow each other with spaces between.
 
     `edits_of_text` and `edits_of_number` find what is in a text or a number that no rule is about as a whole.
     """
@@ -71,7 +71,7 @@ class JsonPass:
         self._edits: list[Edit] = []
         self._dropped: list[tuple[int, int]] = []
         self._renamed: dict[int, bytes] = {}
-        self._new_names: dict[int, set[str]] = {}
+        self._new_names: dict[int, tuple[int, set[str]]] = {}
 
     def edits(self, locations: Sequence[Location], around: Location) -> list[Edit]:
         """Return the edits in their order, given the location of each text, and one from which all can be reached.
@@ -92,7 +92,7 @@ class JsonPass:
             if members is None:
                 here, self._roots[index] = next(roots)
             else:
-                if name and is_masked(name):
+                if b"\0" in name:
                     name = self._data[starts[PARTS * index + NAME] : starts[PARTS * index + VALUE]]  # noqa: PLW2901
                 here = members[name]
                 if name in members.names_that_matter:
@@ -113,18 +113,16 @@ class JsonPass:
     def _read(self, around: Location) -> set[int]:
         """Read the tokens, and return those that hold a rare sign or what may be a card number."""
         data = self._data
-        if b"\xed" in data:
-            data = _SURROGATE.sub(b"???", data)
-        marks = [*places_of_candidates(data)]
+        # RE2 wants UTF-8.
+        marks = [*places_of_candidates(_SURROGATE.sub(b"???", data) if b"\xed" in data else data)]
         if b"\xef" in data:
             marks += places_of(_RARE_SIGNS, data)
-        masked_data = masked(data, marks)
-        names = around.skipping.names(data, masked_data)
+        names = around.skipping.names(data)
         if names is None:
-            self._tokens = tokens_of(self._data)
-            marks += places_of(_JSON_BEGINS, self._data)
+            self._tokens = tokens_of(data)
+            marks += places_of(_JSON_BEGINS, data)
         else:
-            self._tokens = tokens_with_names(masked_data, names)
+            self._tokens = tokens_with_names(marked(data, marks) if marks else data, names)
         self._starts = [0, *accumulate(map(len, chain.from_iterable(self._tokens)))]
         return {(bisect_right(self._starts, mark) - 1) // PARTS for mark in marks}
 
@@ -180,7 +178,10 @@ class JsonPass:
         if not edits:
             return
         new = text_of_utf8(edited_bytes(written, edits))
-        taken = self._new_names.setdefault(opened, set())
+        before, taken = self._new_names.get(opened, (opened, set()))
+        if is_in_another_object(self._tokens, index, before):
+            taken = set()
+        self._new_names[opened] = index, taken
         number = 1
         while (numbered := new if number == 1 else f'{new[:-1]} {number}"') in taken:
             number += 1
@@ -200,7 +201,7 @@ class JsonPass:
                 start, leading = self._start(index, BEFORE), last + 1
             else:
                 self._without_comma(leading)
-                if kept or b"," in before:
+                if not is_first_member(before) and (kept or b"," in before):
                     start, leading = self._start(index, BEFORE) + kept, -1
                 else:
                     start, leading = self._start(index, NAME), last + 1
@@ -208,8 +209,9 @@ class JsonPass:
         self._without_comma(leading)
 
     def _without_comma(self, index: int) -> None:
-        if 0 <= index < len(self._tokens) and b"," in self._tokens[index][BEFORE]:
-            start = self._start(index, BEFORE) + self._tokens[index][BEFORE].index(b",")
+        before = self._tokens[index][BEFORE] if 0 <= index < len(self._tokens) else b""
+        if before.lstrip().startswith(b","):
+            start = self._start(index, BEFORE) + before.index(b",")
             self._edits.append(Edit(start, start + 1, ""))
 
     def _start(self, index: int, part: int) -> int:

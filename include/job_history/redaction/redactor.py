@@ -54,7 +54,7 @@ class Redactor:
 
         If there are several, each is an object or array. Raises BadRecordError if JSON in a text is nested too deeply.
         """
-        data = b",".join(each.data for each in texts)
+        data = b" ".join(each.data for each in texts)
         edits = self._pass(data, [each.place for each in texts]).edits([each.location for each in texts], around)
         # Where each text ends, once what is before is edited.
         ends = list(accumulate(len(each.data) + 1 for each in texts))

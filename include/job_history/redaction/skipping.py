@@ -8,7 +8,7 @@ from job_history.redaction.canonical import text_of
 from job_history.redaction.edit import text_of_utf8
 from job_history.redaction.path import Segment
 from job_history.redaction.prefilter import Prefilter, is_written_as_it_is
-from job_history.redaction.tokens import OPENING, is_masked, names_in
+from job_history.redaction.tokens import OPENING, names_in
 
 _MAX_NAMES = 30  # with more, to look for them takes longer than to visit all
 _MAX_VERDICTS = 4_096
@@ -35,26 +35,24 @@ class Skipping:
         self._wild_or_pattern = prefilter([*literals, *literals_of_wild]) if known else None
         self._verdicts: dict[bytes, bool] = {}
 
-    def names(self, text: bytes, masked_text: bytes) -> frozenset[bytes] | None:
-        """Return the names that rules ask for, as they are in the masked text; None if all tokens are to be visited."""
+    def names(self, text: bytes) -> frozenset[bytes] | None:
+        """Return the names that rules ask for, as they are written; None if all tokens are to be visited."""
         if len(text) < _MIN_TEXT or self._always_all or not text.startswith(OPENING):
             return None
         if self._wild_or_pattern is not None and not self._wild_or_pattern.may_find(text):
             return self._names
         if self._wild is not None and self._wild.may_find(text):
             return None
-        names = frozenset(filter(self._makes_a_difference, names_in(masked_text)))
+        names = frozenset(filter(self._makes_a_difference, names_in(text)))
         return names if len(names) <= _MAX_NAMES else None
 
-    def _makes_a_difference(self, masked_name: bytes) -> bool:
-        if is_masked(masked_name):
-            return True
-        verdict = self._verdicts.get(masked_name)
+    def _makes_a_difference(self, written: bytes) -> bool:
+        verdict = self._verdicts.get(written)
         if verdict is None:
             if len(self._verdicts) >= _MAX_VERDICTS:
                 self._verdicts.clear()
-            name = text_of(f'"{text_of_utf8(masked_name)}"')
-            verdict = self._verdicts[masked_name] = any(segment.matches(name) for segment in self._named)
+            name = text_of(f'"{text_of_utf8(written)}"')
+            verdict = self._verdicts[written] = any(segment.matches(name) for segment in self._named)
         return verdict
 
 

@@ -17,10 +17,15 @@ BRACKET = b"["
 """All brackets are greater than this or equal to it, and no text or number is."""
 OPENING, CLOSING = (b"{", b"["), (b"}", b"]")
 
-# In masked text, control characters replace the escapes that could be mistaken for something else, so that a quotation
-# mark is one. No valid JSON has them.
+# A text without these is passed over: an escape that writes a quotation mark or any character, the sign of an address,
+# or a mark. A backslash that means itself may begin an escape of a deeper level.
+_REST_OF_PLAIN = rb'[^"\\@%\0]*+(?:\\(?:[bfnrt/]|\\(?!u))[^"\\@%\0]*+)*+"'
+_NO_TEXT = rb'[^"{}\[\]\0]*+'
+# Between two objects of one array nothing changes; the texts of a batch have no comma between them.
+_NEXT_OBJECT = b"},{"
 _NUMBER = b"+-.0123456789eE"
-_NAMES = re.compile(rb'(?:[^"]++|"[^"]*+"(?!\s*+:))*+"([^"]*+)"')
+_NAMES = re.compile(rb'(?:[^"]++|%b(?!\s*+:))*+(?:"([^"\\]*+(?:\\.[^"\\]*+)*+)"|\Z)' % _STRING, re.DOTALL)
+_ANY_STRING = re.compile(_STRING, re.DOTALL)
 
 Token = tuple[bytes, bytes, bytes, bytes]
 """BEFORE, NAME, VALUE and a text that is apart.
@@ -34,15 +39,8 @@ def tokens_of(text: bytes) -> list[Token]:
     return _TOKEN.findall(text)
 
 
-def masked(text: bytes, marks: Iterable[int] = ()) -> bytes:
-    """Replace the escapes of valid JSON by control characters, of the same length: 1 for backslashes, 0 for all else.
-
-    Escapes that write neither a quotation mark nor any character stay. The number or text at each mark gets a 0, too.
-    """
-    if b"\\" in text:
-        text = text.replace(b"\\\\", b"\1\1").replace(b'\\"', b"\0\0")
-        # A backslash that means itself may begin an escape of a deeper level.
-        text = text.replace(b"\\u", b"\0u").replace(b"\1u", b"\0u")
+def marked(text: bytes, marks: Iterable[int]) -> bytes:
+    """Write a zero byte, which no valid JSON has, into the text at each mark, or at the start of the number there."""
     marked = bytearray(text)
     for mark in marks:
         while mark and marked[mark - 1] in _NUMBER and marked[mark] in _NUMBER:
@@ -51,31 +49,46 @@ def masked(text: bytes, marks: Iterable[int] = ()) -> bytes:
     return bytes(marked)
 
 
-def is_masked(part: bytes) -> bool:
-    """Whether a part of a token is written otherwise than in the text."""
-    return b"\0" in part or b"\1" in part
+def names_in(text: bytes) -> set[bytes]:
+    """Return the names in valid JSON, without their quotation marks, and perhaps an empty one."""
+    return {*_NAMES.findall(text)}
 
 
-def names_in(masked_text: bytes) -> set[bytes]:
-    """Return the names in masked JSON, without their quotation marks."""
-    return {*_NAMES.findall(masked_text)}
+def tokens_with_names(marked_text: bytes, names: frozenset[bytes]) -> list[Token]:
+    """Return tokens of objects and arrays: brackets, the members of some names, what is marked, and the texts apart.
 
-
-def tokens_with_names(masked_text: bytes, names: frozenset[bytes]) -> list[Token]:
-    """Return tokens of masked objects and arrays: all brackets, the members of some names, and the texts apart.
-
-    All else is in BEFORE. So a value without NAME may be a member of another name.
+    All else is in BEFORE, also an array inside another value that has none of these, and the brackets between two
+    objects of an array. So a value without NAME may be a member of another name.
     """
-    return _skipping(names).findall(masked_text)
+    return _skipping(names).findall(marked_text)
 
 
 @lru_cache(maxsize=1_000)
 def _skipping(names: frozenset[bytes]) -> re.Pattern[bytes]:
     unnamed = b'(?!(?:%b)"\\s*+:)' % b"|".join(map(re.escape, sorted(names))) if names else b""
+    text = b'"' + unnamed + _REST_OF_PLAIN + _NO_TEXT
+    array = rb"(?<=[:,\[])\[%b(?:%b)*+\]" % (_NO_TEXT, text)
+    before = b"%b(?:%b|(?:%b|%b)%b)*+" % (_NO_TEXT, text, _NEXT_OBJECT, array, _NO_TEXT)
     return re.compile(
-        rb'((?:[^"{}\[\]\0]++|"%b[^"@%%\0]*+")*+)("[^"]*+"\s*+:\s*+)?(?:([{}\[\]]|[^\s",:\[\]{}]++)|("[^"]*+"))'
-        % unnamed
+        rb'(%b)(%b\s*+:\s*+)?(?:([{}\[\]]|[^\s",:\[\]{}]++)|(%b))' % (before, _STRING, _STRING), re.DOTALL
     )
+
+
+def is_first_member(before: bytes) -> bool:
+    """Whether BEFORE ends at the beginning of a further object."""
+    return before.rstrip().endswith(_NEXT_OBJECT)
+
+
+def is_in_another_object(tokens: list[Token], index: int, floor: int) -> bool:
+    """Whether the member at token `index` is in another object of the array than an earlier token of its level."""
+    depth = 0
+    for number in range(index, floor, -1):
+        before, _, value, _ = tokens[number]
+        if number != index:
+            depth += (value in CLOSING) - (value in OPENING)
+        if not depth and _NEXT_OBJECT in before and _NEXT_OBJECT in _ANY_STRING.sub(b"", before):
+            return True
+    return False
 
 
 def last_token_of_value(first: bytes, index: int, following: Iterator[tuple[int, Token]]) -> int:

@@ -1,6 +1,7 @@
 """What becomes of a record under rules: of what they are about nothing is left, of all else every byte."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -311,6 +312,29 @@ def test_deep_nesting_is_no_matter_where_the_parser_takes_it() -> None:
 def test_a_record_that_its_source_could_not_read_stays_what_it_is() -> None:
     broken = record(fault=QuarantineReason.BAD_TEXT, report='{"password":1')
     assert redacted(broken, mask(field="password")) is broken
+
+
+def test_objects_of_one_array_are_redacted_apart() -> None:
+    text = (
+        '{"rows":[{"a@b.co":1,"n":"},{"},{"password":"x","c@d.co":2,"e@f.co":3},{"password":1},{"n":2,"password":3}]}'
+    )
+    shown = text.replace(',"password":3', "").replace('"password":1', "").replace('"password":"x",', "")
+    for address, name in (("a@b.co", "***"), ("c@d.co", "***"), ("e@f.co", "*** 2")):
+        shown = shown.replace(address, name)
+    assert redacted_input(text, drop(field="password"), EMAIL) == shown
+
+
+def test_half_a_surrogate_pair_in_a_name_is_one_character() -> None:
+    body = json.dumps({"pass\ud800word": "x", "n": "y" * 100}, ensure_ascii=False)
+    text = f'{{"body":{json.dumps(body)}}}'
+    assert redacted_input(text, mask(field="pass?word")) == text.replace('\\"x\\"', '\\"***\\"')
+
+
+def test_a_long_array_of_texts_takes_linear_time() -> None:
+    text = json.dumps({"password": 1, "a": ["x"] * 100_000})
+    started = time.process_time()
+    redacted_input(text, mask(field="*password*"))
+    assert time.process_time() - started < 5
 
 
 # Whatever the JSON
