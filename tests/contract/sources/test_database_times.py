@@ -227,3 +227,28 @@ def assert_each_is_somewhere(store: SqlStore, time_type: str, jobs: list[tuple[A
 
     assert len(titles) == len(set(titles))
     assert len(placed) + source.unplaceable(USER_ID).count == len(jobs)
+
+
+STATUS_TYPES = {
+    "sqlite": ["text"],
+    "postgresql": ["char(12)", "job_status"],
+    "mysql": ["char(12)", "varbinary(20)", "enum('completed', 'pending')"],
+}
+
+
+@pytest.mark.promise("unplaceable-records")
+@every_empty_database
+def test_a_status_of_any_type_counts_as_a_listing_reads_it(empty_store: SqlStore) -> None:
+    store_times(empty_store, "timestamptz", {1: "2018-05-21 00:30:00", 2: None})
+    if empty_store.dialect == "postgresql":
+        empty_store.execute("CREATE TYPE job_status AS ENUM ('completed', 'pending')")
+    for status_type in STATUS_TYPES[empty_store.dialect]:
+        if empty_store.dialect == "postgresql":
+            empty_store.execute(
+                f"ALTER TABLE job_history_jobs ALTER status TYPE {status_type} USING trim(status::text)::{status_type}"
+            )
+        elif empty_store.dialect == "mysql":
+            empty_store.execute(f"ALTER TABLE job_history_jobs MODIFY status {status_type}")
+        found = empty_store.source().unplaceable(USER_ID)
+        assert (status_type, found.count, found.example_id) == (status_type, 1, "2")
+        assert [(record.job_id, record.status) for record in listed(empty_store.source())] == [("1", "completed")]

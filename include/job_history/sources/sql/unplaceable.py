@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import closing
+from typing import Any
 
+from job_history.errors import BadRecordError
 from job_history.model.ids import MAX_HANDLE_LENGTH
 from job_history.model.job import FINAL_STATUSES, final_status
 from job_history.model.unplaceable import MAX_UNPLACEABLE, UNPLACEABLE_SECONDS, Unplaceable
@@ -11,6 +13,7 @@ from job_history.sources.sql.dialect import Condition, Relation
 from job_history.sources.sql.rows import id_text
 from job_history.sources.sql.snapshot import Snapshot, as_text
 from job_history.sources.sql.time_forms import TimeForm, described_time, is_readable
+from job_history.sources.sql.values import text_value
 
 
 def unplaceable_rows(opened: Snapshot, relation: Relation, user_id: int, *, status_column: str = "") -> Unplaceable:
@@ -24,7 +27,8 @@ def unplaceable_rows(opened: Snapshot, relation: Relation, user_id: int, *, stat
     account = opened.of_account(relation, user_id)
     status, is_final = "''", ""
     if status_column:
-        status = f"{relation.alias}.{status_column}"
+        # As text, as a listing reads it: a type of its own (`enum`) may not know each final status, and `char` is padded.
+        status = opened.dialect.text(f"{relation.alias}.{status_column}")
         is_final = f" AND {status} IN {FINAL_STATUSES}"  # a tuple is written as SQL has it
     statement = (
         f"SELECT {relation.id}, {moment}, {status} FROM {relation}"  # noqa: S608 - constants
@@ -34,7 +38,7 @@ def unplaceable_rows(opened: Snapshot, relation: Relation, user_id: int, *, stat
     with closing(opened.rows(relation, statement, account.parameters + condition.parameters)) as rows:
         for row_id, raw, row_status in rows:
             value = raw if opened.dialect.computes_forms else as_text(raw)
-            if (form and is_readable(value, form)) or (status_column and final_status(row_status) is None):
+            if (form and is_readable(value, form)) or (status_column and not _is_final(row_status)):
                 continue
             if not found:
                 example_id = None if row_id is None else id_text(row_id)[:MAX_HANDLE_LENGTH]
@@ -52,6 +56,13 @@ def _selection(opened: Snapshot, relation: Relation, form: TimeForm | None) -> t
     if opened.dialect.computes_forms:
         return relation.moment, opened.dialect.unreadable(relation, form)
     return opened.dialect.raw_moment(relation.moment), Condition("1 = 1")  # each is read here
+
+
+def _is_final(status: Any) -> bool:
+    try:
+        return final_status(text_value("status", status)) is not None
+    except BadRecordError:
+        return False
 
 
 def _described(moment: str | None) -> str:
