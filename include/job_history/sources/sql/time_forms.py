@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 _ZONE = r"(?P<zone>Z|UTC|GMT|[+-]\d\d:?\d\d)"
 _CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(:(?P<second>\d\d)([.,](?P<fraction>\d{1,9}))?)?"
 _WITH_ZONE = re.compile(
-    rf"(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d) {_CLOCK} {_ZONE}( [A-Z]{{1,5}}| [+-]\d\d(\d\d)?)?( m=[+-][\d.]+)?",  # noqa: E501
+    rf"(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d) {_CLOCK} {_ZONE}( [A-Z]{{1,5}}| (?P<again>[+-]\d\d(\d\d)?))?( m=[+-][\d.]+)?",  # noqa: E501
     re.ASCII,
 )
 _BASIC = re.compile(r"(\d{8})T?(\d{6})([.,]\d{1,9})?(Z|[+-]\d\d(:?\d\d)?)?", re.ASCII)
@@ -89,7 +89,10 @@ def _read_iso(value: object) -> datetime:
 
 
 def _read_with_zone(value: object) -> datetime:
-    return _moment(_fits(_WITH_ZONE, value).groupdict())
+    parts = _fits(_WITH_ZONE, value).groupdict()
+    if not parts["zone"].replace(":", "").startswith(parts["again"] or ""):  # Go's name of a zone without a name
+        raise ValueError("has two offsets")
+    return _moment(parts)
 
 
 def _read_basic(value: object) -> datetime:
@@ -161,10 +164,15 @@ def _number(value: object) -> Decimal:
     return Decimal(text)
 
 
-def _unix(digits: tuple[int, ...], per_second: int) -> Callable[[object], datetime]:
+def _unix(per_second: int) -> Callable[[object], datetime]:
+    """Read numbers of the years 2001 to 2286. One digit less could be another count: seconds since 2001 (Apple's Core
+    Data), or YYYYMMDDHHMM.
+    """
+    digits = len(str(per_second)) + 9
+
     def read(value: object) -> datetime:
         number = _number(value)
-        if number.adjusted() + 1 not in digits:
+        if number.adjusted() + 1 != digits:
             raise ValueError("has another number of digits")
         return _EPOCH + timedelta(microseconds=int(number * 1_000_000 / per_second))
 
@@ -195,10 +203,10 @@ _UNAMBIGUOUS = (
     ISO,
     TimeForm("date, time and zone (Ruby, Go)", _read_with_zone, is_dated=True),
     TimeForm("ISO 8601 basic", _read_basic),
-    TimeForm("unix seconds", _unix((9, 10), 1)),
-    TimeForm("unix milliseconds", _unix((12, 13), 1_000)),
-    TimeForm("unix microseconds", _unix((15, 16), 1_000_000)),
-    TimeForm("unix nanoseconds", _unix((19,), 1_000_000_000)),
+    TimeForm("unix seconds", _unix(1)),
+    TimeForm("unix milliseconds", _unix(1_000)),
+    TimeForm("unix microseconds", _unix(1_000_000)),
+    TimeForm("unix nanoseconds", _unix(1_000_000_000)),
     TimeForm("Julian day", _read_julian_day),
     TimeForm("English date (RFC 2822, Java, JavaScript)", _read_english),
 )
