@@ -116,6 +116,25 @@ def test_a_list_that_lacks_the_recipe_s_last_run_fails_the_window() -> None:
             read(source_of(api))
 
 
+def test_a_list_that_ends_before_the_window_fails_it_if_the_recipe_ran_later() -> None:
+    """A busy recipe's last run is after the window, whenever the window is read."""
+    after = (WINDOW.end + timedelta(minutes=5)).isoformat()
+    with serving(*(plain(number) for number in range(1, 4)), plain(4, started_at=after, completed_at=after)) as api:
+        api.script(answers("/jobs", EMPTY, times=2))
+        with pytest.raises(TransientError, match=r"last ran at 2018-05-21T13:05:00.000Z, and its list has no job"):
+            read(source_of(api))
+        assert len(read(source_of(api))[0]) == 3
+
+
+def test_a_job_without_a_start_does_not_excuse_a_list_that_lacks_the_last_run() -> None:
+    item = {"id": "9", "started_at": None, "completed_at": "2018-05-21T12:00:10Z", "status": "succeeded"}
+    page = {"job_succeeded_count": 1, "job_failed_count": 0, "job_count": 1, "items": [item]}
+    with serving(plain(1)) as api:
+        api.script(answers("/jobs", page, {**page, "items": []}, times=2))
+        with pytest.raises(TransientError, match="last ran at 2018-05-21T12:30:00"):
+            read(source_of(api))
+
+
 @pytest.mark.parametrize("counters", ["lifetime", "retained"])
 @pytest.mark.parametrize("last_run_at", ["started", "completed"])
 def test_a_recipe_that_did_not_run_in_the_window_is_no_contradiction(counters: str, last_run_at: str) -> None:

@@ -203,7 +203,8 @@ def _check_agreement(window: Window, readings: list[Reading]) -> None:
             f"{len(differing)} recipes contradict themselves about the jobs of the window {window} ({problems}). "
             "Nothing was delivered, because jobs may be missing; the next try reads these recipes again. If it "
             "persists, the platform may show jobs late: raise [job_history] settle_minutes. Or a job may have taken "
-            "more than source.longest_job_hours: raise that."
+            "more than source.longest_job_hours: raise that. Or the platform no longer holds them: set "
+            "source.retention_days."
         )
 
 

@@ -42,16 +42,17 @@ class Recipe(msgspec.Struct, frozen=True):
         return last_run_at is None or last_run_at >= window.start - longest_job
 
     def contradicts(self, newest: datetime | None, window: Window) -> bool:
-        """Return whether the recipe's fields show that it ran in the window, and its job list has no job of that moment
-        or later.
+        """Return whether the recipe's fields show that it ran in the window or after it, and its job list does not go
+        that far.
 
         `newest`: the latest start or end among the jobs that were listed, open ones too. A list that was read for the
-        window contains that run, whichever of the two moments `last_run_at` is.
+        window begins now, so it contains that run, whichever of the two moments `last_run_at` is. A run after the
+        window may still be too new for the list: then the list need only reach the window's end.
         """
         last_run_at = None if self.last_run_at is None else _moment(self.last_run_at)
-        if last_run_at is None or last_run_at not in window:
+        if last_run_at is None or last_run_at < window.start:
             return False
-        return newest is None or newest < last_run_at - _PRECISION
+        return newest is None or newest < min(last_run_at - _PRECISION, window.end)
 
 
 def recipes(client: WorkatoClient) -> Iterator[Recipe]:

@@ -35,8 +35,8 @@ class Walk:
 
     `as_counted`: the list was read to its end, and the recipe's own counters of succeeded and failed jobs agree with
     it. `uncounted`: by how many the counters exceed a list that was read to its end. `oldest`, `newest`: the earliest
-    end, and the latest start or end, of all jobs seen. `vague`: some times could not be read, so that both may be
-    wrong. `open`: the open jobs seen, by id, and when they started. `is_whole`: the list was read to its end.
+    end, and the latest start or end, of all jobs seen. `vague`: a time that may be later than `newest` could not be
+    read. `open`: the open jobs seen, by id, and when they started. `is_whole`: the list was read to its end.
     `unplaceable`: the ended jobs that belong to no window.
     """
 
@@ -90,7 +90,7 @@ class Walk:
         """Note a job; return whether it belongs to the window and was not seen before, as on pages that shifted."""
         self._seen.add(job.key)
         self._measure(job)
-        self.vague = self.vague or job.started_at is None or (job.completed_at is None and not job.is_open)
+        self.vague = self.vague or (job.started_at if job.is_open else job.completed_at) is None
         if job.is_open:
             if job.id is not None:
                 self.open[str(job.id)] = job.started_at
