@@ -245,6 +245,23 @@ def test_jobs_of_a_recipe_that_was_deleted_meanwhile_are_erased() -> None:
     assert {job_id: document.get("erased") for job_id, document in found.items()} == {1: True, 2: True}
 
 
+@pytest.mark.parametrize("meanwhile", ["before the jobs are listed", "before their lines are read"])
+def test_a_token_that_loses_its_projects_meanwhile_fails_the_window(meanwhile: str) -> None:
+    """No recipe is listed any more, no job is found, and the workspace still counts recipes."""
+    not_found = [Fault(status=404, body='{"message": "Not Found"}', path="/jobs") for _ in range(2)]
+    lost = [*not_found, *answers(r"/api/recipes\?", {"items": []}, times=4)]
+    with serving(plain(1), plain(2)) as api:
+        source = source_of(api)
+        if meanwhile == "before the jobs are listed":
+            recipe = {"id": RECIPE, "last_run_at": "2018-05-21T12:30:00Z"}
+            api.script([*answers(r"/api/recipes\?", {"items": [recipe]}, {"items": []}), *lost])
+        with pytest.raises(PermanentError) as raised, source.listing(USER_ID, WINDOW, line_details=True) as listing:
+            api.script(lost)
+            list(listing)
+
+    assert raised.value.code is Code.WORKATO_NO_RECIPES
+
+
 ANOTHER = {"id": "2", "recipe_id": RECIPE, "status": "succeeded", "lines": []}
 OTHER_ANSWERS: dict[str, dict[str, Any]] = {
     "another job": ANOTHER,
@@ -255,6 +272,7 @@ OTHER_ANSWERS: dict[str, dict[str, Any]] = {
     "another status": {**ANOTHER, "id": "1", "status": "failed"},
     "an open job": {**ANOTHER, "id": "1", "completed_at": None},
     "a job that ended at another time": {**ANOTHER, "id": "1", "completed_at": "2018-05-21T14:30:10Z"},
+    "no lines": {"id": "1", "recipe_id": RECIPE, "status": "succeeded", "completed_at": "2018-05-21T12:30:10Z"},
     "an id of another type": {**ANOTHER, "id": [1]},
 }
 
@@ -307,6 +325,21 @@ def test_a_token_of_another_workspace_fails_before_a_job_is_read() -> None:
         paths = {request.path.partition("?")[0] for request in api.requests()}
 
     assert paths == {"/api/recipes", "/api/users/me"}
+
+
+@pytest.mark.promise("api-workspace")
+@pytest.mark.parametrize("user_id", [USER_ID, 77])
+def test_the_workspace_is_compared_also_in_an_hour_without_jobs(user_id: int) -> None:
+    workspace = Workspace(user_id=77, token=TOKEN, recipes=[SampleRecipe(recipe_id=RECIPE)])
+    with local_workato(workspaces=[workspace], now=LATER, direct_limit=None) as api:
+        client = WorkatoClient(Endpoint(api.url, TOKEN), http_session(), Unlimited())
+        for source in (source_of(api), WorkatoEventSource(client, clock=api.now.timestamp)):
+            if user_id == 77:
+                assert not source.has_news(user_id, WINDOW)
+                continue
+            with pytest.raises(PermanentError) as raised:
+                source.has_news(user_id, WINDOW)
+            assert raised.value.code is Code.WORKATO_WRONG_WORKSPACE
 
 
 @pytest.mark.promise("api-workspace")

@@ -18,7 +18,7 @@ from job_history.sources.workato.checkpoint import Checkpoint
 from job_history.sources.workato.client import NotFoundError, WorkatoClient
 from job_history.sources.workato.fields import Fields
 from job_history.sources.workato.reading import portion_of
-from job_history.sources.workato.recipes import is_listed
+from job_history.sources.workato.recipes import is_deleted
 from job_history.sources.workato.records import ERASED, mismatch, with_details, without_details
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,9 @@ class DetailReader:
     def records(self, recipe_id: int) -> Iterator[JobRecord]:
         """Yield the jobs that were staged of a recipe, with their lines.
 
-        Raises TransientError: none of the recipe's jobs is found, or an answer is not for the job that was asked for.
+        Raises:
+            TransientError: none of the recipe's jobs is found, or an answer is not for the job that was asked for.
+            PermanentError: the token no longer sees any recipe of a workspace that has some.
         """
         listed = self.checkpoint.records(portion_of(recipe_id), JobRecord)
         number, total = 0, _Portion()
@@ -111,7 +113,7 @@ class DetailReader:
         )
 
     def _is_known_to_be_gone(self, record: JobRecord) -> bool:
-        return ERASED.items() <= record.extra.items() or not is_listed(self.client, int(record.recipe_id or 0))
+        return ERASED.items() <= record.extra.items() or is_deleted(self.client, int(record.recipe_id or 0))
 
 
 def _lines_of(recipe_id: int, number: int) -> str:

@@ -66,11 +66,17 @@ class WorkatoEventSource:
             self._check_age(window)
             return sum(1 for _ in entries(self._client, window))
 
-    def has_news(self, user_id: int, window: Window) -> bool:  # noqa: ARG002 - the token, or its customer, is the account
-        """Return whether anything occurred in the window: usually for one request."""
+    def has_news(self, user_id: int, window: Window) -> bool:
+        """Return whether anything occurred in the window: usually for one request, or two if nothing did.
+
+        Raises PermanentError if nothing did, and the workspace is not `user_id`.
+        """
         with log_requests(self._client, "looking for news in", window):
             self._check_age(window)
-            return next(entries(self._client, window), None) is not None
+            is_quiet = next(entries(self._client, window), None) is None
+            if is_quiet:
+                self._workspace.check(user_id)  # as no listing will
+            return not is_quiet
 
     def ids(self, user_id: int, window: Window) -> Iterator[str]:
         with log_requests(self._client, "comparing", window):

@@ -87,10 +87,15 @@ class WorkatoSource:
         return (str(job.id) for job in self._ended(user_id, window))
 
     def has_news(self, user_id: int, window: Window) -> bool:
-        """Return whether any recipe can have jobs in the window: a request for each hundred recipes."""
+        """Return whether any recipe can have jobs in the window: a request for each hundred recipes.
+
+        Raises PermanentError if there is nothing to list, and the workspace is not `user_id`.
+        """
         with log_requests(self._client, "looking for news in", window):
             self._check_age(window)
             self._recipes_to_read = self._to_read(window, self._open_jobs(user_id))
+            if not self._recipes_to_read:
+                self._workspace.check(user_id)  # as no listing will
             return bool(self._recipes_to_read)
 
     def cost(self, user_id: int, window: Window) -> Cost:  # noqa: ARG002 - the token, or its customer, is the account

@@ -15,7 +15,7 @@ from job_history.model.ids import Id
 from job_history.model.job import final_status
 from job_history.sources.workato.client import NotFoundError, WorkatoClient
 from job_history.sources.workato.fields import Fields, id_field, moment_field, text_field
-from job_history.sources.workato.recipes import is_listed
+from job_history.sources.workato.recipes import is_deleted
 
 log = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ def _page(client: WorkatoClient, recipe_id: int, offset: Id | None, status: str 
             # The offset itself may have been swept meanwhile; or the recipe was deleted, and is not listed the next
             # time.
             raise TransientError(f"{missing} The list moved while it was read; the next try reads it again.") from None
-        if is_listed(client, recipe_id):
+        if not is_deleted(client, recipe_id):
             raise
         log.warning("Recipe %s was deleted since the recipes were listed: its jobs can no longer be read.", recipe_id)
         return None

@@ -82,13 +82,18 @@ def recipes(client: WorkatoClient) -> Iterator[Recipe]:
         since_id = lowest
 
 
-def is_listed(client: WorkatoClient, recipe_id: int) -> bool:
-    """Return whether the list of recipes has this one now.
+def is_deleted(client: WorkatoClient, recipe_id: int) -> bool:
+    """Return whether the list of recipes no longer has this one. A 404 of the recipe itself may be a permission that is
+    missing.
 
-    A 404 of the recipe itself may be a permission that is missing.
+    Raises PermanentError if the list has no recipe at all, and the workspace has some: the token lost its projects.
     """
     page = _page(client, {"per_page": 1, "order": "default", "since_id": recipe_id + 1})
-    return any(recipe.id == recipe_id for recipe in page)
+    if any(recipe.id == recipe_id for recipe in page):
+        return False
+    if next(recipes(client), None) is None:
+        must_show_recipes(client)
+    return True
 
 
 def must_show_recipes(client: WorkatoClient) -> None:

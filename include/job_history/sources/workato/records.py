@@ -127,6 +127,8 @@ def mismatch(record: JobRecord, fields: Fields) -> str | None:
         return f"it is job {min(known)}" if known else "it has no id"
     if recipe_id is not None and str(recipe_id) != str(record.recipe_id):
         return f"it is of recipe {recipe_id}"
+    if "lines" not in fields and "erased" not in fields:
+        return "it has no lines"  # documented: a list or null
     return _other_end(record, status, fields)
 
 
