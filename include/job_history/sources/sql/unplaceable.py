@@ -27,7 +27,7 @@ def unplaceable_rows(opened: Snapshot, relation: Relation, user_id: int, *, stat
     account = opened.of_account(relation, user_id)
     status, is_final = "''", ""
     if status_column:
-        # As text, as a listing reads it: a type of its own (`enum`) may not know each final status, and `char` is padded.
+        # As text, as a listing reads it: an `enum` may not know each final status, and `char` is padded.
         status = opened.dialect.text(f"{relation.alias}.{status_column}")
         is_final = f" AND {status} IN {FINAL_STATUSES}"  # a tuple is written as SQL has it
     statement = (
