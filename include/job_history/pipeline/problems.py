@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from job_history.ledger.receipt import Receipt
 from job_history.model.event_kind import EventKind
+from job_history.model.unplaceable import Unplaceable
 from job_history.pipeline.quarantine_threshold import exceeds, over_threshold
 from job_history.pipeline.results import Plan, PlannedWindow, SliceOutcome
 from job_history.pipeline.run_files import RunFiles
@@ -90,18 +91,25 @@ def too_many_unplaceable(receipts: list[Receipt], quarantine_threshold: int) -> 
     run.
     """
     listed: Counter[tuple[int, EventKind]] = Counter()
-    found: dict[tuple[int, EventKind], int] = {}
+    found: dict[tuple[int, EventKind], Unplaceable] = {}
     for receipt in receipts:
         listed[receipt.user_id, receipt.kind] += receipt.counts.listed
         if receipt.unplaceable is not None:
-            found[receipt.user_id, receipt.kind] = receipt.unplaceable.count
+            found[receipt.user_id, receipt.kind] = receipt.unplaceable
     messages = unplaceable_messages(receipts)
     return [
         f"{messages[whose]} These are more than [job_history] quarantine_threshold allows ({quarantine_threshold} "
         "percent)."
-        for whose, count in found.items()
-        if exceeds(count, listed[whose] + count, quarantine_threshold)
+        for whose, unplaceable in found.items()
+        if _too_many(unplaceable, listed[whose], quarantine_threshold)
     ]
+
+
+def _too_many(unplaceable: Unplaceable, listed: int, percent: int) -> bool:
+    """A number "over 1,000" is not known, so that nothing shows it to be within a threshold."""
+    if unplaceable.over_limit:
+        return percent < 100
+    return exceeds(unplaceable.count, listed + unplaceable.count, percent)
 
 
 def receipt_problems(receipt: Receipt, quarantine_threshold: int) -> list[str]:

@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 # Staged files of a failed slice are kept, because its load task may be cleared.
 STAGED_FILES_KEPT = timedelta(days=7)
 WINDOWS_AT_A_TIME = 16
+_ALL_PLANNED = "what is not named here was replicated"
+_ALL_BUT_WARNINGS = "what is named neither here nor in the warnings above was replicated"
 _NOT_ALL_PLANNED = "of a destination that was not planned, nothing was replicated"
 
 
@@ -82,9 +84,17 @@ def report(
     if reconciled := [findings for each in destinations if (findings := files.findings(each)) is not None]:
         problems += log_findings(reconciled, receipts)
     if problems:
-        rest = "what is not named here was replicated" if len(plans) == len(destinations) else _NOT_ALL_PLANNED
+        rest = _rest(plans, receipts) if len(plans) == len(destinations) else _NOT_ALL_PLANNED
         raise PermanentError(f"This run failed in {len(problems)} places; {rest}.\n- " + "\n- ".join(problems))
     return receipts
+
+
+def _rest(plans: list[Plan], receipts: list[Receipt]) -> str:
+    """Return what can be claimed of all that no problem names: records below a threshold are in warnings alone."""
+    has_warnings = any(plan.unchecked for plan in plans) or any(
+        receipt.unplaceable or receipt.counts.quarantined.keys() - {"conflict"} for receipt in receipts
+    )
+    return _ALL_BUT_WARNINGS if has_warnings else _ALL_PLANNED
 
 
 def _closed(

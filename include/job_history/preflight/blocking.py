@@ -35,13 +35,16 @@ def block_failing_accounts(
     check_of: Callable[[Account], Check],
     passed: PreflightNotes,
     now: datetime,
+    again: bool = False,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Check the destinations of the plan's accounts that have not passed yet. `clock` is in seconds.
 
+    `again`: the task is tried or cleared once more, and its first try may have noted failures that no report had.
+
     With slices: an error among the findings takes the account's slices. A transient finding blocks nothing: the load
     task has retries, and finds out. Without slices: an error is a problem of the run, and the windows are complete all
-    the same; one that failed is checked again after a day.
+    the same; one that failed is checked again after a day, and by each further try of the task.
     """
     checks = _Checks(check_of, clock)
     with_slices = dict.fromkeys(planned.user_id for planned in plan.windows if planned.slices)
@@ -54,7 +57,9 @@ def block_failing_accounts(
             passed.note_passed(account, findings, now)
     without_slices = dict.fromkeys(planned.user_id for planned in plan.windows if planned.enabled)
     idle = [accounts[user_id] for user_id in without_slices if user_id not in with_slices]
-    for account, findings in checks.run(passed.due(passed.not_passed(idle), now), MAX_SECONDS_WITHOUT_SLICES):
+    for account, findings in checks.run(
+        passed.due(passed.not_passed(idle), now, failed_lately=again), MAX_SECONDS_WITHOUT_SLICES
+    ):
         if findings is None:
             continue  # no time was left: it is first in the next run
         _log(account, findings)

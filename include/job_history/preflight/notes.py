@@ -33,12 +33,19 @@ class PreflightNotes:
         noted = set(self._ledger.paths(PASSED))
         return [account for account in accounts if _passed_path(account) not in noted]
 
-    def due(self, accounts: Iterable[Account], now: datetime) -> list[Account]:
-        """Return the accounts that have not failed within a day: first those never checked, then the oldest failure."""
+    def due(self, accounts: Iterable[Account], now: datetime, *, failed_lately: bool = False) -> list[Account]:
+        """Return the accounts that have not failed within a day: first those never checked, then the oldest failure.
+
+        `failed_lately`: also those that have.
+        """
         failed = self._failures()
         never = datetime.min.replace(tzinfo=UTC)
         last = {_name(account): (failed.get(_name(account), never), account) for account in accounts}
-        due = [(failed_at, account) for failed_at, account in last.values() if now - failed_at >= RECHECK_AFTER]
+        due = [
+            (failed_at, account)
+            for failed_at, account in last.values()
+            if failed_lately or now - failed_at >= RECHECK_AFTER
+        ]
         return [account for _, account in sorted(due, key=lambda each: each[0])]
 
     def note_passed(self, account: Account, found: list[Finding], at: datetime) -> None:

@@ -95,6 +95,7 @@ class PlanOperator(BaseOperator):
             check_of=destination_check,
             passed=PreflightNotes(self.ledger),
             now=datetime.now(UTC),
+            again=context["ti"].try_number > 1,
         )
         self.run_files.save_plan(made)
         return [{**slice_.as_dict(), "label": slice_.label} for slice_ in made.slices]

@@ -132,6 +132,21 @@ def test_failed_accounts_are_reported_and_the_others_are_replicated(run: Run) ->
     assert (run.staged(acme.slices[0]), run.staged(globex.slices[0])) == ([], sorted(LARGE))
 
 
+@pytest.mark.promise("report-gives-reasons")
+@pytest.mark.parametrize("quarantined", [0, 1])
+def test_a_failed_run_claims_nothing_of_records_that_only_a_warning_names(run: Run, quarantined: int) -> None:
+    acme, globex = window_of(ACME), window_of(GLOBEX)
+    run.plan(acme, globex)
+    reasons = {"bad_json": quarantined} if quarantined else {}
+    run.files.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1 - quarantined, quarantined=reasons))
+    run.files.save_failure(globex.slices[0], Failure("load", "Bucket globex-audit: the store answered 403."))
+
+    failure = run.failure()
+
+    assert ("what is not named here was replicated" in failure) is not bool(quarantined)
+    assert ("neither here nor in the warnings above" in failure) is bool(quarantined)
+
+
 def test_a_slice_without_a_result_fails_the_window(run: Run, check_message: CheckMessage) -> None:
     acme = window_of(ACME, slices=2, counted=2)
     run.plan(acme)

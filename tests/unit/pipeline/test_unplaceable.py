@@ -132,6 +132,7 @@ def test_an_account_is_asked_once_a_plan_whatever_its_number_of_windows(world: W
         (0, Unplaceable(1, example_id="1", example_form="missing"), 0, True),
         (0, MANY, 100, False),
         (0, MANY, 99, True),
+        (9_500, MANY, 10, True),  # how many more than 1,000 is not known
     ],
 )
 def test_the_run_fails_beyond_the_quarantine_threshold_of_the_accounts_jobs(

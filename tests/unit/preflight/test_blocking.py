@@ -138,6 +138,16 @@ def test_in_hours_without_jobs_a_failed_destination_is_checked_once_a_day(
     assert asked == [0, 24, 48]
 
 
+@pytest.mark.promise("preflight-idle")
+def test_a_run_that_is_cleared_is_not_green_while_its_destination_still_fails(passed: PreflightNotes) -> None:
+    for again in (False, True):
+        plan_, checks = planned(INITECH), Checks(of_5236=[NO_BUCKET])
+        block_failing_accounts(
+            plan_, {5236: INITECH}, check_of=checks.of, passed=passed, now=NOW + timedelta(hours=again), again=again
+        )
+        assert plan_.destination_problems == [f"preflight of account 5236 Initech: {NO_BUCKET}"]
+
+
 def test_a_failed_destination_that_was_corrected_is_checked_at_once_and_then_no_more(passed: PreflightNotes) -> None:
     corrected = account(5236, "Initech", destination={"type": "s3", "conn_id": "acme_s3", "bucket": "right"})
     asked = []
