@@ -72,7 +72,7 @@ def get_provider_info() -> dict[str, Any]:
                     "lookback_hours": _option(
                         "integer",
                         "24",
-                        "How late a source may show a job for the daily reconciliation still to find it.",
+                        "The daily reconciliation finds jobs that the source shows up to this late.",
                     ),
                     "start_date": _option(
                         "string",
@@ -92,15 +92,17 @@ def get_provider_info() -> dict[str, Any]:
                     "max_message_bytes": _option(
                         "integer", "65000", "A larger document goes to Sumo Logic as several messages. At most 262144."
                     ),
-                    "upload_concurrency": _option("integer", "256", "Most PUTs in flight, for each load task."),
+                    "upload_concurrency": _option(
+                        "integer", "256", "Maximum number of PUTs in flight, for each load task."
+                    ),
                     "max_jobs_per_slice": _option(
                         "integer", "100000", "A window with more jobs is cut into slices, each a chain of tasks."
                     ),
                     "quarantine_threshold": _option(
                         "integer",
                         "10",
-                        "A run fails where more percent of a window's jobs, and at least ten, go to quarantine. 0: "
-                        "any; 100: never.",
+                        "Fail the run if more than this percentage of a window's jobs (and at least 10) are "
+                        "quarantined. 0: on any; 100: never.",
                     ),
                 },
             }

@@ -40,7 +40,7 @@ class WorkatoSourceSettings(SettingsModel):
         default=24,
         ge=1,
         le=24 * 31,
-        description="The most that a job takes, waiting and pauses included. A longer one may be missed; "
+        description="How long a job takes at most, as a rule, waiting and pauses included. Longer ones are watched; "
         "docs/workato.md.",
     )
     retention_days: int | None = Field(
