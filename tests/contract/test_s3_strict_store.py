@@ -191,3 +191,22 @@ def test_no_request_is_redirected_to_another_host(store: ScriptedS3, transport: 
             deliver(destination(store, transport=transport, session=session), DOCUMENTS[:1])
 
         assert elsewhere.requests == []
+
+
+@pytest.mark.promise("s3-redirects")
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_to_another_port_is_followed_by_obstore_alone_and_without_a_signature(
+    store: ScriptedS3, transport: str, method: str, status: int
+) -> None:
+    """No setting of obstore prevents that. docs/security.md names it."""
+    with scripted_s3(BUCKET) as elsewhere:
+        store.objects[DOCUMENTS[0].key] = document(1, title="Grüße, Erde!!").content()
+        store.always_answer(method, Refusal(status, headers={"Location": f"{elsewhere.url}/{BUCKET}/x"}))
+        session = boto3.Session("AK", "SK", "session-token", region_name="us-east-1")
+
+        with pytest.raises(ReplicationError):
+            deliver(destination(store, transport=transport, session=session), DOCUMENTS[:1])
+
+        assert not [seen for seen in elsewhere.seen if "authorization" in seen.headers]
+        assert transport == "auto" or not elsewhere.seen
