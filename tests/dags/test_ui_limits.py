@@ -111,6 +111,19 @@ def test_of_entries_with_one_user_id_the_addressed_one_is_removed(pages: Pages) 
     assert pages.audit_log() == [("ona", "job_history_accounts_removed", {"user_id": 5234, "entry": ids[1]})]
 
 
+@pytest.mark.parametrize("user_id", ["\u0661\u0662", "12\n", "1" * 22, "-1", 1.5, None, True, [1]], ids=ascii)
+def test_an_entry_has_an_address_whatever_its_user_id_is(pages: Pages, user_id: object) -> None:
+    from job_history_airflow.ui.setup.account_entries import entry_ids
+
+    pages.set_accounts([account(), {"user_id": user_id}])
+    editor = pages.as_user("ona")
+    [_, entry_id] = entry_ids([account(), {"user_id": user_id}])
+
+    form = editor.form(f"/setup/accounts/{entry_id}")
+    assert editor.post(f"/setup/accounts/{entry_id}/remove", form).status_code == 303
+    assert pages.accounts == [account()]
+
+
 def test_the_toggle_names_what_the_workato_api_does_not_give(pages: Pages) -> None:
     page = pages.as_user("ona").get("/setup/accounts/new").text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,8 @@ from pydantic import ValidationError
 from job_history.accounts.account import Account
 from job_history.accounts.variable import errors_by_place
 
-ENTRY_ID = r"^([0-9]{1,21}|entry-[0-9a-f]{16})$"
+_USER_ID = re.compile(r"[0-9]{1,21}")
+ENTRY_ID = rf"^({_USER_ID.pattern}|entry-[0-9a-f]{{16}})$"
 """What addresses call an entry: its user_id; or a hash of its content if no other entry may have the same name."""
 
 Errors = dict[str, list[str]]
@@ -49,7 +51,7 @@ def entry_ids(entries: list[Any]) -> list[str]:
     times_named = Counter(text_of(entry, "user_id") for entry in entries)
     return [
         user_id
-        if (user_id := text_of(entry, "user_id")).isdecimal() and len(user_id) <= 21 and times_named[user_id] == 1
+        if _USER_ID.fullmatch(user_id := text_of(entry, "user_id")) and times_named[user_id] == 1
         else f"entry-{_content_hash(entry)}"
         for entry in entries
     ]
