@@ -386,6 +386,26 @@ def test_a_path_of_the_config_that_names_no_place_is_an_error_that_shows_it(path
     assert path in str(raised.value)
 
 
+@pytest.mark.promise("plain-settings")
+@pytest.mark.parametrize(
+    "path",
+    [
+        "s3://AKIA:se/CANARY+key=@bucket/ledger",
+        "s3://AKIA:CANARY+key@bucket",
+        "s3://AKIA:CANARY@My_Bucket",
+        "s3://CANARY secret@bucket",
+        "gs://CANARY:x@bucket",
+    ],
+)
+def test_keys_that_were_written_into_a_path_of_the_config_are_not_repeated(path: str) -> None:
+    from job_history_airflow.factories.storage import storage_at
+
+    with pytest.raises(PermanentError) as raised:
+        storage_at(path)
+    assert "CANARY" not in str(raised.value)
+    assert "ucket" in str(raised.value)
+
+
 def test_a_folder_is_named_character_by_character(tmp_path: Path) -> None:
     from job_history_airflow.factories.storage import storage_at
 

@@ -29,11 +29,16 @@ class SettingsModel(BaseModel):
         return value
 
 
+def is_connection_id(text: str) -> bool:
+    """Whether Airflow takes a text as the id of a connection."""
+    return _CONNECTION_ID.fullmatch(text) is not None
+
+
 def _connection_id(conn_id: str) -> str:
     """Refuse what cannot be a connection's id, without repeating it: a secret may have been pasted here."""
     if "://" in conn_id:
         raise ValueError("is a URL, not the id of an Airflow connection: put the URL into a connection")
-    if not _CONNECTION_ID.fullmatch(conn_id):
+    if not is_connection_id(conn_id):
         raise ValueError(
             "is not the id of an Airflow connection: 1 to 250 letters, digits and the characters _ # ! ( ) - . : / \\"
         )

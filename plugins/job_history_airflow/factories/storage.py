@@ -6,6 +6,8 @@ import re
 from typing import NamedTuple
 
 from job_history.errors import PermanentError
+from job_history.errors.quoting import quoted
+from job_history.model.settings_model import is_connection_id
 from job_history.storage import Storage, folder_of, local_storage
 from job_history_airflow.factories.s3 import bucket_access
 from job_history_airflow.settings import read_shared_group
@@ -32,7 +34,7 @@ def storage_at(url: str) -> Storage:
     place = bucket_path(url)
     from job_history.storage.s3.open_bucket import open_bucket
 
-    access = bucket_access(place.conn_id, place.bucket, f"the path {url!r} of the config")
+    access = bucket_access(place.conn_id, place.bucket, f"the path {_shown(url)} of the config")
     bucket = open_bucket(access, prefix=place.prefix, attempts=access.attempts or ATTEMPTS)
     return Storage(bucket, f"s3://{place.bucket}" + (f"/{place.prefix}" if place.prefix else ""))
 
@@ -42,18 +44,31 @@ def bucket_path(url: str) -> BucketPath:
     parts = _URL.fullmatch(url)
     if parts is None:
         raise PermanentError(
-            f"The path {url!r} of the config names no place: write a folder, file:///folder or "
+            f"The path {_shown(url)} of the config names no place: write a folder, file:///folder or "
             "s3://conn_id@bucket/prefix."
+        )
+    if parts["conn_id"] and not is_connection_id(parts["conn_id"]):
+        raise PermanentError(
+            f"The path {_shown(url)} of the config has no id of an Airflow connection before the @: write "
+            "s3://conn_id@bucket/prefix, and put keys into the connection."
         )
     bucket, prefix = parts["bucket"], (parts["prefix"] or "").strip("/")
     if not _BUCKET.fullmatch(bucket):
         raise PermanentError(
-            f"The path {url!r} of the config names the bucket {bucket!r}, which is no legal name: 3 to 63 lower-case "
-            "letters, digits, dots and hyphens."
+            f"The path {_shown(url)} of the config names the bucket {quoted(bucket)}, which is no legal name: 3 to "
+            "63 lower-case letters, digits, dots and hyphens."
         )
     if not _PREFIX.fullmatch(prefix) or {".", ".."} & set(prefix.split("/")):
         raise PermanentError(
-            f"The path {url!r} of the config has the prefix {prefix!r}: use parts of letters, digits and _ . = - "
-            "joined by single slashes."
+            f"The path {_shown(url)} of the config has the prefix {quoted(prefix)}: use parts of letters, digits and "
+            "_ . = - joined by single slashes."
         )
     return BucketPath(parts["conn_id"] or "aws_default", bucket, prefix)
+
+
+def _shown(url: str) -> str:
+    """Quote a path without what is before its @: keys may have been written there."""
+    scheme, separator, rest = url.partition("://")
+    before, at, place = rest.rpartition("@")
+    shown = before if is_connection_id(before) and ":" not in before else "***"
+    return quoted(f"{scheme}{separator}{shown if at else ''}{at}{place}")
