@@ -98,6 +98,24 @@ def test_a_server_that_does_have_input_and_output_is_believed() -> None:
     assert [(each.input, each.output) for each in found.lines or []] == [('{"a": 1}', "null")]
 
 
+@pytest.mark.parametrize(
+    ("line", "masked", "unclear"),
+    [
+        ({}, False, False),  # the public API: nothing to mask
+        ({"input": {"a": 1}, "mask_data": False}, False, False),
+        ({"input": {"a": 1}, "mask_data": True}, True, False),
+        ({"input": {"a": 1}}, True, True),
+        ({"output": None, "mask_data": None}, True, True),
+        ({"mask_data": "yes"}, True, True),
+        ({"mask_data": 0}, True, True),
+    ],
+)
+def test_a_line_with_data_is_masked_unless_mask_data_is_false(line: Any, masked: bool, unclear: bool) -> None:
+    [found] = with_details(record(id=1), fields(**MOMENTS, id=1, lines=[line])).lines or []
+
+    assert (found.mask_data, found.mask_data_unclear) == (masked, unclear)
+
+
 def test_lines_that_are_null_are_an_empty_list() -> None:
     assert with_details(record(id=1), fields(**MOMENTS, id=1, lines=None)).lines == []
 
@@ -150,7 +168,6 @@ def test_text_that_is_no_utf_8_is_the_fault_of_its_record(name: str) -> None:
     [
         ([1], "lines are no list of objects: Expected `object`, got `int` - at `$[0]`"),
         ([{"recipe_line_number": "one"}], "recipe_line_number is not a whole number, but a text of 3 characters"),
-        ([{"mask_data": "yes"}], "mask_data is neither true nor false, but a text of 3 characters"),
     ],
 )
 def test_an_odd_line_is_the_fault_of_its_job(lines: Any, explanation: str) -> None:

@@ -176,7 +176,12 @@ def _lines(fields: Fields) -> list[LineRecord]:
 
 
 def _line(fields: Fields) -> LineRecord:
-    """`input` and `output` are not in the public API (documented); if a server has them, they are used."""
+    """`input` and `output` are not in the public API (documented); if a server has them, they are used.
+
+    Then the line is masked unless its `mask_data` is false, as lines of a job store are.
+    """
+    mask_data = _boolean(fields, "mask_data")
+    is_unclear = mask_data is None and not fields.keys().isdisjoint({"input", "output", "mask_data"})
     return LineRecord(
         recipe_line_number=number_field(fields, "recipe_line_number"),
         adapter_name=text_field(fields, "adapter_name"),
@@ -184,9 +189,17 @@ def _line(fields: Fields) -> LineRecord:
         input=_where_there(fields, "input"),
         output=_where_there(fields, "output"),
         error=text_field(fields, "error"),
-        mask_data=bool(bool_field(fields, "mask_data")),
+        mask_data=bool(mask_data) or is_unclear,
+        mask_data_unclear=is_unclear,
         extra=other_fields(fields, _IN_EVERY_LINE),
     )
+
+
+def _boolean(fields: Fields, name: str) -> bool | None:
+    try:
+        return bool_field(fields, name)
+    except BadRecordError:
+        return None
 
 
 def _where_there(fields: Fields, name: str) -> str | msgspec.UnsetType:
