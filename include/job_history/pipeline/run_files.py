@@ -39,9 +39,10 @@ class RunFiles:
         self._staging.write(f"{RUNS}/{self._run}/plan-{plan.destination}.json", msgspec.json.encode(plan))
 
     def begin_plan(self, destination: str) -> None:
-        """Delete the result of an earlier try to plan."""
+        """Delete the result of an earlier try to plan, and of the task before it, which has succeeded now."""
         self._staging.delete(f"{RUNS}/{self._run}/plan-{destination}.json")
-        self._staging.delete(self._task_failure(f"{destination}.plan"))
+        for task in (f"{destination}.plan", "wait_until_settled"):
+            self._staging.delete(self._task_failure(task))
 
     def save_task_failure(self, task: str, message: str) -> None:
         """Save why a task that is not about a slice failed, for the report to repeat."""

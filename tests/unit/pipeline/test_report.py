@@ -247,6 +247,16 @@ def test_a_plan_that_succeeds_after_a_failed_try_is_reported_alone(run: Run) -> 
     assert [receipt.state for receipt in run.report()] == ["complete"]
 
 
+def test_a_plan_that_is_killed_is_not_explained_by_an_earlier_failure_of_the_wait(run: Run) -> None:
+    run.files.save_task_failure("wait_until_settled", "an earlier try")
+    run.files.begin_plan("s3")
+
+    failure = run.failure(["s3"])
+
+    assert "an earlier try" not in failure
+    assert "see the log of `s3.plan`" in failure
+
+
 def test_a_problem_of_both_destinations_is_reported_once(run: Run) -> None:
     for destination in ("s3", "sumo_logic"):
         run.plan(destination=destination, faults=["Account 80 Bad: events is missing."])
