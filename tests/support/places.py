@@ -7,7 +7,7 @@ Each wrapper does what it wraps does, and calls `passes` with the name of a plac
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import Any
@@ -56,10 +56,9 @@ class WatchedSource:
         self._passes("after unplaceable")
         return found
 
-    def unplaceables(self, user_ids: Sequence[int]) -> list[Unplaceable]:
-        found: list[Unplaceable] = self._source.unplaceables(user_ids)
+    def unplaceables(self, user_ids: Sequence[int]) -> Generator[Unplaceable]:
+        yield from self._source.unplaceables(user_ids)
         self._passes("after unplaceable")
-        return found
 
     def ids(self, user_id: int, window: Window) -> Iterator[str]:
         self._passes("before ids")

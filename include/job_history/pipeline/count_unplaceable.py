@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import closing
 
 from job_history.accounts.account import Account
 from job_history.model.event_kind import EventKind
@@ -41,7 +42,7 @@ def count_unplaceable(
         if clock() - began > LIMIT_SECONDS:
             skipped += len(groups)
             continue
-        found = _batch(kind, groups, source_of)
+        found = _batch(kind, groups, source_of, is_over=lambda: clock() - began > LIMIT_SECONDS)
         for account, windows in groups:
             if account.user_id not in found:
                 if clock() - began > LIMIT_SECONDS:
@@ -56,19 +57,26 @@ def count_unplaceable(
         )
 
 
-def _batch(kind: EventKind, groups: list[Group], source_of: SourceOf) -> dict[int, Unplaceable | None]:
-    """Ask for accounts of one source together, over one connection; nothing is returned if that is not possible."""
+def _batch(
+    kind: EventKind, groups: list[Group], source_of: SourceOf, is_over: Callable[[], bool]
+) -> dict[int, Unplaceable | None]:
+    """Ask for accounts of one source together, over one connection; return those that answered in time."""
+    found: dict[int, Unplaceable | None] = {}
     if len(groups) == 1:
-        return {}
+        return found
     try:
         source = source_of(groups[0][0], kind)
         if not isinstance(source, SupportsBatchUnplaceable):
-            return {}
+            return found
         user_ids = [account.user_id for account, _ in groups]
-        return dict(zip(user_ids, source.unplaceables(user_ids), strict=True))
+        with closing(source.unplaceables(user_ids)) as answers:
+            for user_id, answer in zip(user_ids, answers, strict=True):
+                found[user_id] = answer
+                if is_over():
+                    break
     except Exception as error:  # noqa: BLE001 - each account is asked alone then, and reports it under its name
-        log.warning("%s accounts are asked one by one, because a batch failed: %s", len(groups), error)
-        return {}
+        log.warning("%s accounts are asked one by one, because a batch failed: %s", len(groups) - len(found), error)
+    return found
 
 
 def _single(plan: Plan, kind: EventKind, account: Account, source_of: SourceOf) -> Unplaceable | None:

@@ -6,7 +6,7 @@ uses what a source has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -112,8 +112,8 @@ class SupportsUnplaceable(Protocol):
 class SupportsBatchUnplaceable(Protocol):
     """A source that can do this for many accounts over one connection."""
 
-    def unplaceables(self, user_ids: Sequence[int]) -> list[Unplaceable]:
-        """Return for each account what `unplaceable` would. An error of one account is raised for all."""
+    def unplaceables(self, user_ids: Sequence[int]) -> Generator[Unplaceable]:
+        """Yield for each account, in order, what `unplaceable` would return. An error of one account ends it."""
         ...
 
 

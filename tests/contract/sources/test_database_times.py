@@ -4,6 +4,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -168,6 +169,21 @@ def test_a_database_that_is_too_slow_to_look_for_unplaceable_jobs_is_transient(
         store.source().unplaceable(USER_ID)
 
     assert raised.value.code is Code.SQL_AWAY
+
+
+@every_empty_database
+def test_a_column_whose_values_take_too_long_to_read_here_is_transient(
+    empty_store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database's own limit may be for each fetch of a streamed result."""
+    store_times(empty_store, "text", dict.fromkeys(range(10), "soon"))
+    seconds = iter(range(0, 1_000, 10))
+    monkeypatch.setattr(unplaceable, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+
+    with pytest.raises(TransientError) as raised:
+        empty_store.source().unplaceable(USER_ID)
+
+    assert (raised.value.code, next(seconds)) == (Code.SQL_AWAY, 50)
 
 
 # Whatever a record holds

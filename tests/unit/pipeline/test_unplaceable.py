@@ -4,6 +4,7 @@ threshold.
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -188,11 +189,12 @@ class BatchSource(LossySource):
     batches: list[list[int]] = field(default_factory=list)
     batch_error: Exception | None = None
 
-    def unplaceables(self, user_ids: list[int]) -> list[Unplaceable]:
+    def unplaceables(self, user_ids: list[int]) -> Generator[Unplaceable]:
         self.batches.append(user_ids)
-        if self.batch_error is not None:
-            raise self.batch_error
-        return [self.unreadable.get(user_id, Unplaceable()) for user_id in user_ids]
+        for user_id in user_ids:
+            if self.batch_error is not None:
+                raise self.batch_error
+            yield self.unreadable.get(user_id, Unplaceable())
 
 
 @pytest.mark.parametrize("error", [None, TransientError("the statement took over 30 s")])
@@ -205,6 +207,19 @@ def test_accounts_that_share_a_source_are_asked_over_one_connection(world: World
     assert [sorted(batch) for batch in source.batches] == [[77, 5234]]
     assert sorted(source.asked_for_unplaceable) == ([77, 78, 5234] if error else [78])
     assert {planned.user_id for planned in made.windows if planned.unplaceable == THREE} == {77}
+
+
+def test_a_batch_of_slow_accounts_does_not_use_up_the_time_of_the_plan(world: World) -> None:
+    """Each takes nearly as long as one may: a hundred of them are longer than a plan has."""
+    accounts = [account(number) for number in range(1, 101)]
+    source = BatchSource(unreadable=dict.fromkeys(range(1, 101), THREE))
+    times = iter(range(0, 100_000, 29))
+
+    made = world.plan(source, *accounts, clock=lambda: float(next(times)))
+
+    known = {planned.user_id for planned in made.windows if planned.unplaceable}
+    assert 0 < len(known) < 15
+    assert [message.partition(":")[0] for message in made.unchecked] == [f"{100 - len(known)} accounts"]
 
 
 @dataclass

@@ -60,9 +60,10 @@ class SqlEventSource:
         with self._snapshot(f"the admin events of account {user_id} without a time that can be read") as opened:
             return unplaceable_rows(opened, EVENTS, user_id)
 
-    def unplaceables(self, user_ids: Sequence[int]) -> list[Unplaceable]:
+    def unplaceables(self, user_ids: Sequence[int]) -> Generator[Unplaceable]:
         with self._snapshot(f"the admin events of {len(user_ids)} accounts without a time that can be read") as opened:
-            return [unplaceable_rows(opened, EVENTS, user_id) for user_id in user_ids]
+            for user_id in user_ids:
+                yield unplaceable_rows(opened, EVENTS, user_id)
 
     def ids(self, user_id: int, window: Window) -> Iterator[str]:
         with self.listing(user_id, window, line_details=False) as events:

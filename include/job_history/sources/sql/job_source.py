@@ -68,9 +68,10 @@ class SqlJobSource:
         with self._snapshot(f"the jobs of account {user_id} without a time that can be read") as opened:
             return unplaceable_rows(opened, JOBS, user_id, status_column="status")
 
-    def unplaceables(self, user_ids: Sequence[int]) -> list[Unplaceable]:
+    def unplaceables(self, user_ids: Sequence[int]) -> Generator[Unplaceable]:
         with self._snapshot(f"the jobs of {len(user_ids)} accounts without a time that can be read") as opened:
-            return [unplaceable_rows(opened, JOBS, user_id, status_column="status") for user_id in user_ids]
+            for user_id in user_ids:
+                yield unplaceable_rows(opened, JOBS, user_id, status_column="status")
 
     @contextmanager
     def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[StreamedListing[JobRecord]]:

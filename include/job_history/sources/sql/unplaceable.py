@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from typing import Any
 
-from job_history.errors import BadRecordError
+from job_history.errors import BadRecordError, TransientError
+from job_history.errors.code import Code
 from job_history.model.ids import MAX_HANDLE_LENGTH
 from job_history.model.job import FINAL_STATUSES, final_status
 from job_history.model.unplaceable import MAX_UNPLACEABLE, UNPLACEABLE_SECONDS, Unplaceable
@@ -19,8 +21,9 @@ from job_history.sources.sql.values import text_value
 def unplaceable_rows(opened: Snapshot, relation: Relation, user_id: int, *, status_column: str = "") -> Unplaceable:
     """Count such rows of an account; with a `status_column` only those whose status is final.
 
-    Raises TransientError if the database needs more than UNPLACEABLE_SECONDS.
+    Raises TransientError if the database needs more than UNPLACEABLE_SECONDS, or reading its rows does.
     """
+    end = time.monotonic() + UNPLACEABLE_SECONDS
     opened.session.limit_time(UNPLACEABLE_SECONDS)
     form = opened.form(relation, relation.moment_column, user_id)
     moment, condition = _selection(opened, relation, form)
@@ -37,6 +40,14 @@ def unplaceable_rows(opened: Snapshot, relation: Relation, user_id: int, *, stat
     found, example_id, example_form = 0, None, ""
     with closing(opened.rows(relation, statement, account.parameters + condition.parameters)) as rows:
         for row_id, raw, row_status in rows:
+            if time.monotonic() > end:  # a database's own limit may be for each fetch
+                detail = f"took over {UNPLACEABLE_SECONDS} seconds"
+                raise TransientError(
+                    f"Looking for rows of {relation.name} of account {user_id} without a time that can be read "
+                    f"{detail}. Give {relation.moment_column} a type of times, or read a view in which it has one.",
+                    code=Code.SQL_AWAY,
+                    detail=detail,
+                )
             value = raw if opened.dialect.computes_forms else as_text(raw)
             if (form and is_readable(value, form)) or (status_column and not _is_final(row_status)):
                 continue
