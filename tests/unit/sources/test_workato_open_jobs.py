@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from job_history.errors import TransientError
 from job_history.http.session import http_session
 from job_history.model.window import Window
 from job_history.sources.workato import Endpoint, Unlimited, WorkatoClient, WorkatoSource
@@ -17,7 +18,7 @@ from job_history.sources.workato.open_jobs import KEPT, MAX_WATCHED, OpenJobs
 from job_history.sources.workato.walk import Walk
 from job_history.storage import Storage, local_storage
 from simulators.job_store import SampleJob, plain_job
-from simulators.workato import LocalWorkato, SampleRecipe, Workspace, local_workato
+from simulators.workato import Fault, LocalWorkato, SampleRecipe, Workspace, local_workato
 
 USER_ID = 5234
 NOON = datetime(2018, 5, 21, 12, tzinfo=UTC)
@@ -105,6 +106,43 @@ def test_a_window_that_is_read_again_has_the_watched_job_again(tmp_path: Path) -
     assert sorted(again) == sorted(first[3])
     assert LONG in again
     assert counted == len(again) == 61
+
+
+@pytest.mark.promise("api-contradictions")
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(status=404, path="/jobs/"),  # the role may list jobs and not get them
+        Fault(body='{"id": "7", "status": "succeeded", "completed_at": "2018-05-21T12:00:00Z"}', path="/jobs/"),
+        Fault(body="{}", path="/jobs/"),
+    ],
+    ids=["not found", "another job", "nothing"],
+)
+def test_a_watched_job_whose_end_cannot_be_read_fails_the_window(fault: Fault, tmp_path: Path) -> None:
+    jobs = [job(int(LONG), timedelta(hours=-40), timedelta(hours=43, minutes=30)), *busy(-6, 6)]
+    workspace = Workspace(user_id=USER_ID, jobs=jobs)
+    staging = local_storage(tmp_path)
+    with local_workato(workspaces=[workspace], now=NOON, direct_limit=None) as api:
+        for hour in range(3):
+            read(api, workspace.token, staging, hour)
+        api.script([fault] * 3)
+        with pytest.raises(TransientError, match=f"no longer lists job {LONG} of recipe 1 as open"):
+            read(api, workspace.token, staging, 3)
+        api.script([])
+
+        assert LONG in read(api, workspace.token, staging, 3)
+
+
+def test_a_watched_job_that_is_not_found_is_gone_if_another_is_found(tmp_path: Path) -> None:
+    jobs = [job(int(LONG), timedelta(hours=-40), timedelta(hours=43, minutes=30)), *busy(-6, 6)]
+    workspace = Workspace(user_id=USER_ID, jobs=jobs)
+    staging = local_storage(tmp_path)
+    with local_workato(workspaces=[workspace], now=NOON, direct_limit=None) as api:
+        for hour in range(3):
+            read(api, workspace.token, staging, hour)
+        api.script([Fault(status=404, path=f"/jobs/{LONG}")] * 2)
+
+        assert len(read(api, workspace.token, staging, 3)) == 60
 
 
 def test_without_a_staging_area_nothing_is_watched() -> None:

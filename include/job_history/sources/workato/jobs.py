@@ -40,6 +40,14 @@ class ListedJob:
             return None
 
     @property
+    def names(self) -> set[str]:
+        """Its id and its handle, as far as they are there and can be read."""
+        try:
+            return {str(value) for name in ("id", "handle") if (value := id_field(self.fields, name)) is not None}
+        except BadRecordError:
+            return set()
+
+    @property
     def key(self) -> str:
         """What it is recognised by if it is listed twice: its id, or all its fields if its id cannot be read."""
         return str(self.id) if self.id is not None else repr({name: bytes(raw) for name, raw in self.fields.items()})

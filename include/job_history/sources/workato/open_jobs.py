@@ -20,6 +20,7 @@ from zlib import crc32
 
 import msgspec
 
+from job_history.errors import TransientError
 from job_history.model.timestamp import format_time, parse_time
 from job_history.model.window import HOUR, Window
 from job_history.sources.workato.client import NotFoundError, WorkatoClient
@@ -34,6 +35,7 @@ MAX_WATCHED = 1_000
 KEPT = timedelta(days=35)
 """After its end, or after it was last seen. Windows may be read again for that long."""
 _SURVEYS = 2
+_LOOKS = 2
 _MAX_PAGES = MAX_WATCHED // JOBS_A_PAGE
 
 
@@ -76,7 +78,8 @@ class OpenJobs:
     def ended_in(self, window: Window, walk: Walk) -> Iterator[ListedJob]:
         """Yield the watched jobs of the walk's recipe that ended in the window, and that the walk did not find.
 
-        The walk must be over. Notes the open jobs that it met.
+        The walk must be over. Notes the open jobs that it met. Raises TransientError if the end of a watched job cannot
+        be read.
         """
         if self._storage is None:
             return
@@ -91,7 +94,7 @@ class OpenJobs:
                 continue
             if job.job_id in walk.ended and job.completed_at is not None:
                 continue
-            answer = self._answer(job)
+            answer = self._answer(job, walk)
             if answer is None or answer.completed_at is None:
                 continue
             if job.completed_at is None:
@@ -145,14 +148,35 @@ class OpenJobs:
             self._watched[recipe_id, job_id] = job
             self._store(job)
 
-    def _answer(self, job: WatchedJob) -> ListedJob | None:
-        """Ask for the job; None if the API does not find it, or answers with another one."""
-        try:
-            answer = ListedJob(self._client.get(f"recipes/{job.recipe_id}/jobs/{quote(job.job_id, safe='')}"))
-        except NotFoundError:
+    def _answer(self, job: WatchedJob, walk: Walk) -> ListedJob | None:
+        """Ask for the job, twice if need be; None if it is gone.
+
+        Raises TransientError if it is not found, and nothing else shows that it is gone, or the answer is for another.
+        """
+        for _ in range(_LOOKS):
+            answer = self._single(job.recipe_id, job.job_id)
+            if answer is not None and job.job_id in answer.names:
+                return answer
+        if answer is None and (job.completed_at is not None or self._is_gone(walk)):
             log.warning("Job %s of recipe %s was open, and is no longer found.", job.job_id, job.recipe_id)
             return None
-        return answer if str(answer.id) == job.job_id else None
+        problem = "does not find it" if answer is None else "answers with something else"
+        raise TransientError(
+            f"{self._client} no longer lists job {job.job_id} of recipe {job.recipe_id} as open, and, asked for it, "
+            f"{problem} (twice). Nothing was delivered: it may have ended in the window. The next try asks again. If "
+            "it persists, let the role of the token's API client get jobs."
+        )
+
+    def _is_gone(self, walk: Walk) -> bool:
+        """Return whether a job that is not found is gone: the whole list lacks it, too, or another job is found."""
+        another = min(walk.ended, default=None)
+        return walk.is_whole or (another is not None and self._single(walk.recipe_id, another) is not None)
+
+    def _single(self, recipe_id: int, job_id: str) -> ListedJob | None:
+        try:
+            return ListedJob(self._client.get(f"recipes/{recipe_id}/jobs/{quote(job_id, safe='')}"))
+        except NotFoundError:
+            return None
 
     def _stored(self) -> Iterator[WatchedJob]:
         if self._storage is None:
