@@ -186,6 +186,18 @@ def test_jobs_whose_times_cannot_be_read_are_counted_as_unplaceable(time: str) -
     assert (records, unplaceable) == ([], Unplaceable(30, False, "1", f"text of {len(time)} characters"))
 
 
+@pytest.mark.promise("unplaceable-records")
+def test_a_job_whose_end_alone_cannot_be_read_is_unplaceable() -> None:
+    """It started in an earlier hour, which was read while the job was open."""
+    odd = {"id": "1", "status": "succeeded", "started_at": "2018-05-21T11:50:00Z", "completed_at": "12:20 PM"}
+    page = {"job_succeeded_count": 1, "job_failed_count": 0, "job_count": 1, "items": [odd]}
+    with serving(plain(1)) as api:
+        api.script(answers("/jobs", page))
+        records, unplaceable = read(source_of(api))
+
+    assert (records, unplaceable and unplaceable.count, unplaceable and unplaceable.example_id) == ([], 1, "1")
+
+
 def test_a_finished_job_without_an_end_is_unplaceable_and_an_open_one_is_not() -> None:
     items = [
         {"id": "1", "status": "succeeded", "started_at": "2018-05-21T12:30:00Z", "completed_at": None},

@@ -84,15 +84,12 @@ class Platform:
 
 def expected(item: dict[str, Any]) -> int | str:
     """Return the number of the window of a job, `unplaceable` or `open`; written without the code that it checks."""
-
-    def moment(name: str) -> datetime | None:
-        value = item.get(name)
-        return datetime.fromisoformat(value) if isinstance(value, str) and value.startswith("2018-05-21T1") else None
-
-    if item.get("completed_at") is None:
+    end = item.get("completed_at")
+    if end is None:
         return "unplaceable" if item.get("status") in ("completed", "succeeded", "failed") else "open"
-    at = moment("completed_at") or moment("started_at")
-    return "unplaceable" if at is None else int((at - NOON) / HOUR)
+    if not isinstance(end, str) or not end.startswith("2018-05-21T1"):
+        return "unplaceable"
+    return int((datetime.fromisoformat(end) - NOON) / HOUR)
 
 
 @pytest.mark.promise("unplaceable-records")

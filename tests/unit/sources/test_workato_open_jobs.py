@@ -133,6 +133,25 @@ def test_a_watched_job_whose_end_cannot_be_read_fails_the_window(fault: Fault, t
         assert LONG in read(api, workspace.token, staging, 3)
 
 
+@pytest.mark.promise("unplaceable-records")
+@pytest.mark.parametrize("end", [None, "2018-05-21 15:30:00 UTC"])
+def test_a_watched_job_whose_end_is_no_time_is_unplaceable(end: str | None, tmp_path: Path) -> None:
+    jobs = [job(int(LONG), timedelta(hours=-40), timedelta(hours=43, minutes=30)), *busy(-6, 6)]
+    workspace = Workspace(user_id=USER_ID, jobs=jobs)
+    staging = local_storage(tmp_path)
+    answer = {"id": LONG, "status": "succeeded", "started_at": "2018-05-19T20:00:00Z", "completed_at": end}
+    with local_workato(workspaces=[workspace], now=NOON, direct_limit=None) as api:
+        for hour in range(3):
+            read(api, workspace.token, staging, hour)
+        api.now = window_of(3).end + SETTLE
+        api.script([Fault(body=json.dumps(answer), path="/jobs/")])
+        with source_of(api, workspace.token, staging).listing(USER_ID, window_of(3), line_details=False) as listing:
+            assert len(list(listing)) == 60
+
+    assert listing.unplaceable is not None
+    assert (listing.unplaceable.count, listing.unplaceable.example_id) == (1, LONG)
+
+
 def test_a_watched_job_that_is_not_found_is_gone_if_another_is_found(tmp_path: Path) -> None:
     jobs = [job(int(LONG), timedelta(hours=-40), timedelta(hours=43, minutes=30)), *busy(-6, 6)]
     workspace = Workspace(user_id=USER_ID, jobs=jobs)

@@ -156,10 +156,10 @@ class WorkatoSource:
                 open_jobs = self._open_jobs(user_id)
                 reader = self._reader(user_id, window, open_jobs)
                 ended = [
-                    _Ended(job.id, moment)
+                    _Ended(job.id, job.completed_at)
                     for recipe in self._to_read(window, open_jobs)
                     for job in reader.ended_in_window(recipe)
-                    if (moment := job.completed_at or job.started_at) is not None
+                    if job.completed_at is not None
                 ]
             listed = self._listed = _Listed(user_id, window, ended)
         return [job for job in listed.ended if job.at in window]

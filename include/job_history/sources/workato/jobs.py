@@ -67,10 +67,11 @@ class ListedJob:
 
     @property
     def is_unplaceable(self) -> bool:
-        """It has ended, and no window can contain it, because its end is missing, or no time of it can be read."""
-        if self._has_no_end:
-            return self._final_status is not None
-        return self.completed_at is None and self.started_at is None
+        """It has ended, and no window can contain it, because its end is missing or cannot be read.
+
+        The window of its start is no place for it: that may have been read while it was open.
+        """
+        return not self.is_open and self.completed_at is None
 
     @property
     def form_of_its_time(self) -> str:

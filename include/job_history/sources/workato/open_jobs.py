@@ -95,6 +95,8 @@ class OpenJobs:
             if job.job_id in walk.ended and job.completed_at is not None:
                 continue
             answer = self._answer(job, walk)
+            if answer is not None and answer.is_unplaceable:
+                walk.note_unplaceable(answer)
             if answer is None or answer.completed_at is None:
                 continue
             if job.completed_at is None:

@@ -102,7 +102,7 @@ class RecipeReader:
         return reading
 
     def ended_in_window(self, recipe: Recipe) -> list[ListedJob]:
-        """List the jobs of a recipe that ended in the window, and those that belong to the window of their start."""
+        """List the jobs of a recipe that ended in the window."""
         walk = self._walk(recipe.id)
         listed = list(walk) if recipe.can_have_news(self.window, self.longest_job) else []
         return [*listed, *self.open_jobs.ended_in(self.window, walk)]

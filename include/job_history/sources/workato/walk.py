@@ -83,6 +83,18 @@ class Walk:
         self.ended.add(job.key)
         self._measure(job)
 
+    def note_unplaceable(self, job: ListedJob) -> None:
+        """Take an ended job that was found by other means, and whose end cannot be read, for one that no window has."""
+        if job.key not in self.ended:
+            self.ended.add(job.key)
+            self._add_unplaceable(job)
+
+    def _add_unplaceable(self, job: ListedJob) -> None:
+        self._unplaceable += 1
+        job_id = None if job.id is None else str(job.id)
+        example = self.unplaceable or Unplaceable(0, False, job_id, job.form_of_its_time)
+        self.unplaceable = Unplaceable.of_first(self._unplaceable, example.example_id, example.example_form)
+
     def _measure(self, job: ListedJob) -> None:
         self.newest = max(filter(None, (self.newest, job.started_at, job.completed_at)), default=None)
 
@@ -100,16 +112,10 @@ class Walk:
         self.ended.add(job.key)
         self._count(job)
         if job.is_unplaceable:
-            self._unplaceable += 1
-            example = self.unplaceable or Unplaceable(
-                0, False, None if job.id is None else str(job.id), job.form_of_its_time
-            )
-            self.unplaceable = Unplaceable.of_first(self._unplaceable, example.example_id, example.example_form)
+            self._add_unplaceable(job)
             return False
         self.oldest = min(filter(None, (self.oldest, job.completed_at)), default=None)
-        # An end that cannot be read puts the job into the window of its start, where it is quarantined once.
-        moment = job.completed_at or job.started_at
-        return moment is not None and moment in self.window
+        return job.completed_at is not None and job.completed_at in self.window
 
     def _count(self, job: ListedJob) -> None:
         try:
