@@ -71,7 +71,8 @@ class JsonPass:
         self._edits: list[Edit] = []
         self._dropped: list[tuple[int, int]] = []
         self._renamed: dict[int, bytes] = {}
-        self._new_names: dict[int, tuple[int, set[str]]] = {}
+        # By name: the last number of those in use, so that many equal names take linear time.
+        self._new_names: dict[int, tuple[int, dict[str, int]]] = {}
 
     def edits(self, locations: Sequence[Location], around: Location) -> list[Edit]:
         """Return the edits in their order, given the location of each text, and one from which all can be reached.
@@ -178,14 +179,15 @@ class JsonPass:
         if not edits:
             return
         new = text_of_utf8(edited_bytes(written, edits))
-        before, taken = self._new_names.get(opened, (opened, set()))
+        before, taken = self._new_names.get(opened, (opened, {}))
         if is_in_another_object(self._tokens, index, before):
-            taken = set()
+            taken = {}
         self._new_names[opened] = index, taken
-        number = 1
+        number = taken.get(new, 0) + 1
         while (numbered := new if number == 1 else f'{new[:-1]} {number}"') in taken:
             number += 1
-        taken.add(numbered)
+        taken[new] = number
+        taken.setdefault(numbered, 1)
         self._renamed[index] = utf8(numbered)
         self._edits.append(Edit(start, end, numbered))
 

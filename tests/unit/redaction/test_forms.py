@@ -100,6 +100,12 @@ def test_many_values_inside_each_other_take_linear_time() -> None:
         assert len(left) < len(text)
 
 
+def test_many_addresses_as_names_take_linear_time() -> None:
+    names = 30_000
+    left = redacted_input("{" + ",".join(f'"a@b.c{number}":1' for number in range(names)) + "}", mask(value="email"))
+    assert left.endswith(f'"*** {names}":1}}')
+
+
 def test_an_outer_value_amid_words_goes_before_an_inner_one() -> None:
     rules = (hashed(field="token"), PASSWORD, mask(value="email"))
     text = '400 "password": {"token": "x", "m": "a@b.co"}, "token": "a@b.co"'
