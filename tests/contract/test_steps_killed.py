@@ -256,13 +256,13 @@ def test_full_disk_is_reported_and_recovered_from(
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"x" * (usage.f_bavail * usage.f_frsize - 5_000_000))
 
-    message = re.compile(
-        f"TransientError: Cannot write file://{small_disk}/{folder}/{file}: the disk is full "
-        r"\(No space left on device\)\. Make room there, or point the path elsewhere\.\n"
+    reported = re.compile(
+        rf"TransientError: Cannot write file://{small_disk}/{folder}/{file}: .*No space left on device.*\n"
     )
     for _ in range(2):
         code, printed = full.steps([step])
-        assert (code, printed) == (1, message.fullmatch(printed) and printed)
+        assert code == 1
+        assert reported.fullmatch(printed), printed
 
     ballast.unlink()
     full.completes_from(step, undisturbed)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+import psutil
+
 from simulators.end_signals import in_order_at_end_signals
 from simulators.processes import ChildProcess, ProcessFailedError, free_port
 
@@ -122,9 +124,17 @@ class _Processes:
     def run(self, *arguments: str) -> None:
         """Run a command to its end. Raises `ProcessFailedError` if it fails."""
         log_path = self._fresh_log("-".join(arguments))
+        earlier = {*psutil.Process().children()}
         with log_path.open("wb") as log:
             command = [*_AIRFLOW, *arguments]
-            done = subprocess.run(command, stdout=log, stderr=log, env=self._environment, cwd=self._home, check=False)
+            try:
+                done = subprocess.run(
+                    command, stdout=log, stderr=log, env=self._environment, cwd=self._home, check=False
+                )
+            except BaseException:
+                # A signal while the process is being made: subprocess does not know it yet, and leaves it.
+                kill_all({*psutil.Process().children()} - earlier)
+                raise
         if done.returncode != 0:
             tail = "\n".join(log_path.read_text(errors="replace").splitlines()[-_TAIL_LINES:])
             raise ProcessFailedError(
