@@ -233,6 +233,25 @@ def test_a_connection_that_the_editor_may_not_see_is_refused(
     assert "you may not use this Airflow connection" in refused.text
 
 
+@pytest.mark.promise("ui-access")
+@pytest.mark.parametrize("hidden", ["job_store", "acme_s3"])
+def test_an_account_with_a_connection_that_the_editor_may_not_see_is_not_resumed(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch, hidden: str
+) -> None:
+    from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+
+    monkeypatch.setattr(
+        SimpleAuthManager, "is_authorized_connection", lambda _, details=None, **_rest: details.conn_id != hidden
+    )
+    stored = [account(redaction=[], enabled=False)]
+    pages.set_accounts(stored)
+    editor = pages.as_user("ona")
+
+    refused = editor.post("/setup/accounts/5234/resume", editor.form("/setup/accounts/5234"))
+
+    assert (refused.status_code, pages.accounts, pages.audit_log()) == (403, stored, [])
+
+
 @pytest.mark.promise("ui-safety")
 def test_every_answer_forbids_scripts_of_other_sites_and_inline_scripts(pages: Pages) -> None:
     pages.set_accounts([account()])

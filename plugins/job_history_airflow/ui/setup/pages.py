@@ -147,6 +147,8 @@ def _change(context: RequestContext, entry_id: str, action: str, changes: dict[s
         stored = _read_unchanged(context)
         position, entry = _entry(stored, entry_id)
         instead = [] if changes is None else [{**entry, **changes}]
+        if action == "resumed":
+            _check_connections(entry, context)
         entries = [*stored.entries[:position], *instead, *stored.entries[position + 1 :]]
         details = {"user_id": entry.get("user_id"), "entry": entry_id}
         return _write(context, stored, entries, action, details)
@@ -154,6 +156,13 @@ def _change(context: RequestContext, entry_id: str, action: str, changes: dict[s
         context.session.rollback()
         stored = read_stored(context.session)
         return accounts_view(context, stored, conflict=_SAVED_MEANWHILE, code=status.HTTP_409_CONFLICT)
+
+
+def _check_connections(entry: dict[str, Any], context: RequestContext) -> None:
+    """Raises HTTPException (403) if the entry names a connection that the user may not see."""
+    account, _ = read_entry(entry, user_ids_except([], None))
+    if account is not None and (refused := refused_connections(account, context.user)):
+        raise HTTPException(status.HTTP_403_FORBIDDEN, "The account was not resumed: " + "; ".join(sentences(refused)))
 
 
 def _read_unchanged(context: RequestContext) -> StoredAccounts:
