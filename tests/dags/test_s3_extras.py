@@ -320,6 +320,16 @@ def test_encryption_of_the_environment_is_not_used(
     assert "/us-east-1/s3/aws4_request" in headers["authorization"]
 
 
+def test_no_checksum_is_sent_to_a_store_that_refuses_them(
+    connect: Connect, endpoint: ScriptedS3, transport: str
+) -> None:
+    connect(endpoint_url=endpoint.url, config_kwargs={"request_checksum_calculation": "when_supported"})
+
+    delivered(transport=transport, checksum="none")
+
+    assert [name for name in endpoint.seen[-1].headers if "checksum" in name] == []
+
+
 class TestVerify:
     def test_a_bundle_of_the_connection(self, connect: Connect, transport: str, tmp_path: Path) -> None:
         with scripted_s3(BUCKET, tls=self_signed_server(tmp_path)) as endpoint:

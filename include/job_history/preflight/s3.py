@@ -16,7 +16,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError
 
 from job_history.accounts.account import Account
 from job_history.accounts.destination_settings import S3DestinationSettings
@@ -114,7 +113,7 @@ class S3Check:
             client = boto3_client(self._access)
             payer = self._access.options.payer()
             answer = client.head_object(Bucket=self._access.bucket, Key=self._key, **payer)
-        except (BotoCoreError, ClientError, ValueError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - what renews credentials may raise anything
             if self._settings.server_side_encryption is None:
                 log.info("The clock of the store could not be read: %s", type(error).__name__)
                 return

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from job_history.errors import PermanentError, ReplicationError, TransientError
+from job_history.errors.catalogue import finding
 from job_history.errors.code import Code
 from job_history.errors.masking import Masker, secret_masker
 from job_history_airflow.airflow_lookup import check_really_missing
@@ -70,8 +71,8 @@ def connection_errors(conn_id: str, named_by: str) -> Iterator[None]:
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from job_history.storage.s3.boto3_errors import problem_of_boto3
-    from job_history.storage.s3.problems import Attempted
+    from job_history.storage.s3.boto3_errors import is_away, problem_of_boto3
+    from job_history.storage.s3.problems import Attempted, quoted
 
     about = f"Connection {conn_id!r} ({named_by})"
     try:
@@ -83,17 +84,11 @@ def connection_errors(conn_id: str, named_by: str) -> Iterator[None]:
     except (BotoCoreError, ClientError) as error:
         mask = _masker_of(conn_id)
         raise problem_of_boto3(error, mask).error(about, Attempted("use", "", "")) from None
-    except (
-        AirflowException,
-        ArithmeticError,
-        ImportError,
-        LookupError,
-        OSError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
-        detail = _masker_of(conn_id)(f"{type(error).__name__}: {error}")
+    except Exception as error:  # noqa: BLE001 - what gives credentials may raise anything: a program, a SAML provider, ...
+        detail = quoted(_masker_of(conn_id)(f"{type(error).__name__}: {error}"))
+        if is_away(error):
+            found = finding(Code.S3_CREDENTIALS_AWAY, about, detail=detail)
+            raise TransientError(f"{found.cause} {found.fix}", code=found.code, detail=detail) from None
         raise PermanentError(
             f"{about} cannot be used: {detail}. Correct it (Admin > Connections); docs/configuration.md lists its "
             "extras.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.log import mask_secret
@@ -57,8 +58,7 @@ def bucket_named_by(conn_id: str, named_by: str) -> str | None:
     """Return the bucket that a connection names, without asking for credentials."""
     find_connection(conn_id, named_by)
     with connection_errors(conn_id, named_by):
-        name: str | None = _hook(conn_id).service_config.get("bucket_name")
-        return name
+        return _bucket_of(_hook(conn_id))
 
 
 def _opened(conn_id: str) -> tuple[S3Connection, str | None]:
@@ -75,7 +75,16 @@ def _opened(conn_id: str) -> tuple[S3Connection, str | None]:
         # The hook's own, with its user agent.
         config=hook._get_config(),  # noqa: SLF001
     )
-    return connection, hook.service_config.get("bucket_name")
+    return connection, _bucket_of(hook)
+
+
+def _bucket_of(hook: Any) -> str | None:
+    """Return the bucket that a connection names: a name, an alias or an ARN. Raises PermanentError if it is neither."""
+    name = hook.service_config.get("bucket_name")
+    if name is None or (isinstance(name, str) and (not name or _BUCKET.fullmatch(name))):
+        return name
+    detail = "its extra service_config.s3.bucket_name is neither a bucket's name nor an ARN"
+    raise PermanentError(f"{detail}. Correct it.", code=Code.CONNECTION_UNUSABLE, detail=detail)
 
 
 def _hook(conn_id: str) -> Any:
@@ -85,7 +94,11 @@ def _hook(conn_id: str) -> Any:
 
 
 def _check_extra(connection: Connection) -> None:
-    dropped = sorted(connection.extra_dejson.keys() & _NOT_HONOURED)
+    extra: dict[str, Any] = connection.extra_dejson
+    dropped = sorted(extra.keys() & _NOT_HONOURED)
+    session = extra.get("session_kwargs") or {}
+    if isinstance(session, dict):
+        dropped += [f"session_kwargs.{name}" for name in sorted(session.keys() - _OF_SESSION)]
     if dropped:
         detail = f"its extra has {dropped[0]!r}, which the amazon provider no longer reads"
         raise PermanentError(
@@ -95,6 +108,10 @@ def _check_extra(connection: Connection) -> None:
         )
 
 
+# A name as Amazon and other stores allow it, also of old buckets; or the ARN of an access point.
+_BUCKET = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){1,253}[A-Za-z0-9]|arn:[!-~]+")
+# What the amazon provider still reads of `session_kwargs`.
+_OF_SESSION = {"aws_access_key_id", "aws_secret_access_key", "aws_session_token"}
 # Extras of earlier releases of the amazon provider, which it no longer reads itself.
 _NOT_HONOURED = {
     "s3_config_file",

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, TypeVar, cast
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from job_history.errors import ReplicationError
 from job_history.storage.files import Entry, GuardedFile
@@ -18,7 +18,7 @@ from job_history.storage.s3.access import S3Access
 from job_history.storage.s3.boto3_errors import problem_of_boto3
 from job_history.storage.s3.bucket import ObjectExistsError
 from job_history.storage.s3.problems import Attempted
-from job_history.storage.s3.resolve import system_certificates
+from job_history.storage.s3.trust import system_certificates
 
 # A streamed file that is larger than that is kept on disk until it is sent.
 _SPOOLED_BYTES = 8_000_000
@@ -37,7 +37,8 @@ class Boto3Bucket:
         self.access = access
         self._prefix = f"{prefix}/" if prefix else ""
         self._concurrency = access.max_connections or concurrency
-        self._client = boto3_client(access, connections=self._concurrency, attempts=attempts)
+        with self._errors("use", ""):
+            self._client = boto3_client(access, connections=self._concurrency, attempts=attempts)
         self._in_bucket = {"Bucket": access.bucket, **access.options.payer()}
         self._threads = ThreadPoolExecutor(self._concurrency, "s3")
 
@@ -147,7 +148,9 @@ class Boto3Bucket:
             if creating and error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _EXISTS:
                 raise ObjectExistsError(sorted_error) from None
             raise sorted_error from None
-        except (BotoCoreError, ValueError, OSError) as error:
+        except ReplicationError:
+            raise
+        except Exception as error:  # noqa: BLE001 - what renews credentials may raise anything
             raise self._error(error, doing, key) from None
 
     def _error(self, error: Any, doing: str, key: str) -> ReplicationError:
@@ -166,6 +169,9 @@ def boto3_client(access: S3Access, *, connections: int = 1, attempts: int = 1) -
             retries={"total_max_attempts": attempts, "mode": "standard"},
         )
     )
+    if access.options.checksum == "none":
+        # Also if the connection's config asks for one whenever it is possible.
+        config = config.merge(Config(request_checksum_calculation="when_required"))
     verify = system_certificates() if access.trust is True else access.trust
     client = access.connection.client(config, verify)
     client.meta.events.register("before-call.s3", _stay_in_region)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Any
 
 from botocore.exceptions import (
@@ -38,20 +39,35 @@ _BROKEN: tuple[tuple[tuple[type[BotoCoreError], ...], Code, str], ...] = (
     ((ReadTimeoutError,), Code.S3_NO_ANSWER, "no answer in time"),
     ((HTTPClientError,), Code.S3_NO_ANSWER, "the connection broke"),
 )
+# Errors of the file system.
+_LOCAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 
 
-def problem_of_boto3(error: BotoCoreError | ClientError | ValueError, mask: Masker = str) -> Problem:
-    """Classify an error of botocore. `mask` takes credentials out of what the store answered."""
+def problem_of_boto3(error: Exception, mask: Masker = str) -> Problem:  # noqa: PLR0911 - a table with conditions
+    """Classify an error of botocore, or of what it calls. `mask` takes credentials out of what the store answered."""
     if isinstance(error, ClientError):
         return _of_an_answer(error, mask)
     cause = getattr(error, "kwargs", {}).get("error")
     if isinstance(error, EndpointConnectionError) and isinstance(cause, NameResolutionError):
         return Problem(Code.S3_NO_ADDRESS, "DNS")
+    if isinstance(error, HTTPClientError) and isinstance(cause, ValueError):
+        return Problem(Code.S3_ENDPOINT_UNUSABLE, f"{type(cause).__name__}: an URL or a header that cannot be sent")
+    if isinstance(error, HTTPClientError) and (type(cause) is OSError or isinstance(cause, (*_LOCAL, BotoCoreError))):
+        return Problem(Code.S3_ENDPOINT_UNUSABLE, quoted(mask(f"{type(cause).__name__}: {cause}")))
     for kinds, code, detail in _BROKEN:
         if isinstance(error, kinds):
             words = detail.format(error=error, cause=cause, reason=str(cause).rpartition(": ")[2])
             return Problem(code, quoted(mask(words)))
-    return Problem(Code.S3_ENDPOINT_UNUSABLE, quoted(mask(f"{type(error).__name__}: {error}")))
+    if isinstance(error, ssl.SSLError):
+        return Problem(Code.S3_TLS_FAILED, quoted(str(error)))
+    # botocore's own, if renewed credentials are no longer valid; and what a service of credentials raises.
+    code = Code.S3_CREDENTIALS_AWAY if isinstance(error, RuntimeError) or is_away(error) else Code.S3_ENDPOINT_UNUSABLE
+    return Problem(code, quoted(mask(f"{type(error).__name__}: {error}")))
+
+
+def is_away(error: Exception) -> bool:
+    """Return whether an error is that of a service that cannot be reached, as `requests` raises it."""
+    return isinstance(error, OSError) and not isinstance(error, _LOCAL)
 
 
 def _of_an_answer(error: ClientError, mask: Masker) -> Problem:

@@ -24,7 +24,7 @@ from job_history.storage.files import Entry, GuardedFile
 from job_history.storage.s3.access import S3Access
 from job_history.storage.s3.bucket import ObjectExistsError
 from job_history.storage.s3.obstore_errors import BLOCKED_PROXY, problem_of_obstore
-from job_history.storage.s3.problems import Attempted, Problem
+from job_history.storage.s3.problems import Attempted, Problem, quoted
 
 if TYPE_CHECKING:
     # They exist for type checkers only.
@@ -141,6 +141,9 @@ class ObstoreBucket:
             raise ObjectExistsError(self._error(problem_of_obstore(self._mask(str(exists))), doing, key)) from None
         except (BaseError, OSError) as error:
             raise self._error(problem_of_obstore(self._mask(str(error))), doing, key) from None
+        except (ArithmeticError, TypeError, ValueError) as refused:
+            unusable = Problem(Code.S3_ENDPOINT_UNUSABLE, quoted(self._mask(f"{type(refused).__name__}: {refused}")))
+            raise self._error(unusable, doing, key) from None
         except BaseException as panic:
             if type(panic).__name__ not in {"PanicException", "RustPanic"}:
                 raise

@@ -27,6 +27,8 @@ def problem_of_obstore(text: str) -> Problem:  # noqa: PLR0911 - a table with co
     status = int(_first(_STATUS, text) or 0)
     if code is not None or status:
         return problem_of_answer(Answer(status, code, _first(_MESSAGE, text) or "", _first(_REGION, text)))
+    if "Generic Config error:" in text:
+        return Problem(Code.S3_ENDPOINT_UNUSABLE, quoted(text.split("Debug source:", maxsplit=1)[0]))
     if _BARE_REDIRECT in text:
         return Problem(Code.S3_WRONG_REGION, "a redirect without an address")
     if reported := _first(_CREDENTIALS, text):

@@ -15,6 +15,8 @@ from job_history.errors.code import Code, Severity
 from job_history.errors.masking import MASK
 
 _ACCESS_KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}")
+# A user name and a password in a URL, whatever is wrong with the URL.
+_USER_INFO = re.compile(r"""[^\s`'"/\\]*:[^\s`'"]*@""")
 _MAX_QUOTE = 500
 
 # The codes are those of "Error responses" in the API reference of S3.
@@ -111,6 +113,8 @@ def _code_of(answer: Answer) -> Code:  # noqa: PLR0911 - a table with conditions
 
 
 def quoted(text: str) -> str:
-    """Take another program's text into a message: one line, at most 500 characters, without access keys."""
-    words = _ACCESS_KEY.sub(MASK, html.unescape(" ".join(text.split())))
+    """Take another program's text into a message: one line, at most 500 characters, without access keys
+    and passwords of URLs.
+    """
+    words = _USER_INFO.sub(f"{MASK}@", _ACCESS_KEY.sub(MASK, html.unescape(" ".join(text.split()))))
     return (words if len(words) <= _MAX_QUOTE else words[:_MAX_QUOTE] + "...").rstrip(".")

@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-import ssl
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -24,6 +21,7 @@ from job_history.storage.s3.access import S3Access, S3Connection, Transport, Wri
 from job_history.storage.s3.boto3_errors import problem_of_boto3
 from job_history.storage.s3.credentials import SessionCredentials
 from job_history.storage.s3.problems import Attempted
+from job_history.storage.s3.trust import trust_of
 
 DEFAULTS = Config(
     connect_timeout=10,
@@ -43,8 +41,8 @@ _OF_OBSTORE = {
     "aws_sse_customer_key_base64": None,
     "aws_checksum_algorithm": "checksum",
 }
-# Where Linux distributions keep the certificates that they trust, Debian's first.
-_SYSTEM_CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+# More is no time-out: obstore holds no larger number.
+_MAX_SECONDS = 1_000_000
 
 
 class _PreparedError(Exception):
@@ -70,6 +68,7 @@ def resolve(
     options = options or WriteOptions()
     _check_endpoint(connection.endpoint_url)
     config = DEFAULTS.merge(connection.config) if connection.config is not None else DEFAULTS
+    _check_numbers(config)
     attempted = Attempted("write", "any key", connection.session.region_name or "us-east-1")
     about = f"Bucket {bucket}"
     try:
@@ -101,7 +100,7 @@ def resolve(
         connection=connection,
         config=config,
         credentials=credentials,
-        trust=_trust(session._verify),  # noqa: SLF001
+        trust=trust_of(session._verify),  # noqa: SLF001
         connect_timeout=float(client.meta.config.connect_timeout),
         read_timeout=float(client.meta.config.read_timeout),
         attempts=(client.meta.config.retries or {}).get("total_max_attempts"),
@@ -129,14 +128,29 @@ def _prepared(client: Any, bucket: str) -> Any:
 
 
 def _check_endpoint(url: str | None) -> None:
-    """Raise PermanentError if the URL holds a password, which would get into logs."""
-    if url is not None and "@" in urlsplit(url).netloc:
-        raise PermanentError(
-            "The endpoint_url of the connection holds a user name or a password, which S3 does not use. Take it out "
-            "of the URL.",
-            code=Code.CONNECTION_UNUSABLE,
-            detail="its endpoint_url holds a user name or a password, which S3 does not use",
-        )
+    """Raise PermanentError if the URL is no text, or holds a password, which would get into logs."""
+    if url is not None and not isinstance(url, str):
+        raise _unusable("its endpoint_url is no text", "Correct it.")
+    # An S3 endpoint has no such sign anywhere: botocore repeats a URL that it cannot read.
+    if url is not None and "@" in url:
+        raise _unusable("its endpoint_url holds a user name or a password, which S3 does not use", "Take it out.")
+
+
+def _check_numbers(config: Any) -> None:
+    """Raise PermanentError if a time-out or the size of the pool cannot be that of every client."""
+    for name in ("connect_timeout", "read_timeout"):
+        seconds = getattr(config, name)
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= _MAX_SECONDS:
+            raise _unusable(f"its config_kwargs.{name} is no number of seconds from 0 to {_MAX_SECONDS}", "Correct it.")
+    connections = config.max_pool_connections
+    if type(connections) is not int or connections < 1:
+        raise _unusable("its config_kwargs.max_pool_connections is no whole number from 1 up", "Correct it.")
+
+
+def _unusable(detail: str, fix: str) -> PermanentError:
+    return PermanentError(
+        f"The connection cannot be used: {detail}. {fix}", code=Code.CONNECTION_UNUSABLE, detail=detail
+    )
 
 
 def _reason_for_boto3(
@@ -170,29 +184,6 @@ def _reason_for_boto3(
 
 def _is_given(options: WriteOptions, name: str | None) -> bool:
     return name is not None and getattr(options, name) not in {None, "none"}
-
-
-def _trust(verify: Any) -> bool | str:
-    """Return what botocore verifies certificates against; True for its own list, which becomes this machine's."""
-    if verify is True or verify is None:
-        return True
-    if verify is False:
-        return False
-    if not Path(verify).is_file():
-        raise PermanentError(
-            f"The CA bundle {verify!r} is no file (extra `verify` of the connection, or AWS_CA_BUNDLE, "
-            "REQUESTS_CA_BUNDLE). Name a file with certificates in PEM; `verify` may also be true or false, without "
-            "quotation marks.",
-            code=Code.S3_TLS_FAILED,
-            detail=f"the CA bundle {verify!r} is no file",
-        )
-    return str(verify)
-
-
-def system_certificates() -> str | None:
-    """Return the file with the certificates that this machine trusts; None if it is not known."""
-    named = (os.environ.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile, *_SYSTEM_CERTIFICATES)
-    return next((path for path in named if path and Path(path).is_file()), None)
 
 
 def _set_by_user(config: Any, name: str) -> Any:
