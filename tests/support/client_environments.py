@@ -5,6 +5,7 @@ made once.
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,8 @@ from simulators.project import ROOT
 # either.
 AS_OF = "2026-11-28"
 UV = str(ROOT / ".uv" / "bin" / "uv")  # `make` installs it
+INSTALL_SECONDS = 240
+SYSTEM_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 def python_environment(requirements: Path) -> Path:
@@ -56,7 +59,20 @@ def run_installer(*command: str) -> None:
 
     Raises PackagesUnavailable with what it printed, and RuntimeError if a package is not the pinned one.
     """
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=INSTALL_SECONDS, env=_environment()
+        )
+    except subprocess.TimeoutExpired:
+        raise PackagesUnavailable(f"{' '.join(command[:3])} did not end in {INSTALL_SECONDS} s.") from None
     if done.returncode != 0:
         message = f"{' '.join(command[:3])} failed, so there is no client to run:\n{done.stderr}"
-        raise RuntimeError(message) if "Hash mismatch" in done.stderr else PackagesUnavailable(message)
+        is_another = "Hash mismatch" in done.stderr or "EINTEGRITY" in done.stderr
+        raise RuntimeError(message) if is_another else PackagesUnavailable(message)
+
+
+def _environment() -> dict[str, str]:
+    """Return an environment in which uv and npm also trust the system's authorities, as a proxy may need."""
+    if not SYSTEM_AUTHORITIES.exists():
+        return {**os.environ}
+    return {"UV_SYSTEM_CERTS": "1", "NODE_EXTRA_CA_CERTS": str(SYSTEM_AUTHORITIES), **os.environ}
