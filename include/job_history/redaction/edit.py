@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
-
-class Edit(NamedTuple):
-    """Replaces `[start:end]`, in characters of a text or in bytes of its UTF-8."""
-
-    start: int
-    end: int
-    text: str
+Edit = tuple[int, int, str]
+"""A start, an end and what replaces the text between: in characters of a text, or in bytes of its UTF-8."""
 
 
 def edited(text: str, edits: Iterable[Edit]) -> str:
@@ -25,24 +19,23 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
     return "".join(pieces)
 
 
-def edited_bytes(data: bytes, edits: Iterable[Edit]) -> bytes:
-    """Do the same with UTF-8."""
+def edited_utf8(data: bytes, edits: Iterable[Edit], done: int = 0, end_of_data: int | None = None) -> str:
+    """Return the text of UTF-8, or of a part of it, after edits of bytes."""
     pieces: list[bytes] = []
-    done = 0
     for start, end, replacement in edits:
         pieces += (data[done:start], utf8(replacement))
         done = end
-    pieces.append(data[done:])
-    return b"".join(pieces)
+    pieces.append(data[done:end_of_data])
+    return text_of_utf8(b"".join(pieces))
 
 
 def utf8(text: str) -> bytes:
     """Return the bytes of a text, also of halves of surrogate pairs, which UTF-8 itself does not allow."""
-    return text.encode(errors="surrogatepass")
+    return text.encode("utf-8", "surrogatepass")
 
 
 def text_of_utf8(data: bytes) -> str:
-    return data.decode(errors="surrogatepass")
+    return data.decode("utf-8", "surrogatepass")
 
 
 def bytes_before(text: str, place: int) -> int:
@@ -59,5 +52,5 @@ def in_characters(data: bytes, edits: list[Edit]) -> list[Edit]:
     for start, end, text in edits:
         first = characters + len(text_of_utf8(data[done:start]))
         done, characters = end, first + len(text_of_utf8(data[start:end]))
-        moved.append(Edit(first, characters, text))
+        moved.append((first, characters, text))
     return moved

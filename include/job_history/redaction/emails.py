@@ -17,7 +17,9 @@ EXPRESSION = "@|%40|[\uff20\ufe6b]"
 # `%40` is the @ of a URL; the others are the wide and the small @ of East Asian text.
 _AT = re.compile("[@\uff20\ufe6b]|%40")
 # A text that is nothing but the most common form of an address.
-_WHOLE = re.compile(r"[A-Za-z0-9._+-]++@[A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)++")
+_COMMON = r"[A-Za-z0-9._+-]++@[A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)++"
+_WHOLE = re.compile(_COMMON)
+_WHOLE_IN_JSON = re.compile(f'"{_COMMON}"'.encode())
 _SIGNS = "*#$!&=^`{|}~"  # as RFC 5322 allows them, and as text has them before an address
 _QUOTED_BACKWARDS = re.compile(r'"(?:["\\]\\|[^"\\\r\n])*+"')
 _MAX_QUOTED = 320  # characters; so the time stays linear
@@ -32,6 +34,11 @@ class _Parts(NamedTuple):
     local_backwards: re.Pattern[str]
     before_address: re.Pattern[str]
     domain: re.Pattern[str]
+
+
+def is_address(written: bytes) -> bool:
+    """Whether a JSON string, in UTF-8, is one address of the most common form."""
+    return _WHOLE_IN_JSON.fullmatch(written) is not None
 
 
 def find_emails(text: str) -> list[Span]:

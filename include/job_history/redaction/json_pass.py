@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import accumulate, chain
 
 from job_history.redaction.canonical import json_string, text_of
 from job_history.redaction.card_numbers import places_of_candidates
-from job_history.redaction.edit import Edit, bytes_before, edited_bytes, text_of_utf8, utf8
+from job_history.redaction.edit import Edit, bytes_before, edited_utf8, text_of_utf8, utf8
 from job_history.redaction.location import Location, Members, Rule
 from job_history.redaction.replacement import MASK, Place, Replacement
 from job_history.redaction.tokens import (
@@ -27,6 +27,7 @@ from job_history.redaction.tokens import (
     is_in_another_object,
     last_token_of_value,
     marked,
+    places_of,
     tokens_of,
     tokens_with_names,
 )
@@ -40,6 +41,7 @@ _RARE_SIGNS = (b"\xef\xbc\xa0", b"\xef\xb9\xab")  # U+FF20 and U+FE6B in UTF-8
 # ... or one of these, if a rule may be about an element without a name: the beginning of JSON without names.
 _JSON_BEGINS = (b'"{', b'"[', b'" ')
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+_PART = "part of a text"
 
 TextEdits = Callable[[str, Location, Place, str], list[Edit]]
 """Finds the edits of a text at a location; the last argument is its kind, for reports."""
@@ -48,7 +50,8 @@ TextEdits = Callable[[str, Location, Place, str], list[Edit]]
 class JsonPass:
     """Finds the edits, in bytes, of JSON texts that follow each other with spaces between.
 
-    `edits_of_text` and `edits_of_number` find what is in a text or a number that no rule is about as a whole.
+    `wholes` decide whether a JSON string is, as a whole, what a value rule is about. `edits_of_text` and
+    `edits_of_number` find what is in any other text or number that no rule is about by its place.
     """
 
     def __init__(
@@ -57,12 +60,14 @@ class JsonPass:
         places: Sequence[Place],
         *,
         replacement: Replacement,
+        wholes: Sequence[tuple[Rule, Callable[[bytes], bool]]],
         edits_of_text: TextEdits,
         edits_of_number: Callable[[str, Place], list[Edit]],
     ) -> None:
         self._data = data
         self._places = places
         self._replacement = replacement
+        self._wholes = wholes
         self._edits_of_text = edits_of_text
         self._edits_of_number = edits_of_number
         self._tokens: list[Token] = []
@@ -96,16 +101,17 @@ class JsonPass:
                 if b"\0" in name:
                     name = self._data[starts[PARTS * index + NAME] : starts[PARTS * index + VALUE]]  # noqa: PLW2901
                 here = members[name]
-                if name in members.names_that_matter:
+                if members.names_that_matter and name in members.names_that_matter:
                     self._rename(members.location, index, opened, here.rule)
                 if here.rule is not None:
-                    self._replace(here.rule, index, last_token_of_value(value, index, following))
+                    last = last_token_of_value(following) if value in OPENING else index
+                    self._replace(here.rule, index, last)
                     continue
-            if value >= BRACKET and value in OPENING:
+            if value in OPENING:
                 frames.append((members, opened))
                 members, opened = here.members, index
             elif here.matters and ((apart and _SIGN.search(apart)) or index in suspects):
-                self._look_into(here, index)
+                self._look_into(here, index, apart)
         if self._dropped:
             self._leave_out()
         self._edits.sort()
@@ -128,23 +134,28 @@ class JsonPass:
         return {(bisect_right(self._starts, mark) - 1) // PARTS for mark in marks}
 
     def _replace(self, rule: Rule, index: int, last: int) -> None:
-        start, end = self._start(index, VALUE), self._start(last + 1, BEFORE)
+        start, end = self._starts[PARTS * index + VALUE], self._starts[PARTS * last + PARTS]
         written = text_of_utf8(self._data[start:end])
         after = self._replacement.of_json(rule, written, partial(self._path, index))
         if after is None:
             self._dropped.append((index, last))
         elif after != written:
-            self._edits.append(Edit(start, end, after))
+            self._edits.append((start, end, after))
 
-    def _look_into(self, here: Location, index: int) -> None:
+    def _look_into(self, here: Location, index: int, apart: bytes) -> None:
         start = self._starts[PARTS * index + VALUE]
-        data = self._data[start : self._starts[PARTS * index + PARTS]]
         place = partial(self._path, index)
+        for rule, is_whole in self._wholes:
+            if is_whole(apart):
+                after = self._replacement.of_text(rule, apart[1:-1].decode(), _PART, place) or ""
+                self._edits.append((start + 1, start + len(apart) - 1, after))
+                return
+        data = self._data[start : self._starts[PARTS * index + PARTS]]
         if data.startswith(b'"'):
-            self._edits += self._edits_of_string(data, here, place, "part of a text", start)
+            self._edits += self._edits_of_string(data, here, place, _PART, start)
         else:
             edits = self._edits_of_number(data.decode(), place)
-            self._edits += [Edit(start + first, start + last, text) for first, last, text in edits]
+            self._edits += [(start + first, start + last, text) for first, last, text in edits]
 
     def _edits_of_string(self, data: bytes, here: Location, place: Place, kind: str, start: int) -> list[Edit]:
         """Find the edits of a JSON string that starts at a byte: those of its text, at the places where that is
@@ -157,12 +168,12 @@ class JsonPass:
             return []
         if has_escapes:
             origin = Unescaped(inside).origin
-            edits = [Edit(origin(first), origin(last), text) for first, last, text in edits]
+            edits = [(origin(first), origin(last), text) for first, last, text in edits]
         if not inside.isascii():
-            edits = [Edit(bytes_before(inside, first), bytes_before(inside, last), text) for first, last, text in edits]
+            edits = [(bytes_before(inside, first), bytes_before(inside, last), text) for first, last, text in edits]
         shift = start + 1
         return [
-            Edit(first + shift, last + shift, json_string(text)[1:-1] if '"' in text or "\\" in text else text)
+            (first + shift, last + shift, json_string(text)[1:-1] if '"' in text or "\\" in text else text)
             for first, last, text in edits
         ]
 
@@ -178,7 +189,7 @@ class JsonPass:
         edits = self._edits_of_string(written, container, partial(self._path, opened), "name", 0)
         if not edits:
             return
-        new = text_of_utf8(edited_bytes(written, edits))
+        new = edited_utf8(written, edits)
         before, taken = self._new_names.get(opened, (opened, {}))
         if is_in_another_object(self._tokens, index, before):
             taken = {}
@@ -189,7 +200,7 @@ class JsonPass:
         taken[new] = number
         taken.setdefault(numbered, 1)
         self._renamed[index] = utf8(numbered)
-        self._edits.append(Edit(start, end, numbered))
+        self._edits.append((start, end, numbered))
 
     def _leave_out(self) -> None:
         """Take out the members and elements that are dropped, and of the commas around each the one that is left
@@ -207,14 +218,14 @@ class JsonPass:
                     start, leading = self._start(index, BEFORE) + kept, -1
                 else:
                     start, leading = self._start(index, NAME), last + 1
-            self._edits.append(Edit(start, self._start(last + 1, BEFORE), ""))
+            self._edits.append((start, self._start(last + 1, BEFORE), ""))
         self._without_comma(leading)
 
     def _without_comma(self, index: int) -> None:
         before = self._tokens[index][BEFORE] if 0 <= index < len(self._tokens) else b""
         if before.lstrip().startswith(b","):
             start = self._start(index, BEFORE) + before.index(b",")
-            self._edits.append(Edit(start, start + 1, ""))
+            self._edits.append((start, start + 1, ""))
 
     def _start(self, index: int, part: int) -> int:
         """Return the byte at which a part of a token starts."""
@@ -230,12 +241,3 @@ class JsonPass:
         # Without NAME, it is an element, or a member whose name is in BEFORE.
         found = _LAST_NAME.search(name)
         return f".{text_of_utf8(found[1])}" if found else "[*]"
-
-
-def places_of(signs: Iterable[bytes], data: bytes) -> Iterator[int]:
-    """Stream where signs are."""
-    for sign in signs:
-        place = data.find(sign)
-        while place >= 0:
-            yield place
-            place = data.find(sign, place + 1)

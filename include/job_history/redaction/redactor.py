@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import partial
-from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from job_history.errors import BadRecordError, QuarantineReason
 from job_history.model.json_text import compact_json
 from job_history.redaction.canonical import json_string
-from job_history.redaction.edit import Edit, edited, edited_bytes, in_characters, text_of_utf8, utf8
+from job_history.redaction.edit import Edit, edited, edited_utf8, in_characters, utf8
 from job_history.redaction.hits import Hit, outermost
 from job_history.redaction.json_pass import JsonPass
 from job_history.redaction.location import Location, Rule
@@ -44,6 +44,7 @@ class Redactor:
     def __init__(self, patterns: Patterns, replacement: Replacement) -> None:
         self._patterns = patterns
         self._replacement = replacement
+        self._wholes = [(rule, pattern.is_whole) for rule, pattern in patterns if pattern.is_whole is not None]
 
     def text(self, text: str, location: Location, path: str) -> str:
         """Redact plain text. Raises BadRecordError if JSON in it is nested too deeply."""
@@ -56,17 +57,14 @@ class Redactor:
         """
         data = b" ".join(each.data for each in texts)
         edits = self._pass(data, [each.place for each in texts]).edits([each.location for each in texts], around)
-        # Where each text ends, once what is before is edited.
-        ends = list(accumulate(len(each.data) + 1 for each in texts))
-        number = longer = 0
-        for start, end, text in edits:
-            while start >= ends[number]:
-                ends[number] += longer
-                number += 1
-            longer += len(utf8(text)) - (end - start)
-        ends[number:] = [end + longer for end in ends[number:]]
-        whole = edited_bytes(data, edits)
-        return [text_of_utf8(whole[start : end - 1]) for start, end in pairwise([0, *ends])]
+        results = []
+        start = first = 0
+        for each in texts:
+            end = start + len(each.data)
+            last = bisect_left(edits, (end,), first)
+            results.append(edited_utf8(data, edits[first:last], start, end))
+            start, first = end + 1, last
+        return results
 
     def _edits_of_json(self, text: str, location: Location, place: Place) -> list[Edit]:
         data = utf8(text)
@@ -77,6 +75,7 @@ class Redactor:
             data,
             places,
             replacement=self._replacement,
+            wholes=self._wholes,
             edits_of_text=self._edits_of_text,
             edits_of_number=self._edits_of_number,
         )
@@ -91,7 +90,7 @@ class Redactor:
             if len(found) <= 1:
                 of_text = self._replacement.of_text
                 return [
-                    Edit(start, end, of_text(rule, text[start:end], kind, place) or "")
+                    (start, end, of_text(rule, text[start:end], kind, place) or "")
                     for rule, spans in found
                     for start, end in spans
                 ]
@@ -109,7 +108,7 @@ class Redactor:
         for rule, pattern in self._patterns:
             if pattern.find(written):
                 after = self._replacement.of_text(rule, written, "number", place) or ""
-                return [Edit(0, len(written), json_string(after))]
+                return [(0, len(written), json_string(after))]
         return []
 
     def _hits(self, text: str, location: Location, place: Place, kind: str) -> list[Hit]:
@@ -138,12 +137,12 @@ class Redactor:
     def _edit(self, hit: Hit) -> Edit:
         after = self._replacement.of_text(hit.rule, hit.text, hit.kind, hit.place)
         if after is None:
-            return Edit(hit.start, hit.end, "")
+            return hit.start, hit.end, ""
         if hit.escapes is not None:
             after = json_string(after)
             for _ in range(hit.escapes):
                 after = json_string(after)[1:-1]
-        return Edit(hit.start, hit.end, after)
+        return hit.start, hit.end, after
 
     def _path_of_name(self, place: Place, name: str) -> str:
         """Return the path of a value amid words. Only a plain name is shown: others may hold a part of a value."""

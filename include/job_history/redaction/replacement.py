@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-from job_history.redaction.canonical import canonical_text, json_string
+from job_history.redaction.canonical import canonical_text
+from job_history.redaction.edit import utf8
 from job_history.redaction.location import Rule
 
 MASK = "***"
@@ -32,12 +33,12 @@ class Replacement:
     """Makes replacements. `on_change` gets a report of each."""
 
     def __init__(self, key: bytes | None, on_change: Callable[[Change], None] | None = None) -> None:
-        self._hash_of = None if key is None else _hmac(key)
+        self._hash = _no_hash if key is None else _hmac(key)
         self._on_change = on_change
 
     def of_text(self, rule: Rule, text: str, kind: str, place: Place) -> str | None:
         """Return the text that replaces a text; None: nothing does."""
-        after = None if rule.action == "drop" else MASK if rule.action == "mask" else self._hash(text)
+        after = None if rule.action == "drop" else MASK if rule.action == "mask" else self._hash(utf8(text))
         if self._on_change is not None:
             self._on_change(Change(place(), rule, kind, len(text), after))
         return after
@@ -48,12 +49,12 @@ class Replacement:
             return written
         text = canonical_text(written) if rule.action == "hash" or written.startswith('"') else written
         after = self.of_text(rule, text, _KINDS.get(written[:1], "number"), place)
-        return None if after is None else json_string(after)
+        # Neither *** nor a hash has a character that JSON escapes.
+        return None if after is None else f'"{after}"'
 
-    def _hash(self, text: str) -> str:
-        if self._hash_of is None:
-            raise RuntimeError("a rule hashes, and no key was given")
-        return self._hash_of(text.encode(errors="surrogatepass"))
+
+def _no_hash(_: bytes) -> str:
+    raise RuntimeError("a rule hashes, and no key was given")
 
 
 def _hmac(key: bytes) -> Callable[[bytes], str]:

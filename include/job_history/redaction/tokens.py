@@ -14,7 +14,7 @@ _TOKEN = re.compile(rb"([,\s]*+)(%b\s*+:\s*+)?(?:(%b)|(%b))" % (_STRING, _PLAIN,
 BEFORE, NAME, VALUE = 0, 1, 2
 PARTS = 4
 BRACKET = b"["
-"""All brackets are greater than this or equal to it, and no text or number is."""
+"""All brackets are greater than this or equal to it, and no text or number is, but words are."""
 OPENING, CLOSING = (b"{", b"["), (b"}", b"]")
 
 # A text without these is passed over: an escape that writes a quotation mark or any character, the sign of an address,
@@ -37,6 +37,15 @@ Together, all parts of all tokens are the text but for spaces at its end.
 def tokens_of(text: bytes) -> list[Token]:
     """Return the tokens of valid JSON."""
     return _TOKEN.findall(text)
+
+
+def places_of(signs: Iterable[bytes], data: bytes) -> Iterator[int]:
+    """Stream where signs are."""
+    for sign in signs:
+        place = data.find(sign)
+        while place >= 0:
+            yield place
+            place = data.find(sign, place + 1)
 
 
 def marked(text: bytes, marks: Iterable[int]) -> bytes:
@@ -91,10 +100,8 @@ def is_in_another_object(tokens: list[Token], index: int, floor: int) -> bool:
     return False
 
 
-def last_token_of_value(first: bytes, index: int, following: Iterator[tuple[int, Token]]) -> int:
-    """Return the index of the last token of the value that begins with token `index`, and take the tokens up to it."""
-    if first not in OPENING:
-        return index
+def last_token_of_value(following: Iterator[tuple[int, Token]]) -> int:
+    """Take the tokens of an object or array after its opening bracket, and return the index of the last one."""
     depth = 1
     for number, (_, _, value, _) in following:
         if value in OPENING:
