@@ -1,4 +1,4 @@
-"""Tell a connection or a Variable that Airflow does not have from one that cannot be read now.
+"""Distinguish a connection or Variable that does not exist from one that cannot be read now.
 
 Airflow's own look-up treats both as missing: it goes from one secrets backend to the next, whatever a backend raises.
 An on-call person who then creates the Variable as advised would overwrite the settings.
