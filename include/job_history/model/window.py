@@ -54,6 +54,15 @@ class Window(msgspec.Struct, frozen=True, order=True, dict=True):
         """The window as part of a file name: `20180521T000000Z-20180521T010000Z`."""
         return f"{_compact(self.start)}-{_compact(self.end)}"
 
+    @classmethod
+    def from_slug(cls, slug: str) -> Window:
+        """Return the window of a slug. Raises ValueError for any other text."""
+        start, _, end = slug.partition("-")
+        window = cls(_moment(start), _moment(end))
+        if window.slug != slug:
+            raise ValueError(f"{quoted(slug)} is not a window as file names have it")
+        return window
+
     def as_dict(self) -> dict[str, str]:
         return {"start": self.start_text, "end": self.end_text}
 
@@ -69,6 +78,11 @@ class Window(msgspec.Struct, frozen=True, order=True, dict=True):
 def _compact(moment: datetime) -> str:
     fraction = f".{moment.microsecond:06d}" if moment.microsecond else ""
     return f"{moment:%Y%m%dT%H%M%S}{fraction}Z"
+
+
+def _moment(compact: str) -> datetime:
+    form = "%Y%m%dT%H%M%S.%fZ" if "." in compact else "%Y%m%dT%H%M%SZ"
+    return datetime.strptime(compact, form).replace(tzinfo=UTC)
 
 
 def _full_hour(moment: datetime) -> datetime:

@@ -183,3 +183,18 @@ def test_parameters_that_make_no_window_say_why(
     with pytest.raises(PermanentError) as refused:
         requested_window(start, end)
     check_message(str(refused.value))
+
+
+@given(windows())
+def test_a_window_is_read_back_from_its_slug(window: Window) -> None:
+    assert Window.from_slug(window.slug) == window
+
+
+@pytest.mark.parametrize(
+    "slug",
+    ["", "20180521T000000Z", "20180521T010000Z-20180521T000000Z", "20180521T00Z-20180521T01Z", "receipt.json"]
+    + [f"20180521T000000Z-20180521T010000Z{end}" for end in ("-", "x", "-20180521T020000Z")],
+)
+def test_another_text_is_no_slug_of_a_window(slug: str) -> None:
+    with pytest.raises(ValueError):
+        Window.from_slug(slug)

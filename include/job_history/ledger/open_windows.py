@@ -1,0 +1,102 @@
+"""Open windows: `_control/open/<user_id>/<kind>/<window>` is in the ledger while an account's window needs a run.
+
+One listing returns them all, however old they are. A report marks a window before it writes a failed revision, and
+deletes the mark after a closed or an unrecoverable one; the reconciliation marks settled hours without a receipt. A
+process that is killed between the two leaves a mark too many, never one too few: the mark of a closed window is deleted
+by the next report or reconciliation that meets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from job_history.ledger.receipt import Receipt, WindowState
+from job_history.model.event_kind import EventKind
+from job_history.model.window import Window
+from job_history.storage import Storage
+
+FOLDER = "_control/open"
+REQUESTS_AT_ONCE = 16
+
+
+class OpenWindow(NamedTuple):
+    """A window of an account that needs a run."""
+
+    user_id: int
+    kind: EventKind
+    window: Window
+
+    @property
+    def path(self) -> str:
+        return f"{FOLDER}/{self.user_id}/{self.kind}/{self.window.slug}"
+
+    @classmethod
+    def of(cls, receipt: Receipt) -> OpenWindow:
+        return cls(receipt.user_id, receipt.kind, receipt.window)
+
+    @classmethod
+    def at(cls, path: str) -> OpenWindow:
+        """Return the window that a path marks. Raises ValueError if it marks none."""
+        user_id, kind, slug = path.removeprefix(f"{FOLDER}/").split("/")
+        return cls(int(user_id), EventKind(kind), Window.from_slug(slug))
+
+
+class OpenWindows:
+    """The marks as one listing of the ledger showed them, and as this process has changed them since.
+
+    A report calls `before(own)`, adds the revision, and calls `after(newest)`.
+
+    `unreadable`: paths below the folder that mark no window. Methods may be called from several threads.
+    """
+
+    def __init__(self, ledger: Storage) -> None:
+        """List the marks: one request for each thousand. Raises what the ledger raises."""
+        self._ledger = ledger
+        self.windows: set[OpenWindow] = set()
+        self.unreadable: list[str] = []
+        for path in ledger.paths(FOLDER):
+            try:
+                self.windows.add(OpenWindow.at(path))
+            except ValueError:
+                self.unreadable.append(path)
+
+    def mark(self, windows: Iterable[OpenWindow]) -> None:
+        """Mark windows that need a run. Those that were marked already cost no request."""
+        new = [window for window in windows if window not in self.windows]
+        self._at_once(lambda window: self._ledger.create(window.path, b"{}\n"), new)
+        self.windows.update(new)
+
+    def remove(self, windows: Iterable[OpenWindow]) -> None:
+        """Delete the marks of windows that need no run any more. Windows without a mark cost no request."""
+        marked = [window for window in windows if window in self.windows]
+        self._at_once(lambda window: self._ledger.delete(window.path), marked)
+        self.windows.difference_update(marked)
+
+    def before(self, receipt: Receipt) -> None:
+        """Call this before a receipt becomes a revision: a window that failed is marked first."""
+        if receipt.state is WindowState.FAILED:
+            self.mark([OpenWindow.of(receipt)])
+
+    def after(self, newest: Receipt) -> None:
+        """Call this with the newest revision of the window: the mark of one that no run can change is deleted."""
+        if newest.state.closed or newest.state is WindowState.UNRECOVERABLE:
+            self.remove([OpenWindow.of(newest)])
+
+    def unreadable_problems(self) -> list[str]:
+        """Return a problem for each file below the folder that marks no window."""
+        return [
+            f"{self._ledger.url(path)} is in the folder of open windows and names none "
+            f"({FOLDER}/<user_id>/<kind>/<start>-<end>). Find out which window it was meant for, run it, and delete "
+            "the file."
+            for path in self.unreadable
+        ]
+
+    def _at_once(self, do: Callable[[OpenWindow], object], windows: list[OpenWindow]) -> None:
+        if len(windows) < 2:
+            for window in windows:
+                do(window)
+            return
+        with ThreadPoolExecutor(min(REQUESTS_AT_ONCE, len(windows)), "open-windows") as threads:
+            list(threads.map(do, windows))
