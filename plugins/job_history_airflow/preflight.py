@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import functools
-from datetime import UTC, datetime
 from typing import NoReturn
 
 from job_history.accounts.account import Account
-from job_history.accounts.destination_settings import S3DestinationSettings
-from job_history.errors import ReplicationError
-from job_history.errors.catalogue import finding_from_error
+from job_history.destinations.kind import kind_of
 from job_history.errors.finding import Finding
 from job_history.model.event_kind import EventKind
 from job_history.preflight.check import Check, run_check
 from job_history.storage import folder_of
 from job_history.storage.local_folder import folder_findings
-from job_history_airflow.factories.destinations import http_source
-from job_history_airflow.factories.s3 import account_access
 from job_history_airflow.factories.sources import source_of
 from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.settings import Settings, read_shared_group
@@ -25,7 +20,7 @@ from job_history_airflow.settings import Settings, read_shared_group
 def preflight_account(account: Account, settings: Settings) -> list[Finding]:
     """Check an account's destination and source now, and return the findings; an empty list: none.
 
-    Writes the probe to a bucket, posts a marked message to Sumo Logic; reads no job. Raises nothing. Like all that uses
+    Writes a probe to the destination; reads no job. Raises nothing. Like all that uses
     storage, call it in a task, a request or a command, never while a DAG is parsed.
     """
     checks: list[Check] = [
@@ -49,32 +44,10 @@ def check_folders(settings: Settings) -> list[Finding]:
 
 def destination_check(account: Account) -> Check:
     """Look the account's connection up, and return the check of its destination, which may run in another thread."""
-    settings = account.destination
     try:
-        return (
-            _s3_check(account, settings) if isinstance(settings, S3DestinationSettings) else _sumo_logic_check(account)
-        )
+        return kind_of(account).check(account)
     except Exception as fault:  # noqa: BLE001 - the caller reports it
         return functools.partial(_raise, fault)
-
-
-def _s3_check(account: Account, settings: S3DestinationSettings) -> Check:
-    from job_history.preflight.s3 import S3Check
-
-    try:
-        access = account_access(settings, account.label)
-    except ReplicationError as error:
-        # A role is assumed as soon as there is a session.
-        refused = finding_from_error(error, f"Account {account.label}, connection {settings.conn_id!r}")
-        return lambda: [refused]
-    return S3Check(access, account, settings, now=lambda: datetime.now(UTC)).findings
-
-
-def _sumo_logic_check(account: Account) -> Check:
-    from job_history.preflight.sumo_logic import check_sumo_logic
-
-    source = http_source(account)
-    return lambda: check_sumo_logic(source, account=account, now=datetime.now(UTC))
 
 
 def _source_check(account: Account, kind: EventKind, settings: Settings) -> Check:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from job_history.accounts.destination_registry import OfAnyInstalledKind
 from job_history.accounts.destination_settings import DestinationSettings
 from job_history.accounts.source_settings import SourceSettings
 from job_history.model.event_kind import EventKind
@@ -44,11 +45,14 @@ class Events(SettingsModel):
 class Account(SettingsModel):
     """One workspace: where its jobs and admin events come from, where they go, and which events are replicated."""
 
+    # Built at the first account that is read: a kind's module may import this one.
+    model_config = ConfigDict(defer_build=True)
+
     user_id: int = Field(gt=0, lt=10**21, description="The workspace's id; the first part of every key.")
     name: str = Field(min_length=1, max_length=MAX_NAME_LENGTH)
     enabled: bool = Field(default=True, description="false: an explicit pause; reported as disabled.")
     source: SourceSettings
-    destination: DestinationSettings
+    destination: Annotated[DestinationSettings, OfAnyInstalledKind()]
     events: Events
     redaction: list[RedactionRule] = Field(
         default_factory=list,

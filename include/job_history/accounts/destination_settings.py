@@ -35,15 +35,26 @@ Acl = Literal[
 ]
 
 
+class DestinationSettings(SettingsModel):
+    """What the settings of every kind of destination have: a subclass narrows `type` to the kind's name."""
+
+    type: str
+    conn_id: ConnectionId
+
+    @property
+    def key_prefix(self) -> str:
+        """The prefix of every document's key: empty if there is no bucket to share."""
+        return ""
+
+
 def _is(default: object) -> Callable[[object], bool]:
     return lambda value: value == default
 
 
-class S3DestinationSettings(SettingsModel):
+class S3DestinationSettings(DestinationSettings):
     """A bucket of Amazon S3, or of a store that speaks its protocol."""
 
     type: Literal["s3"]
-    conn_id: ConnectionId
     bucket: str | None = Field(
         default=None, description="May be left out if the connection names it (service_config.s3.bucket_name)."
     )
@@ -157,7 +168,7 @@ SourceName = Annotated[str, Field(max_length=128), HeaderText]
 SourceCategory = Annotated[str, Field(max_length=1024), HeaderText]
 
 
-class SumoLogicDestinationSettings(SettingsModel):
+class SumoLogicDestinationSettings(DestinationSettings):
     """An HTTP Logs source of Sumo Logic. Its URL is a secret, and is in the connection.
 
     What is left out here keeps the source's own setting. Limits: Sumo Logic's pages "Metadata Naming Conventions" and
@@ -165,7 +176,6 @@ class SumoLogicDestinationSettings(SettingsModel):
     """
 
     type: Literal["sumo_logic"]
-    conn_id: ConnectionId
     source_category: SourceCategory | None = Field(default=None, description="_sourceCategory.")
     source_name: SourceName | None = Field(default=None, description="_sourceName.")
     source_host: SourceName | None = Field(default=None, description="_sourceHost.")
@@ -174,11 +184,6 @@ class SumoLogicDestinationSettings(SettingsModel):
         max_length=MAX_FIELDS,
         description="Fields of every message. One that the account's Fields schema lacks is dropped in silence.",
     )
-
-    @property
-    def key_prefix(self) -> str:
-        """The prefix of every document's key: empty, because there is no bucket to share."""
-        return ""
 
     @field_validator("fields")
     @classmethod
@@ -191,6 +196,3 @@ class SumoLogicDestinationSettings(SettingsModel):
                         f"1 to {MAX_FIELD_VALUE}, all of printable ASCII without , and = and without spaces at the ends"
                     )
         return fields
-
-
-DestinationSettings = Annotated[S3DestinationSettings | SumoLogicDestinationSettings, Field(discriminator="type")]

@@ -10,6 +10,7 @@ import msgspec
 from pydantic import ValidationError
 
 from job_history.accounts.account import MAX_NAME_LENGTH, Account
+from job_history.accounts.destination_registry import installed
 from job_history.errors import PermanentError
 from job_history.errors.quoting import quoted, unsafe_character
 
@@ -132,6 +133,11 @@ def _described(error: Any) -> tuple[str, str, str]:
     }
     if error["type"] in sentences:
         return place, sentences[error["type"]], sentences[error["type"]]
+    if error["type"] == "union_tag_invalid" and place == "destination" and error["ctx"]["tag"] in installed().broken:
+        kind = error["ctx"]["tag"]
+        package, why = installed().packages[kind], installed().broken[kind]
+        whole = f"destination.type: {kind!r} is provided by the package {package}, and {why}"
+        return place, whole, whole
     if error["type"] == "union_tag_invalid":
         whole = f"{place}.type: {quoted(error['ctx']['tag'])} is not among {error['ctx']['expected_tags']}"
         return place, whole, whole

@@ -37,7 +37,7 @@ def diff(request: Request, *, examples: int) -> Answer:
     """Compare the source with the destination, document by document.
 
     The jobs of each hour are read from the source and made into documents with today's settings; the bucket is asked
-    for each of them. Nothing is written. Sumo Logic cannot be asked, so its receipts are compared instead. Paused
+    for each of them. Nothing is written. A destination that cannot be asked has its receipts compared instead. Paused
     accounts are skipped unless they are named.
 
     Exits with 1 if anything is missing, altered or extra, with 2 if an hour could not be compared.
@@ -90,15 +90,20 @@ def _compare(context: CommandContext, account: Account, kind: EventKind, hour: W
 
 
 def _dry_run(context: CommandContext, account: Account, slice_: Slice, scratch: Storage) -> Destination:
+    from job_history.destinations.kind import Opening, kind_of
     from job_history.inspection.diff import ByReceipt
-    from job_history_airflow.factories.destinations import s3_destination, sumo_logic_destination
 
-    if account.destination.type == "s3":
-        return s3_destination(account, in_flight=context.settings.upload_concurrency, dry_run=True)
-    sumo_logic = sumo_logic_destination(
-        account, slice_, staging=scratch, max_message_bytes=context.settings.max_message_bytes
+    kind = kind_of(account)
+    opening = Opening(
+        slice=slice_,
+        staging=scratch,
+        ledger=context.ledger,
+        upload_concurrency=context.settings.upload_concurrency,
+        max_message_bytes=context.settings.max_message_bytes,
+        dry_run=kind.readable,
     )
-    return ByReceipt(sumo_logic, context.ledger, slice_)
+    destination = kind.open(account, opening)
+    return destination if kind.readable else ByReceipt(destination, context.ledger, slice_)
 
 
 def _print(compared: list[Difference]) -> None:

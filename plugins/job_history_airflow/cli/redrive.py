@@ -58,6 +58,7 @@ def _with_quarantine(context: CommandContext, accounts: dict[int, Account], wind
 
 def _redriven(context: CommandContext, account: Account, status: WindowStatus, *, replace: bool) -> Redriven:
     from job_history import __version__
+    from job_history.destinations.kind import kind_of
     from job_history.pipeline.run_slice import SliceTools
     from job_history.redrive import redrive
     from job_history_airflow.factories.redaction import redaction_of
@@ -67,7 +68,7 @@ def _redriven(context: CommandContext, account: Account, status: WindowStatus, *
         ledger=context.ledger,
         max_document_bytes=context.settings.max_document_bytes,
         redaction=redaction_of(account),
-        skip_delivered=account.destination.type == "sumo_logic",
+        skip_delivered=not kind_of(account).recognises_repeats,
     )
     return redrive(
         account,
@@ -82,14 +83,18 @@ def _redriven(context: CommandContext, account: Account, status: WindowStatus, *
 
 
 def _destination_of(context: CommandContext, account: Account, *, replace: bool) -> Callable[[Slice], Destination]:
-    from job_history_airflow.factories.destinations import s3_destination, sumo_logic_destination
+    from job_history.destinations.kind import Opening, kind_of
 
     def destination(slice_: Slice) -> Destination:
-        if account.destination.type == "s3":
-            return s3_destination(account, in_flight=context.settings.upload_concurrency, repair=replace)
-        return sumo_logic_destination(
-            account, slice_, staging=context.staging, max_message_bytes=context.settings.max_message_bytes
+        opening = Opening(
+            slice=slice_,
+            staging=context.staging,
+            ledger=context.ledger,
+            upload_concurrency=context.settings.upload_concurrency,
+            max_message_bytes=context.settings.max_message_bytes,
+            repair=replace,
         )
+        return kind_of(account).open(account, opening)
 
     return destination
 

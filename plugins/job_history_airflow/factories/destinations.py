@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from job_history.accounts.account import Account
-from job_history.accounts.destination_settings import S3DestinationSettings, SumoLogicDestinationSettings
+from job_history.accounts.destination_settings import (
+    DestinationSettings,
+    S3DestinationSettings,
+    SumoLogicDestinationSettings,
+)
 from job_history.errors import PermanentError
 from job_history.model.slice import Slice
 from job_history.storage import Storage
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
     from job_history.destinations.s3 import S3Destination
     from job_history.destinations.sumo_logic import HttpSource, SumoLogicDestination
 
-    Settings = TypeVar("Settings", S3DestinationSettings, SumoLogicDestinationSettings)
+Settings = TypeVar("Settings", bound=DestinationSettings)
 
 
 def s3_destination(account: Account, *, in_flight: int, repair: bool = False, dry_run: bool = False) -> S3Destination:
@@ -26,7 +30,7 @@ def s3_destination(account: Account, *, in_flight: int, repair: bool = False, dr
     from job_history.destinations.s3.destination import waits_for
     from job_history.storage.s3.open_bucket import concurrency_of, open_bucket
 
-    settings = _destination_settings(account, S3DestinationSettings)
+    settings = settings_of(account, S3DestinationSettings)
     access = account_access(settings, account.label)
     at_once = concurrency_of(access, in_flight)
     return S3Destination(
@@ -44,7 +48,7 @@ def listable_bucket(account: Account) -> S3Destination:
     from job_history.destinations.s3 import S3Destination
     from job_history.storage.s3.open_bucket import open_bucket
 
-    settings = _destination_settings(account, S3DestinationSettings)
+    settings = settings_of(account, S3DestinationSettings)
     access = account_access(settings, account.label)
     bucket = open_bucket(access, attempts=access.attempts or ATTEMPTS)
     return S3Destination(bucket, overwrite=settings.write_mode == "overwrite")
@@ -72,7 +76,7 @@ def http_source(account: Account) -> HttpSource:
     from job_history.destinations.sumo_logic import headers_of
     from job_history_airflow.hooks.sumo_logic import SumoLogicHook
 
-    settings = _destination_settings(account, SumoLogicDestinationSettings)
+    settings = settings_of(account, SumoLogicDestinationSettings)
     named_by = f"destination.conn_id of account {account.label}"
     connection = find_connection(settings.conn_id, named_by)
     if connection.conn_type != SumoLogicHook.conn_type:
@@ -101,7 +105,8 @@ def place_of(account: Account) -> str | None:
     return target_of(source.endpoint, source.headers)
 
 
-def _destination_settings(account: Account, kind: type[Settings]) -> Settings:
+def settings_of(account: Account, kind: type[Settings]) -> Settings:
+    """Return the account's destination settings, of this kind. Raises PermanentError if they are of another by now."""
     if not isinstance(account.destination, kind):
         raise PermanentError(
             f"The destination of account {account.label} became {account.destination.type} after this run was planned. "

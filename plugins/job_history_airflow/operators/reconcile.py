@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from job_history.accounts.account import Account
 from job_history.accounts.variable import Accounts
+from job_history.destinations.kind import kind_named
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.pipeline.plan import SkipWindow
-from job_history_airflow.factories.destinations import listable_bucket
 from job_history_airflow.operators.plan import PlanOperator
 from job_history_airflow.params import RECONCILIATION_PARAMETERS
 from job_history_airflow.run_window import look_back_of
@@ -51,7 +51,7 @@ class ReconcileOperator(PlanOperator):
             ],
             ledger=self.ledger,
             source_of=self.source_of,
-            bucket_of=listable_bucket if self.destination == "s3" else None,
+            bucket_of=kind_named(self.destination).open_listing,
             repair=bool(params.get("repair")),
         )
         self.run_files.save_findings(findings)

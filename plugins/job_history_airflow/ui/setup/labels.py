@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from job_history.destinations.kind import installed_kinds
+
 LABELS = {
     "user_id": "Workspace id",
     "name": "Name",
@@ -19,8 +21,7 @@ LABELS = {
     "redaction": "Redaction rules",
     "redaction_name": "Name of the redaction rules",
     "redaction_key_conn_id": "Connection with the key of redaction rules that hash",
-    "s3": "Amazon S3 bucket",
-    "sumo_logic": "Sumo Logic HTTP source",
+    **{kind.name: kind.title for kind in installed_kinds()},
     "sql": "SQL job store",
     "workato": "Workato API",
 }

@@ -12,7 +12,9 @@ from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-_TYPE_OF = {"s3": "aws", "sumo_logic": "sumo_logic", "workato": "workato"}
+from job_history.destinations.kind import installed_kinds
+
+_TYPES_OF = {"workato": ("workato",), **{kind.name: kind.connection_types for kind in installed_kinds()}}
 
 
 def visible_connections(session: Session, user: BaseUser) -> dict[str, str]:
@@ -24,8 +26,8 @@ def visible_connections(session: Session, user: BaseUser) -> dict[str, str]:
 
 def names_for(kind: str, connections: dict[str, str]) -> list[str]:
     """Return the ids of those that fit a kind of source or destination."""
-    if kind in _TYPE_OF:
-        return [conn_id for conn_id, conn_type in connections.items() if conn_type == _TYPE_OF[kind]]
+    if kind in _TYPES_OF:
+        return [conn_id for conn_id, conn_type in connections.items() if conn_type in _TYPES_OF[kind]]
     return [conn_id for conn_id, conn_type in connections.items() if _is_database(conn_type)]
 
 

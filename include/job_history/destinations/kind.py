@@ -1,0 +1,82 @@
+"""What a kind of destination is: its settings, and how to open, check and compare one. Others can add kinds.
+
+A kind is an object of the entry-point group `job_history.destinations`; see docs/add-a-destination.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from job_history.accounts.destination_registry import installed
+from job_history.accounts.destination_settings import DestinationSettings
+from job_history.destinations import Destination, Listable
+from job_history.errors.finding import Finding
+
+if TYPE_CHECKING:
+    from job_history.accounts.account import Account
+    from job_history.model.slice import Slice
+    from job_history.storage import Storage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """What a destination is opened for: one slice's documents.
+
+    `upload_concurrency` and `max_message_bytes` are the options of the config. `repair`: replace what differs, and send
+    again what was sent. `dry_run`: nothing is written; each document is reported as a delivery would report it; only
+    for kinds that are `readable`.
+    """
+
+    slice: Slice
+    staging: Storage
+    ledger: Storage
+    upload_concurrency: int
+    max_message_bytes: int
+    repair: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DestinationKind:
+    """A kind of destination. Its functions raise PermanentError or TransientError.
+
+    `name`: the `type` of an account's destination; `title`: what the set-up page calls it; `connection_types`: of the
+    Airflow connections that it takes. `open` returns the destination of an account's slice; `check` looks up what the
+    preflight needs, and returns the check, which may run in another thread; `place` returns where documents go now, as
+    receipts name it, None if the settings alone decide it. `open_listing` returns the destination for listing what it
+    holds; None for one that cannot be listed. `readable`: a dry run can compare documents with what it holds.
+    `recognises_repeats`: a document that is delivered again is there once.
+    """
+
+    name: str
+    title: str
+    settings: type[DestinationSettings]
+    connection_types: tuple[str, ...]
+    open: Callable[[Account, Opening], Destination]
+    check: Callable[[Account], Callable[[], list[Finding]]]
+    place: Callable[[Account], str | None]
+    open_listing: Callable[[Account], Listable] | None = None
+    readable: bool = False
+    recognises_repeats: bool = False
+
+    @property
+    def listable(self) -> bool:
+        return self.open_listing is not None
+
+
+def installed_kinds() -> list[DestinationKind]:
+    """Return all kinds that can be used, by name."""
+    return list(installed().kinds.values())
+
+
+def kind_named(name: str) -> DestinationKind:
+    """Return the kind of the name. Raises KeyError if it is not installed; an account that was read has one."""
+    kind: DestinationKind = installed().kinds[name]
+    return kind
+
+
+def kind_of(account: Account) -> DestinationKind:
+    """Return the kind of an account's destination."""
+    return kind_named(account.destination.type)

@@ -1,0 +1,1 @@
+"""The built-in kinds of destination: each opened through a connection of Airflow."""
