@@ -105,7 +105,7 @@ class Sessions:
     def session(self) -> boto3.Session:
         inner = botocore.session.get_session()
         inner._credentials = RefreshableCredentials.create_from_metadata(
-            self._new(), self._new, "sts-assume-role", advisory_timeout=1, mandatory_timeout=1
+            self._new(), self._new, "sts-assume-role", advisory_timeout=3, mandatory_timeout=3
         )
         return boto3.Session(botocore_session=inner, region_name="us-east-1")
 
@@ -124,7 +124,7 @@ def test_a_load_that_takes_longer_than_a_role_session_gets_new_ones(
 ) -> None:
     # obstore asks again five minutes before the end that it is given: here after 0.2 s instead of a minute.
     monkeypatch.setattr(credentials, "GIVEN_FOR", timedelta(minutes=5, seconds=0.2))
-    sessions = Sessions(store, seconds=2)
+    sessions = Sessions(store, seconds=4)  # of which the last 3 are spare, for a busy machine
 
     def slowly() -> Iterator[StagedDocument]:
         for each in DOCUMENTS:

@@ -128,7 +128,7 @@ class Slow:
 @dataclass
 class AtMost:
     """Serves so many requests at a time, each for some seconds, and refuses the others; `most`: the maximum at one
-    time.
+    time. The first ones are served once there were too many: a slow sender does not pass for a modest one.
     """
 
     limit: int
@@ -137,6 +137,7 @@ class AtMost:
     most: int = 0
     refused: int = 0
     _now: int = 0
+    _were_too_many: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def give(self, endpoint: "ScriptedS3", request: web.Request, body: bytes) -> web.StreamResponse:
         self._now += 1
@@ -144,8 +145,10 @@ class AtMost:
         try:
             if self._now > self.limit:
                 self.refused += 1
+                self._were_too_many.set()
                 await asyncio.sleep(self.seconds)
                 return await self.refusal.give(endpoint, request, body)
+            await self._were_too_many.wait()
             await asyncio.sleep(self.seconds)
             return endpoint.serve(request, body)
         finally:

@@ -89,7 +89,7 @@ class LocalSource:
         return f"{self.receiver_url}/{self.token}"
 
     def messages(self) -> list[Message]:
-        """The stored messages, in the order of arrival."""
+        """The stored messages, in the order in which they were stored."""
         return self._source.store.messages()
 
     def requests(self) -> list[ReceivedRequest]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -23,7 +24,7 @@ class Totals(msgspec.Struct):
 
 
 class Store:
-    """Messages and requests in the order of their arrival; safe to read while requests come in."""
+    """What arrived, in order: requests as they came in, messages as they were stored. Safe to read meanwhile."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -57,11 +58,11 @@ class Store:
                 self.totals.forgotten += 1
 
     def messages(self) -> list[Message]:
-        """The messages that are still kept, oldest arrival first."""
+        """The messages that are still kept, in the order in which they were stored."""
         with self._lock:
             return list(self._messages)
 
     def requests(self) -> list[ReceivedRequest]:
-        """The last 100,000 requests, oldest first."""
+        """The last 100,000 requests, in the order of arrival: one with a slow body is recorded after later ones."""
         with self._lock:
-            return list(self._requests)
+            return sorted(self._requests, key=attrgetter("number"))

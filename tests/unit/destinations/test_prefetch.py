@@ -29,7 +29,7 @@ def test_one_item_is_made_ahead_and_no_more() -> None:
 
     with closing(prefetch(numbers())) as items:
         assert next(items) == 1
-        assert second_is_made.wait(5)
+        assert second_is_made.wait(60)
         assert made == [1, 2]
         assert next(items) == 2
 
@@ -47,7 +47,7 @@ def test_error_comes_after_the_items_before_it() -> None:
 
 
 def test_no_thread_is_left_when_iteration_stops_early() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with closing(prefetch(iter(range(10)))) as items:
         next(items)
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before  # threads of others may end meanwhile

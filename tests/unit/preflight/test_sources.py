@@ -133,10 +133,10 @@ class TestWorkato:
         with local_workato(workspaces=[workspace], now=NOON) as running:
             yield running
 
-    def source(self, url: str) -> WorkatoSource:
+    def source(self, url: str, *, answer_seconds: float = 20) -> WorkatoSource:
         endpoint = endpoint_of(host=url, password=TOKEN)
         client = WorkatoClient(
-            endpoint, http_session(), Unlimited(), retries=replace(RETRIES, attempts=1), timeout=(0.3, 0.3)
+            endpoint, http_session(), Unlimited(), retries=replace(RETRIES, attempts=1), timeout=(20, answer_seconds)
         )
         return WorkatoSource(client)
 
@@ -155,7 +155,7 @@ class TestWorkato:
             (Fault(status=302), Code.WORKATO_REDIRECT),
             (throttled(), Code.WORKATO_BUSY),
             (Fault(status=503, body="{}"), Code.WORKATO_BUSY),
-            (slow(2), Code.WORKATO_UNREACHABLE),
+            (slow(25), Code.WORKATO_UNREACHABLE),
             (Fault(body="<html>", path="users/me"), Code.WORKATO_UNREACHABLE),
             (Fault(body='{"things": []}', path="recipes"), Code.WORKATO_UNDOCUMENTED),
         ],
@@ -164,7 +164,7 @@ class TestWorkato:
     def test_an_answer_is_named(self, api: LocalWorkato, fault: Fault, code: Code, check_message: CheckMessage) -> None:
         api.script([fault])
 
-        ((found, severity, cause),) = reported(self.source(api.url))
+        ((found, severity, cause),) = reported(self.source(api.url, answer_seconds=0.3 if fault.delay else 20))
 
         assert (found, severity) == (code, CATALOGUE[code].severity)
         check_message(cause)

@@ -7,7 +7,6 @@ import stat
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import psutil
 import psycopg
 import pytest
 import requests
+from tests.support.waiting import wait_until
 
 from simulators.postgres import local_postgres
 from simulators.processes import ChildProcess, ProcessFailedError, free_port, listens_on
@@ -28,13 +28,6 @@ def is_alive(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-def soon(condition: Callable[[], bool], seconds: float = 10) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 def python(program: str, tmp_path: Path, *, ready: int | Callable[[], bool], **options: object) -> ChildProcess:
@@ -51,7 +44,7 @@ def test_a_child_is_ready_inside_the_block_and_gone_after_it(tmp_path: Path) -> 
     child = ChildProcess(command, log_path=tmp_path / "http.log", ready=port, working_directory=tmp_path)
     with child:
         pid = child.pid
-        answer = requests.get(f"http://127.0.0.1:{port}/", timeout=5).status_code
+        answer = requests.get(f"http://127.0.0.1:{port}/", timeout=30).status_code
         assert (answer, child.is_running(), os.getsid(pid)) == (200, True, pid)
     assert (child.is_running(), is_alive(pid), listens_on(port)) == (False, False, False)
     assert "GET / HTTP/1.1" in child.log_tail()
@@ -71,7 +64,7 @@ def test_children_of_the_child_that_ignore_sigterm_are_killed_too(tmp_path: Path
     with python(program, tmp_path, ready=lambda: log.read_text().endswith("\n"), grace_seconds=1) as child:
         inner, outer = int(log.read_text()), child.pid
         assert (is_alive(inner), is_alive(outer)) == (True, True)
-    assert soon(lambda: not is_alive(inner))
+    assert wait_until(lambda: not is_alive(inner))
     assert not is_alive(outer)
 
 
@@ -127,8 +120,8 @@ def test_nothing_is_left_when_the_python_process_is_killed(number: signal.Signal
         guards = [process.pid for process in psutil.Process(parent.pid).children() if process.pid not in children]
         assert [is_alive(pid) for pid in (*children, *guards)] == [True] * 4
         parent.send_signal(number)
-        parent.wait(timeout=20)
-    assert soon(lambda: not any(is_alive(pid) for pid in (*children, *guards)))
+        parent.wait(timeout=60)
+    assert wait_until(lambda: not any(is_alive(pid) for pid in (*children, *guards)))
     assert not (tmp_path / "pg" / "postmaster.pid").exists(), "PostgreSQL has shut down in order"
 
 
@@ -138,8 +131,7 @@ def test_nothing_is_left_when_the_python_process_is_killed(number: signal.Signal
 def test_postgres_stops_although_a_client_stays(tmp_path: Path) -> None:
     with local_postgres(tmp_path / "pg") as server:
         connection = server.psycopg_connection()
-        begun = time.monotonic()
-    assert time.monotonic() - begun < 5
+    assert not (tmp_path / "pg" / "postmaster.pid").exists(), "it was killed at the end of the grace time"
     with pytest.raises(psycopg.OperationalError):
         connection.execute("SELECT 1")
     connection.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -13,13 +14,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.waiting import wait_until
 
 from simulators.job_store import DEMO_ACCOUNTS, SampleEvent, SampleJob, SampleLine, demo_store, example_job, sample_jobs
 from simulators.workato import (
@@ -850,19 +852,20 @@ class TestFaults:
         assert get(api, "/recipes").status_code == 200
         assert time.monotonic() - begin >= 0.2
         answer = get(api, "/recipes")
-        assert 0.5 <= time.monotonic() - begin < 10
+        assert time.monotonic() - begin >= 0.5
         assert (answer.status_code, answer.json()["message"]) == (504, "Server error")
 
     def test_others_are_served_meanwhile(self, api: LocalWorkato) -> None:
-        api.script([slow(1)])
-        thread = Thread(target=get, args=(api, "/recipes"))
-        begin = time.monotonic()
-        thread.start()
-        while not api.requests():
-            time.sleep(0.01)
-        assert get(api, "/recipes").status_code == 200
-        assert time.monotonic() - begin < 1
-        thread.join()
+        api.script([slow(25)])
+        parts = urlsplit(api.url)
+        with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+            head = f"GET /api/recipes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+            connection.sendall(head.encode())
+            assert wait_until(lambda: len(api.requests()) == 1)
+            assert get(api, "/recipes").status_code == 200
+            connection.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                connection.recv(1)
 
 
 @pytest.fixture(scope="module")
@@ -951,7 +954,7 @@ class TestProcess:
                     process.stdin.close()
                 else:
                     process.send_signal(stop)
-                assert process.wait(10) == 0
+                assert process.wait(60) == 0
 
 
 def test_the_sample_jobs_are_all_served() -> None:
