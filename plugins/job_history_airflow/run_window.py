@@ -7,9 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from job_history.errors import PermanentError
+from job_history.ledger.status_file import ExpectedBy
 from job_history.model.timestamp import format_time
 from job_history.model.window import HOUR, Window, last_full_hour, requested_window
+from job_history_airflow.dag_ids import RECONCILIATION_DAG
 
+# After its window has ended and settled, a run has so long until it must have reported.
+TIME_TO_REPORT = timedelta(hours=1)
 BETWEEN_RECONCILIATIONS = timedelta(days=1)
 
 
@@ -19,6 +23,13 @@ class DagRun(Protocol):
     data_interval_start: datetime | None
     data_interval_end: datetime | None
     run_after: datetime
+
+
+class ScheduledRun(DagRun, Protocol):
+    """The attributes that decide when the next run is expected."""
+
+    dag_id: str
+    run_type: Any
 
 
 def window_of(dag_run: DagRun, params: Mapping[str, Any]) -> Window:
@@ -58,3 +69,17 @@ def look_back_of(
         first_whole_hour = last_full_hour(start_date + HOUR - timedelta.resolution).end
         start = min(max(start, first_whole_hour), end - HOUR)
     return Window(start, end)
+
+
+def expected_by(dag_run: ScheduledRun, settle: timedelta) -> ExpectedBy:
+    """Return when the next run of this DAG must have reported: the end of its next window, the settle time, one hour.
+
+    Only a scheduled run moves it: a backfill does not hide that the DAG is paused.
+    """
+    start, end = dag_run.data_interval_start, dag_run.data_interval_end
+    if dag_run.run_type != "scheduled" or start is None or end is None:
+        return ExpectedBy()
+    moment = end + (end - start) + settle + TIME_TO_REPORT
+    if dag_run.dag_id == RECONCILIATION_DAG:
+        return ExpectedBy(reconciliation=moment)
+    return ExpectedBy(replication=moment)

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.api.datamodels._generated import DagRunType
 
 from job_history.errors import PermanentError
+from job_history.ledger.status_file import ExpectedBy
 from job_history.model.window import Window
-from job_history_airflow.run_window import look_back_of
+from job_history_airflow.run_window import expected_by, look_back_of
 
 AT = datetime(2018, 5, 21, 5, 20, tzinfo=UTC)
 SETTLE, LOOKBACK = timedelta(minutes=10), timedelta(hours=2)
@@ -58,3 +60,26 @@ def test_a_window_of_which_nothing_has_settled_is_not_compared() -> None:
         "Nothing of the window [2018-05-21T05:00:00Z, 2018-05-21T06:00:00Z) has settled yet, so there is nothing to "
         "compare. Ask for hours that ended by 2018-05-21T05:00:00Z."
     )
+
+
+@pytest.mark.parametrize(
+    ("run_type", "dag_id", "hours", "expected"),
+    [
+        ("scheduled", "job_history_replication", 1, ExpectedBy(replication=AT + timedelta(hours=2) + SETTLE)),
+        ("scheduled", "job_history_reconciliation", 24, ExpectedBy(reconciliation=AT + timedelta(hours=25) + SETTLE)),
+        ("manual", "job_history_replication", 1, ExpectedBy()),
+        ("backfill", "job_history_replication", 1, ExpectedBy()),
+    ],
+)
+def test_only_a_scheduled_run_moves_the_moment_by_which_the_next_must_have_reported(
+    run_type: str, dag_id: str, hours: int, expected: ExpectedBy
+) -> None:
+    run = SimpleNamespace(
+        dag_id=dag_id,
+        run_type=DagRunType(run_type),
+        data_interval_start=AT - timedelta(hours=hours),
+        data_interval_end=AT,
+        run_after=AT,
+    )
+
+    assert expected_by(run, SETTLE) == expected

@@ -40,6 +40,18 @@ class Lateness(msgspec.Struct):
     def jobs(self) -> int:
         return sum(self.found_after.values())
 
+    def found_within_seconds(self, percent: int) -> int | None:
+        """Return in how many seconds so many percent of the jobs were found, to the limit of a bucket; None: no job.
+
+        Of jobs beyond the last limit, only that limit is known.
+        """
+        left = self.jobs * percent / 100
+        for bucket in BUCKETS if left else []:
+            left -= self.found_after.get(bucket, 0)
+            if left <= 0:
+                return int(_LIMITS.get(bucket, max(_LIMITS.values())).total_seconds())
+        return None
+
     def add(self, late: Late) -> None:
         for counts, seconds in ((self.unseen_after, late.unseen_after), (self.found_after, late.found_after)):
             bucket = bucket_of(seconds)

@@ -73,6 +73,7 @@ def plan(
         faults=faults,
         considered=[account.user_id for account in considered],
         planned=[account.user_id for account in here],
+        active=[(account.user_id, kind) for account in here if account.enabled for kind in account.events.kinds],
         settings=known.differing(here),
         whole_list=not chosen and not faults,
     )

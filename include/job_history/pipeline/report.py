@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from job_history.errors import PermanentError
 from job_history.ledger.known_accounts import KnownAccounts, read_known_accounts, save_known_accounts
+from job_history.ledger.open_windows import OpenWindows
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import delete_superseded_items, save_receipt
+from job_history.ledger.status_file import ExpectedBy
 from job_history.model.slice import RUNS
 from job_history.pipeline.make_receipt import make_receipt
 from job_history.pipeline.plan import readable_skipped
@@ -25,6 +27,7 @@ from job_history.pipeline.problems import (
 )
 from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.pipeline.run_files import RunFiles
+from job_history.pipeline.update_status import update_status
 from job_history.progress import readable_bytes, readable_counts
 from job_history.reconciliation.log_findings import log_findings
 from job_history.storage import Storage
@@ -49,13 +52,17 @@ def report(
     finished_at: datetime,
     code_version: str,
     quarantine_threshold: int,
+    expected: ExpectedBy | None = None,
 ) -> list[Receipt]:
     """Write a receipt for each account, kind of event and window of a run. Raises PermanentError if any of it failed.
 
-    It also fails if more than `quarantine_threshold` percent of a window's listed records are quarantined.
+    It also fails if more than `quarantine_threshold` percent of a window's listed records are quarantined. `expected`:
+    when the next scheduled run must have reported, if this is a scheduled one.
     """
     files = RunFiles(staging, run)
+    marks = OpenWindows(ledger)
     receipts: list[Receipt] = []
+    newest: list[Receipt] = []
     problems: list[str] = []
     plans: list[Plan] = []
     for destination in destinations:
@@ -67,7 +74,16 @@ def report(
         problems += [fault for fault in [*plan.faults, *plan.destination_problems] if fault not in problems]
 
         def close(planned: PlannedWindow) -> tuple[list[Receipt], list[str]]:
-            return _closed(planned, files, ledger, run=run, finished_at=finished_at, code_version=code_version)
+            return _closed(
+                planned,
+                files,
+                ledger,
+                run=run,
+                finished_at=finished_at,
+                code_version=code_version,
+                marks=marks,
+                newest=newest,
+            )
 
         # Each window has a folder of its own. In a bucket each write takes its time: a thousand in turn take a minute.
         with ThreadPoolExecutor(WINDOWS_AT_A_TIME, "receipts") as pool:
@@ -81,7 +97,18 @@ def report(
     delete_old_runs(staging, finished_at - STAGED_FILES_KEPT)
     _log_results(plans, receipts, ledger)
     problems += too_many_unplaceable(receipts, quarantine_threshold)
-    if reconciled := [findings for each in destinations if (findings := files.findings(each)) is not None]:
+    reconciled = [findings for each in destinations if (findings := files.findings(each)) is not None]
+    update_status(
+        ledger,
+        plans=plans,
+        whole_list=len(plans) == len(destinations) and all(plan.whole_list for plan in plans),
+        receipts=newest,
+        marks=marks.windows,
+        reconciled=reconciled,
+        expected=expected or ExpectedBy(),
+        now=datetime.now(UTC),
+    )
+    if reconciled:
         problems += log_findings(reconciled, receipts)
     if problems:
         rest = _rest(plans, receipts) if len(plans) == len(destinations) else _NOT_ALL_PLANNED
@@ -98,11 +125,19 @@ def _rest(plans: list[Plan], receipts: list[Receipt]) -> str:
 
 
 def _closed(
-    planned: PlannedWindow, files: RunFiles, ledger: Storage, *, run: str, finished_at: datetime, code_version: str
+    planned: PlannedWindow,
+    files: RunFiles,
+    ledger: Storage,
+    *,
+    run: str,
+    finished_at: datetime,
+    code_version: str,
+    marks: OpenWindows,
+    newest: list[Receipt],
 ) -> tuple[list[Receipt], list[str]]:
     """Write a window's receipt, and delete what its run no longer needs.
 
-    Returns the receipt, if written, and problems.
+    Returns the receipt, if written, and problems; the one that the ledger has now is added to `newest`.
     """
     outcomes, problems = outcomes_and_problems(planned, files)
     receipt = make_receipt(
@@ -115,11 +150,14 @@ def _closed(
         code_version=code_version,
     )
     try:
-        newest = save_receipt(ledger, receipt)
+        marks.before(receipt)
+        kept = save_receipt(ledger, receipt)
+        marks.after(kept)
     except PermanentError as unwritten:
         about = f"Account {planned.label}, window {planned.window}"
         return [], [*problems, f"{about}: its receipt could not be written: {unwritten}"]
-    delete_superseded_items(ledger, newest, finished_at - STAGED_FILES_KEPT)
+    newest.append(kept)
+    delete_superseded_items(ledger, kept, finished_at - STAGED_FILES_KEPT)
     if receipt.state.closed:
         for slice_ in planned.slices:
             files.delete_staged_files(slice_)

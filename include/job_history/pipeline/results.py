@@ -56,10 +56,11 @@ class Plan(msgspec.Struct):
     """What a run will do. `faults`: accounts that could not be planned at all, a message for each.
 
     `considered` are the user_ids of all accounts of the run, whatever their destination, and `planned` those with this
-    one. `skipped`: the number of windows that need no run, by state. `settings` are those of planned accounts that are
-    new or were changed, for the next run to know; `whole_list`: these are all accounts of the Variable. `unchecked`: a
-    message for each source that could not be asked for unplaceable records. `destination_problems`: what preflights of
-    accounts without slices found; their windows are complete all the same.
+    one; `active` are those of `planned` that are not paused, each with its kinds of event. `skipped`: the number of
+    windows that need no run, by state. `settings` are those of planned accounts that are new or were changed, for the
+    next run to know; `whole_list`: these are all accounts of the Variable. `unchecked`: a message for each source that
+    could not be asked for unplaceable records. `destination_problems`: what preflights of accounts without slices
+    found; their windows are complete all the same.
     """
 
     run: str
@@ -69,6 +70,7 @@ class Plan(msgspec.Struct):
     faults: list[str]
     considered: list[int] = []
     planned: list[int] = []
+    active: list[tuple[int, EventKind]] = []
     skipped: dict[str, int] = msgspec.field(default_factory=dict, name="standing")
     settings: dict[str, dict[str, Any]] = {}
     whole_list: bool = False

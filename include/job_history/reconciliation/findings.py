@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from job_history.ledger.lateness import Lateness
+from job_history.ledger.status_file import AccountStatus
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 
@@ -48,6 +49,7 @@ class Findings(msgspec.Struct, kw_only=True):
     """For one kind of destination: `compared` windows with their sources, and `objects` with their buckets.
 
     `lateness`: of the windows that are not run again. `faults`: a message for each account that could not be compared.
+    `accounts`: the status of each account by its receipts of the look-back.
     """
 
     destination: str
@@ -58,6 +60,7 @@ class Findings(msgspec.Struct, kw_only=True):
     lateness: Lateness = msgspec.field(default_factory=Lateness)
     faults: list[str] = []
     repair: bool = False
+    accounts: list[AccountStatus] = []
 
     def to_run(self) -> set[tuple[int, EventKind, Window]]:
         return {(finding.user_id, finding.kind, finding.window) for finding in self.windows if finding.is_run}

@@ -11,6 +11,7 @@ from job_history import __version__
 from job_history.errors import PermanentError
 from job_history.model.slice import run_folder
 from job_history_airflow.factories.storage import storage_at
+from job_history_airflow.run_window import expected_by
 from job_history_airflow.settings import read_settings
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class ReportOperator(BaseOperator):
             finished_at=datetime.now(UTC),
             code_version=__version__,
             quarantine_threshold=settings.quarantine_threshold,
+            expected=expected_by(dag_run, settings.settle),
         )
         self._fail_if_a_task_failed(context)
         return {

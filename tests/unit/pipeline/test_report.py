@@ -14,8 +14,10 @@ from tests.unit.samples import HOUR, RUN, account, outcome
 from job_history.accounts.account import Account
 from job_history.errors import PermanentError
 from job_history.ledger.known_accounts import KnownAccounts, read_known_accounts
+from job_history.ledger.open_windows import OpenWindows
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import read_receipt, receipt_path
+from job_history.ledger.status_file import read_status
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
 from job_history.pipeline.report import STAGED_FILES_KEPT, delete_old_runs, report, run_table
@@ -383,3 +385,20 @@ def test_accounts_are_forgotten_only_if_the_whole_list_was_planned(run: Run) -> 
         known.append(sorted(read_known_accounts(run.ledger).settings))
 
     assert known == [["1", "2"], ["1", "2", "3"], ["2", "3"]]
+
+
+@pytest.mark.promise("open-windows")
+def test_the_report_marks_failed_windows_and_deletes_the_marks_of_closed_ones(run: Run) -> None:
+    acme, globex = window_of(ACME), window_of(GLOBEX)
+    run.plan(acme, globex)
+    run.files.save_outcome(globex.slices[0], outcome(globex.slices[0], delivered=1))
+    run.failure()
+    assert {mark.user_id for mark in OpenWindows(run.ledger).windows} == {5234}
+    status = read_status(run.ledger)
+    assert status is not None
+    assert (status.states, status.accounts["5234/jobs"].open) == ({"complete": 1, "failed": 1}, 1)
+
+    run.files.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1))
+    run.report()
+
+    assert OpenWindows(run.ledger).windows == set()

@@ -1,0 +1,218 @@
+"""`_control/status.json`: the state of the whole installation in one small file, for a watch that sees only the ledger.
+
+Each report and each reconciliation rebuilds it: the accounts of the run from their receipts, the open windows from one
+listing, the other accounts from the file before. It is a summary; nothing else of the ledger is decided by it. Moments
+are ISO 8601 in UTC. It holds no secret.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import msgspec
+
+from job_history.errors import PermanentError
+from job_history.ledger.lateness import Lateness
+from job_history.ledger.open_windows import OpenWindow
+from job_history.ledger.receipt import Receipt, WindowState
+from job_history.model.event_kind import EventKind
+from job_history.model.window import HOUR, Window
+from job_history.storage import Storage
+
+log = logging.getLogger(__name__)
+
+PATH = "_control/status.json"
+VERSION = 1
+# A reconciliation looks back no further, and starts each account again from what it saw.
+MAX_REMEMBERED = timedelta(days=31)
+
+
+class ExpectedBy(msgspec.Struct):
+    """When the next scheduled run of each DAG must have reported; None: no scheduled run of it has reported yet."""
+
+    replication: datetime | None = None
+    reconciliation: datetime | None = None
+
+
+class SealHead(msgspec.Struct):
+    """The newest seal of an account's chain."""
+
+    seq: int
+    sha256: str
+
+
+class UnusualWindow(msgspec.Struct):
+    """A window that is not complete, or has a gap, quarantined or late records."""
+
+    state: WindowState
+    gap: int = 0
+    quarantined: int = 0
+    lateness: Lateness = msgspec.field(default_factory=Lateness)
+
+
+class AccountStatus(msgspec.Struct, kw_only=True):
+    """One account, for one kind of event.
+
+    `active`: it is in the Variable, not paused, and the kind is switched on. `state` is that of `newest`, the newest
+    window with a receipt. `windows`: the number of windows with a receipt from `since` on; those that are not plainly
+    complete are in `unusual`, by the slug of the window. `open`: windows that need a run, however old.
+    """
+
+    user_id: int
+    name: str = ""
+    kind: EventKind
+    active: bool = True
+    state: WindowState | None = None
+    newest: Window | None = None
+    last_complete: Window | None = None
+    since: datetime | None = None
+    windows: int = 0
+    unusual: dict[str, UnusualWindow] = {}
+    open: int = 0
+    oldest_open: Window | None = None
+    seals: SealHead | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.user_id}/{self.kind}"
+
+    def add(self, receipt: Receipt) -> None:
+        """Add a window, or replace what is known of it. A window before `since` changes `last_complete` alone."""
+        window = receipt.window
+        self.name = receipt.name
+        if receipt.state.closed and (self.last_complete is None or window > self.last_complete):
+            self.last_complete = window
+        if self.newest is None or self.since is None:
+            self.since = window.start
+        elif window.start < self.since:
+            return
+        if self.newest is None or window.start >= self.newest.end:
+            self.windows += 1
+        if self.newest is None or window >= self.newest:
+            self.newest, self.state = window, receipt.state
+        self.unusual.pop(window.slug, None)
+        if unusual := _unusual(receipt):
+            self.unusual[window.slug] = unusual
+        self._forget(self.newest.end - MAX_REMEMBERED)
+
+    def _forget(self, before: datetime) -> None:
+        if self.since is not None and self.since < before:
+            self.since, self.windows = before, min(self.windows, MAX_REMEMBERED // HOUR)
+            self.unusual = {slug: each for slug, each in self.unusual.items() if Window.from_slug(slug).start >= before}
+
+    def add_newer(self, before: AccountStatus) -> None:
+        """Take from an earlier status its seals, and the windows that are later than those of this one."""
+        self.seals = before.seals
+        self.last_complete = max(filter(None, [self.last_complete, before.last_complete]), default=None)
+        if before.newest is None:
+            return
+        if self.newest is None:
+            self.since, self.windows, self.unusual = before.since, before.windows, dict(before.unusual)
+        elif before.newest.start >= self.newest.end:
+            end = self.newest.end
+            self.windows += (before.newest.end - end) // HOUR
+            later = {slug: each for slug, each in before.unusual.items() if Window.from_slug(slug).start >= end}
+            self.unusual |= later
+        else:
+            return
+        self.newest, self.state = before.newest, before.state
+
+
+class OldestOpen(msgspec.Struct):
+    """The oldest open window of an active account; `age_seconds` from its end to `generated_at`."""
+
+    user_id: int
+    kind: EventKind
+    window: Window
+    age_seconds: int
+
+
+class Status(msgspec.Struct, kw_only=True):
+    """The file. `states`: windows by state, as far back as `accounts` go. `open`: windows of active accounts that need
+    a run; `resting`: those of accounts that are paused or no longer in the Variable. `accounts` by `<user_id>/<kind>`.
+
+    `late_p95_seconds`: 95 of 100 late records were found within so many seconds of their end; None: none was late.
+    """
+
+    version: int = VERSION
+    generated_at: datetime
+    expected_by: ExpectedBy = msgspec.field(default_factory=ExpectedBy)
+    states: dict[str, int] = {}
+    open: int = 0
+    resting: int = 0
+    oldest_open: OldestOpen | None = None
+    gap: int = 0
+    quarantine: int = 0
+    late_p95_seconds: int | None = None
+    accounts: dict[str, AccountStatus] = {}
+
+
+def account_status(receipts: list[Receipt]) -> AccountStatus | None:
+    """Return the status of an account by its receipts of one kind, in the order of their windows."""
+    status: AccountStatus | None = None
+    for receipt in receipts:
+        status = status or AccountStatus(user_id=receipt.user_id, kind=receipt.kind)
+        status.add(receipt)
+    return status
+
+
+def open_by_account(marks: set[OpenWindow]) -> dict[str, list[Window]]:
+    """Return the marked windows of each account and kind, the oldest first."""
+    found: dict[str, list[Window]] = {}
+    for mark in sorted(marks):
+        found.setdefault(f"{mark.user_id}/{mark.kind}", []).append(mark.window)
+    return found
+
+
+def read_status(ledger: Storage) -> Status | None:
+    """Read the file; None if there is none. Raises PermanentError if it is damaged, or of a newer release."""
+    content = ledger.read(PATH)
+    if content is None:
+        return None
+    try:
+        version = msgspec.json.decode(content, type=_Version).version
+        if version <= VERSION:
+            return msgspec.json.decode(content, type=Status)
+    except msgspec.DecodeError as error:
+        raise DamagedStatusError(
+            f"{ledger.url(PATH)} is not a status ({error}). The next report writes it again."
+        ) from error
+    raise PermanentError(
+        f"{ledger.url(PATH)} has version {version}, and this release knows only {VERSION}: it is left as it is. "
+        "Install the newer release here too."
+    )
+
+
+def rewrite_status(ledger: Storage, make: Callable[[Status | None], Status]) -> Status | None:
+    """Overwrite the file by what `make` returns for the one that is there (None: there is none, or it is damaged).
+
+    Returns what was written; None if the file was generated later. Raises PermanentError if it is of a newer release,
+    and what the ledger raises.
+    """
+    try:
+        before = read_status(ledger)
+    except DamagedStatusError as damaged:
+        log.warning("%s", damaged)
+        before = None
+    status = make(before)
+    if before is not None and before.generated_at > status.generated_at:
+        return None
+    ledger.write(PATH, msgspec.json.encode(status))
+    return status
+
+
+class DamagedStatusError(PermanentError):
+    """The file is no status."""
+
+
+class _Version(msgspec.Struct):
+    version: int
+
+
+def _unusual(receipt: Receipt) -> UnusualWindow | None:
+    quarantined = sum(receipt.counts.quarantined.values())
+    if receipt.state is WindowState.COMPLETE and not (receipt.gap or quarantined or receipt.lateness.jobs):
+        return None
+    return UnusualWindow(receipt.state, receipt.gap, quarantined, receipt.lateness)

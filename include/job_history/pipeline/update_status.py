@@ -1,0 +1,131 @@
+"""Updates `_control/status.json` by what a run knows: its receipts, its accounts, and the open windows."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from datetime import datetime
+
+from job_history.errors import ReplicationError
+from job_history.ledger.lateness import all_of
+from job_history.ledger.open_windows import OpenWindow
+from job_history.ledger.receipt import Receipt, WindowState
+from job_history.ledger.status_file import (
+    AccountStatus,
+    ExpectedBy,
+    OldestOpen,
+    Status,
+    open_by_account,
+    rewrite_status,
+)
+from job_history.model.event_kind import EventKind
+from job_history.pipeline.results import Plan
+from job_history.reconciliation.findings import Findings
+from job_history.storage import Storage
+
+log = logging.getLogger(__name__)
+
+
+def update_status(
+    ledger: Storage,
+    *,
+    plans: list[Plan],
+    whole_list: bool,
+    receipts: list[Receipt],
+    marks: set[OpenWindow],
+    reconciled: list[Findings],
+    expected: ExpectedBy,
+    now: datetime,
+) -> None:
+    """Rewrite the status. `receipts` are the newest revisions of the run's windows, `marks` the open windows after it.
+
+    `whole_list`: the plans are of all accounts of the Variable. `expected` has what this run moves; None leaves what
+    was there. It raises nothing: a status that cannot be written
+    is a warning, and the watch notices that it is old.
+    """
+
+    def make(before: Status | None) -> Status:
+        accounts = before.accounts if before else {}
+        _add_windows(accounts, receipts, reconciled)
+        accounts = _of_the_variable(accounts, plans, marks, whole_list=whole_list)
+        return _status(accounts, marks, _latest(before.expected_by if before else ExpectedBy(), expected), now)
+
+    try:
+        if rewrite_status(ledger, make) is None:
+            log.info("The status in the ledger is later than this run's, and was left as it is.")
+    except ReplicationError as error:
+        log.warning("The status in the ledger was not updated: %s", error)
+
+
+def _add_windows(accounts: dict[str, AccountStatus], receipts: list[Receipt], reconciled: list[Findings]) -> None:
+    for rebuilt in [each for findings in reconciled for each in findings.accounts]:
+        if (earlier := accounts.get(rebuilt.key)) is not None:
+            rebuilt.add_newer(earlier)
+        accounts[rebuilt.key] = rebuilt
+    for receipt in sorted(receipts, key=lambda each: each.window):
+        _entry(accounts, receipt.user_id, receipt.kind).add(receipt)
+
+
+def _of_the_variable(
+    accounts: dict[str, AccountStatus], plans: list[Plan], marks: set[OpenWindow], *, whole_list: bool
+) -> dict[str, AccountStatus]:
+    """Note which accounts are active, and drop those that are no longer in the Variable and have no open window."""
+    active = {each for plan in plans for each in plan.active}
+    planned = {user_id for plan in plans for user_id in plan.planned}
+    marked = {(mark.user_id, mark.kind) for mark in marks}
+    for user_id, kind in active | marked:
+        _entry(accounts, user_id, kind)
+    kept: dict[str, AccountStatus] = {}
+    for key, entry in sorted(accounts.items()):
+        if whole_list or entry.user_id in planned:
+            entry.active = (entry.user_id, entry.kind) in active
+        if not whole_list or entry.user_id in planned or (entry.user_id, entry.kind) in marked:
+            kept[key] = entry
+    return kept
+
+
+def _entry(accounts: dict[str, AccountStatus], user_id: int, kind: EventKind) -> AccountStatus:
+    new = AccountStatus(user_id=user_id, kind=kind)
+    return accounts.setdefault(new.key, new)
+
+
+def _status(
+    accounts: dict[str, AccountStatus], marks: set[OpenWindow], expected_by: ExpectedBy, now: datetime
+) -> Status:
+    opened = open_by_account(marks)
+    states: Counter[str] = Counter()
+    for key, entry in accounts.items():
+        windows = opened.get(key, [])
+        entry.open, entry.oldest_open = len(windows), next(iter(windows), None)
+        states[WindowState.COMPLETE] += max(0, entry.windows - len(entry.unusual))
+        states.update(each.state for each in entry.unusual.values())
+    active = [entry for entry in accounts.values() if entry.active]
+    unusual = [each for entry in accounts.values() for each in entry.unusual.values()]
+    return Status(
+        generated_at=now,
+        expected_by=expected_by,
+        states={state: states[state] for state in WindowState if states[state]},
+        open=sum(entry.open for entry in active),
+        resting=sum(entry.open for entry in accounts.values() if not entry.active),
+        oldest_open=_oldest(active, now),
+        gap=sum(max(0, each.gap) for each in unusual),
+        quarantine=sum(each.quarantined for each in unusual),
+        late_p95_seconds=all_of([each.lateness for each in unusual]).found_within_seconds(95),
+        accounts=accounts,
+    )
+
+
+def _oldest(active: list[AccountStatus], now: datetime) -> OldestOpen | None:
+    found = [(entry.oldest_open, entry.user_id, entry.kind) for entry in active if entry.oldest_open is not None]
+    if not found:
+        return None
+    window, user_id, kind = min(found)
+    return OldestOpen(user_id, kind, window, age_seconds=int((now - window.end).total_seconds()))
+
+
+def _latest(before: ExpectedBy, expected: ExpectedBy) -> ExpectedBy:
+    """Return the later moment of each DAG: a run that catches up an old hour moves nothing back."""
+    return ExpectedBy(
+        replication=max(filter(None, [before.replication, expected.replication]), default=None),
+        reconciliation=max(filter(None, [before.reconciliation, expected.reconciliation]), default=None),
+    )

@@ -1,0 +1,202 @@
+"""The status in the ledger: of each account, by the receipts of its runs and the marks of its open windows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.unit.samples import DAY
+
+from job_history.errors import PermanentError
+from job_history.ledger.lateness import Lateness
+from job_history.ledger.open_windows import OpenWindow
+from job_history.ledger.receipt import Counts, Receipt, WindowState
+from job_history.ledger.status_file import PATH, ExpectedBy, Status, account_status, read_status
+from job_history.model.event_kind import EventKind
+from job_history.model.window import Window
+from job_history.pipeline.results import Plan
+from job_history.pipeline.update_status import update_status
+from job_history.reconciliation.findings import Findings
+from job_history.storage import Storage, local_storage
+
+NOW = datetime(2018, 5, 21, 12, tzinfo=UTC)
+JOBS = EventKind.JOBS
+COMPLETE, FAILED, QUARANTINE = WindowState.COMPLETE, WindowState.FAILED, WindowState.COMPLETE_WITH_QUARANTINE
+
+
+def hour(number: int) -> Window:
+    return Window(DAY + timedelta(hours=number), DAY + timedelta(hours=number + 1))
+
+
+def receipt(number: int, state: WindowState = COMPLETE, user_id: int = 5234, **changes: Any) -> Receipt:
+    fields: dict[str, Any] = {"counts": Counts(), "gap": 0, **changes}
+    return Receipt(
+        user_id=user_id,
+        name=f"Account {user_id}",
+        window=hour(number),
+        state=state,
+        settings_hash="",
+        code_version="",
+        destination={},
+        **fields,
+    )
+
+
+class Ledger:
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+
+    def run(
+        self,
+        *receipts: Receipt,
+        active: tuple[int, ...] = (5234,),
+        marks: set[OpenWindow] | None = None,
+        whole_list: bool = True,
+        reconciled: list[Findings] | None = None,
+        expected: ExpectedBy | None = None,
+        now: datetime = NOW,
+    ) -> Status:
+        planned = sorted({*active, *(each.user_id for each in receipts)})
+        plan = Plan("run", "s3", hour(0), [], [], considered=planned, planned=planned)
+        plan.active = [(user_id, JOBS) for user_id in active]
+        update_status(
+            self.storage,
+            plans=[plan],
+            whole_list=whole_list,
+            receipts=list(receipts),
+            marks=marks or set(),
+            reconciled=reconciled or [],
+            expected=expected or ExpectedBy(),
+            now=now,
+        )
+        status = read_status(self.storage)
+        assert status is not None
+        return status
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(local_storage(tmp_path))
+
+
+def open_at(number: int, user_id: int = 5234) -> OpenWindow:
+    return OpenWindow(user_id, JOBS, hour(number))
+
+
+@pytest.mark.promise("status-file")
+def test_the_status_has_each_account_by_its_receipts_and_the_oldest_open_window(ledger: Ledger) -> None:
+    status = ledger.run(
+        receipt(4, COMPLETE),
+        receipt(5, FAILED, gap=3),
+        receipt(5, QUARANTINE, 77, counts=Counts(quarantined={"bad_json": 2}), lateness=Lateness({}, {"1 h": 1})),
+        active=(5234, 77),
+        marks={open_at(5), open_at(2)},
+    )
+
+    assert (status.states, status.gap, status.quarantine, status.late_p95_seconds) == (
+        {"complete": 1, "complete_with_quarantine": 1, "failed": 1},
+        3,
+        2,
+        3_600,
+    )
+    assert status.oldest_open is not None
+    assert (status.open, status.oldest_open.window, status.oldest_open.age_seconds) == (2, hour(2), 9 * 3_600)
+    acme, globex = status.accounts["5234/jobs"], status.accounts["77/jobs"]
+    assert (acme.state, acme.newest, acme.last_complete, acme.open) == (FAILED, hour(5), hour(4), 2)
+    assert (globex.state, globex.last_complete, globex.open, globex.seals) == (QUARANTINE, hour(5), 0, None)
+
+
+@pytest.mark.promise("status-file")
+def test_other_accounts_are_as_in_the_status_before(ledger: Ledger) -> None:
+    ledger.run(receipt(4), receipt(4, FAILED, 77), active=(5234, 77), marks={open_at(4, 77)})
+
+    status = ledger.run(receipt(5), whole_list=False, marks={open_at(4, 77)})
+
+    assert status.accounts["77/jobs"].state is FAILED
+    assert (status.states, status.open) == ({"complete": 2, "failed": 1}, 1)
+
+
+def test_a_window_that_is_run_again_is_counted_once(ledger: Ledger) -> None:
+    ledger.run(receipt(4, FAILED, gap=2))
+    ledger.run(receipt(5))
+    status = ledger.run(receipt(4))
+
+    assert (status.states, status.gap) == ({"complete": 2}, 0)
+    assert status.accounts["5234/jobs"].newest == hour(5)
+
+
+def test_a_backfill_of_old_hours_leaves_the_newest_state(ledger: Ledger) -> None:
+    ledger.run(receipt(9))
+    status = ledger.run(receipt(1, FAILED), marks={open_at(1)})
+
+    assert (status.states, status.open) == ({"complete": 1}, 1)
+
+
+@pytest.mark.promise("status-file")
+def test_windows_of_paused_and_removed_accounts_are_not_open(ledger: Ledger) -> None:
+    marks = {open_at(1), open_at(1, 77), open_at(1, 88)}
+    ledger.run(receipt(2), receipt(2, FAILED, 77), receipt(2, FAILED, 88), active=(5234, 77, 88), marks=marks)
+
+    paused = ledger.run(receipt(3), receipt(3, WindowState.DISABLED, 77), marks=marks)
+
+    assert (paused.open, paused.resting) == (1, 2)
+    assert {key for key, entry in paused.accounts.items() if entry.active} == {"5234/jobs"}
+    assert set(ledger.run(receipt(4), marks={open_at(1, 77)}).accounts) == {"5234/jobs", "77/jobs"}
+
+
+@pytest.mark.promise("status-file")
+def test_a_reconciliation_rebuilds_the_accounts_from_its_look_back(ledger: Ledger) -> None:
+    ledger.run(*(receipt(number, FAILED) for number in range(4)))
+    ledger.run(receipt(4), receipt(5, FAILED))
+    seen = account_status([receipt(1), receipt(2), receipt(3, QUARANTINE)])
+    assert seen is not None
+
+    status = ledger.run(
+        reconciled=[Findings(destination="s3", window=Window(hour(1).start, hour(3).end), accounts=[seen])]
+    )
+
+    assert status.states == {"complete": 3, "complete_with_quarantine": 1, "failed": 1}
+    entry = status.accounts["5234/jobs"]
+    assert (entry.since, entry.newest, entry.last_complete) == (hour(1).start, hour(5), hour(4))
+
+
+def test_expected_by_moves_forward_only(ledger: Ledger) -> None:
+    assert ledger.run(receipt(1)).expected_by == ExpectedBy()
+    ledger.run(receipt(2), expected=ExpectedBy(replication=NOW))
+    ledger.run(receipt(3), expected=ExpectedBy(reconciliation=NOW))
+    ledger.run(receipt(4), expected=ExpectedBy(replication=NOW - timedelta(days=3)))
+
+    assert ledger.run(receipt(5)).expected_by == ExpectedBy(replication=NOW, reconciliation=NOW)
+
+
+@pytest.mark.promise("status-file")
+def test_a_status_that_was_generated_later_is_not_overwritten(ledger: Ledger) -> None:
+    later = ledger.run(receipt(5), now=NOW)
+
+    assert ledger.run(receipt(4, FAILED), now=NOW - timedelta(seconds=1)) == later
+
+
+def test_a_damaged_status_is_rebuilt_and_one_of_a_newer_release_is_left(ledger: Ledger) -> None:
+    ledger.storage.write(PATH, b'{"version": 1, "generated_at": "yest')
+    assert ledger.run(receipt(5)).states == {"complete": 1}
+
+    newer = b'{"version": 2, "generated_at": 5}'
+    ledger.storage.write(PATH, newer)
+    with pytest.raises(PermanentError):
+        ledger.run(receipt(6))
+    assert ledger.storage.read(PATH) == newer
+
+
+def test_a_month_of_windows_is_remembered_and_no_more(ledger: Ledger) -> None:
+    for number in range(0, 24 * 40, 7):
+        status = ledger.run(receipt(number, FAILED))
+
+    entry = status.accounts["5234/jobs"]
+    assert entry.since is not None
+    assert entry.newest is not None
+    assert entry.newest.end - entry.since == timedelta(days=31)
+    assert len(entry.unusual) <= 24 * 31 / 7 + 1
+    assert msgspec.json.decode(ledger.storage.read(PATH) or b"")["version"] == 1
