@@ -24,7 +24,7 @@ from job_history.destinations import Delivery
 from job_history.destinations.sumo_logic import headers_of
 from job_history.documents.staged import StagedDocument
 from job_history.errors import PermanentError
-from job_history.ledger.items import Item, item_writer, items_at
+from job_history.ledger.items import Item, ListHeader, item_writer, items_at
 from job_history.ledger.previous_run import read_previous_run
 from job_history.ledger.receipt import Counts, Receipt, WindowState
 from job_history.ledger.receipt_store import receipt_path
@@ -408,7 +408,8 @@ def test_a_document_counts_as_delivered_only_at_its_own_destination(source: Loca
         paths = []
         for number, (sender, document) in enumerate(zip((here, there), DOCUMENTS, strict=False)):
             path = f"items-{number}.parquet"
-            with item_writer(ledger, path, sender.destination().description()) as items:
+            header = ListHeader(slice_.user_id, slice_.kind, slice_.window, sender.destination().description())
+            with item_writer(ledger, path, header) as items:
                 items.append(_delivered(document))
             paths.append(path)
         ledger.write(receipt_path(slice_.user_id, slice_.kind, slice_.window), _receipt(slice_, paths))

@@ -123,7 +123,7 @@ def outcome(
         "items_path": f"receipts/5234/jobs/20180521/{HOUR.slug}/items-{slice_.run}-{slice_.number:04d}.parquet",
         "quarantine_paths": [],
         "example_keys": [],
-        "destination": {"type": "memory"},
+        "destination": {"type": "memory", "bucket": "memory"},
         "settings_hash": account().settings_hash,
     }
     return SliceOutcome(**{**fields, **changes})
@@ -200,4 +200,4 @@ class MemoryDestination:
                 on_delivery(document, Delivery.ALREADY_PRESENT if present == content else Delivery.CONFLICT)
 
     def description(self) -> dict[str, Any]:
-        return {"type": "memory"}
+        return {"type": "memory", "bucket": "memory"}

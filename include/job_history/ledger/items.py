@@ -1,19 +1,27 @@
-"""The item list of a receipt: the outcome of each job, as Parquet, written as a stream."""
+"""The item list of a receipt: the outcome of each job, as Parquet, written as a stream.
+
+A list is written once, under a name of its own, and never again: receipts name it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import pyarrow as pa
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
+from job_history.errors import PermanentError
 from job_history.ledger.lateness import Late
 from job_history.ledger.outcome import Outcome
+from job_history.model.event_kind import EventKind
+from job_history.model.place import place_of
+from job_history.model.window import Window
 from job_history.storage import Storage
 
 # A larger group makes the file no smaller; 5,000 rows cost 15 MB more, and delay the uploads while they are written.
@@ -30,6 +38,8 @@ class Item(msgspec.Struct, frozen=True, order=True):
     `detail`: the status that gives no document, the reason of quarantine, `oversize`, `repeated`, or EARLIER_SETTINGS.
     `bytes` is the size of the body; `e_tag` is the store's checksum of it, by which a listing shows whether it is still
     the same. `late_seconds` and `unseen_seconds` are those of `lateness.Late`; only late jobs have them.
+    `recipe_id`, `status` and `started_at` are the job's; `redaction_sha256` is the policy's that the document was made
+    under; `version_id` is the store's version of the object. Each is None in lists of earlier releases.
     """
 
     job_id: str
@@ -42,17 +52,53 @@ class Item(msgspec.Struct, frozen=True, order=True):
     e_tag: str | None = None
     late_seconds: int | None = None
     unseen_seconds: int | None = None
+    recipe_id: str | None = None
+    status: str | None = None
+    started_at: str | None = None
+    redaction_sha256: str | None = None
+    version_id: str | None = None
 
     @property
     def is_delivered(self) -> bool:
-        """The destination has its document."""
+        """The reading lists it, and the destination has its document."""
         return self.key is not None and self.outcome in {Outcome.DELIVERED, Outcome.ALREADY_PRESENT}
+
+    @property
+    def must_be_there(self) -> bool:
+        """The destination has its document, whether or not the source still lists it."""
+        return self.is_delivered or (self.key is not None and self.outcome == Outcome.GONE)
 
     @property
     def late(self) -> Late | None:
         if self.late_seconds is None or self.unseen_seconds is None:
             return None
         return Late(unseen_after=self.unseen_seconds, found_after=self.late_seconds)
+
+
+LIST_VERSION = 2
+
+
+class ListHeader(msgspec.Struct, frozen=True):
+    """What a list is about, in the file's metadata. `destination` is the description of the one its documents go to."""
+
+    user_id: int
+    kind: EventKind
+    window: Window
+    destination: Mapping[str, Any]
+
+    def metadata(self) -> dict[bytes, bytes]:
+        return {
+            b"version": str(LIST_VERSION).encode(),
+            b"kind": self.kind.encode(),
+            b"user_id": str(self.user_id).encode(),
+            b"window": msgspec.json.encode(self.window),
+            _DESTINATION: msgspec.json.encode(self.destination, order="deterministic"),
+        }
+
+
+def new_list_path(folder: str, run: str, part: str) -> str:
+    """Return a path in the window's folder that no other list has, also not one of another try of the same part."""
+    return f"{folder}/items-{run}-{part}-{secrets.token_hex(4)}.parquet"
 
 
 _DESTINATION = b"destination"
@@ -69,6 +115,11 @@ SCHEMA = pa.schema(
         ("e_tag", pa.string()),
         ("late_seconds", pa.int64()),
         ("unseen_seconds", pa.int64()),
+        ("recipe_id", pa.string()),
+        ("status", pa.string()),
+        ("started_at", pa.string()),
+        ("redaction_sha256", pa.string()),
+        ("version_id", pa.string()),
     ]
 )
 
@@ -105,14 +156,16 @@ def _table(items: list[Item]) -> pa.Table:
 
 
 @contextmanager
-def item_writer(storage: Storage, path: str, destination: dict[str, Any] | None = None) -> Iterator[ItemWriter]:
-    """Open an item list for writing; it exists only if the block ends without an exception.
+def item_writer(storage: Storage, path: str, header: ListHeader) -> Iterator[ItemWriter]:
+    """Open an item list for writing; it exists only if the block ends without an exception."""
+    with _writer_with(storage, path, header.metadata()) as writer:
+        yield writer
 
-    `destination` is the description of the one that its documents go to.
-    """
-    schema = SCHEMA.with_metadata({_DESTINATION: msgspec.json.encode(destination, order="deterministic")})
+
+@contextmanager
+def _writer_with(storage: Storage, path: str, metadata: dict[bytes, bytes]) -> Iterator[ItemWriter]:
     with storage.writer(path) as file:
-        parquet = pq.ParquetWriter(pa.PythonFile(file, mode="w"), schema, compression="zstd")
+        parquet = pq.ParquetWriter(pa.PythonFile(file, mode="w"), SCHEMA.with_metadata(metadata), compression="zstd")
         writer = ItemWriter(parquet)
         yield writer
         writer.flush()
@@ -121,60 +174,92 @@ def item_writer(storage: Storage, path: str, destination: dict[str, Any] | None 
 
 @dataclass(frozen=True)
 class ItemList:
-    """A list as it was read; iterating it decodes the items. A list that does not exist is empty."""
+    """A list as it was read; iterating it decodes the items."""
 
-    _parquet: pq.ParquetFile | None
+    _url: str
+    _parquet: pq.ParquetFile
+    _destination: dict[str, Any] | None
 
-    def went_to(self, destination: dict[str, Any]) -> bool:
-        """Return whether its documents went to exactly this destination."""
-        if self._parquet is None:
-            return False
-        metadata = self._parquet.schema_arrow.metadata or {}
-        return bool(metadata.get(_DESTINATION) == msgspec.json.encode(destination, order="deterministic"))
+    @classmethod
+    def of(cls, url: str, content: bytes | None) -> Self:
+        """Open a list. Raises PermanentError that names it if it is missing, damaged, or of a newer release."""
+        if content is None:
+            raise PermanentError(f"The item list {url} is missing, although a receipt names it. {_REMEDY}")
+        with _decoding(url):
+            parquet = pq.ParquetFile(pa.BufferReader(content))
+            metadata = parquet.schema_arrow.metadata or {}
+            version = int(metadata.get(b"version", b"1"))
+            opened = cls(url, parquet, msgspec.json.decode(metadata.get(_DESTINATION, b"null")))
+        if version > LIST_VERSION:
+            raise PermanentError(
+                f"The item list {url} is of version {version}, and this release knows version {LIST_VERSION}. Install "
+                "the release that wrote it, or a later one."
+            )
+        return opened
+
+    @property
+    def metadata(self) -> dict[bytes, bytes]:
+        return self._parquet.schema_arrow.metadata or {}
+
+    def went_to(self, destination: Mapping[str, Any]) -> bool:
+        """Return whether its documents went to the place of this destination."""
+        return self._destination is not None and place_of(self._destination).is_same(place_of(destination))
 
     def __iter__(self) -> Iterator[Item]:
-        if self._parquet is not None:
+        with _decoding(self._url):
             for batch in self._parquet.iter_batches(ROWS_A_GROUP):
-                yield from (Item(**row) for row in batch.to_pylist())
+                rows = batch.to_pylist()
+                yield from [Item(**row) for row in rows]
+
+
+@contextmanager
+def _decoding(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+        raise PermanentError(f"The item list {url} is damaged ({error}). {_REMEDY}") from error
+
+
+_REMEDY = (
+    "Restore it from a backup, or from an earlier version of the object. If there is none, delete the window's folder "
+    "in the ledger and run the window again: what its source still lists is compared with the destination."
+)
 
 
 def item_list(storage: Storage, path: str) -> ItemList:
-    return _list_of(storage.read(path))
+    """Read a list. Raises as `ItemList.of`."""
+    return ItemList.of(storage.url(path), storage.read(path))
 
 
-def items_at(storage: Storage, path: str, destination: dict[str, Any] | None = None) -> Iterator[Item]:
-    """Stream a list's items; with a `destination`, only if they went to exactly this one, else nothing."""
-    return _items_of(storage.read(path), destination)
+def items_at(storage: Storage, path: str, destination: Mapping[str, Any] | None = None) -> Iterator[Item]:
+    """Stream a list's items; with a `destination`, only if they went to the same place, else nothing."""
+    return _items_of(item_list(storage, path), destination)
 
 
 def item_lists(
-    storage: Storage, paths: Iterable[str], destination: dict[str, Any] | None = None
+    storage: Storage, paths: Iterable[str], destination: Mapping[str, Any] | None = None
 ) -> Iterator[Iterator[Item]]:
     """Yield for each list what `items_at` returns, in the order given; the next ones are read meanwhile."""
-    return (_items_of(content, destination) for content in storage.read_all(paths))
+    paths = list(paths)
+    for path, content in zip(paths, storage.read_all(paths), strict=True):
+        yield _items_of(ItemList.of(storage.url(path), content), destination)
 
 
-def _items_of(content: bytes | None, destination: dict[str, Any] | None) -> Iterator[Item]:
-    items = _list_of(content)
+def _items_of(items: ItemList, destination: Mapping[str, Any] | None) -> Iterator[Item]:
     if destination is None or items.went_to(destination):
         yield from items
 
 
-def _list_of(content: bytes | None) -> ItemList:
-    return ItemList(None if content is None else pq.ParquetFile(pa.BufferReader(content)))
-
-
 def copy_items(storage: Storage, path: str, to: str, keep: Callable[[Item], bool]) -> bool:
-    """Copy the items for which `keep` holds, with their destination.
+    """Copy the items for which `keep` holds, with the list's metadata.
 
     Returns False, without copying, if it holds for all.
     """
-    content = storage.read(path)
-    if content is None or all(keep(item) for item in _list_of(content)):
+    items = item_list(storage, path)
+    if all(keep(item) for item in items):
         return False
-    metadata = pq.read_schema(pa.BufferReader(content)).metadata or {}
-    with item_writer(storage, to, msgspec.json.decode(metadata.get(_DESTINATION, b"null"))) as copy:
-        for item in _list_of(content):
+    with _writer_with(storage, to, items.metadata) as copy:
+        for item in items:
             if keep(item):
                 copy.append(item)
     return True

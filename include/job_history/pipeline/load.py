@@ -11,7 +11,7 @@ from job_history.accounts.account import Account
 from job_history.destinations import Delivery, Destination
 from job_history.documents.staged import StagedDocument, staged_documents
 from job_history.errors import PermanentError, TransientError
-from job_history.ledger.items import Item, ItemWriter, item_writer
+from job_history.ledger.items import Item, ItemWriter, ListHeader, item_writer, new_list_path
 from job_history.ledger.lateness import Late, Lateness
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.previous_run import PreviousRun, read_previous_run
@@ -68,9 +68,10 @@ def load(
         ", ".join(f"{name} {value}" for name, value in destination.description().items()),
     )
     folder = receipt_folder(slice_.user_id, slice_.kind, slice_.window)
-    items_path = f"{folder}/items-{slice_.run}-{slice_.number:04d}.parquet"
+    items_path = new_list_path(folder, slice_.run, f"{slice_.number:04d}")
+    header = ListHeader(slice_.user_id, slice_.kind, slice_.window, destination.description())
     previous = read_previous_run(ledger, slice_, account, destination.description(), with_delivered=skip_delivered)
-    with item_writer(ledger, items_path, destination.description()) as items, Quarantine(ledger, slice_) as quarantine:
+    with item_writer(ledger, items_path, header) as items, Quarantine(ledger, slice_) as quarantine:
         books = _Books(
             items=items,
             quarantine=quarantine,

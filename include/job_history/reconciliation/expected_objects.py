@@ -6,15 +6,14 @@ They are kept on disk, because they grow with the look-back.
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from job_history.destinations import StoredObject
 from job_history.documents.object_key import day_folder
 from job_history.ledger.items import Item
+from job_history.storage.scratch_database import scratch_database
 
 
 class Damage(NamedTuple):
@@ -42,7 +41,7 @@ class ExpectedObjects:
             (
                 (item.key, item.bytes, item.e_tag, window, day_folder(item.key))
                 for item in items
-                if item.is_delivered and item.key is not None
+                if item.must_be_there and item.key is not None
             ),
         )
 
@@ -71,12 +70,5 @@ class ExpectedObjects:
 @contextmanager
 def expected_objects() -> Iterator[ExpectedObjects]:
     """Open an empty collection in a temporary file."""
-    with (
-        tempfile.TemporaryDirectory(prefix="job-history-") as folder,
-        closing(sqlite3.connect(Path(folder) / "expected.sqlite", isolation_level=None)) as database,
-    ):
-        # Nothing of it outlives the block, so nothing needs to be durable.
-        database.execute("PRAGMA journal_mode = OFF")
-        database.execute("PRAGMA synchronous = OFF")
-        database.execute("BEGIN")
+    with scratch_database() as database:
         yield ExpectedObjects(database)

@@ -1,16 +1,36 @@
-"""Item lists: what became of each job, as Parquet."""
+"""Item lists: the outcome of each job, as Parquet."""
 
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.unit.samples import HOUR
 
-from job_history.ledger.items import ROWS_A_GROUP, SCHEMA, Item, item_writer, items_at
+from job_history.errors import PermanentError
+from job_history.ledger.items import (
+    ROWS_A_GROUP,
+    SCHEMA,
+    Item,
+    ListHeader,
+    copy_items,
+    item_list,
+    item_writer,
+    items_at,
+    new_list_path,
+)
 from job_history.ledger.outcome import Outcome
-from job_history.storage import local_storage
+from job_history.model.event_kind import EventKind
+from job_history.storage import Storage, local_storage
 
 PATH = "receipts/items.parquet"
+HEADER = ListHeader(5234, EventKind.JOBS, HOUR, {"type": "s3", "bucket": "acme-audit", "host": "minio.example:9000"})
+
+
+def write_with(storage: Storage, schema: pa.Schema, rows: list[dict[str, object]]) -> None:
+    """Write a list as another release would."""
+    with storage.writer(PATH) as file:
+        pq.write_table(pa.Table.from_pylist(rows, schema), pa.PythonFile(file, mode="w"))
 
 
 def test_items_are_read_as_they_were_written(tmp_path: Path) -> None:
@@ -20,8 +40,24 @@ def test_items_are_read_as_they_were_written(tmp_path: Path) -> None:
         Item("j-KGAKfhsz-GYoLeD", None, Outcome.QUARANTINED, "bad_time"),
         Item("102", "2018-05-21T00:00:10Z", Outcome.FILTERED, "aborted"),
         Item("103", "2018-05-21T00:00:10.5Z", Outcome.ALREADY_PRESENT, "oversize", "k", "cd" * 32, 1),
+        Item(
+            "104",
+            "2018-05-21T00:00:11Z",
+            Outcome.GONE,
+            key="5234/jobs/y.json",
+            sha256="ef" * 32,
+            bytes=7,
+            e_tag='"0"',
+            late_seconds=60,
+            unseen_seconds=30,
+            recipe_id="234",
+            status="failed",
+            started_at="2018-05-21T00:00:09Z",
+            redaction_sha256="12" * 32,
+            version_id="v1",
+        ),
     ]
-    with item_writer(storage, PATH) as writer:
+    with item_writer(storage, PATH, HEADER) as writer:
         for item in items:
             writer.append(item)
     assert list(items_at(storage, PATH)) == items
@@ -30,22 +66,74 @@ def test_items_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 def test_a_list_may_be_longer_than_a_row_group(tmp_path: Path) -> None:
     storage = local_storage(tmp_path)
-    with item_writer(storage, PATH) as writer:
+    with item_writer(storage, PATH, HEADER) as writer:
         for number in range(2 * ROWS_A_GROUP + 1):
             writer.append(Item(str(number), None, Outcome.DELIVERED))
     assert [item.job_id for item in items_at(storage, PATH)] == [str(number) for number in range(2 * ROWS_A_GROUP + 1)]
 
 
-def test_an_empty_list_and_none_at_all_read_alike(tmp_path: Path) -> None:
+def test_a_list_may_be_empty(tmp_path: Path) -> None:
     storage = local_storage(tmp_path)
-    with item_writer(storage, PATH):
+    with item_writer(storage, PATH, HEADER):
         pass
-    assert [list(items_at(storage, path)) for path in (PATH, "receipts/none.parquet")] == [[], []]
+    assert list(items_at(storage, PATH)) == []
+
+
+def test_the_columns_have_a_fixed_order() -> None:
+    assert SCHEMA.names == list(Item.__struct_fields__)
+    assert SCHEMA.names[-5:] == ["recipe_id", "status", "started_at", "redaction_sha256", "version_id"]
+
+
+def test_a_list_says_what_it_is_about(tmp_path: Path) -> None:
+    storage = local_storage(tmp_path)
+    with item_writer(storage, PATH, HEADER) as writer:
+        writer.append(Item("100", None, Outcome.FILTERED))
+    metadata = pq.read_schema(pa.BufferReader(storage.read(PATH))).metadata
+    assert metadata == {
+        b"version": b"2",
+        b"kind": b"jobs",
+        b"user_id": b"5234",
+        b"window": b'{"start":"2018-05-21T00:00:00Z","end":"2018-05-21T01:00:00Z"}',
+        b"destination": b'{"bucket":"acme-audit","host":"minio.example:9000","type":"s3"}',
+    }
+    assert copy_items(storage, PATH, "receipts/copy.parquet", lambda _: False)
+    assert pq.read_schema(pa.BufferReader(storage.read("receipts/copy.parquet"))).metadata == metadata
+
+
+def test_a_list_of_the_release_before_is_read(tmp_path: Path) -> None:
+    storage = local_storage(tmp_path)
+    earlier = pa.schema(list(SCHEMA)[:10], {b"destination": b'{"bucket":"acme-audit","type":"s3"}'})
+    write_with(storage, earlier, [{"job_id": "100", "outcome": "delivered", "key": "k", "bytes": 3}])
+    assert list(items_at(storage, PATH, HEADER.destination)) == [Item("100", None, Outcome.DELIVERED, key="k", bytes=3)]
+    assert not item_list(storage, PATH).went_to({"type": "s3", "bucket": "another", "host": "minio.example:9000"})
+
+
+def test_a_list_of_a_later_release_is_an_error_that_names_it(tmp_path: Path) -> None:
+    storage = local_storage(tmp_path)
+    write_with(storage, SCHEMA.with_metadata({b"version": b"3"}), [])
+    with pytest.raises(PermanentError, match=r"receipts/items\.parquet is of version 3"):
+        item_list(storage, PATH)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PAR1", b"x" * 100])
+def test_a_list_that_is_missing_or_damaged_is_an_error_that_names_it(tmp_path: Path, content: bytes | None) -> None:
+    storage = local_storage(tmp_path)
+    if content is not None:
+        storage.write(PATH, content)
+    with pytest.raises(PermanentError, match=r"receipts/items\.parquet is (missing|damaged)"):
+        list(items_at(storage, PATH))
+
+
+def test_no_two_tries_share_the_path_of_a_list() -> None:
+    one, other = (new_list_path("receipts/5234", "run", "0001") for _ in range(2))
+    assert one != other
+    assert one.startswith("receipts/5234/items-run-0001-")
+    assert one.endswith(".parquet")
 
 
 def test_an_exception_in_the_middle_leaves_no_list(tmp_path: Path) -> None:
     storage = local_storage(tmp_path)
-    with pytest.raises(KeyError), item_writer(storage, PATH) as writer:
+    with pytest.raises(KeyError), item_writer(storage, PATH, HEADER) as writer:
         writer.append(Item("100", None, Outcome.DELIVERED))
         raise KeyError
     assert storage.read(PATH) is None

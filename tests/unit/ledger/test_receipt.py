@@ -142,7 +142,7 @@ def test_a_receipt_adds_up_its_slices() -> None:
         seconds=SECONDS,
         settings_hash=account().settings_hash,
         code_version="0.1.0",
-        destination={"type": "memory"},
+        destination={"type": "memory", "bucket": "memory"},
         items=[one.items_path, other.items_path],
         quarantine=["q/1", "q/2", "q/3"],
         example_keys=["a", "b", "c"],

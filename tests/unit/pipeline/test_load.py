@@ -24,7 +24,7 @@ from job_history.pipeline.transform import transform
 from job_history.storage import Storage, local_storage
 from job_history.storage.staging import staged_records, staged_writer
 
-ITEMS = f"receipts/5234/jobs/20180521/{HOUR.slug}/items-{RUN}-0001.parquet"
+ITEMS = f"receipts/5234/jobs/20180521/{HOUR.slug}/items-{RUN}-0001-"
 CONFLICTS = f"_control/quarantine/conflict/5234/jobs/{HOUR.slug}/{HOUR.slug}.jsonl.zst"
 BROKEN = f"_control/quarantine/bad_json/5234/jobs/{HOUR.slug}/{HOUR.slug}.jsonl.zst"
 
@@ -35,6 +35,7 @@ class Slices:
     def __init__(self, folder: Path) -> None:
         self.staging = local_storage(folder / "staging")
         self.ledger = local_storage(folder / "ledger")
+        self.last: SliceOutcome
 
     def transformed(self, records: list[JobRecord], of: Account | None = None) -> tuple[Extracted, Transformed]:
         path = f"{slice_of().folder}/jobs.jsonl.zst"
@@ -54,7 +55,7 @@ class Slices:
         *,
         repair: bool = False,
     ) -> SliceOutcome:
-        return load(
+        self.last = load(
             slice_of(),
             of or account(),
             extracted=steps[0],
@@ -64,9 +65,14 @@ class Slices:
             ledger=self.ledger,
             repair=repair,
         )
+        return self.last
 
     def items(self) -> list[Item]:
-        return sorted(items_at(self.ledger, ITEMS))
+        """The items of the last load."""
+        return sorted(items_at(self.ledger, self.last.items_path))
+
+    def lists(self) -> list[str]:
+        return sorted(path for path in self.ledger.paths("receipts") if path.startswith(ITEMS))
 
 
 @pytest.fixture
@@ -115,10 +121,10 @@ def test_each_listed_job_has_an_item(slices: Slices) -> None:
         conflicts=1,
         delivered_bytes=sum(sizes[2:]),
         load_seconds=pytest.approx(0, abs=5),
-        items_path=ITEMS,
+        items_path=slices.lists()[0],
         quarantine_paths=[BROKEN, CONFLICTS],
         example_keys=[keys[0], keys[2], keys[3]],
-        destination={"type": "memory"},
+        destination=destination.description(),
         settings_hash=account().settings_hash,
     )
     assert (outcome.quarantined, outcome.balanced) == (2, True)
@@ -153,7 +159,8 @@ def test_a_second_load_finds_all_documents_present(slices: Slices) -> None:
     assert [(each.delivered, each.already_present) for each in (first, second)] == [(5, 0), (0, 5)]
     assert (first.delivered_bytes, second.delivered_bytes) == (steps[1].bytes, 0)
     assert [item.outcome for item in slices.items()] == ["already_present"] * 5
-    assert sorted(slices.ledger.paths("")) == [ITEMS]
+    assert slices.lists() == sorted({first.items_path, second.items_path})
+    assert len(slices.lists()) == 2
 
 
 @pytest.mark.parametrize("kind", [PermanentError, TransientError])
@@ -163,7 +170,7 @@ def test_a_retry_delivers_the_rest_after_a_destination_error(slices: Slices, kin
     with pytest.raises(kind) as passed_on:
         slices.loaded(destination, steps)
     assert (passed_on.value is destination.fault, len(destination.objects)) == (True, 3)
-    assert slices.ledger.read(ITEMS) is None
+    assert slices.lists() == []
     destination.fault = None
     outcome = slices.loaded(destination, steps)
     assert (outcome.delivered, outcome.already_present, len(destination.objects)) == (2, 3, 5)

@@ -17,7 +17,7 @@ from tests.unit.samples import DAY, MemorySource, account, record
 from job_history.accounts.account import Account
 from job_history.destinations import StoredObject
 from job_history.errors import PermanentError, ReplicationError, TransientError, UnrecoverableError
-from job_history.ledger.items import Item, item_writer
+from job_history.ledger.items import Item, ListHeader, item_writer
 from job_history.ledger.lateness import Lateness
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
@@ -33,7 +33,7 @@ from job_history.storage import Storage, local_storage
 
 HOURS = [Window(DAY + timedelta(hours=number), DAY + timedelta(hours=number + 1)) for number in range(3)]
 THREE_HOURS = Window(HOURS[0].start, HOURS[-1].end)
-BUCKET = {"type": "memory"}
+BUCKET = {"type": "memory", "bucket": "memory"}
 
 
 def job(job_id: int | str | None, hour: int = 0) -> JobRecord:
@@ -101,7 +101,7 @@ class World:
         run: str = "run-1",
     ) -> None:
         path = f"{receipt_folder(5234, EventKind.JOBS, HOURS[hour])}/items-{run}.parquet"
-        with item_writer(self.ledger, path, BUCKET) as writer:
+        with item_writer(self.ledger, path, ListHeader(5234, EventKind.JOBS, HOURS[hour], BUCKET)) as writer:
             for each in items:
                 writer.append(each)
                 if each.key:

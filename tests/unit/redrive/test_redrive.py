@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -389,12 +390,16 @@ class MortalDestination(MemoryDestination):
 
 
 def state_of(world: World) -> tuple[Any, ...]:
-    """All that there is in the end, but whether a document was delivered by the killed redrive or by the next."""
+    """All that there is in the end, but whether a document was delivered by the killed redrive or by the next.
+
+    Item lists of the killed redrive, which no receipt names, may be left for some days.
+    """
     receipt = world.receipt()
+    unnamed = [path for path in world.ledger.paths("receipts") if "/items-" in path and path not in receipt.items]
     there = {"delivered": "there", "already_present": "there"}
     return (
         world.destination.objects,
-        sorted(world.ledger.paths("")),
+        sorted(re.sub(r"-[0-9a-f]{8}(?=\.)", "", path) for path in world.ledger.paths("") if path not in unnamed),
         sorted(world.staging.paths("")),
         world.quarantine(),
         {job: (there.get(outcome, outcome), detail) for job, (outcome, detail) in world.items().items()},

@@ -72,8 +72,9 @@ class S3Destination:
         self._waits = waits
 
     def description(self) -> dict[str, Any]:
-        name = self._bucket.access.bucket
-        return {"type": "s3", "bucket": name, "write_mode": "overwrite" if self._overwrite else "create_only"}
+        access = self._bucket.access
+        mode = "overwrite" if self._overwrite else "create_only"
+        return {"type": "s3", "bucket": access.bucket, "host": access.host, "write_mode": mode}
 
     def listing(self, folder: str) -> Iterator[StoredObject]:
         """List the objects below a folder, a thousand a request. Raises PermanentError or TransientError."""

@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from job_history.storage.s3.credentials import SessionCredentials
 
 Transport = Literal["auto", "boto3"]
+_DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,22 @@ class S3Access:
         """Scheme and host, for messages."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def host(self) -> str:
+        """The store's host for receipts, without the bucket: `store.example:9000`.
+
+        The port is left out if it is 443. A path between host and bucket belongs to it: a gateway may have several
+        stores.
+        """
+        parts = urlsplit(self.url)
+        host, path = parts.hostname or "", parts.path.strip("/")
+        if path == self.bucket or path.endswith(f"/{self.bucket}"):
+            path = path.removesuffix(self.bucket).strip("/")
+        else:
+            host = host.removeprefix(f"{self.bucket}.")
+        port = parts.port or _DEFAULT_PORTS[parts.scheme]
+        return "/".join(part for part in (host if port == _DEFAULT_PORTS["https"] else f"{host}:{port}", path) if part)
 
     @property
     def about(self) -> str:
