@@ -3,6 +3,6 @@
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-DAGS = ROOT / "dags"
 PLUGINS = ROOT / "plugins"
+DAGS = PLUGINS / "job_history_airflow" / "dag_files"
 STATE = ROOT / ".state"

@@ -1,28 +1,14 @@
-"""The plugin file, which every process of Airflow imports."""
+"""The plugin, which every process of Airflow imports."""
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import subprocess
 import sys
-from types import ModuleType
 
 import pytest
 
-from simulators.project import PLUGINS
-
-FILE = PLUGINS / "job_history_plugin.py"
-
-
-def load() -> ModuleType:
-    """Load it as Airflow does: a file on its own, under its bare name."""
-    spec = importlib.util.spec_from_file_location("job_history_plugin", FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from job_history_airflow.ui_plugin import JobHistoryPlugin
 
 
 @pytest.mark.promise("ui-plugin-cost")
@@ -32,16 +18,15 @@ def test_a_process_that_runs_tasks_imports_nothing_more_for_it() -> None:
         [
             sys.executable,
             "-c",
-            "import airflow.sdk, sys; before = {*sys.modules}; sys.path.insert(0, sys.argv[1]); import "
-            "job_history_plugin;print(*sorted({*sys.modules} - before))",
-            str(PLUGINS),
+            "import airflow.sdk, sys; before = {*sys.modules}; import job_history_airflow.ui_plugin;"
+            "print(*sorted({*sys.modules} - before))",
         ],
         check=True,
         capture_output=True,
         text=True,
     )
 
-    assert reported.stdout.split() == ["job_history_plugin"]
+    assert reported.stdout.split() == ["job_history_airflow", "job_history_airflow.ui_plugin"]
 
 
 def test_airflow_finds_the_plugin_with_both_pages_and_nothing_else_of_the_package(airflow_home: object) -> None:
@@ -64,6 +49,6 @@ def test_a_missing_package_costs_the_pages_and_not_the_api_server(
 ) -> None:
     monkeypatch.setitem(sys.modules, "job_history_airflow.ui.app", None)
     with caplog.at_level(logging.ERROR):
-        assert load().JobHistoryPlugin().fastapi_apps == []
+        assert JobHistoryPlugin().fastapi_apps == []
 
     assert "The pages of the job history replication cannot be shown" in caplog.text

@@ -1,7 +1,7 @@
 """The project's pages in the Airflow UI: set-up and status of the replication.
 
-Every process of Airflow imports this file, tasks too, but only the API server asks for the app, so the app is made
-then. .airflowignore keeps Airflow from importing the package `job_history_airflow` file by file.
+Airflow finds it by the entry point `airflow.plugins` of this distribution. Every process of Airflow imports this file,
+tasks too, but only the API server asks for the app, so the app is made then.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class JobHistoryPlugin(AirflowPlugin):
             # Raised, it would keep the API server from starting, and all its pages with ours.
             log.exception(
                 "The pages of the job history replication cannot be shown. Install the project where the API server "
-                "runs: `pip install -r requirements.txt .`"
+                "runs, with all that it requires; `pip check` names what is missing."
             )
             return []
         return [{"app": build_app(), "url_prefix": URL_PREFIX, "name": "Job history replication"}]

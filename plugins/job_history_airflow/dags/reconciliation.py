@@ -1,0 +1,50 @@
+"""The daily DAG."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, CronDataIntervalTimetable
+
+from job_history_airflow.dag_ids import RECONCILIATION_DAG
+from job_history_airflow.operators import ReconcileOperator, ReportOperator
+from job_history_airflow.params import RECONCILIATION_PARAMS
+from job_history_airflow.policies import DEFAULT_ARGS
+from job_history_airflow.settings import read_start_date
+from job_history_airflow.task_groups import DESTINATIONS, replicate_to
+
+DESCRIPTION = """### Job history reconciliation
+
+Every day, the records of each account's source, its receipts and the objects of its bucket are compared hour by hour.
+
+**Inputs**: the Variable `job_history_accounts`, the connections that it names, the receipts in the ledger.
+**Outputs**: jobs that their source listed late, delivered and marked as late; windows that had no receipt, or failed,
+run again; in the log of `report`, what was missing, lost or altered, and a histogram of how late jobs were.
+**Parameters** of a run started by hand: `accounts`, `window_start` and `window_end` (in place of the look-back),
+`repair`.
+**When it fails**: read the log of `report`. Lost or altered objects are only reported, because it may have been
+intended; run it by hand with `repair` to write them again as their source has them. A Sumo Logic source cannot be read,
+so its receipts are the only record.
+"""
+
+
+def reconciliation_dag() -> DAG:
+    """Make the DAG `job_history_reconciliation`, by the settings of the section `[job_history]`."""
+    catch_up_from = read_start_date()
+    with DAG(
+        dag_id=RECONCILIATION_DAG,
+        schedule=CronDataIntervalTimetable("30 1 * * *", timezone="UTC"),
+        start_date=catch_up_from or datetime(2018, 1, 1, tzinfo=UTC),
+        catchup=catch_up_from is not None,
+        max_active_runs=1,
+        default_args=DEFAULT_ARGS,
+        params=RECONCILIATION_PARAMS,
+        doc_md=DESCRIPTION,
+        tags=["job history"],
+    ) as dag:
+        report = ReportOperator(
+            task_id="report", destinations=DESTINATIONS, execution_timeout=timedelta(minutes=30), retries=1
+        ).as_teardown(on_failure_fail_dagrun=True)
+
+        [replicate_to(destination, plan_operator=ReconcileOperator) for destination in DESTINATIONS] >> report
+    return dag
