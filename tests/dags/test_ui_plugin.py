@@ -26,7 +26,7 @@ def test_a_process_that_runs_tasks_imports_nothing_more_for_it() -> None:
         text=True,
     )
 
-    assert reported.stdout.split() == ["job_history_airflow", "job_history_airflow.ui_plugin"]
+    assert reported.stdout.split() == ["job_history_airflow.ui_plugin"]
 
 
 def test_airflow_finds_the_plugin_with_both_pages_and_nothing_else_of_the_package(airflow_home: object) -> None:
