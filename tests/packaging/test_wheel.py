@@ -1,4 +1,4 @@
-"""The wheel's files and metadata, and what Airflow finds in an environment that has nothing but Airflow and the wheel."""
+"""The files and metadata of the wheel, and what Airflow finds in an environment that has only itself and the wheel."""
 
 from __future__ import annotations
 
