@@ -32,6 +32,7 @@ from tests.benchmarks.tasks import (
 )
 
 from job_history.ledger.items import Item, items_at
+from job_history.ledger.receipt_store import receipt_files
 from job_history.storage import local_storage
 from simulators.job_store import create, create_indexes, fill, small_jobs
 from simulators.postgres import PostgresServer, local_postgres
@@ -134,9 +135,8 @@ def _run(
     ledger = local_storage(home / "ledger")
     receipts = {
         receipt["user_id"]: receipt
-        for path in ledger.paths("receipts")
-        if path.endswith("/receipt.json")
-        for receipt in [json.loads(ledger.read(path) or b"")]
+        for files in receipt_files(ledger.paths("receipts")).values()
+        for receipt in [json.loads(ledger.read(files.paths[0]) or b"")]
     }
     items = {
         user_id: sorted(item for path in receipt["items"] for item in items_at(ledger, path))

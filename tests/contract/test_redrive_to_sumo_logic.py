@@ -14,6 +14,7 @@ from tests.support.sumo_logic_sender import Sender, joined
 from tests.unit.samples import EXAMPLE_KEY, HOUR, MemorySource, account, record, slice_of
 
 from job_history.destinations import Destination
+from job_history.ledger.receipt_store import receipt_files
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
 from job_history.pipeline.run_slice import SliceTools
@@ -34,10 +35,10 @@ class LedgerOfTheKilled(Storage):
     recorded.
     """
 
-    def write(self, path: str, content: bytes) -> None:
-        if path.endswith("/receipt.json"):
+    def create(self, path: str, content: bytes) -> bool:
+        if receipt_files([path]):
             raise KilledError
-        super().write(path, content)
+        return super().create(path, content)
 
 
 @pytest.fixture

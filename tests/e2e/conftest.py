@@ -47,7 +47,7 @@ class Installation:
     def receipts(self, user_id: int) -> dict[str, dict[str, Any]]:
         """The account's receipts by the start of their windows."""
         folder = self.ledger / "receipts" / str(user_id)
-        found = [json.loads(path.read_bytes()) for path in folder.rglob("receipt.json")]
+        found = [json.loads(path.read_bytes()) for path in sorted(folder.rglob("r[0-9]*.json"))]
         return {receipt["window"]["start"]: receipt for receipt in found}
 
     def objects(self, below: str) -> dict[str, bytes]:

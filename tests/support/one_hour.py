@@ -10,7 +10,7 @@ from tests.unit.samples import HOUR, slice_of
 from job_history.accounts.account import Account
 from job_history.destinations import Destination
 from job_history.ledger.receipt import Receipt
-from job_history.ledger.receipt_store import save_receipt
+from job_history.ledger.receipt_store import add_revision
 from job_history.model.event_kind import EventKind
 from job_history.pipeline.make_receipt import make_receipt
 from job_history.pipeline.results import PlannedWindow
@@ -44,6 +44,6 @@ def replicate(
         destination={},
     )
     finished_at = HOUR.end + timedelta(minutes=15)
-    return save_receipt(
+    return add_revision(
         ledger, make_receipt(planned, [outcome], [], run=slice_.run, finished_at=finished_at, code_version="0.1.0")
     )

@@ -16,6 +16,7 @@ import requests
 
 from job_history.destinations import Delivery, Destination, OnDelivery
 from job_history.documents.staged import StagedDocument
+from job_history.ledger.receipt_store import receipt_files
 from job_history.model.job import JobRecord
 from job_history.model.unplaceable import Unplaceable
 from job_history.model.window import Window
@@ -86,6 +87,12 @@ class _WatchedListing:
         self._passes("after fetch")
 
 
+def _name_of(path: str) -> str:
+    if "/acknowledged/" in path:
+        return "acknowledgement"
+    return "receipt" if receipt_files([path]) else PurePosixPath(path).stem
+
+
 class WatchedStorage:
     """`stage` is a whole file that is streamed, `write` each piece of it; a file written at once has its own name.
 
@@ -100,10 +107,17 @@ class WatchedStorage:
         return getattr(self._storage, name)
 
     def write(self, path: str, content: bytes) -> None:
-        name = "acknowledgement" if "/acknowledged/" in path else PurePosixPath(path).stem
+        name = _name_of(path)
         self._passes(f"before {name}")
         self._storage.write(path, content)
         self._passes(f"after {name}")
+
+    def create(self, path: str, content: bytes) -> bool:
+        name = _name_of(path)
+        self._passes(f"before {name}")
+        created: bool = self._storage.create(path, content)
+        self._passes(f"after {name}")
+        return created
 
     @contextmanager
     def writer(self, path: str) -> Iterator[Any]:

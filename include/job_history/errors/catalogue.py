@@ -15,9 +15,11 @@ from job_history.errors.code import Code
 from job_history.errors.destination_findings import DESTINATION_FINDINGS
 from job_history.errors.entry import ERROR, TRANSIENT, WARNING, Entry
 from job_history.errors.finding import Finding
+from job_history.errors.ledger_findings import LEDGER_FINDINGS
 from job_history.errors.source_findings import SOURCE_FINDINGS
 
 _GROUPS = {
+    "LEDGER": "The ledger",
     "S3": "Amazon S3",
     "SUMO_LOGIC": "Sumo Logic",
     "SQL": "A job store (SQL)",
@@ -55,6 +57,7 @@ CATALOGUE: dict[Code, Entry] = {
         "other users of this machine can use it (mode {mode}); `{command}` changes that",
         "Run the command. If workers of one group share the folder, set `[job_history] shared_group`.",
     ),
+    **LEDGER_FINDINGS,
     **DESTINATION_FINDINGS,
     **SOURCE_FINDINGS,
 }

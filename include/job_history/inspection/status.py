@@ -15,9 +15,11 @@ from cachetools import LRUCache, cached
 from msgspec.structs import replace
 
 from job_history.accounts.account import Account
+from job_history.errors import PermanentError
+from job_history.ledger.decoding import decoded
 from job_history.ledger.lateness import Lateness
-from job_history.ledger.receipt import WindowState
-from job_history.ledger.receipt_store import receipt_folder, receipt_path
+from job_history.ledger.receipt import RECEIPT_VERSION, WindowState
+from job_history.ledger.receipt_store import ReceiptFiles, day_folder_of, read_by_files, receipt_files, window_folder
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.storage import Storage
@@ -104,6 +106,7 @@ class _ReceiptPart(msgspec.Struct, gc=False):
     read_at: str = ""
     lateness: Lateness = msgspec.field(default_factory=Lateness)
     runs: list[_Run] = []
+    version: int = RECEIPT_VERSION
 
 
 def statuses(
@@ -143,12 +146,13 @@ class _Day(NamedTuple):
 
     def reported(self, ledger: Storage, now: datetime, settle: timedelta) -> Iterator[WindowStatus]:
         """Listing the folder once costs one request; looking for each receipt would cost one for each hour."""
-        folder = receipt_folder(self.account.user_id, self.kind, self.hours[0]).rpartition("/")[0]
-        versions = dict(ledger.versions(folder))
+        versions = dict(ledger.versions(day_folder_of(self.account.user_id, self.kind, self.hours[0])))
+        files = receipt_files(versions)
         for hour in self.hours:
-            path = receipt_path(self.account.user_id, self.kind, hour)
-            if path in versions:
-                yield self._by_receipt(hour, _receipt_part(ledger, path, versions[path]))
+            of_hour = files.get(window_folder(self.account.user_id, self.kind, hour))
+            if of_hour:
+                part = _receipt_part(ledger, of_hour, " ".join(versions[path] for path in of_hour.paths))
+                yield self._by_receipt(hour, part)
             else:
                 yield self._status(hour, self._without_receipt(hour, now, settle))
 
@@ -187,12 +191,16 @@ class _Day(NamedTuple):
 
 @cached(
     LRUCache(MAX_STANDINGS_REMEMBERED),
-    key=lambda ledger, path, version: (ledger.root, path, version),
+    key=lambda ledger, files, version: (ledger.root, files, version),
     lock=Lock(),
 )
-def _receipt_part(ledger: Storage, path: str, version: str) -> _ReceiptPart | str:  # noqa: ARG001 - the version is for the cache
+def _receipt_part(ledger: Storage, files: ReceiptFiles, version: str) -> _ReceiptPart | str:  # noqa: ARG001 - the version is for the cache
     """Read a receipt. A damaged one is returned as a message, so that the others are shown all the same."""
     try:
-        return msgspec.json.decode(ledger.read(path) or b"", type=_ReceiptPart)
-    except msgspec.DecodeError as fault:
-        return f"{ledger.url(path)} is not a receipt ({fault}). Delete it and run the window again."
+        if len(files.paths) > 1:
+            [receipt] = read_by_files(ledger, [files])
+            return msgspec.convert(receipt, _ReceiptPart, from_attributes=True)
+        [path] = files.paths
+        return decoded(ledger.read(path) or b"", _ReceiptPart, ledger.url(path))
+    except PermanentError as damaged:
+        return str(damaged)

@@ -9,10 +9,12 @@ import msgspec
 
 from job_history.ledger.lateness import Lateness
 from job_history.model.event_kind import EventKind
+from job_history.model.timestamp import parse_time
 from job_history.model.unplaceable import Unplaceable
 from job_history.model.window import Window
 from job_history.redaction import Policy
 
+RECEIPT_VERSION = 2
 REDRIVE = "redrive-"
 """The prefix of a redrive's name, among the runs of a receipt."""
 
@@ -41,6 +43,7 @@ class Counts(msgspec.Struct, kw_only=True):
     `repeated`: delivered, and possibly at the destination more than once; `late`: delivered or present, and not listed
     by the source in an earlier, closed run of the window. `unclear_masks`: lines that are masked because their
     `mask_data` is neither true nor false: a warning, because more may be masked than was meant.
+    `gone`: not part of `listed`; delivered to the same place by an earlier run, and not listed by this one.
     """
 
     counted: int = 0
@@ -55,6 +58,7 @@ class Counts(msgspec.Struct, kw_only=True):
     unclear_masks: int = 0
     bytes: int = 0
     delivered_bytes: int = 0
+    gone: int = 0
 
     @property
     def gap(self) -> int:
@@ -62,7 +66,11 @@ class Counts(msgspec.Struct, kw_only=True):
 
 
 class RunEntry(msgspec.Struct):
-    """The result of one run of the window."""
+    """The result of one run of the window.
+
+    `lists`: a hash of the paths of its item lists. `shrank_from`: what the closed reading before had listed, if this
+    one listed nothing, or less than half of that.
+    """
 
     run: str
     finished_at: str
@@ -70,6 +78,12 @@ class RunEntry(msgspec.Struct):
     counts: Counts
     faults: list[str]
     seconds: dict[str, float] = {}
+    lists: str = ""
+    shrank_from: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if `finished_at` is no moment."""
+        parse_time(self.finished_at)
 
 
 class JobRef(msgspec.Struct, frozen=True):
@@ -86,6 +100,11 @@ class JobRef(msgspec.Struct, frozen=True):
 class Receipt(msgspec.Struct, kw_only=True):
     """The record of an account's window. `items` and `quarantine` are paths in the ledger; seconds are summed.
 
+    `revision` counts from 1; 0 is a receipt of version 1, which has none. `previous_sha256` is of the bytes of the
+    revision before, and `version_1_sha256` of those of the receipt of version 1 that is part of this one.
+    If `counts.gone` is not 0, the last of `items` is the list of these. `elsewhere`: item lists of what was delivered
+    to other places.
+
     `redaction`: the policies that its documents were made under (more than one if it was changed between slices).
 
     `counted_by`: how the source counted (`query`; for the platform's API `counters`, `second_listing` or both).
@@ -93,7 +112,10 @@ class Receipt(msgspec.Struct, kw_only=True):
     `unplaceable`: records of the account that no window contains, as of this run; not among the counts.
     """
 
-    version: int = 1
+    version: int = RECEIPT_VERSION
+    revision: int = 0
+    previous_sha256: str | None = None
+    version_1_sha256: str | None = None
     user_id: int
     name: str
     kind: EventKind = EventKind.JOBS
@@ -114,12 +136,28 @@ class Receipt(msgspec.Struct, kw_only=True):
     settings_changes: list[str] = []
     redaction: list[Policy] = []
     items: list[str] = []
+    elsewhere: list[str] = []
     quarantine: list[str] = []
     example_keys: list[str] = []
     unplaceable: Unplaceable | None = None
     faults: list[str] = []
     runs: list[RunEntry] = []
 
+    def __post_init__(self) -> None:
+        """Raise ValueError if `read_at` is no moment."""
+        if self.read_at:
+            parse_time(self.read_at)
+
     @property
     def label(self) -> str:
         return self.kind.of(f"{self.user_id} {self.name}")
+
+    @property
+    def gone_list(self) -> list[str]:
+        """The path of the list of `gone` items, if there are any."""
+        return self.items[-1:] if self.counts.gone else []
+
+    @property
+    def listed_items(self) -> list[str]:
+        """The paths of the lists of the items that its counts are of: all but `gone_list`."""
+        return self.items[:-1] if self.counts.gone else self.items

@@ -1,95 +1,227 @@
-"""Stores receipts in the ledger, and decides which of two readings of a window is kept."""
+"""Stores receipts in the ledger as revisions, each created once and never overwritten.
+
+A window's revisions are `r000001.json`, `r000002.json`, ... in its folder; the highest number is the newest. A receipt
+of version 1 is `receipt.json` in the same folder: it is read as revision 0, and never written.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterable
-from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
-from job_history.errors import PermanentError
-from job_history.ledger.receipt import REDRIVE, Receipt, WindowState
+from job_history.errors import TransientError
+from job_history.ledger.decoding import decoded
+from job_history.ledger.merge import merge
+from job_history.ledger.receipt import RECEIPT_VERSION, Receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.storage import Storage
 
-MAX_RUNS_REMEMBERED = 50
+VERSION_1 = "receipt.json"
+_REVISION = re.compile(r"r(\d{6,})\.json")
 
 
-def receipt_folder(user_id: int, kind: EventKind, window: Window) -> str:
-    """Return the folder of a window in the ledger: the receipt, and the item lists beside it."""
-    return f"receipts/{user_id}/{kind}/{window.start:%Y%m%d}/{window.slug}"
+class ReceiptFiles(NamedTuple):
+    """The files of a window that say what its receipt is.
+
+    `revision`: the number of the newest, 0 if there is none. `has_version_1`: there is a receipt of version 1.
+    """
+
+    folder: str
+    revision: int = 0
+    has_version_1: bool = False
+
+    def __bool__(self) -> bool:
+        return self.revision > 0 or self.has_version_1
+
+    @property
+    def paths(self) -> list[str]:
+        """The newest revision and the receipt of version 1, as far as they exist."""
+        numbers = [self.revision] * (self.revision > 0) + [0] * self.has_version_1
+        return [revision_path(self.folder, number) for number in numbers]
 
 
-def receipt_path(user_id: int, kind: EventKind, window: Window) -> str:
-    return f"{receipt_folder(user_id, kind, window)}/receipt.json"
+class _Reading(NamedTuple):
+    """A receipt of version 1, and the hash of its bytes."""
+
+    receipt: Receipt
+    sha256: str
+
+
+class _Newest(NamedTuple):
+    """`sha256`: of the bytes of the newest revision. `version_1`: a reading that is part of no revision yet: a release
+    of version 1 has written it after the first revision.
+    """
+
+    receipt: Receipt
+    sha256: str
+    version_1: _Reading | None = None
+
+    @property
+    def with_version_1(self) -> Receipt:
+        """The receipt as the next revision will have it, with the item lists of both readings."""
+        if self.version_1 is None:
+            return self.receipt
+        merged = merge(self.receipt, self.version_1.receipt) or self.receipt
+        others = [path for path in (*self.receipt.items, *self.version_1.receipt.items) if path not in merged.items]
+        return replace(merged, revision=self.receipt.revision, items=[*others, *merged.items])
+
+
+def day_folder_of(user_id: int, kind: EventKind, window: Window) -> str:
+    """Return the folder of the windows that begin on the same day."""
+    return f"receipts/{user_id}/{kind}/{window.start:%Y%m%d}"
+
+
+def window_folder(user_id: int, kind: EventKind, window: Window) -> str:
+    """Return the folder of a window in the ledger: the revisions of its receipt, and the item lists beside them."""
+    return f"{day_folder_of(user_id, kind, window)}/{window.slug}"
+
+
+def receipt_path(user_id: int, kind: EventKind, window: Window, revision: int = 1) -> str:
+    """Return the path of a revision of a window's receipt; 0 is that of version 1."""
+    return revision_path(window_folder(user_id, kind, window), revision)
+
+
+def revision_path(folder: str, revision: int) -> str:
+    return f"{folder}/r{revision:06d}.json" if revision else f"{folder}/{VERSION_1}"
+
+
+def receipt_files(paths: Iterable[str]) -> dict[str, ReceiptFiles]:
+    """Return the receipt files among these paths, by the folder of their window."""
+    found: dict[str, ReceiptFiles] = {}
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        files = found.get(folder, ReceiptFiles(folder))
+        if name == VERSION_1:
+            found[folder] = files._replace(has_version_1=True)
+        elif number := _REVISION.fullmatch(name):
+            found[folder] = files._replace(revision=max(files.revision, int(number[1])))
+    return found
 
 
 def read_receipt(ledger: Storage, user_id: int, kind: EventKind, window: Window) -> Receipt | None:
-    """Read a receipt; None if there is none. Raises PermanentError if the file is not a receipt."""
-    path = receipt_path(user_id, kind, window)
-    return _decoded(ledger, path, ledger.read(path))
+    """Read the newest revision of a receipt; None if there is none. Raises PermanentError if a file is damaged."""
+    newest = _newest(ledger, window_folder(user_id, kind, window))
+    return None if newest is None else newest.with_version_1
 
 
 def read_receipts(ledger: Storage, user_id: int, kind: EventKind, windows: Iterable[Window]) -> list[Receipt | None]:
-    """Read the receipts of several windows. Raises as above."""
-    paths = [receipt_path(user_id, kind, window) for window in windows]
-    return [_decoded(ledger, path, content) for path, content in zip(paths, ledger.read_all(paths), strict=True)]
+    """Read the receipts of several windows, with one listing for each day. Raises as above."""
+    folders = [(day_folder_of(user_id, kind, window), window_folder(user_id, kind, window)) for window in windows]
+    files: dict[str, ReceiptFiles] = {}
+    for day in dict.fromkeys(day for day, _ in folders):
+        files |= receipt_files(ledger.paths(day))
+    of_windows = [files.get(folder, ReceiptFiles(folder)) for _, folder in folders]
+    return read_by_files(ledger, of_windows)
 
 
-def _decoded(ledger: Storage, path: str, content: bytes | None) -> Receipt | None:
-    try:
-        return None if content is None else msgspec.json.decode(content, type=Receipt)
-    except msgspec.DecodeError as error:
-        raise PermanentError(
-            f"{ledger.url(path)} is not a receipt ({error}). Delete it and run the window again."
-        ) from error
+def read_by_files(ledger: Storage, of_windows: list[ReceiptFiles]) -> list[Receipt | None]:
+    """Read the receipts in these files, in the order given."""
+    contents = ledger.read_all(path for files in of_windows for path in files.paths)
+    newest = [_of_contents(ledger, files, [next(contents) for _ in files.paths]) for files in of_windows]
+    return [None if each is None else each.with_version_1 for each in newest]
 
 
-def save_receipt(ledger: Storage, receipt: Receipt) -> Receipt:
-    """Merge a run's receipt into the window's, with the entries of earlier runs, and return the one that is kept.
+def read_history(ledger: Storage, user_id: int, kind: EventKind, window: Window) -> list[Receipt]:
+    """Read all revisions of a window's receipt, the oldest first."""
+    folder = window_folder(user_id, kind, window)
+    files = receipt_files(ledger.paths(folder)).get(folder, ReceiptFiles(folder))
+    numbers = [*([0] if files.has_version_1 else []), *range(1, files.revision + 1)]
+    paths = [revision_path(folder, number) for number in numbers]
+    return [
+        decoded(content, Receipt, ledger.url(path))
+        for path, content in zip(paths, ledger.read_all(paths), strict=True)
+        if content is not None
+    ]
 
-    Rules, in order: (1) a report repeated after a redrive changes nothing; (2) a closed window stays closed; (3) the
-    later reading of the source wins; (4) a pause does not clear an earlier failure.
+
+def add_revision(ledger: Storage, own: Receipt, *, only_after: int | None = None) -> Receipt:
+    """Add the receipt of one run to the window's record, and return the newest revision.
+
+    It creates nothing if the run is recorded already with the same outcome. If another run creates the next revision
+    first, this one is merged with that. `only_after`: the revision that `own` was made of; raises TransientError if it
+    is not the newest any more.
     """
-    window = receipt.window
-    earlier = read_receipt(ledger, receipt.user_id, receipt.kind, window)
-    newest = receipt
-    if earlier is not None and _was_redriven_since(earlier, receipt):
-        return earlier
-    if earlier is not None:
-        runs = [entry for entry in earlier.runs if entry.run != receipt.runs[-1].run] + receipt.runs
-        if (earlier.state.closed and (not receipt.state.closed or receipt.read_at < earlier.read_at)) or (
-            earlier.state is not WindowState.DISABLED and receipt.state is WindowState.DISABLED
-        ):
-            newest = earlier
-        elif not receipt.state.closed:
-            # What earlier runs delivered is still at the destination.
-            receipt.items = list(dict.fromkeys([*receipt.items, *earlier.items]))
-        newest.runs = runs[-MAX_RUNS_REMEMBERED:]
-    ledger.write(
-        receipt_path(receipt.user_id, receipt.kind, window), msgspec.json.format(msgspec.json.encode(newest), indent=1)
+    folder = window_folder(own.user_id, own.kind, own.window)
+    # Most windows have no revision yet, and trying to create the first one costs less than to look for one before.
+    is_newest = only_after is not None
+    newest = _newest(ledger, folder) if is_newest else _of_version_1(ledger, folder)
+    while True:
+        if newest is not None and newest.version_1 is not None:
+            if (made := _after(newest, newest.version_1.receipt, newest.version_1.sha256)) is not None:
+                _create(ledger, made)
+        else:
+            if only_after is not None and (newest is None or newest.receipt.revision != only_after):
+                raise TransientError(
+                    f"Account {own.label}, window {own.window}: a run has written the receipt meanwhile, so this "
+                    "was not recorded. Do it again."
+                )
+            made = _after(newest, own)
+            if made is not None and _create(ledger, made):
+                return made
+            if made is None and is_newest and newest is not None:
+                return newest.receipt
+        newest, is_newest = _newest(ledger, folder), True
+
+
+def _after(newest: _Newest | None, own: Receipt, version_1_sha256: str | None = None) -> Receipt | None:
+    """Return the revision that `own` makes of the newest one; None if it adds nothing."""
+    merged = merge(newest.receipt if newest else None, own)
+    if merged is None or newest is None:
+        return merged and replace(merged, version=RECEIPT_VERSION, revision=1, previous_sha256=None)
+    items = merged.items
+    if not merged.state.closed:
+        items = list(dict.fromkeys([*merged.items, *newest.receipt.items]))
+    return replace(
+        merged,
+        items=items,
+        version=RECEIPT_VERSION,
+        revision=newest.receipt.revision + 1,
+        previous_sha256=newest.sha256,
+        version_1_sha256=version_1_sha256 or newest.receipt.version_1_sha256,
     )
-    if earlier is not None and newest is receipt:
-        for path in {*earlier.quarantine} - {*receipt.quarantine}:
-            ledger.delete(path)
-    return newest
 
 
-def _was_redriven_since(earlier: Receipt, receipt: Receipt) -> bool:
-    runs = [entry.run for entry in earlier.runs]
-    if receipt.read_at != earlier.read_at or receipt.runs[-1].run not in runs:
-        return False
-    return any(run.startswith(REDRIVE) for run in runs[runs.index(receipt.runs[-1].run) + 1 :])
+def _create(ledger: Storage, made: Receipt) -> bool:
+    path = receipt_path(made.user_id, made.kind, made.window, made.revision)
+    return ledger.create(path, msgspec.json.format(msgspec.json.encode(made), indent=1))
 
 
-def delete_superseded_items(ledger: Storage, receipt: Receipt, before: datetime) -> None:
-    """Delete the window's item lists that `receipt` does not name and that were written before then.
+def _newest(ledger: Storage, folder: str) -> _Newest | None:
+    # One hour mostly has one revision or none, and a listing costs about twelve times as much as reading a file.
+    first = ledger.read(revision_path(folder, 1))
+    if first is None:
+        return _of_version_1(ledger, folder)
+    files = receipt_files(ledger.paths(folder)).get(folder, ReceiptFiles(folder, 1))
+    known = {revision_path(folder, 1): first}
+    return _of_contents(ledger, files, [known.get(path) or ledger.read(path) for path in files.paths])
 
-    Not at once: an earlier run whose failed slices are cleared still needs the lists of its slices that succeeded.
-    """
-    window = receipt.window
-    named = {receipt_path(receipt.user_id, receipt.kind, window), *receipt.items}
-    for path in list(ledger.paths_untouched_since(before, below=receipt_folder(receipt.user_id, receipt.kind, window))):
-        if path not in named:
-            ledger.delete(path)
+
+def _of_version_1(ledger: Storage, folder: str) -> _Newest | None:
+    files = ReceiptFiles(folder, has_version_1=True)
+    return _of_contents(ledger, files, [ledger.read(path) for path in files.paths])
+
+
+def _of_contents(ledger: Storage, files: ReceiptFiles, contents: list[bytes | None]) -> _Newest | None:
+    """Decode what the paths of `files` contain."""
+    if files.revision and contents[0] is None:
+        raise TransientError(f"{ledger.url(files.paths[0])} was listed and is not there. Try again.")
+    readings = [
+        _Reading(decoded(content, Receipt, ledger.url(path)), hashlib.sha256(content).hexdigest())
+        for path, content in zip(files.paths, contents, strict=True)
+        if content is not None
+    ]
+    if not readings:
+        return None
+    newest = _Newest(*readings[0])
+    if not files.revision:
+        return newest._replace(receipt=replace(newest.receipt, version_1_sha256=newest.sha256))
+    if len(readings) == 1 or readings[1].sha256 == newest.receipt.version_1_sha256:
+        return newest
+    is_new = merge(newest.receipt, readings[1].receipt) is not None
+    return newest._replace(version_1=readings[1]) if is_new else newest

@@ -16,7 +16,7 @@ from job_history.ledger.lateness import Late, Lateness
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.previous_run import PreviousRun, read_previous_run
 from job_history.ledger.quarantine import Quarantine
-from job_history.ledger.receipt_store import receipt_folder
+from job_history.ledger.receipt_store import window_folder
 from job_history.model.slice import Slice
 from job_history.pipeline.results import Extracted, SkippedRecord, SliceOutcome, Transformed
 from job_history.progress import Progress, readable_bytes
@@ -67,7 +67,7 @@ def load(
         slice_.about,
         ", ".join(f"{name} {value}" for name, value in destination.description().items()),
     )
-    folder = receipt_folder(slice_.user_id, slice_.kind, slice_.window)
+    folder = window_folder(slice_.user_id, slice_.kind, slice_.window)
     items_path = new_list_path(folder, slice_.run, f"{slice_.number:04d}")
     header = ListHeader(slice_.user_id, slice_.kind, slice_.window, destination.description())
     previous = read_previous_run(ledger, slice_, account, destination.description(), with_delivered=skip_delivered)

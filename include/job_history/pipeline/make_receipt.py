@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from job_history.ledger.lateness import all_of
+from job_history.ledger.merge import hash_of_lists
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
 from job_history.model.timestamp import format_time
 from job_history.model.unplaceable import largest
@@ -31,6 +32,7 @@ def make_receipt(
     unplaceable = largest([planned.unplaceable, *(outcome.extracted.unplaceable for outcome in outcomes)])
     state = _state(planned, counts, faults, unrecoverable=unrecoverable, is_clean=unplaceable is None)
     seconds = seconds_of(outcomes)
+    items = [outcome.items_path for outcome in outcomes]
     jobs = [job for outcome in outcomes for job in (outcome.transformed.first_job, outcome.transformed.last_job) if job]
     return Receipt(
         user_id=planned.user_id,
@@ -52,12 +54,12 @@ def make_receipt(
         settings_changes=planned.settings_changes,
         redaction=sorted({outcome.transformed.redaction for outcome in outcomes if outcome.transformed.redaction}),
         read_at=min((outcome.extracted.read_at for outcome in outcomes), default=planned.planned_at),
-        items=[outcome.items_path for outcome in outcomes],
+        items=items,
         quarantine=sorted({path for outcome in outcomes for path in outcome.quarantine_paths}),
         example_keys=[key for outcome in outcomes for key in outcome.example_keys][:3],
         unplaceable=unplaceable,
         faults=faults,
-        runs=[RunEntry(run, format_time(finished_at), state, counts, faults, seconds)],
+        runs=[RunEntry(run, format_time(finished_at), state, counts, faults, seconds, hash_of_lists(items))],
     )
 
 

@@ -10,7 +10,7 @@ from job_history.errors import PermanentError
 from job_history.ledger.known_accounts import KnownAccounts, read_known_accounts, save_known_accounts
 from job_history.ledger.open_windows import OpenWindows
 from job_history.ledger.receipt import Receipt
-from job_history.ledger.receipt_store import delete_superseded_items, save_receipt
+from job_history.ledger.receipt_store import add_revision
 from job_history.ledger.status_file import ExpectedBy
 from job_history.model.slice import RUNS
 from job_history.pipeline.make_receipt import make_receipt
@@ -151,13 +151,12 @@ def _closed(
     )
     try:
         marks.before(receipt)
-        kept = save_receipt(ledger, receipt)
+        kept = add_revision(ledger, receipt)
         marks.after(kept)
     except PermanentError as unwritten:
         about = f"Account {planned.label}, window {planned.window}"
         return [], [*problems, f"{about}: its receipt could not be written: {unwritten}"]
     newest.append(kept)
-    delete_superseded_items(ledger, kept, finished_at - STAGED_FILES_KEPT)
     if receipt.state.closed:
         for slice_ in planned.slices:
             files.delete_staged_files(slice_)

@@ -13,7 +13,7 @@ from job_history.ledger.lateness import all_of
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.quarantine import reason_of
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
-from job_history.ledger.receipt_store import receipt_folder
+from job_history.ledger.receipt_store import window_folder
 from job_history.model.slice import Slice
 from job_history.model.timestamp import format_time
 from job_history.pipeline.make_receipt import merge_destinations, seconds_of, sum_counts
@@ -84,6 +84,7 @@ def _counts(receipt: Receipt, done: Counts, taken: list[str]) -> Counts:
         unclear_masks=before.unclear_masks,  # of the same lines
         bytes=before.bytes + done.bytes,
         delivered_bytes=before.delivered_bytes + done.delivered_bytes,
+        gone=before.gone,
     )
     accounted_for = (
         counts.delivered + counts.already_present + sum(counts.filtered.values()) + sum(counts.quarantined.values())
@@ -100,13 +101,13 @@ def _counts(receipt: Receipt, done: Counts, taken: list[str]) -> Counts:
 def items_without(ledger: Storage, receipt: Receipt, taken: list[str], slice_: Slice) -> list[str]:
     """Copy the item lists that contain what was taken, without it. Returns the lists that contain all other items."""
     reasons = {str(reason_of(path)) for path in taken}
-    folder = receipt_folder(slice_.user_id, slice_.kind, slice_.window)
+    folder = window_folder(slice_.user_id, slice_.kind, slice_.window)
 
     def keep(item: Item) -> bool:
         return item.outcome != Outcome.QUARANTINED or item.detail not in reasons
 
     lists = []
-    for number, path in enumerate(receipt.items, start=1):
+    for number, path in enumerate(receipt.listed_items, start=1):
         copy = f"{folder}/items-{slice_.run}-others-{number:04d}.parquet"
         lists.append(copy if copy_items(ledger, path, copy, keep) else path)
     return lists

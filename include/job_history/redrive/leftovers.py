@@ -34,7 +34,7 @@ def delete_taken(ledger: Storage, staging: Storage, slice_: Slice, receipt: Rece
     if note is None:
         return
     for path, version in msgspec.json.decode(note, type=Taken).versions.items():
-        if path not in {*receipt.quarantine, *receipt.items} and _version(ledger, path) == version:
+        if path not in receipt.quarantine and _version(ledger, path) == version:
             ledger.delete(path)
     run = slice_.folder.rpartition("/")[0]
     for path in [path for path in staging.paths(run) if path != _note(slice_)]:

@@ -1,8 +1,8 @@
 """Redrive of one window: its quarantine goes through the steps of a run, in place of what a source lists.
 
-No existing file is changed before the new receipt is written, in one write. A redrive that is killed before has only
-delivered; the next one has the same name and finds those documents present. Files that the new receipt no longer names
-are deleted after it, by a note of what was taken.
+No existing file is changed before the new revision of the receipt is created. A redrive that is killed before has only
+delivered; the next one has the same name and finds those documents present. Quarantine files that the new revision no
+longer names are deleted after it, by a note of what was taken.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from datetime import datetime
 import msgspec
 
 from job_history.accounts.account import Account
-from job_history.errors import PermanentError, TransientError
+from job_history.errors import PermanentError
 from job_history.ledger.receipt import REDRIVE, Receipt, WindowState
-from job_history.ledger.receipt_store import receipt_path, save_receipt
+from job_history.ledger.receipt_store import add_revision, read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
 from job_history.model.window import Window
@@ -67,30 +67,27 @@ def redrive(
     steps raise; then only the destination may have changed.
     """
     about = f"{kind.of(f'Account {account.label}')}, window {window}"
-    content = tools.ledger.read(receipt_path(account.user_id, kind, window))
-    receipt = _closed(content, account, about)
-    slice_ = _slice(account, kind, window, f"{REDRIVE}{hashlib.sha256(content or b'').hexdigest()[:12]}")
+    receipt = _closed(read_receipt(tools.ledger, account.user_id, kind, window), account, about)
+    digest = hashlib.sha256(msgspec.json.encode(receipt)).hexdigest()
+    slice_ = _slice(account, kind, window, f"{REDRIVE}{digest[:12]}")
     _finish_killed_redrives(receipt, slice_, tools)
     taken = _to_take(receipt, account, about, tools, replace=replace)
     if not taken:
         return _redriven(receipt, [])
-    Taken.of(tools.ledger, [*taken, *receipt.items]).save(tools.staging, slice_)
+    Taken.of(tools.ledger, taken).save(tools.staging, slice_)
     outcomes = run_the_steps(slice_, account, receipt, taken, destination_of=destination_of, tools=tools)
     made = receipt_with(receipt, outcomes, taken, run=slice_.run, finished_at=finished_at, code_version=code_version)
     if made.counts.quarantined == receipt.counts.quarantined:
         _take_back(outcomes, tools.ledger)
         made, outcomes = receipt, []
     else:
-        made.items = [*items_without(tools.ledger, receipt, taken, slice_), *made.items]
-        if tools.ledger.read(receipt_path(account.user_id, kind, window)) != content:
-            raise TransientError(f"{about}: a run has written the receipt meanwhile. Redrive it again.")
-        save_receipt(tools.ledger, made)
+        made.items = [*items_without(tools.ledger, receipt, taken, slice_), *made.items, *receipt.gone_list]
+        made = add_revision(tools.ledger, made, only_after=receipt.revision)
     delete_taken(tools.ledger, tools.staging, slice_, made)
     return _redriven(made, outcomes)
 
 
-def _closed(content: bytes | None, account: Account, about: str) -> Receipt:
-    receipt = None if content is None else msgspec.json.decode(content, type=Receipt)
+def _closed(receipt: Receipt | None, account: Account, about: str) -> Receipt:
     if receipt is None or not receipt.state.closed:
         found = "there is no receipt" if receipt is None else f"the receipt is {receipt.state}"
         raise PermanentError(f"{about}: {found}, and only a closed window can be redriven. Run it first.")

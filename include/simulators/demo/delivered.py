@@ -6,6 +6,7 @@ import msgspec
 from rich.table import Table
 
 from job_history.ledger.receipt import Counts, Receipt
+from job_history.ledger.receipt_store import read_by_files, receipt_files
 from job_history.progress import readable_bytes
 from job_history.reconciliation.findings import Findings
 from job_history.storage import local_storage
@@ -15,8 +16,8 @@ from simulators.s3_endpoint import S3Endpoint
 def receipts_below(ledger: Path) -> list[Receipt]:
     """Every receipt of the ledger, by account and kind of event."""
     storage = local_storage(ledger)
-    paths = sorted(path for path in storage.paths("receipts") if path.endswith("receipt.json"))
-    return [msgspec.json.decode(storage.read(path) or b"", type=Receipt) for path in paths]
+    files = receipt_files(storage.paths("receipts"))
+    return [receipt for receipt in read_by_files(storage, [files[folder] for folder in sorted(files)]) if receipt]
 
 
 def reconciled_below(staging: Path) -> str:

@@ -175,5 +175,5 @@ def test_a_damaged_receipt_is_shown_as_failed_and_the_others_as_they_are(ledger:
 
     assert (broken.state, whole.state) == ("failed", "complete")
     assert (broken.last_fault or "").startswith(
-        f"{ledger.url(receipt_path(3, EventKind.JOBS, HOUR))} is not a receipt ("
+        f"LEDGER_FILE_DAMAGED: {ledger.url(receipt_path(3, EventKind.JOBS, HOUR))}: "
     )

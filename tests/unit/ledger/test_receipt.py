@@ -1,5 +1,6 @@
 """Receipts: the books of a window, and how one run's stand beside those of earlier runs."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ from hypothesis import strategies as st
 from tests.unit.samples import HOUR, RUN, account, outcome, slice_of
 
 from job_history.errors import PermanentError
+from job_history.errors.code import Code
+from job_history.ledger.merge import MAX_RUNS_REMEMBERED, hash_of_lists
 from job_history.ledger.receipt import Counts, JobRef, Receipt, RunEntry, WindowState
 from job_history.ledger.receipt_store import (
-    MAX_RUNS_REMEMBERED,
-    delete_superseded_items,
+    add_revision,
     read_receipt,
+    receipt_files,
     receipt_path,
-    save_receipt,
 )
 from job_history.model.event_kind import EventKind
 from job_history.pipeline.make_receipt import make_receipt
@@ -73,13 +75,13 @@ def saved(ledger: Storage, one: Receipt) -> Receipt:
     """Save a receipt with its files, and return the newest."""
     for path in files(one):
         ledger.write(path, b"the receipt")
-    newest = save_receipt(ledger, one)
+    newest = add_revision(ledger, one)
     assert read_receipt(ledger, 5234, EventKind.JOBS, HOUR) == newest
     return newest
 
 
 def left_in(ledger: Storage) -> list[str]:
-    return sorted(set(ledger.paths("")) - {receipt_path(5234, EventKind.JOBS, HOUR)})
+    return sorted(path for path in ledger.paths("") if not receipt_files([path]))
 
 
 # One run
@@ -88,11 +90,10 @@ def left_in(ledger: Storage) -> list[str]:
 @pytest.mark.promise("receipt-always")
 def test_each_kind_of_event_has_a_receipt_of_its_own(ledger: Storage) -> None:
     jobs, events = receipt(counted=0), msgspec.structs.replace(receipt(counted=0), kind=EventKind.ADMIN_EVENTS)
-    for one in (jobs, events):
-        save_receipt(ledger, one)
-    assert [read_receipt(ledger, 5234, kind, HOUR) for kind in EventKind] == [jobs, events]
+    added = [add_revision(ledger, one) for one in (jobs, events)]
+    assert [read_receipt(ledger, 5234, kind, HOUR) for kind in EventKind] == added
     assert sorted(ledger.paths("")) == [
-        f"receipts/5234/{kind}/20180521/20180521T000000Z-20180521T010000Z/receipt.json"
+        f"receipts/5234/{kind}/20180521/20180521T000000Z-20180521T010000Z/r000001.json"
         for kind in ("admin_events", "jobs")
     ]
 
@@ -147,7 +148,17 @@ def test_a_receipt_adds_up_its_slices() -> None:
         quarantine=["q/1", "q/2", "q/3"],
         example_keys=["a", "b", "c"],
         faults=[],
-        runs=[RunEntry(RUN, "2018-05-21T01:15:00Z", WindowState.COMPLETE_WITH_QUARANTINE, counts, [], SECONDS)],
+        runs=[
+            RunEntry(
+                RUN,
+                "2018-05-21T01:15:00Z",
+                WindowState.COMPLETE_WITH_QUARANTINE,
+                counts,
+                [],
+                SECONDS,
+                hash_of_lists([one.items_path, other.items_path]),
+            )
+        ],
     )
 
 
@@ -222,14 +233,14 @@ def test_counts_with_any_number_changed_do_not_balance(outcomes: list[SliceOutco
 
 def test_a_receipt_is_read_as_it_was_saved_and_is_legible(ledger: Storage) -> None:
     made = receipt([outcome(FIRST, delivered=1)])
-    assert saved(ledger, made) == made
+    assert saved(ledger, made) == msgspec.structs.replace(made, revision=1)
     path = receipt_path(5234, EventKind.JOBS, HOUR)
-    assert path == f"receipts/5234/jobs/20180521/{HOUR.slug}/receipt.json"
-    assert (ledger.read(path) or b"").startswith(b'{\n "version": 1,\n "user_id": 5234,\n "name": "Acme",\n')
+    assert path == f"receipts/5234/jobs/20180521/{HOUR.slug}/r000001.json"
+    assert (ledger.read(path) or b"").startswith(b'{\n "version": 2,\n "revision": 1,\n "previous_sha256": null,\n')
     assert read_receipt(ledger, 5235, EventKind.JOBS, HOUR) is None
 
 
-def test_a_later_successful_run_replaces_the_receipt_and_deletes_the_old_quarantine(ledger: Storage) -> None:
+def test_a_later_successful_run_gives_the_counts_and_the_quarantine(ledger: Storage) -> None:
     first = receipt(
         [outcome(FIRST, delivered=1, quarantined={"bad_id": 1, "bad_json": 1}, quarantine_paths=["q/id", "q/json"])],
         run="one",
@@ -239,22 +250,11 @@ def test_a_later_successful_run_replaces_the_receipt_and_deletes_the_old_quarant
         run="two",
     )
     saved(ledger, first)
-    entries = [first.runs[0], later.runs[0]]
     newest = saved(ledger, later)
-    assert (newest.counts, newest.state, newest.runs) == (later.counts, "complete_with_quarantine", entries)
-    assert left_in(ledger) == sorted(["q/id", *first.items, *later.items])
-
-
-def test_superseded_item_lists_are_deleted_after_a_week(ledger: Storage) -> None:
-    first = receipt([outcome(FIRST, delivered=1)], run="one")
-    later = receipt([outcome(slice_of(run="two"), already_present=1)], run="two")
-    saved(ledger, first)
-    newest = saved(ledger, later)
-    delete_superseded_items(ledger, newest, datetime.now(UTC) - timedelta(days=7))
-    assert left_in(ledger) == sorted([*first.items, *later.items])
-    delete_superseded_items(ledger, newest, datetime.now(UTC) + timedelta(seconds=1))
-    assert left_in(ledger) == sorted(later.items)
-    assert read_receipt(ledger, 5234, EventKind.JOBS, HOUR) == newest
+    assert (newest.counts, newest.state, newest.quarantine) == (later.counts, "complete_with_quarantine", ["q/id"])
+    assert [entry.run for entry in newest.runs] == ["one", "two"]
+    # Another run may be about to name them.
+    assert left_in(ledger) == sorted({*files(first), *files(later)})
 
 
 def test_a_failed_window_is_closed_by_a_later_run(ledger: Storage) -> None:
@@ -299,14 +299,47 @@ def test_a_pause_does_not_clear_an_earlier_failure(ledger: Storage) -> None:
     assert newest.runs == [failed.runs[0], *paused.runs]
 
 
-def test_a_damaged_receipt_is_reported_with_its_path(ledger: Storage) -> None:
+@pytest.mark.promise("strict-decoding")
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b'{"version": 2, "user_',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        {"read_at": "yesterday"},
+        {"window": {"start": "2018-05-21T00:00:00", "end": "2018-05-21T01:00:00Z"}},
+        {"runs": [{"run": "a", "finished_at": "later", "state": "failed", "counts": {}, "faults": []}]},
+        {"state": "done"},
+        {"items": "one"},
+    ],
+)
+def test_a_damaged_receipt_is_an_error_with_its_path_and_stays(ledger: Storage, content: Any) -> None:
     path = receipt_path(5234, EventKind.JOBS, HOUR)
-    ledger.write(path, b'{"version": 1, "user_')
-    with pytest.raises(
-        PermanentError, match=r"^file://.*/receipt.json is not a receipt .* Delete it and run the window again."
-    ):
+    plain = msgspec.to_builtins(receipt())
+    damaged = content if isinstance(content, bytes) else msgspec.json.encode({**plain, **content})
+    ledger.write(path, damaged)
+    with pytest.raises(PermanentError, match=re.escape(ledger.url(path))) as caught:
         read_receipt(ledger, 5234, EventKind.JOBS, HOUR)
-    assert ledger.read(path) == b'{"version": 1, "user_'
+    assert caught.value.code == Code.LEDGER_FILE_DAMAGED
+    with pytest.raises(PermanentError, match=re.escape(ledger.url(path))):
+        add_revision(ledger, receipt())
+    assert {path: ledger.read(path) for path in ledger.paths("")} == {path: damaged}
+
+
+@pytest.mark.promise("newer-ledger")
+@pytest.mark.parametrize("changes", [{}, {"state": "sealed"}, {"window": None}])
+def test_a_receipt_of_a_newer_version_is_an_error_and_nothing_is_written(
+    ledger: Storage, changes: dict[str, Any]
+) -> None:
+    path = receipt_path(5234, EventKind.JOBS, HOUR)
+    newer = msgspec.json.encode({**msgspec.to_builtins(receipt()), "version": 3, **changes})
+    ledger.write(path, newer)
+    for use in (lambda: read_receipt(ledger, 5234, EventKind.JOBS, HOUR), lambda: add_revision(ledger, receipt())):
+        with pytest.raises(PermanentError) as caught:
+            use()
+        assert caught.value.code == Code.LEDGER_TOO_NEW
+    assert {path: ledger.read(path) for path in ledger.paths("")} == {path: newer}
 
 
 def test_a_run_that_is_cleared_replaces_its_own_entry_and_keeps_its_files(ledger: Storage) -> None:
@@ -320,15 +353,15 @@ def test_a_run_that_is_cleared_replaces_its_own_entry_and_keeps_its_files(ledger
 def test_a_receipt_keeps_the_last_fifty_runs(ledger: Storage) -> None:
     for number in range(MAX_RUNS_REMEMBERED + 3):
         finished_at = FINISHED + timedelta(hours=number)
-        newest = save_receipt(ledger, receipt(run=f"run-{number}", finished_at=finished_at))
+        newest = add_revision(ledger, receipt(run=f"run-{number}", finished_at=finished_at))
     remembered = [f"run-{number}" for number in range(3, MAX_RUNS_REMEMBERED + 3)]
     assert [entry.run for entry in newest.runs] == remembered
 
 
 def test_the_receipt_of_another_window_is_another(ledger: Storage) -> None:
-    save_receipt(ledger, receipt([outcome(FIRST, delivered=1)]))
+    add_revision(ledger, receipt([outcome(FIRST, delivered=1)]))
     other = PlannedWindow(**{**{name: getattr(planned(), name) for name in planned().__struct_fields__}, "user_id": 77})
-    save_receipt(ledger, make_receipt(other, [], [], run=RUN, finished_at=FINISHED, code_version="0.1.0"))
+    add_revision(ledger, make_receipt(other, [], [], run=RUN, finished_at=FINISHED, code_version="0.1.0"))
     counts = [
         (read_receipt(ledger, user_id, EventKind.JOBS, HOUR) or receipt()).counts.delivered for user_id in (5234, 77)
     ]
@@ -346,10 +379,10 @@ def read_at(moment: str, one: SliceOutcome) -> SliceOutcome:
 @pytest.mark.promise("newest-reading")
 def test_a_run_that_read_the_source_earlier_does_not_replace_one_that_read_it_later(ledger: Storage) -> None:
     newer = receipt(
-        [read_at("2018-05-21T02:00:00.000000Z", outcome(FIRST, quarantined={"bad_id": 1}, quarantine_paths=["q/id"]))],
+        [read_at("2018-05-21T01:12:00.000000Z", outcome(FIRST, quarantined={"bad_id": 1}, quarantine_paths=["q/id"]))],
         run="newer",
     )
-    older = receipt([read_at("2018-05-21T01:00:00.000000Z", outcome(SECOND, delivered=1))], run="older")
+    older = receipt([read_at("2018-05-21T01:05:00.000000Z", outcome(SECOND, delivered=1))], run="older")
     saved(ledger, newer)
     newest = saved(ledger, older)
     assert (newest.state, newest.counts, newest.quarantine) == ("complete_with_quarantine", newer.counts, ["q/id"])

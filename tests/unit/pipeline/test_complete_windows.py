@@ -12,7 +12,7 @@ import pytest
 from tests.unit.samples import HOUR, account
 
 from job_history.ledger.receipt import Counts, Receipt, WindowState
-from job_history.ledger.receipt_store import save_receipt
+from job_history.ledger.receipt_store import add_revision
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import format_time
 from job_history.pipeline.complete_windows import complete_windows
@@ -54,7 +54,7 @@ def test_missing_only_skips_complete_windows(tmp_path: Path, detail: dict[str, A
         **{"destination": {"type": "s3", "bucket": "acme-audit"}, **fields},
     )
 
-    save_receipt(ledger, receipt)
+    add_revision(ledger, receipt)
 
     complete = complete_windows(ledger, lambda _: "acme-audit")
     assert complete(acme, EventKind.JOBS, HOUR) == state

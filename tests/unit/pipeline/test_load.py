@@ -14,7 +14,7 @@ from job_history.errors import PermanentError, QuarantineReason, ReplicationErro
 from job_history.ledger.items import Item, items_at
 from job_history.ledger.lateness import Late, Lateness
 from job_history.ledger.quarantine import QuarantineEntry
-from job_history.ledger.receipt_store import save_receipt
+from job_history.ledger.receipt_store import add_revision
 from job_history.model.job import JobRecord
 from job_history.model.timestamp import parse_time
 from job_history.pipeline.load import load
@@ -206,7 +206,7 @@ def test_a_job_that_a_closed_window_did_not_list_is_late_and_stays_so(slices: Sl
             finished_at=parse_time(at),
             code_version="1",
         )
-        save_receipt(slices.ledger, receipt)
+        add_revision(slices.ledger, receipt)
         taken.append((receipt.counts.delivered, receipt.counts.late, receipt.lateness))
 
     unseen, found, found_later = 4_200, 7 * 3_600, 31 * 3_600
@@ -227,7 +227,7 @@ def test_documents_from_earlier_settings_are_kept_except_by_repair(slices: Slice
         receipt = make_receipt(
             closed_window(len(ids)), [outcome], [], run=f"run-{number}", finished_at=DAY, code_version="1"
         )
-        save_receipt(slices.ledger, receipt)
+        add_revision(slices.ledger, receipt)
         return outcome.delivered, outcome.already_present, outcome.conflicts
 
     assert run(1, account(), range(2)) == (2, 0, 0)

@@ -21,7 +21,7 @@ from job_history.ledger.items import Item, ListHeader, item_writer
 from job_history.ledger.lateness import Lateness
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
-from job_history.ledger.receipt_store import receipt_folder, save_receipt
+from job_history.ledger.receipt_store import add_revision, window_folder
 from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord
 from job_history.model.timestamp import format_time
@@ -81,7 +81,6 @@ def receipt(hour: int, state: WindowState, **changes: Any) -> Receipt:
         settings_hash="",
         code_version="",
         destination=BUCKET,
-        runs=[RunEntry("run-1", "2018-05-21T04:00:00Z", state, Counts(), [])],
         **changes,
     )
 
@@ -100,13 +99,14 @@ class World:
         lateness: Lateness | None = None,
         run: str = "run-1",
     ) -> None:
-        path = f"{receipt_folder(5234, EventKind.JOBS, HOURS[hour])}/items-{run}.parquet"
+        path = f"{window_folder(5234, EventKind.JOBS, HOURS[hour])}/items-{run}.parquet"
         with item_writer(self.ledger, path, ListHeader(5234, EventKind.JOBS, HOURS[hour], BUCKET)) as writer:
             for each in items:
                 writer.append(each)
                 if each.key:
                     self.bucket.objects[each.key] = StoredObject(each.key, each.bytes or 0, each.e_tag)
-        save_receipt(self.ledger, receipt(hour, state, items=[path], lateness=lateness or Lateness()))
+        runs = [RunEntry(run, "2018-05-21T04:00:00Z", state, Counts(), [])]
+        add_revision(self.ledger, receipt(hour, state, items=[path], lateness=lateness or Lateness(), runs=runs))
 
     def reconcile(self, *accounts: Account, repair: bool = False) -> Findings:
         return reconcile(

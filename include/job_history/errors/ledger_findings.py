@@ -1,0 +1,20 @@
+"""What can be wrong with the ledger, or with what a run finds when it compares its result with the ledger."""
+
+from __future__ import annotations
+
+from job_history.errors.code import Code
+from job_history.errors.entry import ERROR, Entry
+
+LEDGER_FINDINGS: dict[Code, Entry] = {
+    Code.LEDGER_FILE_DAMAGED: Entry(
+        ERROR,
+        "the file cannot be decoded ({detail})",
+        "Restore it from a backup or from an earlier version of the object. If there is none, move it out of the "
+        "ledger and run the window again.",
+    ),
+    Code.LEDGER_TOO_NEW: Entry(
+        ERROR,
+        "the file has version {version}, and this release knows versions up to {known}, so nothing was written",
+        "A newer release has written it. Install that release, or a later one, on this machine too.",
+    ),
+}

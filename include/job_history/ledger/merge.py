@@ -1,0 +1,93 @@
+"""Decides what the next revision of a window's receipt is, from the newest one and the receipt of one run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from job_history.ledger.receipt import REDRIVE, Receipt, RunEntry, WindowState
+from job_history.model.timestamp import parse_time
+
+MAX_RUNS_REMEMBERED = 50
+# A reading that claims to be later than this after its report is of a clock that is wrong.
+MAX_CLOCK_ERROR = timedelta(minutes=1)
+
+
+def merge(earlier: Receipt | None, own: Receipt) -> Receipt | None:
+    """Return what the next revision says, or None if it would add nothing.
+
+    Rules, in order: (1) a report repeated after a redrive changes nothing, nor does one whose run is recorded with the
+    same outcome; (2) a pause clears no other state; (3) a closed window stays closed; (4) of two closed readings the
+    later one gives the counts: by `read_at`, or the later report if a `read_at` is missing or cannot be right. The
+    runs of both are kept. The item lists are those of the one that gives the counts: the others are carried forward
+    by `add_revision`.
+    """
+    if earlier is None:
+        return own
+    if _was_redriven_since(earlier, own) or all(_is_recorded(entry, earlier) for entry in own.runs):
+        return None
+    if _keeps_counts(earlier, own):
+        return replace(earlier, runs=_joined(earlier.runs, own.runs))
+    return replace(own, runs=_joined(earlier.runs, _with_shrinkage(earlier, own)))
+
+
+def hash_of_lists(paths: Iterable[str]) -> str:
+    """Return what `RunEntry.lists` has for these item lists."""
+    return hashlib.sha256("\n".join(paths).encode()).hexdigest()[:16]
+
+
+def has_shrunk(listed: int, before: int) -> bool:
+    return listed * 2 < before
+
+
+def _was_redriven_since(earlier: Receipt, own: Receipt) -> bool:
+    runs = [entry.run for entry in earlier.runs]
+    if own.read_at != earlier.read_at or own.runs[-1].run not in runs:
+        return False
+    return any(run.startswith(REDRIVE) for run in runs[runs.index(own.runs[-1].run) + 1 :])
+
+
+def _is_recorded(entry: RunEntry, earlier: Receipt) -> bool:
+    """Return whether the run is in the receipt with the same outcome: same state, counts, errors and lists."""
+    recorded = _entry_of(entry.run, earlier)
+    return (
+        recorded is not None
+        and (recorded.state, recorded.counts, recorded.faults) == (entry.state, entry.counts, entry.faults)
+        and (recorded.lists == entry.lists or not recorded.lists)
+    )
+
+
+def _entry_of(run: str, receipt: Receipt) -> RunEntry | None:
+    return next((entry for entry in receipt.runs if entry.run == run), None)
+
+
+def _joined(earlier: list[RunEntry], own: list[RunEntry]) -> list[RunEntry]:
+    repeated = {entry.run for entry in own}
+    return [*(entry for entry in earlier if entry.run not in repeated), *own][-MAX_RUNS_REMEMBERED:]
+
+
+def _keeps_counts(earlier: Receipt, own: Receipt) -> bool:
+    if own.state is WindowState.DISABLED:
+        return earlier.state is not WindowState.DISABLED
+    if not earlier.state.closed:
+        return False
+    return not own.state.closed or _was_read_before(own, earlier)
+
+
+def _was_read_before(own: Receipt, earlier: Receipt) -> bool:
+    if not own.read_at or not earlier.read_at:
+        return False
+    latest = parse_time(own.runs[-1].finished_at) + MAX_CLOCK_ERROR
+    return parse_time(own.read_at) < parse_time(earlier.read_at) <= latest
+
+
+def _with_shrinkage(earlier: Receipt, own: Receipt) -> list[RunEntry]:
+    """Note in the entry of the run if it listed much less than the closed reading before; a repeated run keeps that."""
+    *others, entry = own.runs
+    recorded = _entry_of(entry.run, earlier)
+    before = max(earlier.counts.listed if earlier.state.closed else 0, (recorded and recorded.shrank_from) or 0)
+    shrank = own.state.closed and has_shrunk(own.counts.listed, before)
+    return [*others, replace(entry, shrank_from=before if shrank else None)]
