@@ -137,6 +137,24 @@ URLS: dict[str, tuple[dict[str, Any], str, str]] = {
 }
 
 
+# The store of each, for receipts: a partition of AWS, or host and port.
+STORES = {"China": "aws-cn", "EU sovereign cloud": "aws-eusc", "endpoint in capitals": "localhost:9000"}
+
+
+@pytest.mark.promise("a-place-is-more-than-a-name")
+@pytest.mark.parametrize("name", URLS)
+def test_a_connection_leads_to_the_place_that_receipts_name(connect: Connect, name: str) -> None:
+    from job_history.destinations.kind import kind_of
+    from job_history.model.place import place_of
+    from job_history_airflow.factories.destinations import s3_destination
+
+    connect(**URLS[name][0])
+    place = kind_of(account_of()).place(account_of())
+    assert place is not None
+    assert place == place_of(s3_destination(account_of(), in_flight=1).description())
+    assert place.store == STORES.get(name, "minio:9000" if "endpoint" in name else "aws")
+
+
 @pytest.mark.promise("s3-connection")
 @pytest.mark.parametrize("name", URLS)
 def test_url_and_region_are_as_botocore_resolves_them(connect: Connect, name: str) -> None:

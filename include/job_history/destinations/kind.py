@@ -13,6 +13,7 @@ from job_history.accounts.destination_registry import installed
 from job_history.accounts.destination_settings import DestinationSettings
 from job_history.destinations import Destination, Listable
 from job_history.errors.finding import Finding
+from job_history.model.place import Place
 
 if TYPE_CHECKING:
     from job_history.accounts.account import Account
@@ -44,9 +45,9 @@ class DestinationKind:
 
     `name`: the `type` of an account's destination; `title`: what the set-up page calls it; `connection_types`: of the
     Airflow connections that it takes. `open` returns the destination of an account's slice; `check` looks up what the
-    preflight needs, and returns the check, which may run in another thread; `place` returns where documents go now, as
-    receipts name it, None if the settings alone decide it. `open_listing` returns the destination for listing what it
-    holds; None for one that cannot be listed. `readable`: a dry run can compare documents with what it holds.
+    preflight needs, and returns the check, which may run in another thread; `place` returns where documents go now,
+    None if the settings alone decide it. `open_listing` returns the destination for listing what it holds; None for one
+    that cannot be listed. `readable`: a dry run can compare documents with what it holds.
     `recognises_repeats`: a document that is delivered again is there once.
     """
 
@@ -56,7 +57,7 @@ class DestinationKind:
     connection_types: tuple[str, ...]
     open: Callable[[Account, Opening], Destination]
     check: Callable[[Account], Callable[[], list[Finding]]]
-    place: Callable[[Account], str | None]
+    place: Callable[[Account], Place | None]
     open_listing: Callable[[Account], Listable] | None = None
     readable: bool = False
     recognises_repeats: bool = False

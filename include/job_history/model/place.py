@@ -31,7 +31,7 @@ _PARTITIONS = {
 # Regional, FIPS, dual-stack, accelerated and VPC hosts of S3, with what may stand before them; not the hosts of load
 # balancers and machines, which end in the same suffixes and may be another store.
 _AWS_HOST = re.compile(
-    r"(?:[a-z0-9-]+\.)*(?P<service>s3(?:[a-z-][a-z0-9-]*)?(?:\.dualstack)?(?:\.[a-z]+(?:-[a-z]+)+-\d+)?)(?:\.vpce)?"
+    r"(?:[a-z0-9-]+\.)*(?P<service>s3(?:[a-z-][a-z0-9-]*)?(?:\.dualstack)?(?:\.[a-z]+(?:-[a-z0-9]+)+)?)(?:\.vpce)?"
     rf"\.(?P<suffix>{'|'.join(map(re.escape, _PARTITIONS))})"
 )
 

@@ -10,6 +10,7 @@ from job_history.destinations import Destination, Listable
 from job_history.destinations.kind import DestinationKind, Opening
 from job_history.errors import ReplicationError
 from job_history.errors.catalogue import finding_from_error
+from job_history.model.place import Place
 from job_history.preflight.check import Check
 
 
@@ -40,10 +41,11 @@ def _check(account: Account) -> Check:
     return S3Check(access, account, settings, now=lambda: datetime.now(UTC)).findings
 
 
-def _place(account: Account) -> str | None:
-    from job_history_airflow.factories.destinations import place_of
+def _place(account: Account) -> Place:
+    from job_history_airflow.factories.destinations import settings_of
+    from job_history_airflow.factories.s3 import account_place
 
-    return place_of(account)
+    return account_place(settings_of(account, S3DestinationSettings), account.label)
 
 
 KIND = DestinationKind(

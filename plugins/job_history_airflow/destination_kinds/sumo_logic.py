@@ -8,6 +8,7 @@ from job_history.accounts.account import Account
 from job_history.accounts.destination_settings import SumoLogicDestinationSettings
 from job_history.destinations import Destination
 from job_history.destinations.kind import DestinationKind, Opening
+from job_history.model.place import Place
 from job_history.preflight.check import Check
 
 
@@ -27,10 +28,12 @@ def _check(account: Account) -> Check:
     return lambda: check_sumo_logic(source, account=account, now=datetime.now(UTC))
 
 
-def _place(account: Account) -> str | None:
-    from job_history_airflow.factories.destinations import place_of
+def _place(account: Account) -> Place:
+    from job_history.destinations.sumo_logic.acknowledgements import target_of
+    from job_history_airflow.factories.destinations import http_source
 
-    return place_of(account)
+    source = http_source(account)
+    return Place("sumo_logic", None, target_of(source.endpoint, source.headers))
 
 
 KIND = DestinationKind(

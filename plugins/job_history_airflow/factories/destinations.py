@@ -14,7 +14,7 @@ from job_history.errors import PermanentError
 from job_history.model.slice import Slice
 from job_history.storage import Storage
 from job_history_airflow.factories.connections import find_connection
-from job_history_airflow.factories.s3 import account_access, bucket_named_by
+from job_history_airflow.factories.s3 import account_access
 from job_history_airflow.factories.storage import ATTEMPTS
 
 if TYPE_CHECKING:
@@ -88,21 +88,6 @@ def http_source(account: Account) -> HttpSource:
         return SumoLogicHook(settings.conn_id, headers=headers_of(settings)).get_conn()
     except PermanentError as fault:
         raise PermanentError(f"The connection {settings.conn_id!r} ({named_by}) cannot be used: {fault}") from None
-
-
-def place_of(account: Account) -> str | None:
-    """Return where the account's connection leads to now, as its receipts call it (`complete_windows.place_in`); None:
-    nowhere.
-
-    Raises PermanentError if its connection is missing or names no HTTP source.
-    """
-    settings = account.destination
-    if isinstance(settings, S3DestinationSettings):
-        return settings.bucket or bucket_named_by(settings.conn_id, f"destination.conn_id of account {account.label}")
-    from job_history.destinations.sumo_logic.acknowledgements import target_of
-
-    source = http_source(account)
-    return target_of(source.endpoint, source.headers)
 
 
 def settings_of(account: Account, kind: type[Settings]) -> Settings:

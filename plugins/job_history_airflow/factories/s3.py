@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from airflow.sdk.log import mask_secret
 from job_history.accounts.destination_settings import S3DestinationSettings
 from job_history.errors import PermanentError
 from job_history.errors.code import Code
+from job_history.model.place import Place, place_of
 from job_history_airflow.factories.connections import connection_errors, find_connection
 
 if TYPE_CHECKING:
@@ -54,11 +56,37 @@ def bucket_access(
         return resolve(connection, name, options, transport=transport)
 
 
-def bucket_named_by(conn_id: str, named_by: str) -> str | None:
-    """Return the bucket that a connection names, without asking for credentials."""
-    find_connection(conn_id, named_by)
-    with connection_errors(conn_id, named_by):
-        return _bucket_of(_hook(conn_id))
+def account_place(settings: S3DestinationSettings, label: str) -> Place:
+    """Return the place of an account's bucket, without asking for credentials.
+
+    Raises PermanentError if the connection is missing or cannot be used.
+    """
+    from job_history.storage.s3.access import host_of
+
+    named_by = f"destination.conn_id of account {label}"
+    find_connection(settings.conn_id, named_by)
+    with connection_errors(settings.conn_id, named_by):
+        hook = _hook(settings.conn_id)
+        host = host_of(hook.conn_config.get_service_endpoint_url("s3") or _default_endpoint(hook))
+        return place_of({"type": settings.type, "bucket": settings.bucket or _bucket_of(hook), "host": host})
+
+
+def _default_endpoint(hook: Any) -> str:
+    """Return the endpoint of a connection that names none: of its region, or of the worker's environment."""
+    session = hook.get_session(region_name=hook.region_name)
+    # A loader reads the definition of S3 once; each session would read it again, a quarter of a second.
+    session._session.register_component("data_loader", _loader())  # noqa: SLF001
+    # Keys, so that botocore looks for none: nothing is sent.
+    client = session.client("s3", aws_access_key_id="-", aws_secret_access_key="-", config=hook._get_config())  # noqa: S106, SLF001
+    endpoint: str = client.meta.endpoint_url
+    return endpoint
+
+
+@functools.cache
+def _loader() -> Any:
+    from botocore.loaders import create_loader
+
+    return create_loader()
 
 
 def _opened(conn_id: str) -> tuple[S3Connection, str | None]:

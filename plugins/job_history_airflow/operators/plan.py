@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 
 from job_history.accounts.account import Account
 from job_history.accounts.variable import Accounts
+from job_history.destinations.kind import kind_of
 from job_history.ledger.known_accounts import read_known_accounts
 from job_history.model.event_kind import EventKind
 from job_history.model.record import Record
@@ -21,7 +22,6 @@ from job_history.pipeline.run_files import RunFiles
 from job_history.preflight.blocking import block_failing_accounts
 from job_history.preflight.notes import PreflightNotes
 from job_history.sources import RemoteSource
-from job_history_airflow.factories.destinations import place_of
 from job_history_airflow.factories.sources import source_of
 from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.operators.failures import reported_failure
@@ -108,7 +108,9 @@ class PlanOperator(BaseOperator):
         """Return the predicate for windows that need no run."""
         from job_history.pipeline.complete_windows import complete_windows
 
-        return complete_windows(self.ledger, place_of) if context["params"].get("mode") == "missing_only" else skip_none
+        if context["params"].get("mode") != "missing_only":
+            return skip_none
+        return complete_windows(self.ledger, lambda account: kind_of(account).place(account))
 
     def source_of(self, account: Account, kind: EventKind) -> RemoteSource[Record]:
         return source_of(account, kind, max_document_bytes=self.settings.max_document_bytes, staging=self.staging)

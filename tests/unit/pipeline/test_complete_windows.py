@@ -1,6 +1,4 @@
-"""Which windows need nothing: those that are complete, where their account delivers now, of a source that was read
-after them.
-"""
+"""Complete windows: closed where the account delivers now, of a source that was read after the window's end."""
 
 from __future__ import annotations
 
@@ -14,6 +12,7 @@ from tests.unit.samples import HOUR, account
 from job_history.ledger.receipt import Counts, Receipt, WindowState
 from job_history.ledger.receipt_store import add_revision
 from job_history.model.event_kind import EventKind
+from job_history.model.place import Place
 from job_history.model.timestamp import format_time
 from job_history.pipeline.complete_windows import complete_windows
 from job_history.storage import local_storage
@@ -21,7 +20,7 @@ from job_history.storage import local_storage
 AFTER, BEFORE = (format_time(HOUR.end + timedelta(microseconds=late)) for late in (0, -1))
 
 
-@pytest.mark.promise("whole-hours")
+@pytest.mark.promise("whole-hours", "a-place-is-more-than-a-name")
 @pytest.mark.parametrize(
     ("detail", "state"),
     [
@@ -35,6 +34,19 @@ AFTER, BEFORE = (format_time(HOUR.end + timedelta(microseconds=late)) for late i
         ({"read_at": ""}, None),
         # The connection names the bucket, or the HTTP source, and was pointed elsewhere.
         ({"destination": {"type": "s3", "bucket": "another"}}, None),
+        # Another store with a bucket of the same name.
+        ({"destination": {"type": "s3", "bucket": "acme-audit", "host": "other.example:9000"}}, None),
+        ({"destination": {"type": "s3", "bucket": "acme-audit", "host": "minio.example:9000"}}, "complete"),
+        # Part of the window's documents went elsewhere.
+        (
+            {
+                "destination": {
+                    "type": "s3",
+                    "several": [{"type": "s3", "bucket": "acme-audit"}, {"type": "s3", "bucket": "another"}],
+                }
+            },
+            None,
+        ),
         ({"destination": {"type": "sumo_logic", "target": "0123456789abcdef"}}, None),
         # Of no jobs a receipt may not know where they would have gone.
         ({"destination": {"type": "s3"}}, "complete"),
@@ -56,6 +68,6 @@ def test_missing_only_skips_complete_windows(tmp_path: Path, detail: dict[str, A
 
     add_revision(ledger, receipt)
 
-    complete = complete_windows(ledger, lambda _: "acme-audit")
+    complete = complete_windows(ledger, lambda _: Place("s3", "minio.example:9000", "acme-audit"))
     assert complete(acme, EventKind.JOBS, HOUR) == state
     assert complete(account(user_id=77), EventKind.JOBS, HOUR) is None

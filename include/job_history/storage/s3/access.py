@@ -110,21 +110,25 @@ class S3Access:
 
     @property
     def host(self) -> str:
-        """The store's host for receipts, without the bucket: `store.example:9000`.
-
-        The port is left out if it is 443. A path between host and bucket belongs to it: a gateway may have several
-        stores.
-        """
-        parts = urlsplit(self.url)
-        host, path = parts.hostname or "", parts.path.strip("/")
-        if path == self.bucket or path.endswith(f"/{self.bucket}"):
-            path = path.removesuffix(self.bucket).strip("/")
-        else:
-            host = host.removeprefix(f"{self.bucket}.")
-        port = parts.port or _DEFAULT_PORTS[parts.scheme]
-        return "/".join(part for part in (host if port == _DEFAULT_PORTS["https"] else f"{host}:{port}", path) if part)
+        """The store's host for receipts, without the bucket."""
+        return host_of(self.url, self.bucket)
 
     @property
     def about(self) -> str:
         """The bucket as messages name it."""
         return f"Bucket {self.bucket} at {self.endpoint}"
+
+
+def host_of(url: str, bucket: str = "") -> str:
+    """Return the host of a store, from its endpoint or the URL of a bucket of it: `store.example:9000`.
+
+    The port is left out if it is 443. A path between host and bucket belongs to the store: a gateway may have several.
+    """
+    parts = urlsplit(url)
+    host, path = parts.hostname or "", parts.path.strip("/")
+    if bucket and f"/{path}".endswith(f"/{bucket}"):
+        path = path.removesuffix(bucket).strip("/")
+    elif bucket:
+        host = host.removeprefix(f"{bucket}.")
+    port = parts.port or _DEFAULT_PORTS[parts.scheme]
+    return "/".join(part for part in (host if port == _DEFAULT_PORTS["https"] else f"{host}:{port}", path) if part)
