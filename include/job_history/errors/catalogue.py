@@ -57,6 +57,12 @@ CATALOGUE: dict[Code, Entry] = {
         "other users of this machine can use it (mode {mode}); `{command}` changes that",
         "Run the command. If workers of one group share the folder, set `[job_history] shared_group`.",
     ),
+    Code.STAGING_NOT_SHARED: Entry(
+        ERROR,
+        "this worker, {here}, does not see the files of the run, which was planned on {there}: {path} is not there",
+        "Set `[job_history] staging_path` to a folder or bucket that all workers and the API server share: "
+        "operations.md#several-workers. Then clear the run's `plan` and what is downstream.",
+    ),
     **LEDGER_FINDINGS,
     **DESTINATION_FINDINGS,
     **SOURCE_FINDINGS,

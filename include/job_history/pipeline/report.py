@@ -27,6 +27,7 @@ from job_history.pipeline.problems import (
 )
 from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.pipeline.run_files import RunFiles
+from job_history.pipeline.shared_staging import STAGED_FILES_KEPT
 from job_history.pipeline.update_status import update_status
 from job_history.progress import readable_bytes, readable_counts
 from job_history.reconciliation.log_findings import log_findings
@@ -35,8 +36,6 @@ from job_history.tables import text_table
 
 log = logging.getLogger(__name__)
 
-# Staged files of a failed slice are kept, because its load task may be cleared.
-STAGED_FILES_KEPT = timedelta(days=7)
 WINDOWS_AT_A_TIME = 16
 _ALL_PLANNED = "what is not named here was replicated"
 _ALL_BUT_WARNINGS = "what is named neither here nor in the warnings above was replicated"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from airflow.configuration import conf
 from airflow.sdk import BaseOperator
 
@@ -19,12 +20,14 @@ from job_history.model.window import Window
 from job_history.pipeline.extract import read_at
 from job_history.pipeline.plan import SkipWindow, plan, skip_none
 from job_history.pipeline.run_files import RunFiles
+from job_history.pipeline.shared_staging import note_planned
 from job_history.preflight.blocking import block_failing_accounts
 from job_history.preflight.notes import PreflightNotes
 from job_history.sources import RemoteSource
 from job_history_airflow.factories.sources import source_of
 from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.operators.failures import reported_failure
+from job_history_airflow.operators.staging_check import PLANNED
 from job_history_airflow.params import REPLICATION_PARAMETERS, check_parameters
 from job_history_airflow.preflight import destination_check
 from job_history_airflow.run_window import window_of
@@ -98,7 +101,9 @@ class PlanOperator(BaseOperator):
             again=context["ti"].try_number > 1,
         )
         self.run_files.save_plan(made)
-        return [{**slice_.as_dict(), "label": slice_.label} for slice_ in made.slices]
+        planned = msgspec.to_builtins(note_planned(self.staging, run))
+        context["ti"].xcom_push(PLANNED, planned)
+        return [{**slice_.as_dict(), "label": slice_.label, PLANNED: planned} for slice_ in made.slices]
 
     def window(self, context: Context) -> Window:
         """Return the window of the run."""

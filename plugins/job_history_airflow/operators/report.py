@@ -12,6 +12,7 @@ from job_history.errors import PermanentError
 from job_history.model.slice import run_folder
 from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.run_window import expected_by
+from job_history_airflow.operators.staging_check import PLANNED, check_staging
 from job_history_airflow.settings import read_settings
 
 if TYPE_CHECKING:
@@ -35,10 +36,13 @@ class ReportOperator(BaseOperator):
 
         settings = read_settings()
         dag_run = context["dag_run"]
+        staging = storage_at(settings.staging_path)
+        for destination in self.destinations:
+            check_staging(staging, context["ti"].xcom_pull(task_ids=f"{destination}.plan", key=PLANNED))
         receipts = report(
             run=run_folder(dag_run.dag_id, dag_run.run_id),
             destinations=self.destinations,
-            staging=storage_at(settings.staging_path),
+            staging=staging,
             ledger=storage_at(settings.ledger_path),
             finished_at=datetime.now(UTC),
             code_version=__version__,

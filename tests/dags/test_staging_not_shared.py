@@ -1,0 +1,69 @@
+"""Workers that do not share the staging area: the run is red, and names the cause."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from job_history.errors import PermanentError
+from job_history.errors.code import Code
+from job_history.storage import Storage, local_storage
+from job_history_airflow.dag_ids import REPLICATION_DAG
+from job_history_airflow.operators import ReportOperator
+from job_history_airflow.operators.base import SliceOperator
+
+from .conftest import World, run_dag
+
+
+@pytest.fixture
+def raised(monkeypatch: pytest.MonkeyPatch) -> list[PermanentError]:
+    """The errors with a code that tasks of a run end with."""
+    found: list[PermanentError] = []
+    for operator in (SliceOperator, ReportOperator):
+        execute = operator.execute
+
+        def noting(self: object, context: object, execute: object = execute) -> object:
+            try:
+                return execute(self, context)
+            except PermanentError as error:
+                if error.code is not None:
+                    found.append(error)
+                raise
+
+        monkeypatch.setattr(operator, "execute", noting)
+    return found
+
+
+def test_slices_on_another_worker_fail_with_the_code(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: list[PermanentError]
+) -> None:
+    def staging_of_another_worker(_: object) -> Storage:
+        return local_storage(tmp_path / "another-worker")
+
+    monkeypatch.setattr(SliceOperator, "staging", property(staging_of_another_worker))
+    world.accounts(world.account(5234, "Acme"))
+
+    state, _ = run_dag(REPLICATION_DAG)
+
+    assert state == "failed"
+    assert {error.code for error in raised} == {Code.STAGING_NOT_SHARED}
+    assert str(tmp_path / "another-worker") in str(raised[0])
+    assert world.keys() == set()
+    assert {receipt["state"] for receipt in world.receipts().values()} <= {"failed"}
+
+
+def test_a_report_on_another_worker_fails_with_the_code(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: list[PermanentError]
+) -> None:
+    def storage_of_another_worker(url: str) -> Storage:
+        return local_storage(tmp_path / "another-worker" / Path(url).name)
+
+    monkeypatch.setattr("job_history_airflow.operators.report.storage_at", storage_of_another_worker)
+    world.accounts(world.account(5234, "Acme"))
+
+    state, states = run_dag(REPLICATION_DAG)
+
+    assert (state, states["report", -1]) == ("failed", "failed")
+    assert [error.code for error in raised] == [Code.STAGING_NOT_SHARED]
+    assert world.receipts() == {}
