@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from job_history.errors import PermanentError
 from job_history.ledger.known_accounts import KnownAccounts, read_known_accounts, save_known_accounts

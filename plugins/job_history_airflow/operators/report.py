@@ -11,8 +11,8 @@ from job_history import __version__
 from job_history.errors import PermanentError
 from job_history.model.slice import run_folder
 from job_history_airflow.factories.storage import storage_at
-from job_history_airflow.run_window import expected_by
 from job_history_airflow.operators.staging_check import PLANNED, check_staging
+from job_history_airflow.run_window import expected_by
 from job_history_airflow.settings import read_settings
 
 if TYPE_CHECKING:
