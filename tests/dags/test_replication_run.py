@@ -166,7 +166,7 @@ def test_unreadable_settings_fail_the_run_and_the_report_gives_the_reason(
     assert state == "failed"
     assert tasks[("s3.plan", -1)] == "failed"
     assert tasks[("report", -1)] == "failed"
-    printed = capfd.readouterr().out
+    printed = " ".join(capfd.readouterr().out.split())
     assert "Destination s3: nothing was replicated, because `s3.plan` failed: " in printed
     assert detail in printed.partition("because `s3.plan` failed: ")[2]
     assert "what is not named here was replicated" not in printed

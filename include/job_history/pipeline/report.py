@@ -27,12 +27,12 @@ from job_history.pipeline.problems import (
 )
 from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.pipeline.run_files import RunFiles
+from job_history.pipeline.run_summary import log_run_summary
 from job_history.pipeline.shared_staging import STAGED_FILES_KEPT
 from job_history.pipeline.update_status import update_status
-from job_history.progress import readable_bytes, readable_counts
+from job_history.progress import readable_counts
 from job_history.reconciliation.log_findings import log_findings
 from job_history.storage import Storage
-from job_history.tables import text_table
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,10 @@ WINDOWS_AT_A_TIME = 16
 _ALL_PLANNED = "what is not named here was replicated"
 _ALL_BUT_WARNINGS = "what is named neither here nor in the warnings above was replicated"
 _NOT_ALL_PLANNED = "of a destination that was not planned, nothing was replicated"
+
+
+class RunFailedError(PermanentError):
+    """A run failed, and what failed in it has been logged."""
 
 
 def report(
@@ -52,11 +56,13 @@ def report(
     code_version: str,
     quarantine_threshold: int,
     expected: ExpectedBy | None = None,
+    status_url: str = "",
 ) -> list[Receipt]:
-    """Write a receipt for each account, kind of event and window of a run. Raises PermanentError if any of it failed.
+    """Write a receipt for each account, kind of event and window of a run. Raises RunFailedError if any of it failed.
 
     It also fails if more than `quarantine_threshold` percent of a window's listed records are quarantined. `expected`:
-    when the next scheduled run must have reported, if this is a scheduled one.
+    when the next scheduled run must have reported, if this is a scheduled one. `status_url`: the address of the status
+    page, for the log.
     """
     files = RunFiles(staging, run)
     marks = OpenWindows(ledger)
@@ -94,7 +100,7 @@ def report(
         problems += planning_problems(plans)
         _remember_accounts(ledger, plans)
     delete_old_runs(staging, finished_at - STAGED_FILES_KEPT)
-    _log_results(plans, receipts, ledger)
+    _log_warnings(plans, receipts, ledger)
     problems += too_many_unplaceable(receipts, quarantine_threshold)
     reconciled = [findings for each in destinations if (findings := files.findings(each)) is not None]
     update_status(
@@ -109,9 +115,10 @@ def report(
     )
     if reconciled:
         problems += log_findings(reconciled, receipts)
+    rest = _rest(plans, receipts) if len(plans) == len(destinations) else _NOT_ALL_PLANNED
+    log_run_summary(receipts, problems, rest, status_url)
     if problems:
-        rest = _rest(plans, receipts) if len(plans) == len(destinations) else _NOT_ALL_PLANNED
-        raise PermanentError(f"This run failed in {len(problems)} places; {rest}.\n- " + "\n- ".join(problems))
+        raise RunFailedError(f"This run failed in {len(problems)} places; {rest}.\n- " + "\n- ".join(problems))
     return receipts
 
 
@@ -176,50 +183,9 @@ def _remember_accounts(ledger: Storage, plans: list[Plan]) -> None:
         save_known_accounts(ledger, KnownAccounts(settings))
 
 
-def run_table(receipts: list[Receipt]) -> str:
-    """Return the run as a table: a row for each account and window."""
-    return text_table(
-        [
-            "account",
-            "window",
-            "counted",
-            "delivered",
-            "present",
-            "filtered",
-            "quarantined",
-            "size",
-            "objects/s",
-            "state",
-        ],
-        (
-            [
-                receipt.label,
-                receipt.window.start_text,
-                receipt.counts.counted,
-                receipt.counts.delivered,
-                receipt.counts.already_present,
-                sum(receipt.counts.filtered.values()),
-                sum(receipt.counts.quarantined.values()),
-                readable_bytes(receipt.counts.bytes),
-                _rate(receipt),
-                receipt.state,
-            ]
-            for receipt in receipts
-        ),
-    )
-
-
-def _rate(receipt: Receipt) -> str:
-    went_through = receipt.counts.delivered + receipt.counts.already_present
-    seconds = receipt.seconds.get("load", 0)
-    return f"{went_through / seconds:,.0f}" if went_through and seconds else "-"
-
-
-def _log_results(plans: list[Plan], receipts: list[Receipt], ledger: Storage) -> None:
+def _log_warnings(plans: list[Plan], receipts: list[Receipt], ledger: Storage) -> None:
     for plan in [plan for plan in plans if plan.skipped]:
         log.info("Nothing to do for %s: %s.", plan.destination, readable_skipped(plan.skipped))
-    if receipts:
-        log.info("\n%s", run_table(receipts))
     for receipt in [receipt for receipt in receipts if receipt.counts.quarantined]:
         log.warning(
             "Account %s, window %s: in quarantine %s. Fix the source and run the window again. They are in:\n%s",

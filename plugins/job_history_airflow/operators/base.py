@@ -16,6 +16,7 @@ from job_history.pipeline.run_files import Failure, RunFiles
 from job_history.storage import Storage
 from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.operators.failures import reason_of
+from job_history_airflow.operators.quiet_errors import without_traceback
 from job_history_airflow.operators.staging_check import PLANNED, check_staging
 from job_history_airflow.settings import Settings, load_accounts, read_settings
 
@@ -39,16 +40,17 @@ class SliceOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         slice_ = Slice.from_dict(self.slice)
-        check_staging(self.staging, self.slice.get(PLANNED))
-        try:
-            # The result of an earlier try must not count for this one, even if this one is killed.
-            self.files_of(slice_).begin(slice_)
-            # Each task reads the settings again, so that clearing a task uses the corrected Variable.
-            account = load_accounts().get(slice_.user_id)
-            return self.run_step(slice_, account, context)
-        except BaseException as fault:
-            self._save_failure(slice_, fault)
-            raise
+        with without_traceback(self.log):
+            check_staging(self.staging, self.slice.get(PLANNED))
+            try:
+                # The result of an earlier try must not count for this one, even if this one is killed.
+                self.files_of(slice_).begin(slice_)
+                # Each task reads the settings again, so that clearing a task uses the corrected Variable.
+                account = load_accounts().get(slice_.user_id)
+                return self.run_step(slice_, account, context)
+            except BaseException as fault:
+                self._save_failure(slice_, fault)
+                raise
 
     @abstractmethod
     def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from job_history.errors import ReplicationError
 from job_history.model.slice import run_folder
 from job_history.pipeline.run_files import RunFiles
 from job_history_airflow.factories.storage import storage_at
+from job_history_airflow.operators.quiet_errors import without_traceback
 from job_history_airflow.settings import read_settings
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def reason_of(error: BaseException) -> str:
 def reported_failure(task: str, context: Context) -> Iterator[None]:
     """Save why a task that is not about a slice failed, so that the report can repeat it."""
     try:
-        yield
+        with without_traceback(log):
+            yield
     except Exception as error:
         dag_run = context["dag_run"]
         try:

@@ -11,9 +11,11 @@ from job_history import __version__
 from job_history.errors import PermanentError
 from job_history.model.slice import run_folder
 from job_history_airflow.factories.storage import storage_at
+from job_history_airflow.operators.quiet_errors import without_traceback
 from job_history_airflow.operators.staging_check import PLANNED, check_staging
-from job_history_airflow.run_window import expected_by
+from job_history_airflow.run_window import expected_by, window_of
 from job_history_airflow.settings import read_settings
+from job_history_airflow.status_link import StatusPageLink, status_page_url
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -26,30 +28,35 @@ class ReportOperator(BaseOperator):
     """
 
     ui_color = "#efe6f7"
+    operator_extra_links = (StatusPageLink(),)
 
     def __init__(self, *, destinations: list[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.destinations = destinations
+        self.status_url = ""
 
     def execute(self, context: Context) -> dict[str, int]:
-        from job_history.pipeline.report import report
+        from job_history.pipeline.report import RunFailedError, report
 
-        settings = read_settings()
-        dag_run = context["dag_run"]
-        staging = storage_at(settings.staging_path)
-        for destination in self.destinations:
-            check_staging(staging, context["ti"].xcom_pull(task_ids=f"{destination}.plan", key=PLANNED))
-        receipts = report(
-            run=run_folder(dag_run.dag_id, dag_run.run_id),
-            destinations=self.destinations,
-            staging=staging,
-            ledger=storage_at(settings.ledger_path),
-            finished_at=datetime.now(UTC),
-            code_version=__version__,
-            quarantine_threshold=settings.quarantine_threshold,
-            expected=expected_by(dag_run, settings.settle),
-        )
-        self._fail_if_a_task_failed(context)
+        with without_traceback(self.log, logged=RunFailedError):
+            settings = read_settings()
+            dag_run = context["dag_run"]
+            self.status_url = status_page_url(_end_of_hours(context))
+            staging = storage_at(settings.staging_path)
+            for destination in self.destinations:
+                check_staging(staging, context["ti"].xcom_pull(task_ids=f"{destination}.plan", key=PLANNED))
+            receipts = report(
+                run=run_folder(dag_run.dag_id, dag_run.run_id),
+                destinations=self.destinations,
+                staging=staging,
+                ledger=storage_at(settings.ledger_path),
+                finished_at=datetime.now(UTC),
+                code_version=__version__,
+                quarantine_threshold=settings.quarantine_threshold,
+                expected=expected_by(dag_run, settings.settle),
+                status_url=self.status_url,
+            )
+            self._fail_if_a_task_failed(context)
         return {
             "windows": len(receipts),
             "delivered": sum(receipt.counts.delivered for receipt in receipts),
@@ -65,3 +72,10 @@ class ReportOperator(BaseOperator):
                 f"Every window of this run is complete, and yet tasks failed: {', '.join(failed)}. See their logs, and "
                 "clear them."
             )
+
+
+def _end_of_hours(context: Context) -> datetime | None:
+    try:
+        return window_of(context["dag_run"], context["params"]).end
+    except PermanentError:  # the run's parameters are no window; the plan has reported it
+        return None

@@ -2,10 +2,8 @@
 
 import logging
 import os
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.support.golden_messages import CheckMessage
@@ -20,7 +18,7 @@ from job_history.ledger.receipt_store import read_receipt, receipt_path
 from job_history.ledger.status_file import read_status
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
-from job_history.pipeline.report import STAGED_FILES_KEPT, delete_old_runs, report, run_table
+from job_history.pipeline.report import STAGED_FILES_KEPT, delete_old_runs, report
 from job_history.pipeline.results import Extracted, Plan, PlannedWindow
 from job_history.pipeline.run_files import Failure, RunFiles
 from job_history.storage import local_storage
@@ -297,23 +295,6 @@ def test_too_much_quarantine_fails_the_run_and_closes_the_window(run: Run) -> No
     assert "bad_json 20" in failure
     assert "Globex" not in failure
     assert {str(run.receipt(user_id).state) for user_id in (5234, 77)} == {"complete_with_quarantine"}
-
-
-def test_the_table_of_a_run(run: Run) -> None:
-    acme = window_of(ACME, counted=10)
-    run.plan(acme, window_of(IDLE, slices=0, counted=0))
-    done: dict[str, Any] = {
-        "delivered": 6,
-        "already_present": 2,
-        "filtered": {"aborted": 1},
-        "quarantined": {"bad_id": 1},
-    }
-    run.files.save_outcome(acme.slices[0], outcome(acme.slices[0], **done))
-    assert [re.sub(r" +", " ", row).strip() for row in run_table(run.report()).splitlines()] == [
-        "account window counted delivered present filtered quarantined size objects/s state",
-        "5234 Acme 2018-05-21T00:00:00Z 10 6 2 1 1 8.0 kB 4 complete_with_quarantine",
-        "78 Idle 2018-05-21T00:00:00Z 0 0 0 0 0 0 B - complete",
-    ]
 
 
 def test_counts_that_do_not_balance_leave_the_window_open(run: Run, check_message: CheckMessage) -> None:

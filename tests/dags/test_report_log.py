@@ -1,0 +1,43 @@
+"""The log of `report` after a run with failures, as an on-call person reads it."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import World, run_dag
+
+
+@pytest.mark.promise("report-log-short")
+def test_log_of_report_names_account_cause_and_fix_without_a_traceback(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    world.accounts(
+        world.account(9001, "Wrong database", source={"type": "sql", "conn_id": "nowhere"}),
+        world.account(5236, "Initech"),
+    )
+
+    state, tasks = run_dag("job_history_replication")
+
+    assert (state, tasks["report", -1]) == ("failed", "failed")
+    log = capfd.readouterr().out
+    assert "Traceback" not in log
+    after_report = log[log.index("FAILED 9001 Wrong database 00:00") :]
+    assert after_report.index("There is no Airflow connection") < after_report.index("Create it (Admin")
+    rows = [" ".join(line.split()) for line in after_report.splitlines()]
+    assert any(row.startswith("state account window counted delivered ") for row in rows)
+    assert any(row.startswith("complete 5236 Initech 00:00 ") for row in rows)
+    assert "/plugin/job-history-status/job-history/status?until=2018-05-21T01%3A00%3A00Z" in after_report
+
+
+@pytest.mark.promise("report-log-short")
+def test_report_has_a_button_that_leads_to_the_status_of_its_hours(world: World) -> None:
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    world.accounts(world.account(5237, "Umbrella"))
+    assert run_dag("job_history_replication")[0] == "success"
+
+    with create_session() as session:
+        links = session.scalars(select(XComModel.value).where(XComModel.key == "_link_StatusPageLink")).all()
+    assert "status?until=2018-05-21T01%3A00%3A00Z" in str(links[-1])
