@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -124,6 +125,13 @@ def pages(api_server: Pages, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     api_server.clear()
     yield api_server
     api_server.clear()
+
+
+@pytest.fixture
+def task_logs(caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
+    """What our code logged so far in the tasks of the test's runs, on one line: the report wraps its lines."""
+    caplog.set_level(logging.INFO, "job_history")
+    return lambda: " ".join(" ".join(record.getMessage() for record in caplog.records).split())
 
 
 @pytest.fixture

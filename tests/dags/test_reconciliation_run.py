@@ -4,6 +4,7 @@ should be.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def test_a_late_job_is_delivered_and_marked_and_a_window_without_receipt_is_run(
 
 @pytest.mark.promise("lost-objects")
 def test_lost_and_altered_objects_fail_the_run_until_they_are_repaired(
-    world: World, store: Path, capfd: pytest.CaptureFixture[str]
+    world: World, store: Path, task_logs: Callable[[], str]
 ) -> None:
     world.accounts(world.account(5234, "Acme"))
     replicate(**WINDOW)
@@ -61,9 +62,8 @@ def test_lost_and_altered_objects_fail_the_run_until_they_are_repaired(
 
     assert reconcile() == "failed"
     assert (
-        "Account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z): of the objects that were delivered, 1 "
-        f"are lost and 1 altered ({first}, {second})."
-    ) in capfd.readouterr().out
+        f"FAILED 5234 Acme 00:00 of the objects that were delivered, 1 are lost and 1 altered ({first}, {second})."
+    ) in task_logs()
     assert first not in list(world.keys())
 
     assert reconcile(repair=True) == "success"
@@ -87,7 +87,7 @@ def test_it_looks_back_over_a_day_and_the_look_back_from_the_newest_hour_that_ha
 
 
 def test_one_accounts_source_that_is_away_fails_the_run_by_name_and_stops_no_other(
-    world: World, capfd: pytest.CaptureFixture[str]
+    world: World, task_logs: Callable[[], str]
 ) -> None:
     world.connect("away", {"conn_type": "sqlite", "host": "/nowhere/jobs.db"})
     world.accounts(
@@ -97,7 +97,4 @@ def test_one_accounts_source_that_is_away_fails_the_run_by_name_and_stops_no_oth
     assert reconcile() == "failed"
 
     assert world.receipts()[5236, "2018-05-21T00:00:00Z"]["state"] == "complete"
-    assert (
-        "Account 5234 Acme: 0 hours of [2018-05-21T00:00:00Z, 2018-05-21T02:00:00Z) could be compared"
-        in capfd.readouterr().out
-    )
+    assert "FAILED 5234 Acme 0 hours of [2018-05-21T00:00:00Z, 2018-05-21T02:00:00Z) could be compared" in task_logs()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -157,7 +158,7 @@ def test_corrected_account_is_complete_after_the_next_run_of_the_hour(world: Wor
     ],
 )
 def test_unreadable_settings_fail_the_run_and_the_report_gives_the_reason(
-    world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], variable: str, detail: str
+    world: World, monkeypatch: pytest.MonkeyPatch, task_logs: Callable[[], str], variable: str, detail: str
 ) -> None:
     monkeypatch.setenv("AIRFLOW_VAR_JOB_HISTORY_ACCOUNTS", variable)
 
@@ -166,7 +167,7 @@ def test_unreadable_settings_fail_the_run_and_the_report_gives_the_reason(
     assert state == "failed"
     assert tasks[("s3.plan", -1)] == "failed"
     assert tasks[("report", -1)] == "failed"
-    printed = " ".join(capfd.readouterr().out.split())
+    printed = task_logs()
     assert "Destination s3: nothing was replicated, because `s3.plan` failed: " in printed
     assert detail in printed.partition("because `s3.plan` failed: ")[2]
     assert "what is not named here was replicated" not in printed
@@ -175,7 +176,7 @@ def test_unreadable_settings_fail_the_run_and_the_report_gives_the_reason(
 
 @pytest.mark.promise("unplaceable-records")
 def test_an_account_without_a_readable_time_fails_the_run_and_stops_no_other(
-    world: World, store: Path, capfd: pytest.CaptureFixture[str]
+    world: World, store: Path, task_logs: Callable[[], str]
 ) -> None:
     with sqlite3.connect(store) as connection:
         connection.execute("UPDATE job_history_jobs SET completed_at = 'never' WHERE user_id = 5236")
@@ -184,7 +185,7 @@ def test_an_account_without_a_readable_time_fails_the_run_and_stops_no_other(
     state, _ = run()
 
     assert state == "failed"
-    assert "Account 5236 Initech: jobs that are finished and in no window" in capfd.readouterr().out
+    assert "FAILED 5236 Initech jobs that are finished and in no window" in task_logs()
     acme, initech = (world.receipts()[user_id, "2018-05-21T00:00:00Z"] for user_id in (5234, 5236))
     assert (of_run(acme), acme["unplaceable"]) == (("complete", FINISHED[5234], 0), None)
     assert (of_run(initech), initech["unplaceable"]["count"]) == (("complete_with_quarantine", 0, 0), FINISHED[5236])
@@ -197,14 +198,14 @@ def test_an_account_without_a_readable_time_fails_the_run_and_stops_no_other(
     [({"account": [5234]}, "'account'"), ({"acounts": [5234], "Mode": "repair"}, "'Mode', 'acounts'")],
 )
 def test_an_unknown_parameter_fails_the_run_and_nothing_is_replicated(
-    world: World, capfd: pytest.CaptureFixture[str], dag_id: str, conf: dict[str, object], named: str
+    world: World, task_logs: Callable[[], str], dag_id: str, conf: dict[str, object], named: str
 ) -> None:
     world.accounts(world.account(5234, "Acme"))
 
     state, _ = run_dag(dag_id, **conf)
 
     assert state == "failed"
-    printed = capfd.readouterr().out
+    printed = task_logs()
     assert "nothing was replicated, because `" in printed
     assert f"The run has unknown parameters: {named}. Its DAG knows accounts, " in printed
     assert not world.receipts()
