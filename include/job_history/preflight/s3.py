@@ -23,10 +23,10 @@ from job_history.errors import ReplicationError
 from job_history.errors.catalogue import finding, finding_from_error
 from job_history.errors.code import Code
 from job_history.errors.finding import Finding
+from job_history.storage.files import ObjectExistsError
 from job_history.storage.s3.access import S3Access
 from job_history.storage.s3.boto3_bucket import boto3_client
 from job_history.storage.s3.boto3_errors import problem_of_boto3
-from job_history.storage.s3.bucket import ObjectExistsError
 from job_history.storage.s3.open_bucket import open_bucket
 from job_history.storage.s3.problems import Attempted
 

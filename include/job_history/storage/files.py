@@ -8,8 +8,18 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol
 
+from job_history.errors import ReplicationError
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
+
+
+class ObjectExistsError(Exception):
+    """A create met an object, or (409) another request for the key. `refused` is the store's answer as an error."""
+
+    def __init__(self, refused: ReplicationError) -> None:
+        super().__init__(str(refused))
+        self.refused = refused
 
 
 class Entry(NamedTuple):

@@ -16,7 +16,8 @@ from job_history.destinations import Delivery, OnDelivery, StoredObject
 from job_history.destinations.s3.adaptive_concurrency import AdaptiveConcurrency
 from job_history.documents.staged import StagedDocument
 from job_history.errors import ReplicationError, TransientError
-from job_history.storage.s3.bucket import Bucket, ObjectExistsError
+from job_history.storage.files import ObjectExistsError
+from job_history.storage.s3.bucket import Bucket
 from job_history.storage.s3.problems import SlowDownError
 
 log = logging.getLogger(__name__)

@@ -5,17 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from job_history.errors import ReplicationError
 from job_history.storage.files import Files
 from job_history.storage.s3.access import S3Access
-
-
-class ObjectExistsError(Exception):
-    """A create met an object, or (409) another request for the key. `refused` is the store's answer as an error."""
-
-    def __init__(self, refused: ReplicationError) -> None:
-        super().__init__(str(refused))
-        self.refused = refused
 
 
 class Head(Protocol):

@@ -6,23 +6,19 @@ obstore reads the environment for every setting that it is not given, so it is g
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
 from job_history.errors import ReplicationError
 from job_history.errors.code import Code
 from job_history.errors.masking import Masker
-from job_history.storage.files import Entry, GuardedFile
+from job_history.storage.obstore_files import ObstoreFiles
 from job_history.storage.s3.access import S3Access
-from job_history.storage.s3.bucket import ObjectExistsError
 from job_history.storage.s3.obstore_errors import BLOCKED_PROXY, problem_of_obstore
 from job_history.storage.s3.problems import Attempted, Problem, quoted
 
@@ -31,137 +27,31 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Config
 
 
-class ObstoreBucket:
-    """One client for reading and one for writing: what only a PUT may carry is among the headers of the second."""
-
-    is_local = False
+class ObstoreBucket(ObstoreFiles):
+    """A bucket of S3, or of a store that speaks its protocol."""
 
     def __init__(self, access: S3Access, *, prefix: str = "", attempts: int = 1) -> None:
+        super().__init__(prefix)
         self.access = access
-        self._prefix = f"{prefix}/" if prefix else ""
         with self._errors("use", ""):
             self._reader = s3_store(access, {}, attempts)
             self._writer = s3_store(access, access.options.headers(), attempts)
 
-    async def put(self, key: str, content: bytes, metadata: Mapping[str, str], *, create: bool) -> str | None:
-        with self._errors("write", key):
-            stored = await obstore.put_async(
-                self._writer,
-                self._prefix + key,
-                content,
-                attributes={"Content-Type": "application/json", **metadata},
-                mode="create" if create else "overwrite",
-                use_multipart=False,
-            )
-        return stored["e_tag"]
+    def error_of(self, text: str, doing: str, key: str) -> ReplicationError:
+        return self._error(problem_of_obstore(self._mask(text)), doing, key)
 
-    async def head(self, key: str) -> Entry | None:
-        with self._errors("read", key):
-            try:
-                return _entry(key, await obstore.head_async(self._reader, self._prefix + key))
-            except FileNotFoundError as missing:
-                _raise_if_the_bucket_is(missing)
-                return None
+    def unusable(self, text: str, doing: str, key: str) -> ReplicationError:
+        return self._error(Problem(Code.S3_ENDPOINT_UNUSABLE, quoted(self._mask(text))), doing, key)
 
-    async def get(self, key: str) -> bytes | None:
-        with self._errors("read", key):
-            try:
-                result = await obstore.get_async(self._reader, self._prefix + key)
-                return (await result.bytes_async()).to_bytes()
-            except FileNotFoundError as missing:
-                _raise_if_the_bucket_is(missing)
-                return None
-
-    def check_exists(self) -> None:
-        with self._errors("list", ""):
-            next(iter(obstore.list(self._reader, chunk_size=1)), None)
-
-    def write(self, path: str, content: bytes) -> None:
-        with self._errors("write", path):
-            obstore.put(self._writer, self._prefix + path, content, use_multipart=False)
-
-    def create(self, path: str, content: bytes) -> bool:
-        try:
-            with self._errors("write", path):
-                obstore.put(self._writer, self._prefix + path, content, mode="create", use_multipart=False)
-        except ObjectExistsError:
-            return False
-        return True
-
-    def read(self, path: str) -> bytes | None:
-        with self._errors("read", path):
-            try:
-                return obstore.get(self._reader, self._prefix + path).bytes().to_bytes()
-            except FileNotFoundError as missing:
-                _raise_if_the_bucket_is(missing)
-                return None
-
-    @contextmanager
-    def open_writer(self, path: str) -> Iterator[BinaryIO]:
-        with self._errors("write", path):
-            file = obstore.open_writer(self._writer, self._prefix + path)
-        yield cast("BinaryIO", GuardedFile(file, lambda: self._errors("write", path)))
-        with self._errors("write", path):
-            file.close()
-
-    @contextmanager
-    def open_reader(self, path: str) -> Iterator[BinaryIO]:
-        with self._errors("read", path):
-            try:
-                file: Any = obstore.open_reader(self._reader, self._prefix + path)
-            except FileNotFoundError as missing:
-                _raise_if_the_bucket_is(missing)
-                file = None
-        if file is None:
-            raise FileNotFoundError(path)
-        yield cast("BinaryIO", GuardedFile(file, lambda: self._errors("read", path)))
-
-    def entries(self, below: str) -> Iterator[Entry]:
-        with self._errors("list", below):
-            for page in obstore.list(self._reader, (self._prefix + below.strip("/")).strip("/") or None):
-                for found in page:
-                    yield _entry(found["path"].removeprefix(self._prefix), found)
-
-    def delete(self, path: str) -> None:
-        with self._errors("delete", path):
-            try:
-                # One by one: DeleteObjects (POST) is not known to every store.
-                obstore.delete(self._reader, self._prefix + path)
-            except FileNotFoundError as missing:
-                _raise_if_the_bucket_is(missing)
-
-    def delete_unfinished(self, below: str) -> None:
-        """Nothing to do: leftovers are uploads in parts, which a lifecycle rule of the bucket ends."""
-
-    @contextmanager
-    def _errors(self, doing: str, key: str) -> Iterator[None]:
-        try:
-            yield
-        except AlreadyExistsError as exists:
-            raise ObjectExistsError(self._error(problem_of_obstore(self._mask(str(exists))), doing, key)) from None
-        except (BaseError, OSError) as error:
-            raise self._error(problem_of_obstore(self._mask(str(error))), doing, key) from None
-        except (ArithmeticError, TypeError, ValueError) as refused:
-            unusable = Problem(Code.S3_ENDPOINT_UNUSABLE, quoted(self._mask(f"{type(refused).__name__}: {refused}")))
-            raise self._error(unusable, doing, key) from None
-        except BaseException as panic:
-            if type(panic).__name__ not in {"PanicException", "RustPanic"}:
-                raise
-            broke = Problem(Code.S3_ENDPOINT_UNUSABLE, f"the client obstore broke: {type(panic).__name__}")
-            raise self._error(broke, doing, key) from None
+    def reports_missing_bucket(self, text: str) -> bool:
+        return "<Code>NoSuchBucket" in text
 
     def _error(self, problem: Problem, doing: str, key: str) -> ReplicationError:
-        return problem.error(self.access.about, Attempted(doing, self._prefix + key, self.access.region))
+        return problem.error(self.access.about, Attempted(doing, key, self.access.region))
 
     def _mask(self, text: str) -> str:
         masker: Masker = self.access.credentials.masker() if self.access.credentials else str
         return masker(text)
-
-
-def _raise_if_the_bucket_is(missing: FileNotFoundError) -> None:
-    """Raise the error again if the bucket is missing, and not the object."""
-    if "<Code>NoSuchBucket" in str(missing):
-        raise missing
 
 
 def s3_store(access: S3Access, headers: Mapping[str, str], attempts: int) -> S3Store:
@@ -217,7 +107,3 @@ def client_options(access: S3Access, headers: Mapping[str, str]) -> ClientConfig
     if isinstance(access.trust, str):
         options["root_certificate"] = Path(access.trust).read_bytes()
     return cast("ClientConfig", options)
-
-
-def _entry(path: str, found: Any) -> Entry:
-    return Entry(path, found["size"], found["e_tag"], found["last_modified"])

@@ -1,0 +1,153 @@
+"""Files of a bucket or a container, by a client of obstore (Rust object_store): the same for every kind of store."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO, cast
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+from obstore.store import ObjectStore
+
+from job_history.errors import ReplicationError
+from job_history.storage.files import Entry, GuardedFile, ObjectExistsError
+
+
+class ObstoreFiles(ABC):
+    """One client for reading and one for writing: what only a PUT may carry is among the headers of the second."""
+
+    is_local = False
+    _reader: ObjectStore
+    _writer: ObjectStore
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = f"{prefix}/" if prefix else ""
+
+    @abstractmethod
+    def error_of(self, text: str, doing: str, key: str) -> ReplicationError:
+        """Return the error for what obstore, or a store through it, reports in `text`."""
+
+    @abstractmethod
+    def unusable(self, text: str, doing: str, key: str) -> ReplicationError:
+        """Return the error for settings that obstore cannot use; `text` is its reason."""
+
+    @abstractmethod
+    def reports_missing_bucket(self, text: str) -> bool:
+        """Whether a "not found" is about the bucket, and not about the object."""
+
+    async def put(self, key: str, content: bytes, metadata: Mapping[str, str], *, create: bool) -> str | None:
+        with self._errors("write", key):
+            stored = await obstore.put_async(
+                self._writer,
+                self._prefix + key,
+                content,
+                attributes={"Content-Type": "application/json", **metadata},
+                mode="create" if create else "overwrite",
+                use_multipart=False,
+            )
+        return stored["e_tag"]
+
+    async def head(self, key: str) -> Entry | None:
+        with self._errors("read", key):
+            try:
+                return _entry(key, await obstore.head_async(self._reader, self._prefix + key))
+            except FileNotFoundError as missing:
+                self._raise_if_the_bucket_is(missing)
+                return None
+
+    async def get(self, key: str) -> bytes | None:
+        with self._errors("read", key):
+            try:
+                result = await obstore.get_async(self._reader, self._prefix + key)
+                return (await result.bytes_async()).to_bytes()
+            except FileNotFoundError as missing:
+                self._raise_if_the_bucket_is(missing)
+                return None
+
+    def check_exists(self) -> None:
+        with self._errors("list", ""):
+            next(iter(obstore.list(self._reader, chunk_size=1)), None)
+
+    def write(self, path: str, content: bytes) -> None:
+        with self._errors("write", path):
+            obstore.put(self._writer, self._prefix + path, content, use_multipart=False)
+
+    def create(self, path: str, content: bytes) -> bool:
+        try:
+            with self._errors("write", path):
+                obstore.put(self._writer, self._prefix + path, content, mode="create", use_multipart=False)
+        except ObjectExistsError:
+            return False
+        return True
+
+    def read(self, path: str) -> bytes | None:
+        with self._errors("read", path):
+            try:
+                return obstore.get(self._reader, self._prefix + path).bytes().to_bytes()
+            except FileNotFoundError as missing:
+                self._raise_if_the_bucket_is(missing)
+                return None
+
+    @contextmanager
+    def open_writer(self, path: str) -> Iterator[BinaryIO]:
+        with self._errors("write", path):
+            file = obstore.open_writer(self._writer, self._prefix + path)
+        yield cast("BinaryIO", GuardedFile(file, lambda: self._errors("write", path)))
+        with self._errors("write", path):
+            file.close()
+
+    @contextmanager
+    def open_reader(self, path: str) -> Iterator[BinaryIO]:
+        with self._errors("read", path):
+            try:
+                file: Any = obstore.open_reader(self._reader, self._prefix + path)
+            except FileNotFoundError as missing:
+                self._raise_if_the_bucket_is(missing)
+                file = None
+        if file is None:
+            raise FileNotFoundError(path)
+        yield cast("BinaryIO", GuardedFile(file, lambda: self._errors("read", path)))
+
+    def entries(self, below: str) -> Iterator[Entry]:
+        with self._errors("list", below):
+            for page in obstore.list(self._reader, (self._prefix + below.strip("/")).strip("/") or None):
+                for found in page:
+                    yield _entry(found["path"].removeprefix(self._prefix), found)
+
+    def delete(self, path: str) -> None:
+        with self._errors("delete", path):
+            try:
+                # One by one: DeleteObjects (POST) is not known to every store.
+                obstore.delete(self._reader, self._prefix + path)
+            except FileNotFoundError as missing:
+                self._raise_if_the_bucket_is(missing)
+
+    def delete_unfinished(self, below: str) -> None:  # noqa: B027 - of every store
+        """Nothing to do: leftovers are uploads in parts, which a lifecycle rule of the bucket ends."""
+
+    @contextmanager
+    def _errors(self, doing: str, path: str) -> Iterator[None]:
+        key = self._prefix + path
+        try:
+            yield
+        except (AlreadyExistsError, PreconditionError) as exists:
+            raise ObjectExistsError(self.error_of(str(exists), doing, key)) from None
+        except (BaseError, OSError) as error:
+            raise self.error_of(str(error), doing, key) from None
+        except (ArithmeticError, TypeError, ValueError) as refused:
+            raise self.unusable(f"{type(refused).__name__}: {refused}", doing, key) from None
+        except BaseException as panic:
+            if type(panic).__name__ not in {"PanicException", "RustPanic"}:
+                raise
+            raise self.unusable(f"the client obstore broke: {type(panic).__name__}", doing, key) from None
+
+    def _raise_if_the_bucket_is(self, missing: FileNotFoundError) -> None:
+        """Raise the error again if the bucket is missing, and not the object."""
+        if self.reports_missing_bucket(str(missing)):
+            raise missing
+
+
+def _entry(path: str, found: Any) -> Entry:
+    return Entry(path, found["size"], found["e_tag"], found["last_modified"])
