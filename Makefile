@@ -8,7 +8,7 @@ ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundl
 export UV_SYSTEM_CERTS ?= 1
 endif
 
-.PHONY: help demo up test judges check bench format clean
+.PHONY: help demo up test judges check bench verifier format clean
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
@@ -33,12 +33,16 @@ check: .venv/.ready  ## format, lint, types
 bench: .venv/.ready  ## benchmarks, side by side with what a user would otherwise use
 	$(PY) -m tests.benchmarks $(ARGS)
 
+verifier: .venv/.ready  ## dist/: job-history-verify and job-history-watch, which need nothing but Python
+	$(PY) -m job_history_verify.pack dist
+	$(UV) build --quiet --wheel --no-build-isolation --python $(PY) --out-dir dist include/job_history_verify
+
 format: .venv/.ready  ## write the format that `make check` asks for
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
 clean:  ## delete the environment and all local state
-	rm -rf .venv .uv .state
+	rm -rf .venv .uv .state dist
 
 .venv/.ready: requirements.lock pyproject.toml | $(UV)
 	@echo "Setting up .venv from requirements.lock ..."

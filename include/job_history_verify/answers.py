@@ -1,0 +1,105 @@
+"""Writes the result of a verification: as text, or as one JSON value; findings as they come, none of them kept."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any, TextIO
+
+from job_history_verify.chain import Chain
+from job_history_verify.findings import Finding, Findings
+from job_history_verify.moments import moment_text
+from job_history_verify.verdicts import Verdict
+
+PROVES = (
+    "Since sealed_at, the set of documents and the bytes of each are those that the holder of the key sealed.",
+    "Of each closed hour, the source's own count agreed with what it listed.",
+    "Each hour of the range has a seal, also the hours without a job.",
+)
+DOES_NOT_PROVE = (
+    "What the source did not list or count.",
+    "What the holder of the key wrote or left out before sealing it.",
+    "Without a head that a witness noted (--expect-head): sealed_at itself, and that no seals were cut off at the end.",
+)
+_RESULTS = ("proven", "something differs", "could not be checked")
+
+
+class TextAnswer:
+    """Lines for people."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def on_finding(self, finding: Finding) -> None:
+        self._line(str(finding))
+
+    def finish(self, chains: list[Chain], findings: Findings, code: int) -> None:
+        for chain in chains:
+            until = f", the last at {moment_text(chain.sealed_at)}" if chain.sealed_at else ""
+            signed = "signed" if chain.signed == chain.seals else f"{chain.signed} of them signed"
+            self._line(f"{chain.id}: {chain.seals} seals, {signed}{until}")
+            self._line(f"  head {chain.head}")
+        self._counts("Documents", findings.documents)
+        self._counts("Hours", findings.windows)
+        self._counts("Log", findings.log)
+        if code == 0:
+            self._line("What this proves:")
+            for sentence in PROVES:
+                self._line(f"  - {sentence}")
+            self._line("What it does not prove:")
+            for sentence in DOES_NOT_PROVE:
+                self._line(f"  - {sentence}")
+        self._line(f"Result: {_RESULTS[code]} (exit code {code})")
+
+    def _counts(self, title: str, counts: Counter[Verdict]) -> None:
+        if counts:
+            numbers = ", ".join(f"{number:,} {verdict}" for verdict, number in counts.most_common())
+            self._line(f"{title}: {numbers}")
+
+    def _line(self, text: str) -> None:
+        # A key may hold anything, also what a terminal would obey.
+        self._out.write("".join(letter if letter.isprintable() else "?" for letter in text) + "\n")
+
+
+class JsonAnswer:
+    """One JSON value: an object whose `findings` are written first."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._separator = "\n"
+        out.write('{"findings": [')
+
+    def on_finding(self, finding: Finding) -> None:
+        self._out.write(f"{self._separator}{json.dumps(finding.as_dict())}")
+        self._separator = ",\n"
+
+    def finish(self, chains: list[Chain], findings: Findings, code: int) -> None:
+        rest = {
+            "chains": [_chain(chain) for chain in chains],
+            "documents": _numbers(findings.documents),
+            "hours": _numbers(findings.windows),
+            "log": _numbers(findings.log),
+            "proves": PROVES,
+            "does_not_prove": DOES_NOT_PROVE,
+            "result": _RESULTS[code],
+            "exit_code": code,
+        }
+        self._out.write(f"],\n{json.dumps(rest, indent=1)[1:]}\n")
+
+
+def _numbers(counts: Counter[Verdict]) -> dict[str, int]:
+    return {verdict.value: number for verdict, number in sorted(counts.items())}
+
+
+def _chain(chain: Chain) -> dict[str, Any]:
+    return {
+        "user_id": chain.id.user_id,
+        "kind": chain.id.kind,
+        "first_seq": chain.first_seq,
+        "seq": chain.seq,
+        "sha256": chain.sha256,
+        "seals": chain.seals,
+        "signed": chain.signed,
+        "sealed_at": moment_text(chain.sealed_at) if chain.sealed_at else None,
+        "place": chain.place.text if chain.place else None,
+    }

@@ -1,0 +1,175 @@
+"""`job-history-verify`: verify a copied archive offline."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from job_history_verify import __version__
+from job_history_verify.allowed_signers import AllowedSigners, parse_allowed_signers
+from job_history_verify.answers import JsonAnswer, TextAnswer
+from job_history_verify.archive import Archive, Folder
+from job_history_verify.ed25519 import TOOLS, NoToolError
+from job_history_verify.findings import Finding, Findings
+from job_history_verify.judge import Range
+from job_history_verify.layout import parse_chain
+from job_history_verify.moments import moment_text, parse_moment
+from job_history_verify.proof import ProofError, check_proof
+from job_history_verify.seal import NewerFormatError
+from job_history_verify.verdicts import EXIT_NOT_CHECKED, EXIT_PROVEN, Verdict
+from job_history_verify.verify import ExpectedHead, Options, Verification
+
+_EXIT_CODES = """\
+exit codes: 0 all is as it was sealed; 1 something differs; 2 it could not be checked.
+docs/proof.md of the project explains each verdict."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _run(options)
+    except BrokenPipeError:
+        # The reader (`head`) has seen enough; Python would write a second error at its end.
+        sys.stdout = None
+        return EXIT_NOT_CHECKED
+    except KeyboardInterrupt:
+        return EXIT_NOT_CHECKED
+    except Exception:  # noqa: BLE001
+        # Python itself would exit with 1, which means "differs".
+        traceback.print_exc()
+        return EXIT_NOT_CHECKED
+
+
+def _run(options: argparse.Namespace) -> int:
+    try:
+        keys = _keys(options.keys)
+        if options.proof:
+            return _check_proof(options, keys)
+        verify_options = Options(
+            keys=keys,
+            accounts=frozenset(options.accounts),
+            hours=Range(options.since, options.until),
+            expected_heads=options.expect_head,
+            place=options.place,
+            signature_tool=options.signature_tool,
+        )
+        if options.print_sums:
+            return print_sums(Folder(options.folder), verify_options, allow_unsigned=options.allow_unsigned)
+    except (OSError, ValueError, ProofError, NewerFormatError, NoToolError) as error:
+        sys.stderr.write(f"{Verdict.COULD_NOT_CHECK}: {error}\n")
+        return EXIT_NOT_CHECKED
+    return verify(
+        Folder(options.folder),
+        verify_options,
+        as_json=options.json,
+        strict=options.strict,
+        allow_unsigned=options.allow_unsigned,
+    )
+
+
+def verify(archive: Archive, options: Options, *, as_json: bool, strict: bool, allow_unsigned: bool) -> int:
+    """Verify an archive and write the answer to standard output; return the exit code."""
+    answer = JsonAnswer(sys.stdout) if as_json else TextAnswer(sys.stdout)
+    findings = Findings(answer.on_finding)
+    verification = Verification(archive, options, findings)
+    verification.verify()
+    code = findings.exit_code(strict=strict, allow_unsigned=allow_unsigned)
+    answer.finish(verification.chains, findings, code)
+    return code
+
+
+def print_sums(archive: Archive, options: Options, *, allow_unsigned: bool) -> int:
+    """Write a line for each document, for `sha256sum -c`; what is wrong with the log goes to standard error."""
+    findings = Findings(_warn)
+    for sha256, key in Verification(archive, options, findings).sums():
+        sys.stdout.write(f"{sha256}  {key}\n")
+    return findings.exit_code(strict=False, allow_unsigned=allow_unsigned or options.keys is None)
+
+
+def _warn(finding: Finding) -> None:
+    if finding.verdict.exit_code(allow_unsigned=True) != EXIT_PROVEN:
+        sys.stderr.write(f"{finding}\n")
+
+
+def _check_proof(options: argparse.Namespace, keys: AllowedSigners | None) -> int:
+    proof, document = Path(options.proof).read_bytes(), Path(options.folder).read_bytes()
+    proven = check_proof(proof, document, keys, signature_tool=options.signature_tool)
+    seal = proven.seal
+    sys.stdout.write(
+        f"{proven.verdict}: {proven.key}: {proven.detail} (seal {seal.seq} of {seal.chain}, key {seal.key}, sealed at "
+        f"{moment_text(seal.sealed_at)})\n"
+    )
+    return proven.verdict.exit_code(allow_unsigned=options.allow_unsigned)
+
+
+def _keys(path: str | None) -> AllowedSigners | None:
+    if path is None:
+        return None
+    keys = parse_allowed_signers(Path(path).read_text(encoding="utf-8"))
+    if not keys.keys:
+        raise ValueError(f"{path} has no Ed25519 key of the identity job-history")
+    return keys
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="job-history-verify",
+        description="Verify a copy of an archive of job histories: without network, and without what wrote it.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", metavar="FOLDER", help="the copy; with --proof, the document")
+    parser.add_argument("--keys", metavar="FILE", help="the keys that you trust: an OpenSSH allowed_signers file")
+    parser.add_argument(
+        "--accounts", type=_accounts, default=(), metavar="USER_ID,...", help="only these accounts [default: all]"
+    )
+    parser.add_argument("--since", type=_moment, metavar="MOMENT", help="only hours that begin then or later")
+    parser.add_argument("--until", type=_moment, metavar="MOMENT", help="only hours that begin before")
+    parser.add_argument(
+        "--expect-head",
+        type=head_of,
+        action="append",
+        default=[],
+        metavar="USER_ID/KIND/SEQ:SHA256",
+        help="a seal that a witness noted; can be given several times",
+    )
+    parser.add_argument("--place", help="where the documents were sealed for [default: as the newest seal]")
+    parser.add_argument("--strict", action="store_true", help="also exit with 1 for hours that no run could close")
+    parser.add_argument("--allow-unsigned", action="store_true", help="accept a log that was never signed")
+    parser.add_argument("--json", action="store_true", help="print one JSON value")
+    parser.add_argument("--print-sums", action="store_true", help="print the sealed sums, for sha256sum -c")
+    parser.add_argument("--proof", metavar="FILE", help="check an inclusion proof of one document")
+    parser.add_argument(
+        "--signature-tool", choices=TOOLS, help="what checks signatures [default: the first that works]"
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    return parser
+
+
+def _accounts(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return parse_moment(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def head_of(text: str) -> ExpectedHead:
+    chain, _, head = text.rpartition("/")
+    seq, _, sha256 = head.partition(":")
+    try:
+        return ExpectedHead(parse_chain(chain), int(seq), sha256.lower())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text} is not USER_ID/KIND/SEQ:SHA256") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

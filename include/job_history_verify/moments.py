@@ -1,0 +1,25 @@
+"""Moments as the archive writes them: ISO 8601 in UTC, `2018-05-21T00:00:00Z`, with an optional fraction."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+
+_MOMENT = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,6}))?Z")
+HOUR = timedelta(hours=1)
+
+
+def parse_moment(text: object) -> datetime:
+    """Read a moment. Raises ValueError for anything else."""
+    match = _MOMENT.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(f"{text!r:.60} is not a moment such as 2018-05-21T00:00:00Z")
+    *whole, fraction = match.groups()
+    year, month, day, hour, minute, second = map(int, whole)
+    microsecond = int((fraction or "").ljust(6, "0"))
+    return datetime(year, month, day, hour, minute, second, microsecond, tzinfo=timezone.utc)
+
+
+def moment_text(moment: datetime) -> str:
+    text = moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat()
+    return (text.rstrip("0") if "." in text else text) + "Z"

@@ -1,0 +1,208 @@
+"""Verifies an archive: its chains, then its hours, then its documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from job_history_verify.allowed_signers import AllowedSigners
+from job_history_verify.archive import Archive, Folder
+from job_history_verify.chain import Chain, ChainReader, Signer
+from job_history_verify.documents import SealedDocuments, sealed_documents
+from job_history_verify.ed25519 import NoToolError, signature_check
+from job_history_verify.findings import Finding, Findings
+from job_history_verify.hours import judge_hours, judge_receipts
+from job_history_verify.judge import Found, Judge, Range
+from job_history_verify.layout import CONTROL, RECEIPTS, SEALS, ChainId, parse_chain
+from job_history_verify.parallel import in_another_process
+from job_history_verify.seal import Place
+from job_history_verify.verdicts import Verdict
+
+
+class ExpectedHead(NamedTuple):
+    """The head of a chain as a witness has it."""
+
+    chain: ChainId
+    seq: int
+    sha256: str
+
+
+class Options(NamedTuple):
+    """`keys` None: signatures are not checked. `accounts` empty: all. `place`: where the documents should be, as
+    `s3://bucket/prefix`; by default what the newest seal of each chain names.
+    """
+
+    keys: AllowedSigners | None
+    accounts: frozenset[int] = frozenset()
+    hours: Range = Range()
+    expected_heads: Sequence[ExpectedHead] = ()
+    place: str | None = None
+    signature_tool: str | None = None
+
+
+class Verification:
+    """`chains` is filled by reading; each chain's head can be noted by a witness."""
+
+    def __init__(self, archive: Archive, options: Options, findings: Findings) -> None:
+        self.chains: list[Chain] = []
+        self._archive = archive
+        self._options = options
+        self._findings = findings
+        self._places: dict[Place, int] = {}
+
+    def verify(self) -> None:
+        """Verify all. What cannot be checked is a finding."""
+        with self._reading_documents() as found, sealed_documents() as documents:
+            if not self._read_chains(documents):
+                return
+            for chain in self.chains:
+                judge_hours(chain, self._options.hours, self._findings)
+                with self._could_not_check(chain.id):
+                    judge_receipts(self._archive, chain, self._options.hours, self._findings)
+            with self._could_not_check():
+                self._judge(documents, found())
+        if self._options.keys is None and any(chain.signed for chain in self.chains):
+            self._cannot("the seals are signed: give the keys that you trust, an allowed_signers file, with --keys")
+        self._findings.flush()
+
+    def sums(self) -> Iterator[tuple[str, str]]:
+        """Yield SHA-256 and key of each document that should be at the place, as the deciding line has it."""
+        with sealed_documents() as documents:
+            if self._read_chains(documents):
+                wanted = self._wanted()
+                for one in documents.deciding(wanted):
+                    if one.place == wanted[one.chain] and one.left_out != Verdict.ERASED.value:
+                        yield one.sha256.hex(), one.key
+        self._findings.flush()
+
+    def _read_chains(self, documents: SealedDocuments) -> bool:
+        try:
+            with self._signer() as signer:
+                ids = list(self._chain_ids())
+                reader = ChainReader(
+                    self._archive,
+                    signer,
+                    documents,
+                    self._places,
+                    self._findings,
+                    start_may_be_cut_off=self._options.hours.since is not None,
+                )
+                for number, chain_id in enumerate(ids):
+                    chain = Chain(chain_id, number)
+                    self.chains.append(chain)
+                    try:
+                        reader.read(chain)
+                    except OSError as error:
+                        chain.fault = Verdict.COULD_NOT_CHECK
+                        self._cannot(_reason(error), chain_id)
+        except (OSError, NoToolError) as error:
+            self._cannot(_reason(error))
+            return False
+        missing = self._options.accounts - {chain.id.user_id for chain in self.chains}
+        for user_id in sorted(missing):
+            self._cannot(f"account {user_id} has no seals here")
+        if not ids and not missing:
+            self._cannot(
+                f"{self._archive.name} has no seals: nothing is below {SEALS}/. Give the folder that _control/ is in; "
+                "with a destination that has a prefix, that is the prefix's folder"
+            )
+        self._compare_heads()
+        return bool(ids)
+
+    @contextmanager
+    def _signer(self) -> Iterator[Signer]:
+        if self._options.keys is None:
+            yield Signer(None, None)
+            return
+        with signature_check(self._options.signature_tool) as (check, at_once):
+            yield Signer(self._options.keys, check, at_once)
+
+    def _chain_ids(self) -> Iterator[ChainId]:
+        for text in self._archive.folders(SEALS, depth=2):
+            try:
+                chain_id = parse_chain(text)
+            except ValueError:
+                continue
+            if not self._options.accounts or chain_id.user_id in self._options.accounts:
+                yield chain_id
+
+    def _compare_heads(self) -> None:
+        by_id = {chain.id: chain for chain in self.chains}
+        for head in self._options.expected_heads:
+            chain = by_id.get(head.chain)
+            if chain is None or chain.seq < head.seq:
+                last = 0 if chain is None else chain.seq
+                self._fault(chain, Verdict.CUT_OFF, head, f"the log ends at seal {last}, and had seal {head.seq}")
+            elif chain.sha256_of(self._archive, head.seq) != head.sha256:
+                self._fault(chain, Verdict.BROKEN_CHAIN, head, "the seal has other bytes than the witness noted")
+
+    def _fault(self, chain: Chain | None, verdict: Verdict, head: ExpectedHead, detail: str) -> None:
+        if chain is not None:
+            chain.fault = chain.fault or verdict
+        self._findings.of_log(Finding(verdict, detail, head.chain, head.seq))
+
+    @contextmanager
+    def _reading_documents(self) -> Iterator[Callable[[], Iterator[Found]]]:
+        """Yield a function for the files; where that saves time, they are read while the chains are."""
+        folders, without = self._folders()
+        archive = self._archive
+        if isinstance(archive, Folder) and self._options.hours == Range():
+
+            def digests() -> Iterator[Found]:
+                for folder in folders:
+                    yield from archive.digests_below(folder, without)
+
+            with in_another_process(digests) as results:
+                yield results
+            return
+
+        def keys() -> Iterator[Found]:
+            for folder in folders:
+                yield from ((key, None) for key in archive.keys(folder, without))
+
+        yield keys
+
+    def _folders(self) -> tuple[list[str], tuple[str, ...]]:
+        """Return the folders with documents, in the order of keys, and those to leave out."""
+        if not self._options.accounts:
+            return [""], (CONTROL, RECEIPTS)
+        return [folder.rstrip("/") for folder in sorted(f"{user_id}/" for user_id in self._options.accounts)], ()
+
+    def _wanted(self) -> dict[int, int]:
+        """Return by chain the number of the place that its documents should be at."""
+        of_text = {place.text: number for place, number in self._places.items()}
+        return {
+            chain.number: of_text.get(self._options.place or (chain.place.text if chain.place else ""), -1)
+            for chain in self.chains
+        }
+
+    def _judge(self, documents: SealedDocuments, found: Iterable[Found]) -> None:
+        places = {number: place for place, number in self._places.items()}
+        wanted = self._wanted()
+        judge = Judge(
+            self._archive,
+            chains=self.chains,
+            places=places,
+            wanted=wanted,
+            findings=self._findings,
+            hours=self._options.hours,
+        )
+        judge.judge(documents.deciding(wanted), iter(found))
+
+    @contextmanager
+    def _could_not_check(self, chain: ChainId | None = None) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            self._cannot(_reason(error), chain)
+
+    def _cannot(self, detail: str, chain: ChainId | None = None) -> None:
+        self._findings.of_log(Finding(Verdict.COULD_NOT_CHECK, detail, chain))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        name = error.filename
+        return f"cannot read {name.decode(errors='replace') if isinstance(name, bytes) else name}: {error.strerror}"
+    return str(error)
