@@ -10,8 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-
-from job_history_verify.allowed_signers import parse_allowed_signers
 from tests.support.sealed_archive import (
     HOUR,
     START,
@@ -23,6 +21,8 @@ from tests.support.sealed_archive import (
     ssh_signature,
 )
 from tests.support.verifying import verified
+
+from job_history_verify.allowed_signers import parse_allowed_signers
 
 KEYS = parse_allowed_signers(allowed_signers(key_pair()))
 
