@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.sealed_archive import merkle_root
 
 from job_history_verify.merkle import Root, inclusion_path, leaf_hash, root_by_path, root_of
-from tests.support.sealed_archive import merkle_root
 
 
 @pytest.mark.parametrize("count", [*range(20), 31, 32, 33, 100])
