@@ -20,6 +20,11 @@ WINDOW_PARAMS: dict[str, Param] = {
         description="with window_end, or neither; extended to whole hours",
     ),
     "window_end": Param(None, type=["null", "string"], format="date-time"),
+    "accept_fewer": Param(
+        False,
+        type="boolean",
+        description="do not fail if a source lists nothing, or less than half, of what it listed before",
+    ),
 }
 REPLICATION_PARAMS: dict[str, Param] = {
     **WINDOW_PARAMS,

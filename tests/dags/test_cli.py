@@ -63,7 +63,8 @@ def save_receipt(world: World, user_id: int, hour: int, state: str, **changes: A
     }
     receipt = Receipt(**{**fields, **changes})
     ledger = local_storage(world.ledger)
-    ledger.write(receipt_path(user_id, EventKind.JOBS, window), msgspec.json.encode(receipt))
+    path = receipt_path(user_id, EventKind.JOBS, window, receipt.revision or 1)
+    ledger.write(path, msgspec.json.encode(receipt))
     return receipt
 
 
@@ -202,6 +203,7 @@ def test_show_receipt_prints_counts_paths_and_runs(world: World, job_history: Jo
     assert result.stdout == (
         "account         5234 Acme\n"
         "window          2018-05-21T00:00:00Z to 2018-05-21T01:00:00Z\n"
+        "revision        0\n"
         "state           complete\n"
         "destination     type s3, bucket acme-audit\n"
         "counted         3 (by query)\n"
@@ -226,6 +228,24 @@ def test_show_receipt_prints_records_in_no_window(world: World, job_history: Job
     result = job_history("show-receipt", 5234, "2018-05-21T00:00:00Z")
 
     assert "in no window    3 (for example id 17: missing)\n" in result.stdout
+
+
+def test_show_receipt_lists_the_history_and_shows_a_revision(world: World, job_history: JobHistory) -> None:
+    save_receipt(world, 5234, 0, "complete", revision=1)
+    second = save_receipt(world, 5234, 0, "failed", revision=2)
+
+    history = job_history("show-receipt", 5234, "2018-05-21T00:00:00Z", "--history")
+    rows = [line.split()[:3] for line in history.stdout.splitlines()[1:]]
+    assert (history.exit_code, rows) == (
+        1,
+        [["1", "2018-05-21T01:00:00Z", "complete"], ["2", "2018-05-21T01:00:00Z", "failed"]],
+    )
+    as_json = job_history("show-receipt", 5234, "2018-05-21T00:00:00Z", "--history", "--json")
+    assert json.loads(as_json.stdout)[1] == msgspec.to_builtins(second)
+    first = job_history("show-receipt", 5234, "2018-05-21T00:00:00Z", "--revision", 1)
+    assert (first.exit_code, "state           complete\n" in first.stdout) == (0, True)
+    missing = job_history("show-receipt", 5234, "2018-05-21T00:00:00Z", "--revision", 3)
+    assert (missing.exit_code, missing.stderr.startswith("There is no revision 3 ")) == (1, True)
 
 
 def test_show_receipt_as_json_is_the_receipt(world: World, job_history: JobHistory) -> None:

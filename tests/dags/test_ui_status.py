@@ -57,6 +57,7 @@ def save(
     minutes: int = 12,
     faults: tuple[str, ...] = (),
     run: str = "run-1",
+    revision: int = 1,
     quarantine: tuple[str, ...] = (),
     **counts: Any,
 ) -> None:
@@ -65,6 +66,7 @@ def save(
     receipt = Receipt(
         user_id=user_id,
         name="Acme",
+        revision=revision,
         window=window,
         state=state,
         counts=reported,
@@ -77,7 +79,7 @@ def save(
         quarantine=list(quarantine),
         runs=[entry],
     )
-    ledger.write(receipt_path(user_id, EventKind.JOBS, window), msgspec.json.encode(receipt))
+    ledger.write(receipt_path(user_id, EventKind.JOBS, window, revision), msgspec.json.encode(receipt))
 
 
 def hour(number: int) -> Window:
@@ -241,6 +243,17 @@ def test_a_window_shows_receipt_quarantine_and_runs_as_escaped_text(pages: Pages
     assert "Start a run" in pages.as_user("uma").get(path).text
     receipt = pages.as_user("vic").get(f"/api{path.removeprefix('/status')}", accept="application/json").json()
     assert (receipt["state"], receipt["counts"]["quarantined"]) == ("failed", {"bad_id": 1})
+
+
+def test_a_window_shows_its_history(pages: Pages, ledger: Storage) -> None:
+    pages.set_accounts([account(5234, "Acme")])
+    address = f"/status/windows/5234/jobs?start={format_time(hour(0).start)}&end={format_time(hour(0).end)}"
+    save(ledger, 5234, hour(0), WindowState.FAILED, faults=("no bucket",))
+    assert "<h2>History</h2>" not in pages.as_user("vic").get(address).text
+    save(ledger, 5234, hour(0), listed=41, delivered=41, gone=9, revision=2)
+    history = pages.as_user("vic").get(address).text.partition("<h2>History</h2>")[2].partition("</table>")[0]
+    assert [row.partition("</th>")[0] for row in history.split('<th scope="row">')[1:]] == ["1", "2"]
+    assert '<td data-label="Gone">9</td>' in history
 
 
 def test_a_run_is_linked_with_the_logs_of_its_tasks(pages: Pages, ledger: Storage) -> None:

@@ -163,7 +163,7 @@ def keys_of(receipt: Receipt, ledger: Any) -> list[str]:
     there = counts.delivered + counts.already_present
     accounted_for = there + sum(counts.filtered.values()) + sum(counts.quarantined.values())
     assert (receipt.state.closed, receipt.gap, counts.counted, counts.listed) == (True, 0, accounted_for, accounted_for)
-    items = [item for path in receipt.items for item in items_at(ledger, path)]
+    items = [item for path in receipt.listed_items for item in items_at(ledger, path)]
     keys = [item.key or "" for item in items if item.is_delivered]
     assert (len(items), len(keys)) == (counts.listed, there)
     return sorted(keys)

@@ -17,4 +17,11 @@ LEDGER_FINDINGS: dict[Code, Entry] = {
         "the file has version {version}, and this release knows versions up to {known}, so nothing was written",
         "A newer release has written it. Install that release, or a later one, on this machine too.",
     ),
+    Code.SOURCE_SHRANK: Entry(
+        ERROR,
+        "the source listed {listed} records, and {before} in the reading before. What was delivered stays where it is "
+        "and on record",
+        "Find out why the source lists so few: its retention, a changed view, a lost permission. If it is intended, no "
+        "more is needed; a run with `accept_fewer` does not fail for it.",
+    ),
 }

@@ -16,7 +16,7 @@ MAX_RUNS_REMEMBERED = 50
 MAX_CLOCK_ERROR = timedelta(minutes=1)
 
 
-def merge(earlier: Receipt | None, own: Receipt) -> Receipt | None:
+def merge(earlier: Receipt, own: Receipt) -> Receipt | None:
     """Return what the next revision says, or None if it would add nothing.
 
     Rules, in order: (1) a report repeated after a redrive changes nothing, nor does one whose run is recorded with the
@@ -25,11 +25,9 @@ def merge(earlier: Receipt | None, own: Receipt) -> Receipt | None:
     runs of both are kept. The item lists are those of the one that gives the counts: the others are carried forward
     by `add_revision`.
     """
-    if earlier is None:
-        return own
     if _was_redriven_since(earlier, own) or all(_is_recorded(entry, earlier) for entry in own.runs):
         return None
-    if _keeps_counts(earlier, own):
+    if gives_counts(earlier, own):
         return replace(earlier, runs=_joined(earlier.runs, own.runs))
     return replace(own, runs=_joined(earlier.runs, _with_shrinkage(earlier, own)))
 
@@ -69,7 +67,8 @@ def _joined(earlier: list[RunEntry], own: list[RunEntry]) -> list[RunEntry]:
     return [*(entry for entry in earlier if entry.run not in repeated), *own][-MAX_RUNS_REMEMBERED:]
 
 
-def _keeps_counts(earlier: Receipt, own: Receipt) -> bool:
+def gives_counts(earlier: Receipt, own: Receipt) -> bool:
+    """Return whether the counts stay those of the earlier receipt."""
     if own.state is WindowState.DISABLED:
         return earlier.state is not WindowState.DISABLED
     if not earlier.state.closed:

@@ -153,6 +153,11 @@ class Receipt(msgspec.Struct, kw_only=True):
         return self.kind.of(f"{self.user_id} {self.name}")
 
     @property
+    def has_history(self) -> bool:
+        """Whether there is an earlier revision."""
+        return self.revision > 1 or (self.revision == 1 and self.version_1_sha256 is not None)
+
+    @property
     def gone_list(self) -> list[str]:
         """The path of the list of `gone` items, if there are any."""
         return self.items[-1:] if self.counts.gone else []

@@ -15,8 +15,9 @@ import msgspec
 from msgspec.structs import replace
 
 from job_history.errors import TransientError
+from job_history.ledger.carried_lists import with_carried_lists
 from job_history.ledger.decoding import decoded
-from job_history.ledger.merge import merge
+from job_history.ledger.merge import gives_counts, merge
 from job_history.ledger.receipt import RECEIPT_VERSION, Receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
@@ -153,7 +154,7 @@ def add_revision(ledger: Storage, own: Receipt, *, only_after: int | None = None
     newest = _newest(ledger, folder) if is_newest else _of_version_1(ledger, folder)
     while True:
         if newest is not None and newest.version_1 is not None:
-            if (made := _after(newest, newest.version_1.receipt, newest.version_1.sha256)) is not None:
+            if (made := _after(ledger, newest, newest.version_1.receipt, newest.version_1.sha256)) is not None:
                 _create(ledger, made)
         else:
             if only_after is not None and (newest is None or newest.receipt.revision != only_after):
@@ -161,7 +162,7 @@ def add_revision(ledger: Storage, own: Receipt, *, only_after: int | None = None
                     f"Account {own.label}, window {own.window}: a run has written the receipt meanwhile, so this "
                     "was not recorded. Do it again."
                 )
-            made = _after(newest, own)
+            made = _after(ledger, newest, own)
             if made is not None and _create(ledger, made):
                 return made
             if made is None and is_newest and newest is not None:
@@ -169,21 +170,23 @@ def add_revision(ledger: Storage, own: Receipt, *, only_after: int | None = None
         newest, is_newest = _newest(ledger, folder), True
 
 
-def _after(newest: _Newest | None, own: Receipt, version_1_sha256: str | None = None) -> Receipt | None:
+def _after(
+    ledger: Storage, newest: _Newest | None, own: Receipt, version_1_sha256: str | None = None
+) -> Receipt | None:
     """Return the revision that `own` makes of the newest one; None if it adds nothing."""
-    merged = merge(newest.receipt if newest else None, own)
-    if merged is None or newest is None:
-        return merged and replace(merged, version=RECEIPT_VERSION, revision=1, previous_sha256=None)
-    items = merged.items
-    if not merged.state.closed:
-        items = list(dict.fromkeys([*merged.items, *newest.receipt.items]))
+    if newest is None:
+        return replace(own, version=RECEIPT_VERSION, revision=1, previous_sha256=None)
+    earlier = newest.receipt
+    merged = merge(earlier, own)
+    if merged is None:
+        return None
+    other = own if gives_counts(earlier, own) else earlier
     return replace(
-        merged,
-        items=items,
+        with_carried_lists(ledger, merged, other, window_folder(own.user_id, own.kind, own.window)),
         version=RECEIPT_VERSION,
-        revision=newest.receipt.revision + 1,
+        revision=earlier.revision + 1,
         previous_sha256=newest.sha256,
-        version_1_sha256=version_1_sha256 or newest.receipt.version_1_sha256,
+        version_1_sha256=version_1_sha256 or earlier.version_1_sha256,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from job_history.errors.catalogue import finding
+from job_history.errors.code import Code
 from job_history.ledger.receipt import Receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.unplaceable import Unplaceable
@@ -114,6 +116,22 @@ def _too_many(unplaceable: Unplaceable, listed: int, percent: int) -> bool:
 
 def receipt_problems(receipt: Receipt, quarantine_threshold: int) -> list[str]:
     return _conflicts(receipt) + over_threshold(receipt, quarantine_threshold)
+
+
+def shrinkage(run: str, newest: Receipt) -> list[str]:
+    """Return a problem if this run listed nothing, or less than half, of what the closed reading before had listed."""
+    return [
+        str(
+            finding(
+                Code.SOURCE_SHRANK,
+                f"Account {newest.label}, window {newest.window}",
+                listed=f"{entry.counts.listed:,}",
+                before=f"{entry.shrank_from:,}",
+            )
+        )
+        for entry in newest.runs
+        if entry.run == run and entry.shrank_from is not None
+    ]
 
 
 def _conflicts(receipt: Receipt) -> list[str]:

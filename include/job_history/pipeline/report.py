@@ -20,6 +20,7 @@ from job_history.pipeline.problems import (
     outcomes_and_problems,
     planning_problems,
     receipt_problems,
+    shrinkage,
     too_many_unplaceable,
     unclear_mask_messages,
     unplaceable_messages,
@@ -57,10 +58,12 @@ def report(
     quarantine_threshold: int,
     expected: ExpectedBy | None = None,
     status_url: str = "",
+    accept_fewer: bool = False,
 ) -> list[Receipt]:
     """Write a receipt for each account, kind of event and window of a run. Raises RunFailedError if any of it failed.
 
-    It also fails if more than `quarantine_threshold` percent of a window's listed records are quarantined. `expected`:
+    It also fails if more than `quarantine_threshold` percent of a window's listed records are quarantined, and, without
+    `accept_fewer`, if a window listed nothing, or less than half, of what its closed reading before had. `expected`:
     when the next scheduled run must have reported, if this is a scheduled one. `status_url`: the address of the status
     page, for the log.
     """
@@ -102,6 +105,8 @@ def report(
     delete_old_runs(staging, finished_at - STAGED_FILES_KEPT)
     _log_warnings(plans, receipts, ledger)
     problems += too_many_unplaceable(receipts, quarantine_threshold)
+    if not accept_fewer:
+        problems += [each for receipt in newest for each in shrinkage(run, receipt)]
     reconciled = [findings for each in destinations if (findings := files.findings(each)) is not None]
     update_status(
         ledger,

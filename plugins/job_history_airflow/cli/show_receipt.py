@@ -20,28 +20,49 @@ if TYPE_CHECKING:
 @click.argument("window_start", type=MOMENT)
 @click.option("--window-end", type=MOMENT, help="Needed only if the window is not a full hour.")
 @click.option("--kind", type=click.Choice(["jobs", "admin_events"]), default="jobs", show_default=True)
+@click.option("--revision", type=click.IntRange(0), help="Show this revision, not the newest.")
+@click.option("--history", is_flag=True, help="List all revisions, the oldest first.")
 @json_option
 @click.pass_context
 def show_receipt(
-    ctx: click.Context, *, user_id: int, window_start: datetime, window_end: datetime | None, kind: str, as_json: bool
+    ctx: click.Context,
+    *,
+    user_id: int,
+    window_start: datetime,
+    window_end: datetime | None,
+    kind: str,
+    revision: int | None,
+    history: bool,
+    as_json: bool,
 ) -> None:
     """Show the receipt of one window.
 
     The window is the one that begins at WINDOW_START. Shown are counts, faults, runs, and the paths of items and
-    quarantine.
+    quarantine, of the newest revision. A receipt of version 1 is revision 0.
 
     Exits with 1 if there is no receipt, or if the window is not closed.
     """
-    from job_history.ledger.receipt_store import read_receipt
+    from job_history.ledger.receipt_store import read_history, read_receipt
     from job_history.model.event_kind import EventKind
     from job_history.model.window import HOUR, Window
     from job_history_airflow.cli.context import load_context
 
     ledger = load_context().ledger
     window = Window(window_start, window_end) if window_end else next(Window(window_start, window_start + HOUR).hours())
-    receipt = read_receipt(ledger, user_id, EventKind(kind), window)
+    revisions: list[Receipt] = []
+    receipt = None
+    if revision is None and not history:
+        receipt = read_receipt(ledger, user_id, EventKind(kind), window)
+    else:
+        revisions = read_history(ledger, user_id, EventKind(kind), window)
+        receipt = next((each for each in reversed(revisions) if revision in {None, each.revision}), None)
     if receipt is None:
-        click.echo(f"There is no receipt of account {user_id}, {EventKind(kind).words}, window {window}.", err=True)
+        which = "receipt" if revision is None else f"revision {revision} of the receipt"
+        click.echo(f"There is no {which} of account {user_id}, {EventKind(kind).words}, window {window}.", err=True)
+    elif history and as_json:
+        print_json(revisions)
+    elif history:
+        _print_history(revisions)
     elif as_json:
         print_json(receipt)
     else:
@@ -57,6 +78,7 @@ def _print(receipt: Receipt, ledger: Storage) -> None:
     for name, value in {
         "account": receipt.label,
         "window": f"{receipt.window.start_text} to {receipt.window.end_text}",
+        "revision": receipt.revision,
         "state": receipt.state,
         "destination": ", ".join(f"{name} {value}" for name, value in receipt.destination.items()),
         "counted": f"{counts.counted:,} (by {receipt.counted_by})",
@@ -65,6 +87,7 @@ def _print(receipt: Receipt, ledger: Storage) -> None:
         "already present": f"{counts.already_present:,}",
         "filtered": readable_counts(counts.filtered),
         "quarantined": readable_counts(counts.quarantined),
+        **({"gone": f"{counts.gone:,}"} if counts.gone else {}),
         **({"in no window": receipt.unplaceable.summary} if receipt.unplaceable else {}),
         "read at": receipt.read_at,
         "settings": receipt.settings_hash,
@@ -73,6 +96,7 @@ def _print(receipt: Receipt, ledger: Storage) -> None:
         print_line(f"{name:<16}{on_one_line(str(value))}")
     for name, lines in {
         "items": [ledger.url(path) for path in receipt.items],
+        "elsewhere": [ledger.url(path) for path in receipt.elsewhere],
         "quarantine": [ledger.url(path) for path in receipt.quarantine],
         "examples": receipt.example_keys,
         "faults": receipt.faults,
@@ -92,5 +116,25 @@ def _print(receipt: Receipt, ledger: Storage) -> None:
                 sum(entry.counts.quarantined.values()),
             )
             for entry in receipt.runs
+        ],
+    )
+
+
+def _print_history(revisions: list[Receipt]) -> None:
+    print_table(
+        ["revision", "finished at", "state", "listed", "delivered", "present", "gone", "quarantined", "run"],
+        [
+            (
+                receipt.revision,
+                receipt.runs[-1].finished_at if receipt.runs else "",
+                receipt.state,
+                receipt.counts.listed,
+                receipt.counts.delivered,
+                receipt.counts.already_present,
+                receipt.counts.gone,
+                sum(receipt.counts.quarantined.values()),
+                receipt.runs[-1].run if receipt.runs else "",
+            )
+            for receipt in revisions
         ],
     )

@@ -55,6 +55,7 @@ class ReportOperator(BaseOperator):
                 quarantine_threshold=settings.quarantine_threshold,
                 expected=expected_by(dag_run, settings.settle),
                 status_url=self.status_url,
+                accept_fewer=bool(context["params"].get("accept_fewer")),
             )
             self._fail_if_a_task_failed(context)
         return {

@@ -4,17 +4,20 @@ import logging
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from tests.support.golden_messages import CheckMessage
 from tests.unit.samples import HOUR, RUN, account, outcome
 
 from job_history.accounts.account import Account
 from job_history.errors import PermanentError
+from job_history.errors.code import Code
 from job_history.ledger.known_accounts import KnownAccounts, read_known_accounts
 from job_history.ledger.open_windows import OpenWindows
 from job_history.ledger.receipt import Receipt
-from job_history.ledger.receipt_store import read_receipt, receipt_path
+from job_history.ledger.receipt_store import add_revision, read_history, read_receipt, receipt_path
 from job_history.ledger.status_file import read_status
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
@@ -43,7 +46,7 @@ class Run:
                 for name in LARGE:
                     self.staging.write(f"{slice_.folder}/{name}", b"large")
 
-    def report(self, destinations: list[str] | None = None) -> list[Receipt]:
+    def report(self, destinations: list[str] | None = None, **options: Any) -> list[Receipt]:
         return report(
             run=RUN,
             destinations=destinations or ["s3"],
@@ -52,6 +55,7 @@ class Run:
             finished_at=FINISHED,
             code_version="0.1.0",
             quarantine_threshold=10,
+            **options,
         )
 
     def failure(self, destinations: list[str] | None = None) -> str:
@@ -169,6 +173,23 @@ def test_a_receipt_that_cannot_be_read_fails_its_account_and_the_others_have_the
     assert detail.startswith("This run failed in 1 places")
     assert f"- Account 5234 Acme, {WINDOW}: its receipt could not be written: LEDGER_FILE_DAMAGED: file://" in detail
     assert run.receipt(IDLE.user_id).state == "complete"
+
+
+@pytest.mark.promise("source-shrank")
+def test_a_source_that_lists_less_than_half_fails_the_run_and_its_repeated_report(run: Run) -> None:
+    run.plan(window_of(ACME, slices=0, counted=0), window_of(IDLE, slices=0, counted=0))
+    run.report()
+    [before] = read_history(run.ledger, ACME.user_id, EventKind.JOBS, HOUR)
+    counts = msgspec.structs.replace(before.counts, counted=50, listed=50, delivered=50)
+    run.ledger.delete_below("receipts")
+    runs = [msgspec.structs.replace(before.runs[0], run="earlier", counts=counts)]
+    add_revision(run.ledger, msgspec.structs.replace(before, counts=counts, runs=runs))
+    for _ in range(2):
+        detail = run.failure()
+        assert f"- {Code.SOURCE_SHRANK}: Account 5234 Acme, {WINDOW}: " in detail
+        assert "Idle" not in detail
+    assert len(read_history(run.ledger, ACME.user_id, EventKind.JOBS, HOUR)) == 2
+    assert [str(receipt.state) for receipt in run.report(accept_fewer=True)] == ["complete", "complete"]
 
 
 def test_conflicts_close_the_window_and_fail_the_run(run: Run, check_message: CheckMessage) -> None:

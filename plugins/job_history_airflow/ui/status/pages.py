@@ -14,7 +14,7 @@ from job_history.errors import ReplicationError
 from job_history.inspection.status import HourState
 from job_history.ledger.quarantine import QuarantineEntry
 from job_history.ledger.receipt import Receipt
-from job_history.ledger.receipt_store import read_receipt
+from job_history.ledger.receipt_store import read_history, read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import parse_time
 from job_history.progress import readable_bytes
@@ -108,10 +108,9 @@ def window(context: ViewerRequest, user_id: UserId, kind: EventKind, start: Wind
         state=hours[0].state if hours else receipt.state if receipt else "",
         words=WORDS,
         runs=runs_of(context.session, receipt) if receipt else [],
+        revisions=read_history(storage, user_id, kind, requested) if receipt and receipt.has_history else [],
         quarantined=quarantined,
-        paths=[storage.url(path) for path in (*receipt.items, *receipt.quarantine)[:MAX_PATHS_SHOWN]]
-        if receipt
-        else [],
+        paths=[storage.url(path) for path in _files_of(receipt)[:MAX_PATHS_SHOWN]] if receipt else [],
         plain=msgspec.json.format(msgspec.json.encode(receipt), indent=1).decode() if receipt else "",
         dag=REPLICATION_DAG,
         may_start=may_start_runs(context.user),
@@ -120,6 +119,10 @@ def window(context: ViewerRequest, user_id: UserId, kind: EventKind, start: Wind
         size=readable_bytes,
         duration=readable_duration,
     )
+
+
+def _files_of(receipt: Receipt) -> list[str]:
+    return [*receipt.items, *receipt.elsewhere, *receipt.quarantine]
 
 
 def quarantined_of(storage: Storage, receipt: Receipt) -> list[QuarantineEntry]:
