@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -19,16 +20,18 @@ from tests.benchmarks.table import Table
 
 from job_history.accounts.account import Account
 from job_history.destinations.sumo_logic import (
-    Acknowledgements,
     HttpSource,
     SumoLogicDestination,
     batches,
     endpoint_of,
+    target_of,
 )
 from job_history.documents.staged import StagedDocument, staged_documents
 from job_history.http.session import http_session
+from job_history.ledger.acknowledgements import Acknowledgements
 from job_history.model.job import JobRecord, LineRecord
 from job_history.model.slice import Slice
+from job_history.model.window import Window
 from job_history.pipeline.results import Extracted, Transformed
 from job_history.pipeline.transform import transform
 from job_history.storage import Storage, local_storage
@@ -36,7 +39,7 @@ from job_history.storage.staging import staged_writer
 from simulators.sumo_logic import SourceProcess, source_process
 
 LATENCY_SECONDS = 0.030
-WINDOW = {"start": "2018-05-21T00:00:00Z", "end": "2018-05-21T01:00:00Z"}
+WINDOW = Window(datetime(2018, 5, 21, tzinfo=UTC), datetime(2018, 5, 21, 1, tzinfo=UTC))
 OURS = "job_history: SumoLogicDestination"
 
 
@@ -118,7 +121,8 @@ def staged(staging: Storage, jobs: int) -> Transformed:
 def destination(folder: Path, transformed: Transformed, documents: int, url: str) -> Work:
     staging = local_storage(folder)
     client = HttpSource(endpoint_of(host=None, password=url), http_session())
-    to = SumoLogicDestination(client, Acknowledgements(staging, "slice", client.endpoint, {}))
+    slice_ = Slice(run="benchmark", user_id=5234, name="Acme", window=WINDOW, part=WINDOW)
+    to = SumoLogicDestination(client, Acknowledgements(staging, slice_, target_of(client.endpoint, {})))
 
     def work() -> None:
         delivered: list[str] = []

@@ -56,7 +56,7 @@ def test_a_redrive_that_was_killed_before_its_receipt_sends_nothing_twice(
     killed = LedgerOfTheKilled(ledger.files, ledger.root)
 
     def sender(slice_: Slice) -> Destination:
-        return Sender(staging, source.url, slice_folder=slice_.folder).destination()
+        return Sender(tmp_path / "ledger", source.url, slice=slice_).destination()
 
     def redriven(ledger: Storage) -> Redriven:
         tools = SliceTools(local_storage(staging), ledger, 40_000_000, skip_delivered=True)

@@ -88,7 +88,7 @@ class TestOnce:
 
     def test_the_same_documents_give_the_same_bytes_on_the_wire(self, source: LocalSource, sender: Sender) -> None:
         deliver(sender.destination(), DOCUMENTS)
-        deliver(replace(sender, slice_folder="another-run/0001").destination(), DOCUMENTS)
+        deliver(sender.of_run("another", folder=sender.folder / "another").destination(), DOCUMENTS)
 
         first, second = source.requests()[:3], source.requests()[3:]
         assert [request.wire_bytes for request in first] == [request.wire_bytes for request in second]
@@ -221,11 +221,12 @@ class TestAgain:
         with pytest.raises(PermanentError):
             deliver(sender.destination(), DOCUMENTS)
 
-        # The third was half there: its other requests were sent now.
-        assert deliver(sender.destination(), DOCUMENTS) == reported(ALREADY_PRESENT, ALREADY_PRESENT, *[DELIVERED] * 3)
+        # The third was there in part: it was sent again whole.
+        assert deliver(sender.destination(), DOCUMENTS) == reported(
+            ALREADY_PRESENT, ALREADY_PRESENT, REPEATED, DELIVERED, DELIVERED
+        )
 
-        assert [request.status for request in source.requests()] == [200, 403, 200, 200]
-        assert bodies(source) == [batch.body for batch in BATCHES]
+        assert bodies(source) == [BATCHES[0].body, *(batch.body for batch in batches_of(DOCUMENTS[2:]))]
 
     def test_documents_are_reported_when_their_last_request_is_acknowledged(
         self, source: LocalSource, sender: Sender
@@ -240,24 +241,35 @@ class TestAgain:
 
         assert delivered == [(KEYS[0], DELIVERED), (KEYS[1], DELIVERED)]
 
-    def test_of_other_documents_the_requests_that_are_others_are_sent(
+    def test_of_other_documents_those_that_are_others_are_sent(self, source: LocalSource, sender: Sender) -> None:
+        deliver(sender.destination(), DOCUMENTS)
+        changed = wide_document(1, 5_000)
+
+        assert deliver(sender.destination(), [changed, *DOCUMENTS[1:]]) == reported(DELIVERED, *[ALREADY_PRESENT] * 4)
+        assert bodies(source)[3:] == [batch.body for batch in batches_of([changed])]
+
+    @pytest.mark.promise("acknowledgements")
+    def test_another_run_sends_nothing_of_what_was_acknowledged(self, source: LocalSource, sender: Sender) -> None:
+        deliver(sender.destination(), DOCUMENTS)
+
+        assert deliver(sender.of_run("manual-2").destination(), DOCUMENTS) == reported(*[ALREADY_PRESENT] * 5)
+        assert len(source.requests()) == 3
+
+    @pytest.mark.promise("acknowledgements")
+    def test_repair_sends_again_what_was_acknowledged_to_other_runs_and_counts_it(
         self, source: LocalSource, sender: Sender
     ) -> None:
         deliver(sender.destination(), DOCUMENTS)
-        changed = [wide_document(1, 5_000), *DOCUMENTS[1:]]
-        others = [batch.body for batch in batches_of(changed) if batch not in BATCHES]
-        assert others == [batches_of(changed)[0].body]
+        repair = sender.of_run("repair-1", repair=True)
+        source.script([200, 403])
 
-        assert deliver(sender.destination(), changed) == reported(*[REPEATED] * 3, *[ALREADY_PRESENT] * 2)
-        assert bodies(source)[3:] == others
+        with pytest.raises(PermanentError):
+            deliver(repair.destination(), DOCUMENTS)
+        assert deliver(repair.destination(), DOCUMENTS) == reported(*[REPEATED] * 5)
 
-    def test_a_new_run_sends_again_under_the_same_ids(self, source: LocalSource, sender: Sender) -> None:
-        deliver(sender.destination(), DOCUMENTS)
-
-        assert deliver(replace(sender, slice_folder="manual-2/0001").destination(), DOCUMENTS) == reported(
-            *[DELIVERED] * 5
-        )
-        assert bodies(source) == [batch.body for batch in BATCHES] * 2
+        # Its own retry has the first two documents already.
+        again = [BATCHES[0].body, *(batch.body for batch in batches_of(DOCUMENTS[2:]))]
+        assert bodies(source) == [batch.body for batch in BATCHES] + again
 
     def test_what_one_source_acknowledged_is_not_taken_for_being_in_another(
         self, source: LocalSource, sender: Sender
@@ -277,21 +289,22 @@ class TestAgain:
         assert bodies(source) == [batch.body for batch in BATCHES] * 2
 
     @pytest.mark.promise("sumo-logic-url")
-    def test_the_staged_notes_hold_no_secret(self, source: LocalSource, sender: Sender) -> None:
+    def test_the_acknowledgements_hold_no_secret(self, source: LocalSource, sender: Sender) -> None:
         deliver(sender.destination(), DOCUMENTS)
 
         files = [path for path in sender.folder.rglob("*") if path.is_file()]
         assert len(files) == 3
         for path in files:
             assert source.token.rstrip("=") not in str(path)
-            assert path.read_bytes() == b""
+            assert source.token.rstrip("=").encode() not in path.read_bytes()
 
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
 from tests.support.sumo_logic_sender import DOCUMENTS, Sender
-from job_history.destinations.sumo_logic import Acknowledgements, HttpSource
+from job_history.destinations.sumo_logic import HttpSource
+from job_history.ledger.acknowledgements import Acknowledgements
 
 folder, url, moment, at = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 kill = lambda: os.kill(os.getpid(), signal.SIGKILL)
@@ -307,22 +320,35 @@ def killed_around_send(self, body):
     if moment == "before it is noted" and requests == at:
         kill()
 
-def killed_after_add(self, number, sha256):
-    add(self, number, sha256)
-    if number == at:
+def killed_after_add(self, *arguments, **options):
+    added = add(self, *arguments, **options)
+    if requests == at:
         kill()
+    return added
 
 HttpSource.send, Acknowledgements.add = killed_around_send, killed_after_add
 Sender(Path(folder), url).destination().deliver(iter(DOCUMENTS), lambda document, delivery, _=None: None)
 """
 
 
+# By the number of requests that were acknowledged: the documents that were, and those of which there may be a part.
+WHOLE_AND_IN_PART: dict[int, tuple[set[int], set[int]]] = {
+    0: (set(), {1, 2, 3}),
+    1: ({1, 2}, {3}),
+    2: ({1, 2}, {3, 4, 5}),
+    3: ({1, 2, 3, 4, 5}, set()),
+}
+
+
 class TestKilled:
-    @pytest.mark.promise("at-least-once")
+    """The third document goes over all three requests."""
+
+    @pytest.mark.promise("at-least-once", "acknowledgements")
+    @pytest.mark.parametrize("run", ["the same run", "another run"])
     @pytest.mark.parametrize("at", [1, 2, 3])
     @pytest.mark.parametrize("moment", ["before it is sent", "before it is noted", "after its note"])
-    def test_acknowledged_requests_are_not_sent_again(
-        self, source: LocalSource, sender: Sender, moment: str, at: int
+    def test_documents_that_were_acknowledged_are_not_sent_again_and_others_are_counted(
+        self, *, source: LocalSource, sender: Sender, moment: str, at: int, run: str
     ) -> None:
         root = Path(__file__).parents[2]
         child = subprocess.run(
@@ -335,24 +361,24 @@ class TestKilled:
             start_new_session=True,
         )
         assert child.returncode == -signal.SIGKILL, child.stderr
-        arrived = bodies(source)
+        arrived = [batch.body for batch in BATCHES[: at - 1 if moment == "before it is sent" else at]]
+        assert bodies(source) == arrived
 
-        deliveries = deliver(sender.destination(), DOCUMENTS)
+        next_try = sender if run == "the same run" else sender.of_run("manual-2")
+        deliveries = deliver(next_try.destination(), DOCUMENTS)
 
-        plain = [batch.body for batch in BATCHES]
-        sent_before = plain[: at - 1] if moment == "before it is sent" else plain[:at]
-        known = plain[:at] if moment == "after its note" else plain[: at - 1]
-        assert arrived == sent_before
-        # Only a request that was stored, and not noted, is there twice: with the same bytes, so the same delivery_id.
-        assert bodies(source) == sent_before + plain[len(known) :]
-        assert [key for key, _ in deliveries] == KEYS
-        # A request that was not sent cannot be distinguished from one that was not noted: both are reported as
-        # repeated.
-        assert {how for _, how in deliveries} <= {DELIVERED, ALREADY_PRESENT, REPEATED}
-        repeated = {key for key, how in deliveries if how is REPEATED}
-        perhaps_twice = plain[len(known)] if len(known) < len(plain) else b""
-        assert repeated == {key for key in KEYS if f'"delivery_id":"{key}"'.encode() in perhaps_twice}
+        whole, in_part = WHOLE_AND_IN_PART[at if moment == "after its note" else at - 1]
+        rest = [document for number, document in enumerate(DOCUMENTS, start=1) if number not in whole]
+        assert bodies(source) == arrived + [batch.body for batch in batches_of(rest)]
+        # A request that was not sent cannot be distinguished from one that was not noted: both count as repeated.
+        assert deliveries == reported(
+            *(
+                ALREADY_PRESENT if number in whole else REPEATED if number in in_part else DELIVERED
+                for number in range(1, 6)
+            )
+        )
         assert joined(source) == {document.key: document.content() for document in DOCUMENTS}
+        assert deliver(next_try.destination(), DOCUMENTS)[:1] == [(KEYS[0], deliveries[0][1])]
 
 
 def test_the_receipts_numbers_say_how_many_may_be_there_twice(source: LocalSource, sender: Sender) -> None:

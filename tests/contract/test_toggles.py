@@ -92,7 +92,7 @@ class SumoLogicPlace(Place):
         self._staging = staging
 
     def destination(self, slice_: Slice) -> Destination:
-        return Sender(self._staging, self._source.url, slice_folder=slice_.folder).destination()
+        return Sender(self._staging, self._source.url, slice=slice_).destination()
 
     def documents(self) -> dict[str, bytes]:
         return joined(self._source)

@@ -58,13 +58,16 @@ class Run:
 
 @dataclass
 class Runs:
-    """Does runs over these accounts, sources and destinations. A task is tried `tries` times, as Airflow would."""
+    """Does runs over these accounts, sources and destinations. A task is tried `tries` times, as Airflow would.
+
+    `destination_of` returns the destination of a slice; its last argument: the run's mode is `repair`.
+    """
 
     staging: Any
     ledger: Any
     accounts: Accounts
     source_of: Callable[[Account, EventKind], Source[JobRecord]]
-    destination_of: Callable[[Account, Slice], Destination]
+    destination_of: Callable[[Account, Slice, bool], Destination]
     bucket_of: Callable[[Account], Listable]
     passes: Passes = lambda _: None
     tries: int = 1
@@ -182,8 +185,6 @@ class Runs:
     def _step(self, run: Run, slice_: Slice, name: str, files: RunFiles) -> Extracted | Transformed | SliceOutcome:
         account = self.accounts.get(slice_.user_id)
         if name == "extract":
-            if run.mode == "repair":
-                files.forget_acknowledgements(slice_)
             return extract(slice_, account, self._source(account, slice_.kind), self.staging)
         extracted = msgspec.json.decode(run.returned[f"extract {slice_.folder}"], type=Extracted)
         if name == "transform":
@@ -195,10 +196,11 @@ class Runs:
             account,
             extracted=extracted,
             transformed=msgspec.json.decode(run.returned[f"transform {slice_.folder}"], type=Transformed),
-            destination=WatchedDestination(self.destination_of(account, slice_), self.passes),
+            destination=WatchedDestination(self.destination_of(account, slice_, run.mode == "repair"), self.passes),
             staging=self.staging,
             ledger=self.ledger,
             skip_delivered=account.destination.type == "sumo_logic" and run.mode != "repair",
+            count_repeats=account.destination.type == "sumo_logic" and run.mode == "repair",
         )
         files.save_outcome(slice_, outcome)
         return outcome

@@ -180,11 +180,11 @@ class _Killer:
 
 
 def _runs(setting: Setting, passes: Passes) -> Runs:
-    staging = local_storage(Path(setting.staging))
+    staging, ledger = local_storage(Path(setting.staging)), local_storage(Path(setting.ledger))
 
-    def destination_of(account: Account, slice_: Slice) -> Destination:
+    def destination_of(account: Account, slice_: Slice, _repair: bool) -> Destination:
         if setting.sumo_logic_url:
-            return sumo_logic_destination(slice_, setting.sumo_logic_url, staging, passes, timeout=10)
+            return sumo_logic_destination(slice_, setting.sumo_logic_url, ledger, passes, timeout=10)
         return bucket_of(account)
 
     def bucket_of(account: Account) -> S3Destination:
@@ -193,7 +193,7 @@ def _runs(setting: Setting, passes: Passes) -> Runs:
     to_s3, to_sumo_logic = ([], [setting.user_id]) if setting.sumo_logic_url else ([setting.user_id], [])
     return Runs(
         staging=staging,
-        ledger=local_storage(Path(setting.ledger)),
+        ledger=ledger,
         accounts=accounts_of(to_s3, to_sumo_logic, setting.bucket),
         source_of=lambda _account, _kind: _source(setting.store),
         destination_of=destination_of,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import msgspec
 
 from job_history.destinations.sumo_logic import (
     RETRIES,
-    Acknowledgements,
     Batch,
     HttpSource,
     SumoLogicDestination,
@@ -20,21 +20,26 @@ from job_history.destinations.sumo_logic import (
     endpoint_of,
     join_each,
     messages_of,
+    target_of,
 )
 from job_history.documents.staged import StagedDocument
 from job_history.http.retry import Retries
 from job_history.http.session import http_session
+from job_history.ledger.acknowledgements import Acknowledgements
+from job_history.model.slice import Slice
 from job_history.model.timestamp import epoch_milliseconds, parse_time
+from job_history.model.window import Window
 from job_history.storage import local_storage
 from simulators.sumo_logic import LocalSource
 
-SLICE_FOLDER = "scheduled-2018-05-21T01/5234/20180521T000000Z-20180521T010000Z/0001"
+HOUR = Window(datetime(2018, 5, 21, tzinfo=UTC), datetime(2018, 5, 21, 1, tzinfo=UTC))
+SLICE = Slice(run="scheduled-2018-05-21T01", user_id=5234, name="Acme", window=HOUR, part=HOUR)
 MOMENT = "2018-05-21T00:00:10Z"
 
 
 @dataclass
 class Sender:
-    """Makes destinations as tries of one task would: each new, all on one staging folder.
+    """Makes destinations as tries of one task would: each new, all with the ledger in `folder`.
 
     `slept` is what they waited.
     """
@@ -45,7 +50,8 @@ class Sender:
     headers: dict[str, str] = field(default_factory=dict)
     retries: Retries = field(default_factory=lambda: replace(RETRIES, attempts=3))
     timeout: tuple[float, float] = (5, 5)
-    slice_folder: str = SLICE_FOLDER
+    slice: Slice = SLICE
+    repair: bool = False
     slept: list[float] = field(default_factory=list)
 
     def client(self, **options: Any) -> HttpSource:
@@ -62,10 +68,13 @@ class Sender:
 
     def destination(self, **options: Any) -> SumoLogicDestination:
         client = self.client(**options)
-        staging = local_storage(self.folder)
-        return SumoLogicDestination(
-            client, Acknowledgements(staging, self.slice_folder, client.endpoint, client.headers)
-        )
+        target = target_of(client.endpoint, client.headers)
+        ledger = local_storage(self.folder)
+        return SumoLogicDestination(client, Acknowledgements(ledger, self.slice, target, repair=self.repair))
+
+    def of_run(self, run: str, **changes: Any) -> Sender:
+        """Return a sender as another run of the same window has it."""
+        return replace(self, slice=msgspec.structs.replace(self.slice, run=run), **changes)
 
 
 def wide_document(job_id: int, size: int, *, completed_at: str = MOMENT) -> StagedDocument:

@@ -24,12 +24,13 @@ from job_history.destinations import Destination
 from job_history.destinations.s3 import S3Destination
 from job_history.destinations.sumo_logic import (
     RETRIES,
-    Acknowledgements,
     HttpSource,
     SumoLogicDestination,
     endpoint_of,
+    target_of,
 )
 from job_history.http.session import http_session
+from job_history.ledger.acknowledgements import Acknowledgements
 from job_history.ledger.items import items_at
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import read_receipt
@@ -92,8 +93,8 @@ class World:
         self.jobs += added
 
     def runs(self, *, passes: Passes = lambda _: None, tries: int = 1, **options: Any) -> Runs:
-        def destination_of(account: Account, slice_: Slice) -> Destination:
-            return self._destination(account, slice_, passes)
+        def destination_of(account: Account, slice_: Slice, repair: bool) -> Destination:
+            return self._destination(account, slice_, passes, repair=repair)
 
         return Runs(
             staging=self.staging,
@@ -148,12 +149,18 @@ class World:
         # With one request in flight, a seed gives the same faults to the same documents.
         return S3Destination(self._buckets[BUCKET], in_flight=1, waits=FAST)
 
-    def _destination(self, account: Account, slice_: Slice, passes: Passes) -> Destination:
+    def _destination(self, account: Account, slice_: Slice, passes: Passes, *, repair: bool) -> Destination:
         if account.destination.type == "s3":
             return self._bucket(account)
         timeout = self.request_timeout.total_seconds()
         return sumo_logic_destination(
-            slice_, self.sumo_logic.url, WatchedStorage(self.staging, passes), passes, timeout=timeout, attempts=3
+            slice_,
+            self.sumo_logic.url,
+            WatchedStorage(self.ledger, passes),
+            passes,
+            timeout=timeout,
+            attempts=3,
+            repair=repair,
         )
 
 
@@ -177,7 +184,7 @@ def bucket_at(account: Account, url: str, request_timeout: timedelta = timedelta
 
 
 def sumo_logic_destination(
-    slice_: Slice, url: str, staging: Any, passes: Passes, *, timeout: float, attempts: int = 8
+    slice_: Slice, url: str, ledger: Any, passes: Passes, *, timeout: float, attempts: int = 8, repair: bool = False
 ) -> SumoLogicDestination:
     """Return the HTTP source with this URL, without waits between attempts."""
     source = HttpSource(
@@ -187,4 +194,5 @@ def sumo_logic_destination(
         timeout=(timeout, timeout),
         sleep=lambda _: None,
     )
-    return SumoLogicDestination(source, Acknowledgements(staging, slice_.folder, source.endpoint, source.headers))
+    target = target_of(source.endpoint, source.headers)
+    return SumoLogicDestination(source, Acknowledgements(ledger, slice_, target, repair=repair))

@@ -47,13 +47,15 @@ def load(
     ledger: Storage,
     repair: bool = False,
     skip_delivered: bool = False,
+    count_repeats: bool = False,
 ) -> SliceOutcome:
     """Deliver a slice, and write its item list.
 
     If the account's settings were changed since the window was closed, documents that its receipt has are kept as they
     are, unless this is a `repair`. `skip_delivered` is for destinations that cannot recognise a repeat: documents that
-    the receipt has with the same bytes are not sent again. Raises PermanentError if the redaction was changed since the
-    transform, TransientError if the counts do not balance, and what the destination raises.
+    the receipt has with the same bytes are not sent again; with `count_repeats` they are sent, and counted as
+    `repeated`. Raises PermanentError if the redaction was changed since the transform, TransientError if the counts do
+    not balance, and what the destination raises.
     """
     if (transformed.redaction.sha256 if transformed.redaction else None) != account.redaction_sha256:
         raise PermanentError(
@@ -70,7 +72,9 @@ def load(
     folder = window_folder(slice_.user_id, slice_.kind, slice_.window)
     items_path = new_list_path(folder, slice_.run, f"{slice_.number:04d}")
     header = ListHeader(slice_.user_id, slice_.kind, slice_.window, destination.description())
-    previous = read_previous_run(ledger, slice_, account, destination.description(), with_delivered=skip_delivered)
+    previous = read_previous_run(
+        ledger, slice_, account, destination.description(), with_delivered=skip_delivered or count_repeats
+    )
     with item_writer(ledger, items_path, header) as items, Quarantine(ledger, slice_) as quarantine:
         books = _Books(
             items=items,
@@ -86,7 +90,7 @@ def load(
                 # Under another prefix it is not there yet.
                 if earlier is not None and earlier.key == document.key:
                     books.keep(earlier)
-                elif bytes.fromhex(document.sha256) in previous.delivered:
+                elif skip_delivered and bytes.fromhex(document.sha256) in previous.delivered:
                     books.note(document, Delivery.ALREADY_PRESENT)
                 else:
                     yield document
@@ -144,6 +148,8 @@ class _Books:
     one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, document: StagedDocument, delivery: Delivery, e_tag: str | None = None, /) -> None:
+        if delivery is Delivery.DELIVERED and bytes.fromhex(document.sha256) in self.previous.delivered:
+            delivery = Delivery.REPEATED
         with self.one_at_a_time:
             size = len(document.body) + 1
             if delivery in {Delivery.DELIVERED, Delivery.REPEATED}:

@@ -69,10 +69,6 @@ class RunFiles:
         for name in ("outcome", "failure"):
             self._staging.delete(f"{slice_.folder}/{name}.json")
 
-    def forget_acknowledgements(self, slice_: Slice) -> None:
-        """Delete the notes of what a destination has acknowledged to this run: everything is sent again."""
-        self._staging.delete_below(f"{slice_.folder}/acknowledged")
-
     def save_outcome(self, slice_: Slice, outcome: SliceOutcome) -> None:
         self._staging.write(f"{slice_.folder}/outcome.json", msgspec.json.encode(outcome))
         self._staging.delete(f"{slice_.folder}/failure.json")

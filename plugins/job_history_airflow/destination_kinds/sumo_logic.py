@@ -16,7 +16,11 @@ def _open(account: Account, opening: Opening) -> Destination:
     from job_history_airflow.factories.destinations import sumo_logic_destination
 
     return sumo_logic_destination(
-        account, opening.slice, staging=opening.staging, max_message_bytes=opening.max_message_bytes
+        account,
+        opening.slice,
+        ledger=opening.ledger,
+        max_message_bytes=opening.max_message_bytes,
+        repair=opening.repair,
     )
 
 
@@ -29,7 +33,7 @@ def _check(account: Account) -> Check:
 
 
 def _place(account: Account) -> Place:
-    from job_history.destinations.sumo_logic.acknowledgements import target_of
+    from job_history.destinations.sumo_logic import target_of
     from job_history_airflow.factories.destinations import http_source
 
     source = http_source(account)

@@ -55,19 +55,18 @@ def listable_bucket(account: Account) -> S3Destination:
 
 
 def sumo_logic_destination(
-    account: Account, slice_: Slice, *, staging: Storage, max_message_bytes: int
+    account: Account, slice_: Slice, *, ledger: Storage, max_message_bytes: int, repair: bool = False
 ) -> SumoLogicDestination:
     """Return the account's HTTP source as a destination. Raises PermanentError if its connection names none.
 
-    What the source acknowledges is noted in the slice's staging folder.
+    What the source acknowledges is recorded in the ledger. `repair`: send again what it acknowledged to other runs.
     """
-    from job_history.destinations.sumo_logic import (
-        Acknowledgements,
-        SumoLogicDestination,
-    )
+    from job_history.destinations.sumo_logic import SumoLogicDestination, target_of
+    from job_history.ledger.acknowledgements import Acknowledgements
 
     source = http_source(account)
-    acknowledgements = Acknowledgements(staging, slice_.folder, source.endpoint, source.headers)
+    target = target_of(source.endpoint, source.headers)
+    acknowledgements = Acknowledgements(ledger, slice_, target, repair=repair)
     return SumoLogicDestination(source, acknowledgements, max_message_bytes=max_message_bytes)
 
 

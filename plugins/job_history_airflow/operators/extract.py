@@ -21,9 +21,7 @@ class ExtractOperator(SliceOperator):
 
     ui_color = "#fdf3d8"
 
-    def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:
-        if context["params"].get("mode") == "repair":
-            self.files_of(slice_).forget_acknowledgements(slice_)
+    def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:  # noqa: ARG002
         source = source_of(
             account,
             slice_.kind,

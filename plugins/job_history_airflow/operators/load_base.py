@@ -44,6 +44,7 @@ class LoadOperator(SliceOperator):
     def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:
         from job_history.pipeline.load import load
 
+        sends_all = context["params"].get("mode") == "repair"
         try:
             outcome = load(
                 slice_,
@@ -54,7 +55,8 @@ class LoadOperator(SliceOperator):
                 staging=self.staging,
                 ledger=self.ledger,
                 repair=is_repair(context),
-                skip_delivered=not self.recognises_repeats and context["params"].get("mode") != "repair",
+                skip_delivered=not self.recognises_repeats and not sends_all,
+                count_repeats=not self.recognises_repeats and sends_all,
             )
         except PermanentError:
             # The destination passed its preflight once and fails now: the next run checks it before it reads the

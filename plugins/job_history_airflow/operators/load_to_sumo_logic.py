@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 class LoadToSumoLogicOperator(LoadOperator):
     """Posts a slice's staged documents to the account's source.
 
-    A retry skips what was acknowledged, and a later run skips what the window's receipt has as delivered; with the
-    run's parameter `mode` `repair` everything is sent again.
+    A retry and a later run skip what was acknowledged, and what the window's receipt has as delivered. With the run's
+    parameter `mode` `repair` everything is sent again, but for what was acknowledged to this run.
     """
 
     recognises_repeats = False
 
-    def destination(self, slice_: Slice, account: Account, context: Context) -> Destination:  # noqa: ARG002
+    def destination(self, slice_: Slice, account: Account, context: Context) -> Destination:
         return sumo_logic_destination(
             account,
             slice_,
-            staging=self.staging,
+            ledger=self.ledger,
             max_message_bytes=self.settings.max_message_bytes,
+            repair=context["params"].get("mode") == "repair",
         )

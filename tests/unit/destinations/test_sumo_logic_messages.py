@@ -435,7 +435,6 @@ def test_batches_hold_the_messages_in_order_and_as_full_as_they_can_be(sizes: li
     messages = [b"x" * (size - 1) + b"\n" for size in sizes]
     made = list(batches(iter(messages), limit))
     assert b"".join(batch.body for batch in made) == b"".join(messages)
-    assert [batch.number for batch in made] == list(range(1, len(made) + 1))
     assert all(len(batch.body) <= limit for batch in made)
     for batch, following in pairwise(made):
         assert len(batch.body) + following.body.index(b"\n") + 1 > limit
@@ -539,10 +538,10 @@ def test_a_request_is_filled_to_the_last_byte(size: int, expected: list[int]) ->
     assert [batch.messages for batch in batches(messages)] == expected
 
 
-def test_batch_has_its_number_and_digest() -> None:
+def test_batch_has_its_count_of_messages_and_digest() -> None:
     assert list(batches([b"a\n", b"b\n", b"c\n"], 4)) == [
-        Batch(number=1, body=b"a\nb\n", messages=2, sha256=hashlib.sha256(b"a\nb\n").hexdigest()),
-        Batch(number=2, body=b"c\n", messages=1, sha256=hashlib.sha256(b"c\n").hexdigest()),
+        Batch(body=b"a\nb\n", messages=2, sha256=hashlib.sha256(b"a\nb\n").hexdigest()),
+        Batch(body=b"c\n", messages=1, sha256=hashlib.sha256(b"c\n").hexdigest()),
     ]
     assert list(batches([])) == []
 

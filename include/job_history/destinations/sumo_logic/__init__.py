@@ -7,7 +7,7 @@ from job_history.destinations.sumo_logic.acknowledgements import Acknowledgement
 from job_history.destinations.sumo_logic.batches import DEFAULT_MAX_BATCH_BYTES, Batch, batches
 from job_history.destinations.sumo_logic.client import RETRIES, HttpSource
 from job_history.destinations.sumo_logic.destination import SumoLogicDestination
-from job_history.destinations.sumo_logic.endpoint import Endpoint, endpoint_of
+from job_history.destinations.sumo_logic.endpoint import Endpoint, endpoint_of, target_of
 from job_history.destinations.sumo_logic.headers import headers_of
 from job_history.destinations.sumo_logic.joining import JoinError, join, join_each
 from job_history.destinations.sumo_logic.messages import DEFAULT_MAX_MESSAGE_BYTES, messages_of
@@ -28,4 +28,5 @@ __all__ = [
     "join",
     "join_each",
     "messages_of",
+    "target_of",
 ]

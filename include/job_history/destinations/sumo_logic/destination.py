@@ -1,4 +1,4 @@
-"""Delivery to an HTTP source: at least once, and what was acknowledged is not sent again by a retry of the task."""
+"""Delivery to an HTTP source, at least once: what was acknowledged is not sent again, what may be twice is counted."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from job_history.destinations import Delivery, OnDelivery
-from job_history.destinations.sumo_logic.acknowledgements import Acknowledgements, target_of
+from job_history.destinations.sumo_logic.acknowledgements import Acknowledgements
 from job_history.destinations.sumo_logic.batches import batches
 from job_history.destinations.sumo_logic.client import HttpSource
+from job_history.destinations.sumo_logic.endpoint import target_of
 from job_history.destinations.sumo_logic.messages import DEFAULT_MAX_MESSAGE_BYTES, messages_of
-from job_history.destinations.sumo_logic.prefetch import prefetch
+from job_history.destinations.sumo_logic.prefetch import prefetch, with_next
 from job_history.documents.staged import StagedDocument
 from job_history.errors import ReplicationError
 from job_history.model.timestamp import epoch_milliseconds, parse_time
@@ -31,59 +32,64 @@ _GZIP_WITHOUT_TIME = 31  # zlib's own gzip header has no time, so that the same 
 _FIRST_TIMESTAMP, _LAST_TIMESTAMP = 1_000_000_000_000, 9_999_999_999_999
 
 
-class _Span(NamedTuple):
-    """A document, and which messages carry it, counted through all documents: those after `start`, up to `end`."""
+@dataclass
+class _Span:
+    """A document, and which messages carry it, counted through all documents: those after `start`, up to `end`.
+
+    `end` is None until its last message is made.
+    """
 
     document: StagedDocument
     start: int
-    end: int
+    end: int | None = None
 
 
 @dataclass(frozen=True)
 class _Request:
-    """A batch on its way. `body` is None if it was acknowledged before; `completed` ends with this batch.
+    """A batch on its way, up to message `end`. `completed` end with this batch; `begun` goes on in the next one."""
 
-    `moved`: an earlier try had other documents, so that some of these were perhaps sent in another batch.
-    """
-
-    number: int
     sha256: str
-    body: bytes | None
+    body: bytes
     plain_bytes: int
     end: int
     completed: list[_Span]
-    moved: bool
+    begun: StagedDocument | None
+
+    @property
+    def documents(self) -> list[str]:
+        begun = [self.begun.sha256] if self.begun else []
+        return [*(span.document.sha256 for span in self.completed), *begun]
 
 
 class _Tally:
-    """What was done; `sent_until` and `repeated_until` count messages, as `_Span` does."""
+    """What was done; `sent_until` and `repeated_until` count messages, as `_Span` does.
+
+    `has_begun`: there may be a mark that this is under way. `known`: it is known of each request whether it was stored,
+    and the acknowledgements have it.
+    """
 
     def __init__(self) -> None:
-        self.sent = self.skipped = self.repeated = 0
+        self.sent = self.repeated = self.skipped = 0
         self.plain_bytes = self.gzip_bytes = 0
         self.sent_until = self.repeated_until = 0
+        self.has_begun, self.known = False, True
 
-    def add(self, request: _Request, body: bytes, *, repeated: bool) -> None:
+    def add(self, request: _Request, *, repeated: bool) -> None:
         self.sent += 1
         self.plain_bytes += request.plain_bytes
-        self.gzip_bytes += len(body)
+        self.gzip_bytes += len(request.body)
         self.sent_until = request.end
         if repeated:
             self.repeated += 1
             self.repeated_until = request.end
-
-    def delivery_of(self, span: _Span) -> Delivery:
-        if self.repeated_until > span.start:
-            return Delivery.REPEATED
-        return Delivery.DELIVERED if self.sent_until > span.start else Delivery.ALREADY_PRESENT
 
 
 class SumoLogicDestination:
     """Posts documents as messages, in requests of at most 1 MB before gzip, one after another, in the order given.
 
     The requests are a pure function of the documents. A document is `delivered` once all its requests are acknowledged;
-    `already_present` where all of them were by an earlier try of this run; `repeated` if one of them was sent again
-    because it was unknown whether it had been stored.
+    `already_present` if they were acknowledged before, so that it was not sent; `repeated` if it, or a part of it, may
+    have been stored more than once: by an attempt, a try or a run whose outcome is unknown.
     """
 
     def __init__(
@@ -102,47 +108,77 @@ class SumoLogicDestination:
         return {"type": "sumo_logic", "endpoint": endpoint.shown, **headers, "target": target_of(endpoint, headers)}
 
     def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
-        """Deliver every document. Raises PermanentError or TransientError if the source does not take a request."""
-        left_without_word = self._acknowledgements.begin()
+        """Deliver every document. Raises PermanentError or TransientError if the source does not take a request, and
+        what the ledger raises.
+        """
         tally = _Tally()
-        with closing(prefetch(self._requests(documents))) as requests:
-            for request in requests:
-                if request.body is None:
-                    tally.skipped += 1
-                else:
-                    # Only the first one after the acknowledged ones can have been under way when an earlier try ended.
-                    perhaps_there = request.moved or (left_without_word and not tally.sent)
-                    repeated = self._send(request, request.body, perhaps_there=perhaps_there)
-                    tally.add(request, request.body, repeated=repeated)
-                for span in request.completed:
-                    on_delivery(span.document, tally.delivery_of(span))
-        self._acknowledgements.end()
-        log.info(
-            "Sent %s requests, %s (%s with gzip); %s more had been acknowledged to an earlier try.",
-            f"{tally.sent:,}",
-            readable_bytes(tally.plain_bytes),
-            readable_bytes(tally.gzip_bytes),
-            f"{tally.skipped:,}",
-        )
-        if tally.repeated:
-            log.warning(
-                "%s requests were sent more than once, because it was unknown whether the source had stored them. "
-                "Their messages may be there twice, under the same delivery_id: see the dedup query of "
-                "docs/sumo-logic.md.",
-                f"{tally.repeated:,}",
-            )
+        to_send = self._without_acknowledged(documents, on_delivery, tally)
+        try:
+            with closing(prefetch(self._requests(to_send))) as requests:
+                for request, following in with_next(requests):
+                    self._send(request, following, tally)
+                    for span in request.completed:
+                        on_delivery(span.document, self._delivery_of(span, tally))
+        except ReplicationError:
+            if tally.has_begun and tally.known:
+                self._acknowledgements.withdraw()
+            raise
+        if tally.has_begun:
+            self._acknowledgements.end()
+        _log_results(tally)
 
-    def _send(self, request: _Request, body: bytes, *, perhaps_there: bool) -> bool:
-        """Send a request and note its acknowledgement; returns whether it may be there more than once."""
+    def _without_acknowledged(
+        self, documents: Iterator[StagedDocument], on_delivery: OnDelivery, tally: _Tally
+    ) -> Iterator[StagedDocument]:
+        """Report the documents that were acknowledged before, and return the others."""
+        has_looked = False
+        for document in documents:
+            if not has_looked:
+                self._acknowledgements.look()
+                has_looked = True
+            if self._acknowledgements.has(document.sha256):
+                tally.skipped += 1
+                on_delivery(document, self._delivery_by_others(document))
+            else:
+                yield document
+
+    def _delivery_by_others(self, document: StagedDocument) -> Delivery:
+        several = self._acknowledgements.copies(document.sha256) > 1
+        return Delivery.REPEATED if several else Delivery.ALREADY_PRESENT
+
+    def _delivery_of(self, span: _Span, tally: _Tally) -> Delivery:
+        if tally.sent_until <= span.start:
+            return self._delivery_by_others(span.document)
+        is_repeated = tally.repeated_until > span.start or self._acknowledgements.copies(span.document.sha256)
+        return Delivery.REPEATED if is_repeated else Delivery.DELIVERED
+
+    def _send(self, request: _Request, following: _Request | None, tally: _Tally) -> None:
+        """Send a request and record its acknowledgement, unless another load has delivered all of it by now."""
+        if not tally.has_begun:
+            tally.has_begun = True
+            self._acknowledgements.begin(request.documents)
+        if all(self._acknowledgements.has(document) for document in request.documents):
+            return
         unknown_before = self._source.unknown_outcomes
         try:
-            self._source.send(body)
+            self._source.send(request.body)
         except ReplicationError:
-            if not perhaps_there and self._source.unknown_outcomes == unknown_before:
-                self._acknowledgements.end()
+            tally.known = self._source.unknown_outcomes == unknown_before
             raise
-        self._acknowledgements.add(request.number, request.sha256)
-        return perhaps_there or self._source.unknown_outcomes > unknown_before
+        tally.add(request, repeated=self._source.unknown_outcomes > unknown_before)
+        completed = [span for span in request.completed if not self._acknowledgements.has(span.document.sha256)]
+        tally.known = False
+        is_new = self._acknowledgements.add(
+            request.sha256,
+            documents=[span.document.sha256 for span in completed],
+            repeated=[s.document.sha256 for s in completed if self._delivery_of(s, tally) is Delivery.REPEATED],
+            begun=request.begun.sha256 if request.begun else None,
+            following=following.documents if following else [],
+        )
+        if not is_new:
+            tally.repeated_until = request.end
+        tally.known = True
+        self._acknowledgements.look_again()
 
     def _requests(self, documents: Iterator[StagedDocument]) -> Iterator[_Request]:
         spans = deque[_Span]()
@@ -150,22 +186,22 @@ class SumoLogicDestination:
         for batch in batches(self._messages(documents, spans)):
             end += batch.messages
             completed = []
-            while spans and spans[0].end <= end:
+            while spans and spans[0].end is not None and spans[0].end <= end:
                 completed.append(spans.popleft())
             yield _Request(
-                number=batch.number,
                 sha256=batch.sha256,
-                body=None if batch in self._acknowledgements else _gzip(batch.body),
+                body=_gzip(batch.body),
                 plain_bytes=len(batch.body),
                 end=end,
                 completed=completed,
-                moved=self._acknowledgements.has_another(batch),
+                begun=spans[0].document if spans and spans[0].start < end else None,
             )
 
     def _messages(self, documents: Iterator[StagedDocument], spans: deque[_Span]) -> Iterator[bytes]:
         end = 0
         for document in documents:
-            start = end
+            span = _Span(document, start=end)
+            spans.append(span)
             for message in messages_of(
                 document.content(),
                 delivery_id=document.key,
@@ -174,7 +210,24 @@ class SumoLogicDestination:
             ):
                 end += 1
                 yield message
-            spans.append(_Span(document, start, end))
+            span.end = end
+
+
+def _log_results(tally: _Tally) -> None:
+    log.info(
+        "Sent %s requests, %s (%s with gzip); %s documents had been acknowledged before.",
+        f"{tally.sent:,}",
+        readable_bytes(tally.plain_bytes),
+        readable_bytes(tally.gzip_bytes),
+        f"{tally.skipped:,}",
+    )
+    if tally.repeated:
+        log.warning(
+            "%s requests were sent more than once, because it was unknown whether the source had stored them. "
+            "Their messages may be there twice, under the same delivery_id: see the dedup query of "
+            "docs/sumo-logic.md.",
+            f"{tally.repeated:,}",
+        )
 
 
 def _timestamp(completed_at: str) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from job_history.errors import PermanentError
 from job_history.errors.masking import MASK, mask_secrets
@@ -65,6 +68,12 @@ class Endpoint:
         finally:
             for logger in loggers:
                 logger.removeFilter(mask)
+
+
+def target_of(endpoint: Endpoint, headers: Mapping[str, str]) -> str:
+    """Return a name for where, and under which headers, documents go: the same for the same, and no secret."""
+    target = msgspec.json.encode([endpoint.url, endpoint.token, dict(headers)], order="deterministic")
+    return hashlib.sha256(target).hexdigest()[:16]
 
 
 def endpoint_of(*, host: str | None, password: str | None) -> Endpoint:

@@ -1,4 +1,4 @@
-"""Work on an item while the next one is made."""
+"""Work on an item while the next ones are made."""
 
 from __future__ import annotations
 
@@ -19,3 +19,16 @@ def prefetch(items: Iterator[Item]) -> Generator[Item]:
         while (item := upcoming.result()) is not None:
             upcoming = maker.submit(next, items, None)
             yield item
+
+
+def with_next(items: Iterator[Item]) -> Generator[tuple[Item, Item | None]]:
+    """Give each item with the one after it; None after the last, and after one whose next one cannot be made."""
+    current = next(items, None)
+    while current is not None:
+        try:
+            following = next(items, None)
+        except Exception:
+            yield current, None
+            raise
+        yield current, following
+        current = following

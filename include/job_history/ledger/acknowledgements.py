@@ -1,0 +1,226 @@
+"""What a destination that cannot recognise a repeat has acknowledged of a window, and what it may have besides.
+
+The folder `_control/acknowledged/<user_id>/<kind>/<window>/<target>` has these files, each created once:
+
+| name | is there |
+| --- | --- |
+| `<run>-<part>-<sha256 of a batch>.json` | after that batch was acknowledged: an `AcknowledgedBatch` |
+| `under-way-<run>-<part>-<try>` | while a try of a load may have a request of unknown outcome: an `UnderWay` |
+| `met-<run>-<part>-<try>` | once another load has seen that it is under way; empty |
+
+A load writes its mark before its first request and looks at the folder after that, so of two loads at once the later
+one sees the mark of the earlier one, which learns of it by the `met` file. From then on both look again after each
+batch, and whichever sends a document second counts it as repeated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Annotated
+from uuid import uuid4
+
+import msgspec
+
+from job_history.errors import ReplicationError
+from job_history.ledger.decoding import decoded
+from job_history.model.event_kind import EventKind
+from job_history.model.slice import Slice
+from job_history.model.window import Window
+from job_history.storage import Storage
+
+FOLDER = "_control/acknowledged"
+_MOMENT = r"\d{8}T\d{6}(?:\.\d{6})?Z"
+_NAME = re.compile(
+    rf"(?P<mark>under-way-)?(?P<run>.+)-(?P<part>{_MOMENT}-{_MOMENT})-"
+    r"(?(mark)[0-9a-f]{8}|[0-9a-f]{64}\.json)"
+)
+# A listing shows a thousand files: a load of more batches looks again less often, so that each look costs about one.
+_FILES_IN_A_LISTING = 1_000
+
+
+Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class AcknowledgedBatch(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A batch that the destination has. Documents are named by the SHA-256 of their bytes.
+
+    `documents`: those whose last part is in it, and whose earlier parts were acknowledged to the same try before; of
+    these, `repeated` may be there more than once. `begun`: the one whose parts go on in the next batch. `next`: those
+    that have parts in the next batch, which is sent after this file is created.
+    """
+
+    version: int = 1
+    documents: list[Digest] = []
+    repeated: list[Digest] = []
+    begun: Digest | None = None
+    next: list[Digest] = []
+
+
+class UnderWay(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The mark of a try that may have a request of unknown outcome; `next`: the documents of its first batch."""
+
+    version: int = 1
+    next: list[Digest] = []
+
+
+def window_folder(user_id: int, kind: EventKind, window: Window) -> str:
+    """Return the folder of a window's acknowledgements, of all targets."""
+    return f"{FOLDER}/{user_id}/{kind}/{window.slug}"
+
+
+@dataclass
+class _OfOneRun:
+    """What all tries of one run have left of one part. Documents by their digest."""
+
+    acknowledged: set[bytes] = field(default_factory=set)
+    repeated: set[bytes] = field(default_factory=set)
+    begun: set[bytes] = field(default_factory=set)
+    next: set[bytes] = field(default_factory=set)
+    is_under_way: bool = False
+
+    def add(self, batch: AcknowledgedBatch) -> None:
+        self.acknowledged |= _digests(batch.documents)
+        self.repeated |= _digests(batch.repeated)
+        self.begun |= _digests([batch.begun] if batch.begun else [])
+        self.next |= _digests(batch.next)
+
+    def copies(self, document: bytes) -> int:
+        """Return how many copies of a document this run may have sent: 2 stands for several."""
+        if document in self.acknowledged:
+            return 2 if document in self.repeated else 1
+        return int(document in self.begun or (self.is_under_way and document in self.next))
+
+
+class Acknowledgements:
+    """What a load of one slice knows of its window at one target, and what it records of its own batches.
+
+    Call `look` before the first document, `begin` before the first request, `add` after each acknowledged batch and
+    `end` at the end; `withdraw` after a failure if it is known of each request whether it was stored. With `repair`,
+    only what was acknowledged to the same run counts as sent. Files of other parts are not read.
+
+    Methods raise what the ledger raises, and PermanentError for a damaged file.
+    """
+
+    def __init__(self, ledger: Storage, slice_: Slice, target: str, *, repair: bool = False) -> None:
+        """`target` names where documents go: a text without secrets that is safe in a path."""
+        self._ledger = ledger
+        self._folder = f"{window_folder(slice_.user_id, slice_.kind, slice_.window)}/{target}"
+        self._run, self._part, self._repair = slice_.run, slice_.part, repair
+        self._try = f"{slice_.run}-{slice_.part.slug}-{uuid4().hex[:8]}"
+        self._known: set[str] = set()
+        self._own_batches = 0
+        self._earlier_marks: list[str] = []
+        self._is_met = False
+        self._runs: dict[tuple[str, str], _OfOneRun] = {}
+
+    def look(self) -> None:
+        """Read what the folder has of the slice's part and was not read before."""
+        names = [path.rpartition("/")[2] for path in self._ledger.paths(self._folder)]
+        found = {name: match for name in names if (match := _NAME.fullmatch(name)) and self._concerns(match)}
+        found.pop(self._mark, None)
+        marks = {name for name, match in found.items() if match["mark"]}
+        runs = dict(self._runs)  # a new one: another thread may be asking meanwhile
+        new = [name for name in found if name not in self._known]
+        for name, content in zip(new, self._ledger.read_all(map(self._path, new)), strict=True):
+            if content is None:
+                marks.discard(name)  # its load ended after the listing
+                continue
+            run = runs.setdefault(_key(found[name]), _OfOneRun())
+            where = self._ledger.url(self._path(name))
+            if name in marks:
+                run.next |= _digests(decoded(content, UnderWay, where).next)
+            else:
+                run.add(decoded(content, AcknowledgedBatch, where))
+        self._known.update(new)
+        self._runs = runs
+        under_way = {_key(found[name]) for name in marks}
+        for key, run in runs.items():
+            run.is_under_way = key in under_way
+        self._meet(marks)
+
+    def has(self, document: str) -> bool:
+        """Return whether the document (its SHA-256) need not be sent."""
+        digest = bytes.fromhex(document)
+        return any(
+            digest in of_run.acknowledged
+            for (run, _), of_run in self._runs.items()
+            if not self._repair or run == self._run
+        )
+
+    def copies(self, document: str) -> int:
+        """Return how many copies other tries and other runs may have sent, as far as it was looked."""
+        digest = bytes.fromhex(document)
+        return sum(run.copies(digest) for run in self._runs.values())
+
+    def begin(self, first: Sequence[str]) -> None:
+        """Mark that this try is under way with a batch that has these documents, and look again."""
+        mark = UnderWay(next=list(first))
+        self._ledger.create(self._path(self._mark), msgspec.json.encode(mark))
+        self.look()
+
+    def add(
+        self, sha256: str, *, documents: list[str], repeated: list[str], begun: str | None, following: list[str]
+    ) -> bool:
+        """Record a batch by the SHA-256 of its bytes. Returns False if this run has recorded the same one before.
+
+        For the documents, see `AcknowledgedBatch`.
+        """
+        name = f"{self._run}-{self._part.slug}-{sha256}.json"
+        batch = AcknowledgedBatch(documents=documents, repeated=repeated, begun=begun, next=following)
+        self._known.add(name)
+        self._own_batches += 1
+        return self._ledger.create(self._path(name), msgspec.json.encode(batch))
+
+    def look_again(self) -> None:
+        """Look at the folder if another load is or was at it at the same time."""
+        if not self._is_met:
+            self._is_met = self._ledger.read(self._path(f"met-{self._try}")) is not None
+        if self._is_met and self._own_batches % (1 + len(self._known) // _FILES_IN_A_LISTING) == 0:
+            self.look()
+
+    def withdraw(self) -> None:
+        """Delete the mark of this try. One that cannot be deleted only makes later loads count too many repeats."""
+        with suppress(ReplicationError):
+            self._ledger.delete(self._path(self._mark))
+
+    def end(self) -> None:
+        """Delete the mark of this try, and those of earlier ones, whose documents it has sent again."""
+        for mark in [*self._earlier_marks, self._mark]:
+            self._ledger.delete(self._path(mark))
+
+    @property
+    def _mark(self) -> str:
+        return f"under-way-{self._try}"
+
+    def _concerns(self, match: re.Match[str]) -> bool:
+        try:
+            part = Window.from_slug(match["part"])
+        except ValueError:
+            return False
+        return part.start < self._part.end and self._part.start < part.end
+
+    def _meet(self, marks: Iterable[str]) -> None:
+        """Take note of the tries with these marks, and let them know of this one."""
+        own = f"under-way-{self._run}-{self._part.slug}-"
+        for mark in marks:
+            if mark.startswith(own) and mark not in self._earlier_marks:
+                self._earlier_marks.append(mark)
+            met = f"met-{mark.removeprefix('under-way-')}"
+            if met not in self._known:
+                self._ledger.create(self._path(met), b"")
+                self._known.add(met)
+            self._is_met = True
+
+    def _path(self, name: str) -> str:
+        return f"{self._folder}/{name}"
+
+
+def _key(match: re.Match[str]) -> tuple[str, str]:
+    return match["run"], match["part"]
+
+
+def _digests(documents: Iterable[str]) -> set[bytes]:
+    return {bytes.fromhex(document) for document in documents}
