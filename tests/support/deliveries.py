@@ -45,7 +45,7 @@ def documents(count: int) -> Iterator[StagedDocument]:
 def deliver(to: Destination, stream: Iterable[StagedDocument]) -> list[tuple[str, Delivery]]:
     """Deliver, and return key and outcome of each document that the destination reported, sorted by key."""
     reported: list[tuple[str, Delivery]] = []
-    to.deliver(iter(stream), lambda document, delivery, _=None: reported.append((document.key, delivery)))
+    to.deliver(iter(stream), lambda document, delivery, *_: reported.append((document.key, delivery)))
     return sorted(reported)
 
 

@@ -147,8 +147,8 @@ class WatchedDestination:
                 self._passes("before put")
                 yield document
 
-        def noted(document: StagedDocument, delivery: Delivery, e_tag: str | None = None, /) -> None:
-            on_delivery(document, delivery, e_tag)
+        def noted(document: StagedDocument, delivery: Delivery, *stored: str | None) -> None:
+            on_delivery(document, delivery, *stored)
             self._passes("after put")
 
         self._destination.deliver(taken(), noted)

@@ -22,12 +22,15 @@ class Delivery(StrEnum):
 
 
 class OnDelivery(Protocol):
-    """Called with the result of each document; `e_tag` is the store's digest of the bytes, if it has one.
+    """Called once with the result of each document, in any order.
 
-    It may be called from several threads: a destination may take its documents in one, and report them in another.
+    `e_tag` is the store's digest of the bytes, and `version_id` its version of the object, if it has them. It may be
+    called from several threads: a destination may take its documents in one, and report them in another.
     """
 
-    def __call__(self, document: StagedDocument, delivery: Delivery, e_tag: str | None = None, /) -> None: ...
+    def __call__(
+        self, document: StagedDocument, delivery: Delivery, e_tag: str | None = None, version_id: str | None = None, /
+    ) -> None: ...
 
 
 class Destination(Protocol):

@@ -64,7 +64,8 @@ class DocumentRules:
 class Document:
     """`body` is UTF-8 JSON on one line, ended by a newline. `oversize`: its lines were left out because of their size.
 
-    For an admin event, `job_id` is the id in its key and `completed_at` the time when it occurred.
+    For an admin event, `job_id` is the id in its key, `completed_at` the time when it occurred, and what only a job has
+    is None.
     """
 
     key: str
@@ -72,6 +73,9 @@ class Document:
     job_id: Id
     completed_at: str
     oversize: bool = False
+    recipe_id: int | None = None
+    status: FinalStatus | None = None
+    started_at: str | None = None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -118,7 +122,16 @@ def document_of(record: JobRecord, status: FinalStatus, rules: DocumentRules) ->
         started_at=started_at,
         status=status,
     )
-    return Document(key=key, body=body, job_id=job_id, completed_at=job.completed_at, oversize=oversize)
+    return Document(
+        key=key,
+        body=body,
+        job_id=job_id,
+        completed_at=job.completed_at,
+        oversize=oversize,
+        recipe_id=recipe_id,
+        status=status,
+        started_at=job.started_at,
+    )
 
 
 def validate_user_id(record: Record, rules: DocumentRules) -> int:

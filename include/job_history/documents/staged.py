@@ -17,7 +17,8 @@ from job_history.storage.staging import StagedWriter, staged_records
 class StagedDocument(msgspec.Struct):
     """A document on its way to the destination. `body` is the document without its final newline.
 
-    For an admin event, `job_id` is the id in its key and `completed_at` the time when it occurred.
+    For an admin event, `job_id` is the id in its key, `completed_at` the time when it occurred, and what only a job has
+    is None. `number`: which one of its staged file it is, from 0.
     """
 
     key: str
@@ -27,6 +28,10 @@ class StagedDocument(msgspec.Struct):
     body: msgspec.Raw
     oversize: bool = False
     redaction: Policy | None = None
+    recipe_id: int | None = None
+    status: str | None = None
+    started_at: str | None = None
+    number: int = 0
 
     def content(self) -> bytes:
         return bytes(self.body) + b"\n"
@@ -41,6 +46,9 @@ class _StagedText(msgspec.Struct, omit_defaults=True):
     sha256: str
     text: str
     oversize: bool = False
+    recipe_id: int | None = None
+    status: str | None = None
+    started_at: str | None = None
 
 
 def stage_document(documents: StagedWriter, document: Document) -> None:
@@ -52,13 +60,16 @@ def stage_document(documents: StagedWriter, document: Document) -> None:
             sha256=hashlib.sha256(document.body).hexdigest(),
             text=document.body[:-1].decode(),
             oversize=document.oversize,
+            recipe_id=document.recipe_id,
+            status=document.status,
+            started_at=document.started_at,
         )
     )
 
 
 def staged_documents(staging: Storage, path: str, redaction: Policy | None = None) -> Iterator[StagedDocument]:
     """Stream the documents of a transform under this policy. Raises TransientError if the file is not complete."""
-    for staged in staged_records(staging, path, _StagedText):
+    for number, staged in enumerate(staged_records(staging, path, _StagedText)):
         yield StagedDocument(
             key=staged.key,
             job_id=staged.job_id,
@@ -67,4 +78,8 @@ def staged_documents(staging: Storage, path: str, redaction: Policy | None = Non
             body=msgspec.Raw(staged.text.encode()),
             oversize=staged.oversize,
             redaction=redaction,
+            recipe_id=staged.recipe_id,
+            status=staged.status,
+            started_at=staged.started_at,
+            number=number,
         )

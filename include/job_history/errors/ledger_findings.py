@@ -12,6 +12,12 @@ LEDGER_FINDINGS: dict[Code, Entry] = {
         "Restore it from a backup or from an earlier version of the object. If there is none, move it out of the "
         "ledger and run the window again.",
     ),
+    Code.LEDGER_FILE_MISSING: Entry(
+        ERROR,
+        "a receipt names the file, and it is not there",
+        "Restore it from a backup or from an earlier version of the object. If there is none, move the window's folder "
+        "out of the ledger and run the window again: what its source still lists is compared with the destination.",
+    ),
     Code.LEDGER_TOO_NEW: Entry(
         ERROR,
         "the file has version {version}, and this release knows versions up to {known}, so nothing was written",

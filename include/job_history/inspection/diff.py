@@ -98,7 +98,7 @@ def difference(
     )
     extra = _delivered(ledger, slice_, dry_run.description())
 
-    def note(document: StagedDocument, delivery: Delivery, _e_tag: str | None = None, /) -> None:
+    def note(document: StagedDocument, delivery: Delivery, *_: object) -> None:
         extra.pop(document.key, None)
         if delivery is Delivery.ALREADY_PRESENT:
             reported.same += 1

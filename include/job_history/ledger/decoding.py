@@ -29,7 +29,7 @@ def decoded(content: bytes, kind: type[FileContent], where: str) -> FileContent:
         made = msgspec.json.decode(content, type=kind)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         _check_version(_version_in(content), known, where)
-        raise _error(Code.LEDGER_FILE_DAMAGED, where, detail=str(error)) from error
+        raise ledger_error(Code.LEDGER_FILE_DAMAGED, where, detail=str(error)) from error
     _check_version(getattr(made, "version", 1), known, where)
     return made
 
@@ -43,10 +43,11 @@ def _version_in(content: bytes) -> int:
 
 def _check_version(version: int, known: int, where: str) -> None:
     if version > known:
-        raise _error(Code.LEDGER_TOO_NEW, where, version=version, known=known)
+        raise ledger_error(Code.LEDGER_TOO_NEW, where, version=version, known=known)
 
 
-def _error(code: Code, where: str, **facts: object) -> PermanentError:
+def ledger_error(code: Code, where: str, **facts: object) -> PermanentError:
+    """Return the error about a file of the ledger."""
     found = finding(code, where, **facts)
     return PermanentError(str(found), code=code)
 

@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
-from job_history.errors import PermanentError
+from job_history.errors.code import Code
+from job_history.ledger.decoding import ledger_error
 from job_history.ledger.lateness import Late
 from job_history.ledger.outcome import Outcome
 from job_history.model.event_kind import EventKind
@@ -184,17 +185,14 @@ class ItemList:
     def of(cls, url: str, content: bytes | None) -> Self:
         """Open a list. Raises PermanentError that names it if it is missing, damaged, or of a newer release."""
         if content is None:
-            raise PermanentError(f"The item list {url} is missing, although a receipt names it. {_REMEDY}")
+            raise ledger_error(Code.LEDGER_FILE_MISSING, url)
         with _decoding(url):
             parquet = pq.ParquetFile(pa.BufferReader(content))
             metadata = parquet.schema_arrow.metadata or {}
             version = int(metadata.get(b"version", b"1"))
             opened = cls(url, parquet, msgspec.json.decode(metadata.get(_DESTINATION, b"null")))
         if version > LIST_VERSION:
-            raise PermanentError(
-                f"The item list {url} is of version {version}, and this release knows version {LIST_VERSION}. Install "
-                "the release that wrote it, or a later one."
-            )
+            raise ledger_error(Code.LEDGER_TOO_NEW, url, version=version, known=LIST_VERSION)
         return opened
 
     @property
@@ -217,13 +215,7 @@ def _decoding(url: str) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, ValueError, TypeError) as error:
-        raise PermanentError(f"The item list {url} is damaged ({error}). {_REMEDY}") from error
-
-
-_REMEDY = (
-    "Restore it from a backup, or from an earlier version of the object. If there is none, delete the window's folder "
-    "in the ledger and run the window again: what its source still lists is compared with the destination."
-)
+        raise ledger_error(Code.LEDGER_FILE_DAMAGED, url, detail=str(error)) from error
 
 
 def item_list(storage: Storage, path: str) -> ItemList:

@@ -11,6 +11,7 @@ from job_history.accounts.account import Account
 from job_history.destinations import Delivery, Destination
 from job_history.documents.staged import StagedDocument, staged_documents
 from job_history.errors import PermanentError, TransientError
+from job_history.ledger.in_order import InOrder, in_order
 from job_history.ledger.items import Item, ItemWriter, ListHeader, item_writer, new_list_path
 from job_history.ledger.lateness import Late, Lateness
 from job_history.ledger.outcome import Outcome
@@ -75,9 +76,13 @@ def load(
     previous = read_previous_run(
         ledger, slice_, account, destination.description(), with_delivered=skip_delivered or count_repeats
     )
-    with item_writer(ledger, items_path, header) as items, Quarantine(ledger, slice_) as quarantine:
+    with (
+        item_writer(ledger, items_path, header) as items,
+        in_order(items) as ordered,
+        Quarantine(ledger, slice_) as quarantine,
+    ):
         books = _Books(
-            items=items,
+            items=ordered,
             quarantine=quarantine,
             progress=Progress(log, "Delivered", transformed.documents, of=slice_.kind.words),
             previous=previous,
@@ -89,7 +94,7 @@ def load(
                 earlier = None if repair else previous.kept.get(str(document.job_id))
                 # Under another prefix it is not there yet.
                 if earlier is not None and earlier.key == document.key:
-                    books.keep(earlier)
+                    books.keep(document.number, earlier)
                 elif skip_delivered and bytes.fromhex(document.sha256) in previous.delivered:
                     books.note(document, Delivery.ALREADY_PRESENT)
                 else:
@@ -135,7 +140,7 @@ def load(
 class _Books:
     """Records the outcome of each document as it happens: the items, and their sums. Called from several threads."""
 
-    items: ItemWriter
+    items: InOrder
     quarantine: Quarantine
     progress: Progress
     previous: PreviousRun
@@ -147,7 +152,9 @@ class _Books:
     kept: int = 0
     one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
-    def note(self, document: StagedDocument, delivery: Delivery, e_tag: str | None = None, /) -> None:
+    def note(
+        self, document: StagedDocument, delivery: Delivery, e_tag: str | None = None, version_id: str | None = None, /
+    ) -> None:
         if delivery is Delivery.DELIVERED and bytes.fromhex(document.sha256) in self.previous.delivered:
             delivery = Delivery.REPEATED
         with self.one_at_a_time:
@@ -158,15 +165,15 @@ class _Books:
                 self.quarantine.add_conflict(document.job_id, document.key, document.sha256, document.body)
                 log.error("Conflict: %s exists already, with other bytes. It was left as it is.", document.key)
             late = self.previous.late(str(document.job_id), document.completed_at, self.read_at)
-            self._add(delivery, _item(document, delivery, size, e_tag, late))
+            self._add(document.number, delivery, _item(document, delivery, size, (e_tag, version_id), late))
 
-    def keep(self, earlier: Item) -> None:
+    def keep(self, number: int, earlier: Item) -> None:
         """Keep a document as an earlier run delivered it."""
         with self.one_at_a_time:
             self.kept += 1
-            self._add(Delivery.ALREADY_PRESENT, earlier)
+            self._add(number, Delivery.ALREADY_PRESENT, earlier)
 
-    def _add(self, delivery: Delivery, item: Item) -> None:
+    def _add(self, number: int, delivery: Delivery, item: Item) -> None:
         self.counts[delivery] += 1
         if item.late is not None:
             self.lateness.add(item.late)
@@ -174,11 +181,19 @@ class _Books:
         is_early = len(self.example_keys) < EXAMPLE_KEYS or (item.key or "") < self.example_keys[-1]
         if item.is_delivered and item.key is not None and is_early:
             self.example_keys[:] = sorted([*self.example_keys, item.key])[:EXAMPLE_KEYS]
-        self.items.append(item)
+        self.items.add(number, item)
         self.progress.add(item.bytes or 0)
 
 
-def _item(document: StagedDocument, delivery: Delivery, size: int, e_tag: str | None, late: Late | None) -> Item:
+def _item(
+    document: StagedDocument,
+    delivery: Delivery,
+    size: int,
+    stored: tuple[str | None, str | None],
+    late: Late | None,
+) -> Item:
+    # What a conflict has is another document's.
+    e_tag, version_id = (None, None) if delivery is Delivery.CONFLICT else stored
     has_detail = delivery in {Delivery.CONFLICT, Delivery.REPEATED}
     return Item(
         job_id=str(document.job_id),
@@ -188,10 +203,14 @@ def _item(document: StagedDocument, delivery: Delivery, size: int, e_tag: str | 
         key=document.key,
         sha256=document.sha256,
         bytes=size,
-        # What a conflict has is another document's.
-        e_tag=None if delivery is Delivery.CONFLICT else e_tag,
+        e_tag=e_tag,
         late_seconds=late.found_after if late else None,
         unseen_seconds=late.unseen_after if late else None,
+        recipe_id=None if document.recipe_id is None else str(document.recipe_id),
+        status=document.status,
+        started_at=document.started_at,
+        redaction_sha256=document.redaction.sha256 if document.redaction else None,
+        version_id=version_id,
     )
 
 

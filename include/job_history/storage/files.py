@@ -25,13 +25,22 @@ class ObjectExistsError(Exception):
 class Entry(NamedTuple):
     """A file or an object as a listing shows it.
 
-    `size` in bytes; `e_tag` is another text once the file was written again; `written` in UTC.
+    `size` in bytes; `e_tag` is another text once the file was written again; `written` in UTC. `version_id`: of the
+    object in a bucket that keeps versions; a listing does not show it.
     """
 
     path: str
     size: int
     e_tag: str | None
     written: datetime
+    version_id: str | None = None
+
+
+class Written(NamedTuple):
+    """What the store answers to a PUT: ETag and version of the object, if it has them."""
+
+    e_tag: str | None
+    version_id: str | None
 
 
 class Files(Protocol):

@@ -12,7 +12,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import ObjectStore
 
 from job_history.errors import ReplicationError
-from job_history.storage.files import Entry, GuardedFile, ObjectExistsError
+from job_history.storage.files import Entry, GuardedFile, ObjectExistsError, Written
 
 
 class ObstoreFiles(ABC):
@@ -37,7 +37,7 @@ class ObstoreFiles(ABC):
     def reports_missing_bucket(self, text: str) -> bool:
         """Whether a "not found" is about the bucket, and not about the object."""
 
-    async def put(self, key: str, content: bytes, metadata: Mapping[str, str], *, create: bool) -> str | None:
+    async def put(self, key: str, content: bytes, metadata: Mapping[str, str], *, create: bool) -> Written:
         with self._errors("write", key):
             stored = await obstore.put_async(
                 self._writer,
@@ -47,7 +47,7 @@ class ObstoreFiles(ABC):
                 mode="create" if create else "overwrite",
                 use_multipart=False,
             )
-        return stored["e_tag"]
+        return Written(stored["e_tag"], stored["version"])
 
     async def head(self, key: str) -> Entry | None:
         with self._errors("read", key):
@@ -150,4 +150,4 @@ class ObstoreFiles(ABC):
 
 
 def _entry(path: str, found: Any) -> Entry:
-    return Entry(path, found["size"], found["e_tag"], found["last_modified"])
+    return Entry(path, found["size"], found["e_tag"], found["last_modified"], found["version"])

@@ -11,10 +11,15 @@ from pathlib import Path
 
 @contextmanager
 def scratch_database() -> Iterator[sqlite3.Connection]:
-    """Open an empty SQLite database in a temporary folder, and delete it at the end. For one thread."""
+    """Open an empty SQLite database in a temporary folder, and delete it at the end.
+
+    Any thread may use it, one at a time.
+    """
     with (
         tempfile.TemporaryDirectory(prefix="job-history-") as folder,
-        closing(sqlite3.connect(Path(folder) / "scratch.sqlite", isolation_level=None)) as database,
+        closing(
+            sqlite3.connect(Path(folder) / "scratch.sqlite", isolation_level=None, check_same_thread=False)
+        ) as database,
     ):
         # Nothing of it outlives the block, so nothing needs to be durable.
         database.execute("PRAGMA journal_mode = OFF")

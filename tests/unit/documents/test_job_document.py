@@ -58,12 +58,16 @@ def test_golden_vector(situation: str) -> None:
     job = JobRecord(**reported["job"], lines=[LineRecord(**fields) for fields in reported["lines"]])
     user_id = int(reported["job"]["user_id"])
     made = document(job, DocumentRules(user_id, "", reported["line_details"], 40_000_000))
+    fields = json.loads((folder / "document.json").read_text())
     expected = Document(
         key=(folder / "key.txt").read_text().removesuffix("\n"),
         body=(folder / "document.json").read_bytes(),
-        job_id=json.loads((folder / "document.json").read_text())["id"],
-        completed_at=json.loads((folder / "document.json").read_text())["completed_at"],
+        job_id=fields["id"],
+        completed_at=fields["completed_at"],
         oversize=False,
+        recipe_id=fields["flow_id"],
+        status=final_status(fields["status"]),
+        started_at=fields["started_at"],
     )
     assert made == expected
 

@@ -8,6 +8,7 @@ import pytest
 from tests.unit.samples import HOUR
 
 from job_history.errors import PermanentError
+from job_history.errors.code import Code
 from job_history.ledger.items import (
     ROWS_A_GROUP,
     SCHEMA,
@@ -111,8 +112,9 @@ def test_a_list_of_the_release_before_is_read(tmp_path: Path) -> None:
 def test_a_list_of_a_later_release_is_an_error_that_names_it(tmp_path: Path) -> None:
     storage = local_storage(tmp_path)
     write_with(storage, SCHEMA.with_metadata({b"version": b"3"}), [])
-    with pytest.raises(PermanentError, match=r"receipts/items\.parquet is of version 3"):
+    with pytest.raises(PermanentError, match=r"receipts/items\.parquet") as raised:
         item_list(storage, PATH)
+    assert raised.value.code is Code.LEDGER_TOO_NEW
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PAR1", b"x" * 100])
@@ -120,8 +122,20 @@ def test_a_list_that_is_missing_or_damaged_is_an_error_that_names_it(tmp_path: P
     storage = local_storage(tmp_path)
     if content is not None:
         storage.write(PATH, content)
-    with pytest.raises(PermanentError, match=r"receipts/items\.parquet is (missing|damaged)"):
+    with pytest.raises(PermanentError, match=r"receipts/items\.parquet") as raised:
         list(items_at(storage, PATH))
+    assert raised.value.code is (Code.LEDGER_FILE_MISSING if content is None else Code.LEDGER_FILE_DAMAGED)
+
+
+def test_a_list_whose_rows_are_damaged_is_an_error_that_names_it(tmp_path: Path) -> None:
+    storage = local_storage(tmp_path)
+    with item_writer(storage, PATH, HEADER) as writer:
+        writer.append(Item("100", None, Outcome.DELIVERED, key="k" * 100))
+    content = storage.read(PATH) or b""
+    storage.write(PATH, content[:4] + bytes(200) + content[204:])
+    with pytest.raises(PermanentError, match=r"receipts/items\.parquet") as raised:
+        list(items_at(storage, PATH))
+    assert raised.value.code is Code.LEDGER_FILE_DAMAGED
 
 
 def test_no_two_tries_share_the_path_of_a_list() -> None:

@@ -133,7 +133,17 @@ def test_each_listed_job_has_an_item(slices: Slices) -> None:
     at = "2018-05-21T00:00:10Z"
     assert slices.items() == [
         *(
-            Item(str(document.job_id), at, *reported, document.key, document.sha256, size)
+            Item(
+                str(document.job_id),
+                at,
+                *reported,
+                document.key,
+                document.sha256,
+                size,
+                recipe_id="234",
+                status="succeeded",
+                started_at="2018-05-21T00:00:00Z",
+            )
             for document, *reported, size in zip(documents, what_became, details, sizes, strict=True)
         ),
         Item("106", at, "filtered", "aborted"),

@@ -46,7 +46,7 @@ def transformed(staging: Storage, ledger: Storage, records: list[JobRecord], lim
     return transform(slice_of(), account(), extracted, staging=staging, ledger=ledger, max_document_bytes=limit)
 
 
-def expected(job: JobRecord, status: str = "succeeded", limit: int = LIMIT) -> StagedDocument:
+def expected(job: JobRecord, status: str = "succeeded", limit: int = LIMIT, number: int = 0) -> StagedDocument:
     made = document_of(job, status, DocumentRules(5234, "", True, limit))  # type: ignore[arg-type]
     return StagedDocument(
         key=made.key,
@@ -55,6 +55,10 @@ def expected(job: JobRecord, status: str = "succeeded", limit: int = LIMIT) -> S
         sha256=hashlib.sha256(made.body).hexdigest(),
         body=msgspec.Raw(made.body.removesuffix(b"\n")),
         oversize=made.oversize,
+        recipe_id=made.recipe_id,
+        status=status,
+        started_at=made.started_at,
+        number=number,
     )
 
 
@@ -73,7 +77,11 @@ def test_each_record_is_a_document_or_skipped_or_quarantined(staging: Storage, l
     records = [good, aborted, failed, broken, big, timeless, unknown, again]
     result = transformed(staging, ledger, records, limit=1_000)
 
-    documents = [expected(good, limit=1_000), expected(failed, "failed", limit=1_000), expected(big, limit=1_000)]
+    documents = [
+        expected(good, limit=1_000),
+        expected(failed, "failed", limit=1_000, number=1),
+        expected(big, limit=1_000, number=2),
+    ]
     folder, slug = slice_of().folder, HOUR.slug
     quarantine_paths = [
         f"_control/quarantine/{reason}/5234/jobs/{slug}/{slug}.jsonl.zst"

@@ -16,7 +16,7 @@ from job_history.destinations import Delivery, OnDelivery, StoredObject
 from job_history.destinations.s3.adaptive_concurrency import AdaptiveConcurrency
 from job_history.documents.staged import StagedDocument
 from job_history.errors import ReplicationError, TransientError
-from job_history.storage.files import ObjectExistsError
+from job_history.storage.files import ObjectExistsError, Written
 from job_history.storage.s3.bucket import Bucket
 from job_history.storage.s3.problems import SlowDownError
 
@@ -38,10 +38,11 @@ def waits_for(attempts: int | None) -> Sequence[float]:
 
 
 class Stored(NamedTuple):
-    """The result of a document, and the store's ETag of the bytes that are under its key now."""
+    """The result of a document, and the store's ETag and version of the object that is under its key now."""
 
     delivery: Delivery
     e_tag: str | None
+    version_id: str | None = None
 
 
 class S3Destination:
@@ -155,7 +156,7 @@ class S3Destination:
         if self._dry_run:
             return await self._compared(document.key, content) or Stored(Delivery.DELIVERED, None)
         try:
-            return Stored(Delivery.DELIVERED, await self._write(document, content, create=not self._overwrite))
+            return Stored(Delivery.DELIVERED, *await self._write(document, content, create=not self._overwrite))
         except ObjectExistsError as exists:
             if self._overwrite:
                 raise exists.refused from None
@@ -164,11 +165,11 @@ class S3Destination:
             if stored is None and at_last:
                 raise exists.refused from None
         if self._repair and stored is not None and stored.delivery is Delivery.CONFLICT:
-            stored = Stored(Delivery.DELIVERED, await self._write(document, content, create=False))
+            stored = Stored(Delivery.DELIVERED, *await self._write(document, content, create=False))
             log.warning("Repaired: %s had other bytes than the source has now.", document.key)
         return stored
 
-    async def _write(self, document: StagedDocument, content: bytes, *, create: bool) -> str | None:
+    async def _write(self, document: StagedDocument, content: bytes, *, create: bool) -> Written:
         return await self._bucket.put(document.key, content, _metadata(document), create=create)
 
     async def _compared(self, key: str, content: bytes) -> Stored | None:
@@ -177,15 +178,16 @@ class S3Destination:
         if found is None:
             return None
         if found.size != len(content):
-            return Stored(Delivery.CONFLICT, found.e_tag)
+            return Stored(Delivery.CONFLICT, found.e_tag, found.version_id)
         # An ETag is the MD5 of the bytes, unless a KMS key or several parts went into the object.
         md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
         if (found.e_tag or "").strip('"') == md5:
-            return Stored(Delivery.ALREADY_PRESENT, found.e_tag)
+            return Stored(Delivery.ALREADY_PRESENT, found.e_tag, found.version_id)
         read = await self._bucket.get(key)
         if read is None:
             return None
-        return Stored(Delivery.ALREADY_PRESENT if read == content else Delivery.CONFLICT, found.e_tag)
+        delivery = Delivery.ALREADY_PRESENT if read == content else Delivery.CONFLICT
+        return Stored(delivery, found.e_tag, found.version_id)
 
 
 class _ByteBudget:

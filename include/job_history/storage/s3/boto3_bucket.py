@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from job_history.errors import ReplicationError
-from job_history.storage.files import Entry, GuardedFile, ObjectExistsError
+from job_history.storage.files import Entry, GuardedFile, ObjectExistsError, Written
 from job_history.storage.s3.access import S3Access
 from job_history.storage.s3.boto3_errors import problem_of_boto3
 from job_history.storage.s3.problems import Attempted
@@ -41,7 +41,7 @@ class Boto3Bucket:
         self._in_bucket = {"Bucket": access.bucket, **access.options.payer()}
         self._threads = ThreadPoolExecutor(self._concurrency, "s3")
 
-    async def put(self, key: str, content: bytes, metadata: Mapping[str, str], *, create: bool) -> str | None:
+    async def put(self, key: str, content: bytes, metadata: Mapping[str, str], *, create: bool) -> Written:
         return await self._in_thread(lambda: self._put(key, content, metadata, create=create))
 
     async def head(self, key: str) -> Entry | None:
@@ -111,7 +111,7 @@ class Boto3Bucket:
     def delete_unfinished(self, below: str) -> None:
         """Nothing to do: leftovers are uploads in parts, which a lifecycle rule of the bucket ends."""
 
-    def _put(self, key: str, content: bytes, metadata: Mapping[str, str], *, create: bool) -> str | None:
+    def _put(self, key: str, content: bytes, metadata: Mapping[str, str], *, create: bool) -> Written:
         condition = {"IfNoneMatch": "*"} if create else {}
         with self._errors("write", key, creating=create):
             stored = self._client.put_object(
@@ -123,8 +123,7 @@ class Boto3Bucket:
                 **self.access.options.arguments(content),
                 **condition,
             )
-        e_tag: str | None = stored.get("ETag")
-        return e_tag
+        return Written(stored.get("ETag"), stored.get("VersionId"))
 
     def _head(self, key: str) -> Entry | None:
         with self._errors("read", key):
@@ -133,7 +132,7 @@ class Boto3Bucket:
             except ClientError as error:
                 _raise_unless_missing(error)
                 return None
-        return Entry(key, found["ContentLength"], found.get("ETag"), found["LastModified"])
+        return Entry(key, found["ContentLength"], found.get("ETag"), found["LastModified"], found.get("VersionId"))
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from job_history.storage.files import Files
+from job_history.storage.files import Files, Written
 from job_history.storage.s3.access import S3Access
 
 
 class Head(Protocol):
-    """Size in bytes and ETag of an object."""
+    """Size in bytes, ETag and version of an object."""
 
     @property
     def size(self) -> int: ...
 
     @property
     def e_tag(self) -> str | None: ...
+
+    @property
+    def version_id(self) -> str | None: ...
 
 
 class Bucket(Files, Protocol):
@@ -27,12 +30,12 @@ class Bucket(Files, Protocol):
 
     access: S3Access
 
-    async def put(self, key: str, content: bytes, metadata: Mapping[str, str], *, create: bool) -> str | None:
-        """Write a JSON object and return its ETag. Raises ObjectExistsError if a `create` finds one."""
+    async def put(self, key: str, content: bytes, metadata: Mapping[str, str], *, create: bool) -> Written:
+        """Write a JSON object. Raises ObjectExistsError if a `create` finds one."""
         ...
 
     async def head(self, key: str) -> Head | None:
-        """Return size and ETag; None if there is no such object."""
+        """Return size, ETag and version; None if there is no such object."""
         ...
 
     async def get(self, key: str) -> bytes | None:
