@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
-from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
 
 from job_history.errors import PermanentError, TransientError
 from job_history.errors.catalogue import finding
@@ -51,6 +50,8 @@ def _reason_from_supervisor(kind: Kind, name: str) -> str | None:
 
 
 def _reason_from_backends(kind: Kind, name: str, about: str) -> str | None:
+    from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
+
     for backend in ensure_secrets_backend_loaded():
         try:
             if kind == "connection":

@@ -57,8 +57,8 @@ class TestLookup:
         self, kind: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv("AIRFLOW_VAR_JOB_HISTORY_ACCOUNTS", raising=False)
-        for module in ("airflow.sdk.execution_time.supervisor", "job_history_airflow.airflow_lookup"):
-            monkeypatch.setattr(f"{module}.ensure_secrets_backend_loaded", lambda: [BrokenBackend()])
+        where = "airflow.sdk.execution_time.supervisor.ensure_secrets_backend_loaded"
+        monkeypatch.setattr(where, lambda: [BrokenBackend()])
         error = looked_up(kind)
 
         assert isinstance(error, TransientError)

@@ -195,6 +195,8 @@ def test_an_unexpected_error_exits_with_2(
 
 
 def test_show_receipt_prints_counts_paths_and_runs(world: World, job_history: JobHistory) -> None:
+    destination = {"type": "s3", "conn_id": "s3", "bucket": world.bucket, "prefix": "daily"}
+    world.accounts(world.account(5234, "Acme", destination=destination))
     save_receipt(world, 5234, 0, "complete", items=["receipts/items-a-run-0001.parquet"])
 
     result = job_history("show-receipt", 5234, "2018-05-21T00:00:00Z")
@@ -206,6 +208,7 @@ def test_show_receipt_prints_counts_paths_and_runs(world: World, job_history: Jo
         "revision        0\n"
         "state           complete\n"
         "destination     type s3, bucket acme-audit\n"
+        "settings now    connection s3, prefix daily\n"
         "counted         3 (by query)\n"
         "listed          3\n"
         "delivered       3 (4.1 kB)\n"
@@ -491,7 +494,7 @@ def test_variables_come_from_airflows_database_and_logs_go_to_stderr(world: Worl
     Variable.set("job_history_accounts", json.dumps([world.account(5234, "Entered")]))  # noqa: AIR311
     try:
         reported = subprocess.run(
-            [Path(sys.executable).with_name("job-history"), "status", "--json", *HOURS],
+            [Path(sys.executable).with_name("job-history"), "diff", "--json", *HOURS],
             env={**os.environ, "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG"},
             capture_output=True,
             text=True,
@@ -506,6 +509,79 @@ def test_variables_come_from_airflows_database_and_logs_go_to_stderr(world: Worl
         {"Entered"},
     )
     assert "[debug" in reported.stderr
+
+
+def in_a_process(*arguments: str, code_after: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a command as a shell does, in a process that has not imported Airflow."""
+    code = f"""import sys
+from job_history_airflow.cli import main
+try:
+    main({list(arguments)})
+except SystemExit as end:
+    code = end.code
+{code_after}
+sys.exit(code)"""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.promise("cli-quick")
+@pytest.mark.parametrize("arguments", [("status", *HOURS), ("show-receipt", "5234", "2018-05-21T00:00:00Z")])
+def test_commands_over_receipts_import_neither_tasks_nor_models_nor_providers(
+    world: World, arguments: tuple[str, ...]
+) -> None:
+    from airflow.models import Variable
+
+    save_receipt(world, 5234, 0, "complete")
+    world.forget_accounts()
+    Variable.set("job_history_accounts", json.dumps([world.account(5234, "Entered")]))  # noqa: AIR311
+    costly = {
+        "airflow.models.dagrun", "airflow.sdk.execution_time.supervisor", "airflow.providers.amazon.aws", "boto3",
+        "pandas", "airflow.plugins_manager",
+    }  # fmt: skip
+    try:
+        reported = in_a_process(*arguments, code_after=f"print('imported', sorted({costly} & {{*sys.modules}}))")
+    finally:
+        Variable.delete("job_history_accounts")  # noqa: AIR311
+
+    assert "Entered" in reported.stdout or "connection s3" in reported.stdout
+    assert reported.stdout.splitlines()[-1] == "imported []"
+    assert reported.stderr == ""
+
+
+@pytest.mark.promise("cli-quick")
+def test_a_command_with_hooks_logs_nothing_if_all_is_well(world: World, delivered: Path) -> None:
+    reported = in_a_process("diff", *HOURS)
+
+    assert (reported.returncode, reported.stderr) == (0, "")
+
+
+@pytest.mark.promise("cli-json")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("status", "--hours", "many"),
+        ("status", "--since", "2018-05-21T00:00:00Z", "--until", "2018-05-20T00:00:00Z"),
+        ("status", *HOURS, "--accounts", "404"),
+        ("diff", *HOURS),
+        ("redrive", *HOURS),
+        ("redact", *HOURS),
+        ("check",),
+        ("show-receipt", "404", "2018-05-21T00:00:00Z"),
+        ("key",),
+        ("key", "a/b"),
+        ("accounts", "validate", "/nowhere.json"),
+        ("accounts", "import", "/nowhere.json"),
+    ],
+)
+def test_json_prints_one_value_whatever_happens(
+    world: World, job_history: JobHistory, arguments: tuple[str, ...]
+) -> None:
+    world.accounts(world.account(5234, "Acme", source={"type": "sql", "conn_id": "nowhere"}))
+
+    result = job_history(*arguments, "--json")
+
+    json.loads(result.stdout)
+    assert result.exit_code in {0, 1, 2}
 
 
 # redact
@@ -529,6 +605,7 @@ def test_redact_shows_changes_of_a_sample_without_the_values(world: World, job_h
     table = job_history("redact", *HOURS, "--sample", 3)
     assert table.exit_code == 0
     assert "3 of 3 records would be changed." in table.stdout
+    assert "Without redaction rules, so nothing is changed: 5235 Hooli." in table.stdout
     assert world.keys() == set()
 
 

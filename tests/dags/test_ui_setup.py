@@ -184,7 +184,7 @@ def test_of_two_saves_at_the_same_moment_only_one_succeeds(pages: Pages) -> None
     """Both have compared before either writes: the database itself decides."""
     from airflow.utils.session import create_session
 
-    from job_history_airflow.ui.accounts_variable import SavedMeanwhileError, read_stored, replace_entries
+    from job_history_airflow.accounts_variable import SavedMeanwhileError, read_stored, replace_entries
 
     for accounts in ([account()], None):
         pages.clear()

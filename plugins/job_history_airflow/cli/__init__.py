@@ -12,9 +12,12 @@ import click
 
 from job_history import __version__
 from job_history.errors import ReplicationError
+from job_history_airflow.cli.accounts import accounts
+from job_history_airflow.cli.check import check
 from job_history_airflow.cli.command import EXIT_NOT_CHECKED
 from job_history_airflow.cli.diff import diff
 from job_history_airflow.cli.key import key
+from job_history_airflow.cli.printing import print_json
 from job_history_airflow.cli.redact import redact
 from job_history_airflow.cli.redrive import redrive
 from job_history_airflow.cli.show_receipt import show_receipt
@@ -22,17 +25,26 @@ from job_history_airflow.cli.status import status
 
 
 class _Commands(click.Group):
-    """Commands whose errors end with exit code 2: not checked."""
+    """Commands whose errors end with exit code 2: not checked. With --json, an error is a JSON value too."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        as_json = "--json" in ctx.args
         try:
             return super().invoke(ctx)
         except ReplicationError as error:
             click.echo(f"Error: {error}", err=True)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, KeyboardInterrupt):
+            reason = str(error)
+        except click.ClickException as error:
+            if as_json:
+                print_json({"faults": [error.format_message()]})
             raise
-        except Exception:  # noqa: BLE001 - Python itself would exit with 1, which means "differs"
+        except (click.exceptions.Exit, click.Abort, KeyboardInterrupt):
+            raise
+        except Exception as error:  # noqa: BLE001 - Python itself would exit with 1, which means "differs"
             traceback.print_exc()
+            reason = f"{type(error).__name__}: {error}"
+        if as_json:
+            print_json({"faults": [reason]})
         return ctx.exit(EXIT_NOT_CHECKED)
 
 
@@ -45,5 +57,5 @@ def main() -> None:
     """
 
 
-for command in (status, diff, redrive, redact, show_receipt, key):
+for command in (status, check, diff, redrive, redact, show_receipt, accounts, key):
     main.add_command(command)

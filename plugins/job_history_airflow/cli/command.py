@@ -50,37 +50,42 @@ class Answer:
     problems: list[str] = field(default_factory=list)
 
 
-def over_accounts(work: Callable[..., Answer]) -> Callable[..., None]:
+def over_accounts(*, quickly: bool = False) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
     """Turn a function that takes a Request and the command's own options into the body of a click command.
+
+    `quickly`: it uses no hook of a provider (`load_context`).
 
     It adds the options --accounts, --since, --until, --hours and --json. The command exits with 2 if there were
     problems, otherwise with 1 if something differs, otherwise with 0.
     """
 
-    def command(
-        ctx: click.Context,
-        *,
-        chosen: list[int] | None,
-        since: datetime | None,
-        until: datetime | None,
-        hours: int | None,
-        as_json: bool,
-        **own: Any,
-    ) -> None:
-        from job_history_airflow.cli.context import load_context
+    def decorated(work: Callable[..., Answer]) -> Callable[..., None]:
+        def command(
+            ctx: click.Context,
+            *,
+            chosen: list[int] | None,
+            since: datetime | None,
+            until: datetime | None,
+            hours: int | None,
+            as_json: bool,
+            **own: Any,
+        ) -> None:
+            from job_history_airflow.cli.context import load_context
 
-        window = requested_hours(since, until, hours)
-        context = load_context()
-        request = Request(context, requested_accounts(context.accounts, chosen), window, named=chosen is not None)
-        answer = work(request, **own)
-        if as_json:
-            print_json({**window.as_dict(), "faults": answer.problems, **answer.values})
-        else:
-            answer.print_text()
-        for problem in answer.problems:
-            click.echo(f"Error: {problem}", err=True)
-        ctx.exit(EXIT_NOT_CHECKED if answer.problems else EXIT_DIFFERS if answer.differs else EXIT_OK)
+            window = requested_hours(since, until, hours)
+            context = load_context(quickly=quickly)
+            request = Request(context, requested_accounts(context.accounts, chosen), window, named=chosen is not None)
+            answer = work(request, **own)
+            if as_json:
+                print_json({**window.as_dict(), "faults": answer.problems, **answer.values})
+            else:
+                answer.print_text()
+            for problem in answer.problems:
+                click.echo(f"Error: {problem}", err=True)
+            ctx.exit(EXIT_NOT_CHECKED if answer.problems else EXIT_DIFFERS if answer.differs else EXIT_OK)
 
-    # Brings the command's own options, which click keeps in an attribute of the function.
-    whole: Any = functools.update_wrapper(command, work)
-    return cast("Callable[..., None]", accounts_option(window_options(json_option(click.pass_context(whole)))))
+        # Brings the command's own options, which click keeps in an attribute of the function.
+        whole: Any = functools.update_wrapper(command, work)
+        return cast("Callable[..., None]", accounts_option(window_options(json_option(click.pass_context(whole)))))
+
+    return decorated

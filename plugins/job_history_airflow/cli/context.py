@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from job_history_airflow.cli.printing import reserve_stdout_for_answers
+from job_history_airflow.cli.start_airflow import finish_start, read_variable, start_airflow
 
 if TYPE_CHECKING:
     from job_history.accounts.variable import Accounts
@@ -26,31 +26,38 @@ class CommandContext:
 
     @cached_property
     def accounts(self) -> Accounts:
+        from job_history.accounts.variable import ACCOUNTS_VARIABLE, read_accounts
+
+        if (text := read_variable(ACCOUNTS_VARIABLE)) is not None:
+            return read_accounts(text)
+        finish_start()
         from job_history_airflow.settings import load_accounts
 
         return load_accounts()
 
     @cached_property
     def ledger(self) -> Storage:
-        from job_history_airflow.factories.storage import storage_at
-
-        return storage_at(self.settings.ledger_path)
+        return _storage_at(self.settings.ledger_path)
 
     @cached_property
     def staging(self) -> Storage:
-        from job_history_airflow.factories.storage import storage_at
-
-        return storage_at(self.settings.staging_path)
+        return _storage_at(self.settings.staging_path)
 
 
-def load_context() -> CommandContext:
-    """Read the config. Variables and connections are then looked up as Airflow's own commands look them up.
-
-    That is: in the secrets backend, in the environment, then in Airflow's database. The Task SDK skips the database
-    unless the process is marked as a server: a task asks the API server instead, which a command has no token for.
-    """
-    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+def load_context(*, quickly: bool = False) -> CommandContext:
+    """Read the config. `quickly`: for a command that uses no hook of a provider, unless the ledger is in a bucket."""
     reserve_stdout_for_answers()
+    start_airflow(quickly=quickly)
     from job_history_airflow.settings import read_settings
 
     return CommandContext(read_settings())
+
+
+def _storage_at(path: str) -> Storage:
+    from job_history.storage import folder_of
+
+    if folder_of(path) is None:
+        finish_start()
+    from job_history_airflow.factories.storage import storage_at
+
+    return storage_at(path)

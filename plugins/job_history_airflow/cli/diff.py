@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@over_accounts
+@over_accounts()
 @click.option(
     "--examples",
     type=click.IntRange(min=0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,23 @@ class _UserIds(click.ParamType[list[int]]):
             self.fail(f"{quoted(value)} is not a list of user_ids separated by commas.", param, ctx)
         return [int(text) for text in ids]
 
+
+class _Duration(click.ParamType[timedelta]):
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        found = _DURATION.fullmatch(value)
+        if found is None:
+            self.fail(f"{quoted(value)} is no time such as 90m, 2h or 3d.", param, ctx)
+        return timedelta(**{_UNITS[found["unit"]]: int(found["number"])})
+
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_DURATION = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[mhd])")
+DURATION = _Duration()
+"""A whole number of minutes, hours or days: 90m, 2h, 3d."""
 
 accounts_option = click.option(
     "--accounts", "chosen", type=_UserIds(), help="user_ids, separated by commas.  [default: all accounts]"

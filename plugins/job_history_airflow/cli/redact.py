@@ -25,7 +25,7 @@ DIGITS_SHOWN = 12
 
 
 @click.command()
-@over_accounts
+@over_accounts()
 @click.option(
     "--sample",
     type=click.IntRange(min=1),
@@ -53,8 +53,10 @@ def redact(request: Request, *, sample: int) -> Answer:
             except ReplicationError as error:
                 problems.append(f"Account {label}, window {request.window}: {error}")
     records = [{"account": label, "record": each} for label, each in sampled]
+    without_rules = [account.label for account in request.accounts if not account.redaction]
     quarantined = any(each.fault for _, each in sampled)
-    return Answer({"records": records}, partial(_print, sampled), quarantined, problems)
+    values = {"records": records, "without_rules": without_rules}
+    return Answer(values, partial(_print, sampled, without_rules), quarantined, problems)
 
 
 def _sampled(
@@ -77,9 +79,14 @@ def _records(listing: Listing[Record]) -> Generator[Record, None, None]:
     yield from listing
 
 
-def _print(records: list[tuple[str, Sampled]]) -> None:
+def _print(records: list[tuple[str, Sampled]], without_rules: list[str]) -> None:
     from job_history.errors.quoting import on_one_line
 
+    if without_rules:
+        print_line(f"Without redaction rules, so nothing is changed: {', '.join(without_rules)}.\n")
+    if not records:
+        print_line("No record was read: no account with rules has any in these hours.")
+        return
     print_table(
         ["account", "record", "path", "rule", "action", "kind", "length", "becomes"],
         [

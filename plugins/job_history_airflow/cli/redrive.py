@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@over_accounts
+@over_accounts()
 @click.option("--replace", is_flag=True, help="Also replace objects that have other bytes (as mode repair does).")
 def redrive(request: Request, *, replace: bool) -> Answer:
     """Deliver quarantined records that can be delivered now.

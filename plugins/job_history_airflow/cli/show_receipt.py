@@ -12,7 +12,7 @@ from job_history_airflow.cli.printing import json_option, print_json, print_line
 
 if TYPE_CHECKING:
     from job_history.ledger.receipt import Receipt
-    from job_history.storage import Storage
+    from job_history_airflow.cli.context import CommandContext
 
 
 @click.command()
@@ -47,7 +47,8 @@ def show_receipt(
     from job_history.model.window import HOUR, Window
     from job_history_airflow.cli.context import load_context
 
-    ledger = load_context().ledger
+    context = load_context(quickly=True)
+    ledger = context.ledger
     window = Window(window_start, window_end) if window_end else next(Window(window_start, window_start + HOUR).hours())
     revisions: list[Receipt] = []
     receipt = None
@@ -59,28 +60,42 @@ def show_receipt(
     if receipt is None:
         which = "receipt" if revision is None else f"revision {revision} of the receipt"
         click.echo(f"There is no {which} of account {user_id}, {EventKind(kind).words}, window {window}.", err=True)
-    elif history and as_json:
-        print_json(revisions)
-    elif history:
+    if as_json:
+        print_json(revisions if history else receipt)
+    elif history and revisions:
         _print_history(revisions)
-    elif as_json:
-        print_json(receipt)
-    else:
-        _print(receipt, ledger)
+    elif receipt is not None:
+        _print(receipt, context)
     ctx.exit(0 if receipt is not None and receipt.state.closed else 1)
 
 
-def _print(receipt: Receipt, ledger: Storage) -> None:
+def _settings_now(receipt: Receipt, context: CommandContext) -> str:
+    """Return the account's connection and prefix of today; the receipt holds neither."""
+    from job_history.errors import ReplicationError
+
+    try:
+        account = context.accounts.usable.get(receipt.user_id)
+    except ReplicationError:
+        return "the accounts cannot be read"
+    if account is None:
+        return "the account is not (or no longer) among the usable ones"
+    destination = account.destination
+    prefix = getattr(destination, "prefix", None)
+    return f"connection {destination.conn_id}" + ("" if prefix is None else f", prefix {prefix or '(none)'}")
+
+
+def _print(receipt: Receipt, context: CommandContext) -> None:
     from job_history.errors.quoting import on_one_line
     from job_history.progress import readable_bytes, readable_counts
 
-    counts = receipt.counts
+    counts, ledger = receipt.counts, context.ledger
     for name, value in {
         "account": receipt.label,
         "window": f"{receipt.window.start_text} to {receipt.window.end_text}",
         "revision": receipt.revision,
         "state": receipt.state,
         "destination": ", ".join(f"{name} {value}" for name, value in receipt.destination.items()),
+        "settings now": _settings_now(receipt, context),
         "counted": f"{counts.counted:,} (by {receipt.counted_by})",
         "listed": f"{counts.listed:,}",
         "delivered": f"{counts.delivered:,} ({readable_bytes(counts.delivered_bytes)})",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from job_history_airflow.cli.command import Answer, Request, over_accounts
+from job_history_airflow.cli.options import DURATION
 from job_history_airflow.cli.printing import print_line
 
 if TYPE_CHECKING:
@@ -30,8 +31,14 @@ LETTERS = {
 
 
 @click.command()
-@over_accounts
-def status(request: Request) -> Answer:
+@over_accounts(quickly=True)
+@click.option(
+    "--fail-after",
+    type=DURATION,
+    help="For monitoring: judge the installation by _control/status.json alone. Exit with 1 if a scheduled run did not "
+    "report in time, or if a window of any account needs a run for longer (2h, 90m).",
+)
+def status(request: Request, *, fail_after: timedelta | None) -> Answer:
     """Show the state of each account's hours.
 
     Only receipts are read, neither source nor destination.
@@ -41,11 +48,30 @@ def status(request: Request) -> Answer:
     """
     from job_history.inspection.status import statuses
 
+    if fail_after is not None:
+        return _overdue(request, fail_after)
     settle = request.context.settings.settle
     windows = list(statuses(request.context.ledger, request.accounts, request.window, datetime.now(UTC), settle))
     missing = [each for each in windows if each.state.needs_run]
     values = {"owed": len(missing), "windows": windows}
     return Answer(values, partial(_print, windows, missing), bool(missing), request.unusable_accounts)
+
+
+def _overdue(request: Request, fail_after: timedelta) -> Answer:
+    from job_history.inspection.overdue import overdue
+    from job_history.ledger.status_file import PATH, read_status
+
+    found = read_status(request.context.ledger)
+    if found is None:
+        missing = f"{request.context.ledger.url(PATH)} is missing: no run has reported yet."
+        return Answer({"overdue": []}, lambda: None, differs=False, problems=[missing])
+    late = overdue(found, datetime.now(UTC), fail_after)
+
+    def print_late() -> None:
+        for sentence in late or ["Nothing is overdue."]:
+            print_line(sentence)
+
+    return Answer({"overdue": late, "generated_at": found.generated_at}, print_late, bool(late))
 
 
 def _print(windows: list[WindowStatus], missing: list[WindowStatus]) -> None:

@@ -9,7 +9,6 @@ from job_history.errors import PermanentError
 from job_history.errors.quoting import quoted
 from job_history.model.settings_model import is_connection_id
 from job_history.storage import Storage, folder_of, local_storage
-from job_history_airflow.factories.s3 import bucket_access
 from job_history_airflow.settings import read_shared_group
 
 # Of each request; a task has retries of its own, minutes apart.
@@ -32,7 +31,9 @@ def storage_at(url: str) -> Storage:
     if (folder := folder_of(url)) is not None:
         return local_storage(folder, shared_group=read_shared_group())
     place = bucket_path(url)
+    # A command that reads a ledger in a folder need not wait for the clients of a bucket.
     from job_history.storage.s3.open_bucket import open_bucket
+    from job_history_airflow.factories.s3 import bucket_access
 
     access = bucket_access(place.conn_id, place.bucket, f"the path {_shown(url)} of the config")
     bucket = open_bucket(access, prefix=place.prefix, attempts=access.attempts or ATTEMPTS)

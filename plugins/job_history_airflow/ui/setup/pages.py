@@ -9,15 +9,15 @@ from fastapi import APIRouter, HTTPException, Path, Query, Response, status
 from fastapi.responses import RedirectResponse
 
 from job_history.accounts.account import Account
-from job_history_airflow.preflight import preflight_account
-from job_history_airflow.settings import read_settings
-from job_history_airflow.ui.accounts_variable import (
+from job_history_airflow.accounts_variable import (
     SavedMeanwhileError,
     StoredAccounts,
     read_stored,
     replace_entries,
     write_audit_log,
 )
+from job_history_airflow.preflight import preflight_account
+from job_history_airflow.settings import read_settings
 from job_history_airflow.ui.request_context import EditorRequest, PostRequest, ReaderRequest, RequestContext
 from job_history_airflow.ui.setup.account_entries import (
     ENTRY_ID,
@@ -178,7 +178,7 @@ def _write(
     if not stored.can_change:
         raise HTTPException(status.HTTP_409_CONFLICT, "The accounts cannot be changed here; the page explains why.")
     replace_entries(context.session, stored, entries)
-    write_audit_log(context.session, context.user, action, details)
+    write_audit_log(context.session, context.user.get_name(), action, details)
     return RedirectResponse(f"{context.request.scope['root_path']}/setup?done={action}", status.HTTP_303_SEE_OTHER)
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from fastapi import Response
 
+from job_history_airflow.accounts_variable import StoredAccounts
 from job_history_airflow.ui.access import may_edit_accounts
-from job_history_airflow.ui.accounts_variable import StoredAccounts
 from job_history_airflow.ui.forms import token_for
 from job_history_airflow.ui.request_context import RequestContext
 from job_history_airflow.ui.setup.account_entries import Errors, position_of, rows_of, sentences, text_of

@@ -14,9 +14,9 @@ from job_history.inspection.status import WindowStatus, statuses
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.storage import Storage
+from job_history_airflow.accounts_variable import read_stored
 from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.settings import read_settings
-from job_history_airflow.ui.accounts_variable import read_stored
 from job_history_airflow.ui.status.overview import AccountRow, Overview, overview_of
 from job_history_airflow.ui.status.period import Period
 

@@ -1,4 +1,4 @@
-"""Reads and writes the Variable with the accounts, for the pages."""
+"""Reads and writes the Variable with the accounts, for the pages and the command line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.configuration import ensure_secrets_loaded
 from airflow.models.log import Log
 from airflow.models.variable import Variable
@@ -78,13 +77,13 @@ def replace_entries(session: Session, stored: StoredAccounts, entries: list[Any]
         raise SavedMeanwhileError
 
 
-def write_audit_log(session: Session, user: BaseUser, action: str, details: dict[str, Any]) -> None:
+def write_audit_log(session: Session, user_name: str, action: str, details: dict[str, Any]) -> None:
     """Add an entry to Airflow's audit log, among those of the hourly DAG."""
     session.add(
         Log(
             event=f"job_history_accounts_{action}",
-            owner=user.get_name(),
-            owner_display_name=user.get_name(),
+            owner=user_name,
+            owner_display_name=user_name,
             extra=json.dumps(details),
             dag_id=REPLICATION_DAG,
         )
