@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -39,7 +40,7 @@ class Installation:
 
     def set_accounts(self, accounts: list[dict[str, Any]]) -> None:
         # A list that lost half of itself would fail the run, as it should.
-        (self.ledger / "_control" / "accounts.json").unlink(missing_ok=True)
+        shutil.rmtree(self.ledger / "_control" / "accounts", ignore_errors=True)
         self.stack.api.patch(
             "/variables/job_history_accounts", {"key": "job_history_accounts", "value": json.dumps(accounts)}
         )

@@ -1,19 +1,30 @@
 """The accounts as of the last run: a run compares them to notice changed settings, and a list that lost half of
 itself.
+
+They are a hint: a file that cannot be decoded stops no run. They are kept as revisions, so that of two reports at once
+none is lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import msgspec
 
 from job_history.accounts.account import Account
 from job_history.accounts.variable import ACCOUNTS_VARIABLE
+from job_history.errors import PermanentError
+from job_history.ledger.decoding import decoded
 from job_history.storage import Storage
 
-PATH = "_control/accounts.json"
+log = logging.getLogger(__name__)
+
+FOLDER = "_control/accounts"
+VERSION_1 = "_control/accounts.json"
+_REVISION = re.compile(rf"{FOLDER}/r(\d{{6,}})\.json")
 
 
 class KnownAccounts(msgspec.Struct):
@@ -53,19 +64,45 @@ class KnownAccounts(msgspec.Struct):
         return (
             f"The Variable {ACCOUNTS_VARIABLE} has {entries} accounts, and had {known}. The remaining ones are "
             "replicated. If that was a mistake, bring the others back: the hours that they missed are open, and can be "
-            f"run again. If it was intended, delete {PATH} in the ledger, and runs succeed again. To stop an account "
-            "for a while, pause it instead "
-            '("enabled": false).'
+            f"run again. If it was intended, delete the folder {FOLDER} in the ledger, and {VERSION_1} if it is there; "
+            'then runs succeed again. To stop an account for a while, pause it instead ("enabled": false).'
         )
 
 
+class _Newest(NamedTuple):
+    """`revision` is 0 if there is none yet."""
+
+    revision: int
+    known: KnownAccounts
+
+
 def read_known_accounts(ledger: Storage) -> KnownAccounts:
-    content = ledger.read(PATH)
-    return KnownAccounts() if content is None else msgspec.json.decode(content, type=KnownAccounts)
+    """Return the accounts of the newest revision; none if there is no file, or one that cannot be decoded."""
+    return _newest(ledger).known
 
 
-def save_known_accounts(ledger: Storage, known: KnownAccounts) -> None:
-    ledger.write(PATH, msgspec.json.encode(known, order="deterministic"))
+def update_known_accounts(ledger: Storage, change: Callable[[KnownAccounts], KnownAccounts]) -> None:
+    """Add the changed accounts as the next revision; if another report adds it first, change that one."""
+    while True:
+        revision, known = _newest(ledger)
+        changed = change(known)
+        content = msgspec.json.encode(changed, order="deterministic")
+        if changed == known or ledger.create(f"{FOLDER}/r{revision + 1:06d}.json", content):
+            return
+
+
+def _newest(ledger: Storage) -> _Newest:
+    revisions = {int(found[1]): path for path in ledger.paths(FOLDER) if (found := _REVISION.fullmatch(path))}
+    revision = max(revisions, default=0)
+    path = revisions.get(revision, VERSION_1)
+    content = ledger.read(path)
+    if content is None:
+        return _Newest(revision, KnownAccounts())
+    try:
+        return _Newest(revision, decoded(content, KnownAccounts, ledger.url(path)))
+    except PermanentError as damaged:
+        log.warning("Changed settings and lost accounts go unnoticed in this run: %s", damaged)
+        return _Newest(revision, KnownAccounts())
 
 
 def _flat(settings: Any, name: str = "") -> Iterator[tuple[str, Any]]:

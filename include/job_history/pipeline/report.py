@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from job_history.errors import PermanentError
-from job_history.ledger.known_accounts import KnownAccounts, read_known_accounts, save_known_accounts
+from job_history.ledger.known_accounts import KnownAccounts, update_known_accounts
 from job_history.ledger.open_windows import OpenWindows
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import add_revision
@@ -179,13 +179,15 @@ def _remember_accounts(ledger: Storage, plans: list[Plan]) -> None:
 
     An account is forgotten only if every plan had the whole list.
     """
-    known = read_known_accounts(ledger)
-    settings = known.settings | {user_id: new for plan in plans for user_id, new in plan.settings.items()}
-    if all(plan.whole_list for plan in plans):
-        considered = {str(user_id) for plan in plans for user_id in plan.considered}
-        settings = {user_id: of_account for user_id, of_account in settings.items() if user_id in considered}
-    if settings != known.settings:
-        save_known_accounts(ledger, KnownAccounts(settings))
+    new = {user_id: settings for plan in plans for user_id, settings in plan.settings.items()}
+    whole_list = all(plan.whole_list for plan in plans)
+    considered = {str(user_id) for plan in plans for user_id in plan.considered}
+
+    def change(known: KnownAccounts) -> KnownAccounts:
+        settings = known.settings | new
+        return KnownAccounts({each: settings[each] for each in settings if not whole_list or each in considered})
+
+    update_known_accounts(ledger, change)
 
 
 def _log_warnings(plans: list[Plan], receipts: list[Receipt], ledger: Storage) -> None:

@@ -75,12 +75,20 @@ class PreflightNotes:
 
     def _failures(self) -> dict[str, datetime]:
         names = (path.rpartition("/")[2].removesuffix(".json").rpartition("-") for path in self._ledger.paths(FAILED))
-        return {name: datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC) for name, _, stamp in names}
+        # A file of another name is no note of ours, and a note is a hint: it stops no run.
+        return {name: at for name, _, stamp in names if (at := _moment(stamp)) is not None}
 
     def _forget_failures(self, account: Account) -> None:
         for path in list(self._ledger.paths(FAILED)):
             if path.startswith(f"{FAILED}/{account.user_id}-"):
                 self._ledger.delete(path)
+
+
+def _moment(stamp: str) -> datetime | None:
+    try:
+        return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _name(account: Account) -> str:
