@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from itertools import islice
 
 from job_history.accounts.account import Account
-from job_history.errors import TransientError
+from job_history.errors import PermanentError, QuarantineReason, TransientError
 from job_history.errors.quoting import quoted
+from job_history.model.admin_event import EventRecord
 from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord
 from job_history.model.record import Record
@@ -15,11 +17,14 @@ from job_history.model.slice import Slice
 from job_history.model.timestamp import format_time, parse_time
 from job_history.pipeline.results import Extracted
 from job_history.progress import Progress
-from job_history.sources import NotesUnplaceable, Source
+from job_history.sources import NotesUnplaceable, Source, SupportsRepeatedIds
 from job_history.storage import Storage
 from job_history.storage.staging import staged_writer
 
 log = logging.getLogger(__name__)
+
+MAX_REPEATED_IDS = 200_000
+"""Ids of one window that its source may have more than once; they are kept in memory, some 20 MB."""
 
 MAX_IDS_CHECKED = 200_000
 """Ids of one slice that are kept in memory to find repeated ones, some 20 MB; later ones are not compared."""
@@ -34,7 +39,10 @@ def extract(slice_: Slice, account: Account, source: Source[Record], staging: St
     """Stage the records of a slice.
 
     Raises TransientError if the source contradicts itself: it lists another number of records than it counts, a record
-    twice, or one of another window. Nothing of the slice is delivered then.
+    twice, or one of another window. Nothing of the slice is delivered then. A record whose id is in another slice of
+    the window as well gets a fault, for the transform to quarantine.
+
+    Raises PermanentError if the source has more than MAX_REPEATED_IDS ids more than once.
     """
     began = read_at()
     part, kind = slice_.part, slice_.kind
@@ -42,6 +50,7 @@ def extract(slice_: Slice, account: Account, source: Source[Record], staging: St
     lines = "" if line_details is None else "; with lines" if line_details else "; without lines"
     log.info("Asked for: %s%s.", slice_.about, lines)
     path = f"{slice_.folder}/{kind}.jsonl.zst"
+    repeated = _repeated_ids(slice_, source)
     with (
         source.listing(slice_.user_id, part, line_details=bool(line_details)) as listing,
         staged_writer(staging, path) as staged,
@@ -51,6 +60,8 @@ def extract(slice_: Slice, account: Account, source: Source[Record], staging: St
         unclear_masks = 0
         check = _RecordCheck(slice_)
         for record in listing:
+            if record.fault is None and str(record.id) in repeated:
+                _mark_repeated(record)
             check.add(record)
             staged.append(record)
             progress.add()
@@ -75,6 +86,27 @@ def extract(slice_: Slice, account: Account, source: Source[Record], staging: St
         unplaceable=unplaceable or None,
         unclear_masks=unclear_masks,
     )
+
+
+def _repeated_ids(slice_: Slice, source: Source[Record]) -> set[str]:
+    """Return the ids that the source has more than once in the window, of which a slice may see only one row."""
+    if slice_.of == 1 or not isinstance(source, SupportsRepeatedIds):
+        return set()
+    repeated = set(islice(source.repeated_ids(slice_.user_id, slice_.window), MAX_REPEATED_IDS + 1))
+    if len(repeated) > MAX_REPEATED_IDS:
+        raise PermanentError(
+            f"The source of {slice_.about} has more than {MAX_REPEATED_IDS:,} ids of {slice_.kind.words} more than "
+            f"once, so nothing was delivered. Correct the relation (or view) of {slice_.kind.words}: it may join too "
+            "much. Then run the window again."
+        )
+    return repeated
+
+
+def _mark_repeated(record: Record) -> None:
+    is_event = isinstance(record, EventRecord)
+    record.fault = QuarantineReason.DUPLICATE_EVENT_ID if is_event else QuarantineReason.DUPLICATE_JOB_ID
+    name = "event_id" if is_event else "job_id"
+    record.fault_explanation = f"the source has more than one row with {name} {quoted(record.id)} in this window"
 
 
 def _unclear_masks(record: Record) -> int:

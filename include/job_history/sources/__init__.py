@@ -62,6 +62,15 @@ class RemoteSource(Source[Record_co], Protocol[Record_co]):
 
 
 @runtime_checkable
+class SupportsRepeatedIds(Protocol):
+    """A source that may have an id more than once, and can find out for a window that is read in several parts."""
+
+    def repeated_ids(self, user_id: int, window: Window) -> Iterator[str]:
+        """List, each once, the ids that more than one record of the window has, as text. Raises as `count`."""
+        ...
+
+
+@runtime_checkable
 class SupportsQuickCheck(Protocol):
     """A source that can count only by reading: a plan asks it only whether there can be anything to read."""
 

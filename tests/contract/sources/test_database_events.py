@@ -63,6 +63,14 @@ def test_each_row_of_a_repeated_event_id_is_quarantined(store: SqlStore) -> None
     ]  # fmt: skip
 
 
+@pytest.mark.promise("duplicate-ids")
+@every_database
+def test_an_event_id_that_is_repeated_in_another_part_of_the_window_is_found(store: SqlStore) -> None:
+    store.fill_events([event("e-1"), event("e-2"), event("e-1", event="user_logout"), event(None), event(None)])
+
+    assert list(store.event_source().repeated_ids(USER_ID, HOUR)) == ["e-1"]
+
+
 @every_database
 def test_extra_columns_of_events_follow_sorted_by_name(store: SqlStore) -> None:
     store.execute(

@@ -171,6 +171,22 @@ def test_each_row_of_a_repeated_job_id_is_quarantined(store: JobStore) -> None:
     assert {text.replace("'", "") for _, fault, text in found if fault} == {explanation}
 
 
+@pytest.mark.promise("duplicate-ids")
+@every_database
+def test_an_id_that_is_repeated_in_another_part_of_the_window_is_found(store: SqlStore) -> None:
+    first, second = "2018-05-21T00:10:00Z", "2018-05-21T00:50:00Z"
+    after = "2018-05-21T01:00:00Z"
+    store.fill(
+        [
+            *[job(1, first), job(2, first), job(2, second), job(3, second), job(3, after)],
+            *[job("j-AbC", first), job("j-AbC", second), job("j-x", first), job("j-X", second)],
+        ]
+    )
+
+    assert sorted(store.source().repeated_ids(USER_ID, HOUR)) == ["2", "j-AbC"]
+    assert list(store.source().repeated_ids(USER_ID + 1, HOUR)) == []
+
+
 @every_source
 def test_handles_and_ids_of_21_digits_come_back_as_they_are(store: JobStore) -> None:
     big, its_parent = "123456789012345678901", "123456789012345678900"

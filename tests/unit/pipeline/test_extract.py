@@ -1,14 +1,15 @@
 """Extract: everything that the source counts is staged, or nothing goes on."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
-from tests.unit.samples import DAY, MemorySource, account, record, slice_of
+from tests.unit.samples import DAY, HOUR, MemorySource, account, record, slice_of
 
-from job_history.errors import QuarantineReason, TransientError
+from job_history.errors import PermanentError, QuarantineReason, TransientError
 from job_history.model.admin_event import EventRecord
 from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord
@@ -54,6 +55,39 @@ def test_lines_are_asked_for_only_where_they_are_wanted(staging: Storage, wanted
     source = MemorySource(JOBS)
     extract(slice_of(), account(events={"job_history": True, "line_details": wanted}), source, staging)
     assert source.asked_for_lines == [wanted]
+
+
+@dataclass
+class RepeatingSource(MemorySource):
+    repeated: tuple[str, ...] = ("2", "9")
+
+    def repeated_ids(self, user_id: int, window: Window) -> Iterator[str]:
+        assert (user_id, window) == (5234, HOUR)
+        yield from self.repeated
+
+
+@pytest.mark.promise("duplicate-ids")
+def test_a_job_whose_id_is_in_another_slice_too_goes_to_quarantine(staging: Storage) -> None:
+    part = slice_of(FIRST_HALF, number=1, of=2)
+    extracted = extract(part, account(), RepeatingSource([msgspec.structs.replace(job) for job in JOBS]), staging)
+    found = list(staged_records(staging, extracted.path, JobRecord))
+    assert [(job.job_id, job.fault) for job in found] == [(1, None), (2, QuarantineReason.DUPLICATE_JOB_ID)]
+    assert found[1].fault_explanation == "the source has more than one row with job_id 2 in this window"
+
+
+def test_a_window_in_one_slice_is_not_searched_for_repeated_ids(staging: Storage) -> None:
+    source = RepeatingSource(JOBS, repeated=("2",))
+    extracted = extract(slice_of(), account(), source, staging)
+    assert [job.fault for job in staged_records(staging, extracted.path, JobRecord)] == [None] * 5
+
+
+@pytest.mark.promise("duplicate-ids")
+def test_a_source_that_repeats_very_many_ids_delivers_nothing(
+    staging: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("job_history.pipeline.extract.MAX_REPEATED_IDS", 1)
+    with pytest.raises(PermanentError, match="5234 Acme"):
+        extract(slice_of(FIRST_HALF, number=1, of=2), account(), RepeatingSource(JOBS), staging)
 
 
 def test_an_empty_slice_is_extracted(staging: Storage) -> None:

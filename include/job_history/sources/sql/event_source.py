@@ -55,6 +55,10 @@ class SqlEventSource:
         with self._snapshot(about) as opened:
             return opened.counts(EVENTS, [opened.within(EVENTS, user_id, window) for user_id in user_ids])
 
+    def repeated_ids(self, user_id: int, window: Window) -> Iterator[str]:
+        with self._snapshot(_events_of(user_id, window)) as opened:
+            yield from opened.repeated_ids(EVENTS, user_id, window)
+
     def unplaceable(self, user_id: int) -> Unplaceable:
         """Count the account's admin events whose `occurred_at` is missing or cannot be read."""
         with self._snapshot(f"the admin events of account {user_id} without a time that can be read") as opened:

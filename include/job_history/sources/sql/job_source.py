@@ -63,6 +63,10 @@ class SqlJobSource:
             for (job_id,) in opened.rows(JOBS, statement, parameters):
                 yield id_text(job_id)
 
+    def repeated_ids(self, user_id: int, window: Window) -> Iterator[str]:
+        with self._snapshot(_jobs_of(user_id, window)) as opened:
+            yield from opened.repeated_ids(JOBS, user_id, window)
+
     def unplaceable(self, user_id: int) -> Unplaceable:
         """Count the account's finished jobs whose `completed_at` is missing or cannot be read."""
         with self._snapshot(f"the jobs of account {user_id} without a time that can be read") as opened:

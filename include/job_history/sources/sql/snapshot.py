@@ -11,6 +11,7 @@ from job_history.errors.masking import Masker
 from job_history.model.window import Window
 from job_history.sources.sql.dialect import Condition, Dialect, Parameters, Relation
 from job_history.sources.sql.errors import database_errors
+from job_history.sources.sql.rows import id_text
 from job_history.sources.sql.session import Session
 from job_history.sources.sql.time_forms import TimeForm, column_form
 from job_history.sources.sql.values import Row
@@ -100,6 +101,18 @@ class Snapshot:
 
     def rows(self, relation: Relation, statement: str, parameters: Parameters) -> Generator[Row]:
         return self.session.stream(relation.name, statement, parameters)
+
+    def repeated_ids(self, relation: Relation, user_id: int, window: Window) -> Generator[str]:
+        """Yield the ids that more than one row of the window has."""
+        condition = self.within(relation, user_id, window)
+        # As the listing compares them: what another collation takes for equal are two ids.
+        exact = self.dialect.order(relation.id)
+        statement = (
+            f"SELECT {exact} FROM {relation} WHERE {condition.text} AND {relation.id} IS NOT NULL"  # noqa: S608 - constants
+            f" GROUP BY {exact} HAVING COUNT(*) > 1"
+        )
+        for (found,) in self.rows(relation, statement, condition.parameters):
+            yield id_text(as_text(found))
 
     def rows_beside_others(self, relation: Relation, statement: str, parameters: Parameters) -> Generator[Row]:
         """Yield rows while another relation's are read; call it before the other."""
