@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 Edit = tuple[int, int, str]
-"""A start, an end and what replaces the text between: in characters of a text, or in bytes of its UTF-8."""
+"""A start, an end, both in characters, and what replaces the text between."""
+
+EditOfBytes = tuple[int, int, bytes]
+"""The same in bytes of UTF-8."""
 
 
 def edited(text: str, edits: Iterable[Edit]) -> str:
@@ -19,11 +22,11 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
     return "".join(pieces)
 
 
-def edited_utf8(data: bytes, edits: Iterable[Edit], done: int = 0, end_of_data: int | None = None) -> str:
-    """Return the text of UTF-8, or of a part of it, after edits of bytes."""
+def edited_utf8(data: bytes, edits: Iterable[EditOfBytes], done: int = 0, end_of_data: int | None = None) -> str:
+    """Return the text of UTF-8, or of a part of it, after edits."""
     pieces: list[bytes] = []
     for start, end, replacement in edits:
-        pieces += (data[done:start], utf8(replacement))
+        pieces += (data[done:start], replacement)
         done = end
     pieces.append(data[done:end_of_data])
     return text_of_utf8(b"".join(pieces))
@@ -43,14 +46,12 @@ def bytes_before(text: str, place: int) -> int:
     return len(utf8(text[:place]))
 
 
-def in_characters(data: bytes, edits: list[Edit]) -> list[Edit]:
+def in_characters(data: bytes, edits: list[EditOfBytes]) -> list[Edit]:
     """Return edits of bytes as edits of their text."""
-    if data.isascii():
-        return edits
     moved = []
     done = characters = 0
-    for start, end, text in edits:
+    for start, end, replacement in edits:
         first = characters + len(text_of_utf8(data[done:start]))
         done, characters = end, first + len(text_of_utf8(data[start:end]))
-        moved.append((first, characters, text))
+        moved.append((first, characters, text_of_utf8(replacement)))
     return moved

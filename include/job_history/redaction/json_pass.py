@@ -6,20 +6,19 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import accumulate, chain
+from itertools import accumulate
 
 from job_history.redaction.canonical import json_string, text_of
 from job_history.redaction.card_numbers import places_of_candidates
-from job_history.redaction.edit import Edit, bytes_before, edited_utf8, text_of_utf8, utf8
+from job_history.redaction.edit import Edit, EditOfBytes, bytes_before, edited_utf8, text_of_utf8, utf8
 from job_history.redaction.location import Location, Members, Rule
 from job_history.redaction.replacement import MASK, Place, Replacement
 from job_history.redaction.tokens import (
     BEFORE,
-    BRACKET,
     CLOSING,
     NAME,
+    NAME_END,
     OPENING,
-    PARTS,
     VALUE,
     Token,
     indexes_above,
@@ -35,7 +34,7 @@ from job_history.redaction.unescape import Unescaped
 
 _LAST_NAME = re.compile(rb'"((?:[^"\\]++|\\.)*+)"(?:\s*+:\s*+)?\Z', re.DOTALL)
 # A text with an escape or a sign of an address can only be touched if one of these is in it, or a card number.
-_SIGN = re.compile(rb'@|%40|\\["u]|^"[{\[ \\]')
+_SIGN = re.compile(rb'@|%%40|\\u|^"[{\[ \\]|%b' % NAME_END)
 # Any other text or number, only if one of these is, ...
 _RARE_SIGNS = (b"\xef\xbc\xa0", b"\xef\xb9\xab")  # U+FF20 and U+FE6B in UTF-8
 # ... or one of these, if a rule may be about an element without a name: the beginning of JSON without names.
@@ -60,7 +59,7 @@ class JsonPass:
         places: Sequence[Place],
         *,
         replacement: Replacement,
-        wholes: Sequence[tuple[Rule, Callable[[bytes], bool]]],
+        wholes: Sequence[tuple[Rule, Callable[[bytes], object]]],
         edits_of_text: TextEdits,
         edits_of_number: Callable[[str, Place], list[Edit]],
     ) -> None:
@@ -71,50 +70,49 @@ class JsonPass:
         self._edits_of_text = edits_of_text
         self._edits_of_number = edits_of_number
         self._tokens: list[Token] = []
-        self._starts: list[int] = []
+        self._ends: list[int] = []
         self._roots: dict[int, Place] = {}
-        self._edits: list[Edit] = []
+        self._edits: list[EditOfBytes] = []
         self._dropped: list[tuple[int, int]] = []
         self._renamed: dict[int, bytes] = {}
         # By name: the last number of those in use, so that many equal names take linear time.
         self._new_names: dict[int, tuple[int, dict[str, int]]] = {}
 
-    def edits(self, locations: Sequence[Location], around: Location) -> list[Edit]:
+    def edits(self, locations: Sequence[Location], around: Location) -> list[EditOfBytes]:
         """Return the edits in their order, given the location of each text, and one from which all can be reached.
 
         The pass keeps its own stack, so nesting costs no recursion.
         """
         suspects = self._read(around)
-        tokens, starts = self._tokens, self._starts
         roots = iter(zip(locations, self._places, strict=True))
         members: Members | None = None
         opened = -1
         frames: list[tuple[Members | None, int]] = []
-        following = iter(enumerate(tokens))
+        following = iter(enumerate(self._tokens))
         for index, (_, name, value, apart) in following:
-            if value >= BRACKET and value in CLOSING:
+            if value and value in CLOSING:
                 members, opened = frames.pop()
                 continue
             if members is None:
                 here, self._roots[index] = next(roots)
             else:
                 if b"\0" in name:
-                    name = self._data[starts[PARTS * index + NAME] : starts[PARTS * index + VALUE]]  # noqa: PLW2901
+                    name = self._data[self._start(index, NAME) : self._start(index, VALUE)]  # noqa: PLW2901
                 here = members[name]
                 if members.names_that_matter and name in members.names_that_matter:
                     self._rename(members.location, index, opened, here.rule)
                 if here.rule is not None:
-                    last = last_token_of_value(following) if value in OPENING else index
+                    last = last_token_of_value(following) if value and value in OPENING else index
                     self._replace(here.rule, index, last)
                     continue
-            if value in OPENING:
+            if value and value in OPENING:
                 frames.append((members, opened))
                 members, opened = here.members, index
-            elif here.matters and ((apart and _SIGN.search(apart)) or index in suspects):
-                self._look_into(here, index, apart)
+            elif here.matters and (apart or index in suspects):
+                self._look_into(here, index, apart, is_suspect=index in suspects)
         if self._dropped:
             self._leave_out()
-        self._edits.sort()
+            self._edits.sort()
         return self._edits
 
     def _read(self, around: Location) -> set[int]:
@@ -130,34 +128,36 @@ class JsonPass:
             marks += places_of(_JSON_BEGINS, data)
         else:
             self._tokens = tokens_with_names(marked(data, marks) if marks else data, names)
-        self._starts = [0, *accumulate(map(len, chain.from_iterable(self._tokens)))]
-        return {(bisect_right(self._starts, mark) - 1) // PARTS for mark in marks}
+        self._ends = [*accumulate(map(len, map(b"".join, self._tokens)))]
+        return {bisect_right(self._ends, mark) for mark in marks}
 
     def _replace(self, rule: Rule, index: int, last: int) -> None:
-        start, end = self._starts[PARTS * index + VALUE], self._starts[PARTS * last + PARTS]
-        written = text_of_utf8(self._data[start:end])
+        start, end = self._start(index, VALUE), self._ends[last]
+        written = self._data[start:end]
         after = self._replacement.of_json(rule, written, partial(self._path, index))
         if after is None:
             self._dropped.append((index, last))
         elif after != written:
             self._edits.append((start, end, after))
 
-    def _look_into(self, here: Location, index: int, apart: bytes) -> None:
-        start = self._starts[PARTS * index + VALUE]
-        place = partial(self._path, index)
+    def _look_into(self, here: Location, index: int, apart: bytes, *, is_suspect: bool) -> None:
+        end = self._ends[index]
         for rule, is_whole in self._wholes:
             if is_whole(apart):
-                after = self._replacement.of_text(rule, apart[1:-1].decode(), _PART, place) or ""
-                self._edits.append((start + 1, start + len(apart) - 1, after))
+                after = self._replacement.of_utf8(rule, apart[1:-1], _PART, partial(self._path, index)) or b""
+                self._edits.append((end - len(apart) + 1, end - 1, after))
                 return
-        data = self._data[start : self._starts[PARTS * index + PARTS]]
+        if not is_suspect and not _SIGN.search(apart):
+            return
+        start = self._start(index, VALUE)
+        data, place = self._data[start:end], partial(self._path, index)
         if data.startswith(b'"'):
             self._edits += self._edits_of_string(data, here, place, _PART, start)
         else:
             edits = self._edits_of_number(data.decode(), place)
-            self._edits += [(start + first, start + last, text) for first, last, text in edits]
+            self._edits += [(start + first, start + last, text.encode()) for first, last, text in edits]
 
-    def _edits_of_string(self, data: bytes, here: Location, place: Place, kind: str, start: int) -> list[Edit]:
+    def _edits_of_string(self, data: bytes, here: Location, place: Place, kind: str, start: int) -> list[EditOfBytes]:
         """Find the edits of a JSON string that starts at a byte: those of its text, at the places where that is
         written.
         """
@@ -173,7 +173,7 @@ class JsonPass:
             edits = [(bytes_before(inside, first), bytes_before(inside, last), text) for first, last, text in edits]
         shift = start + 1
         return [
-            (first + shift, last + shift, json_string(text)[1:-1] if '"' in text or "\\" in text else text)
+            (first + shift, last + shift, utf8(json_string(text)[1:-1] if '"' in text or "\\" in text else text))
             for first, last, text in edits
         ]
 
@@ -200,7 +200,7 @@ class JsonPass:
         taken[new] = number
         taken.setdefault(numbered, 1)
         self._renamed[index] = utf8(numbered)
-        self._edits.append((start, end, numbered))
+        self._edits.append((start, end, self._renamed[index]))
 
     def _leave_out(self) -> None:
         """Take out the members and elements that are dropped, and of the commas around each the one that is left
@@ -218,18 +218,18 @@ class JsonPass:
                     start, leading = self._start(index, BEFORE) + kept, -1
                 else:
                     start, leading = self._start(index, NAME), last + 1
-            self._edits.append((start, self._start(last + 1, BEFORE), ""))
+            self._edits.append((start, self._ends[last], b""))
         self._without_comma(leading)
 
     def _without_comma(self, index: int) -> None:
         before = self._tokens[index][BEFORE] if 0 <= index < len(self._tokens) else b""
         if before.lstrip().startswith(b","):
             start = self._start(index, BEFORE) + before.index(b",")
-            self._edits.append((start, start + 1, ""))
+            self._edits.append((start, start + 1, b""))
 
     def _start(self, index: int, part: int) -> int:
         """Return the byte at which a part of a token starts."""
-        return self._starts[PARTS * index + part]
+        return self._ends[index] - sum(map(len, self._tokens[index][part:]))
 
     def _path(self, index: int) -> str:
         """Return the path of a token's value, with names as they leave."""

@@ -19,7 +19,7 @@ class Pattern(NamedTuple):
 
     find: Callable[[str], list[Span]]
     expression: str
-    is_whole: Callable[[bytes], bool] | None = None
+    is_whole: Callable[[bytes], object] | None = None
 
 
 PATTERNS: dict[PatternName, Pattern] = {

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from job_history.redaction.canonical import canonical_text
-from job_history.redaction.edit import utf8
+from job_history.redaction.edit import text_of_utf8, utf8
 from job_history.redaction.location import Rule
 
 MASK = "***"
 
-_KINDS = {'"': "text", "{": "object", "[": "array", "t": "boolean", "f": "boolean"}
+_MASK = MASK.encode()
+_KINDS = {b'"': "text", b"{": "object", b"[": "array", b"t": "boolean", b"f": "boolean"}
 _BLOCK_BYTES = 64
 
 Place = Callable[[], str]
@@ -38,35 +39,46 @@ class Replacement:
 
     def of_text(self, rule: Rule, text: str, kind: str, place: Place) -> str | None:
         """Return the text that replaces a text; None: nothing does."""
-        after = None if rule.action == "drop" else MASK if rule.action == "mask" else self._hash(utf8(text))
+        after = self.of_utf8(rule, utf8(text), kind, place)
+        return None if after is None else after.decode()
+
+    def of_utf8(self, rule: Rule, text: bytes, kind: str, place: Place) -> bytes | None:
+        """Do so with a text in UTF-8."""
+        after = None if rule.action == "drop" else _MASK if rule.action == "mask" else self._hash(text)
         if self._on_change is not None:
-            self._on_change(Change(place(), rule, kind, len(text), after))
+            length = len(text_of_utf8(text))
+            self._on_change(Change(place(), rule, kind, length, None if after is None else after.decode()))
         return after
 
-    def of_json(self, rule: Rule, written: str, place: Place) -> str | None:
-        """Return the JSON text that replaces a value's; None: nothing does. A null stays, unless it is dropped."""
-        if written == "null" and rule.action != "drop":
+    def of_json(self, rule: Rule, written: bytes, place: Place) -> bytes | None:
+        """Return the JSON, in UTF-8, that replaces a value; None: nothing does. A null stays, unless it is dropped."""
+        if written == b"null" and rule.action != "drop":
             return written
-        text = canonical_text(written) if rule.action == "hash" or written.startswith('"') else written
-        after = self.of_text(rule, text, _KINDS.get(written[:1], "number"), place)
+        if written.startswith(b'"') and b"\\" not in written:
+            text = written[1:-1]
+        elif rule.action == "hash" or written.startswith(b'"'):
+            text = utf8(canonical_text(text_of_utf8(written)))
+        else:
+            text = written
+        after = self.of_utf8(rule, text, _KINDS.get(written[:1], "number"), place)
         # Neither *** nor a hash has a character that JSON escapes.
-        return None if after is None else f'"{after}"'
+        return None if after is None else b'"%b"' % after
 
 
-def _no_hash(_: bytes) -> str:
+def _no_hash(_: bytes) -> bytes:
     raise RuntimeError("a rule hashes, and no key was given")
 
 
-def _hmac(key: bytes) -> Callable[[bytes], str]:
+def _hmac(key: bytes) -> Callable[[bytes], bytes]:
     """HMAC-SHA-256 (RFC 2104) in hex, with the key's two blocks hashed once: a third of the time of `hmac.digest`."""
     block = (hashlib.sha256(key).digest() if len(key) > _BLOCK_BYTES else key).ljust(_BLOCK_BYTES, b"\0")
     inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
     outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
 
-    def hash_of(message: bytes) -> str:
+    def hash_of(message: bytes) -> bytes:
         first, second = inner.copy(), outer.copy()
         first.update(message)
         second.update(first.digest())
-        return second.hexdigest()
+        return second.hexdigest().encode()
 
     return hash_of

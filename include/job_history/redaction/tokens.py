@@ -12,14 +12,13 @@ _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _PLAIN = rb'"[^"\\@%]*+"|[{}\[\]]|[^\s",:\[\]{}]++'
 _TOKEN = re.compile(rb"([,\s]*+)(%b\s*+:\s*+)?(?:(%b)|(%b))" % (_STRING, _PLAIN, _STRING), re.DOTALL)
 BEFORE, NAME, VALUE = 0, 1, 2
-PARTS = 4
-BRACKET = b"["
-"""All brackets are greater than this or equal to it, and no text or number is, but words are."""
 OPENING, CLOSING = (b"{", b"["), (b"}", b"]")
 
-# A text without these is passed over: an escape that writes a quotation mark or any character, the sign of an address,
-# or a mark. A backslash that means itself may begin an escape of a deeper level.
-_REST_OF_PLAIN = rb'[^"\\@%\0]*+(?:\\(?:[bfnrt/]|\\(?!u))[^"\\@%\0]*+)*+"'
+# What may end a name inside a text. The colon or `=>` may be written with escapes, and beyond ASCII there are spaces.
+NAME_END = rb'\\"[\s\x80-\xff]*+[:=\\]'
+# A text without these is passed over: what may end a name inside it, an escape that writes any character, the sign of
+# an address, or a mark. A backslash that means itself may begin an escape of a deeper level.
+_REST_OF_PLAIN = rb'[^"\\@%\0]*+(?:\\(?:[bfnrt/]|\\(?!u)|"(?![\s\x80-\xff]*+[:=\\]))[^"\\@%\0]*+)*+"'
 _NO_TEXT = rb'[^"{}\[\]\0]*+'
 # Between two objects of one array nothing changes; the texts of a batch have no comma between them.
 _NEXT_OBJECT = b"},{"
