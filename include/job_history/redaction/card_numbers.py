@@ -17,6 +17,7 @@ EXPRESSION = r"(?:^|[^0-9])[2-6](?:[ -]?[0-9]){12,18}(?:$|[^0-9])"
 _CANDIDATE = re.compile(r"(?<![0-9])[2-6](?:[ -]?[0-9]){12,18}(?![0-9])")
 # The same again, many times as fast.
 _CANDIDATE_IN_BYTES = re2.compile(EXPRESSION).search
+_DIGIT = re.compile(rb"[0-9]")
 _RUN = re.compile(r"[0-9]++(?:[ -][0-9]++)*+")
 _GROUP = re.compile(r"[0-9]++")
 # ISO/IEC 7812, as the card schemes publish it: Visa, Mastercard, American Express, Diners Club, Discover, JCB,
@@ -29,13 +30,21 @@ _BEGINNING_DIGITS = 4
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
-def places_of_candidates(text: bytes) -> Iterator[int]:
+def places_of_candidates(text: bytes, done: int = 0) -> Iterator[int]:
     """Stream a place in each stretch of a text, in UTF-8, that may hold a card number."""
-    done = 0
     while candidate := _CANDIDATE_IN_BYTES(text, done):
-        # Too close to the end of the digits for them to be found again.
-        done = candidate.end() - MIN_DIGITS + 1
+        done = place_in(candidate)
         yield done
+
+
+def place_in(candidate: re.Match[bytes]) -> int:
+    """Return a place in a stretch that EXPRESSION found: too close to its end for its digits to be found again."""
+    return candidate.end() - MIN_DIGITS + 1
+
+
+def has_enough_digits(text: bytes) -> bool:
+    """Whether a text may be one that EXPRESSION found."""
+    return len(_DIGIT.findall(text)) >= MIN_DIGITS
 
 
 def find_cards(text: str) -> list[Span]:

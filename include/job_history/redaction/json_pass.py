@@ -9,7 +9,6 @@ from functools import partial
 from itertools import accumulate
 
 from job_history.redaction.canonical import json_string, text_of
-from job_history.redaction.card_numbers import places_of_candidates
 from job_history.redaction.edit import Edit, EditOfBytes, bytes_before, edited_utf8, text_of_utf8, utf8
 from job_history.redaction.location import Location, Members, Rule
 from job_history.redaction.replacement import MASK, Place, Replacement
@@ -39,7 +38,6 @@ _SIGN = re.compile(rb'@|%%40|\\u|^"[{\[ \\]|%b' % NAME_END)
 _RARE_SIGNS = (b"\xef\xbc\xa0", b"\xef\xb9\xab")  # U+FF20 and U+FE6B in UTF-8
 # ... or one of these, if a rule may be about an element without a name: the beginning of JSON without names.
 _JSON_BEGINS = (b'"{', b'"[', b'" ')
-_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 _PART = "part of a text"
 
 TextEdits = Callable[[str, Location, Place, str], list[Edit]]
@@ -118,11 +116,9 @@ class JsonPass:
     def _read(self, around: Location) -> set[int]:
         """Read the tokens, and return those that hold a rare sign or what may be a card number."""
         data = self._data
-        # RE2 wants UTF-8.
-        marks = [*places_of_candidates(_SURROGATE.sub(b"???", data) if b"\xed" in data else data)]
+        names, marks = around.skipping.scan(data)
         if b"\xef" in data:
             marks += places_of(_RARE_SIGNS, data)
-        names = around.skipping.names(data)
         if names is None:
             self._tokens = tokens_of(data)
             marks += places_of(_JSON_BEGINS, data)

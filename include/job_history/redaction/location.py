@@ -62,7 +62,7 @@ class Location:
     @cached_property
     def skipping(self) -> Skipping:
         routes = (route.segments[done:] for route, done in self._positions)
-        return Skipping(routes, lambda literals: Prefilter(literals, ()))
+        return Skipping(routes, self._all.expressions)
 
     def may_touch(self, text: str) -> bool:
         """Return False only if no rule can be about anything in a text that is here."""

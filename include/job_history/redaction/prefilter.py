@@ -45,13 +45,13 @@ class Prefilter:
         written = literals if self._folds else [each for literal in literals for each in ways_to_write(literal)]
         options = re2.Options()
         options.log_errors = False
-        self._search = re2.compile("(?i)" + "|".join([r"\\u", *map(re2.escape, written), *expressions]), options).search
+        self.search = re2.compile("(?i)" + "|".join([r"\\u", *map(re2.escape, written), *expressions]), options).search
 
     def may_find(self, text: str | bytes) -> bool:
         """Return False only if there is nothing to find. Bytes are UTF-8."""
         if self._folds:
             text = (text if isinstance(text, str) else text.decode(errors="replace")).casefold()
-        return self._search(text if isinstance(text, bytes) else text.encode(errors="replace")) is not None
+        return self.search(text if isinstance(text, bytes) else text.encode(errors="replace")) is not None
 
 
 @lru_cache(maxsize=1_000)

@@ -76,7 +76,10 @@ def _skipping(names: frozenset[bytes]) -> re.Pattern[bytes]:
     unnamed = b'(?!(?:%b)"\\s*+:)' % b"|".join(map(re.escape, sorted(names))) if names else b""
     text = b'"' + unnamed + _REST_OF_PLAIN + _NO_TEXT
     array = rb"(?<=[:,\[])\[%b(?:%b)*+\]" % (_NO_TEXT, text)
-    before = b"%b(?:%b|(?:%b|%b)%b)*+" % (_NO_TEXT, text, _NEXT_OBJECT, array, _NO_TEXT)
+    # Most texts begin otherwise than all names, and have no escape: they need no closer look.
+    beginnings = re.escape(bytes({name[0] for name in names if name}))
+    usual = rb'"[^"\\@%%\0%b][^"\\@%%\0]*+"%b' % (beginnings, _NO_TEXT)
+    before = b"%b(?:%b|%b|(?:%b|%b)%b)*+" % (_NO_TEXT, usual, text, _NEXT_OBJECT, array, _NO_TEXT)
     return re.compile(
         rb'(%b)(%b\s*+:\s*+)?(?:([{}\[\]]|[^\s",:\[\]{}]++)|(%b))' % (before, _STRING, _STRING), re.DOTALL
     )
