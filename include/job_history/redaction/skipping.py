@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from job_history.redaction import card_numbers
 from job_history.redaction.canonical import text_of

@@ -14,11 +14,12 @@ _TOKEN = re.compile(rb"([,\s]*+)(%b\s*+:\s*+)?(?:(%b)|(%b))" % (_STRING, _PLAIN,
 BEFORE, NAME, VALUE = 0, 1, 2
 OPENING, CLOSING = (b"{", b"["), (b"}", b"]")
 
-# What may end a name inside a text. The colon or `=>` may be written with escapes, and beyond ASCII there are spaces.
-NAME_END = rb'\\"[\s\x80-\xff]*+[:=\\]'
+# What may end a name inside a text: what follows may be written with escapes, beyond ASCII there are spaces, and there
+# may be a comment.
+NAME_END = rb'\\"[\s\x80-\xff]*+[:=\\/#]'
 # A text without these is passed over: what may end a name inside it, an escape that writes any character, the sign of
 # an address, or a mark. A backslash that means itself may begin an escape of a deeper level.
-_REST_OF_PLAIN = rb'[^"\\@%\0]*+(?:\\(?:[bfnrt/]|\\(?!u)|"(?![\s\x80-\xff]*+[:=\\]))[^"\\@%\0]*+)*+"'
+_REST_OF_PLAIN = rb'[^"\\@%\0]*+(?:\\(?:[bfnrt/]|\\(?!u)|"(?![\s\x80-\xff]*+[:=\\/#]))[^"\\@%\0]*+)*+"'
 _NO_TEXT = rb'[^"{}\[\]\0]*+'
 # Between two objects of one array nothing changes; the texts of a batch have no comma between them.
 _NEXT_OBJECT = b"},{"

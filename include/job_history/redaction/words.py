@@ -11,8 +11,11 @@ from typing import NamedTuple
 from job_history.redaction.canonical import text_of
 from job_history.redaction.location import Location, Rule
 
+# Comments as JSON5, YAML and settings of editors have them; so long at most that the time stays linear.
+_COMMENT = r"/\*(?:[^*]|\*(?!/)){0,200}+\*/|(?://|#[ \t])[^\n]{0,200}+\n"
 # The end of a name, and what leads to its value; `=>` is how Ruby writes an object.
-_NAME_END = re.compile(r'"\s*+(?::|=>)\s*+')
+_NAME_END = re.compile(rf'"(?:\s++|{_COMMENT})*+(?::|=>)\s*+')
+_COMMENTS = re.compile(rf"(?:(?:{_COMMENT})\s*+)++(?![\s,}}\]]|\Z)")
 # A quotation mark before a letter or a sign does not end a text: the value holds quotation marks without escapes. A
 # text that is cut short goes to the end.
 _ENDS = r"""(?=[\s,;:.!?)\]}"'\\<]|\Z)"""
@@ -113,6 +116,9 @@ def _is_escaped(text: str, place: int) -> bool:
 
 
 def _end_of_value(text: str, start: int) -> int:
+    # A comment goes with the value after it: it may be the value itself, without quotation marks.
+    if comments := _COMMENTS.match(text, start):
+        start = comments.end()
     first = text[start]
     if first in "{[(":
         return _end_of_brackets(text, start)
