@@ -270,6 +270,8 @@ def test_time_outs_attempts_and_pool_are_those_of_the_connection(connect: Connec
         ({}, {"HTTPS_PROXY": "http://user:CANARY@proxy:3128"}, "proxy"),
         ({"config_kwargs": {"signature_version": "s3"}}, {}, "signature"),
         ({"config_kwargs": {"client_cert": "/some.pem"}}, {}, "client certificate"),
+        ({"aws_session_token": "CANARY", "endpoint_url": "http://minio:9000"}, {}, "session token"),
+        ({"aws_session_token": "CANARY"}, {"AWS_ENDPOINT_URL_S3": "https://minio:9000"}, "session token"),
         ({}, {"AWS_SERVER_SIDE_ENCRYPTION": "aws:kms", "AWS_SSE_KMS_KEY_ID": "CANARY"}, "AWS_SERVER_SIDE_ENCRYPTION"),
         ({}, {"AWS_SSE_CUSTOMER_KEY_BASE64": "CANARY"}, "AWS_SSE_CUSTOMER_KEY_BASE64"),
     ],

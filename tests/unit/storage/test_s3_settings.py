@@ -60,6 +60,29 @@ def resolved_access() -> S3Access:
     return resolve(connection, "acme-audit", settings().write_options, environment={})
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "token", "through_boto3"),
+    [
+        (None, "TOKEN", False),
+        ("https://s3.dualstack.eu-west-1.amazonaws.com", "TOKEN", False),
+        ("https://s3.cn-north-1.amazonaws.com.cn", "TOKEN", False),
+        ("https://bucket.vpce-1a2b.s3.eu-west-1.vpce.amazonaws.com", "TOKEN", False),
+        ("http://s3.eu-west-1.amazonaws.com", "TOKEN", True),
+        ("https://ec2-1-2-3-4.compute.amazonaws.com", "TOKEN", True),
+        ("https://s3.eu-west-1.amazonaws.com.example.com", "TOKEN", True),
+        ("https://s3.example.com", "TOKEN", True),
+        ("https://s3.example.com", None, False),
+    ],
+)
+def test_obstore_gets_a_session_token_only_for_amazon_s3(
+    endpoint: str | None, token: str | None, through_boto3: bool
+) -> None:
+    connection = S3Connection(boto3.Session("AK", "SK", token, region_name="us-east-1"), endpoint)
+    access = resolve(connection, "acme-audit", settings().write_options, environment={})
+
+    assert ("session token" in (access.boto3_because or "")) is through_boto3
+
+
 def test_each_setting_of_the_store_is_given_or_accounted_for() -> None:
     given = set(store_config(resolved_access()))
     without_none = {name.removeprefix("aws_") for name in _OF_OBSTORE}

@@ -10,10 +10,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NoReturn
+from urllib.parse import urlsplit
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import create_loader
 
 from job_history.errors import PermanentError
 from job_history.errors.code import Code
@@ -33,6 +36,7 @@ DEFAULTS = Config(
 )
 _KEY = "k"
 _SCOPE = re.compile(r"AWS4-HMAC-SHA256 Credential=[^/]+/\d{8}/([^/]+)/([^/]+)/aws4_request")
+_S3_LABEL = re.compile(r"(?:^|\.)s3[a-z-]*\.")
 # obstore reads these of the environment if it is not given them, and has no value that means "none".
 _OF_OBSTORE = {
     "aws_server_side_encryption": "server_side_encryption",
@@ -88,6 +92,7 @@ def resolve(
         transport=transport,
         directory_bucket=directory_bucket,
         plain_signature=unsigned or (scope is not None and scope[2] == "s3"),
+        token_for_another_host=_sends_a_token(request) and not _is_s3_of_aws(url),
         proxy=session._proxy_config.proxy_url_for(url),  # noqa: SLF001
         config=client.meta.config,
         options=options,
@@ -158,6 +163,7 @@ def _reason_for_boto3(
     transport: Transport,
     directory_bucket: bool,
     plain_signature: bool,
+    token_for_another_host: bool,
     proxy: str | None,
     config: Any,
     options: WriteOptions,
@@ -173,6 +179,8 @@ def _reason_for_boto3(
         'the account\'s destination has "transport": "boto3"': transport == "boto3",
         "it is a directory bucket": directory_bucket,
         "it needs another signature than SigV4 for S3": not plain_signature,
+        "it has a session token, which obstore would send on if its endpoint, which is not of AWS, redirected it to "
+        "another port": token_for_another_host,
         "requests go through a proxy": proxy is not None,
         "the connection has a client certificate": config.client_cert is not None,
         f"this worker's environment has {', '.join(from_environment)}, which obstore would obey": bool(
@@ -180,6 +188,23 @@ def _reason_for_boto3(
         ),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _sends_a_token(request: Any) -> bool:
+    return request is not None and "X-Amz-Security-Token" in request.headers
+
+
+def _is_s3_of_aws(url: str) -> bool:
+    """Whether a URL is one of Amazon S3 itself, in any partition. A host of a customer in AWS has no such label."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return parts.scheme == "https" and _S3_LABEL.search(host) is not None and host.endswith(_aws_domains())
+
+
+@cache
+def _aws_domains() -> tuple[str, ...]:
+    partitions = create_loader().load_data("partitions")["partitions"]
+    return tuple(f".{each['outputs'][name]}" for each in partitions for name in ("dnsSuffix", "dualStackDnsSuffix"))
 
 
 def _is_given(options: WriteOptions, name: str | None) -> bool:
