@@ -45,7 +45,7 @@ class LocalFolder:
     is_local = True
 
     def __init__(self, folder: Path, modes: Modes = PRIVATE) -> None:
-        """Make the folder if it is missing. Raises PermanentError if others could replace files in it."""
+        """Make the folder if it is missing. Raises PermanentError if others could replace it, or files in it."""
         self.folder = folder
         self._modes = modes
         self._numbers = itertools.count(1)
@@ -53,6 +53,7 @@ class LocalFolder:
         about = folder.stat()
         check_owner(folder, about)
         check_writers(folder, about)
+        check_parents(folder)
 
     def write(self, path: str, content: bytes) -> None:
         with self.open_writer(path) as file:
@@ -192,11 +193,25 @@ def check_owner(folder: Path, about: os.stat_result) -> None:
 
 def check_writers(folder: Path, about: os.stat_result) -> None:
     """Raise PermanentError if everyone may replace what is in the folder."""
-    if about.st_mode & stat.S_IWOTH and not about.st_mode & stat.S_ISVTX:
+    if _everyone_can_replace(about):
         raise PermanentError(
             f"Every user of this machine can replace files in the folder {folder}. Run `chmod o-rwx {folder}`, or name "
             "another folder."
         )
+
+
+def check_parents(folder: Path) -> None:
+    """Raise PermanentError if everyone may put another folder in the place of this one, or of one above it."""
+    for parent in folder.resolve().parents:
+        if _everyone_can_replace(parent.stat()):
+            raise PermanentError(
+                f"Every user of this machine can replace the folder {folder}, because {parent} is open to them. Run "
+                f"`chmod o-w {parent}` or `chmod +t {parent}`, or name another folder."
+            )
+
+
+def _everyone_can_replace(about: os.stat_result) -> bool:
+    return bool(about.st_mode & stat.S_IWOTH and not about.st_mode & stat.S_ISVTX)
 
 
 def folder_findings(folder: Path, *, shared_group: bool) -> list[Finding]:

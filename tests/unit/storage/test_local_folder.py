@@ -69,6 +69,21 @@ def test_a_folder_in_which_every_user_can_replace_files_is_refused(tmp_path: Pat
         local_storage(tmp_path)
 
 
+@pytest.mark.parametrize("open_one", ["a", "a/b"])
+def test_a_folder_that_every_user_can_replace_in_its_parent_is_refused(tmp_path: Path, open_one: str) -> None:
+    ledger = tmp_path / "a" / "b" / "ledger"
+    ledger.mkdir(parents=True)
+    (tmp_path / "linked").symlink_to(ledger)
+    (tmp_path / open_one).chmod(0o777)
+
+    for folder in (ledger, tmp_path / "linked"):
+        with pytest.raises(PermanentError, match=rf"chmod o-w {tmp_path / open_one}`"):
+            local_storage(folder)
+
+    (tmp_path / open_one).chmod(0o1777)
+    fill(local_storage(ledger))
+
+
 def test_a_folder_with_the_sticky_bit_is_taken(tmp_path: Path) -> None:
     tmp_path.chmod(0o1777)
 
