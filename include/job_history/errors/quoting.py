@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 
 MAX_QUOTED_LENGTH = 60
-# Control characters, line and paragraph separators, marks that reorder text, and halves of surrogate pairs.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Control characters, line and paragraph separators, and halves of surrogate pairs; and the invisible characters that
+# reorder or format text, except the two joiners (U+200C and U+200D), which words of some scripts need.
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001-\U000e007f]"
+)
 
 
 def quoted(value: object, max_length: int = MAX_QUOTED_LENGTH) -> str:

@@ -14,18 +14,21 @@ _CONNECTION_ID = re.compile(r"[\w#!()\-.:/\\]{1,250}")
 
 
 class SettingsModel(BaseModel):
-    """Unknown keys and wrong types are errors; texts have no control characters; nothing changes after it is read."""
+    """Unknown keys and wrong types are errors; texts have no control or format characters.
+
+    Nothing changes after it is read.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     @field_validator("*")
     @classmethod
     def _has_no_control_characters(cls, value: Any) -> Any:
-        """Refuse characters that could forge log lines or headers, without repeating them."""
+        """Refuse characters that could forge log lines or headers or reorder text, without repeating them."""
         texts = [value] if isinstance(value, str) else [*value, *value.values()] if isinstance(value, dict) else []
         for text in texts:
             if isinstance(text, str) and (position := unsafe_character(text)) is not None:
-                raise ValueError(f"character {position + 1} is a control character (such as a line end)")
+                raise ValueError(f"character {position + 1} is a control or format character (such as a line end)")
         return value
 
 

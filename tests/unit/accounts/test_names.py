@@ -26,7 +26,7 @@ S3 = {"type": "s3", "conn_id": "acme_s3", "server_side_encryption": "aws:kms"}
 SUMO_LOGIC = {"type": "sumo_logic", "conn_id": "acme_sumo"}
 SQL = {"type": "sql", "conn_id": "job_store"}
 WORKATO = {"type": "workato", "conn_id": "workato"}
-UNSAFE = ["\n", "\r\n", "\x00", "\x1b[31m", "\x7f", "\x85", "\u2028", "\u202e"]
+UNSAFE = ["\n", "\r\n", "\x00", "\x1b[31m", "\x7f", "\x85", "\u2028", "\u202e", "\u200e", "\u061c", "\ufeff"]
 
 
 def an_account(**changes: Any) -> dict[str, Any]:
