@@ -116,6 +116,8 @@ CANARIES = {
     "kms key": "canary-kms-key",
     "rule": "canary.rule",
     "item list": "canary-items.parquet",
+    "hash of settings": "5e771265cafe0001",
+    "hash of destination": "de571265cafe0002",
 }
 ERROR = "canary-error"
 
@@ -129,7 +131,8 @@ def save_receipt(ledger: Path) -> None:
         "state": "failed",
         "counts": counts,
         "gap": 0,
-        "settings_hash": "0" * 16,
+        "settings_hash": CANARIES["hash of settings"],
+        "destination_hash": CANARIES["hash of destination"],
         "code_version": "0",
         "destination": {"type": "s3", "bucket": CANARIES["bucket"], "conn_id": CANARIES["connection"]},
         "settings_changes": [f"redaction {CANARIES['rule']}"],

@@ -298,14 +298,29 @@ def test_the_json_matches_its_openapi_document(pages: Pages, ledger: Storage) ->
     assert (missing.status_code, "There is no receipt of account 5235" in missing.json()["detail"]) == (404, True)
 
 
-def test_an_unreadable_ledger_is_an_error_and_not_an_empty_page(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.promise("ui-access")
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+@pytest.mark.parametrize("path", ["gopher://canary-path", "{folder}/canary-path"])
+def test_an_unreadable_ledger_is_an_error_that_names_the_path_only_in_the_log(  # noqa: PLR0917
+    pages: Pages,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    path: str,
+    accept: str,
+) -> None:
+    folder = tmp_path / "canary-path"
+    folder.mkdir()
+    folder.chmod(0o777)
     pages.set_accounts([account(5234, "Acme")])
-    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__LEDGER_PATH", "gopher://nowhere")
+    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__LEDGER_PATH", path.format(folder=tmp_path))
 
-    answer = pages.as_user("vic").get("/status")
+    with caplog.at_level("ERROR", "job_history_airflow"):
+        answer = pages.as_user("vic").get("/status", accept=accept)
 
     assert answer.status_code == 503
-    assert "s3://conn_id@bucket" in answer.text
+    assert "canary-path" not in answer.text
+    assert "canary-path" in caplog.text
 
 
 def test_errors_are_json_for_clients_that_want_json(pages: Pages) -> None:

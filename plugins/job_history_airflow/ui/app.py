@@ -5,6 +5,7 @@ Airflow's API server mounts it and does not authenticate its requests: each rout
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
@@ -35,6 +36,8 @@ SECURITY_HEADERS = {
 }
 
 MAX_REASONS = 5
+
+log = logging.getLogger(__name__)
 
 
 def build_app() -> FastAPI:
@@ -88,7 +91,10 @@ async def _on_invalid_parameter(request: Request, error: Exception) -> Response:
 
 
 async def _on_replication_error(request: Request, error: Exception) -> Response:
-    return _error_page(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error), None)
+    """Log the error, and name no path or setting that is in it: every viewer gets this page."""
+    log.error("%s %s cannot be answered: %s", request.method, request.url.path, error)
+    message = "The ledger or the settings cannot be read now. The log of Airflow's API server has the error."
+    return _error_page(request, HTTPStatus.SERVICE_UNAVAILABLE, message, None)
 
 
 def _parameter(location: tuple[int | str, ...]) -> str:

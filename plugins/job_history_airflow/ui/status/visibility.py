@@ -19,6 +19,9 @@ def visible_receipt(receipt: Receipt, user: BaseUser) -> Receipt:
         receipt = replace(
             receipt,
             destination={key: value for key, value in receipt.destination.items() if key == "type"},
+            # Without a key, a hash of settings confirms a guess of them.
+            settings_hash="",
+            destination_hash="",
             settings_changes=[],
             redaction=[],
             items=[],
