@@ -15,6 +15,7 @@ from job_history_airflow.dag_ids import RECONCILIATION_DAG
 # After its window has ended and settled, a run has so long until it must have reported.
 TIME_TO_REPORT = timedelta(hours=1)
 BETWEEN_RECONCILIATIONS = timedelta(days=1)
+MAX_LOOK_BACK = timedelta(days=31)
 
 
 class DagRun(Protocol):
@@ -45,14 +46,22 @@ def window_of(dag_run: DagRun, params: Mapping[str, Any]) -> Window:
 
 
 def look_back_of(
-    dag_run: DagRun, params: Mapping[str, Any], *, settle: timedelta, lookback: timedelta, start_date: datetime | None
+    dag_run: DagRun,
+    params: Mapping[str, Any],
+    *,
+    settle: timedelta,
+    lookback: timedelta,
+    start_date: datetime | None,
+    reconciled_until: datetime | None = None,
 ) -> Window:
     """Return the hours that a daily reconciliation compares. Raises PermanentError if its parameters are not a window.
 
     They end with the newest hour that has settled and whose own run has had another hour, and begin a day plus the
     look-back earlier: so each hour is compared once it is as old as the look-back, whatever its time of day
-    (docs/decisions/0007). If the parameters ask for hours that have not settled, those are left out: their receipts
-    would close them too early. Hours before `start_date` are left out unless the parameters ask for them.
+    (docs/decisions/0007). They begin at the latest where the last finished reconciliation ended (`reconciled_until`),
+    at most 31 days earlier, so that days on which none ran are not left out. If the parameters ask for hours that have
+    not settled, those are left out: their receipts would close them too early. Hours before `start_date` are left out
+    unless the parameters ask for them.
     """
     asked = requested_window(params.get("window_start"), params.get("window_end"))
     if asked is not None:
@@ -65,6 +74,8 @@ def look_back_of(
         return Window(asked.start, min(asked.end, settled))
     end = last_full_hour(dag_run.run_after - settle - HOUR).end
     start = end - BETWEEN_RECONCILIATIONS - lookback
+    if reconciled_until is not None:
+        start = min(start, max(last_full_hour(reconciled_until).end, end - MAX_LOOK_BACK))
     if start_date is not None:
         first_whole_hour = last_full_hour(start_date + HOUR - timedelta.resolution).end
         start = min(max(start, first_whole_hour), end - HOUR)

@@ -4,11 +4,16 @@ should be.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from airflow.models.dagrun import DagRun
+from airflow.utils.session import create_session
+from airflow.utils.types import DagRunType
 
 from .conftest import HOUR, HOUR_END, World, run_dag, show
 
@@ -98,3 +103,66 @@ def test_one_accounts_source_that_is_away_fails_the_run_by_name_and_stops_no_oth
 
     assert world.receipts()[5236, "2018-05-21T00:00:00Z"]["state"] == "complete"
     assert "FAILED 5234 Acme 0 hours of [2018-05-21T00:00:00Z, 2018-05-21T02:00:00Z) could be compared" in task_logs()
+
+
+@pytest.mark.promise("open-windows")
+def test_a_window_that_failed_30_days_ago_is_run_and_the_run_is_red_while_it_is_open(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__LOOKBACK_HOURS", "1")
+    old = {"window_start": "2018-04-21T00:00:00Z", "window_end": "2018-04-21T01:00:00Z"}
+    away = {"type": "sql", "conn_id": "away"}
+    world.connect("away", {"conn_type": "sqlite", "host": "/nowhere/jobs.db"})
+    world.accounts(world.account(5237, "Umbrella", source=away))
+    assert replicate(**old) == "failed"
+    assert look_back() == "failed"
+    assert world.receipts()[5237, old["window_start"]]["state"] == "failed"
+
+    world.accounts(world.account(5237, "Umbrella", enabled=False), world.account(5236, "Initech"))
+    assert look_back() == "success"
+    assert "account 5237 Umbrella, paused, has" in caplog.text
+    world.accounts(world.account(5237, "Umbrella"), world.account(5236, "Initech"))
+
+    assert look_back() == "success"
+    assert world.receipts()[5237, old["window_start"]]["state"] == "complete"
+    assert not list(world.ledger.rglob("_control/open/*/*/*"))
+    status = json.loads((world.ledger / "_control/status.json").read_bytes())
+    assert (status["open"], status["oldest_open"], status["accounts"]["5237/jobs"]["active"]) == (0, None, True)
+
+
+@pytest.mark.promise("hourly-runs-first")
+def test_an_hour_is_left_to_an_hourly_run_that_is_running(world: World) -> None:
+    world.accounts(world.account(5234, "Acme"))
+    asked = {"window_start": "2017-03-01T00:00:00Z", "window_end": "2017-03-01T02:00:00Z"}
+    first, second = (datetime(2017, 3, 1, number, tzinfo=UTC) for number in (0, 1))
+    with hourly_run("running", first), hourly_run("queued", second):
+        assert reconcile(**asked) == "failed"
+        assert {start for _, start in world.receipts()} == {"2017-03-01T01:00:00Z"}
+
+    assert reconcile(**asked) == "success"
+    assert {start for _, start in world.receipts()} == {"2017-03-01T00:00:00Z", "2017-03-01T01:00:00Z"}
+
+
+def look_back() -> str:
+    """Run the reconciliation without parameters: it looks back a day and some hours, all of them without a job."""
+    return run_dag("job_history_reconciliation", HOUR + timedelta(hours=1))[0]
+
+
+@contextmanager
+def hourly_run(state: str, at: datetime) -> Iterator[None]:
+    """Have Airflow know of an hourly run in this state; nothing executes it."""
+    with create_session() as session:
+        run = DagRun(
+            dag_id="job_history_replication",
+            run_id=f"scheduled__{at:%Y-%m-%dT%H}",
+            run_type=DagRunType.SCHEDULED,
+            logical_date=at,
+            run_after=at + timedelta(hours=1),
+            state=state,
+        )
+        session.add(run)
+        session.flush()
+        number = run.id
+    yield
+    with create_session() as session:
+        session.delete(session.get(DagRun, number))

@@ -18,11 +18,16 @@ SETTLE, LOOKBACK = timedelta(minutes=10), timedelta(hours=2)
 
 
 def looked_back(
-    *, at: datetime = AT, start: str | None = None, end: str | None = None, start_date: datetime | None = None
+    *,
+    at: datetime = AT,
+    start: str | None = None,
+    end: str | None = None,
+    start_date: datetime | None = None,
+    until: datetime | None = None,
 ) -> Window:
     due = SimpleNamespace(data_interval_start=None, data_interval_end=None, run_after=at)
     params = {"window_start": start, "window_end": end}
-    return look_back_of(due, params, settle=SETTLE, lookback=LOOKBACK, start_date=start_date)
+    return look_back_of(due, params, settle=SETTLE, lookback=LOOKBACK, start_date=start_date, reconciled_until=until)
 
 
 def test_it_leaves_the_newest_hour_to_its_own_run() -> None:
@@ -42,6 +47,21 @@ def test_reconciliation_compares_no_hour_before_start_date_but_always_one(
     start_date: datetime, first: datetime
 ) -> None:
     assert looked_back(start_date=start_date) == Window(first, AT.replace(hour=4, minute=0))
+
+
+@pytest.mark.promise("open-windows")
+@pytest.mark.parametrize(
+    ("until", "first"),
+    [
+        (AT, AT.replace(day=20, hour=2, minute=0)),
+        (AT.replace(day=15, hour=4, minute=0), AT.replace(day=15, hour=4, minute=0)),
+        (AT.replace(month=1), AT.replace(hour=4, minute=0) - timedelta(days=31)),
+    ],
+)
+def test_the_look_back_begins_at_the_latest_where_the_last_finished_reconciliation_ended(
+    until: datetime, first: datetime
+) -> None:
+    assert looked_back(until=until) == Window(first, AT.replace(hour=4, minute=0))
 
 
 @pytest.mark.promise("whole-hours")

@@ -18,6 +18,7 @@ from job_history.accounts.account import Account
 from job_history.accounts.variable import Accounts
 from job_history.destinations import Destination, Listable
 from job_history.errors import PermanentError, ReplicationError
+from job_history.ledger.open_windows import OpenWindows
 from job_history.ledger.receipt import Receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord
@@ -26,7 +27,7 @@ from job_history.model.window import Window
 from job_history.pipeline.complete_windows import complete_windows
 from job_history.pipeline.extract import extract, read_at
 from job_history.pipeline.load import load
-from job_history.pipeline.plan import SkipWindow, plan, skip_none
+from job_history.pipeline.plan import WindowsOf, plan, skip_none
 from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
 from job_history.pipeline.run_files import Failure, RunFiles
 from job_history.pipeline.transform import transform
@@ -44,13 +45,14 @@ class KilledError(BaseException):
 class Run:
     """One run and its parameters; `returned` is what its tasks returned, by step and slice.
 
-    `mode` is that of the hourly job, or `reconciliation` for a run of that.
+    `mode` is that of the hourly job, or `reconciliation` for a run of that, with or without `repair`.
     """
 
     name: str
     window: Window
     chosen: list[int] = field(default_factory=list)
     mode: str = "missing_only"
+    repair: bool = False
     kinds: tuple[str, ...] = KINDS
     returned: MutableMapping[str, bytes] = field(default_factory=dict)
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -129,15 +131,15 @@ class Runs:
             max_jobs_per_slice=self.max_jobs_per_slice,
             max_slices=1_000,
             planned_at=planned_at,
-            skip=self._windows_to_skip(run, kind),
+            skip=complete_windows(self.ledger, lambda _: None) if run.mode == "missing_only" else skip_none,
+            windows_of=self._reconciled(run, kind) if run.mode == "reconciliation" else None,
         )
         RunFiles(self.staging, run.name).save_plan(made)
         run.returned[f"plan {kind}"] = msgspec.json.encode(made.slices)
 
-    def _windows_to_skip(self, run: Run, kind: str) -> SkipWindow:
-        if run.mode != "reconciliation":
-            return complete_windows(self.ledger, lambda _: None) if run.mode == "missing_only" else skip_none
+    def _reconciled(self, run: Run, kind: str) -> WindowsOf:
         from job_history.reconciliation.reconcile import reconcile  # brings pandas, as below
+        from job_history.reconciliation.windows_to_run import Choice
 
         findings = reconcile(
             destination=kind,
@@ -146,11 +148,13 @@ class Runs:
             ledger=self.ledger,
             source_of=self._source,
             bucket_of=self.bucket_of if kind == "s3" else None,
-            repair=False,
+            repair=run.repair,
+            marks=OpenWindows(self.ledger),
+            choice=Choice(limit=1_000, day=run.at.date(), hourly_runs=lambda _: set()),
         )
         RunFiles(self.staging, run.name).save_findings(findings)
-        to_run = findings.to_run()
-        return lambda account, event, hour: None if (account.user_id, event, hour) in to_run else "left as they are"
+        to_run = sorted(findings.to_run())
+        return lambda account: [(each.kind, each.window) for each in to_run if each.user_id == account.user_id]
 
     def step(self, run: Run, slice_: Slice, name: str) -> None:
         """Do one step of a slice, and leave word of its failure, unless it was killed."""

@@ -37,6 +37,9 @@ class Window(msgspec.Struct, frozen=True, order=True, dict=True):
     def __contains__(self, moment: datetime) -> bool:
         return self.start <= moment < self.end
 
+    def is_within(self, other: Window) -> bool:
+        return other.start <= self.start and self.end <= other.end
+
     def __str__(self) -> str:
         return f"[{self.start_text}, {self.end_text})"
 

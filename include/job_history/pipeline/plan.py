@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from job_history.accounts.account import Account
 from job_history.accounts.variable import ACCOUNTS_VARIABLE, Accounts
@@ -22,6 +21,8 @@ log = logging.getLogger(__name__)
 
 SkipWindow = Callable[[Account, EventKind, Window], str | None]
 """Returns the state of a window that needs no run; None: it is to be replicated."""
+WindowsOf = Callable[[Account], Iterable[tuple[EventKind, Window]]]
+"""Returns the windows of an account that a run is about."""
 
 
 def skip_none(_account: Account, _kind: EventKind, _window: Window) -> str | None:
@@ -42,11 +43,13 @@ def plan(
     planned_at: str = "",
     known: KnownAccounts | None = None,
     skip: SkipWindow = skip_none,
+    windows_of: WindowsOf | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Plan:
     """Plan a run over those of the chosen accounts (none chosen: all) that have this kind of destination.
 
-    `known` are the accounts as of the previous run; `clock` is in seconds. Raises PermanentError if no account is left.
+    `windows_of`: in place of the hours of `window`. `known` are the accounts as of the previous run; `clock` is in
+    seconds. Raises PermanentError if no account is left.
     """
     log.info(
         "Asked for: %s, window %s, destination %s.",
@@ -77,8 +80,12 @@ def plan(
         settings=known.differing(here),
         whole_list=not chosen and not faults,
     )
+    hours = list(window.hours())
     for account in here:
-        _add_windows(plan_, account, known, skip, planned_at)
+        windows = (
+            windows_of(account) if windows_of else ((kind, hour) for hour in hours for kind in account.events.kinds)
+        )
+        _add_windows(plan_, account, windows, known, skip=skip, planned_at=planned_at)
     failed = add_slices(
         plan_,
         {account.user_id: account for account in here},
@@ -123,11 +130,19 @@ def _chosen(accounts: Accounts, chosen: list[int]) -> tuple[list[Account], list[
     return considered, faults
 
 
-def _add_windows(plan_: Plan, account: Account, known: KnownAccounts, skip: SkipWindow, planned_at: str) -> None:
+def _add_windows(
+    plan_: Plan,
+    account: Account,
+    windows: Iterable[tuple[EventKind, Window]],
+    known: KnownAccounts,
+    *,
+    skip: SkipWindow,
+    planned_at: str,
+) -> None:
     changes = known.changes(account)
     for change in changes:
         log.warning("Account %s has changed settings since the previous run: %s.", account.label, change)
-    for hour, kind in itertools.product(plan_.window.hours(), account.events.kinds):
+    for kind, hour in windows:
         if state := _state_if_skipped(skip, account, kind, hour):
             plan_.skipped[state] = plan_.skipped.get(state, 0) + 1
             continue

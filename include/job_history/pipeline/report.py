@@ -11,6 +11,7 @@ from job_history.ledger.known_accounts import KnownAccounts, update_known_accoun
 from job_history.ledger.open_windows import OpenWindows
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import add_revision
+from job_history.ledger.reconciled import note_reconciled
 from job_history.ledger.status_file import ExpectedBy
 from job_history.model.slice import RUNS
 from job_history.pipeline.make_receipt import make_receipt
@@ -33,6 +34,7 @@ from job_history.pipeline.shared_staging import STAGED_FILES_KEPT
 from job_history.pipeline.update_status import update_status
 from job_history.progress import readable_counts
 from job_history.reconciliation.log_findings import log_findings
+from job_history.reconciliation.open_problems import open_problems
 from job_history.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -119,7 +121,9 @@ def report(
         now=datetime.now(UTC),
     )
     if reconciled:
-        problems += log_findings(reconciled, receipts)
+        problems += log_findings(reconciled, receipts) + open_problems(reconciled, receipts, marks)
+        if len(reconciled) == len(destinations) and all(findings.looks_back for findings in reconciled):
+            note_reconciled(ledger, min(findings.window.end for findings in reconciled))
     rest = _rest(plans, receipts) if len(plans) == len(destinations) else _NOT_ALL_PLANNED
     log_run_summary(receipts, problems, rest, status_url)
     if problems:

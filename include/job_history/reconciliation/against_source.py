@@ -13,8 +13,8 @@ import pandas as pd
 from job_history.accounts.account import Account
 from job_history.errors import UnrecoverableError
 from job_history.ledger.items import Item, item_lists
-from job_history.ledger.receipt import Receipt, WindowState
-from job_history.ledger.receipt_store import read_receipt, read_receipts
+from job_history.ledger.receipt import Receipt
+from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.ids import MAX_ID_DIGITS
 from job_history.model.record import Record
@@ -29,15 +29,22 @@ Ids = Callable[[Window], Iterable[str]]
 
 
 def compared_with_source(
-    account: Account, kind: EventKind, hours: Window, source: RemoteSource[Record], ledger: Storage
+    account: Account,
+    kind: EventKind,
+    hours: Window,
+    source: RemoteSource[Record],
+    ledger: Storage,
+    *,
+    receipts: list[Receipt | None],
 ) -> Iterator[tuple[WindowFinding, Receipt | None]]:
-    """Yield for each hour its finding and its receipt. Raises what the source raises."""
+    """Yield for each hour its finding and its newest receipt; `receipts` are those of `hours`, as they were read first.
+
+    Raises what the source raises.
+    """
     ids = _ids_of(account, hours, source)
-    each_hour = list(hours.hours())
-    receipts = read_receipts(ledger, account.user_id, kind, each_hour)
     # Prefetched, because each takes its time in a bucket: a thousand accounts have fifty thousand of them.
     lists = item_lists(ledger, [path for receipt in receipts if _is_compared(receipt) for path in receipt.items])
-    for hour, receipt in zip(each_hour, receipts, strict=True):
+    for hour, receipt in zip(hours.hours(), receipts, strict=True):
         newest = receipt
         finding = WindowFinding(
             user_id=account.user_id,
@@ -61,7 +68,6 @@ def compared_with_source(
                     missing, finding.gone = _anti_joined(listed, _ids_in(item_lists(ledger, newest.items)))
                 finding.missing, finding.missing_ids = len(missing), missing[:MAX_EXAMPLES]
                 finding.compared = True
-        finding.is_run = bool(finding.missing) or finding.state in {OPEN, WindowState.FAILED}
         yield finding, newest
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from job_history.ledger.lateness import Lateness
+from job_history.ledger.open_windows import OpenWindow
 from job_history.ledger.status_file import AccountStatus
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
@@ -15,7 +16,8 @@ OPEN = "open"
 
 
 class WindowFinding(msgspec.Struct, kw_only=True):
-    """One window. `compared`: its receipt was compared with the source.
+    """One window; those outside the look-back are open ones that were marked. `compared`: its receipt was compared with
+    the source.
 
     `missing`: listed by the source and in no receipt; `gone`: in the receipt and no longer listed. `lost` and
     `altered`: in the bucket. `state` is the receipt's, or `open`. Examples are ids of missing jobs, and keys of lost or
@@ -49,7 +51,10 @@ class Findings(msgspec.Struct, kw_only=True):
     """For one kind of destination: `compared` windows with their sources, and `objects` with their buckets.
 
     `lateness`: of the windows that are not run again. `faults`: a message for each account that could not be compared.
-    `accounts`: the status of each account by its receipts of the look-back.
+    `accounts`: the status of each account by its receipts of the look-back; `not_compared`: the keys of those with such
+    a fault, of the receipts or the source. `left_to_hourly`: hours that an hourly run
+    does. `resting`: the number of open windows of each account that is paused or no longer in the Variable.
+    `looks_back`: these are all accounts over the look-back, not what a run by hand asked for.
     """
 
     destination: str
@@ -61,6 +66,14 @@ class Findings(msgspec.Struct, kw_only=True):
     faults: list[str] = []
     repair: bool = False
     accounts: list[AccountStatus] = []
+    not_compared: set[str] = set()
+    left_to_hourly: list[Window] = []
+    resting: dict[str, int] = {}
+    looks_back: bool = False
 
-    def to_run(self) -> set[tuple[int, EventKind, Window]]:
-        return {(finding.user_id, finding.kind, finding.window) for finding in self.windows if finding.is_run}
+    def repairs(self, finding: WindowFinding) -> bool:
+        """Return whether this reconciliation repairs the objects of a window."""
+        return self.repair and finding.damaged > 0
+
+    def to_run(self) -> set[OpenWindow]:
+        return {OpenWindow(each.user_id, each.kind, each.window) for each in self.windows if each.is_run}

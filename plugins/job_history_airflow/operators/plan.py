@@ -18,7 +18,7 @@ from job_history.model.record import Record
 from job_history.model.slice import run_folder
 from job_history.model.window import Window
 from job_history.pipeline.extract import read_at
-from job_history.pipeline.plan import SkipWindow, plan, skip_none
+from job_history.pipeline.plan import SkipWindow, WindowsOf, plan, skip_none
 from job_history.pipeline.run_files import RunFiles
 from job_history.pipeline.shared_staging import note_planned
 from job_history.preflight.blocking import block_failing_accounts
@@ -90,7 +90,8 @@ class PlanOperator(BaseOperator):
             planned_at=planned_at,
             max_slices=conf.getint("core", "max_map_length"),
             known=read_known_accounts(self.ledger),
-            skip=self.windows_to_skip(context, accounts, window),
+            skip=self.windows_to_skip(context),
+            windows_of=self.windows_of(context, accounts, window),
         )
         block_failing_accounts(
             made,
@@ -109,7 +110,11 @@ class PlanOperator(BaseOperator):
         """Return the window of the run."""
         return window_of(context["dag_run"], context["params"])
 
-    def windows_to_skip(self, context: Context, accounts: Accounts, window: Window) -> SkipWindow:  # noqa: ARG002
+    def windows_of(self, context: Context, accounts: Accounts, window: Window) -> WindowsOf | None:  # noqa: ARG002
+        """Return which windows of an account the run is about; None: each hour of its window."""
+        return None
+
+    def windows_to_skip(self, context: Context) -> SkipWindow:
         """Return the predicate for windows that need no run."""
         from job_history.pipeline.complete_windows import complete_windows
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from job_history.accounts.account import Account
+from airflow.configuration import conf
+
 from job_history.accounts.variable import Accounts
 from job_history.destinations.kind import kind_named
-from job_history.model.event_kind import EventKind
+from job_history.ledger.open_windows import OpenWindows
+from job_history.ledger.reconciled import reconciled_until
 from job_history.model.window import Window
-from job_history.pipeline.plan import SkipWindow
+from job_history.pipeline.plan import WindowsOf
+from job_history.reconciliation.resting import resting_windows
+from job_history.reconciliation.windows_to_run import Choice
+from job_history_airflow.hourly_runs import hours_of_hourly_runs
 from job_history_airflow.operators.plan import PlanOperator
 from job_history_airflow.params import RECONCILIATION_PARAMETERS
 from job_history_airflow.run_window import look_back_of
@@ -19,7 +25,8 @@ if TYPE_CHECKING:
 
 
 class ReconcileOperator(PlanOperator):
-    """Plans the windows of the look-back that have no receipt, failed, or lack jobs that their source lists now.
+    """Plans the windows of the look-back that have no receipt or lack jobs that their source lists now, and windows
+    that failed at any time.
 
     The run's parameters: `accounts`, `window_start` and `window_end` in place of the look-back, and `repair`: also run
     windows again whose objects are lost or altered in the bucket.
@@ -34,30 +41,38 @@ class ReconcileOperator(PlanOperator):
             settle=self.settings.settle,
             lookback=self.settings.lookback,
             start_date=self.settings.start_date,
+            reconciled_until=reconciled_until(self.ledger),
         )
 
-    def windows_to_skip(self, context: Context, accounts: Accounts, window: Window) -> SkipWindow:
+    def windows_of(self, context: Context, accounts: Accounts, window: Window) -> WindowsOf:
         from job_history.reconciliation.reconcile import reconcile
 
         params = context["params"]
-        chosen = params.get("accounts") or accounts.usable
+        chosen, asked = params.get("accounts") or [], bool(params.get("window_start"))
+        marks = OpenWindows(self.ledger)
+        now = datetime.now(UTC)
         findings = reconcile(
             destination=self.destination,
             hours=window,
             accounts=[
                 account
                 for user_id, account in accounts.usable.items()
-                if user_id in chosen and account.destination.type == self.destination
+                if (not chosen or user_id in chosen) and account.destination.type == self.destination
             ],
             ledger=self.ledger,
             source_of=self.source_of,
             bucket_of=kind_named(self.destination).open_listing,
             repair=bool(params.get("repair")),
+            marks=marks,
+            choice=Choice(
+                limit=conf.getint("core", "max_map_length"),
+                day=context["dag_run"].run_after.date(),
+                hourly_runs=lambda hours: hours_of_hourly_runs(context["ti"], hours, now),
+                whole_record=not asked,
+            ),
         )
+        findings.looks_back = not chosen and not asked
+        findings.resting = {} if chosen or asked else resting_windows(accounts, marks)
         self.run_files.save_findings(findings)
-        to_run = findings.to_run()
-
-        def skip(account: Account, kind: EventKind, hour: Window) -> str | None:
-            return None if (account.user_id, kind, hour) in to_run else "left as they are"
-
-        return skip
+        to_run = sorted(findings.to_run())
+        return lambda account: [(each.kind, each.window) for each in to_run if each.user_id == account.user_id]

@@ -33,6 +33,7 @@ def test_an_account_with_jobs_gets_a_slice_and_one_without_gets_none() -> None:
         faults=[],
         considered=[5234, 77],
         planned=[5234, 77],
+        active=[(5234, EventKind.JOBS), (77, EventKind.JOBS)],
         settings=KnownAccounts.of([busy, idle]).settings,
         whole_list=True,
     )

@@ -19,6 +19,7 @@ from job_history.destinations import StoredObject
 from job_history.errors import PermanentError, ReplicationError, TransientError, UnrecoverableError
 from job_history.ledger.items import Item, ListHeader, item_writer
 from job_history.ledger.lateness import Lateness
+from job_history.ledger.open_windows import OpenWindow, OpenWindows
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
 from job_history.ledger.receipt_store import add_revision, window_folder
@@ -29,6 +30,7 @@ from job_history.model.window import Window
 from job_history.reconciliation.findings import Findings, WindowFinding
 from job_history.reconciliation.log_findings import log_findings
 from job_history.reconciliation.reconcile import reconcile
+from job_history.reconciliation.windows_to_run import Choice
 from job_history.storage import Storage, local_storage
 
 HOURS = [Window(DAY + timedelta(hours=number), DAY + timedelta(hours=number + 1)) for number in range(3)]
@@ -108,16 +110,21 @@ class World:
         runs = [RunEntry(run, "2018-05-21T04:00:00Z", state, Counts(), [])]
         add_revision(self.ledger, receipt(hour, state, items=[path], lateness=lateness or Lateness(), runs=runs))
 
-    def reconcile(self, *accounts: Account, repair: bool = False) -> Findings:
-        return reconcile(
-            destination="s3",
-            hours=THREE_HOURS,
-            accounts=accounts or [account()],
-            ledger=self.ledger,
-            source_of=lambda _account, _kind: self.source,
-            bucket_of=lambda _: self.bucket,
-            repair=repair,
-        )
+    def reconcile(self, *accounts: Account, repair: bool = False, **options: Any) -> Findings:
+        choice = {"limit": 100, "day": DAY.date(), "hourly_runs": lambda _: set(), **options.pop("choice", {})}
+        arguments: dict[str, Any] = {
+            "destination": "s3",
+            "hours": THREE_HOURS,
+            "accounts": accounts or [account()],
+            "ledger": self.ledger,
+            "source_of": lambda _account, _kind: self.source,
+            "bucket_of": lambda _: self.bucket,
+            "repair": repair,
+            "marks": OpenWindows(self.ledger),
+            "choice": Choice(**choice),
+            **options,
+        }
+        return reconcile(**arguments)
 
 
 @pytest.fixture
@@ -130,6 +137,10 @@ def finding(hour: int, state: str, **found: Any) -> WindowFinding:
     return WindowFinding(user_id=5234, name="Acme", kind=EventKind.JOBS, window=HOURS[hour], state=state, **fields)
 
 
+def open_at(hour: int, user_id: int = 5234) -> OpenWindow:
+    return OpenWindow(user_id, EventKind.JOBS, HOURS[hour])
+
+
 def test_nothing_is_reported_if_source_receipts_and_bucket_agree(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -140,7 +151,9 @@ def test_nothing_is_reported_if_source_receipts_and_bucket_agree(
 
     findings = world.reconcile()
 
-    assert findings == Findings(destination="s3", window=THREE_HOURS, compared=3, objects=3)
+    [status] = findings.accounts
+    assert (status.state, status.windows, status.last_complete) == (WindowState.COMPLETE, 3, HOURS[2])
+    assert findings == Findings(destination="s3", window=THREE_HOURS, compared=3, objects=3, accounts=findings.accounts)
     with caplog.at_level(logging.INFO):
         assert log_findings([findings], []) == []
     assert "Nothing is missing, lost or altered." in caplog.text
@@ -211,6 +224,7 @@ def test_only_windows_that_failed_or_have_no_receipt_are_run(world: World) -> No
     ]
     assert findings.compared == 0
     world.receipt(0, state=WindowState.DISABLED)
+    OpenWindows(world.ledger).remove([open_at(0)])
     assert len(world.reconcile().windows) == 2
 
 
@@ -264,14 +278,10 @@ def test_an_error_of_one_account_stops_no_other(world: World, check_message: Che
     for hour in range(3):
         world.receipt(hour)
     broken = MemorySource(fault=TransientError("The database is away."))
-    findings = reconcile(
-        destination="s3",
-        hours=THREE_HOURS,
-        accounts=[account(user_id=77, name="Umbrella"), account()],
-        ledger=world.ledger,
+    findings = world.reconcile(
+        account(user_id=77, name="Umbrella"),
+        account(),
         source_of=lambda account, _kind: broken if account.user_id == 77 else world.source,
-        bucket_of=lambda _: world.bucket,
-        repair=False,
     )
 
     [message] = findings.faults
@@ -291,14 +301,11 @@ def test_a_source_that_times_out_does_not_use_up_the_time_of_other_sources(world
 
     void, elsewhere = Void(), {"type": "sql", "conn_id": "elsewhere"}
     accounts = [account(user_id=number, name="V", source=elsewhere) for number in range(1, 6)]
-    findings = reconcile(
-        destination="s3",
-        hours=THREE_HOURS,
-        accounts=[*accounts, account()],
-        ledger=world.ledger,
+    findings = world.reconcile(
+        *accounts,
+        account(),
         source_of=lambda account, _kind: void if account.user_id < 6 else world.source,
         bucket_of=None,
-        repair=False,
         clock=lambda: now[0],
     )
 

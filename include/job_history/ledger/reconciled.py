@@ -1,0 +1,38 @@
+"""How far the reconciliation has come: `_control/reconciled/<moment>` names the end of the newest that finished.
+
+The next one looks back at least that far, so that days on which none ran are not left out.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from job_history.storage import Storage
+
+FOLDER = "_control/reconciled"
+_FORM = "%Y%m%dT%H%M%SZ"
+
+
+def reconciled_until(ledger: Storage) -> datetime | None:
+    """Return where the look-back of the newest finished reconciliation ended; None if none has finished yet."""
+    return max(_moments(ledger).values(), default=None)
+
+
+def note_reconciled(ledger: Storage, until: datetime) -> None:
+    """Note that a reconciliation has finished whose look-back ended then. An earlier one takes nothing back."""
+    known = _moments(ledger)
+    ledger.create(f"{FOLDER}/{until.astimezone(UTC):{_FORM}}", b"{}\n")
+    for path, moment in known.items():
+        if moment < until:
+            ledger.delete(path)
+
+
+def _moments(ledger: Storage) -> dict[str, datetime]:
+    """Other files in the folder are not ours; without any, the look-back is as long as it is set."""
+    found: dict[str, datetime] = {}
+    for path in ledger.paths(FOLDER):
+        try:
+            found[path] = datetime.strptime(path.rpartition("/")[2], _FORM).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    return found

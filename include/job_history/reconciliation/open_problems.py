@@ -1,0 +1,64 @@
+"""What is left open after a reconciliation: problems of active accounts, and a log line for the others."""
+
+from __future__ import annotations
+
+import logging
+
+from job_history.ledger.open_windows import OpenWindow, OpenWindows
+from job_history.ledger.receipt import Receipt
+from job_history.model.window import Window
+from job_history.reconciliation.findings import Findings
+
+log = logging.getLogger(__name__)
+
+
+def open_problems(several: list[Findings], receipts: list[Receipt], marks: OpenWindows) -> list[str]:
+    """Return a problem for each account with windows that need a run and got none in this one.
+
+    `receipts` are those of the windows that were run: they have problems of their own. `marks`: as they are now.
+    """
+    was_run = {OpenWindow.of(receipt) for receipt in receipts}
+    for label, number in {label: number for each in several for label, number in each.resting.items()}.items():
+        log.warning("Not run: %s has %s open windows. They keep their marks.", label, f"{number:,}")
+    problems = marks.unreadable_problems()
+    for findings in several:
+        for account in findings.accounts:
+            left = sorted(
+                mark.window
+                for mark in marks.windows - was_run
+                if (mark.user_id, mark.kind) == (account.user_id, account.kind)
+                and (findings.looks_back or mark.window.is_within(findings.window))
+            )
+            label = account.kind.of(f"{account.user_id} {account.name}")
+            if left:
+                problems.append(_still_open(label, left, findings, account.key))
+            if incomplete := [
+                finding.window
+                for finding in findings.windows
+                if (finding.user_id, finding.kind) == (account.user_id, account.kind)
+                and finding.missing
+                and not finding.is_run
+            ]:
+                problems.append(
+                    f"Account {label}: {len(incomplete):,} windows lack jobs that the source lists, and there was no "
+                    f"room for them in this run: {_range(incomplete)}. Run the reconciliation again."
+                )
+    return problems
+
+
+def _still_open(label: str, left: list[Window], findings: Findings, key: str) -> str:
+    hourly = len(set(left) & set(findings.left_to_hourly))
+    reasons = [f"{hourly:,} are left to the hourly runs that do them now"] if hourly else []
+    if hourly < len(left):
+        is_unreadable = key in findings.not_compared
+        reasons.append("the account could not be compared" if is_unreadable else "this run had no room for them")
+    return (
+        f"Account {label}: {len(left):,} windows are open and were not run: {_range(left)}, because "
+        f"{' and '.join(reasons)}. The next reconciliation runs them; to have them sooner, start it by hand or start a "
+        "backfill."
+    )
+
+
+def _range(windows: list[Window]) -> str:
+    first, last = min(windows), max(windows)
+    return str(first) if first == last else f"{first.start_text} to {last.end_text}"

@@ -1,0 +1,269 @@
+"""Open windows: the reconciliation runs them however old they are, and is red while an active account has one."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.golden_messages import CheckMessage
+from tests.unit.samples import DAY, MemorySource, account, entry, record
+
+from job_history.accounts.variable import read_accounts
+from job_history.errors import TransientError
+from job_history.ledger.open_windows import OpenWindow, OpenWindows
+from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
+from job_history.ledger.receipt_store import add_revision, receipt_path
+from job_history.ledger.reconciled import note_reconciled, reconciled_until
+from job_history.model.event_kind import EventKind
+from job_history.model.window import Window
+from job_history.reconciliation.findings import Findings
+from job_history.reconciliation.open_problems import open_problems
+from job_history.reconciliation.reconcile import reconcile
+from job_history.reconciliation.resting import resting_windows
+from job_history.reconciliation.windows_to_run import Choice, in_turn
+from job_history.storage import Storage, local_storage
+
+LOOK_BACK = Window(DAY, DAY + timedelta(hours=2))
+
+
+def hour(number: int) -> Window:
+    return Window(DAY + timedelta(hours=number), DAY + timedelta(hours=number + 1))
+
+
+OLD, OLDER = hour(-30 * 24), hour(-31 * 24)
+
+
+def mark(window: Window, user_id: int = 5234) -> OpenWindow:
+    return OpenWindow(user_id, EventKind.JOBS, window)
+
+
+class Ledger:
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self.source = MemorySource()
+
+    def receipt(self, window: Window, state: WindowState, user_id: int = 5234) -> Receipt:
+        receipt = Receipt(
+            user_id=user_id,
+            name="Acme",
+            window=window,
+            state=state,
+            counts=Counts(),
+            gap=0,
+            settings_hash="",
+            code_version="",
+            destination={},
+            runs=[RunEntry(f"run-{state}", "2018-05-21T04:00:00Z", state, Counts(), [])],
+        )
+        marks = OpenWindows(self.storage)
+        marks.before(receipt)
+        marks.after(add_revision(self.storage, receipt))
+        return receipt
+
+    def reconcile(self, *users: int, **choice: Any) -> Findings:
+        options = {"limit": 100, "day": DAY.date(), "hourly_runs": lambda _: set(), **choice}
+        return reconcile(
+            destination="s3",
+            hours=LOOK_BACK,
+            accounts=[account(user_id) for user_id in users or [5234]],
+            ledger=self.storage,
+            source_of=lambda _account, _kind: self.source,
+            bucket_of=None,
+            repair=False,
+            marks=OpenWindows(self.storage),
+            choice=Choice(**options),
+        )
+
+    @property
+    def marks(self) -> set[OpenWindow]:
+        return OpenWindows(self.storage).windows
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(local_storage(tmp_path))
+
+
+@pytest.mark.promise("open-windows")
+def test_a_window_that_failed_30_days_ago_is_run(ledger: Ledger) -> None:
+    ledger.receipt(OLD, WindowState.FAILED)
+
+    findings = ledger.reconcile()
+
+    assert findings.to_run() == {mark(OLD), mark(hour(0)), mark(hour(1))}
+    assert mark(OLD) in ledger.marks
+
+
+@pytest.mark.promise("open-windows")
+def test_hours_of_the_look_back_without_a_receipt_are_marked_also_if_the_source_is_away(ledger: Ledger) -> None:
+    ledger.source.fault = TransientError("The database is away.")
+    ledger.receipt(hour(0), WindowState.COMPLETE)
+    ledger.receipt(OLD, WindowState.FAILED)
+
+    findings = ledger.reconcile()
+
+    assert ledger.marks == {mark(hour(1)), mark(OLD)}
+    assert (len(findings.faults), findings.to_run()) == (1, set())
+
+
+def test_a_failed_window_of_an_earlier_release_is_marked(ledger: Ledger) -> None:
+    ledger.receipt(hour(0), WindowState.FAILED)
+    OpenWindows(ledger.storage).remove([mark(hour(0))])
+
+    ledger.reconcile()
+
+    assert mark(hour(0)) in ledger.marks
+
+
+@pytest.mark.promise("open-windows")
+@pytest.mark.parametrize("window", [hour(0), OLD])
+@pytest.mark.parametrize("state", [WindowState.COMPLETE, WindowState.UNRECOVERABLE])
+def test_the_mark_of_a_window_that_needs_no_run_is_deleted(ledger: Ledger, window: Window, state: WindowState) -> None:
+    ledger.receipt(window, state)
+    OpenWindows(ledger.storage).mark([mark(window)])
+
+    findings = ledger.reconcile()
+
+    assert mark(window) not in findings.to_run() | ledger.marks
+
+
+def test_a_run_by_hand_for_a_window_runs_no_other(ledger: Ledger) -> None:
+    ledger.receipt(OLD, WindowState.FAILED)
+
+    assert ledger.reconcile(whole_record=False).to_run() == {mark(hour(0)), mark(hour(1))}
+
+
+@pytest.mark.promise("open-windows")
+def test_each_account_gets_its_oldest_window_before_another_gets_a_second(
+    ledger: Ledger, check_message: CheckMessage
+) -> None:
+    for number in range(6):
+        ledger.receipt(hour(number - 48), WindowState.FAILED)
+    ledger.receipt(OLDER, WindowState.FAILED, 77)
+    ledger.receipt(OLD, WindowState.FAILED, 88)
+
+    findings = ledger.reconcile(5234, 77, 88, limit=4)
+
+    assert Counter(window.user_id for window in findings.to_run()) in (
+        Counter({5234: 2, 77: 1, 88: 1}),
+        Counter({5234: 1, 77: 2, 88: 1}),
+        Counter({5234: 1, 77: 1, 88: 2}),
+    )
+    assert {mark(hour(-48)), mark(OLDER, 77), mark(OLD, 88)} <= findings.to_run()
+    findings.looks_back = True
+    run = [ledger.receipt(each.window, WindowState.COMPLETE, each.user_id) for each in findings.to_run()]
+    problems = open_problems([findings], run, OpenWindows(ledger.storage))
+    assert {problem.split()[1] for problem in problems} == {"5234", "77", "88"}
+    check_message(next(problem for problem in problems if problem.startswith("Account 5234")))
+
+
+windows = st.sets(st.builds(mark, st.integers(0, 5).map(hour), st.sampled_from([1, 2, 3, 10**20])))
+
+
+@given(windows, st.dates())
+def test_windows_are_run_in_turn(of: set[OpenWindow], day: date) -> None:
+    order = in_turn(of, day)
+
+    assert sorted(order) == sorted(of)
+    before: Counter[int] = Counter()
+    total = Counter(window.user_id for window in of)
+    for window in order:
+        assert all(before[window.user_id] <= before[other] or before[other] == total[other] for other in total)
+        before[window.user_id] += 1
+    for user_id in total:
+        assert [each.window for each in order if each.user_id == user_id] == sorted(
+            each.window for each in of if each.user_id == user_id
+        )
+
+
+def test_another_account_is_first_on_another_day() -> None:
+    of = {mark(OLD, user_id) for user_id in range(1, 9)}
+
+    assert len({in_turn(of, DAY.date() + timedelta(days=number))[0].user_id for number in range(20)}) > 3
+
+
+@pytest.mark.promise("hourly-runs-first")
+def test_an_open_hour_is_left_to_the_hourly_run_that_does_it_and_named(ledger: Ledger) -> None:
+    asked: list[set[Window]] = []
+
+    def hourly_runs(hours: set[Window]) -> set[Window]:
+        asked.append(hours)
+        return {hour(1)}
+
+    findings = ledger.reconcile(hourly_runs=hourly_runs)
+    findings.looks_back = True
+
+    assert asked == [{hour(0), hour(1)}]
+    assert findings.to_run() == {mark(hour(0))}
+    [problem] = open_problems([findings], [ledger.receipt(hour(0), WindowState.COMPLETE)], OpenWindows(ledger.storage))
+    assert "1 are left to the hourly runs" in problem
+    ledger.receipt(hour(1), WindowState.COMPLETE)
+    assert open_problems([findings], [], OpenWindows(ledger.storage)) == []
+
+
+def test_a_window_that_lacks_jobs_and_got_no_room_is_named(ledger: Ledger) -> None:
+    ledger.receipt(hour(0), WindowState.COMPLETE)
+    ledger.receipt(hour(1), WindowState.COMPLETE)
+    ledger.source.records = [record(completed_at="2018-05-21T00:30:00Z"), record(completed_at="2018-05-21T01:30:00Z")]
+
+    findings = ledger.reconcile(limit=1)
+
+    assert findings.to_run() == {mark(hour(0))}
+    [problem] = open_problems([findings], [], OpenWindows(ledger.storage))
+    assert problem.startswith("Account 5234 Acme: 1 windows lack jobs")
+
+
+@pytest.mark.promise("open-windows")
+def test_paused_and_removed_accounts_are_named_and_are_no_problem(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = {**entry(99, "Bad"), "events": {}}
+    accounts = read_accounts(json.dumps([entry(), entry(77, "Umbrella", enabled=False), bad]))
+    marks = OpenWindows(ledger.storage)
+    admin_events = OpenWindow(5234, EventKind.ADMIN_EVENTS, OLD)
+    marks.mark([mark(OLD), mark(OLD, 77), mark(OLDER, 77), mark(OLD, 88), mark(OLD, 99), admin_events])
+
+    resting = resting_windows(accounts, marks)
+
+    assert sorted(resting.values()) == [1, 1, 2]
+    assert {text.split()[1].rstrip(",") for text in resting} == {"77", "88", "5234"}
+    ledger.receipt(hour(0), WindowState.COMPLETE)
+    ledger.receipt(hour(1), WindowState.COMPLETE)
+    findings = ledger.reconcile()
+    findings.looks_back, findings.resting = True, resting
+    run = [ledger.receipt(OLD, WindowState.COMPLETE)]
+    assert open_problems([findings], run, OpenWindows(ledger.storage)) == []
+    assert "account 77 Umbrella, paused, has 2 open windows" in caplog.text
+    assert OpenWindows(ledger.storage).windows == marks.windows - {mark(OLD)}
+
+
+def test_a_damaged_receipt_of_an_old_window_stops_its_account_alone(ledger: Ledger) -> None:
+    ledger.receipt(OLD, WindowState.FAILED)
+    ledger.receipt(OLD, WindowState.FAILED, 77)
+    ledger.storage.write(receipt_path(77, EventKind.JOBS, OLD), b'{"read_at": "yest')
+
+    assert mark(OLD) in ledger.reconcile(5234, 77).to_run()
+
+
+def test_findings_are_read_back_from_their_file(ledger: Ledger) -> None:
+    ledger.source.fault = TransientError("Away.")
+    findings = ledger.reconcile()
+
+    assert msgspec.json.decode(msgspec.json.encode(findings), type=Findings) == findings
+
+
+def test_the_newest_finished_reconciliation_is_remembered(ledger: Ledger) -> None:
+    assert reconciled_until(ledger.storage) is None
+    for moment in (hour(1).end, hour(9).end, hour(4).end):
+        note_reconciled(ledger.storage, moment)
+    ledger.storage.write("_control/reconciled/notes", b"")
+
+    assert reconciled_until(ledger.storage) == hour(9).end
+    assert len(list(ledger.storage.paths("_control/reconciled"))) == 3
