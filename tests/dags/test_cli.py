@@ -29,6 +29,7 @@ from job_history.model.timestamp import format_time
 from job_history.model.unplaceable import Unplaceable
 from job_history.model.window import Window
 from job_history.storage import local_storage
+from simulators.project import ROOT
 
 from .conftest import World
 
@@ -249,6 +250,20 @@ def test_show_receipt_lists_the_history_and_shows_a_revision(world: World, job_h
     assert (first.exit_code, "state           complete\n" in first.stdout) == (0, True)
     missing = job_history("show-receipt", 5234, "2018-05-21T00:00:00Z", "--revision", 3)
     assert (missing.exit_code, missing.stderr.startswith("There is no revision 3 ")) == (1, True)
+
+
+@pytest.mark.promise("version-1-ledger")
+def test_status_and_show_receipt_read_a_ledger_of_version_1(world: World, job_history: JobHistory) -> None:
+    shutil.copytree(ROOT / "tests" / "ledgers" / "version_1", world.ledger, dirs_exist_ok=True)
+    world.accounts(world.account(5001, "Account 5001"))
+
+    status = job_history("status", "--json", "--since", "2018-05-21T00:00:00Z", "--until", "2018-05-21T04:00:00Z")
+    states = [window["state"] for window in json.loads(status.stdout)["windows"]]
+    assert states == ["complete", "complete_with_quarantine", "failed", "complete"]
+    shown = job_history("show-receipt", 5001, "2018-05-21T01:00:00Z", "--json")
+    assert (json.loads(shown.stdout)["revision"], json.loads(shown.stdout)["counts"]["delivered"]) == (0, 4)
+    history = job_history("show-receipt", 5001, "2018-05-21T01:00:00Z", "--history", "--json")
+    assert [each["version"] for each in json.loads(history.stdout)] == [1]
 
 
 def test_show_receipt_as_json_is_the_receipt(world: World, job_history: JobHistory) -> None:

@@ -22,6 +22,7 @@ from job_history.model.slice import Slice, run_folder
 from job_history.model.timestamp import format_time
 from job_history.model.window import Window
 from job_history.storage import Storage, local_storage
+from simulators.project import ROOT
 
 from .ui import Pages
 
@@ -254,6 +255,18 @@ def test_a_window_shows_its_history(pages: Pages, ledger: Storage) -> None:
     history = pages.as_user("vic").get(address).text.partition("<h2>History</h2>")[2].partition("</table>")[0]
     assert [row.partition("</th>")[0] for row in history.split('<th scope="row">')[1:]] == ["1", "2"]
     assert '<td data-label="Gone">9</td>' in history
+
+
+@pytest.mark.promise("version-1-ledger")
+def test_the_pages_show_a_ledger_of_version_1(pages: Pages, ledger: Storage) -> None:
+    pages.set_accounts([account(5001, "Account 5001")])
+    old = ROOT / "tests" / "ledgers" / "version_1"
+    for path in [path for path in old.rglob("*") if path.is_file()]:
+        ledger.write(str(path.relative_to(old)), path.read_bytes())
+    shown = pages.as_user("vic").get(
+        f"/status/windows/5001/jobs?start={format_time(hour(1).start)}&end={format_time(hour(1).end)}"
+    )
+    assert (shown.status_code, "no time at all" in shown.text, "History" in shown.text) == (200, True, False)
 
 
 def test_a_run_is_linked_with_the_logs_of_its_tasks(pages: Pages, ledger: Storage) -> None:
