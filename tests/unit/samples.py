@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,11 @@ HOUR = Window(DAY, DAY.replace(hour=1))
 RUN = "scheduled-2018-05-21T00-00-00"
 
 EXAMPLE_KEY = "5234/jobs/234/20180521/000/000/000/000/000/000/100/5234-234-100-20180521000000-succeeded.json"
+
+
+def without_random(path: str) -> str:
+    """Return the path of an item list or a quarantine file without the part that no two tries share."""
+    return re.sub(r"-[0-9a-f]{8}(?=\.)", "", path)
 
 
 def entry(user_id: int = 5234, name: str = "Acme", **changes: Any) -> dict[str, Any]:

@@ -127,5 +127,5 @@ def _delivered(ledger: Storage, slice_: Slice, description: dict[str, Any]) -> d
         item.key: (item.job_id, item.sha256)
         for path in (receipt.items if receipt else [])
         for item in items_at(ledger, path, description)
-        if item.is_delivered and item.key is not None
+        if item.must_be_there and item.key is not None
     }

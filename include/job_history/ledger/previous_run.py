@@ -49,13 +49,13 @@ class PreviousRun:
 
     def add(self, item: Item, *, is_here: bool, changed: bool, with_delivered: bool) -> None:
         if self._read_at is not None:
-            self._lateness[item.job_id] = item.late
-        if not is_here or not item.is_delivered or item.completed_at is None:
+            self._lateness.setdefault(item.job_id, item.late)
+        if not is_here or not item.must_be_there or item.completed_at is None:
             return
         if with_delivered and item.sha256:
             self.delivered.add(bytes.fromhex(item.sha256))
         if self._is_closed and (changed or item.detail == EARLIER_SETTINGS):
-            self.kept[item.job_id] = replace(item, outcome=Outcome.ALREADY_PRESENT, detail=EARLIER_SETTINGS)
+            self.kept.setdefault(item.job_id, replace(item, outcome=Outcome.ALREADY_PRESENT, detail=EARLIER_SETTINGS))
 
 
 def read_previous_run(
@@ -73,7 +73,8 @@ def read_previous_run(
     read_at = parse_time(receipt.read_at) if is_closed and receipt.read_at else None
     previous = PreviousRun(_is_closed=is_closed, _read_at=read_at)
     changed = receipt.settings_hash != account.settings_hash
-    for path in receipt.items:
+    # The newest first. Of an account that has moved away and is back, `elsewhere` has what is here.
+    for path in [*receipt.items, *receipt.elsewhere]:
         items = item_list(ledger, path)
         is_here = items.went_to(destination)
         for item in items:

@@ -1,12 +1,14 @@
 """Quarantine: records that cannot be delivered as they are, kept with the reason until the cause is fixed.
 
 They stay in our own ledger, `_control/quarantine/<reason>/<user_id>/<kind>/<window>/`, and never go to the destination:
-the error of a record may be the very thing that prevents its redaction.
+the error of a record may be the very thing that prevents its redaction. No two tries write the same file: receipts name
+it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections import Counter
 from contextlib import ExitStack
 from types import TracebackType
@@ -46,6 +48,7 @@ class Quarantine:
         self._storage = storage
         self._slice = slice_
         self._files = ExitStack()
+        self._name = f"{slice_.run}-{slice_.number:04d}-{secrets.token_hex(4)}.jsonl.zst"
         self._writers: dict[QuarantineReason, StagedWriter] = {}
         self.counts: Counter[str] = Counter()
         self.paths: list[str] = []
@@ -83,7 +86,7 @@ class Quarantine:
 
     def _add(self, entry: QuarantineEntry) -> None:
         if entry.reason not in self._writers:
-            path = f"{quarantine_folder(self._slice, entry.reason)}/{_name(self._slice)}.jsonl.zst"
+            path = f"{quarantine_folder(self._slice, entry.reason)}/{self._name}"
             self._writers[entry.reason] = self._files.enter_context(staged_writer(self._storage, path))
             self.paths.append(path)
         self._writers[entry.reason].append(entry)
@@ -97,9 +100,3 @@ def quarantine_folder(slice_: Slice, reason: QuarantineReason) -> str:
 def reason_of(path: str) -> QuarantineReason:
     """Return the reason for which the entries of a file are in quarantine."""
     return QuarantineReason(path.split("/")[2])
-
-
-def _name(slice_: Slice) -> str:
-    """Running a window again replaces its quarantine. A redrive must not: it reads from it."""
-    part = slice_.part.slug
-    return f"{part}-{slice_.run}-{slice_.number:04d}" if slice_.redriven else part

@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from job_history.errors import PermanentError
-from job_history.ledger.items import Item, copy_items
+from job_history.ledger.items import Item, copy_items, new_list_path
 from job_history.ledger.lateness import all_of
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.quarantine import reason_of
@@ -108,6 +108,6 @@ def items_without(ledger: Storage, receipt: Receipt, taken: list[str], slice_: S
 
     lists = []
     for number, path in enumerate(receipt.listed_items, start=1):
-        copy = f"{folder}/items-{slice_.run}-others-{number:04d}.parquet"
+        copy = new_list_path(folder, slice_.run, f"others-{number:04d}")
         lists.append(copy if copy_items(ledger, path, copy, keep) else path)
     return lists

@@ -6,7 +6,7 @@ import msgspec
 
 from job_history.errors import QuarantineReason
 from job_history.ledger.quarantine import quarantine_folder
-from job_history.ledger.receipt import Receipt
+from job_history.ledger.receipt import REDRIVE, Receipt
 from job_history.model.slice import Slice
 from job_history.storage import Storage
 
@@ -47,7 +47,8 @@ def delete_leftovers(ledger: Storage, slice_: Slice, receipt: Receipt) -> None:
     """Delete the quarantine of redrives that never wrote their receipt: nothing names it."""
     for reason in QuarantineReason:
         for path in list(ledger.paths(quarantine_folder(slice_, reason))):
-            if "-redrive-" in path and slice_.run not in path and path not in receipt.quarantine:
+            of_redrive = f"/{REDRIVE}" in path or f"-{REDRIVE}" in path  # the second: by an earlier release
+            if of_redrive and slice_.run not in path and path not in receipt.quarantine:
                 ledger.delete(path)
 
 

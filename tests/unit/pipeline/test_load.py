@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.unit.samples import DAY, HOUR, RUN, MemoryDestination, account, record, slice_of
+from tests.unit.samples import DAY, HOUR, RUN, MemoryDestination, account, record, slice_of, without_random
 
 from job_history.accounts.account import Account
 from job_history.destinations import Destination
@@ -25,8 +25,8 @@ from job_history.storage import Storage, local_storage
 from job_history.storage.staging import staged_records, staged_writer
 
 ITEMS = f"receipts/5234/jobs/20180521/{HOUR.slug}/items-{RUN}-0001-"
-CONFLICTS = f"_control/quarantine/conflict/5234/jobs/{HOUR.slug}/{HOUR.slug}.jsonl.zst"
-BROKEN = f"_control/quarantine/bad_json/5234/jobs/{HOUR.slug}/{HOUR.slug}.jsonl.zst"
+CONFLICTS = f"_control/quarantine/conflict/5234/jobs/{HOUR.slug}/{RUN}-0001.jsonl.zst"
+BROKEN = f"_control/quarantine/bad_json/5234/jobs/{HOUR.slug}/{RUN}-0001.jsonl.zst"
 
 
 class Slices:
@@ -122,7 +122,7 @@ def test_each_listed_job_has_an_item(slices: Slices) -> None:
         delivered_bytes=sum(sizes[2:]),
         load_seconds=pytest.approx(0, abs=5),
         items_path=slices.lists()[0],
-        quarantine_paths=[BROKEN, CONFLICTS],
+        quarantine_paths=outcome.quarantine_paths,
         example_keys=[keys[0], keys[2], keys[3]],
         destination=destination.description(),
         settings_hash=account().settings_hash,
@@ -153,7 +153,8 @@ def test_each_listed_job_has_an_item(slices: Slices) -> None:
         **{document.key: document.content() for document in documents},
         keys[1]: b"something else\n",
     }
-    [conflict] = quarantined(slices.ledger, CONFLICTS)
+    assert list(map(without_random, outcome.quarantine_paths)) == [BROKEN, CONFLICTS]
+    [conflict] = quarantined(slices.ledger, outcome.quarantine_paths[1])
     assert (conflict.reason, conflict.key, conflict.sha256) == (
         QuarantineReason.CONFLICT,
         keys[1],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.unit.samples import HOUR, account, line, record, slice_of
+from tests.unit.samples import HOUR, RUN, account, line, record, slice_of, without_random
 
 from job_history.documents.job_document import DocumentRules, document_of
 from job_history.documents.staged import StagedDocument, staged_documents
@@ -82,9 +82,9 @@ def test_each_record_is_a_document_or_skipped_or_quarantined(staging: Storage, l
         expected(failed, "failed", limit=1_000, number=1),
         expected(big, limit=1_000, number=2),
     ]
-    folder, slug = slice_of().folder, HOUR.slug
-    quarantine_paths = [
-        f"_control/quarantine/{reason}/5234/jobs/{slug}/{slug}.jsonl.zst"
+    folder, quarantine_paths = slice_of().folder, result.quarantine_paths
+    assert list(map(without_random, quarantine_paths)) == [
+        f"_control/quarantine/{reason}/5234/jobs/{HOUR.slug}/{RUN}-0001.jsonl.zst"
         for reason in ("bad_json", "bad_time", "duplicate_job_id")
     ]
     assert result == Transformed(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from typing import Any, BinaryIO
 import msgspec
 import pytest
 from tests.support.one_hour import replicate
-from tests.unit.samples import EXAMPLE_KEY, HOUR, MemoryDestination, MemorySource, account, record
+from tests.unit.samples import EXAMPLE_KEY, HOUR, MemoryDestination, MemorySource, account, record, without_random
 
 from job_history.accounts.account import Account
 from job_history.destinations import OnDelivery
@@ -93,10 +92,12 @@ class World:
         assert len(result) == len(found)
         return result
 
-    def quarantine(self) -> list[tuple[str, Any]]:
-        """Reason and job of each entry of each file that is there; the receipt names just these files."""
-        paths = sorted(self.ledger.paths("_control/quarantine"))
-        assert paths == self.receipt().quarantine
+    def quarantine(self, *, was_killed: bool = False) -> list[tuple[str, Any]]:
+        """Reason and job of each entry of each file that the receipt names; if no redrive was killed, there are no
+        others.
+        """
+        there, paths = sorted(self.ledger.paths("_control/quarantine")), self.receipt().quarantine
+        assert {*paths} <= {*there} if was_killed else paths == there
         return [
             (str(entry.reason), entry.job_id)
             for path in paths
@@ -393,16 +394,21 @@ class MortalDestination(MemoryDestination):
 def state_of(world: World) -> tuple[Any, ...]:
     """All that there is in the end, but whether a document was delivered by the killed redrive or by the next.
 
-    Item lists of the killed redrive, which no receipt names, may be left for some days.
+    Item lists and quarantine of the killed redrive, which no receipt names, may be left for some days.
     """
     receipt = world.receipt()
-    unnamed = [path for path in world.ledger.paths("receipts") if "/items-" in path and path not in receipt.items]
+    named = {*receipt.items, *receipt.quarantine}
+    unnamed = [
+        path
+        for path in world.ledger.paths("")
+        if ("/items-" in path or path.startswith("_control/quarantine/")) and path not in named
+    ]
     there = {"delivered": "there", "already_present": "there"}
     return (
         world.destination.objects,
-        sorted(re.sub(r"-[0-9a-f]{8}(?=\.)", "", path) for path in world.ledger.paths("") if path not in unnamed),
+        sorted(without_random(path) for path in world.ledger.paths("") if path not in unnamed),
         sorted(world.staging.paths("")),
-        world.quarantine(),
+        world.quarantine(was_killed=True),
         {job: (there.get(outcome, outcome), detail) for job, (outcome, detail) in world.items().items()},
         str(receipt.state),
         receipt.counts.delivered + receipt.counts.already_present,

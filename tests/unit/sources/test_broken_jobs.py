@@ -68,8 +68,8 @@ class Replication:
         return transformed
 
     def quarantined(self, reason: str) -> list[QuarantineEntry]:
-        path = f"_control/quarantine/{reason}/5234/jobs/{HOUR.slug}/{HOUR.slug}.jsonl.zst"
-        return list(staged_records(self.ledger, path, QuarantineEntry))
+        paths = self.ledger.paths(f"_control/quarantine/{reason}/5234/jobs/{HOUR.slug}")
+        return [entry for path in paths for entry in staged_records(self.ledger, path, QuarantineEntry)]
 
 
 @pytest.fixture
