@@ -86,6 +86,10 @@ def get_provider_info() -> dict[str, Any]:
                         "The pool that backfills of these DAGs run in, after the hourly runs; it must exist. Unset: "
                         "as other runs.",
                     ),
+                    "owner": _option(
+                        "string", None, "The owner of both DAGs in Airflow's lists. Unset: [operators] default_owner."
+                    ),
+                    "tags": _option("string", "job history", "The tags of both DAGs, separated by commas."),
                     "max_document_bytes": _option(
                         "integer", "40000000", "A larger document is delivered without its lines, and notes that."
                     ),

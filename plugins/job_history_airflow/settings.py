@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from airflow.configuration import conf
 
@@ -56,6 +57,20 @@ def read_start_date() -> datetime | None:
         return parse_time(text)
     except ValueError as fault:
         raise PermanentError(f"[{SECTION}] start_date: {fault}. Write it as 2018-05-21T00:00:00Z.") from fault
+
+
+class DagLabels(NamedTuple):
+    """What Airflow's lists show of both DAGs."""
+
+    owner: str
+    tags: list[str]
+
+
+def read_dag_labels() -> DagLabels:
+    """Return the owner and the tags of both DAGs; Airflow's own default owner if none is set."""
+    owner = conf.get(SECTION, "owner", fallback=None) or conf.get("operators", "default_owner")
+    tags = (conf.get(SECTION, "tags", fallback="") or "").split(",")
+    return DagLabels(owner, [tag.strip() for tag in tags if tag.strip()])
 
 
 def load_accounts() -> Accounts:

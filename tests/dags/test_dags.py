@@ -24,6 +24,9 @@ print(json.dumps({{
     "heavy": heavy,
     "dags": {{
         dag_id: {{
+            "description": dag.description,
+            "tags": sorted(dag.tags),
+            "owners": sorted({{task.owner for task in dag.tasks}}),
             "schedule": type(dag.timetable).__name__,
             "catchup": dag.catchup,
             "start": dag.start_date.isoformat(),
@@ -107,3 +110,14 @@ def test_plugin_modules_are_not_imported_under_bare_names(airflow_home: Path) ->
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_dags_have_a_line_of_description_and_owner_and_tags_of_the_config(parsed: dict[str, Any]) -> None:
+    configured = parse(AIRFLOW__JOB_HISTORY__OWNER="data-platform", AIRFLOW__JOB_HISTORY__TAGS="audit, s3")["dags"]
+
+    for dag_id in (REPLICATION_DAG, RECONCILIATION_DAG):
+        default = parsed["dags"][dag_id]
+        assert default["description"]
+        assert "\n" not in default["description"]
+        assert (default["tags"], default["owners"]) == (["job history"], ["airflow"])
+        assert (configured[dag_id]["tags"], configured[dag_id]["owners"]) == (["audit", "s3"], ["data-platform"])

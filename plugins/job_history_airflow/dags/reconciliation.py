@@ -10,9 +10,10 @@ from job_history_airflow.dag_ids import RECONCILIATION_DAG
 from job_history_airflow.operators import ReconcileOperator, ReportOperator
 from job_history_airflow.params import RECONCILIATION_PARAMS
 from job_history_airflow.policies import DEFAULT_ARGS
-from job_history_airflow.settings import read_start_date
+from job_history_airflow.settings import read_dag_labels, read_start_date
 from job_history_airflow.task_groups import DESTINATIONS, replicate_to
 
+SUMMARY = "Every day: compares sources, receipts and buckets, and runs what is open, late or lost again."
 DESCRIPTION = """### Job history reconciliation
 
 Every day, the records of each account's source, its receipts and the objects of its bucket are compared hour by hour.
@@ -31,16 +32,18 @@ so its receipts are the only record.
 def reconciliation_dag() -> DAG:
     """Make the DAG `job_history_reconciliation`, by the settings of the section `[job_history]`."""
     catch_up_from = read_start_date()
+    labels = read_dag_labels()
     with DAG(
         dag_id=RECONCILIATION_DAG,
         schedule=CronDataIntervalTimetable("30 1 * * *", timezone="UTC"),
         start_date=catch_up_from or datetime(2018, 1, 1, tzinfo=UTC),
         catchup=catch_up_from is not None,
         max_active_runs=1,
-        default_args=DEFAULT_ARGS,
+        default_args={**DEFAULT_ARGS, "owner": labels.owner},
         params=RECONCILIATION_PARAMS,
         doc_md=DESCRIPTION,
-        tags=["job history"],
+        description=SUMMARY,
+        tags=labels.tags,
     ) as dag:
         report = ReportOperator(
             task_id="report", destinations=DESTINATIONS, execution_timeout=timedelta(minutes=30), retries=1

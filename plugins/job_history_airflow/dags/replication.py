@@ -10,9 +10,10 @@ from job_history_airflow.dag_ids import REPLICATION_DAG
 from job_history_airflow.operators import ReportOperator, WaitUntilSettledOperator
 from job_history_airflow.params import REPLICATION_PARAMS
 from job_history_airflow.policies import DEFAULT_ARGS
-from job_history_airflow.settings import read_start_date
+from job_history_airflow.settings import read_dag_labels, read_start_date
 from job_history_airflow.task_groups import DESTINATIONS, replicate_to
 
+SUMMARY = "Every hour: each account's finished jobs go to its destination, with a receipt that proves it."
 DESCRIPTION = """### Job history replication
 
 Every hour, each account's finished jobs of that hour go to its destination, one JSON document each; so do its admin
@@ -30,16 +31,18 @@ bucket gets nothing twice, and a Sumo Logic source gets what its receipt does no
 def replication_dag() -> DAG:
     """Make the DAG `job_history_replication`, by the settings of the section `[job_history]`."""
     catch_up_from = read_start_date()
+    labels = read_dag_labels()
     with DAG(
         dag_id=REPLICATION_DAG,
         schedule=CronDataIntervalTimetable("0 * * * *", timezone="UTC"),
         start_date=catch_up_from or datetime(2018, 1, 1, tzinfo=UTC),
         catchup=catch_up_from is not None,
         max_active_runs=2,
-        default_args=DEFAULT_ARGS,
+        default_args={**DEFAULT_ARGS, "owner": labels.owner},
         params=REPLICATION_PARAMS,
         doc_md=DESCRIPTION,
-        tags=["job history"],
+        description=SUMMARY,
+        tags=labels.tags,
     ) as dag:
         settled = WaitUntilSettledOperator(task_id="wait_until_settled")
         report = ReportOperator(
