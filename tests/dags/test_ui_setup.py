@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from job_history.accounts.account import Account
 from job_history.accounts.json_schema import accounts_json_schema
 from job_history.accounts.variable import read_accounts
+from job_history.ledger.receipt import WindowState
+from job_history.ledger.status_file import PATH, AccountStatus, Status
+from job_history.model.event_kind import EventKind
+from job_history.model.window import Window
+from job_history.storage import local_storage
 from simulators.s3_endpoint import S3Endpoint
 
 from .ui import Pages, account, inputs
@@ -114,7 +121,7 @@ def test_pause_resume_and_remove(pages: Pages) -> None:
 @pytest.mark.parametrize(
     ("changes", "detail"),
     [
-        ({"user_id": "Acme"}, "input should be a valid integer"),
+        ({"user_id": "Acme"}, "must be a whole number"),
         ({"user_id": ""}, "user_id is missing"),
         ({"user_id": "5235"}, "user_id 5235 is there more than once"),
         ({"destination.s3.bucket": "No_Bucket"}, "not a legal bucket name"),
@@ -410,3 +417,55 @@ def test_the_preview_is_redacted() -> None:
     assert '"age": 35' in preview.document
     assert "ada@example.com" not in preview.document
     assert preview.document.count("Ada Example") == 1  # in the input of a line
+
+
+@pytest.mark.promise("ui-operating")
+def test_list_of_accounts_shows_last_state_open_windows_and_time_since_the_last_complete_hour(
+    pages: Pages, tmp_path: Path
+) -> None:
+    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
+    hour = Window(end - timedelta(hours=1), end)
+    known = AccountStatus(
+        user_id=5234, kind=EventKind.JOBS, state=WindowState.FAILED, newest=hour, last_complete=hour, open=2
+    )
+    local_storage(tmp_path / "ledger").write(
+        PATH, msgspec.json.encode(Status(generated_at=end, accounts={known.key: known}))
+    )
+    pages.set_accounts([account(), account(77, "Globex"), account(78, "Paused", enabled=False)])
+
+    acme, globex, paused = re.findall(
+        r'data-label="State">(.*?)</td>', pages.as_user("ona").get("/setup").text, re.DOTALL
+    )
+
+    assert acme.startswith("on")
+    assert 'class="state failed" href="/job-history/status?search=5234"' in acme
+    assert re.search(r"last complete hour 3 h( [0-9]+ min)? ago, 2 open", acme)
+    assert "no run has reported yet" in globex
+    assert "paused" in paused
+
+
+@pytest.mark.promise("ui-operating")
+def test_list_of_accounts_is_searched_by_id_and_name(pages: Pages) -> None:
+    pages.set_accounts([account(), account(77, "Globex")])
+
+    found = pages.as_user("ona").get("/setup?search=glob").text
+
+    assert "77 Globex" in found
+    assert "5234 Acme" not in found
+    assert "Show all 2" in found
+    assert "No account matches" in pages.as_user("ona").get("/setup?search=nobody").text
+
+
+@pytest.mark.promise("ui-operating")
+def test_each_error_is_in_our_words_and_linked_to_its_field(pages: Pages) -> None:
+    editor = pages.as_user("ona")
+    refused = editor.post(
+        "/setup/accounts/new",
+        editor.form("/setup/accounts/new") | {"user_id": "Acme", "name": "A", "destination.s3.bucket": "No_Bucket"},
+    )
+
+    linked = re.findall(r'<li><a href="#([^"]+)">([^<]+)</a>: ([^<]+)</li>', refused.text)
+    assert ("user_id", "Workspace id", "must be a whole number") in linked
+    assert "destination-s3-bucket" in [field for field, _, _ in linked]
+    assert [field for field, _, _ in linked if f'id="{field}"' not in refused.text] == []
+    assert "should be" not in refused.text

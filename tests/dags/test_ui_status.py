@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import msgspec
 import pytest
 
 from job_history.errors import QuarantineReason
+from job_history.errors.catalogue import finding
+from job_history.errors.code import Code
 from job_history.ledger.lateness import Lateness
 from job_history.ledger.quarantine import Quarantine
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
@@ -340,3 +343,17 @@ def test_errors_are_json_for_clients_that_want_json(pages: Pages) -> None:
     answer = pages.anonymous().get("/api/status", accept="application/json")
 
     assert (answer.status_code, json.loads(answer.text)) == (401, {"detail": "Not authenticated"})
+
+
+@pytest.mark.promise("ui-operating")
+def test_last_error_is_a_code_that_stays_on_one_line(pages: Pages, ledger: Storage) -> None:
+    found = finding(Code.S3_NO_SUCH_BUCKET, "Account 5234 Acme, bucket acme", detail="NoSuchBucket")
+    save(ledger, 5234, FIRST, WindowState.FAILED, faults=(f"load of account 5234 Acme, window {FIRST}: {found}",))
+    save(ledger, 77, FIRST, minutes=20)
+    pages.set_accounts([account(5234, "Acme"), account(77, "Globex")])
+
+    page = pages.as_user("ona").get(f"/status?{UNTIL}").text
+
+    assert '<code class="code">S3_NO_SUCH_BUCKET</code>' in page
+    assert page.index('class="overview"') < page.index('class="legend"')
+    assert re.search(r"05-21 01:20<br><span class=\"muted\">[0-9]+ d [0-9]+ h ago", page)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from job_history.accounts.account import MAX_NAME_LENGTH, Account
 from job_history.accounts.destination_registry import installed
+from job_history.accounts.setting_errors import sentence_of
 from job_history.errors import PermanentError
 from job_history.errors.quoting import quoted, unsafe_character
 
@@ -141,8 +142,7 @@ def _described(error: Any) -> tuple[str, str, str]:
     if error["type"] == "union_tag_invalid":
         whole = f"{place}.type: {quoted(error['ctx']['tag'])} is not among {error['ctx']['expected_tags']}"
         return place, whole, whole
-    what = error["msg"].removeprefix("Value error, ")
-    short = f"{what[:1].lower()}{what[1:]}"
+    short = sentence_of(error)
     return place, short, f"{place}: {short}"
 
 

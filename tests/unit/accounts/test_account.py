@@ -174,7 +174,7 @@ def test_a_bad_entry_is_reported_by_account_and_field_and_the_others_stay_usable
 def test_all_errors_of_an_entry_are_reported_together() -> None:
     bad = entry(enabled="yes", comment="", source={"type": "sql"})
     assert read(bad).messages == [
-        "Account 5234 Acme: enabled: input should be a valid boolean; source.conn_id is missing; unknown key 'comment'."
+        "Account 5234 Acme: enabled: must be true or false; source.conn_id is missing; unknown key 'comment'."
     ]
 
 
@@ -193,7 +193,7 @@ def test_user_id_true_is_not_user_id_1() -> None:
     read_ = read(entry(True), entry(1, "One"))
     assert (read_.usable, read_.messages) == (
         {1: account(1, "One")},
-        ["Account without a valid user_id (entry 1) Acme: user_id: input should be a valid integer."],
+        ["Account without a valid user_id (entry 1) Acme: user_id: must be a whole number."],
     )
 
 
@@ -223,7 +223,7 @@ def test_looking_up_an_unusable_account_reports_its_errors() -> None:
         detail.append(str(refused.value))
     assert detail == [
         "Account 52 is not among the usable accounts of the Airflow Variable job_history_accounts. "
-        "Account 52 Acme: enabled: input should be a valid boolean.",
+        "Account 52 Acme: enabled: must be true or false.",
         "Account 523 is not among the usable accounts of the Airflow Variable job_history_accounts. "
         "Account 523 Longer 52: unknown key 'comment'.",
         "Account 5 is not among the usable accounts of the Airflow Variable job_history_accounts. "

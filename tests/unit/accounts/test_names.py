@@ -121,7 +121,7 @@ def test_keys_and_values_of_fields_take_no_control_characters() -> None:
 def test_a_user_id_that_is_no_number_is_not_repeated(user_id: object) -> None:
     problem = problem_of(an_account(user_id=user_id))
 
-    assert problem == "Account without a valid user_id (entry 1) Acme: user_id: input should be a valid integer."
+    assert problem == "Account without a valid user_id (entry 1) Acme: user_id: must be a whole number."
 
 
 def test_unknown_keys_and_types_are_quoted_briefly_on_one_line() -> None:

@@ -39,6 +39,23 @@ document.querySelector("[data-adds-rule]")?.addEventListener("click", () => {
   row.querySelector("input").focus();
 });
 
+// What is wrong with a field is known until the field is edited.
+addEventListener("input", (event) => {
+  const input = event.target;
+  const group = input.closest('fieldset[aria-describedby$="-error"]');
+  if (group) {
+    document.getElementById(group.getAttribute("aria-describedby"))?.remove();
+    group.removeAttribute("aria-describedby");
+  }
+  if (!input.hasAttribute("aria-invalid")) return;
+  input.removeAttribute("aria-invalid");
+  const described = (input.getAttribute("aria-describedby") ?? "").split(" ");
+  for (const id of described.filter((id) => id.endsWith("-error"))) document.getElementById(id)?.remove();
+  const rest = described.filter((id) => id && !id.endsWith("-error")).join(" ");
+  if (rest) input.setAttribute("aria-describedby", rest);
+  else input.removeAttribute("aria-describedby");
+});
+
 // Show the answer to a button in a part of the page.
 addEventListener("submit", async (event) => {
   const button = event.submitter;

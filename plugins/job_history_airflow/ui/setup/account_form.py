@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from job_history.accounts.json_schema import accounts_json_schema
 from job_history_airflow.ui.setup import redaction_rows
@@ -13,6 +13,13 @@ from job_history_airflow.ui.setup.form_fields import Field, Kind, Section
 from job_history_airflow.ui.setup.labels import hint_of, label_of
 
 _KINDS = {"redaction": "rules"}
+
+
+class FieldLink(NamedTuple):
+    """The id of an element of the form, and its label."""
+
+    id: str
+    label: str
 
 
 @dataclass(frozen=True)
@@ -24,11 +31,17 @@ class AccountForm:
     events: tuple[Field, ...]
     others: tuple[Field, ...]
 
-    def has(self, place: str) -> bool:
-        """Whether an error at this place is shown at a field."""
-        kinds = (kind for section in self.sections for kind in section.kinds)
+    def field_at(self, place: str, texts: Mapping[str, str]) -> FieldLink | None:
+        """Return the field at which an error of this place is shown, or None. `texts` has the chosen kinds."""
+        if place == "events":
+            return FieldLink(self.events[0].id, label_of("events"))
+        kinds = (section.kind_of({"type": texts.get(f"{section.name}.type")}) for section in self.sections)
         fields = (*self.basics, *self.events, *self.others, *(field for kind in kinds for field in kind.fields))
-        return place == "events" or any(place == field.place for field in fields)
+        found = next((field for field in fields if field.place == place), None)
+        if found is None:
+            return None
+        in_rows = found.kind == "rules" and found.name not in texts
+        return FieldLink("rules" if in_rows else found.id, found.label)
 
     def texts_of(self, entry: Mapping[str, Any]) -> dict[str, str]:
         """Return what the inputs show for an account's entry, by their names."""

@@ -10,6 +10,7 @@ LABELS = {
     "enabled": "Replicate this account",
     "source": "Job history comes from",
     "destination": "Audit log destination",
+    "events": "Events",
     "events.job_history": "Job history data",
     "events.line_details": "Input, output and error details of all executed lines",
     "events.admin_events": "Admin events",

@@ -34,6 +34,7 @@ from job_history_airflow.ui.setup.views import FormContent, accounts_view, form_
 
 router = APIRouter(prefix="/setup", include_in_schema=False)
 
+MAX_SEARCH_LENGTH = 200
 EntryId = Annotated[str, Path(pattern=ENTRY_ID)]
 
 _DONE = {
@@ -49,8 +50,12 @@ _NEW_ACCOUNT = {"enabled": True, "events": {"job_history": True, "line_details":
 
 
 @router.get("")
-def accounts_table(context: ReaderRequest, done: Annotated[str, Query(max_length=20)] = "") -> Response:
-    return accounts_view(context, read_stored(context.session), note=_DONE.get(done, ""))
+def accounts_table(
+    context: ReaderRequest,
+    done: Annotated[str, Query(max_length=20)] = "",
+    search: Annotated[str, Query(max_length=MAX_SEARCH_LENGTH)] = "",
+) -> Response:
+    return accounts_view(context, read_stored(context.session), note=_DONE.get(done, ""), search=search.strip())
 
 
 @router.get("/accounts/new")

@@ -12,18 +12,31 @@ from job_history_airflow.ui.forms import token_for
 from job_history_airflow.ui.request_context import RequestContext
 from job_history_airflow.ui.setup.account_entries import Errors, position_of, rows_of, sentences, text_of
 from job_history_airflow.ui.setup.account_form import account_form
+from job_history_airflow.ui.setup.latest_states import latest_states
 from job_history_airflow.ui.setup.offered_connections import names_for, visible_connections
 from job_history_airflow.ui.setup.redaction_rows import ACTIONS, FORMS, PATTERNS, rows_in
+from job_history_airflow.ui.status.overview import WORDS
 
 
 def accounts_view(
-    context: RequestContext, stored: StoredAccounts, *, note: str = "", conflict: str = "", code: int = 200
+    context: RequestContext,
+    stored: StoredAccounts,
+    *,
+    note: str = "",
+    conflict: str = "",
+    search: str = "",
+    code: int = 200,
 ) -> Response:
     allowed = may_edit_accounts(context.user)
+    rows = rows_of(stored.entries)
     return context.render(
         "setup.html",
         code=code,
-        rows=rows_of(stored.entries),
+        rows=[row for row in rows if search.casefold() in f"{row.user_id} {row.name}".casefold()],
+        accounts=len(rows),
+        search=search,
+        latest=latest_states(),
+        words=WORDS,
         stored=stored,
         allowed=allowed,
         editable=allowed and stored.can_change,
@@ -53,7 +66,8 @@ def form_view(context: RequestContext, stored: StoredAccounts, content: FormCont
     connections = visible_connections(context.session, context.user)
     position = None if content.entry_id is None else position_of(stored.entries, content.entry_id)
     entry = {} if position is None else stored.entries[position]
-    without_field = {place: errors for place, errors in content.errors.items() if not fields.has(place)}
+    links = {place: fields.field_at(place, content.texts) for place in content.errors}
+    without_field = {place: errors for place, errors in content.errors.items() if links[place] is None}
     return context.render(
         "account.html",
         code=code,
@@ -66,6 +80,9 @@ def form_view(context: RequestContext, stored: StoredAccounts, content: FormCont
         rule_forms=FORMS,
         rule_actions=ACTIONS,
         patterns=PATTERNS,
+        field_errors=[
+            (*link, error) for place, link in links.items() if link is not None for error in content.errors[place]
+        ],
         other_errors=sentences(without_field),
         offered={kind.type: names_for(kind.type, connections) for section in fields.sections for kind in section.kinds},
         every_connection=list(connections),

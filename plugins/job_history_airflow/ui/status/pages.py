@@ -11,6 +11,7 @@ import msgspec
 from fastapi import APIRouter, HTTPException, Path, Query, Response, status
 
 from job_history.errors import ReplicationError
+from job_history.errors.problem import parse_problem
 from job_history.inspection.status import HourState
 from job_history.ledger.quarantine import QuarantineEntry
 from job_history.ledger.receipt import Receipt
@@ -22,6 +23,7 @@ from job_history.storage import Storage
 from job_history.storage.staging import staged_records
 from job_history_airflow.dag_ids import REPLICATION_DAG
 from job_history_airflow.ui.access import may_see_accounts, may_see_logs, may_start_runs
+from job_history_airflow.ui.durations import readable_duration
 from job_history_airflow.ui.request_context import ViewerRequest
 from job_history_airflow.ui.status.charts import bar_chart
 from job_history_airflow.ui.status.overview import WORDS, Overview
@@ -56,7 +58,8 @@ def status_grid(  # noqa: PLR0917 - each is a part of the address
     show: Show = "all",
     page: PageNumber = 1,
 ) -> Response:
-    period = requested_period(span, until, datetime.now(UTC))
+    now = datetime.now(UTC)
+    period = requested_period(span, until, now)
     shown = status_page(context.session, period, search=search.strip(), incomplete_only=show == "owed", number=page)
     columns = [_column(start, by_day=period.by_day) for start in shown.overview.columns]
     return context.render(
@@ -76,8 +79,10 @@ def status_grid(  # noqa: PLR0917 - each is a part of the address
         throughput=bar_chart(shown.overview.throughput, _labels(shown.overview), "documents"),
         lateness=bar_chart([*shown.overview.lateness.values()], [*shown.overview.lateness], "jobs"),
         duration=readable_duration,
+        ago=lambda moment: readable_duration((now - parse_time(moment)).total_seconds()),
+        parse_problem=parse_problem,
         size=readable_bytes,
-        now=datetime.now(UTC),
+        now=now,
     )
 
 
@@ -135,20 +140,6 @@ def quarantined_of(storage: Storage, receipt: Receipt) -> list[QuarantineEntry]:
             # Deleted by hand, or by a run at this moment. The receipt still counts it.
             continue
     return found
-
-
-def readable_duration(seconds: float | None) -> str:
-    """Write seconds in the two units that fit them: `2 h 5 min`."""
-    if seconds is None:
-        return "-"
-    if seconds < 0:
-        return f"-{readable_duration(-seconds)}"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
-    first = next((number for number, (count, _) in enumerate(parts) if count), 3)
-    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count) or "0 s"
 
 
 def _labels(overview: Overview) -> list[str]:
