@@ -31,6 +31,7 @@ from job_history.pipeline.plan import WindowsOf, plan, skip_none
 from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
 from job_history.pipeline.run_files import Failure, RunFiles
 from job_history.pipeline.transform import transform
+from job_history.reconciliation.findings import WindowFinding
 from job_history.sources import Source
 
 STEPS = ("extract", "transform", "load")
@@ -139,20 +140,28 @@ class Runs:
 
     def _reconciled(self, run: Run, kind: str) -> WindowsOf:
         from job_history.reconciliation.reconcile import reconcile  # brings pandas, as below
+        from job_history.reconciliation.repaired import DamagedObject
         from job_history.reconciliation.windows_to_run import Choice
 
-        findings = reconcile(
-            destination=kind,
-            hours=run.window,
-            accounts=[account for account in self.accounts.usable.values() if account.destination.type == kind],
-            ledger=self.ledger,
-            source_of=self._source,
-            bucket_of=self.bucket_of if kind == "s3" else None,
-            repair=run.repair,
-            marks=OpenWindows(self.ledger),
-            choice=Choice(limit=1_000, day=run.at.date(), hourly_runs=lambda _: set()),
-        )
-        RunFiles(self.staging, run.name).save_findings(findings)
+        files = RunFiles(self.staging, run.name)
+        with files.damage_writer(kind) as damages:
+
+            def note(finding: WindowFinding, key: str) -> None:
+                damages.append(DamagedObject(finding.user_id, finding.kind, finding.window, key))
+
+            findings = reconcile(
+                destination=kind,
+                hours=run.window,
+                accounts=[account for account in self.accounts.usable.values() if account.destination.type == kind],
+                ledger=self.ledger,
+                source_of=self._source,
+                bucket_of=self.bucket_of if kind == "s3" else None,
+                repair=run.repair,
+                marks=OpenWindows(self.ledger),
+                on_damage=note,
+                choice=Choice(limit=1_000, day=run.at.date(), hourly_runs=lambda _: set()),
+            )
+        files.save_findings(findings)
         to_run = sorted(findings.to_run())
         return lambda account: [(each.kind, each.window) for each in to_run if each.user_id == account.user_id]
 

@@ -64,6 +64,10 @@ class Listable(Protocol):
         """List the objects whose keys begin with the folder."""
         ...
 
+    def read(self, key: str) -> bytes | None:
+        """Return an object; None if there is none."""
+        ...
+
     def description(self) -> dict[str, Any]:
         """Return the destination's description for receipts."""
         ...

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from job_history.errors import PermanentError
 from job_history.ledger.known_accounts import KnownAccounts, update_known_accounts
-from job_history.ledger.open_windows import OpenWindows
+from job_history.ledger.open_windows import OpenWindow, OpenWindows
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import add_revision
 from job_history.ledger.reconciled import note_reconciled
@@ -33,8 +33,10 @@ from job_history.pipeline.run_summary import log_run_summary
 from job_history.pipeline.shared_staging import STAGED_FILES_KEPT
 from job_history.pipeline.update_status import update_status
 from job_history.progress import readable_counts
+from job_history.reconciliation.findings import Findings, Objects
 from job_history.reconciliation.log_findings import log_findings
 from job_history.reconciliation.open_problems import open_problems
+from job_history.reconciliation.repaired import not_back
 from job_history.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -121,7 +123,8 @@ def report(
         now=datetime.now(UTC),
     )
     if reconciled:
-        problems += log_findings(reconciled, receipts) + open_problems(reconciled, receipts, marks)
+        left = _not_repaired(files, reconciled, receipts, ledger)
+        problems += log_findings(reconciled, receipts, left) + open_problems(reconciled, receipts, marks)
         if len(reconciled) == len(destinations) and all(findings.looks_back for findings in reconciled):
             note_reconciled(ledger, min(findings.window.end for findings in reconciled))
     rest = _rest(plans, receipts) if len(plans) == len(destinations) else _NOT_ALL_PLANNED
@@ -129,6 +132,16 @@ def report(
     if problems:
         raise RunFailedError(f"This run failed in {len(problems)} places; {rest}.\n- " + "\n- ".join(problems))
     return receipts
+
+
+def _not_repaired(
+    files: RunFiles, reconciled: list[Findings], receipts: list[Receipt], ledger: Storage
+) -> dict[OpenWindow, Objects]:
+    left: dict[OpenWindow, Objects] = {}
+    for findings in reconciled:
+        if findings.repair and any(finding.damaged for finding in findings.windows):
+            left |= not_back(files.damages(findings.destination), receipts, ledger)
+    return left
 
 
 def _rest(plans: list[Plan], receipts: list[Receipt]) -> str:

@@ -5,6 +5,8 @@ Files, not XComs: tasks that failed leave one too, and a report can be made with
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
@@ -12,7 +14,9 @@ import msgspec
 from job_history.model.slice import RUNS, Slice
 from job_history.pipeline.results import Plan, SliceOutcome
 from job_history.reconciliation.findings import Findings
+from job_history.reconciliation.repaired import DamagedObject
 from job_history.storage import Storage
+from job_history.storage.staging import StagedWriter, staged_records, staged_writer
 
 FileContent = TypeVar("FileContent", bound=msgspec.Struct)
 
@@ -63,6 +67,19 @@ class RunFiles:
     def findings(self, destination: str) -> Findings | None:
         """Return the findings of a reconciliation; None for any other run."""
         return self._read(f"{RUNS}/{self._run}/findings-{destination}.json", Findings)
+
+    @contextmanager
+    def damage_writer(self, destination: str) -> Iterator[StagedWriter]:
+        """Open the file of the objects that a reconciliation found lost or altered; it appears when the block ends."""
+        with staged_writer(self._staging, self._damages(destination)) as writer:
+            yield writer
+
+    def damages(self, destination: str) -> Iterator[DamagedObject]:
+        """Stream the objects that a reconciliation found lost or altered. Raises PermanentError if it left no file."""
+        return staged_records(self._staging, self._damages(destination), DamagedObject)
+
+    def _damages(self, destination: str) -> str:
+        return f"{RUNS}/{self._run}/damages-{destination}.jsonl.zst"
 
     def begin(self, slice_: Slice) -> None:
         """Delete the result of an earlier try of the slice."""

@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from job_history.destinations import StoredObject
-from job_history.documents.object_key import day_folder
+from job_history.documents.object_key import JobKeyParts, day_folder, parts_of
 from job_history.ledger.items import Item
+from job_history.model.timestamp import format_time
+from job_history.model.window import Window
 from job_history.storage.scratch_database import scratch_database
 
 
@@ -34,16 +36,21 @@ class ExpectedObjects:
         database.execute(
             "CREATE TABLE expected (key TEXT PRIMARY KEY, bytes INT, e_tag TEXT, window TEXT, folder TEXT, found INT)"
         )
+        # Documents that are named, and must not be there: conflicts, whose object is another document's.
+        database.execute("CREATE TABLE named (key TEXT PRIMARY KEY) WITHOUT ROWID")
+        database.execute("CREATE TABLE unlisted (folder TEXT, began TEXT, key TEXT, PRIMARY KEY (folder, began, key))")
 
     def add(self, window: str, items: Iterable[Item]) -> None:
-        self._database.executemany(
-            "INSERT OR REPLACE INTO expected VALUES (?, ?, ?, ?, ?, 0)",
-            (
-                (item.key, item.bytes, item.e_tag, window, day_folder(item.key))
-                for item in items
-                if item.must_be_there and item.key is not None
-            ),
-        )
+        for item in items:
+            if item.key is None:
+                continue
+            if item.must_be_there:
+                self._database.execute(
+                    "INSERT OR REPLACE INTO expected VALUES (?, ?, ?, ?, ?, 0)",
+                    (item.key, item.bytes, item.e_tag, window, day_folder(item.key)),
+                )
+            else:
+                self._database.execute("INSERT OR IGNORE INTO named VALUES (?)", (item.key,))
 
     def __len__(self) -> int:
         return int(self._database.execute("SELECT count(*) FROM expected").fetchone()[0])
@@ -52,19 +59,46 @@ class ExpectedObjects:
         """Return the folders to list: one for each recipe and day, of which a window has few."""
         return [folder for (folder,) in self._database.execute("SELECT DISTINCT folder FROM expected ORDER BY folder")]
 
-    def note(self, objects: Iterable[StoredObject]) -> None:
-        """Note which objects exist: with the bytes that were delivered, or with others."""
-        self._database.executemany(
-            "UPDATE expected SET found = CASE WHEN bytes = ? AND (e_tag IS NULL OR e_tag = ?) THEN 1 ELSE 2 END WHERE "
-            "key = ?",
-            ((stored.bytes, stored.e_tag, stored.key) for stored in objects),
+    def note(self, folder: str, objects: Iterable[StoredObject]) -> None:
+        """Note which objects exist: with the bytes that were delivered, or with others, or named by no receipt."""
+        for stored in objects:
+            noted = self._database.execute(
+                "UPDATE expected SET found = CASE WHEN bytes = ? AND (e_tag IS NULL OR e_tag = ?) THEN 1 ELSE 2 END "
+                "WHERE key = ?",
+                (stored.bytes, stored.e_tag, stored.key),
+            )
+            if not noted.rowcount:
+                self._database.execute(
+                    "INSERT OR IGNORE INTO unlisted SELECT ?1, ?2, ?3 WHERE NOT EXISTS "
+                    "(SELECT 1 FROM named WHERE key = ?3)",
+                    (folder, _began(stored.key), stored.key),
+                )
+
+    def unlisted(self, folder: str, hours: Window, limit: int) -> list[str]:
+        """Return keys that exist and that no receipt names: those that are no key of a document, and of the others, by
+        the time in the key, those of these hours, the newest first, at most `limit`.
+        """
+        bad = self._database.execute("SELECT key FROM unlisted WHERE folder = ? AND began = '' ORDER BY key", (folder,))
+        good = self._database.execute(
+            "SELECT key FROM unlisted WHERE folder = ? AND began >= ? AND began < ? ORDER BY began DESC LIMIT ?",
+            (folder, hours.start_text, hours.end_text, limit),
         )
+        return [key for rows in (bad, good) for (key,) in rows]
 
     def damages(self) -> Iterator[Damage]:
         for window, key, found in self._database.execute(
             "SELECT window, key, found FROM expected WHERE found <> 1 ORDER BY window, key"
         ):
             yield Damage(window, key, is_lost=not found)
+
+
+def _began(key: str) -> str:
+    """Return the time in a key as text; empty if it is not the key of a document."""
+    try:
+        parts = parts_of(key)
+    except ValueError:
+        return ""
+    return format_time(parts.started_at if isinstance(parts, JobKeyParts) else parts.occurred_at)
 
 
 @contextmanager

@@ -15,6 +15,18 @@ OPEN = "open"
 """The state of a window that has no receipt."""
 
 
+class Objects(msgspec.Struct):
+    """The number of some objects, and examples of their keys."""
+
+    count: int = 0
+    keys: list[str] = []
+
+    def add(self, key: str) -> None:
+        self.count += 1
+        if len(self.keys) < MAX_EXAMPLES:
+            self.keys = [*self.keys, key]
+
+
 class WindowFinding(msgspec.Struct, kw_only=True):
     """One window; those outside the look-back are open ones that were marked. `compared`: its receipt was compared with
     the source.
@@ -52,9 +64,9 @@ class Findings(msgspec.Struct, kw_only=True):
 
     `lateness`: of the windows that are not run again. `faults`: a message for each account that could not be compared.
     `accounts`: the status of each account by its receipts of the look-back; `not_compared`: the keys of those with such
-    a fault, of the receipts or the source. `left_to_hourly`: hours that an hourly run
-    does. `resting`: the number of open windows of each account that is paused or no longer in the Variable.
-    `looks_back`: these are all accounts over the look-back, not what a run by hand asked for.
+    a fault, of the receipts or the source. `left_to_hourly`: hours that an hourly run does. `resting`: the number of
+    open windows of each account that is paused or no longer in the Variable. `unknown`: objects that no receipt names,
+    by account. `looks_back`: these are all accounts over the look-back, not what a run by hand asked for.
     """
 
     destination: str
@@ -69,6 +81,7 @@ class Findings(msgspec.Struct, kw_only=True):
     not_compared: set[str] = set()
     left_to_hourly: list[Window] = []
     resting: dict[str, int] = {}
+    unknown: dict[str, Objects] = {}
     looks_back: bool = False
 
     def repairs(self, finding: WindowFinding) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Mapping
 
 from job_history.ledger.lateness import BUCKETS, Lateness, all_of
+from job_history.ledger.open_windows import OpenWindow
 from job_history.ledger.receipt import Receipt, WindowState
-from job_history.reconciliation.findings import Findings, WindowFinding
+from job_history.reconciliation.findings import Findings, Objects, WindowFinding
 from job_history.tables import text_table
 
 log = logging.getLogger(__name__)
@@ -16,10 +18,13 @@ MAX_ROWS = 200
 MAX_WORTH_WAITING_MINUTES = 6 * 60
 
 
-def log_findings(several: list[Findings], receipts: list[Receipt]) -> list[str]:
+def log_findings(
+    several: list[Findings], receipts: list[Receipt], left: Mapping[OpenWindow, Objects] | None = None
+) -> list[str]:
     """Log the findings as tables, and return the problems that a user must act on.
 
-    `receipts` are those of the windows that were run again.
+    `receipts` are those of the windows that were run again; `left`: of the objects that were to be repaired, those that
+    were not seen to be back.
     """
     windows = [finding for findings in several for finding in findings.windows]
     for findings in [findings for findings in several if findings.compared or findings.windows]:
@@ -39,13 +44,18 @@ def log_findings(several: list[Findings], receipts: list[Receipt]) -> list[str]:
     else:
         log.info("Nothing is missing, lost or altered.")
     _log_lateness(several, receipts)
-    repaired = {(receipt.user_id, receipt.kind, receipt.window) for receipt in receipts if receipt.state.closed}
-    return [fault for findings in several for fault in findings.faults] + [
-        _sentence(finding)
-        for findings in several
-        for finding in findings.windows
-        if finding.damaged and not (findings.repair and (finding.user_id, finding.kind, finding.window) in repaired)
-    ]
+    return (
+        [fault for findings in several for fault in findings.faults]
+        + [
+            _not_repaired(finding, left[window]) if left and window in left else _damaged(finding)
+            for findings in several
+            for finding in findings.windows
+            if finding.damaged
+            for window in [OpenWindow(finding.user_id, finding.kind, finding.window)]
+            if not (findings.repair and finding.is_run) or (left and window in left)
+        ]
+        + [_unknown(label, objects) for findings in several for label, objects in findings.unknown.items()]
+    )
 
 
 def _table(windows: list[WindowFinding]) -> str:
@@ -69,13 +79,33 @@ def _table(windows: list[WindowFinding]) -> str:
     )
 
 
-def _sentence(finding: WindowFinding) -> str:
-    where = finding.label[0].upper() + finding.label[1:]
+def _damaged(finding: WindowFinding) -> str:
     return (
-        f"{where}: of the objects that were delivered, {finding.lost:,} are lost and {finding.altered:,} altered "
-        f"({', '.join(finding.damaged_keys)}). If this was not intended, run job_history_reconciliation by hand with "
-        "repair switched on."
+        f"{_where(finding)}: of the objects that were delivered, {finding.lost:,} are lost and {finding.altered:,} "
+        f"altered ({', '.join(finding.damaged_keys)}). If this was not intended, run job_history_reconciliation by "
+        "hand with repair switched on."
     )
+
+
+def _not_repaired(finding: WindowFinding, left: Objects) -> str:
+    return (
+        f"{_where(finding)}: of the objects that were delivered, {finding.lost:,} were lost and {finding.altered:,} "
+        f"altered, and {left.count:,} of them were not seen to be back ({', '.join(left.keys)}). If the window failed, "
+        "run the repair again; otherwise the source no longer has their records: restore the objects from a copy of "
+        "the bucket."
+    )
+
+
+def _unknown(label: str, objects: Objects) -> str:
+    return (
+        f"Account {label}: {objects.count:,} unknown objects are in the bucket, which no receipt names "
+        f"({', '.join(objects.keys)}). They were left as they are. Find out what wrote them; job-history diff looks "
+        "at all folders of an hour."
+    )
+
+
+def _where(finding: WindowFinding) -> str:
+    return finding.label[0].upper() + finding.label[1:]
 
 
 def _log_lateness(several: list[Findings], receipts: list[Receipt]) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from job_history.accounts.account import Account
 from job_history.destinations import Listable
 from job_history.errors import ReplicationError
-from job_history.ledger.items import item_lists
 from job_history.ledger.lateness import Lateness, all_of
 from job_history.ledger.open_windows import OpenWindow, OpenWindows
 from job_history.ledger.receipt import Receipt, WindowState
@@ -20,9 +19,9 @@ from job_history.ledger.status_file import AccountStatus
 from job_history.model.event_kind import EventKind
 from job_history.model.record import Record
 from job_history.model.window import Window
+from job_history.reconciliation.against_bucket import Compared, OnDamage, compared_with_bucket
 from job_history.reconciliation.against_source import compared_with_source
-from job_history.reconciliation.expected_objects import Damage, expected_objects
-from job_history.reconciliation.findings import MAX_EXAMPLES, OPEN, Findings, WindowFinding
+from job_history.reconciliation.findings import OPEN, Findings, WindowFinding
 from job_history.reconciliation.windows_to_run import Choice, choose_windows, needs_no_run
 from job_history.sources import RemoteSource
 from job_history.storage import Storage
@@ -32,8 +31,6 @@ log = logging.getLogger(__name__)
 # An unreachable database takes about 2 minutes per connection to time out, and many accounts may share it.
 FAILED_COUNT_LIMIT_SECONDS = 300.0
 RUN_AGAIN = "Run the reconciliation again once this is fixed."
-
-Compared = list[tuple[WindowFinding, Receipt | None]]
 
 
 def reconcile(
@@ -47,12 +44,14 @@ def reconcile(
     repair: bool,
     marks: OpenWindows,
     choice: Choice,
+    on_damage: OnDamage = lambda _finding, _key: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Findings:
     """Compare each account that is not paused. An error of one account is among the faults, and stops no other.
 
     Hours without a receipt are marked as open before the source is asked. `bucket_of` is None for destinations that
-    cannot be listed. `repair`: windows with lost or altered objects are run again too. `clock` is in seconds.
+    cannot be listed. `repair`: windows with lost or altered objects are run again too. `on_damage` is called with each
+    of these objects. `clock` is in seconds.
     """
     to_compare = [account for account in accounts if account.enabled]
     log.info(
@@ -79,7 +78,7 @@ def reconcile(
             reported = comparison.with_source(hours, source_of, receipts)
             time_left[its_source] -= clock() - began if len(findings.faults) > faults else 0
             if bucket_of is not None:
-                comparison.with_bucket(reported, bucket_of)
+                comparison.with_bucket(reported, hours, bucket_of, on_damage)
             lateness += [(finding, receipt.lateness) for finding, receipt in reported if receipt]
             findings.windows += [finding for finding, _ in reported if _has_findings(finding)]
             _log_comparison(account, kind, [finding for finding, _ in reported])
@@ -169,39 +168,20 @@ class _Comparison:
         self.findings.compared += sum(finding.compared for finding, _ in reported)
         return reported
 
-    def with_bucket(self, reported: Compared, bucket_of: Callable[[Account], Listable]) -> None:
-        by_window = {finding.window.slug: finding for finding, _ in reported}
+    def with_bucket(
+        self, reported: Compared, hours: Window, bucket_of: Callable[[Account], Listable], on_damage: OnDamage
+    ) -> None:
         try:
             bucket = bucket_of(self.account)
-            with expected_objects() as expected:
-                # Also for windows that are not closed: what an earlier run delivered stays there. The newest list of a
-                # window is added last, and wins. Lists of other places are among `elsewhere`, unless the account has
-                # moved back since.
-                lists = [
-                    (finding.window.slug, path)
-                    for finding, receipt in reported
-                    if receipt is not None
-                    for path in [*receipt.elsewhere, *reversed(receipt.items)]
-                ]
-                each_items = item_lists(self.ledger, [path for _, path in lists], bucket.description())
-                for (window, _), items in zip(lists, each_items, strict=True):
-                    expected.add(window, items)
-                self.findings.objects += len(expected)
-                for folder in expected.folders():
-                    expected.note(bucket.listing(folder))
-                for damage in expected.damages():
-                    _add(damage, by_window[damage.window])
+            objects, unknown = compared_with_bucket(reported, hours, bucket, self.ledger, on_damage)
         except Exception as error:  # noqa: BLE001 - as above
             self.findings.faults.append(
                 f"{self._whose}: its objects could not be compared with the receipts: {error} {RUN_AGAIN}"
             )
-
-
-def _add(damage: Damage, finding: WindowFinding) -> None:
-    finding.lost += damage.is_lost
-    finding.altered += not damage.is_lost
-    if len(finding.damaged_keys) < MAX_EXAMPLES:
-        finding.damaged_keys.append(damage.key)
+            return
+        self.findings.objects += objects
+        if unknown.count:
+            self.findings.unknown[self.kind.of(self.account.label)] = unknown
 
 
 def _has_findings(finding: WindowFinding) -> bool:

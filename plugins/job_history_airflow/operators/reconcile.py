@@ -13,6 +13,8 @@ from job_history.ledger.open_windows import OpenWindows
 from job_history.ledger.reconciled import reconciled_until
 from job_history.model.window import Window
 from job_history.pipeline.plan import WindowsOf
+from job_history.reconciliation.findings import WindowFinding
+from job_history.reconciliation.repaired import DamagedObject
 from job_history.reconciliation.resting import resting_windows
 from job_history.reconciliation.windows_to_run import Choice
 from job_history_airflow.hourly_runs import hours_of_hourly_runs
@@ -51,26 +53,32 @@ class ReconcileOperator(PlanOperator):
         chosen, asked = params.get("accounts") or [], bool(params.get("window_start"))
         marks = OpenWindows(self.ledger)
         now = datetime.now(UTC)
-        findings = reconcile(
-            destination=self.destination,
-            hours=window,
-            accounts=[
-                account
-                for user_id, account in accounts.usable.items()
-                if (not chosen or user_id in chosen) and account.destination.type == self.destination
-            ],
-            ledger=self.ledger,
-            source_of=self.source_of,
-            bucket_of=kind_named(self.destination).open_listing,
-            repair=bool(params.get("repair")),
-            marks=marks,
-            choice=Choice(
-                limit=conf.getint("core", "max_map_length"),
-                day=context["dag_run"].run_after.date(),
-                hourly_runs=lambda hours: hours_of_hourly_runs(context["ti"], hours, now),
-                whole_record=not asked,
-            ),
-        )
+        with self.run_files.damage_writer(self.destination) as damages:
+
+            def note(finding: WindowFinding, key: str) -> None:
+                damages.append(DamagedObject(finding.user_id, finding.kind, finding.window, key))
+
+            findings = reconcile(
+                destination=self.destination,
+                hours=window,
+                accounts=[
+                    account
+                    for user_id, account in accounts.usable.items()
+                    if (not chosen or user_id in chosen) and account.destination.type == self.destination
+                ],
+                ledger=self.ledger,
+                source_of=self.source_of,
+                bucket_of=kind_named(self.destination).open_listing,
+                repair=bool(params.get("repair")),
+                marks=marks,
+                on_damage=note,
+                choice=Choice(
+                    limit=conf.getint("core", "max_map_length"),
+                    day=context["dag_run"].run_after.date(),
+                    hourly_runs=lambda hours: hours_of_hourly_runs(context["ti"], hours, now),
+                    whole_record=not asked,
+                ),
+            )
         findings.looks_back = not chosen and not asked
         findings.resting = {} if chosen or asked else resting_windows(accounts, marks)
         self.run_files.save_findings(findings)

@@ -83,6 +83,10 @@ class S3Destination:
         for entry in self._bucket.entries(folder):
             yield StoredObject(entry.path, entry.size, entry.e_tag)
 
+    def read(self, key: str) -> bytes | None:
+        """Return an object; None if there is none. Raises PermanentError or TransientError."""
+        return self._bucket.read(key)
+
     def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
         """Deliver every document. Raises PermanentError or TransientError at the store's first error."""
         if self._dry_run:

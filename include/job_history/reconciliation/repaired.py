@@ -1,0 +1,51 @@
+"""Which damaged objects a repair has brought back: only those that its load has written, or seen at the destination."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from job_history.ledger.items import items_at
+from job_history.ledger.open_windows import OpenWindow
+from job_history.ledger.receipt import Receipt
+from job_history.model.event_kind import EventKind
+from job_history.model.window import Window
+from job_history.reconciliation.findings import Objects
+from job_history.storage import Storage
+from job_history.storage.scratch_database import scratch_database
+
+
+class DamagedObject(msgspec.Struct):
+    """An object that was lost or altered when it was looked for, and the window that delivered it."""
+
+    user_id: int
+    kind: EventKind
+    window: Window
+    key: str
+
+
+def not_back(damaged: Iterable[DamagedObject], receipts: list[Receipt], ledger: Storage) -> dict[OpenWindow, Objects]:
+    """Return the windows with damaged objects that their repair has not brought back, each with their number and keys.
+
+    `receipts` are those of the repair's own runs: a window without one was not repaired. Raises what the ledger raises.
+    """
+    with scratch_database() as database:
+        database.execute("CREATE TABLE damaged (place TEXT, key TEXT, PRIMARY KEY (place, key)) WITHOUT ROWID")
+        windows: dict[str, OpenWindow] = {}
+        for each in damaged:
+            window = OpenWindow(each.user_id, each.kind, each.window)
+            windows[window.path] = window
+            database.execute("INSERT OR IGNORE INTO damaged VALUES (?, ?)", (window.path, each.key))
+        for receipt in receipts:
+            place = OpenWindow.of(receipt).path
+            if place not in windows or not receipt.state.closed:
+                continue
+            database.executemany(
+                "DELETE FROM damaged WHERE place = ? AND key = ?",
+                ((place, item.key) for path in receipt.items for item in items_at(ledger, path) if item.is_delivered),
+            )
+        left: dict[OpenWindow, Objects] = {}
+        for place, key in database.execute("SELECT place, key FROM damaged ORDER BY place, key"):
+            left.setdefault(windows[place], Objects()).add(key)
+        return left

@@ -1,0 +1,78 @@
+"""Unknown objects: in a bucket, in a folder of documents, and named by no receipt.
+
+An object is judged by its document's own time: the receipt of that hour must name it. Objects of an hour that is not
+closed are not judged, because a load that was killed leaves such objects until the hour is run again.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from job_history.destinations import Listable
+from job_history.documents.object_key import parts_of
+from job_history.ledger.receipt import Receipt
+from job_history.ledger.receipt_store import read_receipt
+from job_history.model.timestamp import parse_time
+from job_history.model.window import HOUR, Window, last_full_hour
+from job_history.reconciliation.expected_objects import ExpectedObjects
+from job_history.reconciliation.findings import Objects, WindowFinding
+from job_history.storage import Storage
+
+MAX_READS_PER_FOLDER = 100
+
+
+def unknown_keys(
+    expected: ExpectedObjects,
+    reported: list[tuple[WindowFinding, Receipt | None]],
+    hours: Window,
+    bucket: Listable,
+    ledger: Storage,
+) -> Objects:
+    """Return the unknown objects in the folders that were listed.
+
+    A key is judged if its own time is in the hours that are compared: others belong to hours that this reconciliation
+    does not know. At most `MAX_READS_PER_FOLDER` objects of a folder are read, the newest first.
+    """
+    closed = {
+        finding.window: receipt
+        for finding, receipt in reported
+        # One that lacks jobs is run by this reconciliation; an earlier try of that may have left objects.
+        if receipt is not None and receipt.state.closed and not finding.missing
+    }
+    unknown = Objects()
+    for folder in expected.folders():
+        for key in expected.unlisted(folder, hours, MAX_READS_PER_FOLDER):
+            window = hour_of(bucket, key) if is_key(key) else None
+            if window is None or (window in closed and not _has_changed(closed[window], ledger)):
+                unknown.add(key)
+    return unknown
+
+
+def is_key(key: str) -> bool:
+    try:
+        parts_of(key)
+    except ValueError:
+        return False
+    return True
+
+
+def hour_of(bucket: Listable, key: str) -> Window | None:
+    """Return the hour that a document belongs to; None if the object is no document. Raises what the bucket raises."""
+    content = bucket.read(key)
+    try:
+        document = msgspec.json.decode(content or b"", type=_Document)
+        moment = parse_time(document.completed_at or document.timestamp or "")
+        return last_full_hour(moment + HOUR)
+    except (msgspec.DecodeError, ValueError, OverflowError):
+        return None
+
+
+class _Document(msgspec.Struct):
+    completed_at: str | None = None
+    timestamp: str | None = None
+
+
+def _has_changed(receipt: Receipt, ledger: Storage) -> bool:
+    """Return whether a run has added a revision since the receipt was read: its list may name the object."""
+    newest = read_receipt(ledger, receipt.user_id, receipt.kind, receipt.window)
+    return newest is None or newest.revision != receipt.revision
