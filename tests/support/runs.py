@@ -54,6 +54,7 @@ class Run:
     chosen: list[int] = field(default_factory=list)
     mode: str = "missing_only"
     repair: bool = False
+    accept_fewer: bool = False
     kinds: tuple[str, ...] = KINDS
     returned: MutableMapping[str, bytes] = field(default_factory=dict)
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -63,7 +64,7 @@ class Run:
 class Runs:
     """Does runs over these accounts, sources and destinations. A task is tried `tries` times, as Airflow would.
 
-    `destination_of` returns the destination of a slice; its last argument: the run's mode is `repair`.
+    `destination_of` returns the destination of a slice; its last argument: the run repairs what it finds.
     """
 
     staging: Any
@@ -191,6 +192,7 @@ class Runs:
             finished_at=run.at,
             code_version="0",
             quarantine_threshold=100,
+            accept_fewer=run.accept_fewer,
         )
         self.passes("after report")
         return receipts
@@ -204,12 +206,13 @@ class Runs:
             return transform(
                 slice_, account, extracted, staging=self.staging, ledger=self.ledger, max_document_bytes=40_000_000
             )
+        repair = run.mode == "repair" or (run.repair and account.destination.type == "s3")
         outcome = load(
             slice_,
             account,
             extracted=extracted,
             transformed=msgspec.json.decode(run.returned[f"transform {slice_.folder}"], type=Transformed),
-            destination=WatchedDestination(self.destination_of(account, slice_, run.mode == "repair"), self.passes),
+            destination=WatchedDestination(self.destination_of(account, slice_, repair), self.passes),
             staging=self.staging,
             ledger=self.ledger,
             skip_delivered=account.destination.type == "sumo_logic" and run.mode != "repair",

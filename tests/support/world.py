@@ -92,6 +92,17 @@ class World:
         self.store.fill(added)
         self.jobs += added
 
+    def forget(self, jobs: Iterable[SampleJob]) -> None:
+        """The source drops these jobs; what was delivered of them stays."""
+        forgotten = list(jobs)
+        with self.store.connect() as connection:
+            for table in ("job_history_jobs", "job_history_lines"):
+                connection.executemany(
+                    f"DELETE FROM {table} WHERE user_id = ? AND job_id = ?",
+                    [(job.user_id, job.job_id) for job in forgotten],
+                )
+        self.jobs = [job for job in self.jobs if job not in forgotten]
+
     def runs(self, *, passes: Passes = lambda _: None, tries: int = 1, **options: Any) -> Runs:
         def destination_of(account: Account, slice_: Slice, repair: bool) -> Destination:
             return self._destination(account, slice_, passes, repair=repair)
@@ -142,16 +153,16 @@ class World:
 
         return SqlJobSource(connect, dialect_for(self.store.connection_type))
 
-    def _bucket(self, account: Account) -> S3Destination:
+    def _bucket(self, account: Account, *, repair: bool = False) -> S3Destination:
         # A task makes a client of its own, for 5 ms; a test of thousands of them does better.
         if BUCKET not in self._buckets:
             self._buckets[BUCKET] = bucket_at(account, self.s3.url, self.request_timeout)
         # With one request in flight, a seed gives the same faults to the same documents.
-        return S3Destination(self._buckets[BUCKET], in_flight=1, waits=FAST)
+        return S3Destination(self._buckets[BUCKET], in_flight=1, waits=FAST, repair=repair)
 
     def _destination(self, account: Account, slice_: Slice, passes: Passes, *, repair: bool) -> Destination:
         if account.destination.type == "s3":
-            return self._bucket(account)
+            return self._bucket(account, repair=repair)
         timeout = self.request_timeout.total_seconds()
         return sumo_logic_destination(
             slice_,
