@@ -18,8 +18,15 @@ from obstore.exceptions import AlreadyExistsError, PermissionDeniedError
 from obstore.store import S3Store
 from tests.support.ceph_rgw import CephGateway, ceph_rgw
 from tests.support.debian_packages import PackagesUnavailable
+from tests.support.deliveries import access
 
+from job_history.errors import PermanentError
+from job_history.errors.code import Code
+from job_history.preflight.create_only import check_create_only
+from job_history.storage import Storage, local_storage
+from job_history.storage.s3.open_bucket import open_bucket
 from simulators.processes import ProcessFailedError
+from simulators.s3_endpoint import S3Endpoint
 
 pytestmark = pytest.mark.ceph
 
@@ -186,6 +193,24 @@ def test_where_versions_are_kept_this_judge_is_blind(ceph: CephGateway) -> None:
 
     assert versions(ceph, bucket) == {KEY: 3}
     assert objects(ceph, bucket) == {KEY: OTHER_DOCUMENT}
+
+
+@pytest.mark.promise("ledger-create-only")
+@pytest.mark.parametrize("versioned", [False, True])
+def test_a_ledger_in_a_bucket_that_ignores_create_only_is_refused(
+    ceph: CephGateway, tmp_path: Path, versioned: bool
+) -> None:
+    bucket = f"ledger-{uuid4()}"
+    ceph.create_bucket(bucket, versioned=versioned)
+    of_bucket = access(S3Endpoint(ceph.url, ceph.access_key, ceph.secret_key), bucket)
+    ledger = Storage(open_bucket(of_bucket), f"s3://{bucket}")
+
+    if not versioned:
+        check_create_only(ledger, local_storage(tmp_path))
+        return
+    with pytest.raises(PermanentError) as refused:
+        check_create_only(ledger, local_storage(tmp_path))
+    assert refused.value.code is Code.LEDGER_NOT_CREATE_ONLY
 
 
 def processes_of(directory: Path) -> list[str]:

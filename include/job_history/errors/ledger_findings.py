@@ -23,6 +23,13 @@ LEDGER_FINDINGS: dict[Code, Entry] = {
         "the file has version {version}, and this release knows versions up to {known}, so nothing was written",
         "A newer release has written it. Install that release, or a later one, on this machine too.",
     ),
+    Code.LEDGER_NOT_CREATE_ONLY: Entry(
+        ERROR,
+        "the store does not honour create-only writes (If-None-Match): {detail}. Two runs could overwrite each other's "
+        "receipts, so nothing was planned",
+        "Point `[job_history] ledger_path` and `staging_path` at a store that does: Amazon S3, or a folder that all "
+        "workers share. On Ceph RGW, take a bucket without versioning.",
+    ),
     Code.SOURCE_SHRANK: Entry(
         ERROR,
         "the source listed {listed} records, and {before} in the reading before. What was delivered stays where it is "

@@ -22,6 +22,7 @@ from job_history.pipeline.plan import SkipWindow, WindowsOf, plan, skip_none
 from job_history.pipeline.run_files import RunFiles
 from job_history.pipeline.shared_staging import note_planned
 from job_history.preflight.blocking import block_failing_accounts
+from job_history.preflight.create_only import check_create_only
 from job_history.preflight.notes import PreflightNotes
 from job_history.sources import RemoteSource
 from job_history_airflow.factories.sources import source_of
@@ -76,6 +77,7 @@ class PlanOperator(BaseOperator):
         self.run_files = RunFiles(self.staging, run)
         self.run_files.begin_plan(self.destination)
         check_parameters(context, self.known_parameters)
+        check_create_only(self.ledger, self.staging)
         planned_at = read_at()
         accounts = load_accounts()
         window = self.window(context)
