@@ -85,7 +85,7 @@ class World:
         return {key for key in keys if "_control/" not in key}
 
     def receipts(self) -> dict[tuple[int, str], dict]:
-        found = [json.loads(path.read_bytes()) for path in sorted(self.ledger.rglob("r[0-9]*.json"))]
+        found = [json.loads(path.read_bytes()) for path in sorted((self.ledger / "receipts").rglob("r[0-9]*.json"))]
         return {(receipt["user_id"], receipt["window"]["start"]): receipt for receipt in found}
 
 

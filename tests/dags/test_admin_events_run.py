@@ -52,7 +52,7 @@ def api(world: World, store: Path) -> Iterator[LocalWorkato]:
 
 
 def receipts(world: World) -> dict[tuple[int, str], dict]:
-    found = [json.loads(path.read_bytes()) for path in sorted(world.ledger.rglob("r[0-9]*.json"))]
+    found = [json.loads(path.read_bytes()) for path in sorted((world.ledger / "receipts").rglob("r[0-9]*.json"))]
     return {(receipt["user_id"], receipt["kind"]): receipt for receipt in found}
 
 

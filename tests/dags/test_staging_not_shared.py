@@ -1,4 +1,4 @@
-"""Workers that do not share the staging area: the run is red, and names the cause."""
+"""Workers that do not share the staging area, or the ledger: the run is red, and names the cause."""
 
 from __future__ import annotations
 
@@ -16,10 +16,14 @@ from job_history_airflow.operators.base import SliceOperator
 from .conftest import World, run_dag
 
 
+def code_of(message: str) -> str:
+    return message.partition(":")[0]
+
+
 @pytest.fixture
-def raised(monkeypatch: pytest.MonkeyPatch) -> list[PermanentError]:
-    """The errors with a code that tasks of a run end with."""
-    found: list[PermanentError] = []
+def raised(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The messages of the errors with a code that tasks of a run end with."""
+    found: list[str] = []
     for operator in (SliceOperator, ReportOperator):
         execute = operator.execute
 
@@ -27,8 +31,8 @@ def raised(monkeypatch: pytest.MonkeyPatch) -> list[PermanentError]:
             try:
                 return execute(self, context)
             except PermanentError as error:
-                if error.code is not None:
-                    found.append(error)
+                if code_of(str(error)) in Code.__members__:
+                    found.append(str(error))
                 raise
 
         monkeypatch.setattr(operator, "execute", noting)
@@ -36,7 +40,7 @@ def raised(monkeypatch: pytest.MonkeyPatch) -> list[PermanentError]:
 
 
 def test_slices_on_another_worker_fail_with_the_code(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: list[PermanentError]
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: list[str]
 ) -> None:
     def staging_of_another_worker(_: object) -> Storage:
         return local_storage(tmp_path / "another-worker")
@@ -47,14 +51,14 @@ def test_slices_on_another_worker_fail_with_the_code(
     state, _ = run_dag(REPLICATION_DAG)
 
     assert state == "failed"
-    assert {error.code for error in raised} == {Code.STAGING_NOT_SHARED}
-    assert str(tmp_path / "another-worker") in str(raised[0])
+    assert {code_of(message) for message in raised} == {Code.STAGING_NOT_SHARED}
+    assert str(tmp_path / "another-worker") in raised[0]
     assert world.keys() == set()
     assert {receipt["state"] for receipt in world.receipts().values()} <= {"failed"}
 
 
 def test_a_report_on_another_worker_fails_with_the_code(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: list[PermanentError]
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: list[str]
 ) -> None:
     def storage_of_another_worker(url: str) -> Storage:
         return local_storage(tmp_path / "another-worker" / Path(url).name)
@@ -65,5 +69,28 @@ def test_a_report_on_another_worker_fails_with_the_code(
     state, states = run_dag(REPLICATION_DAG)
 
     assert (state, states["report", -1]) == ("failed", "failed")
-    assert [error.code for error in raised] == [Code.STAGING_NOT_SHARED]
+    assert [code_of(message) for message in raised] == [Code.STAGING_NOT_SHARED]
     assert world.receipts() == {}
+
+
+@pytest.mark.promise("one-ledger")
+@pytest.mark.parametrize("theirs", [None, b'{"id": "another"}'])
+def test_a_worker_with_another_ledger_fails_with_the_code(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: list[str], theirs: bytes | None
+) -> None:
+    ledger = local_storage(tmp_path / "another-ledger")
+    if theirs is not None:
+        ledger.write("_control/installation", theirs)
+    monkeypatch.setattr(SliceOperator, "ledger", property(lambda _: ledger))
+    world.accounts(world.account(5234, "Acme"))
+
+    state, _ = run_dag(REPLICATION_DAG)
+
+    assert state == "failed"
+    assert {code_of(message) for message in raised} == {Code.LEDGER_NOT_SHARED}
+    assert str(tmp_path / "another-ledger") in raised[0]
+    assert world.keys() == set()
+    assert not list(ledger.paths("receipts"))
+    [receipt] = world.receipts().values()
+    assert receipt["state"] == "failed"
+    assert Code.LEDGER_NOT_SHARED in receipt["faults"][0]

@@ -18,6 +18,13 @@ LEDGER_FINDINGS: dict[Code, Entry] = {
         "Restore it from a backup or from an earlier version of the object. If there is none, move the window's folder "
         "out of the ledger and run the window again: what its source still lists is compared with the destination.",
     ),
+    Code.LEDGER_NOT_SHARED: Entry(
+        ERROR,
+        "this worker, {here}, has another ledger than {there}, where the run was planned: {path} is another one or is "
+        "not there",
+        "Set `[job_history] ledger_path` to a folder or bucket that all workers and the API server share: "
+        "operations.md#several-workers. Then clear the run's `plan` and what is downstream.",
+    ),
     Code.LEDGER_TOO_NEW: Entry(
         ERROR,
         "the file has version {version}, and this release knows versions up to {known}, so nothing was written",

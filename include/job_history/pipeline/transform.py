@@ -15,6 +15,7 @@ from job_history.documents.staged import stage_document
 from job_history.errors import BadRecordError, PermanentError
 from job_history.errors.quoting import quoted
 from job_history.ledger.outcome import Outcome
+from job_history.ledger.policies import keep_policy
 from job_history.ledger.quarantine import Quarantine
 from job_history.ledger.receipt import JobRef
 from job_history.model.admin_event import EventRecord
@@ -54,6 +55,8 @@ def transform(
             f"line_details of {slice_.about} was changed since its jobs were read. Clear its extract task: it reads "
             "them by the account's current settings."
         )
+    if redaction:
+        keep_policy(ledger, redaction)
     rules = DocumentRules(
         user_id=account.user_id,
         prefix=account.destination.key_prefix,

@@ -49,6 +49,7 @@ class Redaction:
     ) -> None:
         """`key` is needed by rules that hash. `on_change` gets a report of each change, as a dry run shows them."""
         self.policy = _policy(rules, name, key)
+        self.rules = rules_text(rules)
         routes: list[Route] = []
         patterns: Patterns = []
         for number, rule in enumerate(rules, start=1):
@@ -157,10 +158,15 @@ def _kept(numbers: dict[str, int], results: list[str | None]) -> dict[str, str]:
     return {name: text for name, number in numbers.items() if (text := results[number]) is not None}
 
 
+def rules_text(rules: Sequence[RedactionRule]) -> bytes:
+    """Return the rules as JSON: the same for the same rules, and without the key."""
+    plain = {"version": LANGUAGE_VERSION, "rules": [rule.model_dump() for rule in rules]}
+    return msgspec.json.encode(plain, order="deterministic")
+
+
 def rules_sha256(rules: Sequence[RedactionRule]) -> str:
     """Return a hash that differs for each list of rules."""
-    plain = {"version": LANGUAGE_VERSION, "rules": [rule.model_dump() for rule in rules]}
-    return hashlib.sha256(msgspec.json.encode(plain, order="deterministic")).hexdigest()
+    return hashlib.sha256(rules_text(rules)).hexdigest()
 
 
 def _policy(rules: Sequence[RedactionRule], name: str | None, key: bytes | None) -> Policy:

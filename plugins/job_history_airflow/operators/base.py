@@ -17,7 +17,7 @@ from job_history.storage import Storage
 from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.operators.failures import reason_of
 from job_history_airflow.operators.quiet_errors import without_traceback
-from job_history_airflow.operators.staging_check import PLANNED, check_staging
+from job_history_airflow.operators.staging_check import PLANNED, check_ledger, check_staging
 from job_history_airflow.settings import Settings, load_accounts, read_settings
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class SliceOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("slice",)
+    uses_ledger = True
 
     def __init__(self, *, slice: dict[str, Any], **kwargs: Any) -> None:  # noqa: A002 - it reads best in the DAG
         super().__init__(**kwargs)
@@ -45,6 +46,8 @@ class SliceOperator(BaseOperator):
             try:
                 # The result of an earlier try must not count for this one, even if this one is killed.
                 self.files_of(slice_).begin(slice_)
+                if self.uses_ledger:
+                    check_ledger(self.ledger, self.slice.get(PLANNED))
                 # Each task reads the settings again, so that clearing a task uses the corrected Variable.
                 account = load_accounts().get(slice_.user_id)
                 return self.run_step(slice_, account, context)

@@ -20,6 +20,7 @@ class ExtractOperator(SliceOperator):
     """Streams a slice's jobs or admin events from the account's source into a staged file."""
 
     ui_color = "#fdf3d8"
+    uses_ledger = False
 
     def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:  # noqa: ARG002
         source = source_of(

@@ -12,6 +12,7 @@ from airflow.sdk import BaseOperator
 from job_history.accounts.account import Account
 from job_history.accounts.variable import Accounts
 from job_history.destinations.kind import kind_of
+from job_history.ledger.installation import installation_of
 from job_history.ledger.known_accounts import read_known_accounts
 from job_history.model.event_kind import EventKind
 from job_history.model.record import Record
@@ -104,7 +105,7 @@ class PlanOperator(BaseOperator):
             again=context["ti"].try_number > 1,
         )
         self.run_files.save_plan(made)
-        planned = msgspec.to_builtins(note_planned(self.staging, run))
+        planned = msgspec.to_builtins(note_planned(self.staging, run, installation_of(self.ledger)))
         context["ti"].xcom_push(PLANNED, planned)
         return [{**slice_.as_dict(), "label": slice_.label, PLANNED: planned} for slice_ in made.slices]
 

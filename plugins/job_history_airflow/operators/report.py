@@ -12,7 +12,7 @@ from job_history.errors import PermanentError
 from job_history.model.slice import run_folder
 from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.operators.quiet_errors import without_traceback
-from job_history_airflow.operators.staging_check import PLANNED, check_staging
+from job_history_airflow.operators.staging_check import PLANNED, check_ledger, check_staging
 from job_history_airflow.run_window import expected_by, window_of
 from job_history_airflow.settings import read_settings
 from job_history_airflow.status_link import StatusPageLink, status_page_url
@@ -42,14 +42,16 @@ class ReportOperator(BaseOperator):
             settings = read_settings()
             dag_run = context["dag_run"]
             self.status_url = status_page_url(_end_of_hours(context))
-            staging = storage_at(settings.staging_path)
-            for destination in self.destinations:
-                check_staging(staging, context["ti"].xcom_pull(task_ids=f"{destination}.plan", key=PLANNED))
+            staging, ledger = storage_at(settings.staging_path), storage_at(settings.ledger_path)
+            notes = [context["ti"].xcom_pull(task_ids=f"{each}.plan", key=PLANNED) for each in self.destinations]
+            for note in notes:
+                check_staging(staging, note)
+            check_ledger(ledger, next(filter(None, notes), None))
             receipts = report(
                 run=run_folder(dag_run.dag_id, dag_run.run_id),
                 destinations=self.destinations,
                 staging=staging,
-                ledger=storage_at(settings.ledger_path),
+                ledger=ledger,
                 finished_at=datetime.now(UTC),
                 code_version=__version__,
                 quarantine_threshold=settings.quarantine_threshold,
