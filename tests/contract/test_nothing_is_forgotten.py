@@ -16,6 +16,7 @@ from tests.support.world import BUCKET, World, accounts_of
 
 from job_history.errors import PermanentError
 from job_history.errors.code import Code
+from job_history.inspection.unknown import unknown_objects
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
@@ -152,3 +153,25 @@ def test_a_forged_document_is_reported_and_left(hour: Hour) -> None:
 
     assert "1 unknown objects" in hour.reconcile(repair=True)
     assert forged.items() <= hour.s3.objects.items()
+
+
+@pytest.mark.promise("unknown-objects")
+def test_a_diff_finds_unknown_objects_of_its_hours_in_the_whole_folder_of_the_account(hour: Hour) -> None:
+    """Also in a folder of which no receipt of these hours has an object."""
+    account = hour.world.accounts.usable[USER]
+    other_day = job(78)._replace(started_at="2018-05-20T09:00:00Z")
+    other_hour = job(79)._replace(completed_at="2018-05-21T01:00:00Z")
+    forged = expected_documents([job(77), other_day])
+    hour.s3.objects.update({**forged, **expected_documents([other_hour])})
+    hour.s3.objects[f"{USER}/jobs/notes.txt"] = b"notes"
+    hour.lose(hour.jobs[:1])
+    bucket = hour.world.runs().bucket_of(account)
+
+    found = unknown_objects(account, EventKind.JOBS, HOUR, bucket, hour.world.ledger)
+
+    assert sorted(found.objects.keys) == sorted([*forged, f"{USER}/jobs/notes.txt"])
+    assert found.objects.count == 3
+    later = Window(HOUR.end, HOUR.end + timedelta(hours=1))
+    assert unknown_objects(account, EventKind.JOBS, later, bucket, hour.world.ledger).objects.keys == [
+        f"{USER}/jobs/notes.txt"
+    ]  # the hour of the other one is not closed

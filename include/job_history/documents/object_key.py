@@ -12,6 +12,7 @@ import msgspec
 from job_history.errors.quoting import quoted
 from job_history.model.ids import MAX_ID_DIGITS, Id
 from job_history.model.job import FinalStatus
+from job_history.model.timestamp import format_time
 
 MAX_KEY_LENGTH = 1_024
 """In bytes, by Amazon S3."""
@@ -105,6 +106,15 @@ def parts_of(key: str) -> JobKeyParts | EventKeyParts:
         "user_id/jobs/recipe_id/YYYYMMDD/formatted_job_id/name.json, an admin event's as "
         "user_id/admin_events/YYYYMMDD/formatted_event_id/name.json."
     )
+
+
+def began_at(key: str) -> str:
+    """Return the time in a key, as ISO 8601 text to the second; empty if it is not the key of a document."""
+    try:
+        parts = parts_of(key)
+    except ValueError:
+        return ""
+    return format_time(parts.started_at if isinstance(parts, JobKeyParts) else parts.occurred_at)
 
 
 def _possible_parts(key: str) -> Iterator[JobKeyParts | EventKeyParts]:

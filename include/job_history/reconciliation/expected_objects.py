@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from job_history.destinations import StoredObject
-from job_history.documents.object_key import JobKeyParts, day_folder, parts_of
+from job_history.documents.object_key import began_at, day_folder
 from job_history.ledger.items import Item
-from job_history.model.timestamp import format_time
 from job_history.model.window import Window
 from job_history.storage.scratch_database import scratch_database
 
@@ -71,7 +70,7 @@ class ExpectedObjects:
                 self._database.execute(
                     "INSERT OR IGNORE INTO unlisted SELECT ?1, ?2, ?3 WHERE NOT EXISTS "
                     "(SELECT 1 FROM named WHERE key = ?3)",
-                    (folder, _began(stored.key), stored.key),
+                    (folder, began_at(stored.key), stored.key),
                 )
 
     def unlisted(self, folder: str, hours: Window, limit: int) -> list[str]:
@@ -90,15 +89,6 @@ class ExpectedObjects:
             "SELECT window, key, found FROM expected WHERE found <> 1 ORDER BY window, key"
         ):
             yield Damage(window, key, is_lost=not found)
-
-
-def _began(key: str) -> str:
-    """Return the time in a key as text; empty if it is not the key of a document."""
-    try:
-        parts = parts_of(key)
-    except ValueError:
-        return ""
-    return format_time(parts.started_at if isinstance(parts, JobKeyParts) else parts.occurred_at)
 
 
 @contextmanager

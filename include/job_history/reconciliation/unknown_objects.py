@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from job_history.destinations import Listable
-from job_history.documents.object_key import parts_of
+from job_history.documents.object_key import began_at
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import read_receipt
 from job_history.model.timestamp import parse_time
@@ -42,18 +42,10 @@ def unknown_keys(
     unknown = Objects()
     for folder in expected.folders():
         for key in expected.unlisted(folder, hours, MAX_READS_PER_FOLDER):
-            window = hour_of(bucket, key) if is_key(key) else None
+            window = hour_of(bucket, key) if began_at(key) else None
             if window is None or (window in closed and not _has_changed(closed[window], ledger)):
                 unknown.add(key)
     return unknown
-
-
-def is_key(key: str) -> bool:
-    try:
-        parts_of(key)
-    except ValueError:
-        return False
-    return True
 
 
 def hour_of(bucket: Listable, key: str) -> Window | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from job_history.accounts.account import Account
     from job_history.destinations import Destination
     from job_history.inspection.diff import Difference
+    from job_history.inspection.unknown import UnknownObjects
     from job_history.model.event_kind import EventKind
     from job_history.model.slice import Slice
     from job_history.model.window import Window
@@ -37,10 +38,11 @@ def diff(request: Request, *, examples: int) -> Answer:
     """Compare the source with the destination, document by document.
 
     The jobs of each hour are read from the source and made into documents with today's settings; the bucket is asked
-    for each of them. Nothing is written. A destination that cannot be asked has its receipts compared instead. Paused
+    for each of them. The account's whole folder is listed for objects of these hours that no receipt names. Nothing is
+    written. A destination that cannot be asked has its receipts compared instead. Paused
     accounts are skipped unless they are named.
 
-    Exits with 1 if anything is missing, altered or extra, with 2 if an hour could not be compared.
+    Exits with 1 if anything is missing, altered, extra or unknown, with 2 if an hour could not be compared.
     """
     from job_history.errors import ReplicationError
 
@@ -52,8 +54,16 @@ def diff(request: Request, *, examples: int) -> Answer:
             compared.append(_compare(request.context, account, kind, hour, examples))
         except ReplicationError as error:
             problems.append(f"{kind.of(f'Account {account.label}')}, window {hour}: {error}")
-    differs = any(each.differs for each in compared)
-    return Answer({"windows": compared}, partial(_print, compared), differs, problems)
+    unknown: list[UnknownObjects] = []
+    for account in accounts:
+        for kind in account.events.kinds:
+            try:
+                unknown += _unknown(request.context, account, kind, request.window)
+            except ReplicationError as error:
+                problems.append(f"{kind.of(f'Account {account.label}')}, unknown objects: {error}")
+    differs = any(each.differs for each in compared) or bool(unknown)
+    found = {"windows": compared, "unknown_objects": unknown}
+    return Answer(found, partial(_print, compared, unknown), differs, problems)
 
 
 def _hours_of(accounts: list[Account], window: Window) -> Iterator[tuple[Account, EventKind, Window]]:
@@ -89,6 +99,17 @@ def _compare(context: CommandContext, account: Account, kind: EventKind, hour: W
         )
 
 
+def _unknown(context: CommandContext, account: Account, kind: EventKind, window: Window) -> list[UnknownObjects]:
+    from job_history.destinations.kind import kind_of
+    from job_history.inspection.unknown import unknown_objects
+
+    open_listing = kind_of(account).open_listing
+    if open_listing is None:
+        return []
+    found = unknown_objects(account, kind, window, open_listing(account), context.ledger)
+    return [found] if found.objects.count else []
+
+
 def _dry_run(context: CommandContext, account: Account, slice_: Slice, scratch: Storage) -> Destination:
     from job_history.destinations.kind import Opening, kind_of
     from job_history.inspection.diff import ByReceipt
@@ -106,7 +127,7 @@ def _dry_run(context: CommandContext, account: Account, slice_: Slice, scratch: 
     return destination if kind.readable else ByReceipt(destination, context.ledger, slice_)
 
 
-def _print(compared: list[Difference]) -> None:
+def _print(compared: list[Difference], unknown: list[UnknownObjects]) -> None:
     print_table(
         ["account", "window", "same", "missing", "altered", "extra", "filtered", "quarantined"],
         [
@@ -127,6 +148,8 @@ def _print(compared: list[Difference]) -> None:
         for category, ids in (("missing", each.missing_ids), ("altered", each.altered_ids), ("extra", each.extra_ids)):
             if ids:
                 print_line(f"{category}: {_label(each)}, {each.window.start_text}: {', '.join(ids)}")
+    for account, objects in unknown:
+        print_line(f"unknown objects: {account}: {objects.count:,} that no receipt names: {', '.join(objects.keys)}")
 
 
 def _label(each: Difference) -> str:

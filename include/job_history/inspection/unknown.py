@@ -1,0 +1,71 @@
+"""Unknown objects of an account: the whole folder is listed, and each object looked for in every receipt."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from itertools import islice
+from typing import NamedTuple
+
+from job_history.accounts.account import Account
+from job_history.destinations import Listable
+from job_history.documents.object_key import began_at
+from job_history.ledger.items import item_lists
+from job_history.ledger.receipt import Receipt
+from job_history.ledger.receipt_store import read_by_files, receipt_files
+from job_history.model.event_kind import EventKind
+from job_history.model.window import Window
+from job_history.reconciliation.findings import Objects
+from job_history.reconciliation.unknown_objects import hour_of
+from job_history.storage import Storage
+from job_history.storage.scratch_database import scratch_database
+
+RECEIPTS_AT_ONCE = 200
+
+
+class UnknownObjects(NamedTuple):
+    """Of one account and kind of event, in the whole of its destination."""
+
+    account: str
+    objects: Objects
+
+
+def unknown_objects(
+    account: Account, kind: EventKind, window: Window, bucket: Listable, ledger: Storage
+) -> UnknownObjects:
+    """Return the objects below the account's folder that no receipt names and whose document is of a closed hour of
+    `window`, or which are no documents. Nothing is written.
+
+    Keys are kept on disk. Raises what the bucket and the ledger raise.
+    """
+    unknown, closed = Objects(), set[Window]()
+    with scratch_database() as database:
+        database.execute("CREATE TABLE listed (key TEXT PRIMARY KEY, began TEXT) WITHOUT ROWID")
+        prefix = getattr(account.destination, "prefix", "")
+        folder = "/".join(part for part in (prefix, str(account.user_id), str(kind)) if part)
+        database.executemany(
+            "INSERT OR IGNORE INTO listed VALUES (?, ?)",
+            ((stored.key, began_at(stored.key)) for stored in bucket.listing(folder)),
+        )
+        # A document is not of an hour before its own beginning.
+        database.execute("DELETE FROM listed WHERE began >= ?", (window.end_text,))
+        for receipt in _receipts(ledger, account, kind):
+            if receipt.state.closed and receipt.window.is_within(window):
+                closed.add(receipt.window)
+            _take_out(database, receipt, ledger)
+        for key, began in database.execute("SELECT key, began FROM listed ORDER BY key"):
+            hour = hour_of(bucket, key) if began else None
+            if hour is None or hour in closed:
+                unknown.add(key)
+    return UnknownObjects(kind.of(account.label), unknown)
+
+
+def _receipts(ledger: Storage, account: Account, kind: EventKind) -> Iterator[Receipt]:
+    files = iter(receipt_files(ledger.paths(f"receipts/{account.user_id}/{kind}")).values())
+    while some := list(islice(files, RECEIPTS_AT_ONCE)):
+        yield from (receipt for receipt in read_by_files(ledger, some) if receipt is not None)
+
+
+def _take_out(database: sqlite3.Connection, receipt: Receipt, ledger: Storage) -> None:
+    for items in item_lists(ledger, [*receipt.items, *receipt.elsewhere]):
+        database.executemany("DELETE FROM listed WHERE key = ?", ((item.key,) for item in items if item.key))
