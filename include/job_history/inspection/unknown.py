@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
+
+import msgspec
 
 from job_history.accounts.account import Account
 from job_history.destinations import Listable
@@ -23,7 +24,7 @@ from job_history.storage.scratch_database import scratch_database
 RECEIPTS_AT_ONCE = 200
 
 
-class UnknownObjects(NamedTuple):
+class UnknownObjects(msgspec.Struct):
     """Of one account and kind of event, in the whole of its destination."""
 
     account: str

@@ -148,8 +148,9 @@ def _print(compared: list[Difference], unknown: list[UnknownObjects]) -> None:
         for category, ids in (("missing", each.missing_ids), ("altered", each.altered_ids), ("extra", each.extra_ids)):
             if ids:
                 print_line(f"{category}: {_label(each)}, {each.window.start_text}: {', '.join(ids)}")
-    for account, objects in unknown:
-        print_line(f"unknown objects: {account}: {objects.count:,} that no receipt names: {', '.join(objects.keys)}")
+    for found in unknown:
+        keys = ", ".join(found.objects.keys)
+        print_line(f"unknown objects: {found.account}: {found.objects.count:,} that no receipt names: {keys}")
 
 
 def _label(each: Difference) -> str:
