@@ -49,13 +49,15 @@ def diff(request: Request, *, examples: int) -> Answer:
     accounts = [account for account in request.accounts if account.enabled or request.named]
     compared: list[Difference] = []
     problems = list(request.unusable_accounts)
+    failed: set[int] = set()
     for account, kind, hour in _hours_of(accounts, request.window):
         try:
             compared.append(_compare(request.context, account, kind, hour, examples))
         except ReplicationError as error:
+            failed.add(account.user_id)
             problems.append(f"{kind.of(f'Account {account.label}')}, window {hour}: {error}")
     unknown: list[UnknownObjects] = []
-    for account in accounts:
+    for account in [account for account in accounts if account.user_id not in failed]:
         for kind in account.events.kinds:
             try:
                 unknown += _unknown(request.context, account, kind, request.window)
