@@ -17,10 +17,12 @@ from job_history.errors.entry import ERROR, TRANSIENT, WARNING, Entry
 from job_history.errors.finding import Finding
 from job_history.errors.ledger_findings import LEDGER_FINDINGS
 from job_history.errors.source_findings import SOURCE_FINDINGS
+from job_history.errors.store_findings import STORE_FINDINGS
 
 _GROUPS = {
     "LEDGER": "The ledger",
     "S3": "Amazon S3",
+    "STORE": "Azure Blob Storage and Google Cloud Storage",
     "SUMO_LOGIC": "Sumo Logic",
     "SQL": "A job store (SQL)",
     "WORKATO": "The platform's own API",
@@ -65,6 +67,7 @@ CATALOGUE: dict[Code, Entry] = {
     ),
     **LEDGER_FINDINGS,
     **DESTINATION_FINDINGS,
+    **STORE_FINDINGS,
     **SOURCE_FINDINGS,
 }
 

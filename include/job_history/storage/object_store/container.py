@@ -1,0 +1,108 @@
+"""A container of Azure Blob Storage, or a bucket of Google Cloud Storage: one class, two ways to make its client.
+
+obstore reads the environment for every setting that it is not given, so it is given all of them.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import abstractmethod
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from obstore.store import AzureStore, GCSStore, ObjectStore
+
+from job_history.errors import PermanentError, ReplicationError
+from job_history.errors.code import Code
+from job_history.storage.object_store.access import StoreAccess
+from job_history.storage.object_store.problems import MISSING_CONTAINER, problem_of_store, store_error
+from job_history.storage.obstore_files import ObstoreFiles
+from job_history.storage.s3.problems import Problem, quoted
+
+if TYPE_CHECKING:
+    # They exist for type checkers only.
+    from obstore.store import ClientConfig, RetryConfig
+
+# obstore has no value for "none": the key of the environment would encrypt, and be needed to read, every blob.
+_ENCRYPTION_KEY = "AZURE_ENCRYPTION_KEY"
+
+
+class Container(ObstoreFiles):
+    """What Azure and Google have in common."""
+
+    def __init__(self, access: StoreAccess, *, prefix: str = "", attempts: int = 1) -> None:
+        super().__init__(prefix)
+        self.access = access
+        with self._errors("use", ""):
+            self._reader = self._writer = self.store(attempts)
+
+    @abstractmethod
+    def store(self, attempts: int) -> ObjectStore:
+        """Make the client, which sends a request at most `attempts` times."""
+
+    def error_of(self, text: str, doing: str, key: str) -> ReplicationError:
+        return store_error(problem_of_store(self.access.mask(text)), self.access.about, doing, key)
+
+    def unusable(self, text: str, doing: str, key: str) -> ReplicationError:
+        problem = Problem(Code.STORE_ENDPOINT_UNUSABLE, quoted(self.access.mask(text)))
+        return store_error(problem, self.access.about, doing, key)
+
+    def reports_missing_bucket(self, text: str) -> bool:
+        return any(code in text for code in MISSING_CONTAINER)
+
+    def _client_options(self) -> ClientConfig:
+        return {
+            "allow_http": self.access.url.startswith("http://"),
+            "timeout": timedelta(seconds=self.access.read_timeout),
+            "connect_timeout": timedelta(seconds=self.access.connect_timeout),
+            "allow_invalid_certificates": False,
+        }
+
+    def _retries(self, attempts: int) -> RetryConfig:
+        return {
+            "max_retries": attempts - 1,
+            "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=10), "base": 2},
+            "retry_timeout": timedelta(seconds=self.access.read_timeout),
+        }
+
+
+class AzureContainer(Container):
+    """A container of Azure Blob Storage."""
+
+    def store(self, attempts: int) -> ObjectStore:
+        if _ENCRYPTION_KEY in os.environ:
+            raise PermanentError(
+                f"{self.access.about} cannot be used while {_ENCRYPTION_KEY} is in the environment of this process: "
+                "blobs would be encrypted with that key, and be unreadable without it. Remove it."
+            )
+        return AzureStore(
+            config={
+                "account_name": self.access.account,
+                "container_name": self.access.container,
+                "endpoint": self.access.url.rstrip("/"),
+                "use_emulator": False,
+                "use_fabric_endpoint": False,
+                "use_azure_cli": False,
+                "skip_signature": self.access.credentials is None,
+                "disable_tagging": True,
+            },
+            client_options=self._client_options(),
+            retry_config=self._retries(attempts),
+            credential_provider=cast("Any", self.access.credentials),
+        )
+
+
+class GoogleBucket(Container):
+    """A bucket of Google Cloud Storage."""
+
+    def store(self, attempts: int) -> ObjectStore:
+        return GCSStore(
+            config={
+                "bucket": self.access.container,
+                "base_url": self.access.url.rstrip("/"),
+                "skip_signature": self.access.credentials is None,
+            },
+            client_options=self._client_options(),
+            retry_config=self._retries(attempts),
+            credential_provider=cast("Any", self.access.credentials),
+        )
