@@ -19,7 +19,8 @@ from job_history.accounts.account import Account
 from job_history.accounts.destination_settings import S3DestinationSettings
 from job_history.errors.code import Code
 from job_history.errors.finding import Finding
-from job_history.preflight.s3 import PROBES, S3Check
+from job_history.preflight.probe import PROBES
+from job_history.preflight.s3 import S3Check
 from job_history.preflight.sources import check_source
 from simulators.postgres import PostgresServer
 from simulators.s3_endpoint import S3Endpoint

@@ -45,7 +45,13 @@ class Bucket:
     ) -> Any:
         found = access(self.endpoint, self.name, transport=self.transport, **fields)
         bucket = open_bucket(found, concurrency=in_flight)
-        return S3Destination(bucket, in_flight=in_flight, overwrite=overwrite, repair=repair, dry_run=dry_run)
+        return S3Destination(
+            bucket,
+            in_flight=in_flight,
+            write_mode="overwrite" if overwrite else "create_only",
+            repair=repair,
+            dry_run=dry_run,
+        )
 
     def objects(self) -> dict[str, bytes]:
         client = self.endpoint.client()

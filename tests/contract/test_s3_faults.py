@@ -79,7 +79,9 @@ def bucket_at(
 
 def destination(url: str, transport: str, *, overwrite: bool = False, **options: Any) -> S3Destination:
     bucket = bucket_at(url, transport, **options)
-    return S3Destination(bucket, in_flight=1, overwrite=overwrite, waits=FEW_AND_FAST)
+    return S3Destination(
+        bucket, in_flight=1, write_mode="overwrite" if overwrite else "create_only", waits=FEW_AND_FAST
+    )
 
 
 class Failed(NamedTuple):

@@ -60,8 +60,8 @@ def test_documents_leave_redacted_and_receipt_and_objects_say_by_which_policy(
     assert policy["id"] == f"no-titles-{policy['sha256'][:12]}"
     head = world.s3.client().head_object(Bucket=world.bucket, Key=min(found))
     assert {name: value for name, value in head["Metadata"].items() if name.startswith("redaction")} == {
-        "redaction-policy": policy["id"],
-        "redaction-sha256": policy["sha256"],
+        "redaction_policy": policy["id"],
+        "redaction_sha256": policy["sha256"],
     }
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     printed = capfd.readouterr()

@@ -47,6 +47,21 @@ class DestinationSettings(SettingsModel):
         return ""
 
 
+def _plain_path(prefix: str) -> str:
+    parts = prefix.split("/") if prefix else []
+    if any(part in {"", ".", ".."} or not _PREFIX_PART.fullmatch(part) for part in parts):
+        raise ValueError("use parts of letters, digits and _ . = - joined by single slashes, none at the ends")
+    return prefix
+
+
+Prefix = Annotated[str, AfterValidator(_plain_path)]
+WriteMode = Literal["create_only", "overwrite", "check_then_put"]
+_WRITE_MODES = (
+    "Only for stores without conditional PUT: check_then_put looks for the object before it writes, which two runs at "
+    "once may pass; overwrite replaces what is there."
+)
+
+
 def _is(default: object) -> Callable[[object], bool]:
     return lambda value: value == default
 
@@ -58,16 +73,14 @@ class S3DestinationSettings(DestinationSettings):
     bucket: str | None = Field(
         default=None, description="May be left out if the connection names it (service_config.s3.bucket_name)."
     )
-    prefix: str = Field(default="", description="The prefix of every key; without a slash at either end.")
+    prefix: Prefix = Field(default="", description="The prefix of every key; without a slash at either end.")
     server_side_encryption: Literal["AES256", "aws:kms"] | None = Field(
         default=None, description="Left out: the bucket's default encryption."
     )
     kms_key_id: str | None = Field(
         default=None, pattern=r"^[!-~]{1,2048}$", description="The key of server_side_encryption aws:kms."
     )
-    write_mode: Literal["create_only", "overwrite"] = Field(
-        default="create_only", description="overwrite: only for stores without conditional PUT."
-    )
+    write_mode: WriteMode = Field(default="create_only", description=_WRITE_MODES)
     # Left out of the settings' hash if they are not set: an account of an earlier release keeps its hash.
     checksum: Literal["sha256", "none"] = Field(
         default="sha256",
@@ -142,19 +155,42 @@ class S3DestinationSettings(DestinationSettings):
             raise ValueError("not a legal bucket name: 3 to 63 lower-case letters, digits, dots and hyphens")
         return bucket
 
-    @field_validator("prefix")
-    @classmethod
-    def _prefix_is_a_plain_path(cls, prefix: str) -> str:
-        parts = prefix.split("/") if prefix else []
-        if any(part in {"", ".", ".."} or not _PREFIX_PART.fullmatch(part) for part in parts):
-            raise ValueError("use parts of letters, digits and _ . = - joined by single slashes, none at the ends")
-        return prefix
-
     @model_validator(mode="after")
     def _kms_key_goes_with_kms(self) -> S3DestinationSettings:
         if self.kms_key_id is not None and self.server_side_encryption != "aws:kms":
             raise ValueError('kms_key_id needs "server_side_encryption": "aws:kms"')
         return self
+
+
+class ContainerSettings(DestinationSettings):
+    """What an Azure container and a Google bucket have in common."""
+
+    prefix: Prefix = Field(default="", description="The prefix of every key; without a slash at either end.")
+    write_mode: WriteMode = Field(default="create_only", description=_WRITE_MODES)
+
+    @property
+    def key_prefix(self) -> str:
+        return self.prefix
+
+
+class AzureBlobDestinationSettings(ContainerSettings):
+    """A container of Azure Blob Storage."""
+
+    type: Literal["azure_blob"]
+    container: str = Field(
+        pattern=r"^[a-z0-9](?:-?[a-z0-9]){2,62}$",
+        description="The container: 3 to 63 lower-case letters, digits and single hyphens.",
+    )
+
+
+class GoogleStorageDestinationSettings(ContainerSettings):
+    """A bucket of Google Cloud Storage."""
+
+    type: Literal["google_storage"]
+    bucket: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9_.-]{1,220}[a-z0-9]$",
+        description="The bucket: 3 to 63 lower-case letters, digits, hyphens, underscores and dots.",
+    )
 
 
 def _header_text(text: str) -> str:

@@ -1,13 +1,10 @@
-"""Can the bucket take an account's documents? A small object, the probe, is written and read back as a document would
-be.
+"""The check of a bucket of S3: the probe, then its encryption and the store's clock.
 
 It needs no permission that delivery does not need: s3:PutObject and s3:GetObject, below the account's prefix.
 """
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,15 +12,11 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import msgspec
-
 from job_history.accounts.account import Account
 from job_history.accounts.destination_settings import S3DestinationSettings
-from job_history.errors import ReplicationError
-from job_history.errors.catalogue import finding, finding_from_error
+from job_history.errors.catalogue import finding_from_error
 from job_history.errors.code import Code
-from job_history.errors.finding import Finding
-from job_history.storage.files import ObjectExistsError
+from job_history.preflight.probe import ProbeCheck
 from job_history.storage.s3.access import S3Access
 from job_history.storage.s3.boto3_bucket import boto3_client
 from job_history.storage.s3.boto3_errors import problem_of_boto3
@@ -32,7 +25,6 @@ from job_history.storage.s3.problems import Attempted
 
 log = logging.getLogger(__name__)
 
-PROBES = "_control/probe"
 # S3 refuses requests whose time is off by more than fifteen minutes; a third of that is already no accident.
 CLOCK_OFF = timedelta(minutes=5)
 # Someone waits for the answer.
@@ -40,12 +32,11 @@ CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 15.0
 
 
-class S3Check:
-    """Writes the probe, create-only if the account is set so, and reads it back, by the client that delivers.
+class S3Check(ProbeCheck):
+    """obstore does not show how an object is encrypted, nor the store's clock: a HEAD by boto3 asks for both."""
 
-    The probe's name and bytes depend on account and settings alone, so that a second check finds it and adds no
-    version. obstore does not show how an object is encrypted, nor the store's clock: a HEAD by boto3 asks for both.
-    """
+    create_only_ignored = Code.S3_CREATE_ONLY_IGNORED
+    other_bytes = Code.S3_OTHER_BYTES
 
     def __init__(
         self,
@@ -63,52 +54,10 @@ class S3Check:
         )
         self._settings = settings
         self._now = now
-        self._about = f"Account {account.label}, bucket {access.bucket} at {access.endpoint}"
-        self._key = probe_key(account, settings)
-        self._content = _content(account)
-        self._found: list[Finding] = []
+        about = f"Account {account.label}, bucket {access.bucket} at {access.endpoint}"
+        super().__init__(account, settings, about, lambda: open_bucket(self._access, concurrency=1))
 
-    def findings(self) -> list[Finding]:
-        """Return what would keep documents from being delivered; an empty list: nothing."""
-        try:
-            asyncio.run(self._write_and_read())
-        except ReplicationError as error:
-            self._found.append(finding_from_error(error, self._about))
-        else:
-            self._look_at_headers()
-        return self._found
-
-    async def _write_and_read(self) -> None:
-        self._bucket = open_bucket(self._access, concurrency=1)
-        if self._settings.write_mode == "overwrite":
-            await self._put(create=False)
-        # The second create must be refused. So is the first, if an earlier check wrote the probe.
-        elif await self._created() and await self._created():
-            self._add(Code.S3_CREATE_ONLY_IGNORED, key=self._key)
-        self._compare(await self._bucket.get(self._key))
-
-    async def _created(self) -> bool:
-        """Write the probe if there is none, and return whether it was written."""
-        try:
-            await self._put(create=True)
-        except ObjectExistsError as exists:
-            if exists.refused.code is Code.S3_BUSY:
-                raise exists.refused from None
-            return False
-        return True
-
-    async def _put(self, *, create: bool) -> None:
-        metadata = {"sha256": hashlib.sha256(self._content).hexdigest()}
-        await self._bucket.put(self._key, self._content, metadata, create=create)
-
-    def _compare(self, content: bytes | None) -> None:
-        if content is None:
-            self._add(Code.S3_OTHER_BYTES, key=self._key, detail="nothing is there")
-        elif content != self._content:
-            detail = f"{len(content)} instead of {len(self._content)} bytes"
-            self._add(Code.S3_OTHER_BYTES, key=self._key, detail=detail)
-
-    def _look_at_headers(self) -> None:
+    def look_further(self) -> None:
         try:
             client = boto3_client(self._access)
             payer = self._access.options.payer()
@@ -132,7 +81,7 @@ class S3Check:
         # The store answers with the key's ARN; an alias does not show in it.
         comparable = wanted_key is not None and "alias/" not in wanted_key
         if method != wanted or (comparable and not (key_id or "").endswith(wanted_key or "")):
-            self._add(
+            self.add(
                 Code.S3_NOT_ENCRYPTED_AS_SET,
                 key=self._key,
                 found=_encryption(method, key_id if comparable else None),
@@ -149,30 +98,7 @@ class S3Check:
             return
         if abs(off) > CLOCK_OFF:
             direction = "ahead of" if off > timedelta() else "behind"
-            self._add(Code.S3_CLOCK_OFF, seconds=round(abs(off).total_seconds()), direction=direction)
-
-    def _add(self, code: Code, **facts: object) -> None:
-        self._found.append(finding(code, self._about, **facts))
-
-
-def probe_key(account: Account, settings: S3DestinationSettings) -> str:
-    """Return the probe's key, below the account's prefix: a narrow policy allows writes there only."""
-    name = f"{PROBES}/{account.user_id}-{account.settings_hash}.json"
-    return f"{settings.key_prefix}/{name}" if settings.key_prefix else name
-
-
-def _content(account: Account) -> bytes:
-    # Without time or version: a check next year must find the same bytes.
-    return (
-        msgspec.json.encode(
-            {
-                "probe": "Written by job history replication to see whether it can write here. No job; leave it be.",
-                "user_id": account.user_id,
-                "settings_hash": account.settings_hash,
-            }
-        )
-        + b"\n"
-    )
+            self.add(Code.S3_CLOCK_OFF, seconds=round(abs(off).total_seconds()), direction=direction)
 
 
 def _encryption(method: str | None, key_id: str | None) -> str:

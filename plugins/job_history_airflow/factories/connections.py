@@ -54,6 +54,29 @@ def find_connection(conn_id: str, named_by: str) -> Connection:
     return connection
 
 
+def connection_of_type(conn_id: str, conn_type: str, named_by: str) -> Connection:
+    """Return the connection. Raises PermanentError if there is none, or if it is of another type."""
+    connection = find_connection(conn_id, named_by)
+    if connection.conn_type != conn_type:
+        raise PermanentError(
+            f"The connection {conn_id!r} ({named_by}) is of type {connection.conn_type!r}, not {conn_type!r}. Name one "
+            "of that type."
+        )
+    return connection
+
+
+@contextmanager
+def needs_extra(extra: str, named_by: str) -> Iterator[None]:
+    """Raise what is not installed as PermanentError with the command that installs it."""
+    try:
+        yield
+    except ImportError as missing:
+        raise PermanentError(
+            f"The connection in {named_by} needs a package that is not installed ({missing.name}). Run pip install "
+            f"'job-history-replication[{extra}]' in the environment of Airflow's workers and API server."
+        ) from None
+
+
 def _is_object(extra: str | None) -> bool:
     """Return whether an extra is empty or a JSON object."""
     if not extra or not extra.strip():

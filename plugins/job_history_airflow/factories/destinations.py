@@ -36,7 +36,7 @@ def s3_destination(account: Account, *, in_flight: int, repair: bool = False, dr
     return S3Destination(
         open_bucket(access, concurrency=at_once),
         in_flight=at_once,
-        overwrite=settings.write_mode == "overwrite",
+        write_mode=settings.write_mode,
         repair=repair,
         dry_run=dry_run,
         waits=waits_for(access.attempts),
@@ -51,7 +51,7 @@ def listable_bucket(account: Account) -> S3Destination:
     settings = settings_of(account, S3DestinationSettings)
     access = account_access(settings, account.label)
     bucket = open_bucket(access, attempts=access.attempts or ATTEMPTS)
-    return S3Destination(bucket, overwrite=settings.write_mode == "overwrite")
+    return S3Destination(bucket, write_mode=settings.write_mode)
 
 
 def sumo_logic_destination(

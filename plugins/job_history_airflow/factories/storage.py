@@ -9,44 +9,68 @@ from job_history.errors import PermanentError
 from job_history.errors.quoting import quoted
 from job_history.model.settings_model import is_connection_id
 from job_history.storage import Storage, folder_of, local_storage
+from job_history.storage.files import Files
 from job_history_airflow.settings import read_shared_group
 
 # Of each request; a task has retries of its own, minutes apart.
 ATTEMPTS = 4
-_URL = re.compile(r"s3://(?:(?P<conn_id>[^@/]*)@)?(?P<bucket>[^/@]*)(?:/(?P<prefix>.*))?", re.DOTALL)
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_URL = re.compile(r"(?P<scheme>s3|az|gs)://(?:(?P<conn_id>[^@/]*)@)?(?P<bucket>[^/@]*)(?:/(?P<prefix>.*))?", re.DOTALL)
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"(?:[A-Za-z0-9_.=-]+(?:/[A-Za-z0-9_.=-]+)*)?")
+_DEFAULT_CONNECTION = {"s3": "aws_default", "az": "wasb_default", "gs": "google_cloud_default"}
 
 
 class BucketPath(NamedTuple):
-    """A place in a bucket, as a path of the config names it."""
+    """A place in a bucket (or a container of Azure), as a path of the config names it. `scheme`: s3, az or gs."""
 
+    scheme: str
     conn_id: str
     bucket: str
     prefix: str
 
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://{self.bucket}" + (f"/{self.prefix}" if self.prefix else "")
+
 
 def storage_at(url: str) -> Storage:
-    """Return the storage that a path of the config names: a folder, or `s3://[conn_id@]bucket[/prefix]`."""
+    """Return the storage that a path of the config names: a folder, or a bucket as in `bucket_path`."""
     if (folder := folder_of(url)) is not None:
         return local_storage(folder, shared_group=read_shared_group())
     place = bucket_path(url)
-    # A command that reads a ledger in a folder need not wait for the clients of a bucket.
-    from job_history.storage.s3.open_bucket import open_bucket
-    from job_history_airflow.factories.s3 import bucket_access
+    return Storage(_bucket(place, f"the path {_shown(url)} of the config"), place.url)
 
-    access = bucket_access(place.conn_id, place.bucket, f"the path {_shown(url)} of the config")
-    bucket = open_bucket(access, prefix=place.prefix, attempts=access.attempts or ATTEMPTS)
-    return Storage(bucket, f"s3://{place.bucket}" + (f"/{place.prefix}" if place.prefix else ""))
+
+def _bucket(place: BucketPath, named_by: str) -> Files:
+    if place.scheme == "s3":
+        from job_history.storage.s3.open_bucket import open_bucket
+        from job_history_airflow.factories.s3 import bucket_access
+
+        access = bucket_access(place.conn_id, place.bucket, named_by)
+        return open_bucket(access, prefix=place.prefix, attempts=access.attempts or ATTEMPTS)
+    from job_history.storage.object_store.container import AzureContainer, GoogleBucket
+
+    if place.scheme == "az":
+        from job_history_airflow.factories.azure import container_access
+
+        reached = container_access(place.conn_id, place.bucket, named_by)
+        return AzureContainer(reached, prefix=place.prefix, attempts=ATTEMPTS)
+    from job_history_airflow.factories.google import google_bucket_access
+
+    reached = google_bucket_access(place.conn_id, place.bucket, named_by)
+    return GoogleBucket(reached, prefix=place.prefix, attempts=ATTEMPTS)
 
 
 def bucket_path(url: str) -> BucketPath:
-    """Read `s3://[conn_id@]bucket[/prefix]`. Raises PermanentError, which names what is wrong with it."""
+    """Read `s3://[conn_id@]bucket[/prefix]`; `az://` for a container of Azure, `gs://` for a bucket of Google Cloud.
+
+    Raises PermanentError, which names what is wrong with it.
+    """
     parts = _URL.fullmatch(url)
     if parts is None:
         raise PermanentError(
-            f"The path {_shown(url)} of the config names no place: write a folder, file:///folder or "
-            "s3://conn_id@bucket/prefix."
+            f"The path {_shown(url)} of the config names no place: write a folder, file:///folder, or "
+            "s3://conn_id@bucket/prefix (az:// for Azure, gs:// for Google Cloud)."
         )
     if parts["conn_id"] and not is_connection_id(parts["conn_id"]):
         raise PermanentError(
@@ -57,14 +81,15 @@ def bucket_path(url: str) -> BucketPath:
     if not _BUCKET.fullmatch(bucket):
         raise PermanentError(
             f"The path {_shown(url)} of the config names the bucket {quoted(bucket)}, which is no legal name: 3 to "
-            "63 lower-case letters, digits, dots and hyphens."
+            "63 lower-case letters, digits, dots, hyphens and underscores."
         )
     if not _PREFIX.fullmatch(prefix) or {".", ".."} & set(prefix.split("/")):
         raise PermanentError(
             f"The path {_shown(url)} of the config has the prefix {quoted(prefix)}: use parts of letters, digits and "
             "_ . = - joined by single slashes."
         )
-    return BucketPath(parts["conn_id"] or "aws_default", bucket, prefix)
+    scheme = parts["scheme"]
+    return BucketPath(scheme, parts["conn_id"] or _DEFAULT_CONNECTION[scheme], bucket, prefix)
 
 
 def _shown(url: str) -> str:

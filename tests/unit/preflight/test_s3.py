@@ -26,7 +26,8 @@ from job_history.errors.catalogue import CATALOGUE
 from job_history.errors.code import Code, Severity
 from job_history.errors.finding import Finding
 from job_history.errors.masking import secret_masker
-from job_history.preflight.s3 import PROBES, S3Check, probe_key
+from job_history.preflight.probe import PROBES, probe_key
+from job_history.preflight.s3 import S3Check
 from job_history.storage.s3 import resolve
 from job_history.storage.s3.boto3_errors import problem_of_boto3
 from simulators.processes import free_port

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import uvloop
 
+from job_history.accounts.destination_settings import WriteMode
 from job_history.destinations import Delivery, OnDelivery, StoredObject
 from job_history.destinations.s3.adaptive_concurrency import AdaptiveConcurrency
 from job_history.documents.staged import StagedDocument
@@ -53,7 +54,7 @@ class S3Destination:
         bucket: Bucket,
         *,
         in_flight: int = 256,
-        overwrite: bool = False,
+        write_mode: WriteMode = "create_only",
         repair: bool = False,
         dry_run: bool = False,
         waits: Sequence[float] = WAITS_SECONDS,
@@ -61,22 +62,20 @@ class S3Destination:
         """Uploads run at most `in_flight` at once. The client should not retry: that is done here, where it slows all
         down.
 
-        `overwrite` is for stores without conditional PUT, which cannot keep an object as it is. `repair` replaces an
+        `write_mode`: as the account's settings have it. `repair` replaces an
         object whose bytes are not the source's, which otherwise would be a conflict. `dry_run`: nothing is written, and
         each document is reported as a create-only delivery would report it. `waits`: seconds before each further
         attempt of an upload.
         """
         self._bucket = bucket
         self._in_flight = in_flight
-        self._overwrite = overwrite
+        self._write_mode = write_mode
         self._repair = repair
         self._dry_run = dry_run
         self._waits = waits
 
     def description(self) -> dict[str, Any]:
-        access = self._bucket.access
-        mode = "overwrite" if self._overwrite else "create_only"
-        return {"type": "s3", "bucket": access.bucket, "host": access.host, "write_mode": mode}
+        return {**self._bucket.description(), "write_mode": self._write_mode}
 
     def listing(self, folder: str) -> Iterator[StoredObject]:
         """List the objects below a folder, a thousand a request. Raises PermanentError or TransientError."""
@@ -159,19 +158,26 @@ class S3Destination:
         content = document.content()
         if self._dry_run:
             return await self._compared(document.key, content) or Stored(Delivery.DELIVERED, None)
+        if self._write_mode == "check_then_put" and (there := await self._compared(document.key, content)):
+            return await self._repaired(document, content, there)
+        create = self._write_mode == "create_only"
         try:
-            return Stored(Delivery.DELIVERED, *await self._write(document, content, create=not self._overwrite))
+            return Stored(Delivery.DELIVERED, *await self._write(document, content, create=create))
         except ObjectExistsError as exists:
-            if self._overwrite:
+            if not create:
                 raise exists.refused from None
             stored = await self._compared(document.key, content)
             # S3 answers 409 if another client was writing or deleting the object at that moment.
             if stored is None and at_last:
                 raise exists.refused from None
-        if self._repair and stored is not None and stored.delivery is Delivery.CONFLICT:
-            stored = Stored(Delivery.DELIVERED, *await self._write(document, content, create=False))
-            log.warning("Repaired: %s had other bytes than the source has now.", document.key)
-        return stored
+        return await self._repaired(document, content, stored)
+
+    async def _repaired(self, document: StagedDocument, content: bytes, stored: Stored | None) -> Stored | None:
+        """Replace an object with other bytes, if this is a repair."""
+        if not self._repair or stored is None or stored.delivery is not Delivery.CONFLICT:
+            return stored
+        log.warning("Repaired: %s had other bytes than the source has now.", document.key)
+        return Stored(Delivery.DELIVERED, *await self._write(document, content, create=False))
 
     async def _write(self, document: StagedDocument, content: bytes, *, create: bool) -> Written:
         return await self._bucket.put(document.key, content, _metadata(document), create=create)
@@ -214,11 +220,14 @@ class _ByteBudget:
 
 
 def _metadata(document: StagedDocument) -> dict[str, str]:
-    """Return the object's metadata: also the redaction policy of its bytes, which do not show it."""
+    """Return the object's metadata: also the redaction policy of its bytes, which do not show it.
+
+    Azure refuses names with hyphens.
+    """
     metadata = {"sha256": document.sha256}
     if document.redaction is not None:
-        metadata["redaction-policy"] = document.redaction.id
-        metadata["redaction-sha256"] = document.redaction.sha256
+        metadata["redaction_policy"] = document.redaction.id
+        metadata["redaction_sha256"] = document.redaction.sha256
     return metadata
 
 

@@ -36,6 +36,12 @@ class StoreAccess:
         return f"{parts.scheme}://{parts.netloc}"
 
     @property
+    def host(self) -> str:
+        """The store's host for receipts; an emulator has the account in the path."""
+        parts = urlsplit(self.url)
+        return (parts.netloc + parts.path).rstrip("/")
+
+    @property
     def about(self) -> str:
         """The container as messages name it."""
         return f"Container {self.container} at {self.url.rstrip('/')}"

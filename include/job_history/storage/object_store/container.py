@@ -30,6 +30,8 @@ _ENCRYPTION_KEY = "AZURE_ENCRYPTION_KEY"
 class Container(ObstoreFiles):
     """What Azure and Google have in common."""
 
+    type: str
+
     def __init__(self, access: StoreAccess, *, prefix: str = "", attempts: int = 1) -> None:
         super().__init__(prefix)
         self.access = access
@@ -39,6 +41,9 @@ class Container(ObstoreFiles):
     @abstractmethod
     def store(self, attempts: int) -> ObjectStore:
         """Make the client, which sends a request at most `attempts` times."""
+
+    def description(self) -> dict[str, Any]:
+        return {"type": self.type, "bucket": self.access.container, "host": self.access.host}
 
     def error_of(self, text: str, doing: str, key: str) -> ReplicationError:
         return store_error(problem_of_store(self.access.mask(text)), self.access.about, doing, key)
@@ -69,6 +74,8 @@ class Container(ObstoreFiles):
 class AzureContainer(Container):
     """A container of Azure Blob Storage."""
 
+    type = "azure_blob"
+
     def store(self, attempts: int) -> ObjectStore:
         if _ENCRYPTION_KEY in os.environ:
             raise PermanentError(
@@ -95,6 +102,8 @@ class AzureContainer(Container):
 class GoogleBucket(Container):
     """A bucket of Google Cloud Storage."""
 
+    type = "google_storage"
+
     def store(self, attempts: int) -> ObjectStore:
         return GCSStore(
             config={
@@ -106,3 +115,9 @@ class GoogleBucket(Container):
             retry_config=self._retries(attempts),
             credential_provider=cast("Any", self.access.credentials),
         )
+
+
+def open_container(kind: str, access: StoreAccess, *, prefix: str = "", attempts: int = 1) -> Container:
+    """Return a client of the container. `kind`: the type of its destination. Use it inside a task only."""
+    clients = {client.type: client for client in (AzureContainer, GoogleBucket)}
+    return clients[kind](access, prefix=prefix, attempts=attempts)

@@ -114,6 +114,11 @@ class S3Access:
         return host_of(self.url, self.bucket)
 
     @property
+    def description(self) -> dict[str, Any]:
+        """The bucket as receipts describe it."""
+        return {"type": "s3", "bucket": self.bucket, "host": self.host}
+
+    @property
     def about(self) -> str:
         """The bucket as messages name it."""
         return f"Bucket {self.bucket} at {self.endpoint}"

@@ -41,6 +41,9 @@ class Boto3Bucket:
         self._in_bucket = {"Bucket": access.bucket, **access.options.payer()}
         self._threads = ThreadPoolExecutor(self._concurrency, "s3")
 
+    def description(self) -> dict[str, Any]:
+        return self.access.description
+
     async def put(self, key: str, content: bytes, metadata: Mapping[str, str], *, create: bool) -> Written:
         return await self._in_thread(lambda: self._put(key, content, metadata, create=create))
 

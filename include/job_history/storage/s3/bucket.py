@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from job_history.storage.files import Files, Written
-from job_history.storage.s3.access import S3Access
 
 
 class Head(Protocol):
@@ -28,7 +27,9 @@ class Bucket(Files, Protocol):
     The awaitable methods may be called many at once, from one event loop.
     """
 
-    access: S3Access
+    def description(self) -> dict[str, Any]:
+        """Return type, bucket and host, as receipts have them."""
+        ...
 
     async def put(self, key: str, content: bytes, metadata: Mapping[str, str], *, create: bool) -> Written:
         """Write a JSON object. Raises ObjectExistsError if a `create` finds one."""

@@ -37,6 +37,9 @@ class ObstoreBucket(ObstoreFiles):
             self._reader = s3_store(access, {}, attempts)
             self._writer = s3_store(access, access.options.headers(), attempts)
 
+    def description(self) -> dict[str, Any]:
+        return self.access.description
+
     def error_of(self, text: str, doing: str, key: str) -> ReplicationError:
         return self._error(problem_of_obstore(self._mask(text)), doing, key)
 

@@ -1,0 +1,65 @@
+"""From a `wasb` connection to what its hook's client would use: URL and credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from job_history.accounts.destination_settings import AzureBlobDestinationSettings
+from job_history.errors import PermanentError
+from job_history.errors.masking import secret_masker
+from job_history.storage.object_store.access import Credentials, StoreAccess
+from job_history.storage.object_store.problems import AWAY
+from job_history_airflow.factories.connections import (
+    connection_errors,
+    connection_of_type,
+    needs_extra,
+    secrets_of,
+)
+
+CONNECTION_TYPE = "wasb"
+_SCOPE = "https://storage.azure.com/.default"
+
+
+def azure_access(settings: AzureBlobDestinationSettings, label: str) -> StoreAccess:
+    """Return how an account's connection reaches its container. Raises PermanentError or TransientError."""
+    return container_access(settings.conn_id, settings.container, f"destination.conn_id of account {label}")
+
+
+def container_access(conn_id: str, container: str, named_by: str) -> StoreAccess:
+    """Return how a connection reaches a container, with the credentials that its hook chooses."""
+    connection = connection_of_type(conn_id, CONNECTION_TYPE, named_by)
+    with needs_extra("azure", named_by):
+        from airflow.providers.microsoft.azure.hooks.wasb import WasbHook
+    with connection_errors(conn_id, named_by):
+        service = WasbHook(wasb_conn_id=conn_id).get_conn()
+        url = urlsplit(service.url)
+        return StoreAccess(
+            container=container,
+            url=urlunsplit((url.scheme, url.netloc, url.path.rstrip("/"), "", "")),
+            account=service.account_name or "",
+            credentials=_credentials_of(service.credential, url.query),
+            mask=secret_masker(*secrets_of(connection), url.query),
+        )
+
+
+def _credentials_of(credential: Any, query: str) -> Credentials:
+    if (key := getattr(credential, "account_key", None)) is not None:
+        return lambda: {"access_key": key, "expires_at": None}
+    if (signature := getattr(credential, "signature", query)) and "sig=" in signature:
+        return lambda: {"sas_token": signature.lstrip("?"), "expires_at": None}
+    if hasattr(credential, "get_token"):
+        return lambda: _token_of(credential)
+    raise PermanentError("it gives no credentials: neither a key, nor a SAS, nor an identity. Add one.")
+
+
+def _token_of(credential: Any) -> Mapping[str, Any]:
+    from azure.core.exceptions import ServiceRequestError, ServiceResponseError
+
+    try:
+        token = credential.get_token(_SCOPE)
+    except (ServiceRequestError, ServiceResponseError) as error:
+        raise ConnectionError(f"{AWAY}: {type(error).__name__}") from None
+    return {"token": token.token, "expires_at": datetime.fromtimestamp(token.expires_on, UTC)}
