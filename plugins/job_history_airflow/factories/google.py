@@ -66,15 +66,17 @@ def google_bucket_access(conn_id: str, bucket: str, named_by: str) -> StoreAcces
 def _credentials(extra: Mapping[str, Any], keyfile: str) -> Any:
     import google.auth
 
+    auth: Any = google.auth  # it has no types for these functions
+
     if unread := [name for name in _NOT_READ if extra.get(name)]:
         raise PermanentError(
             f"its extra {unread[0]!r} is not supported. Name the credentials by keyfile_dict or key_path."
         )
     if keyfile:
-        return google.auth.load_credentials_from_dict(json.loads(keyfile), scopes=_SCOPES)[0]
+        return auth.load_credentials_from_dict(json.loads(keyfile), scopes=_SCOPES)[0]
     if path := extra.get("key_path") or extra.get("credential_config_file"):
-        return google.auth.load_credentials_from_file(path, scopes=_SCOPES)[0]
-    return google.auth.default(scopes=_SCOPES)[0]
+        return auth.load_credentials_from_file(path, scopes=_SCOPES)[0]
+    return auth.default(scopes=_SCOPES)[0]
 
 
 def _token_of(credentials: Any) -> Mapping[str, Any]:

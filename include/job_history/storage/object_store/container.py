@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     # They exist for type checkers only.
     from obstore.store import ClientConfig, RetryConfig
 
-# obstore has no value for "none": the key of the environment would encrypt, and be needed to read, every blob.
-_ENCRYPTION_KEY = "AZURE_ENCRYPTION_KEY"
+# For these obstore has no value that means "none". The encryption key would be needed to read every blob.
+_AZURE_VARIABLES = ("AZURE_ENCRYPTION_KEY",)
+_GOOGLE_VARIABLES = ("GOOGLE_SERVICE_ACCOUNT", "GOOGLE_SERVICE_ACCOUNT_PATH", "GOOGLE_SERVICE_ACCOUNT_KEY")
 
 
 class Container(ObstoreFiles):
@@ -46,6 +47,8 @@ class Container(ObstoreFiles):
         return {"type": self.type, "bucket": self.access.container, "host": self.access.host}
 
     def error_of(self, text: str, doing: str, key: str) -> ReplicationError:
+        if doing == "use":  # the client could not be made
+            return self.unusable(text.split("Debug source", maxsplit=1)[0], doing, key)
         return store_error(problem_of_store(self.access.mask(text)), self.access.about, doing, key)
 
     def unusable(self, text: str, doing: str, key: str) -> ReplicationError:
@@ -54,6 +57,14 @@ class Container(ObstoreFiles):
 
     def reports_missing_bucket(self, text: str) -> bool:
         return any(code in text for code in MISSING_CONTAINER)
+
+    def _refuse(self, variables: tuple[str, ...]) -> None:
+        for name in variables:
+            if name in os.environ:
+                raise PermanentError(
+                    f"{self.access.about} cannot be used while {name} is in the environment of this process, because "
+                    "it would count beside the connection. Remove it there."
+                )
 
     def _client_options(self) -> ClientConfig:
         return {
@@ -77,11 +88,7 @@ class AzureContainer(Container):
     type = "azure_blob"
 
     def store(self, attempts: int) -> ObjectStore:
-        if _ENCRYPTION_KEY in os.environ:
-            raise PermanentError(
-                f"{self.access.about} cannot be used while {_ENCRYPTION_KEY} is in the environment of this process: "
-                "blobs would be encrypted with that key, and be unreadable without it. Remove it."
-            )
+        self._refuse(_AZURE_VARIABLES)
         return AzureStore(
             config={
                 "account_name": self.access.account,
@@ -105,6 +112,7 @@ class GoogleBucket(Container):
     type = "google_storage"
 
     def store(self, attempts: int) -> ObjectStore:
+        self._refuse(_GOOGLE_VARIABLES)
         return GCSStore(
             config={
                 "bucket": self.access.container,
