@@ -337,6 +337,8 @@ def test_connections_are_offered_by_type_and_visibility_without_secrets(
     assert offered("ona") == {
         "destination-s3-conn_id": ["b1"],
         "destination-sumo_logic-conn_id": ["h1"],
+        "destination-azure_blob-conn_id": [],
+        "destination-google_storage-conn_id": [],
         "source-sql-conn_id": ["d1"],
         "source-workato-conn_id": ["w1"],
         # A key may be in a connection of any type.
@@ -379,7 +381,7 @@ def test_the_form_has_a_field_for_each_setting_of_the_models(pages: Pages) -> No
     settings = {name for name in models["Account"]["properties"] if name not in {"source", "destination", "events"}}
     for name in ("SqlSourceSettings", "WorkatoSourceSettings"):
         settings |= {f"source.{key}" for key in models[name]["properties"] if key != "type"}
-    for name in ("S3DestinationSettings", "SumoLogicDestinationSettings"):
+    for name in [name for name in models if name.endswith("DestinationSettings")]:
         settings |= {f"destination.{key}" for key in models[name]["properties"] if key != "type"}
     settings |= {f"events.{key}" for key in models["Events"]["properties"]}
 

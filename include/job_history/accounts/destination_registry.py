@@ -23,6 +23,8 @@ from job_history.accounts.destination_settings import DestinationSettings
 log = logging.getLogger(__name__)
 
 GROUP = "job_history.destinations"
+_FIRST = ("s3", "sumo_logic")
+"""Those of the first release come first, in messages and on the set-up page."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class InstalledKinds:
 
 def read_kinds(found: Iterable[EntryPoint]) -> InstalledKinds:
     """Load the entry points. One that fails costs the accounts of its own type, and no other."""
-    entries = sorted(found, key=lambda entry: entry.name)
+    entries = sorted(found, key=lambda entry: (entry.name not in _FIRST, entry.name))
     times_named = Counter(entry.name for entry in entries)
     kinds: dict[str, Any] = {}
     broken: dict[str, str] = {}

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from job_history.accounts.json_schema import accounts_json_schema
+from job_history.destinations.kind import installed_kinds
 from job_history_airflow.ui.setup import redaction_rows
 from job_history_airflow.ui.setup.form_fields import Field, Kind, Section
 from job_history_airflow.ui.setup.labels import hint_of, label_of
@@ -90,6 +91,7 @@ def account_form() -> AccountForm:
         )
 
     sections = []
+    order = {kind.name: position for position, kind in enumerate(installed_kinds())}
     for name in ("source", "destination"):
         mapping = account["properties"][name]["discriminator"]["mapping"]
         kinds = tuple(
@@ -99,7 +101,7 @@ def account_form() -> AccountForm:
                 fields(models[_last(ref)], f"{name}.{type_}.", f"{name}."),
                 models[_last(ref)].get("x-not-given", {}),
             )
-            for type_, ref in mapping.items()
+            for type_, ref in sorted(mapping.items(), key=lambda item: order.get(item[0], 0))
         )
         sections.append(Section(name, label_of(name), kinds))
     apart = {"user_id", "name", "enabled", "source", "destination", "events"}
