@@ -93,7 +93,7 @@ class PlanOperator(BaseOperator):
             planned_at=planned_at,
             max_slices=conf.getint("core", "max_map_length"),
             known=read_known_accounts(self.ledger),
-            skip=self.windows_to_skip(context),
+            skip=self.windows_to_skip(context, window),
             windows_of=self.windows_of(context, accounts, window),
         )
         block_failing_accounts(
@@ -117,13 +117,13 @@ class PlanOperator(BaseOperator):
         """Return which windows of an account the run is about; None: each hour of its window."""
         return None
 
-    def windows_to_skip(self, context: Context) -> SkipWindow:
+    def windows_to_skip(self, context: Context, window: Window) -> SkipWindow:
         """Return the predicate for windows that need no run."""
         from job_history.pipeline.complete_windows import complete_windows
 
         if context["params"].get("mode") != "missing_only":
             return skip_none
-        return complete_windows(self.ledger, lambda account: kind_of(account).place(account))
+        return complete_windows(self.ledger, lambda account: kind_of(account).place(account), window)
 
     def source_of(self, account: Account, kind: EventKind) -> RemoteSource[Record]:
         return source_of(account, kind, max_document_bytes=self.settings.max_document_bytes, staging=self.staging)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,15 @@ from typing import Any
 import pytest
 from tests.unit.samples import HOUR, account
 
+from job_history.errors import PermanentError
 from job_history.ledger.receipt import Counts, Receipt, WindowState
-from job_history.ledger.receipt_store import add_revision
+from job_history.ledger.receipt_store import add_revision, receipt_path
 from job_history.model.event_kind import EventKind
 from job_history.model.place import Place
 from job_history.model.timestamp import format_time
+from job_history.model.window import Window
 from job_history.pipeline.complete_windows import complete_windows
-from job_history.storage import local_storage
+from job_history.storage import Storage, local_storage
 
 AFTER, BEFORE = (format_time(HOUR.end + timedelta(microseconds=late)) for late in (0, -1))
 
@@ -71,3 +74,46 @@ def test_missing_only_skips_complete_windows(tmp_path: Path, detail: dict[str, A
     complete = complete_windows(ledger, lambda _: Place("s3", "minio.example:9000", "acme-audit"))
     assert complete(acme, EventKind.JOBS, HOUR) == state
     assert complete(account(user_id=77), EventKind.JOBS, HOUR) is None
+
+
+def test_the_receipts_of_a_day_are_read_by_one_listing_and_a_damaged_one_stops_no_other(tmp_path: Path) -> None:
+    acme, storage = account(), CountingStorage(tmp_path)
+    hours = list(Window(HOUR.start, HOUR.start + timedelta(days=1)).hours())
+    for hour in hours:
+        receipt = Receipt(
+            user_id=acme.user_id,
+            name=acme.name,
+            window=hour,
+            state=WindowState.COMPLETE,
+            counts=Counts(),
+            gap=0,
+            read_at=format_time(hour.end),
+            settings_hash="",
+            code_version="",
+            destination={"type": "s3", "bucket": "acme-audit"},
+            destination_hash=acme.destination_hash,
+        )
+        add_revision(storage, receipt)
+    storage.listed = 0
+
+    day = Window(hours[0].start, hours[-1].end)
+    complete = complete_windows(storage, lambda _: None, day)
+    assert {complete(acme, EventKind.JOBS, hour) for hour in hours} == {"complete"}
+    assert storage.listed == 1
+
+    storage.write(receipt_path(acme.user_id, EventKind.JOBS, hours[3]), b"{")
+    complete = complete_windows(storage, lambda _: None, day)
+    assert complete(acme, EventKind.JOBS, hours[4]) == "complete"
+    with pytest.raises(PermanentError):
+        complete(acme, EventKind.JOBS, hours[3])
+
+
+class CountingStorage(Storage):
+    def __init__(self, folder: Path) -> None:
+        local = local_storage(folder)
+        super().__init__(local.files, local.root)
+        self.listed = 0
+
+    def paths(self, below: str) -> Iterator[str]:
+        self.listed += 1
+        return super().paths(below)
