@@ -20,9 +20,11 @@ from tests.support.scripted_s3 import Answer, Refusal, Reset, ScriptedS3, Served
 from tests.support.world import BUCKET, World, accounts_of
 
 from job_history.errors import PermanentError
+from job_history.ledger.receipt_store import receipt_files, window_folder
+from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.pipeline.run_files import RunFiles
-from simulators.job_store import plain_job
+from simulators.job_store import SampleJob, plain_job
 from simulators.sumo_logic import Fault, LocalSource, local_source, reset_after_ingest, reset_before_ingest, timed_out
 
 S3_USER, SUMO_LOGIC_USER = 5001, 6001
@@ -110,6 +112,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.world = World(Path(self.folder.name), accounts_of([S3_USER], [SUMO_LOGIC_USER]), s3, sumo_logic)
         self.numbers = count(1)
         self.done: list[Run] = []
+        self.forgotten: list[SampleJob] = []
         self.deaths: list[tuple[str, int]] = []
 
     @initialize(of=st.lists(st.tuples(users, hours, ends, statuses), min_size=2, max_size=6))
@@ -134,6 +137,36 @@ class AnyOrder(RuleBasedStateMachine):
     def a_finished_job_without_a_time_appears(self, user_id: int) -> None:
         """No window contains it, and nothing delivers it: the plan of each run counts it."""
         self.world.add([plain_job(user_id, DAY.start, next(self.numbers))._replace(completed_at=None)])
+
+    @precondition(lambda self: self.world.jobs)
+    @rule(which=st.integers(0, 100))
+    def the_source_forgets_a_job(self, which: int) -> None:
+        job = self.world.jobs[which % len(self.world.jobs)]
+        self.world.forget([job])
+        self.forgotten.append(job)
+
+    @precondition(lambda self: self.forgotten)
+    @rule()
+    def the_source_shows_again_what_it_forgot(self) -> None:
+        self.world.add(self.forgotten)
+        self.forgotten.clear()
+
+    @rule(user_id=users, hour=hours, mode=modes, misfortune=misfortunes)
+    def a_receipt_is_damaged_while_its_hour_is_run(
+        self, user_id: int, hour: Window, mode: str, misfortune: Misfortune
+    ) -> None:
+        """It is restored from a backup afterwards. Nobody writes over it meanwhile."""
+        folder = window_folder(user_id, EventKind.JOBS, hour)
+        files = receipt_files(self.world.ledger.paths(folder)).get(folder)
+        if files is None:
+            return
+        path = files.paths[0]
+        content, damaged = self.world.ledger.read(path) or b"", b'{"read_at": "yest'
+        self.world.ledger.write(path, damaged)
+        self.an_hour_is_run(hour, mode, misfortune)
+        assert self.world.ledger.read(path) == damaged
+        assert receipt_files(self.world.ledger.paths(folder))[folder] == files
+        self.world.ledger.write(path, content)
 
     @rule(hour=hours, mode=modes, misfortune=misfortunes)
     def an_hour_is_run(self, hour: Window, mode: str, misfortune: Misfortune) -> None:
@@ -183,8 +216,9 @@ class AnyOrder(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """The last reconciliation of the day, in which nothing goes wrong: what is not there by now is delivered by
-        it.
+        it. What the source forgot is there again: of that nothing is delivered twice, whether or not it was known.
         """
+        self.world.add(self.forgotten)
         self.world.runs().do(Run("the last", DAY, mode="reconciliation"))
         self.world.assert_nothing_is_missing(HOURS)
         self.assert_jobs_without_a_time_are_counted()
