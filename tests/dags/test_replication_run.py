@@ -207,7 +207,7 @@ def test_an_unknown_parameter_fails_the_run_and_nothing_is_replicated(
     assert state == "failed"
     printed = task_logs()
     assert "nothing was replicated, because `" in printed
-    assert f"The run has unknown parameters: {named}. Its DAG knows accounts, " in printed
+    assert f"The run has unknown parameters: {named}. Its DAG knows accept_fewer, accounts, " in printed
     assert not world.receipts()
 
 
