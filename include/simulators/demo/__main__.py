@@ -5,7 +5,6 @@ itself.
 import shutil
 import signal
 import sqlite3
-import subprocess
 import sys
 import time
 from contextlib import closing
@@ -16,8 +15,16 @@ from rich.console import Console
 
 from job_history.ledger.receipt import Receipt
 from simulators.demo.accounts import BUCKETS, UNLIMITED_REQUESTS_A_MINUTE
-from simulators.demo.delivered import receipts_below, reconciled_below, run_table, save_objects
+from simulators.demo.delivered import (
+    destinations,
+    quarantined_in,
+    receipts_below,
+    reconciled_below,
+    run_table,
+    save_objects,
+)
 from simulators.demo.environment import demo_environment
+from simulators.demo.progress import python, run_with_progress
 from simulators.end_signals import in_order_at_end_signals
 from simulators.job_store import broken_jobs, demo_store, fill
 from simulators.project import ROOT, STATE
@@ -28,7 +35,8 @@ from simulators.workato import workato_process
 HOUR = datetime(2018, 5, 21, 0, tzinfo=UTC)
 HOUR_END = HOUR + timedelta(hours=1)
 HOME = STATE / "demo"
-console = Console(highlight=False, width=max(Console().width, 120))
+# Lines are written to fit 80 columns; what is longer (keys, a document) is left to the terminal to wrap.
+console = Console(highlight=False, soft_wrap=True)
 
 
 def main() -> int:
@@ -49,15 +57,13 @@ def _run() -> int:
             s3.create_bucket(bucket)
         store = HOME / "job_store.db"
         jobs = sum(demo_store(store, HOUR, HOUR_END).values()) + _plant_a_broken_job(store)
-        console.print(
-            f"Job store        {_shown(store)}: {jobs} jobs of 5 accounts, one of them broken; Acme's admin events"
-        )
-        console.print(f"S3 endpoint      {s3.url}, buckets {', '.join(BUCKETS)}")
-        console.print(f"Sumo Logic       {sumo_logic.receiver_url}/... (a local HTTP source)")
+        console.print(f"Job store    {_shown(store)}: {jobs} jobs of 5 accounts, one of them broken")
+        console.print(f"S3 endpoint  {s3.url}, buckets {', '.join(BUCKETS)}")
+        console.print(f"Sumo Logic   {sumo_logic.receiver_url}/...")
         with workato_process(
             store, now=HOUR_END + timedelta(hours=1), direct_limit=UNLIMITED_REQUESTS_A_MINUTE
         ) as workato:
-            console.print(f"Workato API      {workato.url}/api (the jobs of Globex come through it)")
+            console.print(f"Workato API  {workato.url}/api (the jobs of Globex come through it)")
             ran = _run_the_hour(demo_environment(HOME, store, s3=s3, sumo_logic=sumo_logic, workato=workato))
         if not ran:
             return 1
@@ -83,54 +89,64 @@ def _run_the_hour(environment: dict[str, str]) -> bool:
     log = HOME / "logs" / "airflow.log"
     started = time.monotonic()
     console.print(
-        f"Airflow          runs job_history_replication for {HOUR:%Y-%m-%d %H:%M} to {HOUR_END:%H:%M} UTC, twice, then "
-        "job_history_reconciliation ..."
+        f"\nAirflow runs the hour from {HOUR:%Y-%m-%d %H:%M} UTC twice, then the reconciliation.\n"
+        f"The log of every task: {_shown(log)}"
     )
-    with log.open("wb") as output:
-        commands = (
-            [sys.executable, "-m", "airflow", "db", "migrate"],
-            [sys.executable, "-m", "simulators.demo.run_dag", HOUR.isoformat(), HOUR_END.isoformat()],
-        )
-        for command in commands:
-            done = subprocess.run(command, env=environment, stdout=output, stderr=subprocess.STDOUT, check=False)
-            if done.returncode:
-                tail = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
-                console.print(f"{tail}\n\nThe demo failed: see {_shown(log)}.", markup=False)
-                return False
-    console.print(
-        f"                 done in {time.monotonic() - started:.0f} s; the log of every task: {_shown(log)}\n"
-    )
+    log.unlink(missing_ok=True)
+    for command in (
+        python("airflow", "db", "migrate"),
+        python("simulators.demo.run_dag", HOUR.isoformat(), HOUR_END.isoformat()),
+    ):
+        if run_with_progress(command, environment, log, lambda line: console.print(f"  {line}")):
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
+            console.print(f"{tail}\n\nThe demo failed: see {_shown(log)}.", markup=False)
+            return False
+    console.print(f"Done in {time.monotonic() - started:.0f} s.")
     return True
 
 
 def _show(s3: S3Endpoint, sumo_logic: SourceProcess) -> None:
     receipts = receipts_below(HOME / "ledger")
-    console.print(run_table("The first run delivers", receipts, 0))
+    _heading("The first run delivers")
+    console.print(run_table(receipts, 0), markup=False)
+    console.print(f"\n{destinations(receipts)}", markup=False)
     again = [receipt for receipt in receipts if len(receipt.runs) > 1]
-    console.print(
-        f"[bold]The same hour once more[/bold]\n{len(receipts) - len(again)} windows are complete, and left alone; "
-        "what has something in quarantine is read again:"
-    )
-    console.print(run_table("", again, 1))
-    console.print(f"[bold]The reconciliation[/bold]\n{reconciled_below(HOME / 'staging')}\n")
+    _heading("The same hour once more")
+    console.print(f"{len(receipts) - len(again)} windows are complete, and left alone;")
+    console.print("the window with a record in quarantine is read again:")
+    console.print(run_table(again, 1), markup=False)
+    _show_quarantine(receipts)
+    _heading("The reconciliation")
+    console.print(reconciled_below(HOME / "staging"))
     folder = HOME / "delivered"
     keys = save_objects(s3, BUCKETS, folder)
-    console.print("\n[bold]Three of the keys[/bold]")
+    _heading("Three of the keys")
     for bucket, key in _examples(keys, receipts):
-        console.print(f"  s3://{bucket}/{key}", soft_wrap=True)
+        console.print(f"s3://{bucket}/{key}", markup=False)
     bucket, key = _examples(keys, receipts)[0]
-    console.print("\n[bold]The first of them[/bold]")
-    console.print((folder / bucket / key).read_text(), markup=False, soft_wrap=True)
+    _heading("The first of them")
+    console.print((folder / bucket / key).read_text().rstrip(), markup=False)
     messages = [message.text for message in sumo_logic.messages()]
     (folder / "sumo_logic.jsonl").write_text("".join(f"{text}\n" for text in messages))
-    console.print(
-        f"All objects      {_shown(folder)}, and {len(messages)} messages that Sumo Logic got, in sumo_logic.jsonl"
-    )
-    console.print(f"Receipts         {_shown(HOME / 'ledger' / 'receipts')}")
-    console.print(f"Quarantine       {_shown(HOME / 'ledger' / '_control' / 'quarantine')}")
-    console.print(
-        "Next             `make up` runs the same with the Airflow UI; README.md points it at the real world."
-    )
+    _heading("Where it is")
+    console.print(f"Objects      {_shown(folder)}")
+    console.print(f"Messages     {len(messages)} that Sumo Logic got: {_shown(folder / 'sumo_logic.jsonl')}")
+    console.print(f"Receipts     {_shown(HOME / 'ledger' / 'receipts')}")
+    console.print("Next         `make up` runs the same with the Airflow UI.")
+
+
+def _show_quarantine(receipts: list[Receipt]) -> None:
+    """Name each broken record, and what a user would do about it."""
+    _heading("In quarantine")
+    for broken in quarantined_in(HOME / "ledger", receipts):
+        console.print(f"Job {broken.job_id} of {broken.account}: {broken.why}.", markup=False)
+        console.print(f"  The record is in {_shown(HOME / 'ledger' / broken.file)}.", markup=False)
+    console.print("To fix it: correct the report at the source, and run the hour again. If a release")
+    console.print("or a setting of ours fixes it, `job-history redrive` delivers it from there.")
+
+
+def _heading(text: str) -> None:
+    console.print(f"\n[bold]{text}[/bold]")
 
 
 def _examples(keys: dict[str, list[str]], receipts: list[Receipt]) -> list[tuple[str, str]]:

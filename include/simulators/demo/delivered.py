@@ -1,15 +1,18 @@
 """What the demo left at its destinations, and how it is shown."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
-from rich.table import Table
 
-from job_history.ledger.receipt import Counts, Receipt
+from job_history.ledger.quarantine import QuarantineEntry
+from job_history.ledger.receipt import Counts, Receipt, RunEntry
 from job_history.ledger.receipt_store import read_by_files, receipt_files
 from job_history.progress import readable_bytes
 from job_history.reconciliation.findings import Findings
 from job_history.storage import local_storage
+from job_history.storage.staging import staged_records
+from job_history.tables import text_table
 from simulators.s3_endpoint import S3Endpoint
 
 
@@ -28,32 +31,51 @@ def reconciled_below(staging: Path) -> str:
     windows, objects = sum(each.compared for each in found), sum(each.objects for each in found)
     reported = [finding for each in found for finding in each.windows]
     verdict = f"{len(reported)} windows differ." if reported else "Nothing is missing, lost or altered."
-    return f"{windows} windows compared with their sources, {objects} objects with their buckets. {verdict}"
+    return f"{windows} windows compared with their sources, {objects} objects with their buckets.\n{verdict}"
 
 
-def run_table(title: str, receipts: list[Receipt], run_number: int) -> Table:
-    """One run of the hour as a table, a row for each account and kind of event."""
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for heading in (
-        "account",
-        "destination",
-        "counted",
-        "delivered",
-        "present",
-        "filtered",
-        "quarantined",
-        "bytes",
-        "objects/s",
-    ):
-        table.add_column(
-            heading,
-            justify="left" if heading in {"account", "destination"} else "right",
-            no_wrap=heading == "account",
-        )
-    for receipt in receipts:
-        run = receipt.runs[run_number]
-        table.add_row(receipt.label, _destination(receipt), *_cells(run.counts, run.seconds))
-    return table
+def run_table(receipts: list[Receipt], run_number: int) -> str:
+    """One run of the hour, a row for each account and kind of event, at most 80 columns wide."""
+    return text_table(
+        ["account", "counted", "delivered", "present", "filtered", "quarantined"],
+        [_row(receipt.label, receipt.runs[run_number].counts) for receipt in receipts],
+    )
+
+
+def destinations(receipts: list[Receipt]) -> str:
+    """Where each account's documents are, and how fast they went there."""
+    return text_table(
+        ["account", "destination", "size", "objects/s"],
+        [
+            [
+                receipt.label,
+                _destination(receipt),
+                readable_bytes(receipt.runs[0].counts.bytes),
+                _rate(receipt.runs[0]),
+            ]
+            for receipt in receipts
+        ],
+    )
+
+
+class Broken(NamedTuple):
+    """A record in quarantine."""
+
+    account: str
+    job_id: str
+    why: str
+    file: str
+
+
+def quarantined_in(ledger: Path, receipts: list[Receipt]) -> list[Broken]:
+    """The records that the newest receipts have in quarantine."""
+    storage = local_storage(ledger)
+    return [
+        Broken(receipt.label, str(entry.job_id), entry.explanation, path)
+        for receipt in receipts
+        for path in receipt.quarantine
+        for entry in staged_records(storage, path, QuarantineEntry)
+    ]
 
 
 def save_objects(s3: S3Endpoint, buckets: tuple[str, ...], folder: Path) -> dict[str, list[str]]:
@@ -75,14 +97,17 @@ def _destination(receipt: Receipt) -> str:
     return f"{destination['type']} {destination.get('bucket', destination.get('X-Sumo-Category', ''))}"
 
 
-def _cells(counts: Counts, seconds: dict[str, float]) -> list[str]:
-    handled = counts.delivered + counts.already_present
-    rate = f"{handled / seconds['load']:,.0f}" if handled and seconds.get("load") else "-"
-    numbers = [
+def _row(label: str, counts: Counts) -> list[object]:
+    return [
+        label,
         counts.counted,
         counts.delivered,
         counts.already_present,
         sum(counts.filtered.values()),
         sum(counts.quarantined.values()),
     ]
-    return [*(f"{number:,}" for number in numbers), readable_bytes(counts.bytes), rate]
+
+
+def _rate(run: RunEntry) -> str:
+    handled, seconds = run.counts.delivered + run.counts.already_present, run.seconds.get("load")
+    return f"{handled / seconds:,.0f}" if handled and seconds else "-"
