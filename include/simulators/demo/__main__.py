@@ -58,7 +58,8 @@ def _run() -> int:
         store = HOME / "job_store.db"
         jobs = sum(demo_store(store, HOUR, HOUR_END).values()) + _plant_a_broken_job(store)
         console.print(f"Job store    {_shown(store)}: {jobs} jobs of 5 accounts, one of them broken")
-        console.print(f"S3 endpoint  {s3.url}, buckets {', '.join(BUCKETS)}")
+        console.print(f"S3 endpoint  {s3.url}")
+        console.print(f"             with the buckets {', '.join(BUCKETS)}")
         console.print(f"Sumo Logic   {sumo_logic.receiver_url}/...")
         with workato_process(
             store, now=HOUR_END + timedelta(hours=1), direct_limit=UNLIMITED_REQUESTS_A_MINUTE
@@ -141,8 +142,8 @@ def _show_quarantine(receipts: list[Receipt]) -> None:
     for broken in quarantined_in(HOME / "ledger", receipts):
         console.print(f"Job {broken.job_id} of {broken.account}: {broken.why}.", markup=False)
         console.print(f"  The record is in {_shown(HOME / 'ledger' / broken.file)}.", markup=False)
-    console.print("To fix it: correct the report at the source, and run the hour again. If a release")
-    console.print("or a setting of ours fixes it, `job-history redrive` delivers it from there.")
+    console.print("To fix it: correct the report at the source, and run the hour again. If a new")
+    console.print("release or setting makes it deliverable, use `job-history redrive` instead.")
 
 
 def _heading(text: str) -> None:
