@@ -86,6 +86,24 @@ def get_provider_info() -> dict[str, Any]:
                         "The pool that backfills of these DAGs run in, after the hourly runs; it must exist. Unset: "
                         "as other runs.",
                     ),
+                    "notifiers": _option(
+                        "string",
+                        None,
+                        "A JSON list of notifiers that a report calls when what is wrong changes: "
+                        '[{"notifier": "dotted.path", "arguments": {...}}]. Unset: none.',
+                    ),
+                    "notify_deadline_minutes": _option(
+                        "integer", None, "Also notify if a run has not ended so many minutes after it was queued."
+                    ),
+                    "metrics_account_tag": _option(
+                        "boolean", "False", "True: metrics have a tag `account`, one series for each account."
+                    ),
+                    "asset_events": _option(
+                        "string",
+                        None,
+                        "The accounts whose closed windows become events of the asset job_history_windows: user_ids "
+                        "separated by commas, or all. Unset: none.",
+                    ),
                     "owner": _option(
                         "string", None, "The owner of both DAGs in Airflow's lists. Unset: [operators] default_owner."
                     ),

@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import TaskGroup, task_group
+from airflow.sdk import BaseOperator, TaskGroup, task_group
 
+from job_history_airflow.announce.settings import emits_asset_events
 from job_history_airflow.operators import (
+    AnnounceWindowsOperator,
     ExtractOperator,
     LoadToS3Operator,
     LoadToSumoLogicOperator,
     PlanOperator,
+    ReportOperator,
     TransformOperator,
 )
 from job_history_airflow.operators.base import MAP_INDEX_TEMPLATE
@@ -24,6 +27,18 @@ LOAD_OPERATORS: dict[str, type[LoadOperator]] = {
     "sumo_logic": LoadToSumoLogicOperator,
 }
 DESTINATIONS = list(LOAD_OPERATORS)
+
+
+def report_at_the_end() -> BaseOperator:
+    """Return `report`, which decides how the run ends; after it comes the task that adds asset events, if any."""
+    report: BaseOperator = ReportOperator(
+        task_id="report", destinations=DESTINATIONS, execution_timeout=timedelta(minutes=30), retries=1
+    ).as_teardown(on_failure_fail_dagrun=True)
+    if emits_asset_events():
+        announce = AnnounceWindowsOperator(task_id="announce_windows", execution_timeout=timedelta(minutes=10))
+        # A teardown runs although report failed, and leaves the verdict to report.
+        report >> announce.as_teardown()
+    return report
 
 
 def replicate_to(destination: str, *, plan_operator: type[PlanOperator] = PlanOperator) -> TaskGroup:

@@ -36,6 +36,13 @@ class ExpectedBy(msgspec.Struct):
     reconciliation: datetime | None = None
 
 
+class Notified(msgspec.Struct):
+    """What was notified of an account, or of the installation, and when last. `open`: it had a window to run."""
+
+    at: datetime
+    open: bool
+
+
 class SealHead(msgspec.Struct):
     """The newest seal of an account's chain."""
 
@@ -133,6 +140,7 @@ class Status(msgspec.Struct, kw_only=True):
     """The file. `states`: windows by state, as far back as `accounts` go. `open`: windows of active accounts that need
     a run; `resting`: those of accounts that are paused or no longer in the Variable. `accounts` by `<user_id>/<kind>`.
 
+    `notified`: who was notified to fail, and has not recovered since: user_ids, and `installation`.
     `late_p95_seconds`: 95 of 100 late records were found within so many seconds of their end; None: none was late.
     """
 
@@ -146,6 +154,7 @@ class Status(msgspec.Struct, kw_only=True):
     gap: int = 0
     quarantine: int = 0
     late_p95_seconds: int | None = None
+    notified: dict[str, Notified] = {}
     accounts: dict[str, AccountStatus] = {}
 
 

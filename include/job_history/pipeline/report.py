@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -29,6 +30,7 @@ from job_history.pipeline.problems import (
 )
 from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.pipeline.run_files import RunFiles
+from job_history.pipeline.run_outcome import RunOutcome
 from job_history.pipeline.run_summary import log_run_summary
 from job_history.pipeline.shared_staging import STAGED_FILES_KEPT
 from job_history.pipeline.update_status import update_status
@@ -63,13 +65,14 @@ def report(
     expected: ExpectedBy | None = None,
     status_url: str = "",
     accept_fewer: bool = False,
+    announce: Callable[[RunOutcome], None] = lambda _: None,
 ) -> list[Receipt]:
     """Write a receipt for each account, kind of event and window of a run. Raises RunFailedError if any of it failed.
 
     It also fails if more than `quarantine_threshold` percent of a window's listed records are quarantined, and, without
     `accept_fewer`, if a window listed nothing, or less than half, of what its closed reading before had. `expected`:
     when the next scheduled run must have reported, if this is a scheduled one. `status_url`: the address of the status
-    page, for the log.
+    page, for the log. `announce` gets the run's outcome, before a failure is raised.
     """
     files = RunFiles(staging, run)
     marks = OpenWindows(ledger)
@@ -112,7 +115,7 @@ def report(
     if not accept_fewer:
         problems += [each for receipt in newest for each in shrinkage(run, receipt)]
     reconciled = [findings for each in destinations if (findings := files.findings(each)) is not None]
-    update_status(
+    status = update_status(
         ledger,
         plans=plans,
         whole_list=len(plans) == len(destinations) and all(plan.whole_list for plan in plans),
@@ -129,6 +132,7 @@ def report(
             note_reconciled(ledger, min(findings.window.end for findings in reconciled))
     rest = _rest(plans, receipts) if len(plans) == len(destinations) else _NOT_ALL_PLANNED
     log_run_summary(receipts, problems, rest, status_url)
+    announce(RunOutcome(run, plans, receipts, newest, finished_at, problems, status))
     if problems:
         raise RunFailedError(f"This run failed in {len(problems)} places; {rest}.\n- " + "\n- ".join(problems))
     return receipts

@@ -36,25 +36,30 @@ def update_status(
     reconciled: list[Findings],
     expected: ExpectedBy,
     now: datetime,
-) -> None:
-    """Rewrite the status. `receipts` are the newest revisions of the run's windows, `marks` the open windows after it.
+) -> Status | None:
+    """Rewrite the status, and return it; None if it was not written.
 
-    `whole_list`: the plans are of all accounts of the Variable. `expected` has what this run moves; None leaves what
-    was there. It raises nothing: a status that cannot be written
-    is a warning, and the watch notices that it is old.
+    `receipts` are the newest revisions of the run's windows, `marks` the open windows after it. `whole_list`: the plans
+    are of all accounts of the Variable. `expected` has what this run moves; None leaves what was there. It raises
+    nothing: a status that cannot be written is a warning, and the watch notices that it is old.
     """
 
     def make(before: Status | None) -> Status:
         accounts = before.accounts if before else {}
         _add_windows(accounts, receipts, reconciled)
         accounts = _of_the_variable(accounts, plans, marks, whole_list=whole_list)
-        return _status(accounts, marks, _latest(before.expected_by if before else ExpectedBy(), expected), now)
+        status = _status(accounts, marks, _latest(before.expected_by if before else ExpectedBy(), expected), now)
+        status.notified = before.notified if before else {}
+        return status
 
     try:
-        if rewrite_status(ledger, make) is None:
-            log.info("The status in the ledger is later than this run's, and was left as it is.")
+        written = rewrite_status(ledger, make)
     except ReplicationError as error:
         log.warning("The status in the ledger was not updated: %s", error)
+        return None
+    if written is None:
+        log.info("The status in the ledger is later than this run's, and was left as it is.")
+    return written
 
 
 def _add_windows(accounts: dict[str, AccountStatus], receipts: list[Receipt], reconciled: list[Findings]) -> None:

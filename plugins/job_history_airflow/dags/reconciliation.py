@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
+from job_history_airflow.announce.deadline import deadline_alerts
 from job_history_airflow.dag_ids import RECONCILIATION_DAG
-from job_history_airflow.operators import ReconcileOperator, ReportOperator
+from job_history_airflow.operators import ReconcileOperator
 from job_history_airflow.params import RECONCILIATION_PARAMS
 from job_history_airflow.policies import DEFAULT_ARGS
 from job_history_airflow.settings import read_dag_labels, read_start_date
-from job_history_airflow.task_groups import DESTINATIONS, replicate_to
+from job_history_airflow.task_groups import DESTINATIONS, replicate_to, report_at_the_end
 
 SUMMARY = "Every day: compares sources, receipts and buckets, and runs what is open, late or lost again."
 DESCRIPTION = """### Job history reconciliation
@@ -42,12 +43,11 @@ def reconciliation_dag() -> DAG:
         default_args={**DEFAULT_ARGS, "owner": labels.owner},
         params=RECONCILIATION_PARAMS,
         doc_md=DESCRIPTION,
+        deadline=deadline_alerts() or None,
         description=SUMMARY,
         tags=labels.tags,
     ) as dag:
-        report = ReportOperator(
-            task_id="report", destinations=DESTINATIONS, execution_timeout=timedelta(minutes=30), retries=1
-        ).as_teardown(on_failure_fail_dagrun=True)
+        report = report_at_the_end()
 
         [replicate_to(destination, plan_operator=ReconcileOperator) for destination in DESTINATIONS] >> report
     return dag

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
+from job_history_airflow.announce.deadline import deadline_alerts
 from job_history_airflow.dag_ids import REPLICATION_DAG
-from job_history_airflow.operators import ReportOperator, WaitUntilSettledOperator
+from job_history_airflow.operators import WaitUntilSettledOperator
 from job_history_airflow.params import REPLICATION_PARAMS
 from job_history_airflow.policies import DEFAULT_ARGS
 from job_history_airflow.settings import read_dag_labels, read_start_date
-from job_history_airflow.task_groups import DESTINATIONS, replicate_to
+from job_history_airflow.task_groups import DESTINATIONS, replicate_to, report_at_the_end
 
 SUMMARY = "Every hour: each account's finished jobs go to its destination, with a receipt that proves it."
 DESCRIPTION = """### Job history replication
@@ -41,13 +42,12 @@ def replication_dag() -> DAG:
         default_args={**DEFAULT_ARGS, "owner": labels.owner},
         params=REPLICATION_PARAMS,
         doc_md=DESCRIPTION,
+        deadline=deadline_alerts() or None,
         description=SUMMARY,
         tags=labels.tags,
     ) as dag:
         settled = WaitUntilSettledOperator(task_id="wait_until_settled")
-        report = ReportOperator(
-            task_id="report", destinations=DESTINATIONS, execution_timeout=timedelta(minutes=30), retries=1
-        ).as_teardown(on_failure_fail_dagrun=True)
+        report = report_at_the_end()
 
         settled >> [replicate_to(destination) for destination in DESTINATIONS] >> report
     return dag

@@ -1,5 +1,6 @@
 """The steps of a run as Airflow tasks: wait until settled, then plan, extract, transform, load, report."""
 
+from job_history_airflow.operators.announce_windows import AnnounceWindowsOperator
 from job_history_airflow.operators.extract import ExtractOperator
 from job_history_airflow.operators.load_to_s3 import LoadToS3Operator
 from job_history_airflow.operators.load_to_sumo_logic import LoadToSumoLogicOperator
@@ -16,6 +17,7 @@ JobHistoryToS3Operator = LoadToS3Operator
 JobHistoryToSumoLogicOperator = LoadToSumoLogicOperator
 
 __all__ = [
+    "AnnounceWindowsOperator",
     "ExtractOperator",
     "LoadToS3Operator",
     "LoadToSumoLogicOperator",

@@ -37,6 +37,7 @@ class ReportOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         from job_history.pipeline.report import RunFailedError, report
+        from job_history_airflow.announce.announce import announce
 
         with without_traceback(self.log, logged=RunFailedError):
             settings = read_settings()
@@ -57,6 +58,9 @@ class ReportOperator(BaseOperator):
                 quarantine_threshold=settings.quarantine_threshold,
                 expected=expected_by(dag_run, settings.settle),
                 status_url=self.status_url,
+                announce=lambda outcome: announce(
+                    outcome, context, ledger=ledger, staging=staging, status_url=self.status_url
+                ),
                 accept_fewer=bool(context["params"].get("accept_fewer")),
             )
             self._fail_if_a_task_failed(context)

@@ -1,0 +1,1 @@
+"""What a report does besides receipts: metrics, notifications and asset events."""

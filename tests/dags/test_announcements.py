@@ -1,0 +1,208 @@
+"""What runs announce, at real sinks: metrics over UDP, notifications over SMTP and HTTP, asset events."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.support.sinks import Metric, UdpSink, http_sink, smtp_sink, sums
+
+from job_history.ledger.status_file import read_status
+from job_history.storage import local_storage
+from simulators.project import ROOT
+
+from .conftest import World, run_dag
+
+DASHBOARD = ROOT / "deploy" / "grafana" / "job-history.json"
+HTTP_NOTIFIER = {
+    "notifier": "airflow.providers.http.notifications.http.HttpNotifier",
+    "arguments": {
+        "http_conn_id": "sink",
+        "endpoint": "/hook",
+        "json": {
+            "text": "{{ notice.subject }}\n{{ notice.text }}",
+            "action": "{{ 'resolve' if notice.resolved else 'trigger' }}",
+        },
+    },
+}
+MAIL_NOTIFIER = {
+    "notifier": "airflow.providers.smtp.notifications.smtp.SmtpNotifier",
+    "arguments": {
+        "smtp_conn_id": "mail",
+        "from_email": "airflow@example.com",
+        "to": "on-call@example.com",
+        "subject": "{{ notice.subject }}",
+        "html_content": "<pre>{{ notice.text | e }}</pre>",
+    },
+}
+MISSING = {"type": "s3", "conn_id": "s3", "bucket": "no-such-bucket"}
+
+
+@pytest.fixture
+def udp(monkeypatch: pytest.MonkeyPatch) -> Iterator[UdpSink]:
+    """A StatsD server, and this process's metrics sent to it, as each task's process sends them."""
+    from airflow.sdk.observability import stats
+    from airflow.sdk.observability.metrics import stats_utils
+
+    sink = UdpSink()
+    for option, value in {
+        "STATSD_ON": "True",
+        "STATSD_HOST": "127.0.0.1",
+        "STATSD_PORT": str(sink.port),
+        "STATSD_INFLUXDB_ENABLED": "True",
+    }.items():
+        monkeypatch.setenv(f"AIRFLOW__METRICS__{option}", value)
+    stats.initialize(factory=stats_utils.get_stats_factory(), export_legacy_names=False)
+    yield sink
+    monkeypatch.undo()
+    stats.initialize(factory=stats_utils.get_stats_factory(), export_legacy_names=False)
+    sink.close()
+
+
+def ours(sink: UdpSink) -> list[Metric]:
+    return [metric for metric in map(Metric, sink.lines()) if metric.name.startswith("job_history.")]
+
+
+@pytest.mark.promise("metrics")
+def test_sums_of_metrics_are_those_of_the_receipts(world: World, udp: UdpSink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__METRICS_ACCOUNT_TAG", "True")
+    world.accounts(
+        world.account(5234, "Acme"), world.account(5236, "Initech"), world.account(5235, "Lost", destination=MISSING)
+    )
+
+    assert run_dag("job_history_replication")[0] == "failed"
+
+    metrics = ours(udp)
+    receipts = list(world.receipts().values())
+    expected: Counter[tuple[str, ...]] = Counter()
+    for each in receipts:
+        account = str(each["user_id"])
+        expected["job_history.windows", account, each["state"], ""] += 1
+        expected["job_history.bytes", account, "", ""] += each["counts"]["delivered_bytes"]
+        for outcome in ("delivered", "already_present"):
+            expected["job_history.documents", account, "", outcome] += each["counts"][outcome]
+        for outcome in ("filtered", "quarantined"):
+            expected["job_history.documents", account, "", outcome] += sum(each["counts"][outcome].values())
+    found = sums(metrics, "account", "state", "outcome")
+    counters = {"job_history.windows", "job_history.bytes", "job_history.documents"}
+    assert {key: value for key, value in found.items() if key[0] in counters} == +expected
+    seconds = sums([metric for metric in metrics if metric.name == "job_history.seconds"], "step")
+    for step in ("extract", "transform", "load"):
+        total = sum(each["seconds"].get(step, 0) for each in receipts)
+        assert seconds["job_history.seconds", step] == pytest.approx(1000 * total, abs=1)
+    gauges = {metric.name: metric.value for metric in metrics}
+    status = read_status(local_storage(world.ledger))
+    assert status is not None
+    assert status.oldest_open is not None
+    assert gauges["job_history.oldest_open_window_seconds"] == status.oldest_open.age_seconds
+
+
+@pytest.mark.promise("metrics")
+def test_each_metric_of_the_dashboard_is_one_that_a_run_emits(world: World, udp: UdpSink) -> None:
+    world.accounts(world.account(5234, "Acme"))
+    run_dag("job_history_replication")
+
+    emitted = {metric.name.replace(".", "_") for metric in ours(udp)}
+    shown = {
+        name
+        for panel in json.loads(DASHBOARD.read_text())["panels"]
+        for target in panel.get("targets", [])
+        for name in _names(target["expr"])
+    }
+    assert shown <= {f"airflow_{name}{end}" for name in emitted for end in ("", "_sum", "_count")}
+    assert {name.removeprefix("airflow_").removesuffix("_sum") for name in shown} == emitted
+
+
+def _names(expression: str) -> set[str]:
+    return set(re.findall(r"airflow_job_history_\w+", expression))
+
+
+@pytest.mark.promise("notified-once")
+def test_three_failing_accounts_are_one_mail_and_one_post_and_so_is_their_recovery(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def accounts(**changes: Any) -> None:
+        world.accounts(*(world.account(user_id, f"A{user_id}", **changes) for user_id in (5234, 5235, 5236)))
+
+    with smtp_sink() as (port, mails), http_sink() as (url, posts):
+        extra = {"disable_ssl": True, "disable_tls": True, "starttls": False, "ssl_context": "none"}
+        world.connect("mail", {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra})
+        world.connect("sink", {"conn_type": "http", "host": url})
+        monkeypatch.setenv("AIRFLOW__JOB_HISTORY__NOTIFIERS", json.dumps([MAIL_NOTIFIER, HTTP_NOTIFIER]))
+        accounts(destination=MISSING)
+        assert run_dag("job_history_replication")[0] == "failed"
+        assert (len(mails), len(posts)) == (1, 1)
+        path, posted = posts[0]
+        assert (path, posted["action"]) == ("/hook", "trigger")
+        for named in ("5234 A5234", "5236 A5236", "5235 A5235", "S3_NO_SUCH_BUCKET", "Create the bucket", "status"):
+            assert named in posted["text"]
+        assert "Subject: Job history replication: 3 accounts failing" in mails[0]
+
+        assert run_dag("job_history_replication")[0] == "failed"
+        assert (len(mails), len(posts)) == (1, 1)
+
+        accounts()
+        assert run_dag("job_history_replication")[0] == "success"
+        assert (len(mails), len(posts)) == (2, 2)
+        assert posts[1][1]["action"] == "resolve"
+        assert "RECOVERED 5234" in posts[1][1]["text"]
+
+        assert run_dag("job_history_replication")[0] == "success"
+        assert (len(mails), len(posts)) == (2, 2)
+
+
+def raises(_message: dict[str, Any], **_arguments: Any) -> None:
+    raise RuntimeError("the pager is away")
+
+
+@pytest.mark.promise("notified-once")
+@pytest.mark.parametrize("notifiers", [[{"notifier": f"{__name__}.raises"}], "no JSON", [{"notifier": "no.such.path"}]])
+def test_a_notifier_that_fails_changes_no_verdict(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, notifiers: Any
+) -> None:
+    text = notifiers if isinstance(notifiers, str) else json.dumps(notifiers)
+    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__NOTIFIERS", text)
+    world.accounts(world.account(5236, "Initech"), world.account(5235, "Lost", destination=MISSING))
+
+    with caplog.at_level(logging.WARNING, "job_history_airflow"):
+        state, tasks = run_dag("job_history_replication")
+
+    assert (state, tasks["report", -1]) == ("failed", "failed")
+    assert any("notifier" in record.getMessage() for record in caplog.records)
+    assert {each["state"] for each in world.receipts().values()} == {"complete", "failed"}
+    status = read_status(local_storage(world.ledger))
+    assert status is not None
+    assert status.notified == {}
+
+
+@pytest.mark.promise("asset-events")
+def test_each_closed_window_is_one_event_of_the_asset_although_another_account_fails(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__ASSET_EVENTS", "5234, 5235, 5236")
+    world.accounts(
+        world.account(5234, "Acme"),
+        world.account(5238, "Hooli"),
+        world.account(5236, "Initech"),
+        world.account(5235, "Lost", destination=MISSING),
+    )
+
+    def keys() -> list[str]:
+        with create_session() as session:
+            return sorted(session.scalars(select(AssetEvent.partition_key)).all())
+
+    state, tasks = run_dag("job_history_replication")
+    assert (state, tasks["announce_windows", -1]) == ("failed", "success")
+    assert keys() == ["5234/jobs/2018-05-21T00", "5236/jobs/2018-05-21T00"]
+
+    run_dag("job_history_replication")
+    assert keys() == ["5234/jobs/2018-05-21T00", "5236/jobs/2018-05-21T00"]

@@ -1,0 +1,152 @@
+"""What a report notifies: once per change, again after a day, and the recovery."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.samples import HOUR
+
+from job_history.ledger.receipt import Counts, Receipt, WindowState
+from job_history.ledger.status_file import AccountStatus, Notified, Status
+from job_history.model.event_kind import EventKind
+from job_history.pipeline.notification import INSTALLATION, Notice, notice_of
+from job_history.pipeline.results import Plan
+from job_history.pipeline.run_outcome import RunOutcome
+from job_history.storage import local_storage
+
+NOW = HOUR.end + timedelta(minutes=15)
+URL = "http://airflow/status"
+
+
+class World:
+    """The status as one run leaves it to the next, and the failing accounts of each run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ledger = local_storage(folder)
+        self.notified: dict[str, Notified] = {}
+
+    def run(
+        self, *failing: int, now: datetime = NOW, whole_list: bool = True, of: tuple[int, ...] = (), problems: Any = ()
+    ) -> Notice | None:
+        """End a run in which these accounts have an open window; remember what it notified."""
+        accounts = [
+            AccountStatus(user_id=each, name=f"A{each}", kind=EventKind.JOBS, open=1, oldest_open=HOUR)
+            for each in failing
+        ]
+        status = Status(
+            generated_at=now, notified=self.notified, accounts={each.key: each for each in accounts}, open=len(accounts)
+        )
+        texts = [f"load of account {each} A{each}, window {HOUR}: No such bucket. Create it." for each in failing]
+        outcome = RunOutcome(
+            "run",
+            [Plan("run", "s3", HOUR, [], [], whole_list=whole_list)],
+            [receipt(each) for each in of],
+            [],
+            now,
+            [*texts, *problems],
+            status,
+        )
+        notice = notice_of(outcome, status, self.ledger, now, URL)
+        if notice is not None:
+            self.notified = notice.notified
+        return notice
+
+
+def receipt(user_id: int) -> Receipt:
+    return Receipt(
+        user_id=user_id,
+        name="A",
+        window=HOUR,
+        state=WindowState.COMPLETE,
+        counts=Counts(),
+        gap=0,
+        settings_hash="",
+        code_version="",
+        destination={},
+    )
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+@pytest.mark.promise("notified-once")
+def test_three_failing_accounts_are_one_message_with_cause_fix_and_link(world: World) -> None:
+    notice = world.run(1, 2, 3)
+
+    assert notice is not None
+    message = notice.message
+    assert [each.account for each in message.failing] == ["1 A1", "2 A2", "3 A3"]
+    assert {(each.cause, each.fix) for each in message.failing} == {("load: No such bucket.", "Create it.")}
+    assert all(text in message.text for text in ("1 A1", "2 A2", "3 A3", "Create it.", URL))
+    assert "3 accounts" in message.subject
+
+
+@pytest.mark.promise("notified-once")
+def test_the_same_failures_are_notified_again_only_after_a_day(world: World) -> None:
+    world.run(1, 2)
+
+    assert [world.run(1, 2, now=NOW + timedelta(hours=hour)) for hour in range(1, 24)] == [None] * 23
+    again = world.run(1, 2, now=NOW + timedelta(hours=24))
+    assert again is not None
+    assert [(each.key, each.still) for each in again.message.failing] == [("1", True), ("2", True)]
+
+
+@pytest.mark.promise("notified-once")
+def test_another_failing_account_is_notified_alone(world: World) -> None:
+    world.run(1)
+
+    notice = world.run(1, 2, now=NOW + timedelta(hours=1))
+
+    assert notice is not None
+    assert [each.key for each in notice.message.failing] == ["2"]
+
+
+@pytest.mark.promise("notified-once")
+def test_recovery_is_notified_once_when_the_last_open_window_is_closed(world: World) -> None:
+    world.run(1, 2)
+
+    assert world.run(1, 2, now=NOW + timedelta(hours=1)) is None
+    first = world.run(2, now=NOW + timedelta(hours=2))
+    last = world.run(now=NOW + timedelta(hours=3))
+    assert first is not None
+    assert last is not None
+    assert (first.message.recovered, first.message.resolved) == (["1"], False)
+    assert (last.message.recovered, last.message.resolved) == (["2"], True)
+    assert world.run(now=NOW + timedelta(hours=4)) is None
+
+
+def test_a_run_of_other_accounts_reports_no_recovery(world: World) -> None:
+    problem = "Account 80 Bad: events is missing."
+    world.run(problems=[problem])
+
+    assert world.run(whole_list=False, of=(1,)) is None
+    assert list(world.notified) == ["80"]
+
+
+def test_a_plan_that_failed_is_notified_as_the_installation(world: World) -> None:
+    status = Status(generated_at=NOW)
+    outcome = RunOutcome("run", [], [], [], NOW, ["Destination s3: nothing was replicated: not JSON. Fix it."], status)
+
+    notice = notice_of(outcome, status, world.ledger, NOW, URL)
+
+    assert notice is not None
+    assert [each.key for each in notice.message.failing] == [INSTALLATION]
+    world.notified = notice.notified
+    recovered = world.run(now=NOW + timedelta(hours=1))
+    assert recovered is not None
+    assert recovered.message.recovered == [INSTALLATION]
+
+
+def test_a_problem_without_an_open_window_has_no_recovery_message(world: World) -> None:
+    """Too many quarantined records fail a run and close its window: the next run does not mean that they are gone."""
+    world.run(problems=[f"Account 5 A5, window {HOUR.start_text}: too many are in quarantine. Correct them."])
+
+    notice = world.run(now=NOW + timedelta(hours=1))
+
+    assert notice is not None
+    assert (notice.message.failing, notice.message.recovered, notice.notified) == ([], [], {})
