@@ -50,8 +50,8 @@ class SealHead(msgspec.Struct):
     sha256: str
 
 
-class UnusualWindow(msgspec.Struct):
-    """A window that is not complete, or has a gap, quarantined or late records."""
+class UnusualWindow(msgspec.Struct, omit_defaults=True):
+    """A window that is not complete, or has a gap, quarantined or late records. What is not written is 0."""
 
     state: WindowState
     gap: int = 0

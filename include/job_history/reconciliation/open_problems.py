@@ -6,6 +6,7 @@ import logging
 
 from job_history.ledger.open_windows import OpenWindow, OpenWindows
 from job_history.ledger.receipt import Receipt
+from job_history.ledger.status_file import open_by_account
 from job_history.model.window import Window
 from job_history.reconciliation.findings import Findings
 
@@ -21,29 +22,33 @@ def open_problems(several: list[Findings], receipts: list[Receipt], marks: OpenW
     for label, number in {label: number for each in several for label, number in each.resting.items()}.items():
         log.warning("Not run: %s has %s open windows. They keep their marks.", label, f"{number:,}")
     problems = marks.unreadable_problems()
+    still_open = open_by_account(marks.windows - was_run)
     for findings in several:
+        without_room = _without_room(findings)
         for account in findings.accounts:
-            left = sorted(
-                mark.window
-                for mark in marks.windows - was_run
-                if (mark.user_id, mark.kind) == (account.user_id, account.kind)
-                and (findings.looks_back or mark.window.is_within(findings.window))
-            )
             label = account.kind.of(f"{account.user_id} {account.name}")
+            left = [
+                window
+                for window in still_open.get(account.key, [])
+                if findings.looks_back or window.is_within(findings.window)
+            ]
             if left:
                 problems.append(_still_open(label, left, findings, account.key))
-            if incomplete := [
-                finding.window
-                for finding in findings.windows
-                if (finding.user_id, finding.kind) == (account.user_id, account.kind)
-                and finding.missing
-                and not finding.is_run
-            ]:
+            if incomplete := without_room.get(account.key):
                 problems.append(
                     f"Account {label}: {len(incomplete):,} windows lack jobs that the source lists, and there was no "
                     f"room for them in this run: {_range(incomplete)}. Run the reconciliation again."
                 )
     return problems
+
+
+def _without_room(findings: Findings) -> dict[str, list[Window]]:
+    """Return the closed windows that lack jobs and are not run, by account."""
+    found: dict[str, list[Window]] = {}
+    for finding in findings.windows:
+        if finding.missing and not finding.is_run:
+            found.setdefault(f"{finding.user_id}/{finding.kind}", []).append(finding.window)
+    return found
 
 
 def _still_open(label: str, left: list[Window], findings: Findings, key: str) -> str:
