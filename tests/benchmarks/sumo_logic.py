@@ -26,6 +26,7 @@ from job_history.destinations.sumo_logic import (
     endpoint_of,
     target_of,
 )
+from job_history.destinations.sumo_logic.encoder import SumoLogicEncoder
 from job_history.documents.staged import StagedDocument, staged_documents
 from job_history.http.session import http_session
 from job_history.ledger.acknowledgements import Acknowledgements
@@ -136,7 +137,8 @@ def destination(folder: Path, transformed: Transformed, documents: int, url: str
 
 def ready_made(folder: Path, transformed: Transformed, documents: int, url: str) -> Work:
     """Send ready-made requests: the connection, the client library and the source alone."""
-    batch = next(batches(document.content() for document in _documents(folder, transformed, documents)))
+    contents = (document.content() for document in _documents(folder, transformed, documents))
+    batch = next(batches(contents, SumoLogicEncoder().framing))
     compressor = zlib.compressobj(3, zlib.DEFLATED, 31)
     body = compressor.compress(batch.body) + compressor.flush()
     client = HttpSource(endpoint_of(host=None, password=url), http_session())

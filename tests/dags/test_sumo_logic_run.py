@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from job_history.destinations.messages.envelope import is_of_preflight
 from job_history.destinations.sumo_logic import join_each
-from job_history.destinations.sumo_logic.envelope import is_of_preflight
 from simulators.sumo_logic import LocalSource, local_source, reset_after_ingest
 
 from .conftest import World, run_dag, show

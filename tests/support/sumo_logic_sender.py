@@ -22,6 +22,7 @@ from job_history.destinations.sumo_logic import (
     messages_of,
     target_of,
 )
+from job_history.destinations.sumo_logic.encoder import SumoLogicEncoder
 from job_history.documents.staged import StagedDocument
 from job_history.http.retry import Retries
 from job_history.http.session import http_session
@@ -102,7 +103,7 @@ def batches_of(documents: Iterable[StagedDocument]) -> list[Batch]:
                 timestamp_ms=epoch_milliseconds(parse_time(document.completed_at)),
             )
 
-    return list(batches(messages()))
+    return list(batches(messages(), SumoLogicEncoder().framing))
 
 
 def joined(source: LocalSource) -> dict[str, bytes]:

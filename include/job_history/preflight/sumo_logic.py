@@ -9,8 +9,8 @@ import gzip
 from datetime import datetime
 
 from job_history.accounts.account import Account
+from job_history.destinations.messages.envelope import preflight_message
 from job_history.destinations.sumo_logic import HttpSource
-from job_history.destinations.sumo_logic.envelope import preflight_message
 from job_history.errors.catalogue import finding
 from job_history.errors.finding import Finding
 from job_history.model.timestamp import epoch_milliseconds

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from job_history.destinations.sumo_logic.prefetch import prefetch
+from job_history.destinations.messages.prefetch import prefetch
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 50])

@@ -13,12 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from job_history.destinations.sumo_logic import Batch, JoinError, batches, join, join_each, messages_of
-from job_history.destinations.sumo_logic.text_pieces import piece_ends
+from job_history.destinations.messages.text_pieces import piece_ends
+from job_history.destinations.sumo_logic import Batch, Framing, JoinError, batches, join, join_each, messages_of
+from job_history.destinations.sumo_logic.encoder import SumoLogicEncoder
 
 VECTORS = sorted((Path(__file__).parents[2] / "vectors").glob("*/document.json"))
 DELIVERY_ID = "5234/jobs/234/20180521/000/000/000/000/000/000/100/5234-234-100-20180521000000-succeeded.json"
 TIMESTAMP_MS = 1526860810000
+FRAMING = SumoLogicEncoder().framing
 SMALL_LIMIT = 700  # forces cuts cheaply; the envelope takes up to about 350 of it
 
 
@@ -343,7 +345,7 @@ def test_documents_of_a_named_size(size: int, where: str) -> None:
     assert len(document) == size
     messages = assert_carried(document, 65_000)
     assert (
-        [batch.messages for batch in batches(messages)] == [len(messages)]
+        [batch.messages for batch in batches(messages, FRAMING)] == [len(messages)]
         if size < 900_000
         else [15, len(messages) - 15]
     )
@@ -433,7 +435,7 @@ def test_any_document_comes_back_from_its_messages_in_any_order_with_repeats(
 @given(sizes=st.lists(st.integers(1, 60), max_size=40), limit=st.integers(60, 200))
 def test_batches_hold_the_messages_in_order_and_as_full_as_they_can_be(sizes: list[int], limit: int) -> None:
     messages = [b"x" * (size - 1) + b"\n" for size in sizes]
-    made = list(batches(iter(messages), limit))
+    made = list(batches(iter(messages), Framing(max_batch_bytes=limit)))
     assert b"".join(batch.body for batch in made) == b"".join(messages)
     assert all(len(batch.body) <= limit for batch in made)
     for batch, following in pairwise(made):
@@ -535,15 +537,15 @@ def test_nothing_joins_to_nothing() -> None:
 def test_a_request_is_filled_to_the_last_byte(size: int, expected: list[int]) -> None:
     messages = [b"x" * 49_999 + b"\n"] * 19
     messages.append(b"x" * (size - 19 * 50_000 - 1) + b"\n")
-    assert [batch.messages for batch in batches(messages)] == expected
+    assert [batch.messages for batch in batches(messages, FRAMING)] == expected
 
 
 def test_batch_has_its_count_of_messages_and_digest() -> None:
-    assert list(batches([b"a\n", b"b\n", b"c\n"], 4)) == [
+    assert list(batches([b"a\n", b"b\n", b"c\n"], Framing(max_batch_bytes=4))) == [
         Batch(body=b"a\nb\n", messages=2, sha256=hashlib.sha256(b"a\nb\n").hexdigest()),
         Batch(body=b"c\n", messages=1, sha256=hashlib.sha256(b"c\n").hexdigest()),
     ]
-    assert list(batches([])) == []
+    assert list(batches([], FRAMING)) == []
 
 
 def test_batches_take_no_more_messages_than_they_need() -> None:
@@ -554,12 +556,10 @@ def test_batches_take_no_more_messages_than_they_need() -> None:
             taken.append(number)
             yield b"x" * 9 + b"\n"
 
-    next(batches(messages(), 100))
+    next(batches(messages(), Framing(max_batch_bytes=100)))
     assert taken == list(range(11))
 
 
 def test_messages_that_make_no_request_are_refused() -> None:
     with pytest.raises(ValueError, match="a message of 101 bytes does not fit into a request of 100; set max_message"):
-        list(batches([b"x" * 100 + b"\n"], 100))
-    with pytest.raises(ValueError, match="a message without its newline"):
-        list(batches([b"a\n", b"b"]))
+        list(batches([b"x" * 100 + b"\n"], Framing(max_batch_bytes=100)))

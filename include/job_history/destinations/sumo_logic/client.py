@@ -6,11 +6,12 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import requests
 
 from job_history.destinations.sumo_logic.attempts import Attempt, attempt_of, failed_attempt
-from job_history.destinations.sumo_logic.endpoint import Endpoint
+from job_history.destinations.sumo_logic.endpoint import Endpoint, target_of
 from job_history.http.failures import REQUEST_ERRORS, failure_of
 from job_history.http.retry import Retries, RetryLoop
 
@@ -69,6 +70,10 @@ class HttpSource:
             # The loop raises an error of its own: one raised here would carry this one, and the URL in it, along.
             return failed_attempt(failure_of(error, self.endpoint.host))
         return attempt_of(response, self.endpoint, now=self._clock())
+
+    def description(self) -> dict[str, Any]:
+        target = target_of(self.endpoint, self.headers)
+        return {"type": "sumo_logic", "endpoint": self.endpoint.shown, **self.headers, "target": target}
 
     def __str__(self) -> str:
         return f"The Sumo Logic source {self.endpoint.shown}"

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from job_history.destinations.sumo_logic.envelope import Replication, is_of_preflight, opened
-from job_history.destinations.sumo_logic.splicing import fields_of_message
+from job_history.destinations.messages.envelope import Replication, is_of_preflight, opened
+from job_history.destinations.messages.splicing import fields_of_message
 
 
 class JoinError(ValueError):

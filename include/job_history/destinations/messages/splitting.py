@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from job_history.destinations.sumo_logic.envelope import Holds, Replication, envelope
-from job_history.destinations.sumo_logic.fields import element_ends, fields_of
-from job_history.destinations.sumo_logic.splicing import message_of_fields
-from job_history.destinations.sumo_logic.text_pieces import escaped, piece_ends
+from job_history.destinations.messages.envelope import Holds, Replication, envelope
+from job_history.destinations.messages.fields import element_ends, fields_of
+from job_history.destinations.messages.splicing import message_of_fields
+from job_history.destinations.messages.text_pieces import escaped, piece_ends
 
 _LEAST_ROOM = 64  # bytes of text a message; below that a document would be sent as little but envelopes
 

@@ -3,12 +3,19 @@
 A message ends with its newline, and the limit counts it: messages laid end to end are the body of a request.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 
-from job_history.destinations.sumo_logic.envelope import Replication
-from job_history.destinations.sumo_logic.splicing import message_of_fields
-from job_history.destinations.sumo_logic.splitting import Split
+from job_history.destinations.messages.envelope import Replication
+from job_history.destinations.messages.splicing import message_of_fields
+from job_history.destinations.messages.splitting import Split
+from job_history.documents.staged import StagedDocument
+from job_history.model.timestamp import epoch_milliseconds, parse_time
 
+# Sumo Logic reads a time in JSON only as 13 digits: 2001 to 2286. It gives a time outside a year the present one
+# anyway.
+_FIRST_TIMESTAMP, _LAST_TIMESTAMP = 1_000_000_000_000, 9_999_999_999_999
 DEFAULT_MAX_MESSAGE_BYTES = 65_000  # Sumo Logic slices a message beyond 65,536 bytes, and a slice is no JSON
 
 
@@ -32,7 +39,7 @@ def messages_of(
     """
     if not (document.startswith(b"{") and document.endswith(b"}\n") and document.find(b"\n") == len(document) - 1):
         raise ValueError(f"{delivery_id}: the document is not one JSON object on one line ended by a newline")
-    if not 1_000_000_000_000 <= timestamp_ms <= 9_999_999_999_999:
+    if not _FIRST_TIMESTAMP <= timestamp_ms <= _LAST_TIMESTAMP:
         raise ValueError(
             f"{delivery_id}: the time {timestamp_ms} is not 13 digits of epoch milliseconds (the years 2001 to 2286), "
             "which is all that Sumo Logic reads in JSON"
@@ -42,3 +49,9 @@ def messages_of(
     if message is not None:
         return iter((message,))
     return Split(document, delivery_id, timestamp_ms, max_message_bytes).messages()
+
+
+def timestamp_of(document: StagedDocument) -> int:
+    """Return the end of the document's job in epoch milliseconds, of 13 digits."""
+    ended = epoch_milliseconds(parse_time(document.completed_at))
+    return min(max(ended, _FIRST_TIMESTAMP), _LAST_TIMESTAMP)

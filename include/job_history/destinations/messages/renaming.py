@@ -4,7 +4,7 @@ A name must not come twice in one JSON object, so they become `document_timestam
 old place, and the envelope's `renamed` names it, for joining.
 """
 
-from job_history.destinations.sumo_logic.fields import fields_of
+from job_history.destinations.messages.fields import fields_of
 
 _TAKEN = {"timestamp": b'"timestamp":', "replication": b'"replication":'}
 

@@ -1,7 +1,7 @@
 """A JSON object's fields after the envelope, byte for byte, and out again."""
 
-from job_history.destinations.sumo_logic.envelope import Replication, envelope
-from job_history.destinations.sumo_logic.renaming import with_own_names, without_taken_names
+from job_history.destinations.messages.envelope import Replication, envelope
+from job_history.destinations.messages.renaming import with_own_names, without_taken_names
 
 _NO_FIELDS = b"{}\n"
 
