@@ -16,7 +16,7 @@ from simulators.airflow_stack import AirflowStack, airflow_stack
 from simulators.airflow_stack.leftovers import members_of_sessions
 from simulators.job_store import DEMO_ACCOUNTS, create, fill
 from simulators.postgres import PostgresServer, local_postgres
-from simulators.project import DAGS, PLUGINS
+from simulators.project import DAGS, PLUGINS, ROOT
 from simulators.s3_endpoint import S3Endpoint, local_s3
 
 DAG_ID = "job_history_replication"
@@ -73,6 +73,7 @@ def account(user_id: int, name: str, **changes: Any) -> dict[str, Any]:
     }
 
 
+WITH_ASSET_EVENTS = 5400
 ACCOUNTS = [account(5234, "Acme"), account(5235, "Globex"), account(5237, "Umbrella")]
 
 
@@ -84,7 +85,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         _fill(postgres)
         with airflow_stack(
             folder / "airflow",
-            dags_folder=DAGS,
+            dags_folder=_dags(folder / "dags"),
             plugins_folder=PLUGINS,
             database_uri=postgres.create_database("airflow"),
             # The hour that just ended is asked for at once: the sample jobs are all there.
@@ -95,6 +96,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
                 "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
                 "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "2",
                 "AIRFLOW__JOB_HISTORY__BACKFILL_POOL": BACKFILL_POOL,
+                "AIRFLOW__JOB_HISTORY__ASSET_EVENTS": str(WITH_ASSET_EVENTS),
             },
             log_directory=folder / "logs",
         ) as stack:
@@ -110,6 +112,13 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
             yield Installation(stack, s3, postgres)
             family = members_of_sessions(set(stack.process_ids.values()))
         assert [process for process in family if process.is_running()] == [], "Airflow left processes"
+
+
+def _dags(folder: Path) -> Path:
+    """Copy the project's DAG files, and the example of the docs, as a user does."""
+    shutil.copytree(DAGS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "docs" / "examples" / "after_each_hour.py", folder)
+    return folder
 
 
 def _fill(postgres: PostgresServer) -> None:

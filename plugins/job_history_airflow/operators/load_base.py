@@ -12,11 +12,12 @@ from job_history.accounts.account import Account
 from job_history.destinations import Destination
 from job_history.errors import PermanentError
 from job_history.model.slice import Slice
-from job_history.pipeline.results import Extracted, Transformed
+from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
 from job_history.preflight.notes import PreflightNotes
 from job_history_airflow.operators.base import SliceOperator
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
 
@@ -40,6 +41,7 @@ class LoadOperator(SliceOperator):
         super().__init__(**kwargs)
         self.extracted = extracted
         self.transformed = transformed
+        self._delivered: tuple[Account, Slice, SliceOutcome] | None = None
 
     def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:
         from job_history.pipeline.load import load
@@ -64,7 +66,17 @@ class LoadOperator(SliceOperator):
             PreflightNotes(self.ledger).forget_passed(account)
             raise
         self.files_of(slice_).save_outcome(slice_, outcome)
+        self._delivered = account, slice_, outcome
         return {"delivered": outcome.delivered, "already_present": outcome.already_present}
+
+    def get_openlineage_facets_on_complete(self, _task_instance: Any) -> OperatorLineage[Any, Any] | None:
+        """Return inputs and outputs with their sizes; Airflow's OpenLineage provider calls it after a success."""
+        from job_history_airflow.announce.lineage import lineage_of
+
+        if self._delivered is None:
+            return None
+        account, slice_, outcome = self._delivered
+        return lineage_of(account, slice_.kind, outcome)
 
     @abstractmethod
     def destination(self, slice_: Slice, account: Account, context: Context) -> Destination:
