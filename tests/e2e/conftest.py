@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.sinks import UdpSink, http_sink, udp_sink
 
 from simulators.airflow_stack import AirflowStack, airflow_stack
 from simulators.airflow_stack.leftovers import members_of_sessions
@@ -33,6 +34,9 @@ class Installation:
     stack: AirflowStack
     s3: S3Endpoint
     postgres: PostgresServer
+    posts: list[Any]
+    """What was notified so far."""
+    metrics: UdpSink
 
     @property
     def ledger(self) -> Path:
@@ -74,13 +78,22 @@ def account(user_id: int, name: str, **changes: Any) -> dict[str, Any]:
 
 
 WITH_ASSET_EVENTS = 5400
+NOTIFIER = {
+    "notifier": "airflow.providers.http.notifications.http.HttpNotifier",
+    "arguments": {"http_conn_id": "pager", "endpoint": "/hook", "json": {"text": "{{ notice.text }}"}},
+}
 ACCOUNTS = [account(5234, "Acme"), account(5235, "Globex"), account(5237, "Umbrella")]
 
 
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("e2e")
-    with local_postgres(folder / "pg") as postgres, local_s3(folder / "logs") as s3:
+    with (
+        local_postgres(folder / "pg") as postgres,
+        local_s3(folder / "logs") as s3,
+        http_sink() as (sink_url, posts),
+        udp_sink() as metrics,
+    ):
         s3.create_bucket(BUCKET)
         _fill(postgres)
         with airflow_stack(
@@ -97,19 +110,28 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
                 "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "2",
                 "AIRFLOW__JOB_HISTORY__BACKFILL_POOL": BACKFILL_POOL,
                 "AIRFLOW__JOB_HISTORY__ASSET_EVENTS": str(WITH_ASSET_EVENTS),
+                "AIRFLOW__JOB_HISTORY__NOTIFIERS": json.dumps([NOTIFIER]),
+                "AIRFLOW__METRICS__STATSD_ON": "True",
+                "AIRFLOW__METRICS__STATSD_PORT": str(metrics.port),
+                "AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED": "True",
+                "AIRFLOW__METRICS__METRICS_ALLOW_LIST": "job_history",
+                "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(
+                    {"type": "file", "log_file_path": str(folder / "airflow" / "openlineage.jsonl"), "append": True}
+                ),
             },
             log_directory=folder / "logs",
         ) as stack:
             for conn_id, connection in (
                 ("job_store", json.loads(postgres.airflow_connection("job_store"))),
                 ("local_s3", json.loads(s3.airflow_connection())),
+                ("pager", {"conn_type": "http", "host": sink_url}),
             ):
                 extra = json.dumps(connection.pop("extra", {}))
                 stack.api.post("/connections", {"connection_id": conn_id, **connection, "extra": extra})
             stack.api.post("/pools", {"name": BACKFILL_POOL, "slots": 4})
             stack.api.post("/variables", {"key": "job_history_accounts", "value": json.dumps(ACCOUNTS)})
             stack.api.wait_for_dag(DAG_ID)
-            yield Installation(stack, s3, postgres)
+            yield Installation(stack, s3, postgres, posts, metrics)
             family = members_of_sessions(set(stack.process_ids.values()))
         assert [process for process in family if process.is_running()] == [], "Airflow left processes"
 

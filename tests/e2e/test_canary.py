@@ -37,6 +37,7 @@ from tests.support.echoing_accounts import (
 from job_history.accounts.account import Account
 from job_history.documents.object_key import job_key
 from job_history.ledger.receipt_store import read_receipt
+from job_history.ledger.status_file import read_status
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.preflight.notes import PreflightNotes
@@ -60,6 +61,7 @@ class Searched:
     made: EchoingAccounts
     run_id: str
     printed: list[Place]
+    metrics: list[str]
 
     def places(self) -> Iterator[Place]:
         """All that the run, and a look at what it did, has left anywhere."""
@@ -73,6 +75,9 @@ class Searched:
         assert self.made.sumo_logic is not None
         for message in self.made.sumo_logic.messages():
             yield Place("sumo logic", message.source_category, message.text.encode())
+        for path, body in self.installation.posts:
+            yield Place("notification", path, json.dumps(body).encode())
+        yield Place("metrics", "udp", "\n".join(self.metrics).encode())
         yield from self.printed
 
     def found(self) -> set[Found]:
@@ -108,7 +113,8 @@ def searched(installation: Installation) -> Iterator[Searched]:
         conf = {"window_start": WINDOW[1], "window_end": WINDOW[3]}
         run_id = api.trigger(DAG_ID, conf=conf).dag_run_id
         assert api.wait_run(DAG_ID, run_id, timeout=400).state == "failed"
-        yield Searched(installation, made, run_id, [*printed_by_commands(installation), *shown_by_pages(installation)])
+        printed = [*printed_by_commands(installation), *shown_by_pages(installation)]
+        yield Searched(installation, made, run_id, printed, installation.metrics.lines())
         installation.set_accounts(ACCOUNTS)
         for conn_id in made.connections:
             api.delete(f"/connections/{conn_id}")
@@ -128,10 +134,12 @@ def printed_by_commands(installation: Installation) -> list[Place]:
         ("diff", *WINDOW),
         ("redact", *WINDOW),
         ("show-receipt", str(S3_REFUSES_LOAD), WINDOW[1]),
+        ("check",),
+        ("accounts", "export"),
     ]
     running = [
         subprocess.Popen(
-            [command, *arguments, "--json"],
+            [command, *arguments, *(() if "export" in arguments else ("--json",))],
             env=installation.stack.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -181,6 +189,10 @@ def test_no_secret_and_no_ruled_value_is_where_it_may_not_be(searched: Searched)
 
     assert {each for each in found if not may_be(each)} == set()
     # And it was looked where something is.
+    assert str(S3_REFUSES_LOAD) in json.dumps(searched.installation.posts)
+    assert any("job_history.documents" in line for line in searched.metrics)
+    assert "s3.slice.load" in (searched.installation.stack.home / "openlineage.jsonl").read_text()
+    assert read_status(local_storage(searched.installation.ledger)) is not None
     job_data = searched.made.canaries.named(f"{PLAIN} ")
     assert {each.canary for each in found if each.kind == "bucket"} == {name for name in job_data if "bad" not in name}
     assert {each.canary for each in found if each.kind == "quarantine"} == {

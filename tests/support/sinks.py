@@ -37,6 +37,15 @@ class UdpSink:
         self._socket.close()
 
 
+@contextmanager
+def udp_sink() -> Iterator[UdpSink]:
+    sink = UdpSink()
+    try:
+        yield sink
+    finally:
+        sink.close()
+
+
 class Metric:
     """One line of StatsD with tags, as DogStatsD and Airflow's statsd_influxdb write them."""
 
