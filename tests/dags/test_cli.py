@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from job_history.accounts.account import Account
 from job_history.documents.object_key import JobKeyParts, parts_of
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
 from job_history.ledger.receipt_store import receipt_path
+from job_history.ledger.status_file import PATH, AccountStatus, ExpectedBy, Status
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import format_time
 from job_history.model.unplaceable import Unplaceable
@@ -526,6 +528,27 @@ def test_variables_come_from_airflows_database_and_logs_go_to_stderr(world: Worl
         {"Entered"},
     )
     assert "[debug" in reported.stderr
+
+
+@pytest.mark.promise("status-fail-after")
+def test_status_fail_after_judges_the_status_file_as_the_watch_does(world: World, job_history: JobHistory) -> None:
+    ledger, now = local_storage(world.ledger), datetime.now(UTC)
+    world.accounts(world.account(5234, "Acme"))
+    assert job_history("status", "--fail-after", "2h").exit_code == 2
+
+    account = AccountStatus(user_id=5234, name="Acme", kind=EventKind.JOBS, open=1, oldest_open=WINDOW)
+    for expected, accounts, exit_code in (
+        (now + timedelta(hours=1), {}, 0),
+        (now - timedelta(minutes=1), {}, 1),
+        (now + timedelta(hours=1), {account.key: account}, 1),
+    ):
+        status = Status(generated_at=now, expected_by=ExpectedBy(replication=expected), accounts=accounts)
+        ledger.write(PATH, msgspec.json.encode(status))
+        result = job_history("status", "--fail-after", "2h", "--json")
+        assert (result.exit_code, bool(json.loads(result.stdout)["overdue"])) == (exit_code, bool(exit_code))
+
+    ledger.write(PATH, b"{")
+    assert job_history("status", "--fail-after", "2h").exit_code == 2
 
 
 def in_a_process(*arguments: str, code_after: str = "") -> subprocess.CompletedProcess[str]:

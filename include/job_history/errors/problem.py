@@ -44,6 +44,9 @@ def parse_problem(text: str) -> Problem:
     known = code is not None and code[1] in Code.__members__.values()
     if code is not None and known:
         text = text[code.end() :]
+    # A finding names the account too.
+    for again in (f"Account {account}, ", f"Account {account}: "):
+        text = text.removeprefix(again) if account else text
     cause, fix = _cause_and_fix(text)
     return Problem(
         account, start, code[1] if code is not None and known else _code_of(fix), _joined(before, cause), fix

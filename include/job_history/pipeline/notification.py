@@ -52,18 +52,20 @@ class Notice(msgspec.Struct):
 
 
 def notice_of(outcome: RunOutcome, status: Status, ledger: Storage, now: datetime, status_url: str) -> Notice | None:
-    """Return what to notify after a run, all in one message, or None if nothing has changed since the last one."""
+    """Return what to notify after a run, all in one message, or None if nothing has changed since the last one.
+
+    Its message may be empty: then only what the status remembers has changed.
+    """
     failing = _failing(outcome, status, ledger)
     opened = {str(entry.user_id) for entry in status.accounts.values() if entry.active and entry.open}
     before = status.notified
     due = {key for key in failing if key not in before or now - before[key].at >= REMIND_AFTER}
     over = {key for key in before if key not in failing and _is_known_to_be_over(key, outcome, opened)}
     recovered = sorted(key for key in over if before[key].open)
-    if not due and not over:
+    notified = {key: Notified(each.at, each.open or key in opened) for key, each in before.items() if key not in over}
+    notified |= {key: Notified(now, open=key in opened or key == INSTALLATION) for key in due}
+    if notified == before:
         return None
-    notified = {key: each for key, each in before.items() if key not in over} | {
-        key: Notified(now, open=key in opened or key == INSTALLATION) for key in due
-    }
     named = [failing[key] for key in sorted(due)]
     for each in named:
         each.still = each.key in before
@@ -111,7 +113,11 @@ def _message(failing: list[Failing], recovered: list[str], *, resolved: bool, st
         lines += [f"  {line}" for line in (each.code, each.cause, each.fix) if line]
     if len(failing) > MAX_NAMED:
         lines.append(f"... and {len(failing) - MAX_NAMED:,} more.")
-    lines += [f"RECOVERED {key}: it has no open window any more." for key in recovered if key != INSTALLATION]
+    lines += [
+        f"RECOVERED {key}: none of its windows is open any more, or it was paused or removed."
+        for key in recovered
+        if key != INSTALLATION
+    ]
     lines += [f"RECOVERED {INSTALLATION}: the run was planned again." for key in recovered if key == INSTALLATION]
     lines += [f"Status page: {status_url}"] if status_url else []
     subject = f"Job history replication: {', '.join(parts) or 'nothing fails any more'}"

@@ -58,20 +58,30 @@ def status(request: Request, *, fail_after: timedelta | None) -> Answer:
 
 
 def _overdue(request: Request, fail_after: timedelta) -> Answer:
-    from job_history.inspection.overdue import overdue
-    from job_history.ledger.status_file import PATH, read_status
+    """Judge the status file as `job-history-watch` does."""
+    import json
 
-    found = read_status(request.context.ledger)
-    if found is None:
-        missing = f"{request.context.ledger.url(PATH)} is missing: no run has reported yet."
-        return Answer({"overdue": []}, lambda: None, differs=False, problems=[missing])
-    late = overdue(found, datetime.now(UTC), fail_after)
+    from job_history.ledger.status_file import PATH
+    from job_history_verify.watch import StatusError, late
+
+    content = request.context.ledger.read(PATH)
+    where = request.context.ledger.url(PATH)
+    if content is None:
+        return _unreadable(f"{where} is missing: no run has reported yet.")
+    try:
+        problems = late(json.loads(content), fail_after, datetime.now(UTC))
+    except (ValueError, AttributeError, StatusError) as error:
+        return _unreadable(f"{where} cannot be read as a status: {error}. The next report writes it again.")
 
     def print_late() -> None:
-        for sentence in late or ["Nothing is overdue."]:
+        for sentence in problems or ["Nothing is overdue."]:
             print_line(sentence)
 
-    return Answer({"overdue": late, "generated_at": found.generated_at}, print_late, bool(late))
+    return Answer({"overdue": problems}, print_late, bool(problems))
+
+
+def _unreadable(problem: str) -> Answer:
+    return Answer({"overdue": []}, lambda: None, differs=False, problems=[problem])
 
 
 def _print(windows: list[WindowStatus], missing: list[WindowStatus]) -> None:

@@ -34,6 +34,10 @@ DENIED = finding(Code.S3_NO_SUCH_BUCKET, "Bucket acme", detail="404")
             f"load of account 5234 Acme, {HOUR}: {DENIED.cause} {DENIED.fix}",
             Problem("5234 Acme", START, "S3_NO_SUCH_BUCKET", f"load: {DENIED.cause}", DENIED.fix),
         ),
+        (
+            f"preflight of account 5234 Acme, {HOUR}: S3_NO_SUCH_BUCKET: Account 5234 Acme, bucket b: no. Do it.",
+            Problem("5234 Acme", START, "S3_NO_SUCH_BUCKET", "preflight: bucket b: no.", "Do it."),
+        ),
         ("Something else", Problem("", "", "", "Something else", "")),
         (
             "Destination s3: no plan: see v1.2 of it.",

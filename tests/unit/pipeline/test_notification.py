@@ -142,6 +142,17 @@ def test_a_plan_that_failed_is_notified_as_the_installation(world: World) -> Non
     assert recovered.message.recovered == [INSTALLATION]
 
 
+def test_a_recovery_is_notified_if_the_window_was_opened_after_the_first_notification(world: World) -> None:
+    world.run(problems=["Account 5 A5: no such bucket. Create it."])
+    remembered = world.run(5, now=NOW + timedelta(hours=1))
+    recovered = world.run(now=NOW + timedelta(hours=2))
+
+    assert remembered is not None
+    assert remembered.message.failing == []
+    assert recovered is not None
+    assert recovered.message.recovered == ["5"]
+
+
 def test_a_problem_without_an_open_window_has_no_recovery_message(world: World) -> None:
     """Too many quarantined records fail a run and close its window: the next run does not mean that they are gone."""
     world.run(problems=[f"Account 5 A5, window {HOUR.start_text}: too many are in quarantine. Correct them."])

@@ -15,7 +15,7 @@ from job_history_airflow.ui.status.replication_status import ledger
 
 @dataclass(frozen=True)
 class LatestState:
-    """`state` is the worst of the account's kinds of event, in its newest window; `since_success` is "2 h 5 min"."""
+    """`state` is that of the newest window, or failed if an older one is open; `since_success` is "2 h 5 min"."""
 
     state: WindowState | None
     open: int
@@ -37,4 +37,5 @@ def latest_states() -> dict[int, LatestState]:
 def _latest(account: AccountStatus) -> LatestState:
     last = account.last_complete
     seconds = None if last is None else (datetime.now(UTC) - last.end).total_seconds()
-    return LatestState(account.state, account.open, "never" if seconds is None else readable_duration(seconds))
+    state = WindowState.FAILED if account.open and (account.state is None or account.state.closed) else account.state
+    return LatestState(state, account.open, "never" if seconds is None else readable_duration(seconds))
