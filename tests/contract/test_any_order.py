@@ -20,7 +20,9 @@ from tests.support.scripted_s3 import Answer, Refusal, Reset, ScriptedS3, Served
 from tests.support.world import BUCKET, World, accounts_of
 
 from job_history.errors import PermanentError
+from job_history.ledger.open_windows import OpenWindows
 from job_history.ledger.receipt_store import receipt_files, window_folder
+from job_history.ledger.status_file import read_status
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.pipeline.run_files import RunFiles
@@ -189,6 +191,11 @@ class AnyOrder(RuleBasedStateMachine):
     def the_day_is_reconciled(self, misfortune: Misfortune) -> None:
         self.is_run(Run(f"run-{next(self.numbers)}", DAY, mode="reconciliation"), misfortune)
 
+    @rule(misfortune=misfortunes)
+    def only_the_last_hour_is_reconciled(self, misfortune: Misfortune) -> None:
+        """Windows that failed before it are run too: they are marked."""
+        self.is_run(Run(f"run-{next(self.numbers)}", HOURS[-1], mode="reconciliation"), misfortune)
+
     def is_run(self, run: Run, misfortune: Misfortune) -> None:
         self.done.append(run)
         self.goes_wrong(misfortune, lambda runs: runs.do(run))
@@ -221,6 +228,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.world.add(self.forgotten)
         self.world.runs().do(Run("the last", DAY, mode="reconciliation"))
         self.world.assert_nothing_is_missing(HOURS)
+        status = read_status(self.world.ledger)
+        assert status is not None
+        assert (OpenWindows(self.world.ledger).windows, status.open, status.gap) == (set(), 0, 0)
         self.assert_jobs_without_a_time_are_counted()
         self.folder.cleanup()
 
