@@ -31,7 +31,7 @@ from job_history.pipeline.plan import WindowsOf, plan, skip_none
 from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
 from job_history.pipeline.run_files import Failure, RunFiles
 from job_history.pipeline.transform import transform
-from job_history.reconciliation.findings import WindowFinding
+from job_history.reconciliation.findings import DamagedObject, WindowFinding
 from job_history.sources import Source
 
 STEPS = ("extract", "transform", "load")
@@ -141,7 +141,6 @@ class Runs:
 
     def _reconciled(self, run: Run, kind: str) -> WindowsOf:
         from job_history.reconciliation.reconcile import reconcile  # brings pandas, as below
-        from job_history.reconciliation.repaired import DamagedObject
         from job_history.reconciliation.windows_to_run import Choice
 
         files = RunFiles(self.staging, run.name)

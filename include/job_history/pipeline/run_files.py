@@ -13,8 +13,7 @@ import msgspec
 
 from job_history.model.slice import RUNS, Slice
 from job_history.pipeline.results import Plan, SliceOutcome
-from job_history.reconciliation.findings import Findings
-from job_history.reconciliation.repaired import DamagedObject
+from job_history.reconciliation.findings import DamagedObject, Findings
 from job_history.storage import Storage
 from job_history.storage.staging import StagedWriter, staged_records, staged_writer
 

@@ -59,6 +59,15 @@ class WindowFinding(msgspec.Struct, kw_only=True):
         return self.lost + self.altered
 
 
+class DamagedObject(msgspec.Struct):
+    """An object that was lost or altered when it was looked for, and the window that delivered it."""
+
+    user_id: int
+    kind: EventKind
+    window: Window
+    key: str
+
+
 class Findings(msgspec.Struct, kw_only=True):
     """For one kind of destination: `compared` windows with their sources, and `objects` with their buckets.
 

@@ -4,25 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import msgspec
-
 from job_history.ledger.items import items_at
 from job_history.ledger.open_windows import OpenWindow
 from job_history.ledger.receipt import Receipt
-from job_history.model.event_kind import EventKind
-from job_history.model.window import Window
-from job_history.reconciliation.findings import Objects
+from job_history.reconciliation.findings import DamagedObject, Objects
 from job_history.storage import Storage
 from job_history.storage.scratch_database import scratch_database
-
-
-class DamagedObject(msgspec.Struct):
-    """An object that was lost or altered when it was looked for, and the window that delivered it."""
-
-    user_id: int
-    kind: EventKind
-    window: Window
-    key: str
 
 
 def not_back(damaged: Iterable[DamagedObject], receipts: list[Receipt], ledger: Storage) -> dict[OpenWindow, Objects]:

@@ -21,8 +21,8 @@ Every day, the records of each account's source, its receipts and the objects of
 
 **Inputs**: the Variable `job_history_accounts`, the connections that it names, the receipts in the ledger.
 **Outputs**: jobs that their source listed late, delivered and marked as late; windows that had no receipt, or failed at
-any time, run again; in the log of `report`, what was missing, lost, altered or unknown, which windows are still open, and
-a histogram of how late jobs were.
+any time, run again; in the log of `report`, what was missing, lost, altered or unknown, which windows are still open,
+and a histogram of how late jobs were.
 **Parameters** of a run started by hand: `accounts`, `window_start` and `window_end` (in place of the look-back),
 `repair`.
 **When it fails**: read the log of `report`. Lost or altered objects are only reported, because it may have been

@@ -13,10 +13,8 @@ from job_history.ledger.open_windows import OpenWindows
 from job_history.ledger.reconciled import reconciled_until
 from job_history.model.window import Window
 from job_history.pipeline.plan import WindowsOf
-from job_history.reconciliation.findings import WindowFinding
-from job_history.reconciliation.repaired import DamagedObject
+from job_history.reconciliation.findings import DamagedObject, WindowFinding
 from job_history.reconciliation.resting import resting_windows
-from job_history.reconciliation.windows_to_run import Choice
 from job_history_airflow.hourly_runs import hours_of_hourly_runs
 from job_history_airflow.operators.plan import PlanOperator
 from job_history_airflow.params import RECONCILIATION_PARAMETERS
@@ -48,6 +46,7 @@ class ReconcileOperator(PlanOperator):
 
     def windows_of(self, context: Context, accounts: Accounts, window: Window) -> WindowsOf:
         from job_history.reconciliation.reconcile import reconcile
+        from job_history.reconciliation.windows_to_run import Choice
 
         params = context["params"]
         chosen, asked = params.get("accounts") or [], bool(params.get("window_start"))

@@ -27,10 +27,10 @@ from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord
 from job_history.model.timestamp import format_time
 from job_history.model.window import Window
-from job_history.reconciliation.findings import Findings, WindowFinding
+from job_history.reconciliation.findings import DamagedObject, Findings, WindowFinding
 from job_history.reconciliation.log_findings import log_findings
 from job_history.reconciliation.reconcile import reconcile
-from job_history.reconciliation.repaired import DamagedObject, not_back
+from job_history.reconciliation.repaired import not_back
 from job_history.reconciliation.windows_to_run import Choice
 from job_history.storage import Storage, local_storage
 
