@@ -64,7 +64,13 @@ def test_replication_dag_has_the_interface_that_is_documented(parsed: dict[str, 
     dag = parsed["dags"][REPLICATION_DAG]
 
     assert (dag["schedule"], dag["catchup"]) == ("CronDataIntervalTimetable", False)
-    assert dag["params"] == {"accounts": [], "window_start": None, "window_end": None, "mode": "missing_only"}
+    assert dag["params"] == {
+        "accounts": [],
+        "window_start": None,
+        "window_end": None,
+        "mode": "missing_only",
+        "accept_fewer": False,
+    }
     steps = {"s3.plan", "s3.slice.extract", "s3.slice.transform", "s3.slice.load"}
     assert {"wait_until_settled", "report"} | steps <= dag["operators"].keys()
 
@@ -73,7 +79,13 @@ def test_reconciliation_dag_has_the_interface_that_is_documented(parsed: dict[st
     dag = parsed["dags"][RECONCILIATION_DAG]
 
     assert (dag["schedule"], dag["catchup"]) == ("CronDataIntervalTimetable", False)
-    assert dag["params"] == {"accounts": [], "window_start": None, "window_end": None, "repair": False}
+    assert dag["params"] == {
+        "accounts": [],
+        "window_start": None,
+        "window_end": None,
+        "repair": False,
+        "accept_fewer": False,
+    }
     assert {task: kind for task, kind in dag["operators"].items() if not task.startswith("sumo_logic.")} == {
         "s3.plan": "ReconcileOperator",
         "s3.slice.extract": "ExtractOperator",
