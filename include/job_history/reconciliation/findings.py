@@ -76,6 +76,7 @@ class Findings(msgspec.Struct, kw_only=True):
     a fault, of the receipts or the source. `left_to_hourly`: hours that an hourly run does. `resting`: the number of
     open windows of each account that is paused or no longer in the Variable. `unknown`: objects that no receipt names,
     by account. `looks_back`: these are all accounts over the look-back, not what a run by hand asked for.
+    `is_readable`: the destination can be listed.
     """
 
     destination: str
@@ -92,6 +93,7 @@ class Findings(msgspec.Struct, kw_only=True):
     resting: dict[str, int] = {}
     unknown: dict[str, Objects] = {}
     looks_back: bool = False
+    is_readable: bool = False
 
     def repairs(self, finding: WindowFinding) -> bool:
         """Return whether this reconciliation repairs the objects of a window."""

@@ -34,7 +34,7 @@ def log_findings(
             findings.window,
             f"{findings.compared:,}",
             f"{findings.objects:,} objects compared with the bucket"
-            if findings.destination == "s3"
+            if findings.is_readable
             else "this destination cannot be read, so its receipts are the only record",
         )
     if windows:

@@ -61,7 +61,7 @@ def reconcile(
         hours,
         " and buckets" if bucket_of else "; this destination cannot be read",
     )
-    findings = Findings(destination=destination, window=hours, repair=repair)
+    findings = Findings(destination=destination, window=hours, repair=repair, is_readable=bucket_of is not None)
     lateness: list[tuple[WindowFinding, Lateness]] = []
     time_left: defaultdict[str, float] = defaultdict(lambda: FAILED_COUNT_LIMIT_SECONDS)
     for account in to_compare:

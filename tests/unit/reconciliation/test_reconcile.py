@@ -165,7 +165,9 @@ def test_nothing_is_reported_if_source_receipts_and_bucket_agree(
 
     [status] = findings.accounts
     assert (status.state, status.windows, status.last_complete) == (WindowState.COMPLETE, 3, HOURS[2])
-    assert findings == Findings(destination="s3", window=THREE_HOURS, compared=3, objects=3, accounts=findings.accounts)
+    assert findings == Findings(
+        destination="s3", window=THREE_HOURS, compared=3, objects=3, accounts=findings.accounts, is_readable=True
+    )
     with caplog.at_level(logging.INFO):
         assert log_findings([findings], []) == []
     assert "Nothing is missing, lost or altered." in caplog.text
