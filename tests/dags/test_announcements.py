@@ -206,3 +206,23 @@ def test_each_closed_window_is_one_event_of_the_asset_although_another_account_f
 
     run_dag("job_history_replication")
     assert keys() == ["5234/jobs/2018-05-21T00", "5236/jobs/2018-05-21T00"]
+
+
+def test_notifiers_of_the_docs_can_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    import configparser
+    import importlib
+
+    from job_history_airflow.announce.settings import read_notifiers
+
+    page = (ROOT / "docs" / "operations.md").read_text()
+    config = configparser.ConfigParser(interpolation=None)
+    config.read_string(page.split("```ini\n", 1)[1].split("```", 1)[0])
+    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__NOTIFIERS", config["job_history"]["notifiers"])
+
+    notifiers = read_notifiers()
+
+    assert len(notifiers) == 3
+    for each in notifiers:
+        module, _, name = each.notifier.rpartition(".")
+        if "slack" not in module:  # its provider is not among the project's own
+            getattr(importlib.import_module(module), name)(**each.arguments)

@@ -229,9 +229,11 @@ def test_the_page_of_commands_has_each_command_and_each_letter() -> None:
 
 def test_each_option_that_the_page_of_commands_names_is_one() -> None:
     from job_history_airflow.cli import main
+    from job_history_airflow.cli.accounts import accounts
 
     page = (ROOT / "docs" / "cli.md").read_text()
-    options = {option for command in main.commands.values() for each in command.params for option in each.opts}
+    commands = [*main.commands.values(), *accounts.commands.values()]
+    options = {option for command in commands for each in command.params for option in each.opts}
     options |= {"--help"}
 
     assert set(re.findall(r"--[a-z][a-z-]*", page)) - options == set()
