@@ -38,8 +38,8 @@ class Archive(Protocol):
         """Open a file to stream it; None if there is no such file."""
         ...
 
-    def digests(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
-        """Return the SHA-256 of each file, in the order given; None if there is no such file (any more)."""
+    def digests(self, keys: Iterable[str]) -> Iterator[bytes | None]:
+        """Return the SHA-256 of each file in hex, in the order given; None if there is no such file (any more)."""
         ...
 
 
@@ -83,17 +83,17 @@ class Folder:
         with file:
             yield file
 
-    def digests(self, keys: Iterable[str]) -> Iterator[tuple[str, bytes | None]]:
+    def digests(self, keys: Iterable[str]) -> Iterator[bytes | None]:
         for key in keys:
             try:
-                yield key, _digest_of(os.path.join(self._root, os.fsencode(key)))
+                yield _digest_of(os.path.join(self._root, os.fsencode(key)))
             except (FileNotFoundError, NotADirectoryError):
-                yield key, None
+                yield None
 
-    def digests_below(self, below: str = "", without: tuple[str, ...] = ()) -> Iterator[tuple[str, bytes]]:
-        """Return the keys that `keys` lists, with their digests."""
+    def digests_below(self, below: str = "", without: tuple[str, ...] = ()) -> Iterator[tuple[bytes, bytes]]:
+        """Return the keys that `keys` lists, as bytes, with their digests."""
         for name in self._names(below, without):
-            yield os.fsdecode(name), _digest_of(os.path.join(self._root, name))
+            yield name, _digest_of(os.path.join(self._root, name))
 
     def _names(self, below: str, without: tuple[str, ...]) -> Iterator[bytes]:
         root = os.path.join(self._root, b"")
@@ -129,6 +129,6 @@ def _digest_of(path: bytes) -> bytes:
         digest = hashlib.sha256()
         while block := os.read(file, _BLOCK_BYTES):
             digest.update(block)
-        return digest.digest()
+        return digest.hexdigest().encode()
     finally:
         os.close(file)

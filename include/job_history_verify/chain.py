@@ -195,7 +195,7 @@ class ChainReader:
             for key in self._documents.leave_out(place=place, because=verdict.value):
                 if verdict is Verdict.DROPPED:
                     detail = f"seal {named[where]} of the window names it, and this one does not"
-                    self._findings.of_log(Finding(verdict, detail, chain.id, seal.seq, start=window, key=key))
+                    self._findings.of_log(Finding(verdict, detail, chain.id, seal.seq, start=window, key=key.decode()))
         named[where] = seal.seq
 
     def _lines_again(self, chain: ChainId, seq: int) -> Iterator[Line]:

@@ -13,11 +13,12 @@ _CACHE_KB = 64_000
 
 
 class Sealed(NamedTuple):
-    """The line that decides a document's bytes, and the seal that it is of: `chain` and `place` are numbers that the
-    caller gave. `window` is the start of the seal's window as text.
+    """The line that decides a document's bytes, `sha256` in hex, and the seal that it is of.
+
+    `chain` and `place` are numbers that the caller gave; `window` is the start of the seal's window, as text.
     """
 
-    key: str
+    key: bytes
     sha256: bytes
     chain: int
     seq: int
@@ -32,10 +33,10 @@ class SealedDocuments:
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         database.execute(
-            "CREATE TABLE sealed (key TEXT, place INT, sha256 BLOB, chain INT, seq INT, window TEXT, carried INT,"
+            "CREATE TABLE sealed (key BLOB, place INT, sha256 BLOB, chain INT, seq INT, window TEXT, carried INT,"
             " left_out TEXT, PRIMARY KEY (key, place)) WITHOUT ROWID"
         )
-        database.execute("CREATE TABLE earlier (key TEXT PRIMARY KEY) WITHOUT ROWID")
+        database.execute("CREATE TABLE earlier (key BLOB PRIMARY KEY) WITHOUT ROWID")
 
     @contextmanager
     def of_seal(self) -> Iterator[None]:
@@ -69,7 +70,7 @@ class SealedDocuments:
             self._database.execute("DELETE FROM earlier WHERE key = ?", (line.key,))
             yield line
 
-    def leave_out(self, *, place: int, because: str) -> Iterator[str]:
+    def leave_out(self, *, place: int, because: str) -> Iterator[bytes]:
         """Yield the keys that the later seal does not name, and mark them."""
         for (key,) in self._database.execute("SELECT key FROM earlier ORDER BY key"):
             self._database.execute("UPDATE sealed SET left_out = ? WHERE key = ? AND place = ?", (because, key, place))

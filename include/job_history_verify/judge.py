@@ -15,6 +15,7 @@ from job_history_verify.documents import Sealed
 from job_history_verify.findings import Finding, Findings
 from job_history_verify.layout import ChainId
 from job_history_verify.moments import moment_text, parse_moment
+from job_history_verify.parallel import Digest
 from job_history_verify.seal import COMPLETE, COMPLETE_WITH_QUARANTINE, Place
 from job_history_verify.verdicts import Verdict
 
@@ -31,10 +32,6 @@ class Range(NamedTuple):
             and (self.since is None or self.since <= moment)
             and (self.until is None or moment < self.until)
         )
-
-
-Found = tuple[str, "bytes | None"]
-"""A file's key; its SHA-256, if it is known already."""
 
 
 class Judge:
@@ -59,25 +56,25 @@ class Judge:
         self._hours = hours
         self._without_chain: set[ChainId] = set()
 
-    def judge(self, sealed: Iterator[Sealed], found: Iterator[Found]) -> None:
+    def judge(self, sealed: Iterator[Sealed], found: Iterator[Digest]) -> None:
         """Judge all documents. Raises OSError, and ValueError if the archive does not list its keys in order."""
         waiting: deque[Sealed] = deque()
 
         def to_hash() -> Iterator[str]:
             for one, file in _joined(sealed, found):
                 if one is None:
-                    self._judge_unsealed(file[0])  # type: ignore[index]
+                    self._judge_unsealed(os.fsdecode(file[0]))  # type: ignore[index]
                 elif self._hours != (None, None) and parse_moment(one.window) not in self._hours:
                     continue
                 elif file is None:
                     self._judge_absent(one)
                 elif file[1] is None:
                     waiting.append(one)
-                    yield one.key
+                    yield one.key.decode()
                 else:
                     self._judge_present(one, file[1])
 
-        for _, digest in self._archive.digests(to_hash()):
+        for digest in self._archive.digests(to_hash()):
             one = waiting.popleft()
             if digest is None:
                 self._judge_absent(one)
@@ -110,7 +107,7 @@ class Judge:
 
     def _report(self, one: Sealed, verdict: Verdict, detail: str) -> None:
         chain = self._chains[one.chain].id
-        self._findings.of_document(Finding(verdict, detail, chain, one.seq, start=one.window, key=one.key))
+        self._findings.of_document(Finding(verdict, detail, chain, one.seq, start=one.window, key=one.key.decode()))
 
     def _judge_unsealed(self, key: str) -> None:
         """Judge a file that no seal names by its own content."""
@@ -153,19 +150,19 @@ def _window_of(chain: Chain, moment: datetime) -> tuple[str, str] | None:
     return None if window is None else (moment_text(window.start), chain.windows[window].state)
 
 
-def _joined(sealed: Iterator[Sealed], found: Iterable[Found]) -> Iterator[tuple[Sealed | None, Found | None]]:
+def _joined(sealed: Iterator[Sealed], found: Iterable[Digest]) -> Iterator[tuple[Sealed | None, Digest | None]]:
     """Join what was sealed with what was found, by key. Raises ValueError if the files are not in order."""
     expected = next(sealed, None)
     last = b""
     for file in found:
-        name = os.fsencode(file[0])
+        name = file[0]
         if name <= last:
-            raise ValueError(f"the archive does not list its keys in order: {file[0]!r:.200}")
+            raise ValueError(f"the archive does not list its keys in order: {name!r:.200}")
         last = name
-        while expected is not None and expected.key.encode() < name:
+        while expected is not None and expected.key < name:
             yield expected, None
             expected = next(sealed, None)
-        if expected is not None and expected.key == file[0]:
+        if expected is not None and expected.key == name:
             yield expected, file
             expected = next(sealed, None)
         else:

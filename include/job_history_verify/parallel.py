@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-import struct
+import signal
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
-from typing import BinaryIO, TypeVar
+from typing import IO, TypeVar
 
-Digest = tuple[str, "bytes | None"]
-"""A key, and the SHA-256 of its file."""
+Digest = tuple[bytes, "bytes | None"]
+"""A key, and the SHA-256 of its file in hex, if it is known."""
 Work = TypeVar("Work")
 Result = TypeVar("Result")
 
 AHEAD_OF_EACH = 8
-_RECORD = struct.Struct(">H32s")
-_END = 0
-_FAILED = 0xFFFF
+_END, _FAILED = b" end\n", b" failed "
 
 
 def in_order(function: Callable[[Work], Result], items: Iterable[Work], at_once: int) -> Iterator[Result]:
@@ -38,9 +36,7 @@ def in_order(function: Callable[[Work], Result], items: Iterable[Work], at_once:
 
 
 @contextmanager
-def in_another_process(
-    digests: Callable[[], Iterator[Digest]],
-) -> Iterator[Callable[[], Iterator[Digest]]]:
+def in_another_process(digests: Callable[[], Iterator[Digest]]) -> Iterator[Callable[[], Iterator[Digest]]]:
     """Compute keys and digests in a process of their own meanwhile; the yielded function waits for them.
 
     They pass through a temporary file, so that neither process holds them. An OSError of the other process is raised
@@ -66,35 +62,36 @@ def in_another_process(
             yield results
         finally:
             if not waited:
-                os.kill(child, 9)
+                os.kill(child, signal.SIGKILL)
                 os.waitpid(child, 0)
 
 
-def _spool_and_exit(digests: Callable[[], Iterator[Digest]], spool: BinaryIO) -> None:
+def _spool_and_exit(digests: Callable[[], Iterator[Digest]], spool: IO[bytes]) -> None:
     try:
         try:
             for key, digest in digests():
-                name = os.fsencode(key)
-                spool.write(_RECORD.pack(len(name), digest or b"") + name)
-            spool.write(_RECORD.pack(_END, b""))
+                spool.write((digest or b"") + b" " + key.replace(b"\n", b"?") + b"\n")
+            spool.write(_END)
         except OSError as error:
-            message = f"{error.filename or ''}\n{error.strerror or error}".encode("utf-8", "surrogateescape")
-            spool.write(_RECORD.pack(_FAILED, b"") + message)
+            message = f"{error.strerror or error}\n{_text(error.filename)}"
+            spool.write(_FAILED + message.encode("utf-8", "surrogateescape"))
         spool.flush()
     finally:
         # Without the parent's exit handlers, which would run a second time here.
         os._exit(0)
 
 
-def _spooled(spool: BinaryIO) -> Iterator[Digest]:
-    while True:
-        head = spool.read(_RECORD.size)
-        if len(head) < _RECORD.size:
-            raise OSError(None, "the process that reads the documents was killed")
-        length, digest = _RECORD.unpack(head)
-        if length == _END:
+def _text(name: object) -> str:
+    return os.fsdecode(name) if isinstance(name, (str, bytes)) else ""
+
+
+def _spooled(spool: IO[bytes]) -> Iterator[Digest]:
+    for line in spool:
+        digest, _, key = line.partition(b" ")
+        if not digest:
+            if line.startswith(_FAILED):
+                name = spool.readline().decode("utf-8", "surrogateescape")
+                raise OSError(None, line[len(_FAILED) :].decode().strip(), name)
             return
-        if length == _FAILED:
-            name, _, message = spool.read().decode("utf-8", "surrogateescape").partition("\n")
-            raise OSError(None, message, name)
-        yield os.fsdecode(spool.read(length)), digest
+        yield key[:-1], digest
+    raise OSError(None, "the process that reads the documents was killed")

@@ -42,9 +42,9 @@ def make_proof(archive: Archive, chain: ChainId, seq: int, key: str) -> dict[str
     leaves, index, line = [], None, b""
     with archive.opened(chain.sums(seal.sums_sha256)) as file:
         for number, each in enumerate(read_sums(file, seal)):
-            text = sums_line(each.sha256.hex(), each.key)[:-1]
+            text = sums_line(each.sha256, each.key)
             leaves.append(leaf_hash(text))
-            if each.key == key:
+            if each.key == key.encode():
                 index, line = number, text
     if index is None:
         raise ProofError(f"seal {seq} of {chain} does not name {key}")

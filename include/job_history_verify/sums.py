@@ -14,6 +14,8 @@ from job_history_verify.merkle import Root
 from job_history_verify.seal import Seal
 
 MAX_LINE_BYTES = 2_048
+_BLOCK_BYTES = 1 << 18
+_NO_PART_OF_A_KEY = (b"/../", b"/./", b"//")
 
 
 class SumsError(Exception):
@@ -21,15 +23,16 @@ class SumsError(Exception):
 
 
 class Line(NamedTuple):
-    """A document: its key without the prefix, and the SHA-256 of its bytes. `carried`: see `Seal`."""
+    """A document: its key without the prefix, and the SHA-256 of its bytes in hex. `carried`: see `Seal`."""
 
-    key: str
+    key: bytes
     sha256: bytes
     carried: bool
 
 
-def sums_line(sha256_hex: str, key: str) -> bytes:
-    return f"{sha256_hex}  {key}\n".encode()
+def sums_line(sha256: bytes, key: bytes) -> bytes:
+    """Return a line without its end, as it is in the Merkle tree."""
+    return sha256 + b"  " + key
 
 
 def line_pattern(chain: ChainId) -> re.Pattern[bytes]:
@@ -49,23 +52,39 @@ def read_sums(file: BinaryIO | None, seal: Seal) -> Iterator[Line]:
         raise SumsError("the sums file is missing")
     text, root, pattern = hashlib.sha256(), Root(), line_pattern(seal.chain)
     first_carried = seal.documents - seal.carried
+    for block in _blocks(file):
+        lines = block.split(b"\n")[:-1]
+        fields = pattern.findall(block)
+        if any(part in block for part in _NO_PART_OF_A_KEY) or [sums_line(*each) for each in fields] != lines:
+            raise SumsError(f"there is a line that is none of a document of {seal.chain}")
+        if root.count + len(lines) > seal.documents:
+            raise SumsError(f"there are more than the {seal.documents} lines that were sealed")
+        text.update(block)
+        for line, (sha256, key) in zip(lines, fields):
+            root.add(line)
+            yield Line(key, sha256, root.count > first_carried)
+    if root.count < seal.documents:
+        raise SumsError(f"there are fewer than the {seal.documents} lines that were sealed")
+    _compare(text, root, seal)
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    """Unpack a sums file in blocks of whole lines."""
+    rest = b""
     try:
-        with gzip.GzipFile(fileobj=file) as lines:
-            for number in range(seal.documents):
-                line = lines.readline(MAX_LINE_BYTES)
-                match = pattern.fullmatch(line)
-                if match is None or b"/../" in line or b"//" in line or b"/./" in line:
-                    raise SumsError(f"line {number + 1} is no line of a document of {seal.chain}")
-                text.update(line)
-                root.add(line[:-1])
-                yield Line(match[2].decode(), bytes.fromhex(match[1].decode()), number >= first_carried)
-            if lines.read(1):
-                raise SumsError(f"there are more than the {seal.documents} lines that were sealed")
+        with gzip.GzipFile(fileobj=file) as unpacked:
+            while block := unpacked.read(_BLOCK_BYTES):
+                lines, newline, rest = (rest + block).rpartition(b"\n")
+                if len(rest) > MAX_LINE_BYTES:
+                    raise SumsError("there is a line that is too long")
+                if newline:
+                    yield lines + newline
     except (OSError, EOFError, zlib.error) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise SumsError(f"the sums file is damaged: {error}") from error
-    _compare(text, root, seal)
+    if rest:
+        raise SumsError("the last line has no end")
 
 
 def _compare(text: hashlib._Hash, root: Root, seal: Seal) -> None:

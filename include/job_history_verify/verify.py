@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -13,9 +14,9 @@ from job_history_verify.documents import SealedDocuments, sealed_documents
 from job_history_verify.ed25519 import NoToolError, signature_check
 from job_history_verify.findings import Finding, Findings
 from job_history_verify.hours import judge_hours, judge_receipts
-from job_history_verify.judge import Found, Judge, Range
+from job_history_verify.judge import Judge, Range
 from job_history_verify.layout import CONTROL, RECEIPTS, SEALS, ChainId, parse_chain
-from job_history_verify.parallel import in_another_process
+from job_history_verify.parallel import Digest, in_another_process
 from job_history_verify.seal import Place
 from job_history_verify.verdicts import Verdict
 
@@ -73,7 +74,7 @@ class Verification:
                 wanted = self._wanted()
                 for one in documents.deciding(wanted):
                     if one.place == wanted[one.chain] and one.left_out != Verdict.ERASED.value:
-                        yield one.sha256.hex(), one.key
+                        yield one.sha256.decode(), one.key.decode()
         self._findings.flush()
 
     def _read_chains(self, documents: SealedDocuments) -> bool:
@@ -143,13 +144,13 @@ class Verification:
         self._findings.of_log(Finding(verdict, detail, head.chain, head.seq))
 
     @contextmanager
-    def _reading_documents(self) -> Iterator[Callable[[], Iterator[Found]]]:
+    def _reading_documents(self) -> Iterator[Callable[[], Iterator[Digest]]]:
         """Yield a function for the files; where that saves time, they are read while the chains are."""
         folders, without = self._folders()
         archive = self._archive
         if isinstance(archive, Folder) and self._options.hours == Range():
 
-            def digests() -> Iterator[Found]:
+            def digests() -> Iterator[Digest]:
                 for folder in folders:
                     yield from archive.digests_below(folder, without)
 
@@ -157,9 +158,9 @@ class Verification:
                 yield results
             return
 
-        def keys() -> Iterator[Found]:
+        def keys() -> Iterator[Digest]:
             for folder in folders:
-                yield from ((key, None) for key in archive.keys(folder, without))
+                yield from ((os.fsencode(key), None) for key in archive.keys(folder, without))
 
         yield keys
 
@@ -177,7 +178,7 @@ class Verification:
             for chain in self.chains
         }
 
-    def _judge(self, documents: SealedDocuments, found: Iterable[Found]) -> None:
+    def _judge(self, documents: SealedDocuments, found: Iterable[Digest]) -> None:
         places = {number: place for place, number in self._places.items()}
         wanted = self._wanted()
         judge = Judge(
