@@ -21,6 +21,8 @@ from job_history.errors.store_findings import STORE_FINDINGS
 
 _GROUPS = {
     "LEDGER": "The ledger",
+    "SEALS": "Seals",
+    "SIGNING": "Seals",
     "S3": "Amazon S3",
     "STORE": "Azure Blob Storage and Google Cloud Storage",
     "SUMO_LOGIC": "Sumo Logic",

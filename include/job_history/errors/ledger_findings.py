@@ -44,4 +44,22 @@ LEDGER_FINDINGS: dict[Code, Entry] = {
         "Find out why the source lists so few: its retention, a changed view, a lost permission. If it is intended, no "
         "more is needed; a run with `accept_fewer` does not fail for it.",
     ),
+    Code.SEALS_CUT: Entry(
+        ERROR,
+        "the account's bucket had {before} seals, and has {now}",
+        "They were copied again. Find out who deletes below `_control/`: a lifecycle rule, or a person. docs/proof.md "
+        "has a bucket policy that forbids it.",
+    ),
+    Code.SEALS_OF_ANOTHER: Entry(
+        ERROR,
+        "the seal there is not one of this ledger, so nothing was written over it",
+        "Another installation seals into the same place, or the file was changed. Give each installation a bucket or "
+        "a prefix of its own, or restore the file from the ledger. Do not delete seals before you know which it is.",
+    ),
+    Code.SIGNING_KEY_UNUSABLE: Entry(
+        ERROR,
+        "the key that signs seals cannot be used: {detail}",
+        "Correct the connection that `[job_history] signing_conn_id` names; docs/proof.md describes it. Windows are "
+        "delivered and wait for their seals; the next report seals them.",
+    ),
 }

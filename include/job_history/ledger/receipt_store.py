@@ -142,6 +142,18 @@ def read_history(ledger: Storage, user_id: int, kind: EventKind, window: Window)
 
 
 def add_revision(ledger: Storage, own: Receipt, *, only_after: int | None = None) -> Receipt:
+    """Add the receipt of one run to the window's record, and return the newest revision. Raises as below."""
+    return record(ledger, own, only_after=only_after).receipt
+
+
+class Recorded(NamedTuple):
+    """The newest revision of a window; `is_new`: it was created just now."""
+
+    receipt: Receipt
+    is_new: bool
+
+
+def record(ledger: Storage, own: Receipt, *, only_after: int | None = None) -> Recorded:
     """Add the receipt of one run to the window's record, and return the newest revision.
 
     It creates nothing if the run is recorded already with the same outcome. If another run creates the next revision
@@ -164,9 +176,9 @@ def add_revision(ledger: Storage, own: Receipt, *, only_after: int | None = None
                 )
             made = _after(ledger, newest, own)
             if made is not None and _create(ledger, made):
-                return made
+                return Recorded(made, is_new=True)
             if made is None and is_newest and newest is not None:
-                return newest.receipt
+                return Recorded(newest.receipt, is_new=False)
         newest, is_newest = _newest(ledger, folder), True
 
 
@@ -192,7 +204,12 @@ def _after(
 
 def _create(ledger: Storage, made: Receipt) -> bool:
     path = receipt_path(made.user_id, made.kind, made.window, made.revision)
-    return ledger.create(path, msgspec.json.format(msgspec.json.encode(made), indent=1))
+    return ledger.create(path, receipt_bytes(made))
+
+
+def receipt_bytes(receipt: Receipt) -> bytes:
+    """Return the bytes of a revision's file, as this release writes them."""
+    return msgspec.json.format(msgspec.json.encode(receipt), indent=1)
 
 
 def _newest(ledger: Storage, folder: str) -> _Newest | None:

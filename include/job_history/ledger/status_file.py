@@ -44,10 +44,16 @@ class Notified(msgspec.Struct):
 
 
 class SealHead(msgspec.Struct):
-    """The newest seal of an account's chain."""
+    """The newest seal of an account's chain. `key`: fingerprint of the key that signed it, None if it is not signed.
+
+    `copied`: the last seal that is in the account's bucket; `not_copied_since`: when copying first failed.
+    """
 
     seq: int
     sha256: str
+    key: str | None = None
+    copied: int = 0
+    not_copied_since: datetime | None = None
 
 
 class UnusualWindow(msgspec.Struct, omit_defaults=True):
@@ -138,7 +144,8 @@ class OldestOpen(msgspec.Struct):
 
 class Status(msgspec.Struct, kw_only=True):
     """The file. `states`: windows by state, as far back as `accounts` go. `open`: windows of active accounts that need
-    a run; `resting`: those of accounts that are paused or no longer in the Variable. `accounts` by `<user_id>/<kind>`.
+    a run; `resting`: those of accounts that are paused or no longer in the Variable. `unsealed`: windows that wait for
+    a seal. `accounts` by `<user_id>/<kind>`.
 
     `notified`: who was notified to fail, and has not recovered since: user_ids, and `installation`.
     `late_p95_seconds`: 95 of 100 late records were found within so many seconds of their end; None: none was late.
@@ -155,6 +162,7 @@ class Status(msgspec.Struct, kw_only=True):
     quarantine: int = 0
     late_p95_seconds: int | None = None
     notified: dict[str, Notified] = {}
+    unsealed: int = 0
     accounts: dict[str, AccountStatus] = {}
 
 

@@ -11,7 +11,7 @@ from job_history.errors import PermanentError
 from job_history.ledger.known_accounts import KnownAccounts, update_known_accounts
 from job_history.ledger.open_windows import OpenWindow, OpenWindows
 from job_history.ledger.receipt import Receipt
-from job_history.ledger.receipt_store import add_revision
+from job_history.ledger.receipt_store import Recorded, record
 from job_history.ledger.reconciled import note_reconciled
 from job_history.ledger.status_file import ExpectedBy
 from job_history.model.slice import RUNS
@@ -39,6 +39,7 @@ from job_history.reconciliation.findings import Findings, Objects
 from job_history.reconciliation.log_findings import log_findings
 from job_history.reconciliation.open_problems import open_problems
 from job_history.reconciliation.repaired import not_back
+from job_history.seals.sealing import Sealing, SealsOfRun
 from job_history.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -66,18 +67,21 @@ def report(
     status_url: str = "",
     accept_fewer: bool = False,
     announce: Callable[[RunOutcome], None] = lambda _: None,
+    sealing: Sealing | None = None,
 ) -> list[Receipt]:
     """Write a receipt for each account, kind of event and window of a run. Raises RunFailedError if any of it failed.
 
     It also fails if more than `quarantine_threshold` percent of a window's listed records are quarantined, and, without
     `accept_fewer`, if a window listed nothing, or less than half, of what its closed reading before had. `expected`:
     when the next scheduled run must have reported, if this is a scheduled one. `status_url`: the address of the status
-    page, for the log. `announce` gets the run's outcome, before a failure is raised.
+    page, for the log. `announce` gets the run's outcome, before a failure is raised. `sealing`: how its windows are
+    sealed.
     """
     files = RunFiles(staging, run)
     marks = OpenWindows(ledger)
     receipts: list[Receipt] = []
-    newest: list[Receipt] = []
+    newest: list[Recorded] = []
+    seals = SealsOfRun(ledger, sealing)
     problems: list[str] = []
     plans: list[Plan] = []
     for destination in destinations:
@@ -113,17 +117,20 @@ def report(
     _log_warnings(plans, receipts, ledger)
     problems += too_many_unplaceable(receipts, quarantine_threshold)
     if not accept_fewer:
-        problems += [each for receipt in newest for each in shrinkage(run, receipt)]
+        problems += [each for recorded in newest for each in shrinkage(run, recorded.receipt)]
     reconciled = [findings for each in destinations if (findings := files.findings(each)) is not None]
+    sealed = seals.seal(newest, datetime.now(UTC))
+    problems += sealed.problems
     status = update_status(
         ledger,
         plans=plans,
         whole_list=len(plans) == len(destinations) and all(plan.whole_list for plan in plans),
-        receipts=newest,
+        receipts=[recorded.receipt for recorded in newest],
         marks=marks.windows,
         reconciled=reconciled,
         expected=expected or ExpectedBy(),
         now=datetime.now(UTC),
+        seals=sealed,
     )
     if reconciled:
         left = _not_repaired(files, reconciled, receipts, ledger)
@@ -132,7 +139,8 @@ def report(
             note_reconciled(ledger, min(findings.window.end for findings in reconciled))
     rest = _rest(plans, receipts) if len(plans) == len(destinations) else _NOT_ALL_PLANNED
     log_run_summary(receipts, problems, rest, status_url)
-    announce(RunOutcome(run, plans, receipts, newest, finished_at, problems, status))
+    newest_receipts = [recorded.receipt for recorded in newest]
+    announce(RunOutcome(run, plans, receipts, newest_receipts, finished_at, problems, status))
     if problems:
         raise RunFailedError(f"This run failed in {len(problems)} places; {rest}.\n- " + "\n- ".join(problems))
     return receipts
@@ -165,7 +173,7 @@ def _closed(
     finished_at: datetime,
     code_version: str,
     marks: OpenWindows,
-    newest: list[Receipt],
+    newest: list[Recorded],
 ) -> tuple[list[Receipt], list[str]]:
     """Write a window's receipt, and delete what its run no longer needs.
 
@@ -183,12 +191,12 @@ def _closed(
     )
     try:
         marks.before(receipt)
-        kept = add_revision(ledger, receipt)
-        marks.after(kept)
+        recorded = record(ledger, receipt)
+        marks.after(recorded.receipt)
     except PermanentError as unwritten:
         about = f"Account {planned.label}, window {planned.window}"
         return [], [*problems, f"{about}: its receipt could not be written: {unwritten}"]
-    newest.append(kept)
+    newest.append(recorded)
     if receipt.state.closed:
         for slice_ in planned.slices:
             files.delete_staged_files(slice_)

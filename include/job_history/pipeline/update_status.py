@@ -21,6 +21,7 @@ from job_history.ledger.status_file import (
 from job_history.model.event_kind import EventKind
 from job_history.pipeline.results import Plan
 from job_history.reconciliation.findings import Findings
+from job_history.seals.sealing import SealReport, later_head
 from job_history.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ def update_status(
     reconciled: list[Findings],
     expected: ExpectedBy,
     now: datetime,
+    seals: SealReport,
 ) -> Status | None:
     """Rewrite the status, and return it; None if it was not written.
 
@@ -48,7 +50,11 @@ def update_status(
         accounts = before.accounts if before else {}
         _add_windows(accounts, receipts, reconciled)
         accounts = _of_the_variable(accounts, plans, marks, whole_list=whole_list)
+        for key, head in seals.heads.items():
+            if key in accounts:
+                accounts[key].seals = later_head(accounts[key].seals, head)
         status = _status(accounts, marks, _latest(before.expected_by if before else ExpectedBy(), expected), now)
+        status.unsealed = seals.unsealed
         status.notified = before.notified if before else {}
         return status
 

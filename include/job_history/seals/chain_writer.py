@@ -1,0 +1,117 @@
+"""Appends seals to one chain in the ledger. Create-only decides between two writers; nothing is overwritten."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+from job_history.errors import PermanentError
+from job_history.seals.signer import Signer
+from job_history.storage import Storage
+from job_history_verify.layout import ChainId, seq_of_seal
+from job_history_verify.seal import NewerFormatError, Seal, parse_seal
+
+
+class Head(NamedTuple):
+    """The newest seal of a chain; seq 0 before the first."""
+
+    seq: int = 0
+    sha256: str | None = None
+
+
+class Sealed(NamedTuple):
+    """A seal that is in the ledger. `content`: its bytes; `signature`: the text of its signature's file."""
+
+    head: Head
+    content: bytes
+    signature: str | None
+    sums_sha256: str
+
+
+class ChainWriter:
+    """Writes one chain. `head` is followed as others append to it."""
+
+    def __init__(self, ledger: Storage, chain: ChainId, signer: Signer | None, hint: Head | None = None) -> None:
+        """`hint`: a head that the chain had; without one the chain's folder is listed."""
+        self.chain = chain
+        self._ledger = ledger
+        self._signer = signer
+        self.head = hint if hint is not None else find_head(ledger, chain)
+
+    def append(
+        self,
+        make: Callable[[Head], bytes],
+        is_same: Callable[[Seal], bool],
+        *,
+        sums_sha256: str,
+        packed_sums: bytes | None,
+    ) -> Sealed:
+        """Append a seal, and return it; or the one that another writer has appended meanwhile and that `is_same`.
+
+        `make` returns the bytes of the seal after a head. Raises PermanentError or TransientError: nothing is appended,
+        or it is not known. What is left of a failure are sums and a signature that no seal needs.
+        """
+        if packed_sums is not None:
+            self._ledger.create(self.chain.sums(sums_sha256), packed_sums)
+        while True:
+            content = make(self.head)
+            head = Head(self.head.seq + 1, hashlib.sha256(content).hexdigest())
+            signature = self._signed(head, content)
+            if self._ledger.create(self.chain.seal(head.seq), content):
+                self.head = head
+                return Sealed(head, content, signature, sums_sha256)
+            if (same := self._follow(is_same)) is not None:
+                return same
+
+    def _signed(self, head: Head, content: bytes) -> str | None:
+        if self._signer is None or head.sha256 is None:
+            return None
+        signature = self._signer.sign(content)
+        # The name has the seal's hash: a signature that a killed writer left has another name.
+        self._ledger.create(self.chain.signature(head.seq, head.sha256), signature.encode())
+        return signature
+
+    def _follow(self, is_same: Callable[[Seal], bool]) -> Sealed | None:
+        """Read what others appended, up to the end or to a seal that is the same."""
+        while (content := self._ledger.read(self.chain.seal(self.head.seq + 1))) is not None:
+            self.head = Head(self.head.seq + 1, hashlib.sha256(content).hexdigest())
+            seal = read_seal(content, self._ledger.url(self.chain.seal(self.head.seq)))
+            if is_same(seal):
+                return sealed_at(self._ledger, self.chain, self.head, content)
+        return None
+
+
+def find_head(ledger: Storage, chain: ChainId) -> Head:
+    """Return the head of a chain by listing it: one request for a thousand files."""
+    seqs = (seq_of_seal(path.rpartition("/")[2]) for path in ledger.paths(chain.folder))
+    seq = max((each for each in seqs if each is not None), default=0)
+    return head_at(ledger, chain, seq)
+
+
+def head_at(ledger: Storage, chain: ChainId, seq: int) -> Head:
+    content = ledger.read(chain.seal(seq)) if seq else None
+    if content is None:
+        return Head()
+    return Head(seq, hashlib.sha256(content).hexdigest())
+
+
+def sealed_at(ledger: Storage, chain: ChainId, head: Head, content: bytes | None = None) -> Sealed:
+    """Read a seal of the ledger with its signature. Raises PermanentError if it is not there."""
+    path = chain.seal(head.seq)
+    content = content if content is not None else ledger.read(path)
+    if content is None:
+        raise PermanentError(f"{ledger.url(path)} is gone, and a later seal names it. Restore it.")
+    sha256 = hashlib.sha256(content).hexdigest()
+    seal = read_seal(content, ledger.url(path))
+    signature = ledger.read(chain.signature(head.seq, sha256)) if seal.key else None
+    text = None if signature is None else signature.decode()
+    return Sealed(Head(head.seq, sha256), content, text, seal.sums_sha256)
+
+
+def read_seal(content: bytes, where: str) -> Seal:
+    """Read a seal of ours. Raises PermanentError, which names the file."""
+    try:
+        return parse_seal(content)
+    except (ValueError, NewerFormatError) as error:
+        raise PermanentError(f"{where} is not a seal that this release can read: {error}.") from error

@@ -1,0 +1,275 @@
+"""What a report does about seals: seal the windows of its run, chain by chain, and copy the chains."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from job_history.errors import PermanentError, ReplicationError
+from job_history.errors.code import Code
+from job_history.ledger.receipt_store import Recorded, read_receipt
+from job_history.ledger.status_file import SealHead, read_status
+from job_history.seals.bucket_copy import CopiedChain
+from job_history.seals.chain_writer import ChainWriter, Head, Sealed, find_head
+from job_history.seals.signer import Signer, fingerprint_of
+from job_history.seals.take_back import take_back
+from job_history.seals.unsealed import UnsealedWindow, unsealed_windows
+from job_history.seals.window_seal import Revision, seal_window
+from job_history.storage import Storage
+from job_history_verify.layout import ChainId
+
+log = logging.getLogger(__name__)
+
+CHAINS_AT_A_TIME = 32
+RED_AFTER = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class SealBucket:
+    """An account's bucket, below its destination's prefix. `overwrites`: the store cannot create only."""
+
+    storage: Storage
+    overwrites: bool = False
+
+
+class AccountPlace(NamedTuple):
+    """Where an account's seals are copied to. `open` returns None for a destination that takes messages."""
+
+    prefix: str
+    open: Callable[[], SealBucket | None]
+
+
+@dataclass(frozen=True)
+class Sealing:
+    """What sealing needs of the installation.
+
+    `signer` returns None if seals are not signed, and raises PermanentError or TransientError if the key cannot be
+    used. `place_of` returns None for an account that is no longer in the Variable.
+    """
+
+    signer: Callable[[], Signer | None]
+    place_of: Callable[[int], AccountPlace | None]
+
+
+class SealsOfRun:
+    """Seals what one report records. Made before any revision is created: its heads must be older than these."""
+
+    def __init__(self, ledger: Storage, sealing: Sealing | None) -> None:
+        self._ledger = ledger
+        self._sealing = sealing
+        self._heads = seal_heads(ledger) if sealing else {}
+
+    def seal(self, recorded: Iterable[Recorded], now: datetime) -> SealReport:
+        """Seal the newest revisions of the run's windows. Warnings are logged."""
+        if self._sealing is None:
+            return SealReport()
+        revisions = [Revision(each.receipt, each.is_new) for each in recorded]
+        report = seal_windows(self._ledger, self._sealing, revisions, self._heads, now)
+        for warning in report.warnings:
+            log.warning("%s", warning)
+        return report
+
+
+@dataclass
+class SealReport:
+    """`heads` by `<user_id>/<kind>`; `problems` make a run red, `warnings` do not; `unsealed`: windows that wait."""
+
+    heads: dict[str, SealHead] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    unsealed: int = 0
+
+
+def seal_windows(
+    ledger: Storage, sealing: Sealing, revisions: Iterable[Revision], hints: dict[str, SealHead], now: datetime
+) -> SealReport:
+    """Seal revisions, and what earlier reports could not seal; copy each chain that has news. Raises nothing.
+
+    `hints`: the heads as the status has them, read before the revisions were created.
+    """
+    report = SealReport(heads=dict(hints))
+    try:
+        by_chain = _by_chain(ledger, revisions)
+    except ReplicationError as error:
+        report.problems.append(f"Nothing was sealed: {error}")
+        return report
+    signer: Signer | None = None
+    failure: ReplicationError | None = None
+    try:
+        signer = sealing.signer()
+    except ReplicationError as error:
+        failure = error
+    with ThreadPoolExecutor(CHAINS_AT_A_TIME, "seals") as pool:
+
+        def seal(chain: ChainId) -> _ChainSealing:
+            work = _ChainSealing(ledger, sealing, chain, hints.get(str(chain)), now)
+            work.run(by_chain[chain], signer, failure)
+            return work
+
+        for done in pool.map(seal, sorted(by_chain)):
+            if done.head is not None:
+                report.heads[str(done.chain)] = done.head
+            report.warnings += done.warnings
+            report.problems += done.problems
+    _add_overdue(ledger, report, now)
+    if report.heads:
+        log.info("Heads of the seals, for a witness:\n%s", "\n".join(head_lines(report.heads)))
+    return report
+
+
+def seal_heads(ledger: Storage) -> dict[str, SealHead]:
+    """Return the heads that the status has, by `<user_id>/<kind>`. A chain without one is listed."""
+    try:
+        status = read_status(ledger)
+    except ReplicationError as error:
+        log.warning("The status in the ledger is not used: %s", error)
+        return {}
+    return {} if status is None else {key: each.seals for key, each in status.accounts.items() if each.seals}
+
+
+def later_head(one: SealHead | None, other: SealHead) -> SealHead:
+    """Return the head of the longer chain; of one chain, the one that knows more about its copy."""
+    if one is None or (one.seq, one.copied) <= (other.seq, other.copied):
+        return other
+    return one
+
+
+def head_lines(heads: dict[str, SealHead]) -> list[str]:
+    """Return the heads as `--expect-head` takes them."""
+    return [f"{chain}/{head.seq}:{head.sha256}" for chain, head in sorted(heads.items())]
+
+
+def _by_chain(ledger: Storage, revisions: Iterable[Revision]) -> dict[ChainId, list[Revision]]:
+    by_window = {UnsealedWindow.of(each.receipt): each for each in revisions}
+    for waiting in unsealed_windows(ledger):
+        if waiting not in by_window:
+            receipt = read_receipt(ledger, waiting.user_id, waiting.kind, waiting.window)
+            if receipt is not None:
+                by_window[waiting] = Revision(receipt, is_new=False)
+    by_chain: dict[ChainId, list[Revision]] = {}
+    for window, revision in by_window.items():
+        by_chain.setdefault(ChainId(window.user_id, str(window.kind)), []).append(revision)
+    return by_chain
+
+
+def _add_overdue(ledger: Storage, report: SealReport, now: datetime) -> None:
+    """Count the windows that wait for a seal, and add a problem for those that have waited too long."""
+    if not report.warnings:
+        return
+    try:
+        report.unsealed = len(unsealed_windows(ledger))
+        overdue = unsealed_windows(ledger, since_before=now - RED_AFTER)
+    except ReplicationError as error:
+        report.problems.append(f"It is not known which windows are unsealed: {error}")
+        return
+    if overdue:
+        first = overdue[0]
+        report.problems.append(
+            f"{len(overdue)} windows are unsealed for more than 24 hours, the first of account {first.user_id}, window "
+            f"{first.window.start_text}. The warnings above have the reason."
+        )
+
+
+class _ChainSealing:
+    """One chain: its windows one after another, then its copy."""
+
+    def __init__(self, ledger: Storage, sealing: Sealing, chain: ChainId, hint: SealHead | None, now: datetime) -> None:
+        self.chain = chain
+        self.head = hint
+        self.warnings: list[str] = []
+        self.problems: list[str] = []
+        self._ledger = ledger
+        self._place = sealing.place_of(chain.user_id)
+        self._now = now
+
+    def run(self, revisions: list[Revision], signer: Signer | None, failure: ReplicationError | None) -> None:
+        """Seal the revisions, or note that they wait; then copy. Errors become warnings or problems."""
+        bucket: SealBucket | None = None
+        away: ReplicationError | None = None
+        try:
+            bucket = self._place.open() if self._place else None
+        except ReplicationError as error:
+            away = error
+        written: list[Sealed] = []
+        waiting = sorted(revisions, key=lambda each: each.order)
+        try:
+            if failure is not None:
+                raise failure
+            writer = self._writer(bucket, away, signer)
+            while waiting:
+                prefix = self._place.prefix if self._place else ""
+                sealed = seal_window(self._ledger, writer, waiting[0], signer, prefix=prefix, now=self._now)
+                if sealed is not None:
+                    written.append(sealed)
+                self._no_longer_waits(waiting.pop(0))
+        except ReplicationError as error:
+            self._note_waiting(waiting, error)
+        if written:
+            last = max(written, key=lambda each: each.head.seq).head
+            before = self.head or SealHead(seq=0, sha256="")
+            self.head = SealHead(
+                seq=last.seq,
+                sha256=last.sha256 or "",
+                key=fingerprint_of(signer) if signer else None,
+                copied=before.copied,
+                not_copied_since=before.not_copied_since,
+            )
+        if self.head is not None and self._place is not None:
+            self._copy(bucket, away, written)
+
+    def _writer(self, bucket: SealBucket | None, away: ReplicationError | None, signer: Signer | None) -> ChainWriter:
+        if self.head is not None:
+            if self.head.key is not None and signer is None:
+                raise PermanentError(
+                    f"the newest seal of {self.chain} is signed, and [job_history] signing_conn_id is empty: a seal "
+                    "without a signature would be taken for a forged one. Set it again."
+                )
+            return ChainWriter(self._ledger, self.chain, signer, Head(self.head.seq, self.head.sha256))
+        head = find_head(self._ledger, self.chain)
+        if head.seq == 0:
+            if away is not None:
+                # The bucket may have seals that the ledger has lost.
+                raise away
+            if bucket is not None:
+                head = take_back(self._ledger, bucket.storage, self.chain, signer)
+        return ChainWriter(self._ledger, self.chain, signer, head)
+
+    def _note_waiting(self, waiting: list[Revision], error: ReplicationError) -> None:
+        self.warnings.append(f"Account {self.chain}: {len(waiting)} windows are not sealed: {error}")
+        for revision in waiting:
+            window = UnsealedWindow.of(revision.receipt)
+            try:
+                self._ledger.create(window.path, b"{}\n")
+            except ReplicationError as unwritten:
+                self.problems.append(f"Account {self.chain}, window {window.window}: not sealed: {unwritten}")
+
+    def _no_longer_waits(self, revision: Revision) -> None:
+        if not revision.is_new:
+            self._ledger.delete(UnsealedWindow.of(revision.receipt).path)
+
+    def _copy(self, bucket: SealBucket | None, away: ReplicationError | None, written: list[Sealed]) -> None:
+        head = self.head
+        if head is None or (bucket is None and away is None):
+            return
+        try:
+            if away is not None or bucket is None:
+                raise away or PermanentError("there is no bucket")
+            copied = CopiedChain(
+                self._ledger, bucket.storage, self.chain, copied=head.copied, overwrites=bucket.overwrites
+            )
+            try:
+                copied.copy(Head(head.seq, head.sha256), written)
+            finally:
+                head.copied = copied.copied
+                if copied.cut:
+                    self.problems.append(copied.cut)
+            head.not_copied_since = None
+        except ReplicationError as error:
+            head.not_copied_since = head.not_copied_since or self._now
+            overdue = self._now - head.not_copied_since > RED_AFTER or error.code is Code.SEALS_OF_ANOTHER
+            message = f"Account {self.chain}: its seals are not copied to its bucket: {error}"
+            (self.problems if overdue else self.warnings).append(message)
