@@ -86,6 +86,12 @@ def get_provider_info() -> dict[str, Any]:
                         "The pool that backfills of these DAGs run in, after the hourly runs; it must exist. Unset: "
                         "as other runs.",
                     ),
+                    "signing_conn_id": _option(
+                        "string",
+                        None,
+                        "The connection with the Ed25519 key that signs seals (docs/proof.md). Unset: seals are not "
+                        "signed.",
+                    ),
                     "notifiers": _option(
                         "string",
                         None,

@@ -88,6 +88,11 @@ def load_accounts() -> Accounts:
     return read_accounts(text)
 
 
+def read_signing_conn_id() -> str | None:
+    """Return the id of the connection with the key that signs seals; None if seals are not signed."""
+    return conf.get(SECTION, "signing_conn_id", fallback=None) or None
+
+
 def read_shared_group() -> bool:
     """Return whether the group of ledger and staging folder may use what we make in them."""
     text = conf.get(SECTION, "shared_group", fallback="False")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from job_history.accounts.destination_registry import installed
 from job_history.accounts.destination_settings import DestinationSettings
@@ -39,6 +39,18 @@ class Opening:
     dry_run: bool = False
 
 
+@dataclass(frozen=True)
+class DocumentStore:
+    """The store of an account's documents, below the destination's prefix: seals are copied into it.
+
+    `overwrites`: it cannot create only. `description`: as that of the destination.
+    """
+
+    storage: Storage
+    overwrites: bool
+    description: dict[str, Any]
+
+
 @dataclass(frozen=True, kw_only=True)
 class DestinationKind:
     """A kind of destination. Its functions raise PermanentError or TransientError.
@@ -48,6 +60,7 @@ class DestinationKind:
     preflight needs, and returns the check, which may run in another thread; `place` returns where documents go now,
     None if the settings alone decide it. `open_listing` returns the destination for listing what it holds; None for one
     that cannot be listed. `readable`: a dry run can compare documents with what it holds.
+    `open_store` returns the store, for the copy of the seals; None for one that keeps no objects.
     `recognises_repeats`: a document that is delivered again is there once.
     """
 
@@ -59,6 +72,7 @@ class DestinationKind:
     check: Callable[[Account], Callable[[], list[Finding]]]
     place: Callable[[Account], Place | None]
     open_listing: Callable[[Account], Listable] | None = None
+    open_store: Callable[[Account], DocumentStore] | None = None
     readable: bool = False
     recognises_repeats: bool = False
 

@@ -46,13 +46,15 @@ class Notified(msgspec.Struct):
 class SealHead(msgspec.Struct):
     """The newest seal of an account's chain. `key`: fingerprint of the key that signed it, None if it is not signed.
 
-    `copied`: the last seal that is in the account's bucket; `not_copied_since`: when copying first failed.
+    `copied`: the last seal that is in the account's bucket, `copied_to` its URL; `not_copied_since`: when copying first
+    failed.
     """
 
     seq: int
     sha256: str
     key: str | None = None
     copied: int = 0
+    copied_to: str | None = None
     not_copied_since: datetime | None = None
 
 

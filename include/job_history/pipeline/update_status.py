@@ -37,7 +37,7 @@ def update_status(
     reconciled: list[Findings],
     expected: ExpectedBy,
     now: datetime,
-    seals: SealReport,
+    seals: SealReport | None = None,
 ) -> Status | None:
     """Rewrite the status, and return it; None if it was not written.
 
@@ -50,11 +50,11 @@ def update_status(
         accounts = before.accounts if before else {}
         _add_windows(accounts, receipts, reconciled)
         accounts = _of_the_variable(accounts, plans, marks, whole_list=whole_list)
-        for key, head in seals.heads.items():
+        for key, head in (seals.heads if seals else {}).items():
             if key in accounts:
                 accounts[key].seals = later_head(accounts[key].seals, head)
         status = _status(accounts, marks, _latest(before.expected_by if before else ExpectedBy(), expected), now)
-        status.unsealed = seals.unsealed
+        status.unsealed = seals.unsealed if seals else 0
         status.notified = before.notified if before else {}
         return status
 

@@ -36,7 +36,7 @@ class CopiedChain:
         self._find_last()
         known = {sealed.head.seq: sealed for sealed in written}
         for seq in range(self.copied + 1, head.seq + 1):
-            sealed = known.get(seq) or sealed_at(self._ledger, self._chain, Head(seq))
+            sealed = known.get(seq) or sealed_at(self._ledger, self._chain, seq)
             for path, content in self._files(sealed):
                 self._create(path, content)
             self.copied = seq

@@ -30,7 +30,7 @@ class Sealed(NamedTuple):
 
 
 class ChainWriter:
-    """Writes one chain. `head` is followed as others append to it."""
+    """Writes one chain. `head` is followed as others append to it; `written` are the seals of this writer."""
 
     def __init__(self, ledger: Storage, chain: ChainId, signer: Signer | None, hint: Head | None = None) -> None:
         """`hint`: a head that the chain had; without one the chain's folder is listed."""
@@ -38,6 +38,7 @@ class ChainWriter:
         self._ledger = ledger
         self._signer = signer
         self.head = hint if hint is not None else find_head(ledger, chain)
+        self.written: list[Sealed] = []
 
     def append(
         self,
@@ -46,7 +47,7 @@ class ChainWriter:
         *,
         sums_sha256: str,
         packed_sums: bytes | None,
-    ) -> Sealed:
+    ) -> Head:
         """Append a seal, and return it; or the one that another writer has appended meanwhile and that `is_same`.
 
         `make` returns the bytes of the seal after a head. Raises PermanentError or TransientError: nothing is appended,
@@ -60,9 +61,10 @@ class ChainWriter:
             signature = self._signed(head, content)
             if self._ledger.create(self.chain.seal(head.seq), content):
                 self.head = head
-                return Sealed(head, content, signature, sums_sha256)
-            if (same := self._follow(is_same)) is not None:
-                return same
+                self.written.append(Sealed(head, content, signature, sums_sha256))
+                return head
+            if self._follow(is_same):
+                return self.head
 
     def _signed(self, head: Head, content: bytes) -> str | None:
         if self._signer is None or head.sha256 is None:
@@ -72,14 +74,14 @@ class ChainWriter:
         self._ledger.create(self.chain.signature(head.seq, head.sha256), signature.encode())
         return signature
 
-    def _follow(self, is_same: Callable[[Seal], bool]) -> Sealed | None:
-        """Read what others appended, up to the end or to a seal that is the same."""
+    def _follow(self, is_same: Callable[[Seal], bool]) -> bool:
+        """Read what others appended, up to the end or to a seal that is the same; return whether there is one."""
         while (content := self._ledger.read(self.chain.seal(self.head.seq + 1))) is not None:
             self.head = Head(self.head.seq + 1, hashlib.sha256(content).hexdigest())
             seal = read_seal(content, self._ledger.url(self.chain.seal(self.head.seq)))
             if is_same(seal):
-                return sealed_at(self._ledger, self.chain, self.head, content)
-        return None
+                return True
+        return False
 
 
 def find_head(ledger: Storage, chain: ChainId) -> Head:
@@ -96,17 +98,17 @@ def head_at(ledger: Storage, chain: ChainId, seq: int) -> Head:
     return Head(seq, hashlib.sha256(content).hexdigest())
 
 
-def sealed_at(ledger: Storage, chain: ChainId, head: Head, content: bytes | None = None) -> Sealed:
+def sealed_at(ledger: Storage, chain: ChainId, seq: int) -> Sealed:
     """Read a seal of the ledger with its signature. Raises PermanentError if it is not there."""
-    path = chain.seal(head.seq)
-    content = content if content is not None else ledger.read(path)
+    path = chain.seal(seq)
+    content = ledger.read(path)
     if content is None:
         raise PermanentError(f"{ledger.url(path)} is gone, and a later seal names it. Restore it.")
     sha256 = hashlib.sha256(content).hexdigest()
     seal = read_seal(content, ledger.url(path))
-    signature = ledger.read(chain.signature(head.seq, sha256)) if seal.key else None
+    signature = ledger.read(chain.signature(seq, sha256)) if seal.key else None
     text = None if signature is None else signature.decode()
-    return Sealed(Head(head.seq, sha256), content, text, seal.sums_sha256)
+    return Sealed(Head(seq, sha256), content, text, seal.sums_sha256)
 
 
 def read_seal(content: bytes, where: str) -> Seal:

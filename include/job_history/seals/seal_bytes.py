@@ -69,10 +69,17 @@ def seal_bytes(
     return msgspec.json.encode(fields) + b"\n"
 
 
-def newest_destination(receipt: Receipt) -> dict[str, Any]:
-    """Return the description of where a window's documents are; the last one if they were split between two."""
+def newest_destination(receipt: Receipt, store: dict[str, Any]) -> dict[str, Any]:
+    """Return the description of where a window's documents are; the last one if they were split between two.
+
+    `store`: of the account's store, empty if it is not known. The receipt of an hour without documents has the
+    settings alone, which may name no bucket and never name a host: the store is named then.
+    """
     several = receipt.destination.get("several")
-    return dict(several[-1]) if several else receipt.destination
+    own = dict(several[-1]) if several else receipt.destination
+    if store and own.get("type") == store.get("type") and "host" not in own and not receipt.items:
+        return store
+    return own
 
 
 def sealed_destination(description: dict[str, Any], prefix: str) -> dict[str, Any]:

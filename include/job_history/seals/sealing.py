@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
+from job_history.destinations.kind import DocumentStore
 from job_history.errors import PermanentError, ReplicationError
 from job_history.errors.code import Code
 from job_history.ledger.receipt_store import Recorded, read_receipt
@@ -18,7 +21,7 @@ from job_history.seals.chain_writer import ChainWriter, Head, Sealed, find_head
 from job_history.seals.signer import Signer, fingerprint_of
 from job_history.seals.take_back import take_back
 from job_history.seals.unsealed import UnsealedWindow, unsealed_windows
-from job_history.seals.window_seal import Revision, seal_window
+from job_history.seals.window_seal import Revision, seal_window, with_unsealed_before
 from job_history.storage import Storage
 from job_history_verify.layout import ChainId
 
@@ -28,19 +31,11 @@ CHAINS_AT_A_TIME = 32
 RED_AFTER = timedelta(hours=24)
 
 
-@dataclass(frozen=True)
-class SealBucket:
-    """An account's bucket, below its destination's prefix. `overwrites`: the store cannot create only."""
-
-    storage: Storage
-    overwrites: bool = False
-
-
 class AccountPlace(NamedTuple):
-    """Where an account's seals are copied to. `open` returns None for a destination that takes messages."""
+    """Where an account's seals are copied to. `open` returns None for a destination that keeps no objects."""
 
     prefix: str
-    open: Callable[[], SealBucket | None]
+    open: Callable[[], DocumentStore | None]
 
 
 @dataclass(frozen=True)
@@ -93,7 +88,8 @@ def seal_windows(
     """
     report = SealReport(heads=dict(hints))
     try:
-        by_chain = _by_chain(ledger, revisions)
+        marks = set(unsealed_windows(ledger))
+        by_chain = _by_chain(ledger, revisions, marks)
     except ReplicationError as error:
         report.problems.append(f"Nothing was sealed: {error}")
         return report
@@ -106,7 +102,7 @@ def seal_windows(
     with ThreadPoolExecutor(CHAINS_AT_A_TIME, "seals") as pool:
 
         def seal(chain: ChainId) -> _ChainSealing:
-            work = _ChainSealing(ledger, sealing, chain, hints.get(str(chain)), now)
+            work = _ChainSealing(ledger, sealing, chain, hints.get(str(chain)), now=now, marks=marks)
             work.run(by_chain[chain], signer, failure)
             return work
 
@@ -143,13 +139,14 @@ def head_lines(heads: dict[str, SealHead]) -> list[str]:
     return [f"{chain}/{head.seq}:{head.sha256}" for chain, head in sorted(heads.items())]
 
 
-def _by_chain(ledger: Storage, revisions: Iterable[Revision]) -> dict[ChainId, list[Revision]]:
+def _by_chain(
+    ledger: Storage, revisions: Iterable[Revision], marks: set[UnsealedWindow]
+) -> dict[ChainId, list[Revision]]:
     by_window = {UnsealedWindow.of(each.receipt): each for each in revisions}
-    for waiting in unsealed_windows(ledger):
-        if waiting not in by_window:
-            receipt = read_receipt(ledger, waiting.user_id, waiting.kind, waiting.window)
-            if receipt is not None:
-                by_window[waiting] = Revision(receipt, is_new=False)
+    for waiting in marks - by_window.keys():
+        receipt = read_receipt(ledger, waiting.user_id, waiting.kind, waiting.window)
+        if receipt is not None:
+            by_window[waiting] = Revision(receipt, is_new=False)
     by_chain: dict[ChainId, list[Revision]] = {}
     for window, revision in by_window.items():
         by_chain.setdefault(ChainId(window.user_id, str(window.kind)), []).append(revision)
@@ -177,7 +174,16 @@ def _add_overdue(ledger: Storage, report: SealReport, now: datetime) -> None:
 class _ChainSealing:
     """One chain: its windows one after another, then its copy."""
 
-    def __init__(self, ledger: Storage, sealing: Sealing, chain: ChainId, hint: SealHead | None, now: datetime) -> None:
+    def __init__(
+        self,
+        ledger: Storage,
+        sealing: Sealing,
+        chain: ChainId,
+        hint: SealHead | None,
+        *,
+        now: datetime,
+        marks: set[UnsealedWindow],
+    ) -> None:
         self.chain = chain
         self.head = hint
         self.warnings: list[str] = []
@@ -185,43 +191,44 @@ class _ChainSealing:
         self._ledger = ledger
         self._place = sealing.place_of(chain.user_id)
         self._now = now
+        self._marks = marks
 
     def run(self, revisions: list[Revision], signer: Signer | None, failure: ReplicationError | None) -> None:
         """Seal the revisions, or note that they wait; then copy. Errors become warnings or problems."""
-        bucket: SealBucket | None = None
+        bucket: DocumentStore | None = None
         away: ReplicationError | None = None
         try:
             bucket = self._place.open() if self._place else None
         except ReplicationError as error:
             away = error
-        written: list[Sealed] = []
+        writer: ChainWriter | None = None
         waiting = sorted(revisions, key=lambda each: each.order)
         try:
             if failure is not None:
                 raise failure
             writer = self._writer(bucket, away, signer)
             while waiting:
-                prefix = self._place.prefix if self._place else ""
-                sealed = seal_window(self._ledger, writer, waiting[0], signer, prefix=prefix, now=self._now)
-                if sealed is not None:
-                    written.append(sealed)
+                for revision in with_unsealed_before(self._ledger, waiting[0]):
+                    self._seal(revision, writer, signer, bucket)
                 self._no_longer_waits(waiting.pop(0))
         except ReplicationError as error:
             self._note_waiting(waiting, error)
-        if written:
-            last = max(written, key=lambda each: each.head.seq).head
-            before = self.head or SealHead(seq=0, sha256="")
-            self.head = SealHead(
-                seq=last.seq,
-                sha256=last.sha256 or "",
-                key=fingerprint_of(signer) if signer else None,
-                copied=before.copied,
-                not_copied_since=before.not_copied_since,
-            )
         if self.head is not None and self._place is not None:
-            self._copy(bucket, away, written)
+            self._copy(bucket, away, writer.written if writer else [])
 
-    def _writer(self, bucket: SealBucket | None, away: ReplicationError | None, signer: Signer | None) -> ChainWriter:
+    def _seal(
+        self, revision: Revision, writer: ChainWriter, signer: Signer | None, bucket: DocumentStore | None
+    ) -> None:
+        store = (bucket.description if bucket else {}, self._place.prefix if self._place else "")
+        sealed = seal_window(self._ledger, writer, revision, signer, store=store, now=self._now)
+        before = self.head or SealHead(seq=0, sha256="")
+        if sealed.seq > before.seq:
+            key = fingerprint_of(signer) if signer else None
+            self.head = replace(before, seq=sealed.seq, sha256=sealed.sha256 or "", key=key)
+
+    def _writer(
+        self, bucket: DocumentStore | None, away: ReplicationError | None, signer: Signer | None
+    ) -> ChainWriter:
         if self.head is not None:
             if self.head.key is not None and signer is None:
                 raise PermanentError(
@@ -248,10 +255,10 @@ class _ChainSealing:
                 self.problems.append(f"Account {self.chain}, window {window.window}: not sealed: {unwritten}")
 
     def _no_longer_waits(self, revision: Revision) -> None:
-        if not revision.is_new:
-            self._ledger.delete(UnsealedWindow.of(revision.receipt).path)
+        if (window := UnsealedWindow.of(revision.receipt)) in self._marks:
+            self._ledger.delete(window.path)
 
-    def _copy(self, bucket: SealBucket | None, away: ReplicationError | None, written: list[Sealed]) -> None:
+    def _copy(self, bucket: DocumentStore | None, away: ReplicationError | None, written: list[Sealed]) -> None:
         head = self.head
         if head is None or (bucket is None and away is None):
             return
@@ -259,12 +266,17 @@ class _ChainSealing:
             if away is not None or bucket is None:
                 raise away or PermanentError("there is no bucket")
             copied = CopiedChain(
-                self._ledger, bucket.storage, self.chain, copied=head.copied, overwrites=bucket.overwrites
+                self._ledger,
+                bucket.storage,
+                self.chain,
+                # After a move the whole chain is copied.
+                copied=head.copied if head.copied_to == bucket.storage.root else 0,
+                overwrites=bucket.overwrites,
             )
             try:
                 copied.copy(Head(head.seq, head.sha256), written)
             finally:
-                head.copied = copied.copied
+                head.copied, head.copied_to = copied.copied, bucket.storage.root
                 if copied.cut:
                     self.problems.append(copied.cut)
             head.not_copied_since = None

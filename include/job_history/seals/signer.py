@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -76,6 +78,19 @@ class KmsSigner:
             SigningAlgorithm=KMS_ALGORITHM,
         )
         return armored_signature(self.public_key, bytes(answer["Signature"]))
+
+
+class GuardedSigner:
+    """Signs with another signer; what that raises is converted by `errors`."""
+
+    def __init__(self, signer: Signer, errors: Callable[[], AbstractContextManager[None]]) -> None:
+        self._signer = signer
+        self._errors = errors
+        self.public_key = signer.public_key
+
+    def sign(self, message: bytes) -> str:
+        with self._errors():
+            return self._signer.sign(message)
 
 
 def fingerprint_of(signer: Signer) -> str:

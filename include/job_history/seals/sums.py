@@ -25,8 +25,8 @@ _COMPRESSION = 3
 class Sums:
     """`count` lines, the last `gone` of them of documents that the source no longer lists.
 
-    `size`: of the documents, in bytes.     `packed`: the text in gzip, None without a line. `prefix`: what the keys of the lines had before them; None without
-    a line.
+    `size`: of the documents, in bytes. `packed`: the text in gzip, None without a line. `prefix`: what the keys of the
+    lines had before them; None without a line.
     """
 
     count: int

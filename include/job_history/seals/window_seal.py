@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
 from job_history.errors import PermanentError
+from job_history.ledger.decoding import decoded
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import receipt_bytes, receipt_path
-from job_history.seals.chain_writer import ChainWriter, Head, Sealed
+from job_history.seals.chain_writer import ChainWriter, Head
 from job_history.seals.seal_bytes import newest_destination, reason_of, seal_bytes, sealed_destination
 from job_history.seals.signer import Signer, fingerprint_of
 from job_history.seals.sums import Sums, sums_of
@@ -50,24 +52,55 @@ def mark_path(receipt: Receipt) -> str:
     return f"{path.removesuffix('.json')}.sealed"
 
 
-def is_marked(ledger: Storage, receipt: Receipt) -> bool:
-    return ledger.read(mark_path(receipt)) is not None
+def read_mark(ledger: Storage, receipt: Receipt) -> Head | None:
+    """Return the seal of a revision by its mark; None if it has none."""
+    path = mark_path(receipt)
+    content = ledger.read(path)
+    if content is None:
+        return None
+    mark = decoded(content, Mark, ledger.url(path))
+    return Head(mark.seq, mark.sha256)
+
+
+def with_unsealed_before(ledger: Storage, revision: Revision) -> list[Revision]:
+    """Return a revision after those before it that have no seal, the oldest first.
+
+    Another report may have created one of them, and seal it at this moment: a window's seals are in the order of its
+    revisions all the same, because each report seals the earlier ones first.
+    """
+    found, receipt = [revision], revision.receipt
+    for number in range(receipt.revision - 1, 0, -1):
+        path = receipt_path(receipt.user_id, receipt.kind, receipt.window, number)
+        content = ledger.read(path)
+        if content is None:
+            break
+        before = decoded(content, Receipt, ledger.url(path))
+        if read_mark(ledger, before) is not None:
+            break
+        found.append(Revision(before, is_new=False))
+    return found[::-1]
 
 
 def seal_window(
-    ledger: Storage, chain: ChainWriter, revision: Revision, signer: Signer | None, *, prefix: str, now: datetime
-) -> Sealed | None:
-    """Seal a revision. Returns None if it is sealed already. `prefix`: of the account's destination.
+    ledger: Storage,
+    chain: ChainWriter,
+    revision: Revision,
+    signer: Signer | None,
+    *,
+    store: tuple[dict[str, Any], str],
+    now: datetime,
+) -> Head:
+    """Seal a revision if it has no seal, and return its seal. `store`: description and prefix of the account's store.
 
     Raises PermanentError or TransientError; nothing is lost then, and the next report tries again.
     """
     receipt = revision.receipt
-    if not revision.is_new and is_marked(ledger, receipt):
-        return None
+    if not revision.is_new and (marked := read_mark(ledger, receipt)) is not None:
+        return marked
     receipt_sha256 = hashlib.sha256(_bytes_of(ledger, revision)).hexdigest()
-    description = newest_destination(receipt)
+    description = newest_destination(receipt, store[0])
     sums: Sums = sums_of(ledger, receipt, description)
-    destination = sealed_destination(description, prefix if sums.prefix is None else sums.prefix)
+    destination = sealed_destination(description, store[1] if sums.prefix is None else sums.prefix)
     key = None if signer is None else fingerprint_of(signer)
 
     def make(head: Head) -> bytes:
@@ -87,10 +120,9 @@ def seal_window(
         window = receipt.window
         return (seal.window.start, seal.window.end, seal.receipt_sha256) == (window.start, window.end, receipt_sha256)
 
-    sealed = chain.append(make, is_same, sums_sha256=sums.sha256, packed_sums=sums.packed)
-    mark = Mark(sealed.head.seq, hashlib.sha256(sealed.content).hexdigest())
-    ledger.create(mark_path(receipt), msgspec.json.encode(mark))
-    return sealed
+    head = chain.append(make, is_same, sums_sha256=sums.sha256, packed_sums=sums.packed)
+    ledger.create(mark_path(receipt), msgspec.json.encode(Mark(head.seq, head.sha256 or "")))
+    return head
 
 
 def _bytes_of(ledger: Storage, revision: Revision) -> bytes:

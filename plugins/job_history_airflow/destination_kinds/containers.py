@@ -9,7 +9,7 @@ from typing import TypeVar
 from job_history.accounts.account import Account
 from job_history.accounts.destination_settings import ContainerSettings
 from job_history.destinations import Destination, Listable
-from job_history.destinations.kind import DestinationKind, Opening
+from job_history.destinations.kind import DestinationKind, DocumentStore, Opening
 from job_history.model.place import Place, place_of
 from job_history.preflight.check import Check
 from job_history.storage.object_store.access import StoreAccess
@@ -57,6 +57,16 @@ def container_kind(
         its, reached = access(account)
         return S3Destination(open_container(its.type, reached, attempts=ATTEMPTS), write_mode=its.write_mode)
 
+    def open_store(account: Account) -> DocumentStore:
+        from job_history.storage import Storage
+        from job_history.storage.object_store.container import open_container
+        from job_history_airflow.factories.storage import ATTEMPTS
+
+        its, reached = access(account)
+        container = open_container(its.type, reached, prefix=its.prefix, attempts=ATTEMPTS)
+        root = f"{reached.url}/{reached.container}/{its.prefix}".rstrip("/")
+        return DocumentStore(Storage(container, root), its.write_mode != "create_only", container.description())
+
     def check(account: Account) -> Check:
         from job_history.preflight.probe import ProbeCheck
         from job_history.storage.object_store.container import open_container
@@ -79,6 +89,7 @@ def container_kind(
         check=check,
         place=place,
         open_listing=open_listing,
+        open_store=open_store,
         readable=True,
         recognises_repeats=True,
     )

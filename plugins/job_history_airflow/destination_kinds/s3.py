@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from job_history.accounts.account import Account
 from job_history.accounts.destination_settings import S3DestinationSettings
 from job_history.destinations import Destination, Listable
-from job_history.destinations.kind import DestinationKind, Opening
+from job_history.destinations.kind import DestinationKind, DocumentStore, Opening
 from job_history.errors import ReplicationError
 from job_history.errors.catalogue import finding_from_error
 from job_history.model.place import Place
@@ -24,6 +24,12 @@ def _open_listing(account: Account) -> Listable:
     from job_history_airflow.factories.destinations import listable_bucket
 
     return listable_bucket(account)
+
+
+def _open_store(account: Account) -> DocumentStore:
+    from job_history_airflow.factories.destinations import document_store
+
+    return document_store(account)
 
 
 def _check(account: Account) -> Check:
@@ -57,6 +63,7 @@ KIND = DestinationKind(
     check=_check,
     place=_place,
     open_listing=_open_listing,
+    open_store=_open_store,
     readable=True,
     recognises_repeats=True,
 )

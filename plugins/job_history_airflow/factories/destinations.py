@@ -18,6 +18,7 @@ from job_history_airflow.factories.s3 import account_access
 from job_history_airflow.factories.storage import ATTEMPTS
 
 if TYPE_CHECKING:
+    from job_history.destinations.kind import DocumentStore
     from job_history.destinations.s3 import S3Destination
     from job_history.destinations.sumo_logic import HttpSource, SumoLogicDestination
 
@@ -52,6 +53,18 @@ def listable_bucket(account: Account) -> S3Destination:
     access = account_access(settings, account.label)
     bucket = open_bucket(access, attempts=access.attempts or ATTEMPTS)
     return S3Destination(bucket, write_mode=settings.write_mode)
+
+
+def document_store(account: Account) -> DocumentStore:
+    """Return the account's bucket below its prefix. Raises as above."""
+    from job_history.destinations.kind import DocumentStore
+    from job_history.storage.s3.open_bucket import open_bucket
+
+    settings = settings_of(account, S3DestinationSettings)
+    access = account_access(settings, account.label)
+    bucket = open_bucket(access, prefix=settings.prefix, attempts=access.attempts or ATTEMPTS)
+    root = f"s3://{access.bucket}/{settings.prefix}".rstrip("/")
+    return DocumentStore(Storage(bucket, root), settings.write_mode != "create_only", bucket.description())
 
 
 def sumo_logic_destination(

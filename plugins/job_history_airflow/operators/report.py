@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 from job_history import __version__
 from job_history.errors import PermanentError
 from job_history.model.slice import run_folder
+from job_history_airflow.factories.sealing import sealing_of_installation
 from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.operators.quiet_errors import without_traceback
 from job_history_airflow.operators.staging_check import PLANNED, check_ledger, check_staging
@@ -62,6 +63,7 @@ class ReportOperator(BaseOperator):
                     outcome, context, ledger=ledger, staging=staging, status_url=self.status_url
                 ),
                 accept_fewer=bool(context["params"].get("accept_fewer")),
+                sealing=sealing_of_installation(),
             )
             self._fail_if_a_task_failed(context)
         return {

@@ -1,0 +1,91 @@
+"""How seals are signed, and where they are copied to: `[job_history] signing_conn_id`, the accounts' destinations."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.log import mask_secret
+
+from job_history.destinations.kind import DocumentStore, kind_of
+from job_history.errors import PermanentError, ReplicationError, TransientError
+from job_history.errors.catalogue import finding
+from job_history.errors.code import Code
+from job_history_airflow.factories.connections import connection_errors, find_connection
+from job_history_airflow.settings import SECTION, load_accounts, read_signing_conn_id
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+    from job_history.accounts.account import Account
+    from job_history.seals.sealing import AccountPlace, Sealing
+    from job_history.seals.signer import Signer
+
+_NAMED_BY = f"[{SECTION}] signing_conn_id"
+_KMS_TIMEOUTS = {"connect_timeout": 10, "read_timeout": 20, "retries": {"total_max_attempts": 3}}
+
+
+def sealing_of_installation() -> Sealing:
+    """Return what a report needs to seal. Raises nothing; what cannot be used is raised when it is needed."""
+    from job_history.seals.sealing import AccountPlace, Sealing
+
+    accounts = functools.cache(load_accounts)
+
+    def place_of(user_id: int) -> AccountPlace | None:
+        account = accounts().usable.get(user_id)
+        if account is None:
+            return None
+        return AccountPlace(getattr(account.destination, "prefix", ""), functools.partial(open_store, account))
+
+    return Sealing(signer_of_installation, place_of)
+
+
+def open_store(account: Account) -> DocumentStore | None:
+    """Return the store that an account's seals are copied to; None for a destination that keeps no objects."""
+    open_ = kind_of(account).open_store
+    return None if open_ is None else open_(account)
+
+
+def signer_of_installation() -> Signer | None:
+    """Return the signer that the config names; None if it names none.
+
+    Raises PermanentError or TransientError with code SIGNING_KEY_UNUSABLE if the key cannot be used.
+    """
+    conn_id = read_signing_conn_id()
+    if conn_id is None:
+        return None
+    try:
+        return _signer_of(find_connection(conn_id, _NAMED_BY))
+    except ReplicationError as error:
+        found = finding(Code.SIGNING_KEY_UNUSABLE, f"The connection in {_NAMED_BY}", detail=error)
+        kind = TransientError if isinstance(error, TransientError) else PermanentError
+        raise kind(str(found), code=found.code, detail=str(error), facts={"detail": str(error)}) from None
+
+
+def _signer_of(connection: Connection) -> Signer:
+    from job_history.seals.signer import key_signer
+
+    if key_id := connection.extra_dejson.get("kms_key_id"):
+        return _kms_signer(str(key_id), str(connection.extra_dejson.get("aws_conn_id") or "aws_default"))
+    key = connection.password or ""
+    mask_secret(key)
+    return key_signer(key)
+
+
+def _kms_signer(key_id: str, aws_conn_id: str) -> Signer:
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
+    from botocore.config import Config
+
+    from job_history.seals.signer import GuardedSigner, KmsSigner
+
+    named_by = f"extra aws_conn_id of the connection in {_NAMED_BY}"
+    find_connection(aws_conn_id, named_by)
+
+    with connection_errors(aws_conn_id, named_by):
+        hook: Any = AwsGenericHook(
+            aws_conn_id=aws_conn_id,
+            client_type="kms",
+            config=Config(**_KMS_TIMEOUTS),
+        )
+        signer = KmsSigner(hook.get_conn(), key_id)
+    return GuardedSigner(signer, functools.partial(connection_errors, aws_conn_id, named_by))

@@ -1,0 +1,264 @@
+"""What a report seals, a stranger verifies."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.support.sealed_archive import key_pair
+from tests.support.sealing import S3, Installation, jobs_of
+
+from job_history.errors import TransientError
+from job_history.errors.code import Code
+from job_history.ledger.receipt import WindowState
+from job_history.ledger.status_file import PATH as STATUS
+from job_history.ledger.status_file import read_status
+from job_history.seals.signer import KeySigner
+from job_history.seals.unsealed import unsealed_windows
+
+SEALS = "_control/seals/5234/jobs"
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Installation:
+    return Installation(tmp_path)
+
+
+def seal(one: Installation, seq: int) -> dict[str, object]:
+    return json.loads((one.folder / "ledger" / SEALS / f"{seq:012d}.json").read_bytes())  # type: ignore[no-any-return]
+
+
+def marks(one: Installation) -> list[str]:
+    return sorted(path.name for path in (one.folder / "ledger/receipts").rglob("*.sealed"))
+
+
+def test_three_hours_are_sealed_copied_and_proven(one: Installation) -> None:
+    for hour, jobs in ((0, (1, 2)), (1, ()), (2, (3,))):
+        report = one.run(hour, jobs_of(hour, *jobs))
+        assert (report.problems, report.warnings, report.unsealed) == ([], [], 0)
+    result = one.verified(heads=[f"5234/jobs/3:{report.heads['5234/jobs'].sha256}"])
+    assert (result.code, result.documents, result.hours) == (0, {"proven": 3}, {"proven": 3})
+    assert one.ledger_verified().hours == {"proven": 3}
+    status = read_status(one.ledger)
+    assert status is not None
+    assert status.accounts["5234/jobs"].seals == report.heads["5234/jobs"]
+    assert report.heads["5234/jobs"].copied == 3
+    assert marks(one) == ["r000001.sealed"] * 3
+    first = seal(one, 1)
+    assert (first["reason"], first["state"], first["destination"]) == (
+        "run",
+        "complete",
+        {"type": "s3", "bucket": "acme-audit", "prefix": ""},
+    )
+
+
+@pytest.mark.parametrize("state", [WindowState.FAILED, WindowState.UNRECOVERABLE, WindowState.DISABLED])
+def test_windows_that_are_not_closed_are_sealed_as_such(one: Installation, state: WindowState) -> None:
+    one.run(0, jobs_of(0, 1), state=state)
+    assert seal(one, 1)["state"] == str(state)
+    assert one.verified().verdicts == {str(state)}
+
+
+def test_failed_window_that_is_run_again_is_sealed_again(one: Installation) -> None:
+    one.run(0, jobs_of(0, 1), "first", state=WindowState.FAILED)
+    one.run(0, jobs_of(0, 1, 2), "second")
+    result = one.verified()
+    assert (result.code, result.documents, result.hours) == (0, {"proven": 2}, {"proven": 1})
+    assert seal(one, 2)["receipt"]["revision"] == 2  # type: ignore[index]
+
+
+def test_documents_that_the_source_forgets_stay_in_the_sums(one: Installation) -> None:
+    one.run(0, jobs_of(0, 1, 2), "first")
+    one.run(0, jobs_of(0, 3), "second")
+    assert seal(one, 2)["counts"]["gone"] == 2  # type: ignore[index]
+    assert one.verified().documents == {"proven": 3}
+    next((one.copy / "5234").rglob("5234-234-1-*.json")).unlink()
+    assert one.verified().documents == {"proven": 2, "missing": 1}
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_document_that_moved_between_two_hours_and_was_repaired_is_proven(one: Installation, together: bool) -> None:
+    """Its completed_at was corrected from hour 1 to hour 0; its key stays, because it started at the same time."""
+    before = jobs_of(1, 7)
+    one.run(0, jobs_of(0, 1))
+    one.run(1, {**before, **jobs_of(1, 8)})
+    key = next(iter(before))
+    after = {key: before[key].replace(b"T01:05:00Z", b"T00:59:00Z")}
+    one.deliver(after)
+    one.now += timedelta(hours=1)
+    hour_0 = one.receipt(0, {**jobs_of(0, 1), **after}, "repair")
+    hour_1 = one.receipt(1, jobs_of(1, 8), "repair")
+    if together:
+        one.report([hour_0, hour_1])
+    else:
+        one.report([hour_0])
+        one.report([hour_1])
+    result = one.verified()
+    assert (result.code, result.documents) == (0, {"proven": 3})
+
+
+def test_report_that_is_repeated_seals_nothing_again(one: Installation) -> None:
+    receipt = one.receipt(0, jobs_of(0, 1), "run")
+    one.deliver(jobs_of(0, 1))
+    one.report([receipt])
+    one.report([receipt])
+    assert one.report([receipt]).heads["5234/jobs"].seq == 1
+    assert one.verified().code == 0
+
+
+def test_chain_goes_on_without_a_status(one: Installation) -> None:
+    one.run(0, jobs_of(0, 1))
+    one.ledger.delete(STATUS)
+    report = one.run(1, jobs_of(1, 2))
+    assert (report.heads["5234/jobs"].seq, report.heads["5234/jobs"].copied) == (2, 2)
+    assert one.verified().code == 0
+
+
+def test_archive_with_a_prefix_is_proven_below_it(tmp_path: Path) -> None:
+    one = Installation(tmp_path, prefix="audit/acme")
+    one.run(0, jobs_of(0, 1, 2))
+    assert seal(one, 1)["destination"] == {"type": "s3", "bucket": "acme-audit", "prefix": "audit/acme"}
+    assert (one.verified().code, one.verified().documents) == (0, {"proven": 2})
+
+
+def test_place_names_the_host_of_other_stores(tmp_path: Path) -> None:
+    one = Installation(tmp_path, description={**S3, "host": "minio.example:9000"})
+    one.run(0, jobs_of(0, 1))
+    assert seal(one, 1)["destination"]["host"] == "minio.example:9000"  # type: ignore[index]
+    assert one.verified().code == 0
+
+
+def test_moved_account_has_its_chain_in_the_new_bucket(one: Installation) -> None:
+    one.run(0, jobs_of(0, 1))
+    one.copy = one.folder / "new"
+    one.bucket = one.storage_of(one.copy)
+    one.description = {**S3, "bucket": "new-audit"}
+    report = one.run(1, jobs_of(1, 2))
+    assert report.problems == []
+    result = one.verified()
+    assert (result.code, result.documents) == (0, {"proven": 1, "elsewhere": 1})
+
+
+def test_messages_are_sealed_in_the_ledger_alone(tmp_path: Path) -> None:
+    one = Installation(tmp_path, description={"type": "sumo_logic", "target": "collectors.example/abc"})
+    report = one.run(0, jobs_of(0, 1))
+    assert (report.problems, report.warnings) == ([], [])
+    assert one.ledger_verified().documents == {"not checkable": 1}
+    assert seal(one, 1)["destination"] == {"type": "sumo_logic", "target": "collectors.example/abc"}
+    assert not (one.copy / "_control").exists()
+
+
+def test_unsigned_chain_has_no_signatures(tmp_path: Path) -> None:
+    one = Installation(tmp_path, signer=lambda: None)
+    one.run(0, jobs_of(0, 1))
+    assert list(one.copy.rglob("*.sig")) == []
+    assert (one.verified().code, one.verified(allow_unsigned=True).code) == (1, 0)
+
+
+def test_key_that_is_away_leaves_windows_unsealed_until_it_is_back(one: Installation) -> None:
+    def away() -> None:
+        raise TransientError("KMS is away.")
+
+    one.run(0, jobs_of(0, 1))
+    signer, one.signer = one.signer, away
+    report = one.run(1, jobs_of(1, 2))
+    assert (report.unsealed, report.problems) == (1, [])
+    assert "KMS is away." in report.warnings[0]
+    assert one.ledger_verified().verdicts == {"unsealed"}
+    one.signer = signer
+    report = one.run(2, jobs_of(2, 3))
+    assert (report.unsealed, report.warnings, unsealed_windows(one.ledger)) == (0, [], [])
+    assert (one.verified().code, one.ledger_verified().hours) == (0, {"proven": 3})
+
+
+def test_windows_that_are_unsealed_for_a_day_are_a_problem(one: Installation) -> None:
+    def away() -> None:
+        raise TransientError("KMS is away.")
+
+    one.signer = away
+    assert one.run(0, {}).problems == []
+    mark = one.folder / "ledger" / unsealed_windows(one.ledger)[0].path
+    one.now = datetime.fromtimestamp(mark.stat().st_mtime, UTC) + timedelta(hours=24)
+    assert "2 windows are unsealed for more than 24 hours" in one.run(1, {}).problems[0]
+
+
+def test_key_that_is_taken_out_of_the_config_seals_nothing(one: Installation) -> None:
+    one.run(0, {})
+    one.signer = lambda: None
+    report = one.run(1, {})
+    assert report.unsealed == 1
+    assert "signing_conn_id" in report.warnings[0]
+
+
+def test_bucket_that_is_away_gets_its_copy_later(one: Installation) -> None:
+    one.run(0, jobs_of(0, 1))
+    one.bucket_error = TransientError("The bucket is away.")
+    report = one.run(1, jobs_of(1, 2))
+    assert (report.unsealed, report.problems) == (0, [])
+    assert report.heads["5234/jobs"].copied == 1
+    one.now += timedelta(hours=25)
+    assert "not copied" in one.run(2, jobs_of(2, 3)).problems[0]
+    one.bucket_error = None
+    report = one.run(3, {})
+    assert (report.problems, report.heads["5234/jobs"].copied) == ([], 4)
+    assert one.verified().code == 0
+
+
+def test_seals_that_were_cut_off_are_reported_and_copied_again(one: Installation) -> None:
+    for hour in range(3):
+        one.run(hour, jobs_of(hour, hour + 1))
+    for path in (one.copy / SEALS).glob("00000000000[23]*"):
+        path.unlink()
+    report = one.run(3, {})
+    assert len(report.problems) == 1
+    assert Code.SEALS_CUT in report.problems[0]
+    assert "had 3 seals, and has 1" in report.problems[0]
+    assert one.verified().code == 0
+    assert one.run(4, {}).problems == []
+
+
+def test_seals_of_another_are_not_written_over(one: Installation) -> None:
+    one.run(0, {})
+    path = one.copy / SEALS / f"{1:012d}.json"
+    path.write_bytes(path.read_bytes() + b" ")
+    report = one.run(1, {})
+    assert Code.SEALS_OF_ANOTHER in report.problems[0]
+    assert not (one.copy / SEALS / f"{2:012d}.json").exists()
+
+
+def test_ledger_that_lost_its_seals_takes_them_back(one: Installation) -> None:
+    for hour in range(2):
+        one.run(hour, jobs_of(hour, hour + 1))
+    shutil.rmtree(one.folder / "ledger")
+    one.ledger = one.storage_of(one.folder / "ledger")
+    report = one.run(2, jobs_of(2, 9))
+    assert (report.problems, report.heads["5234/jobs"].seq) == ([], 3)
+    result = one.verified()
+    assert (result.code, result.documents) == (0, {"proven": 3})
+
+
+def test_seals_of_another_key_are_not_taken_back(one: Installation) -> None:
+    one.run(0, {})
+    shutil.rmtree(one.folder / "ledger")
+    one.ledger = one.storage_of(one.folder / "ledger")
+    one.signer = lambda: KeySigner(key_pair(2))
+    report = one.run(1, {})
+    assert report.unsealed == 1
+    assert Code.SEALS_OF_ANOTHER in report.warnings[0]
+    assert one.verified().code == 0
+
+
+def test_ledger_that_cannot_be_read_seals_nothing(one: Installation) -> None:
+    one.run(0, {})
+    seals = one.folder / "ledger" / SEALS
+    seals.rename(one.folder / "away")
+    seals.write_text("a file, where a folder was")
+    report = one.run(1, {})
+    assert (report.unsealed, report.heads["5234/jobs"].seq) == (1, 1)
+    seals.unlink()
+    (one.folder / "away").rename(seals)
+    assert one.run(2, {}).unsealed == 0
+    assert one.verified().code == 0
