@@ -76,6 +76,11 @@ class SealedDocuments:
             self._database.execute("UPDATE sealed SET left_out = ? WHERE key = ? AND place = ?", (because, key, place))
             yield key
 
+    def seq_of(self, key: bytes) -> int | None:
+        """Return the highest seq that names a document."""
+        (seq,) = self._database.execute("SELECT max(seq) FROM sealed WHERE key = ?", (key,)).fetchone()
+        return None if seq is None else int(seq)
+
     def deciding(self, places: Mapping[int, int]) -> Iterator[Sealed]:
         """Yield each document once, in the order of keys: its line for the place of its chain, else the newest one."""
         best: Sealed | None = None

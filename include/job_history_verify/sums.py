@@ -43,7 +43,7 @@ def line_pattern(chain: ChainId) -> re.Pattern[bytes]:
 def read_sums(file: BinaryIO | None, seal: Seal) -> Iterator[Line]:
     """Yield the lines of a seal, from its sums file. Raises SumsError, possibly after the last line.
 
-    Whoever uses the lines must drop them after an error.
+    After an error, the lines that were used must be dropped.
     """
     if seal.documents == 0:
         _compare(hashlib.sha256(), Root(), seal)

@@ -207,3 +207,12 @@ def _reason(error: Exception) -> str:
         name = error.filename
         return f"cannot read {name.decode(errors='replace') if isinstance(name, bytes) else name}: {error.strerror}"
     return str(error)
+
+
+def deciding_seq(archive: Archive, chain_id: ChainId, key: str) -> int | None:
+    """Return the seal whose line decides a document's bytes; None if none names it. Raises OSError."""
+    findings = Findings(lambda _: None)
+    with sealed_documents() as documents:
+        reader = ChainReader(archive, Signer(None, None), documents, {}, findings, start_may_be_cut_off=True)
+        reader.read(Chain(chain_id, 0))
+        return documents.seq_of(key.encode())

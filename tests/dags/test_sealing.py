@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tests.support.sealed_archive import allowed_signers, key_pair
 from tests.support.verifying import Verified, verified
@@ -12,6 +14,7 @@ from tests.support.verifying import Verified, verified
 from job_history.errors import PermanentError
 from job_history.errors.code import Code
 from job_history_verify.allowed_signers import parse_allowed_signers
+from job_history_verify.cli import main as verify_main
 
 from .conftest import World, run_dag
 
@@ -72,3 +75,50 @@ def test_unusable_key_delays_the_seal_and_delivers_all_the_same(signing: World, 
     assert run_dag("job_history_replication", mode="repair")[0] == "success"
     assert verified_copy(signing, tmp_path / "copy").documents == {"proven": 35}
     assert not list((signing.ledger / "_control/unsealed").rglob("2018*"))
+
+
+def test_commands_verify_prove_and_name_the_key(signing: World, tmp_path: Path) -> None:
+    from job_history_airflow.cli import main
+
+    def job_history(*arguments: object) -> Result:
+        return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+    signing.accounts(signing.account(5236, "Initech"))
+    assert run_dag("job_history_replication")[0] == "success"
+    line = job_history("keys").stdout
+    assert parse_allowed_signers(line).knows(KEYS.keys[0].public_key)
+
+    answer = json.loads(job_history("verify", "--json").stdout)["accounts"][0]
+    assert (answer["exit_code"], answer["documents"], answer["findings"]) == (0, {"proven": 35}, [])
+
+    key = min(signing.keys())
+    (tmp_path / "allowed_signers").write_text(line)
+    document = copy_of_bucket(signing, tmp_path / "copy") / key
+    assert job_history("prove", key, "--out", tmp_path / "proof.json").exit_code == 0
+    check = [str(document), "--proof", str(tmp_path / "proof.json"), "--keys", str(tmp_path / "allowed_signers")]
+    assert verify_main(check) == 0
+    document.write_bytes(document.read_bytes() + b" ")
+    assert verify_main(check) == 1
+    assert job_history("prove", key.replace("5236", "9999")).exit_code == 1
+
+    signing.s3.client().put_object(Bucket=signing.bucket, Key=key, Body=b"{}")
+    changed = job_history("verify")
+    assert (changed.exit_code, "modified: 5236 Initech" in changed.stdout) == (1, True)
+
+
+def test_command_seals_windows_that_have_no_seal(
+    signing: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from job_history_airflow.cli import main
+
+    hours = ["--since", "2018-05-21T00:00:00Z", "--until", "2018-05-21T01:00:00Z"]
+    signing.accounts(signing.account(5237, "Umbrella"))
+    monkeypatch.setattr("job_history_airflow.operators.report.sealing_of_installation", lambda: None)
+    assert run_dag("job_history_replication")[0] == "success"
+    for _ in range(2):
+        answer = CliRunner().invoke(main, ["seal", *hours, "--json"])
+        assert (answer.exit_code, json.loads(answer.stdout)["windows"]) == (0, 1)
+    folder = copy_of_bucket(signing, tmp_path / "copy")
+    seals = sorted((folder / "_control/seals/5237/jobs").glob("*.json"))
+    assert [json.loads(path.read_bytes())["reason"] for path in seals] == ["sealed_later"]
+    assert verified(folder, KEYS).code == 0

@@ -20,6 +20,7 @@ from job_history_airflow.cli.key import key
 from job_history_airflow.cli.printing import print_json
 from job_history_airflow.cli.redact import redact
 from job_history_airflow.cli.redrive import redrive
+from job_history_airflow.cli.seals import keys, prove, seal, verify
 from job_history_airflow.cli.show_receipt import show_receipt
 from job_history_airflow.cli.status import status
 
@@ -57,5 +58,5 @@ def main() -> None:
     """
 
 
-for command in (status, check, diff, redrive, redact, show_receipt, accounts, key):
+for command in (status, check, diff, redrive, redact, show_receipt, accounts, key, seal, verify, prove, keys):
     main.add_command(command)

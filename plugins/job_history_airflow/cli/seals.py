@@ -1,0 +1,250 @@
+"""`job-history verify`, `seal`, `prove` and `keys`: the commands about seals."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from job_history_airflow.cli.command import EXIT_DIFFERS, EXIT_NOT_CHECKED, EXIT_OK, Answer, Request, over_accounts
+from job_history_airflow.cli.options import MOMENT, accounts_option, requested_accounts
+from job_history_airflow.cli.printing import json_option, print_json, print_line
+
+if TYPE_CHECKING:
+    from job_history.accounts.account import Account
+    from job_history_verify.allowed_signers import AllowedSigners
+    from job_history_verify.verify import Options
+
+
+@click.command()
+@accounts_option
+@click.option("--since", type=MOMENT, help="Only hours that begin then or later.")
+@click.option("--until", type=MOMENT, help="Only hours that begin before.")
+@click.option(
+    "--keys",
+    "keys_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="An OpenSSH allowed_signers file.  [default: the installation's own key]",
+)
+@click.option(
+    "--expect-head", "heads", multiple=True, metavar="USER_ID/KIND/SEQ:SHA256", help="A seal that a witness noted."
+)
+@click.option("--strict", is_flag=True, help="Also exit with 1 for hours that no run could close.")
+@click.option("--allow-unsigned", is_flag=True, help="Accept a log that was never signed.")
+@json_option
+@click.pass_context
+def verify(
+    ctx: click.Context,
+    *,
+    chosen: list[int] | None,
+    since: datetime | None,
+    until: datetime | None,
+    keys_file: Path | None,
+    heads: tuple[str, ...],
+    strict: bool,
+    allow_unsigned: bool,
+    as_json: bool,
+) -> None:
+    """Verify the accounts' buckets against their seals.
+
+    Every document of each bucket is read. It is the same program as job-history-verify, which verifies a copy offline.
+    Accounts whose destination keeps no objects are verified in the ledger: their documents cannot be checked.
+    """
+    from job_history.errors import ReplicationError
+    from job_history_airflow.cli.context import load_context
+    from job_history_verify.cli import head_of
+    from job_history_verify.judge import Range
+    from job_history_verify.verify import Options
+
+    context = load_context()
+    keys = _keys(keys_file)
+    expected = [head_of(head) for head in heads]
+    codes, answers, problems = [], [], []
+    for account in requested_accounts(context.accounts, chosen):
+        options = Options(
+            keys=keys,
+            accounts=frozenset([account.user_id]),
+            hours=Range(since, until),
+            expected_heads=[head for head in expected if head.chain.user_id == account.user_id],
+        )
+        try:
+            code, answer = _verified(account, context.ledger, options, strict=strict, allow_unsigned=allow_unsigned)
+        except ReplicationError as error:
+            problems.append(f"Account {account.label}: {error}")
+            continue
+        codes.append(code)
+        answers.append(answer)
+        if not as_json:
+            _print(account, answer)
+    if as_json:
+        print_json({"faults": problems, "accounts": answers})
+    for problem in problems:
+        click.echo(f"Error: {problem}", err=True)
+    differs = EXIT_DIFFERS in codes
+    ctx.exit(EXIT_DIFFERS if differs else EXIT_NOT_CHECKED if problems or EXIT_NOT_CHECKED in codes else EXIT_OK)
+
+
+def _verified(
+    account: Account, ledger: Any, options: Options, *, strict: bool, allow_unsigned: bool
+) -> tuple[int, dict[str, Any]]:
+    from job_history.seals.archive import StorageArchive
+    from job_history_airflow.factories.sealing import open_store
+    from job_history_verify.findings import Finding, Findings
+    from job_history_verify.verify import Verification
+
+    store = open_store(account)
+    found: list[Finding] = []
+    findings = Findings(found.append)
+    verification = Verification(StorageArchive(store.storage if store else ledger), options, findings)
+    verification.verify()
+    code = findings.exit_code(strict=strict, allow_unsigned=allow_unsigned)
+    return code, {
+        "user_id": account.user_id,
+        "name": account.name,
+        "exit_code": code,
+        "documents": {str(verdict): number for verdict, number in findings.documents.items()},
+        "hours": {str(verdict): number for verdict, number in findings.windows.items()},
+        "heads": [chain.head for chain in verification.chains],
+        "findings": [finding.as_dict() for finding in found],
+    }
+
+
+def _print(account: Account, answer: dict[str, Any]) -> None:
+    for finding in answer["findings"]:
+        about = " ".join(str(finding[name]) for name in ("kind", "seq", "start", "key") if name in finding)
+        print_line(f"{finding['verdict']}: {account.label} {about}: {finding['detail']}")
+    for counted in ("documents", "hours"):
+        numbers = ", ".join(f"{number:,} {verdict}" for verdict, number in answer[counted].items()) or "none"
+        print_line(f"{account.label}: {counted}: {numbers}")
+    for head in answer["heads"]:
+        print_line(f"{account.label}: head {head}")
+
+
+def _keys(path: Path | None) -> AllowedSigners | None:
+    """Return the keys of a file, or the installation's own; None if it does not sign."""
+    from job_history.errors import PermanentError
+    from job_history_airflow.factories.sealing import signer_of_installation
+    from job_history_verify.allowed_signers import AllowedKey, AllowedSigners, parse_allowed_signers
+
+    if path is None:
+        signer = signer_of_installation()
+        return None if signer is None else AllowedSigners([AllowedKey(signer.public_key, None, None)])
+    try:
+        return parse_allowed_signers(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise PermanentError(f"{path} is not an allowed_signers file: {error}") from error
+
+
+@click.command()
+@over_accounts()
+def seal(request: Request) -> Answer:
+    """Seal windows whose receipts have no seal yet, such as those of an earlier release.
+
+    A seal of such a window says that it was sealed later (reason sealed_later). Windows without a receipt are left.
+
+    Exits with 1 if a window is still unsealed.
+    """
+    from job_history.ledger.receipt_store import read_receipts
+    from job_history.seals.seal_bytes import SEALED_LATER
+    from job_history.seals.sealing import seal_heads, seal_windows
+    from job_history.seals.window_seal import Revision
+    from job_history_airflow.factories.sealing import sealing_of_installation
+
+    ledger = request.context.ledger
+    hours = list(request.window.hours())
+    revisions = [
+        Revision(receipt, is_new=False, reason=SEALED_LATER)
+        for account in request.accounts
+        for kind in account.events.kinds
+        for receipt in read_receipts(ledger, account.user_id, kind, hours)
+        if receipt is not None
+    ]
+    report = seal_windows(ledger, sealing_of_installation(), revisions, seal_heads(ledger), datetime.now(UTC))
+
+    def print_text() -> None:
+        print_line(f"{len(revisions)} windows have a receipt; {report.unsealed} windows wait for a seal.")
+        for message in [*report.problems, *report.warnings]:
+            print_line(message)
+
+    values = {"windows": len(revisions), "unsealed": report.unsealed, "warnings": report.warnings}
+    return Answer(values, print_text, report.unsealed > 0, [*request.unusable_accounts, *report.problems])
+
+
+@click.command()
+@click.argument("object_key", metavar="KEY")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the proof into this file.  [default: print it]")
+@json_option
+@click.pass_context
+def prove(ctx: click.Context, *, object_key: str, out: Path | None, as_json: bool) -> None:
+    """Write an inclusion proof of one document: KEY, as it is in the bucket.
+
+    The proof holds the document's sum, its way to a seal, and that seal with its signature; nothing of other documents.
+    `job-history-verify --proof FILE DOCUMENT --keys allowed_signers` checks it.
+
+    Exits with 1 if no seal names the document.
+    """
+    import json
+
+    from job_history.documents.object_key import JobKeyParts, parts_of
+    from job_history.errors import PermanentError
+    from job_history.seals.archive import StorageArchive
+    from job_history_airflow.cli.context import load_context
+    from job_history_verify.layout import ChainId
+    from job_history_verify.proof import ProofError, make_proof
+    from job_history_verify.verify import deciding_seq
+
+    context = load_context(quickly=True)
+    try:
+        parts = parts_of(object_key)
+    except ValueError as error:
+        raise PermanentError(str(error)) from error
+    chain = ChainId(parts.user_id, "jobs" if isinstance(parts, JobKeyParts) else "admin_events")
+    logical = object_key.removeprefix(f"{parts.prefix}/") if parts.prefix else object_key
+    archive = StorageArchive(context.ledger)
+    try:
+        seq = deciding_seq(archive, chain, logical)
+        proof = None if seq is None else make_proof(archive, chain, seq, logical)
+    except (OSError, ProofError) as error:
+        raise PermanentError(str(error)) from error
+    if proof is None:
+        click.echo(f"No seal of {chain} names {logical}.", err=True)
+        if as_json:
+            print_json(None)
+        ctx.exit(EXIT_DIFFERS)
+    if out is None:
+        print_json(proof)
+    else:
+        out.write_text(json.dumps(proof, indent=1) + "\n")
+        if as_json:
+            print_json({"proof": str(out), "seq": seq})
+        else:
+            print_line(f"{out}: seal {seq} of {chain} names it.")
+
+
+@click.command()
+@json_option
+@click.pass_context
+def keys(ctx: click.Context, *, as_json: bool) -> None:
+    """Print the line of the signing key for an allowed_signers file.
+
+    Add `valid-after` and `valid-before` when you change the key: docs/proof.md. Exits with 1 if seals are not signed.
+    """
+    from job_history.seals.signer import fingerprint_of
+    from job_history_airflow.cli.context import load_context
+    from job_history_airflow.factories.sealing import signer_of_installation
+    from job_history_verify.allowed_signers import allowed_signers_line
+
+    load_context()
+    signer = signer_of_installation()
+    if signer is None:
+        click.echo("Seals are not signed: [job_history] signing_conn_id names no connection.", err=True)
+        if as_json:
+            print_json(None)
+        ctx.exit(EXIT_DIFFERS)
+    line = allowed_signers_line(signer.public_key)
+    if as_json:
+        print_json({"fingerprint": fingerprint_of(signer), "allowed_signers": line})
+    else:
+        print_line(line)
