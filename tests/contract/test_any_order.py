@@ -187,6 +187,28 @@ class AnyOrder(RuleBasedStateMachine):
         run = self.done[which % len(self.done)]
         self.goes_wrong(misfortune, lambda runs: runs.clear(run, step))
 
+    @precondition(lambda self: self.done)
+    @rule(which=st.integers(0, 100), hours_off=st.sampled_from([-3, 0, 3]))
+    def a_run_is_reported_again(self, which: int, hours_off: int) -> None:
+        """By a worker whose clock may be wrong: a closed window stays closed, and no revision is changed."""
+        run = self.done[which % len(self.done)]
+        before, closed = self.revisions(), self.closed_windows()
+        at, run.at = run.at, run.at + timedelta(hours=hours_off)
+        try:
+            self.goes_wrong(Misfortune([], [], [], 1), lambda runs: runs.do_report(run))
+        finally:
+            run.at = at
+        assert before.items() <= self.revisions().items()
+        assert closed <= self.closed_windows()
+
+    def revisions(self) -> dict[str, bytes | None]:
+        ledger = self.world.ledger
+        return {path: ledger.read(path) for path in ledger.paths("receipts") if receipt_files([path])}
+
+    def closed_windows(self) -> set[tuple[int, Window]]:
+        everything = {(user_id, hour) for hour in HOURS for user_id in self.world.accounts.usable}
+        return everything - set(self.world.open_windows(HOURS))
+
     @rule(misfortune=misfortunes)
     def the_day_is_reconciled(self, misfortune: Misfortune) -> None:
         self.is_run(Run(f"run-{next(self.numbers)}", DAY, mode="reconciliation"), misfortune)
