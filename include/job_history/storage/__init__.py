@@ -106,9 +106,16 @@ class Storage:
         with self._errors("delete", path):
             self.files.delete(path)
 
+    def delete_all(self, paths: Iterable[str]) -> None:
+        """Delete files; in a bucket, many at a time: not every store knows the request that deletes several."""
+        if self.is_local:
+            deque(map(self.delete, paths), maxlen=0)
+            return
+        with ThreadPoolExecutor(FILES_AHEAD_IN_A_BUCKET, "delete") as threads:
+            deque(threads.map(self.delete, paths), maxlen=0)
+
     def delete_below(self, folder: str) -> None:
-        for path in list(self.paths(folder)):
-            self.delete(path)
+        self.delete_all(list(self.paths(folder)))
 
     def delete_unfinished(self, folder: str) -> None:
         """Delete what killed writers left of files below a folder."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow.configuration import conf
 
 from job_history.accounts.variable import Accounts
 from job_history.destinations.kind import kind_named
+from job_history.errors import ReplicationError
 from job_history.ledger.open_windows import OpenWindows
 from job_history.ledger.reconciled import reconciled_until
+from job_history.ledger.superseded_files import delete_superseded_files
 from job_history.model.window import Window
 from job_history.pipeline.plan import WindowsOf
 from job_history.reconciliation.findings import DamagedObject, WindowFinding
@@ -22,6 +24,8 @@ from job_history_airflow.run_window import look_back_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+SUPERSEDED_FILES_KEPT = timedelta(days=7)
 
 
 class ReconcileOperator(PlanOperator):
@@ -79,7 +83,23 @@ class ReconcileOperator(PlanOperator):
                 ),
             )
         findings.looks_back = not chosen and not asked
+        if findings.looks_back:
+            self._delete_superseded_files(accounts, now)
         findings.resting = {} if chosen or asked else resting_windows(accounts, marks)
         self.run_files.save_findings(findings)
         to_run = sorted(findings.to_run())
         return lambda account: [(each.kind, each.window) for each in to_run if each.user_id == account.user_id]
+
+    def _delete_superseded_files(self, accounts: Accounts, now: datetime) -> None:
+        """Delete what no receipt names of the last day whose files are all old enough."""
+        before = now - SUPERSEDED_FILES_KEPT
+        end = before.replace(hour=0, minute=0, second=0, microsecond=0)
+        day = Window(end - timedelta(days=1), end)
+        for account in accounts.usable.values():
+            if account.destination.type != self.destination:
+                continue
+            for kind in account.events.kinds:
+                try:
+                    delete_superseded_files(self.ledger, account.user_id, kind, day, before)
+                except ReplicationError as error:
+                    self.log.warning("Account %s: superseded files were not deleted: %s", account.label, error)
