@@ -15,6 +15,7 @@ batch, and whichever sends a document second counts it as repeated.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -35,7 +36,7 @@ FOLDER = "_control/acknowledged"
 _MOMENT = r"\d{8}T\d{6}(?:\.\d{6})?Z"
 _NAME = re.compile(
     rf"(?P<mark>under-way-)?(?P<run>.+)-(?P<part>{_MOMENT}-{_MOMENT})-"
-    r"(?(mark)[0-9a-f]{8}|[0-9a-f]{64}\.json)"
+    r"(?(mark)(?P<try>[0-9a-f]{8})|[0-9a-f]{64}\.json)"
 )
 # A listing shows a thousand files: a load of more batches looks again less often, so that each look costs about one.
 _FILES_IN_A_LISTING = 1_000
@@ -47,12 +48,14 @@ Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 class AcknowledgedBatch(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A batch that the destination has. Documents are named by the SHA-256 of their bytes.
 
-    `documents`: those whose last part is in it, and whose earlier parts were acknowledged to the same try before; of
-    these, `repeated` may be there more than once. `begun`: the one whose parts go on in the next batch. `next`: those
-    that have parts in the next batch, which is sent after this file is created.
+    `load`: the try that sent it, as in the name of its mark. `documents`: those whose last part is in it, and whose
+    earlier parts were acknowledged to the same try before; of these, `repeated` may be there more than once. `begun`:
+    the one whose parts go on in the next batch. `next`: those that have parts in the next batch, which is sent after
+    this file is created.
     """
 
     version: int = 1
+    load: str
     documents: list[Digest] = []
     repeated: list[Digest] = []
     begun: Digest | None = None
@@ -72,8 +75,8 @@ def window_folder(user_id: int, kind: EventKind, window: Window) -> str:
 
 
 @dataclass
-class _OfOneRun:
-    """What all tries of one run have left of one part. Documents by their digest."""
+class _OfOneTry:
+    """What one try of a load has left. Documents by their digest."""
 
     acknowledged: set[bytes] = field(default_factory=set)
     repeated: set[bytes] = field(default_factory=set)
@@ -88,7 +91,7 @@ class _OfOneRun:
         self.next |= _digests(batch.next)
 
     def copies(self, document: bytes) -> int:
-        """Return how many copies of a document this run may have sent: 2 stands for several."""
+        """Return how many copies of a document there may be by this try: 2 stands for several."""
         if document in self.acknowledged:
             return 2 if document in self.repeated else 1
         return int(document in self.begun or (self.is_under_way and document in self.next))
@@ -109,12 +112,13 @@ class Acknowledgements:
         self._ledger = ledger
         self._folder = f"{window_folder(slice_.user_id, slice_.kind, slice_.window)}/{target}"
         self._run, self._part, self._repair = slice_.run, slice_.part, repair
-        self._try = f"{slice_.run}-{slice_.part.slug}-{uuid4().hex[:8]}"
+        self._try = uuid4().hex[:8]
+        self._name = f"{slice_.run}-{slice_.part.slug}"
         self._known: set[str] = set()
         self._own_batches = 0
         self._earlier_marks: list[str] = []
         self._is_met = False
-        self._runs: dict[tuple[str, str], _OfOneRun] = {}
+        self._tries: dict[tuple[str, str], _OfOneTry] = {}
 
     def look(self) -> None:
         """Read what the folder has of the slice's part and was not read before."""
@@ -122,38 +126,39 @@ class Acknowledgements:
         found = {name: match for name in names if (match := _NAME.fullmatch(name)) and self._concerns(match)}
         found.pop(self._mark, None)
         marks = {name for name, match in found.items() if match["mark"]}
-        runs = dict(self._runs)  # a new one: another thread may be asking meanwhile
+        tries = dict(self._tries)  # a new one: another thread may be asking meanwhile
         new = [name for name in found if name not in self._known]
         for name, content in zip(new, self._ledger.read_all(map(self._path, new)), strict=True):
             if content is None:
                 marks.discard(name)  # its load ended after the listing
                 continue
-            run = runs.setdefault(_key(found[name]), _OfOneRun())
-            where = self._ledger.url(self._path(name))
+            run, where = found[name]["run"], self._ledger.url(self._path(name))
             if name in marks:
-                run.next |= _digests(decoded(content, UnderWay, where).next)
+                of_try = tries.setdefault((run, found[name]["try"]), _OfOneTry())
+                of_try.next |= _digests(decoded(content, UnderWay, where).next)
             else:
-                run.add(decoded(content, AcknowledgedBatch, where))
+                batch = decoded(content, AcknowledgedBatch, where)
+                tries.setdefault((run, batch.load), _OfOneTry()).add(batch)
         self._known.update(new)
-        self._runs = runs
-        under_way = {_key(found[name]) for name in marks}
-        for key, run in runs.items():
-            run.is_under_way = key in under_way
+        self._tries = tries
+        under_way = {(found[name]["run"], found[name]["try"]) for name in marks}
+        for key, of_try in tries.items():
+            of_try.is_under_way = key in under_way
         self._meet(marks)
 
     def has(self, document: str) -> bool:
         """Return whether the document (its SHA-256) need not be sent."""
         digest = bytes.fromhex(document)
         return any(
-            digest in of_run.acknowledged
-            for (run, _), of_run in self._runs.items()
+            digest in of_try.acknowledged
+            for (run, _), of_try in self._tries.items()
             if not self._repair or run == self._run
         )
 
     def copies(self, document: str) -> int:
         """Return how many copies other tries and other runs may have sent, as far as it was looked."""
         digest = bytes.fromhex(document)
-        return sum(run.copies(digest) for run in self._runs.values())
+        return sum(of_try.copies(digest) for of_try in self._tries.values())
 
     def begin(self, first: Sequence[str]) -> None:
         """Mark that this try is under way with a batch that has these documents, and look again."""
@@ -164,20 +169,30 @@ class Acknowledgements:
     def add(
         self, sha256: str, *, documents: list[str], repeated: list[str], begun: str | None, following: list[str]
     ) -> bool:
-        """Record a batch by the SHA-256 of its bytes. Returns False if this run has recorded the same one before.
+        """Record a batch by the SHA-256 of its bytes. Returns False if this run has recorded the same one before: then
+        the name of the file is made of the try as well.
 
         For the documents, see `AcknowledgedBatch`.
         """
-        name = f"{self._run}-{self._part.slug}-{sha256}.json"
-        batch = AcknowledgedBatch(documents=documents, repeated=repeated, begun=begun, next=following)
-        self._known.add(name)
+        batch = AcknowledgedBatch(load=self._try, documents=documents, repeated=repeated, begun=begun, next=following)
         self._own_batches += 1
-        return self._ledger.create(self._path(name), msgspec.json.encode(batch))
+        if self._create(sha256, batch):
+            return True
+        batch.repeated = documents
+        self._create(hashlib.sha256(f"{sha256} {self._try}".encode()).hexdigest(), batch)
+        return False
+
+    def _create(self, sha256: str, batch: AcknowledgedBatch) -> bool:
+        path = self._path(f"{self._name}-{sha256}.json")
+        if not self._ledger.create(path, msgspec.json.encode(batch)):
+            return False
+        self._known.add(path.rpartition("/")[2])
+        return True
 
     def look_again(self) -> None:
         """Look at the folder if another load is or was at it at the same time."""
         if not self._is_met:
-            self._is_met = self._ledger.read(self._path(f"met-{self._try}")) is not None
+            self._is_met = self._ledger.read(self._path(f"met-{self._name}-{self._try}")) is not None
         if self._is_met and self._own_batches % (1 + len(self._known) // _FILES_IN_A_LISTING) == 0:
             self.look()
 
@@ -193,7 +208,7 @@ class Acknowledgements:
 
     @property
     def _mark(self) -> str:
-        return f"under-way-{self._try}"
+        return f"under-way-{self._name}-{self._try}"
 
     def _concerns(self, match: re.Match[str]) -> bool:
         try:
@@ -204,7 +219,7 @@ class Acknowledgements:
 
     def _meet(self, marks: Iterable[str]) -> None:
         """Take note of the tries with these marks, and let them know of this one."""
-        own = f"under-way-{self._run}-{self._part.slug}-"
+        own = f"under-way-{self._name}-"
         for mark in marks:
             if mark.startswith(own) and mark not in self._earlier_marks:
                 self._earlier_marks.append(mark)
@@ -216,10 +231,6 @@ class Acknowledgements:
 
     def _path(self, name: str) -> str:
         return f"{self._folder}/{name}"
-
-
-def _key(match: re.Match[str]) -> tuple[str, str]:
-    return match["run"], match["part"]
 
 
 def _digests(documents: Iterable[str]) -> set[bytes]:
