@@ -241,5 +241,4 @@ def _log_warnings(plans: list[Plan], receipts: list[Receipt], ledger: Storage) -
 def delete_old_runs(staging: Storage, before: datetime) -> None:
     """Delete the staged files that no run has touched since then."""
     # Only below the folder of runs: the same bucket may hold a ledger, or what was delivered.
-    for path in list(staging.paths_untouched_since(before, below=RUNS)):
-        staging.delete(path)
+    staging.delete_all(list(staging.paths_untouched_since(before, below=RUNS)))

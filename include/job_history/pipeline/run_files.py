@@ -100,9 +100,7 @@ class RunFiles:
 
     def delete_staged_files(self, slice_: Slice) -> None:
         """Delete the large files of a slice that is done; its outcome stays."""
-        for path in list(self._staging.paths(slice_.folder)):
-            if path.endswith(".zst"):
-                self._staging.delete(path)
+        self._staging.delete_all([path for path in self._staging.paths(slice_.folder) if path.endswith(".zst")])
         self._staging.delete_unfinished(slice_.folder)
 
     def _read(self, path: str, kind: type[FileContent]) -> FileContent | None:
