@@ -6,7 +6,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,14 +20,10 @@ from tests.support.runs import KilledError
 from tests.support.sumo_logic_sender import SLICE, joined, wide_document
 
 from job_history.destinations import Delivery
-from job_history.destinations.sumo_logic import (
-    HttpSource,
-    SumoLogicDestination,
-    batches,
-    destination,
-    endpoint_of,
-    target_of,
-)
+from job_history.destinations.messages.batches import Framing
+from job_history.destinations.messages.delivery import MessageDestination
+from job_history.destinations.sumo_logic import HttpSource, endpoint_of, target_of
+from job_history.destinations.sumo_logic.encoder import SumoLogicEncoder
 from job_history.documents.staged import StagedDocument
 from job_history.http.session import http_session
 from job_history.ledger.acknowledgements import Acknowledgements
@@ -46,11 +41,6 @@ FINAL = "the last run"
 def source() -> Iterator[LocalSource]:
     with local_source() as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def _small_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(destination, "batches", partial(batches, max_batch_bytes=MAX_BATCH_BYTES))
 
 
 class SteppedStorage:
@@ -90,7 +80,8 @@ class Load:
         slice_ = Slice(**{name: getattr(SLICE, name) for name in SLICE.__struct_fields__} | {"run": run})
         ledger: Any = SteppedStorage(local_storage(folder), step)
         acknowledgements = Acknowledgements(ledger, slice_, target_of(client.endpoint, {}))
-        self._destination = SumoLogicDestination(client, acknowledgements, max_message_bytes=MAX_MESSAGE_BYTES)
+        encoder = SumoLogicEncoder(MAX_MESSAGE_BYTES, framing=Framing(max_batch_bytes=MAX_BATCH_BYTES))
+        self._destination = MessageDestination(client, encoder, acknowledgements)
         self._thread = threading.Thread(target=self.run, daemon=True)
 
     def run(self) -> None:
