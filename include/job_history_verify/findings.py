@@ -36,7 +36,7 @@ class Finding(NamedTuple):
         seals = "" if self.seq is None else f"seal {self.seq}"
         if self.last_seq not in {None, self.seq}:
             seals = f"seals {self.seq} to {self.last_seq}"
-        hours = f"{self.start} to {self.end}" if self.start else ""
+        hours = f"{self.start} to {self.end}" if self.end else self.start or ""
         about = " ".join(part for part in (str(self.chain or ""), seals, hours, self.key or "") if part)
         return f"{self.verdict.value:15} {about}: {self.detail}" if about else f"{self.verdict.value:15} {self.detail}"
 

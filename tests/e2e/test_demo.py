@@ -30,6 +30,8 @@ def test_the_demo_ends_well_and_shows_what_was_delivered_and_that_nothing_is_mis
     assert "5 windows are complete, and left alone" in done.stdout
     assert "Nothing is missing, lost or altered." in done.stdout
     assert re.search(r"Job 900011 of 5234 Acme: report is not valid JSON.*\n.*\nTo fix it: ", done.stdout)
+    assert re.findall(r": exit code ([012])$", done.stdout, re.MULTILINE) == ["0"] * 4 + ["1"]
+    assert re.search(r"^  modified +5234/jobs seal [0-9]+", done.stdout, re.MULTILINE)
     assert re.search(r"^ +[0-9]+ s  task [0-9]+: ", done.stdout, re.MULTILINE)
     assert "…" not in done.stdout
     prose = [line for line in done.stdout.splitlines() if not re.search(r"s3://|^[{]|[.]state", line)]

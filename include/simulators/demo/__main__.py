@@ -25,6 +25,7 @@ from simulators.demo.delivered import (
 )
 from simulators.demo.environment import demo_environment
 from simulators.demo.progress import python, run_with_progress
+from simulators.demo.proof import verified, verified_with_a_flipped_byte
 from simulators.end_signals import in_order_at_end_signals
 from simulators.job_store import broken_jobs, demo_store, fill
 from simulators.project import ROOT, STATE
@@ -127,6 +128,7 @@ def _show(s3: S3Endpoint, sumo_logic: SourceProcess) -> None:
     bucket, key = _examples(keys, receipts)[0]
     _heading("The first of them")
     console.print((folder / bucket / key).read_text().rstrip(), markup=False)
+    _show_proof(folder, bucket, key)
     messages = [message.text for message in sumo_logic.messages()]
     (folder / "sumo_logic.jsonl").write_text("".join(f"{text}\n" for text in messages))
     _heading("Where it is")
@@ -134,6 +136,24 @@ def _show(s3: S3Endpoint, sumo_logic: SourceProcess) -> None:
     console.print(f"Messages     {len(messages)} that Sumo Logic got: {_shown(folder / 'sumo_logic.jsonl')}")
     console.print(f"Receipts     {_shown(HOME / 'ledger' / 'receipts')}")
     console.print("Next         `make up` runs the same with the Airflow UI.")
+
+
+def _show_proof(folder: Path, bucket: str, key: str) -> None:
+    """Verify the copied buckets, and a copy of one with a flipped bit."""
+    _heading("The proof, checked offline by another program")
+    for name, code, found in verified(folder):
+        console.print(f"{name}: exit code {code}", markup=False)
+        _print_found(found)
+    code, found = verified_with_a_flipped_byte(folder, bucket, key)
+    console.print(f"{bucket} with one bit of a document flipped: exit code {code}", markup=False)
+    _print_found(found)
+    console.print(f"Check it yourself: cd {_shown(folder)}")
+    console.print(f"  python3 job-history-verify.pyz {bucket} --keys allowed_signers")
+
+
+def _print_found(found: str) -> None:
+    for line in found.splitlines():
+        console.print(f"  {line[:78]}", markup=False)
 
 
 def _show_quarantine(receipts: list[Receipt]) -> None:

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from simulators.demo.accounts import WORKATO_USER_ID, demo_accounts, workato_connection
+from simulators.demo.proof import CONNECTION, signing_connection
 from simulators.project import DAGS, PLUGINS
 from simulators.s3_endpoint import S3Endpoint
 from simulators.sumo_logic import SourceProcess
@@ -24,6 +25,8 @@ def demo_environment(
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__JOB_HISTORY__LEDGER_PATH": str(home / "ledger"),
         "AIRFLOW__JOB_HISTORY__STAGING_PATH": str(home / "staging"),
+        "AIRFLOW__JOB_HISTORY__SIGNING_CONN_ID": CONNECTION,
+        f"AIRFLOW_CONN_{CONNECTION.upper()}": signing_connection(home / "delivered"),
         "AIRFLOW_CONN_JOB_STORE": json.dumps({"conn_type": "sqlite", "host": str(job_store)}),
         "AIRFLOW_CONN_LOCAL_S3": s3.airflow_connection(),
         "AIRFLOW_CONN_LOCAL_SUMO_LOGIC": json.dumps({"conn_type": "sumo_logic", "password": sumo_logic.url}),
