@@ -122,3 +122,17 @@ def test_command_seals_windows_that_have_no_seal(
     seals = sorted((folder / "_control/seals/5237/jobs").glob("*.json"))
     assert [json.loads(path.read_bytes())["reason"] for path in seals] == ["sealed_later"]
     assert verified(folder, KEYS).code == 0
+
+
+def test_preflight_warns_of_an_unusable_key_and_of_a_bucket_that_takes_no_seals(signing: World) -> None:
+    from job_history.accounts.account import Account
+    from job_history_airflow.factories.sealing import check_seals_can_be_copied, check_signing_key
+
+    account = Account.model_validate(signing.account(5236, "Initech"))
+    assert (check_signing_key(), check_seals_can_be_copied(account)) == ([], [])
+    assert check_seals_can_be_copied(account) == []
+    away = {"type": "s3", "conn_id": "s3", "bucket": "no-such-bucket"}
+    account = Account.model_validate(signing.account(5236, "Initech", destination=away))
+    assert [found.code for found in check_seals_can_be_copied(account)] == [Code.SEALS_NOT_WRITABLE]
+    signing.connect("seals", {"conn_type": "generic", "password": "not a key"})
+    assert [found.code for found in check_signing_key()] == [Code.SIGNING_KEY_UNUSABLE]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from job_history.errors.code import Code
-from job_history.errors.entry import ERROR, Entry
+from job_history.errors.entry import ERROR, WARNING, Entry
 
 LEDGER_FINDINGS: dict[Code, Entry] = {
     Code.LEDGER_FILE_DAMAGED: Entry(
@@ -56,8 +56,14 @@ LEDGER_FINDINGS: dict[Code, Entry] = {
         "Another installation seals into the same place, or the file was changed. Give each installation a bucket or "
         "a prefix of its own, or restore the file from the ledger. Do not delete seals before you know which it is.",
     ),
+    Code.SEALS_NOT_WRITABLE: Entry(
+        WARNING,
+        "seals cannot be copied there: {detail}",
+        "Let the connection create objects below `_control/seals/`. Documents are delivered and sealed in the ledger; "
+        "the bucket has no proof of its own until then.",
+    ),
     Code.SIGNING_KEY_UNUSABLE: Entry(
-        ERROR,
+        WARNING,
         "the key that signs seals cannot be used: {detail}",
         "Correct the connection that `[job_history] signing_conn_id` names; docs/proof.md describes it. Windows are "
         "delivered and wait for their seals; the next report seals them.",

@@ -11,8 +11,10 @@ from job_history.destinations.kind import DocumentStore, kind_of
 from job_history.errors import PermanentError, ReplicationError, TransientError
 from job_history.errors.catalogue import finding
 from job_history.errors.code import Code
+from job_history.errors.finding import Finding
 from job_history_airflow.factories.connections import connection_errors, find_connection
 from job_history_airflow.settings import SECTION, load_accounts, read_signing_conn_id
+from job_history_verify.layout import SEALS
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from job_history.seals.signer import Signer
 
 _NAMED_BY = f"[{SECTION}] signing_conn_id"
+_PROBE = b"A preflight shows with this file that seals can be copied here.\n"
+_PROBE_PATH = f"{SEALS}/preflight.txt"
 _KMS_TIMEOUTS = {"connect_timeout": 10, "read_timeout": 20, "retries": {"total_max_attempts": 3}}
 
 
@@ -44,6 +48,31 @@ def open_store(account: Account) -> DocumentStore | None:
     """Return the store that an account's seals are copied to; None for a destination that keeps no objects."""
     open_ = kind_of(account).open_store
     return None if open_ is None else open_(account)
+
+
+def check_signing_key() -> list[Finding]:
+    """Return a warning if the key that the config names cannot be used."""
+    try:
+        signer = signer_of_installation()
+        if signer is not None:
+            signer.sign(_PROBE)
+    except ReplicationError as error:
+        return [finding(Code.SIGNING_KEY_UNUSABLE, f"The connection in {_NAMED_BY}", detail=error.detail or error)]
+    return []
+
+
+def check_seals_can_be_copied(account: Account) -> list[Finding]:
+    """Return a warning if the account's bucket takes no file beside its seals.
+
+    The file stays: a bucket that keeps its seals lets nothing be deleted there.
+    """
+    try:
+        store = open_store(account)
+        if store is not None:
+            store.storage.create(_PROBE_PATH, _PROBE)
+    except ReplicationError as error:
+        return [finding(Code.SEALS_NOT_WRITABLE, f"Account {account.label}, {SEALS}/", detail=error)]
+    return []
 
 
 def signer_of_installation() -> Signer | None:
