@@ -134,7 +134,8 @@ def _set_up(page: Page, url: str) -> None:
     setup.get_by_label("Workspace id").fill("77")
     setup.get_by_label("Name required").fill(SCRIPT)
     destination = setup.get_by_role("combobox", name="Audit log destination")
-    bucket = setup.get_by_role("textbox", name="Bucket")
+    # Another kind of destination has a bucket too.
+    bucket = setup.get_by_role("group", name="Amazon S3 bucket").get_by_role("textbox", name="Bucket")
     destination.select_option(label="Sumo Logic HTTP source")
     expect(bucket).to_have_count(0)
     destination.select_option(label="Amazon S3 bucket")
@@ -146,12 +147,17 @@ def _set_up(page: Page, url: str) -> None:
     setup.get_by_role("group", name="SQL job store").get_by_label("Connection").fill("job_store")
 
     setup.get_by_role("button", name="Save").click()
-    expect(setup.get_by_text("not a legal bucket name")).to_be_visible()
+    refused = setup.locator("#destination-s3-bucket-error")
+    expect(refused).to_contain_text("not a legal bucket name")
     expect(bucket).to_have_attribute("aria-invalid", "true")
+    setup.get_by_role("link", name="Bucket").click()
+    expect(bucket).to_be_focused()
     expect(setup.get_by_label("Workspace id")).to_have_value("77")
 
     test = setup.get_by_role("button", name="Test connection")
     bucket.fill("mistyped-bucket")
+    expect(refused).to_have_count(0)
+    expect(bucket).not_to_have_attribute("aria-invalid", "true")
     test.click()
     expect(setup.get_by_text("S3_NO_SUCH_BUCKET")).to_be_visible()
     bucket.fill(BUCKET)
