@@ -140,7 +140,7 @@ def report(
     rest = _rest(plans, receipts) if len(plans) == len(destinations) else _NOT_ALL_PLANNED
     log_run_summary(receipts, problems, rest, status_url)
     newest_receipts = [recorded.receipt for recorded in newest]
-    announce(RunOutcome(run, plans, receipts, newest_receipts, finished_at, problems, status))
+    announce(RunOutcome(run, plans, receipts, newest_receipts, finished_at, problems, status, sealed.unsealed))
     if problems:
         raise RunFailedError(f"This run failed in {len(problems)} places; {rest}.\n- " + "\n- ".join(problems))
     return receipts

@@ -13,7 +13,10 @@ from job_history.pipeline.results import Plan
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """`receipts` are of this run, `newest` the revisions in the ledger now. `status` is None if it was not written."""
+    """`receipts` are of this run, `newest` the revisions in the ledger now. `status` is None if it was not written.
+
+    `unsealed`: windows of the ledger that wait for a seal.
+    """
 
     run: str
     plans: list[Plan]
@@ -22,6 +25,7 @@ class RunOutcome:
     finished_at: datetime
     problems: list[str]
     status: Status | None
+    unsealed: int = 0
 
     @property
     def created(self) -> list[Receipt]:

@@ -48,6 +48,7 @@ def _emit_gauges(outcome: RunOutcome) -> None:
         "job_history.quarantine": status.quarantine,
         "job_history.late_seconds": status.late_p95_seconds or 0,
         "job_history.gap": status.gap,
+        "job_history.unsealed": outcome.unsealed,
     }
     for name, value in gauges.items():
         stats.gauge(name, value)
