@@ -119,6 +119,8 @@ def report(
     if not accept_fewer:
         problems += [each for recorded in newest for each in shrinkage(run, recorded.receipt)]
     reconciled = [findings for each in destinations if (findings := files.findings(each)) is not None]
+    active = [each for plan in plans for each in plan.active]
+    seals.look_back(active, {findings.window for findings in reconciled})
     sealed = seals.seal(newest, datetime.now(UTC))
     problems += sealed.problems
     status = update_status(

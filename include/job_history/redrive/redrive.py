@@ -26,6 +26,7 @@ from job_history.redrive.books import items_without, receipt_with
 from job_history.redrive.leftovers import Taken, delete_leftovers, delete_taken
 from job_history.redrive.quarantined import records_and_conflicts
 from job_history.redrive.steps import DestinationOf, run_the_steps
+from job_history.seals.unsealed import UnsealedWindow, mark_unsealed
 from job_history.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,8 @@ def redrive(
         made, outcomes = receipt, []
     else:
         made.items = [*items_without(tools.ledger, receipt, taken, slice_), *made.items, *receipt.gone_list]
+        # The next report seals it. Before, so that a kill leaves a mark too many and no revision without a seal.
+        mark_unsealed(tools.ledger, UnsealedWindow.of(made))
         made = add_revision(tools.ledger, made, only_after=receipt.revision)
     delete_taken(tools.ledger, tools.staging, slice_, made)
     return _redriven(made, outcomes)

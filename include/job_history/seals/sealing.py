@@ -16,11 +16,13 @@ from job_history.errors import PermanentError, ReplicationError
 from job_history.errors.code import Code
 from job_history.ledger.receipt_store import Recorded, read_receipt
 from job_history.ledger.status_file import SealHead, read_status
+from job_history.model.event_kind import EventKind
+from job_history.model.window import Window
 from job_history.seals.bucket_copy import CopiedChain
 from job_history.seals.chain_writer import ChainWriter, Head, Sealed, find_head
 from job_history.seals.signer import Signer, fingerprint_of
 from job_history.seals.take_back import take_back
-from job_history.seals.unsealed import UnsealedWindow, unsealed_windows
+from job_history.seals.unsealed import UnsealedWindow, find_unsealed, mark_unsealed, unsealed_windows
 from job_history.seals.window_seal import Revision, seal_window, with_unsealed_before
 from job_history.storage import Storage
 from job_history_verify.layout import ChainId
@@ -57,6 +59,19 @@ class SealsOfRun:
         self._ledger = ledger
         self._sealing = sealing
         self._heads = seal_heads(ledger) if sealing else {}
+
+    def look_back(self, chains: Iterable[tuple[int, EventKind]], hours: Iterable[Window]) -> None:
+        """Find the windows within hours that killed reports have left without a seal, for `seal` to seal them too."""
+        if self._sealing is None:
+            return
+        wanted = [(user_id, kind, window) for window in set(hours) for user_id, kind in chains]
+        with ThreadPoolExecutor(CHAINS_AT_A_TIME, "unsealed") as pool:
+            try:
+                for found in pool.map(lambda each: find_unsealed(self._ledger, *each), wanted):
+                    for window in found:
+                        mark_unsealed(self._ledger, window)
+            except ReplicationError as error:
+                log.warning("Windows without a seal were not looked for: %s", error)
 
     def seal(self, recorded: Iterable[Recorded], now: datetime) -> SealReport:
         """Seal the newest revisions of the run's windows. Warnings are logged."""
@@ -250,7 +265,7 @@ class _ChainSealing:
         for revision in waiting:
             window = UnsealedWindow.of(revision.receipt)
             try:
-                self._ledger.create(window.path, b"{}\n")
+                mark_unsealed(self._ledger, window)
             except ReplicationError as unwritten:
                 self.problems.append(f"Account {self.chain}, window {window.window}: not sealed: {unwritten}")
 

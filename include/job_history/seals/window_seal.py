@@ -17,6 +17,7 @@ from job_history.seals.chain_writer import ChainWriter, Head
 from job_history.seals.seal_bytes import newest_destination, reason_of, seal_bytes, sealed_destination
 from job_history.seals.signer import Signer, fingerprint_of
 from job_history.seals.sums import Sums, sums_of
+from job_history.seals.unsealed import mark_path_of
 from job_history.storage import Storage
 from job_history_verify.seal import Seal
 
@@ -47,9 +48,7 @@ class Revision:
 
 
 def mark_path(receipt: Receipt) -> str:
-    """Return the path of a revision's mark: `r000002.sealed`, beside `r000002.json`."""
-    path = receipt_path(receipt.user_id, receipt.kind, receipt.window, receipt.revision)
-    return f"{path.removesuffix('.json')}.sealed"
+    return mark_path_of(receipt_path(receipt.user_id, receipt.kind, receipt.window, receipt.revision))
 
 
 def read_mark(ledger: Storage, receipt: Receipt) -> Head | None:

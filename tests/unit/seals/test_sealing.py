@@ -9,15 +9,19 @@ from pathlib import Path
 
 import pytest
 from tests.support.sealed_archive import key_pair
-from tests.support.sealing import S3, Installation, jobs_of
+from tests.support.sealing import S3, Installation, jobs_of, window_of
 
 from job_history.errors import TransientError
 from job_history.errors.code import Code
-from job_history.ledger.receipt import WindowState
+from job_history.ledger.receipt import REDRIVE, WindowState
+from job_history.ledger.receipt_store import record
 from job_history.ledger.status_file import PATH as STATUS
 from job_history.ledger.status_file import read_status
+from job_history.model.event_kind import EventKind
+from job_history.model.window import Window
+from job_history.seals.sealing import SealsOfRun
 from job_history.seals.signer import KeySigner
-from job_history.seals.unsealed import unsealed_windows
+from job_history.seals.unsealed import UnsealedWindow, mark_unsealed, unsealed_windows
 
 SEALS = "_control/seals/5234/jobs"
 
@@ -262,3 +266,25 @@ def test_ledger_that_cannot_be_read_seals_nothing(one: Installation) -> None:
     (one.folder / "away").rename(seals)
     assert one.run(2, {}).unsealed == 0
     assert one.verified().code == 0
+
+
+def test_reconciliation_finds_what_a_killed_report_left_unsealed(one: Installation) -> None:
+    one.run(0, jobs_of(0, 1))
+    one.deliver(jobs_of(1, 2))
+    record(one.ledger, one.receipt(1, jobs_of(1, 2), "killed"))
+    assert one.ledger_verified().verdicts == {"unsealed"}
+    seals = SealsOfRun(one.ledger, one.sealing)
+    seals.look_back([(5234, EventKind.JOBS)], [Window(window_of(0).start, window_of(2).end)])
+    report = seals.seal([], one.now)
+    assert (report.problems, report.heads["5234/jobs"].seq) == ([], 2)
+    assert (one.verified().code, one.ledger_verified().code, unsealed_windows(one.ledger)) == (0, 0, [])
+
+
+def test_redriven_revision_is_sealed_by_the_next_report(one: Installation) -> None:
+    one.run(0, jobs_of(0, 1))
+    one.deliver(jobs_of(0, 2))
+    mark_unsealed(one.ledger, UnsealedWindow(5234, EventKind.JOBS, window_of(0)))
+    record(one.ledger, one.receipt(0, jobs_of(0, 1, 2), f"{REDRIVE}1"))
+    one.run(1, {})
+    assert (seal(one, 2)["reason"], unsealed_windows(one.ledger)) == ("redrive", [])
+    assert one.verified().documents == {"proven": 2}
