@@ -16,6 +16,7 @@ from job_history.errors.destination_findings import DESTINATION_FINDINGS
 from job_history.errors.entry import ERROR, TRANSIENT, WARNING, Entry
 from job_history.errors.finding import Finding
 from job_history.errors.ledger_findings import LEDGER_FINDINGS
+from job_history.errors.receiver_findings import RECEIVER_FINDINGS
 from job_history.errors.source_findings import SOURCE_FINDINGS
 from job_history.errors.store_findings import STORE_FINDINGS
 
@@ -26,6 +27,7 @@ _GROUPS = {
     "S3": "Amazon S3",
     "STORE": "Azure Blob Storage and Google Cloud Storage",
     "SUMO_LOGIC": "Sumo Logic",
+    "RECEIVER": "Splunk, Datadog and other receivers of HTTP",
     "SQL": "A job store (SQL)",
     "WORKATO": "The platform's own API",
 }
@@ -70,6 +72,7 @@ CATALOGUE: dict[Code, Entry] = {
     **LEDGER_FINDINGS,
     **DESTINATION_FINDINGS,
     **STORE_FINDINGS,
+    **RECEIVER_FINDINGS,
     **SOURCE_FINDINGS,
 }
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from job_history.destinations import Delivery, OnDelivery
 from job_history.destinations.messages.acknowledgements import Acknowledgements
-from job_history.destinations.messages.batches import Framing, batches
+from job_history.destinations.messages.batches import Batch, Framing, batches
 from job_history.destinations.messages.prefetch import prefetch, with_next
 from job_history.documents.staged import StagedDocument
 from job_history.errors import ReplicationError
@@ -30,8 +30,11 @@ class Receiver(Protocol):
 
     unknown_outcomes: int
 
-    def send(self, body: bytes) -> None:
-        """Send one request, compressed with gzip, until it is acknowledged. Raises PermanentError or TransientError."""
+    def send(self, body: bytes, key: str) -> None:
+        """Send one request, compressed with gzip, until it is acknowledged. `key` is the same when it is sent again.
+
+        Raises PermanentError or TransientError.
+        """
         ...
 
     def description(self) -> dict[str, Any]:
@@ -65,6 +68,7 @@ class _Request:
     """A batch on its way, up to message `end`. `completed` end with this batch; `begun` goes on in the next one."""
 
     sha256: str
+    key: str
     body: bytes
     plain_bytes: int
     end: int
@@ -170,7 +174,7 @@ class MessageDestination:
             return
         unknown_before = self._receiver.unknown_outcomes
         try:
-            self._receiver.send(request.body)
+            self._receiver.send(request.body, request.key)
         except ReplicationError:
             tally.known = self._receiver.unknown_outcomes == unknown_before
             raise
@@ -199,6 +203,7 @@ class MessageDestination:
                 completed.append(spans.popleft())
             yield _Request(
                 sha256=batch.sha256,
+                key=_key_of(batch, completed, spans, end),
                 body=_gzip(batch.body),
                 plain_bytes=len(batch.body),
                 end=end,
@@ -215,6 +220,15 @@ class MessageDestination:
                 end += 1
                 yield message
             span.end = end
+
+
+def _key_of(batch: Batch, completed: list[_Span], spans: deque[_Span], end: int) -> str:
+    """Return the delivery id of a request of one document, with the number of the part if it has several."""
+    if batch.messages > 1:
+        return batch.sha256
+    span = completed[0] if completed else spans[0]
+    is_whole = span.end is not None and span.end - span.start == 1
+    return span.document.key if is_whole else f"{span.document.key}#{end - span.start}"
 
 
 def _log_results(tally: _Tally) -> None:

@@ -49,7 +49,7 @@ class HttpSource:
         self._timeout = timeout
         self._clock = clock
 
-    def send(self, body: bytes) -> None:
+    def send(self, body: bytes, key: str = "") -> None:  # noqa: ARG002 - a source has no use for it
         """Post one request, gzip-compressed, until the source acknowledges it.
 
         Raises:
