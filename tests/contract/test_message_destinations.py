@@ -1,0 +1,308 @@
+"""What a destination of messages promises: Splunk, Datadog, a plain receiver. Sumo Logic has suites of its own."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import hmac
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.deliveries import deliver, document
+
+from job_history.accounts.message_settings import (
+    DatadogDestinationSettings,
+    HttpDestinationSettings,
+    SplunkHecDestinationSettings,
+)
+from job_history.destinations import Delivery
+from job_history.destinations.messages.delivery import Encoder, MessageDestination
+from job_history.destinations.messages.encoders import (
+    DATADOG_BATCH_ENTRIES,
+    DATADOG_ENTRY_BYTES,
+    DatadogEncoder,
+    HttpEncoder,
+    SplunkEncoder,
+)
+from job_history.destinations.messages.joining import join_each
+from job_history.destinations.messages.receiver import Address, HttpReceiver
+from job_history.documents.staged import StagedDocument
+from job_history.errors import PermanentError, ReplicationError, TransientError
+from job_history.errors.code import Code
+from job_history.http.retry import Retries
+from job_history.http.session import http_session
+from job_history.ledger.acknowledgements import Acknowledgements
+from job_history.model.slice import Slice
+from job_history.model.window import Window
+from job_history.storage import local_storage
+from simulators.processes import free_port
+from simulators.receivers import DATADOG_PATH, HTTP_PATH, SPLUNK_PATH, TOKEN, Receivers, local_receivers
+
+DELIVERED, ALREADY_PRESENT, REPEATED = Delivery.DELIVERED, Delivery.ALREADY_PRESENT, Delivery.REPEATED
+HOUR = Window(datetime(2018, 5, 21, tzinfo=UTC), datetime(2018, 5, 21, 1, tzinfo=UTC))
+SIGNING_KEY = "a-signing-key-of-the-receiver"
+ENCODERS: dict[str, Encoder] = {
+    "splunk": SplunkEncoder(SplunkHecDestinationSettings(type="splunk_hec", conn_id="c", index="main", host="w1")),
+    "datadog": DatadogEncoder(DatadogDestinationSettings(type="datadog", conn_id="c", tags={"env": "prod"})),
+    "http": HttpEncoder(HttpDestinationSettings(type="http", conn_id="c")),
+    "http, one a request": HttpEncoder(HttpDestinationSettings(type="http", conn_id="c", body="json")),
+}
+PATHS = {"splunk": (SPLUNK_PATH, "Splunk"), "datadog": (DATADOG_PATH, ""), "http": (HTTP_PATH, "Bearer")}
+
+
+@dataclass
+class Sender:
+    """Sends to one of the stand-ins, with the acknowledgements of one ledger."""
+
+    kind: str
+    receivers: Receivers
+    folder: Path
+    run: str = "manual-1"
+    waits: list[float] | None = None
+
+    def address(self, **changes: Any) -> Address:
+        path, scheme = PATHS[self.kind.partition(",")[0]]
+        headers = {"DD-API-KEY": TOKEN} if not scheme else {"Authorization": f"{scheme} {TOKEN}"}
+        fields: dict[str, Any] = {
+            "name": "the receiver",
+            "type": self.kind,
+            "url": self.receivers.address + path,
+            "headers": headers,
+            "secrets": (TOKEN,),
+            "compressed": not self.kind.startswith("http"),
+            "idempotent": self.kind.startswith("http"),
+            "signing_key": SIGNING_KEY if self.kind.startswith("http") else "",
+        }
+        return Address(**{**fields, **changes})
+
+    def client(self, **changes: Any) -> HttpReceiver:
+        waits = [] if self.waits is None else self.waits
+        retries = Retries(attempts=3, first_throttled=20.0)
+        return HttpReceiver(
+            self.address(**changes), http_session(), retries=retries, sleep=waits.append, jitter=lambda: 0.0
+        )
+
+    def destination(self, **changes: Any) -> MessageDestination:
+        client = self.client(**changes)
+        slice_ = Slice(run=self.run, user_id=5234, name="Acme", window=HOUR, part=HOUR)
+        acknowledgements = Acknowledgements(local_storage(self.folder), slice_, client.address.target)
+        return MessageDestination(client, ENCODERS[self.kind], acknowledgements)
+
+    def joined(self) -> dict[str, bytes]:
+        """The documents that the messages at the receiver make, by delivery id."""
+        return dict(join_each([self.message(text) for text in self.receivers.stored]))
+
+    def message(self, text: str) -> bytes:
+        if self.kind == "datadog":
+            text = json.dumps(json.loads(text)["job_history"], ensure_ascii=False, separators=(",", ":"))
+        return text.encode() + b"\n"
+
+
+@pytest.fixture
+def receivers() -> Iterator[Receivers]:
+    with local_receivers() as running:
+        yield running
+
+
+@pytest.fixture(params=ENCODERS)
+def sender(request: pytest.FixtureRequest, receivers: Receivers, tmp_path: Path) -> Sender:
+    return Sender(request.param, receivers, tmp_path, waits=[])
+
+
+def many(count: int) -> list[StagedDocument]:
+    return [document(number, title="Grüße, 世界 \U0001f600", size=400) for number in range(1, count + 1)]
+
+
+def contents(documents: list[StagedDocument]) -> dict[str, bytes]:
+    return {each.key: each.content() for each in documents}
+
+
+@pytest.mark.promise("at-least-once")
+@pytest.mark.parametrize("size", [400, 9_000, 30_000, 1_300_000])
+def test_each_document_comes_back_byte_for_byte(sender: Sender, size: int) -> None:
+    sent = [document(number, title="Grüße \U0001f600" * 20, size=size + number) for number in range(1, 4)]
+
+    reported = deliver(sender.destination(), sent)
+
+    assert reported == [(each.key, DELIVERED) for each in sorted(sent, key=lambda each: each.key)]
+    assert sender.joined() == contents(sent)
+
+
+def test_no_request_is_larger_than_the_receiver_takes(sender: Sender) -> None:
+    sent = many(3_000)
+
+    deliver(sender.destination(), sent)
+
+    framing = ENCODERS[sender.kind].framing
+    assert max(len(request.body) for request in sender.receivers.requests) <= framing.max_batch_bytes
+    assert sender.joined() == contents(sent)
+    if sender.kind == "datadog":
+        assert max(len(json.loads(each.body)) for each in sender.receivers.requests) == DATADOG_BATCH_ENTRIES
+    if sender.kind == "http, one a request":
+        assert len(sender.receivers.requests) == len(sent)
+
+
+@pytest.mark.parametrize("over", [-1, 0, 1])
+def test_at_the_limit_of_a_message_nothing_is_cut(receivers: Receivers, tmp_path: Path, over: int) -> None:
+    """Splunk cuts an event at TRUNCATE bytes and Datadog an entry at 1 MB, both in silence."""
+    for kind, limit in (("splunk", 10_000), ("datadog", DATADOG_ENTRY_BYTES)):
+        receivers.stored.clear()
+        sender = Sender(kind, receivers, tmp_path / kind)
+        encoder = ENCODERS[kind]
+        around = max(len(each) for each in encoder.messages_of(document(1, size=500))) - 500
+        sent = [document(1, title="é", size=limit - around + over)]
+
+        deliver(sender.destination(), sent)
+
+        assert all(len(text.encode()) <= limit for text in receivers.stored)
+        assert sender.joined() == contents(sent)
+
+
+@pytest.mark.promise("at-least-once")
+def test_a_retry_of_the_task_sends_nothing_that_was_acknowledged(sender: Sender) -> None:
+    sent = many(50)
+    deliver(sender.destination(), sent)
+    requests = len(sender.receivers.requests)
+
+    assert {delivery for _, delivery in deliver(sender.destination(), sent)} == {ALREADY_PRESENT}
+    assert len(sender.receivers.requests) == requests
+
+
+@pytest.mark.promise("at-least-once")
+def test_a_request_of_unknown_outcome_is_sent_again_and_counted_as_repeated(sender: Sender) -> None:
+    sent = many(3)
+    sender.receivers.faults = ["lost"]
+
+    reported = deliver(sender.destination(), sent)
+
+    assert Counter(delivery for _, delivery in reported)[REPEATED] >= 1
+    assert sender.joined() == contents(sent)
+
+
+@pytest.mark.parametrize(("status", "wait"), [(429, 20.0), (503, 1.0), (500, 1.0), (408, 1.0)])
+def test_a_busy_receiver_is_asked_again(sender: Sender, status: int, wait: float) -> None:
+    sender.receivers.faults = [status]
+
+    reported = deliver(sender.destination(), many(1))
+
+    assert [delivery for _, delivery in reported] == [REPEATED if status in {408, 500} else DELIVERED]
+    assert sender.waits == [wait]
+
+
+def fails(sender: Sender, **changes: Any) -> ReplicationError:
+    with pytest.raises(ReplicationError) as raised:
+        deliver(sender.destination(**changes), many(1))
+    assert TOKEN not in str(raised.value)
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "code"),
+    [
+        (400, PermanentError, Code.RECEIVER_BAD_REQUEST),
+        (404, PermanentError, Code.RECEIVER_NOT_FOUND),
+        (413, PermanentError, Code.RECEIVER_TOO_LARGE),
+        (302, PermanentError, Code.RECEIVER_REDIRECT),
+        (418, PermanentError, Code.RECEIVER_REFUSED),
+        (429, TransientError, Code.RECEIVER_THROTTLED),
+        (502, TransientError, Code.RECEIVER_BUSY),
+    ],
+)
+def test_an_answer_that_refuses_is_sorted(sender: Sender, status: int, kind: type, code: Code) -> None:
+    sender.receivers.faults = [status] * 3
+    refused = fails(sender)
+    assert (type(refused), refused.code) == (kind, code)
+    assert sender.receivers.stored == []
+
+
+def test_faults_of_the_connection_are_sorted(sender: Sender) -> None:
+    refused = fails(sender, url=f"http://127.0.0.1:{free_port()}/x")
+    assert (type(refused), refused.code) == (TransientError, Code.RECEIVER_UNREACHABLE)
+    refused = fails(sender, url="http://nosuch.invalid/x")
+    assert (type(refused), refused.code) == (TransientError, Code.RECEIVER_NO_ADDRESS)
+
+
+def test_a_wrong_token_is_permanent_and_not_repeated(sender: Sender) -> None:
+    refused = fails(sender, headers={"Authorization": "Splunk wrong-token-1", "DD-API-KEY": "wrong-token-1"})
+    assert (type(refused), refused.code) == (PermanentError, Code.RECEIVER_UNAUTHORIZED)
+
+
+def test_no_token_is_in_any_log(sender: Sender, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    sender.receivers.faults = [503, "lost"]
+    deliver(sender.destination(), many(2))
+    fails(Sender(sender.kind, sender.receivers, sender.folder / "b", waits=[]), url="http://127.0.0.1:1/x")
+    assert caplog.records
+    assert TOKEN not in caplog.text
+    assert SIGNING_KEY not in caplog.text
+
+
+def test_the_description_names_the_place_without_secrets(sender: Sender) -> None:
+    described = sender.destination().description()
+    assert (described["type"], described["endpoint"]) == (sender.kind, sender.address().url)
+    assert TOKEN not in json.dumps(described)
+    assert sender.destination(headers={"Authorization": "Splunk other"}).description()["target"] != described["target"]
+
+
+class TestSplunk:
+    def test_an_event_has_its_own_time_and_the_settings_of_the_account(
+        self, receivers: Receivers, tmp_path: Path
+    ) -> None:
+        deliver(Sender("splunk", receivers, tmp_path).destination(), many(1))
+        event = json.loads(receivers.requests[0].body)
+        assert {name: event[name] for name in ("time", "index", "host")} == {
+            "time": 1526860810.0,
+            "index": "main",
+            "host": "w1",
+        }
+
+    def test_an_index_that_the_token_does_not_allow_is_a_permanent_error(
+        self, receivers: Receivers, tmp_path: Path
+    ) -> None:
+        receivers.indexes = {"other"}
+        refused = fails(Sender("splunk", receivers, tmp_path, waits=[]))
+        assert (type(refused), refused.code) == (PermanentError, Code.RECEIVER_BAD_REQUEST)
+
+
+class TestDatadog:
+    def test_an_entry_has_source_tags_and_no_time_of_its_own(self, receivers: Receivers, tmp_path: Path) -> None:
+        deliver(Sender("datadog", receivers, tmp_path).destination(), many(1))
+        [entry] = json.loads(receivers.requests[0].body)
+        assert (entry["ddsource"], entry["ddtags"]) == ("job_history", "env:prod")
+        assert entry["message"] == document(1).key
+        assert entry["job_history"]["timestamp"] == 1526860810000
+        assert "timestamp" not in entry
+
+
+class TestHttp:
+    def test_a_request_of_one_document_has_its_delivery_id_as_idempotency_key(
+        self, receivers: Receivers, tmp_path: Path
+    ) -> None:
+        sender = Sender("http, one a request", receivers, tmp_path, waits=[])
+        receivers.faults = [503]
+        deliver(sender.destination(), [document(1), document(2, size=1_500_000)])
+        keys = [request.headers["Idempotency-Key"] for request in receivers.requests]
+        assert keys[:2] == [document(1).key] * 2
+        assert len(set(keys[2:])) == len(keys[2:]) >= 2
+        assert all(key.startswith(f"{document(2).key}#") for key in keys[2:])
+
+    def test_a_request_of_several_has_the_digest_of_its_body(self, receivers: Receivers, tmp_path: Path) -> None:
+        deliver(Sender("http", receivers, tmp_path).destination(), many(3))
+        [request] = receivers.requests
+        assert request.headers["Idempotency-Key"] == hashlib.sha256(request.body).hexdigest()
+        assert request.headers["Content-Type"] == "application/json"
+
+    @pytest.mark.parametrize("compressed", [False, True])
+    def test_the_signature_is_of_the_body_as_sent(self, receivers: Receivers, tmp_path: Path, compressed: bool) -> None:
+        deliver(Sender("http", receivers, tmp_path).destination(compressed=compressed), many(3))
+        [request] = receivers.requests
+        signature = hmac.new(SIGNING_KEY.encode(), request.raw, hashlib.sha256).hexdigest()
+        assert request.headers["X-Job-History-Signature"] == f"sha256={signature}"
+        assert (gzip.decompress(request.raw) if compressed else request.raw) == request.body
