@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.certificates import self_signed_server
 from tests.support.deliveries import deliver, document
+from tests.support.sockets import tls_server
 
 from job_history.accounts.message_settings import (
     DatadogDestinationSettings,
@@ -225,8 +227,19 @@ def test_an_answer_that_refuses_is_sorted(sender: Sender, status: int, kind: typ
 def test_faults_of_the_connection_are_sorted(sender: Sender) -> None:
     refused = fails(sender, url=f"http://127.0.0.1:{free_port()}/x")
     assert (type(refused), refused.code) == (TransientError, Code.RECEIVER_UNREACHABLE)
+    refused = fails(sender, url="no://url at all")
+    assert (type(refused), refused.code) == (PermanentError, Code.RECEIVER_URL_UNUSABLE)
     refused = fails(sender, url="http://nosuch.invalid/x")
     assert (type(refused), refused.code) == (TransientError, Code.RECEIVER_NO_ADDRESS)
+
+
+def test_a_receiver_that_does_not_answer_or_cannot_be_trusted_is_sorted(sender: Sender, tmp_path: Path) -> None:
+    with tls_server(self_signed_server(tmp_path)) as port:
+        refused = fails(sender, url=f"https://127.0.0.1:{port}/x")
+        assert (type(refused), refused.code) == (PermanentError, Code.RECEIVER_CERTIFICATE)
+    sender.receivers.faults = ["lost"] * 3
+    refused = fails(sender)
+    assert (type(refused), refused.code) == (TransientError, Code.RECEIVER_NO_ANSWER)
 
 
 def test_a_wrong_token_is_permanent_and_not_repeated(sender: Sender) -> None:

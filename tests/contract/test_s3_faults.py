@@ -96,7 +96,7 @@ def fails(to: S3Destination, reported: list[tuple[str, Delivery]] | None = None)
     """Deliver the three documents, and return the error that ended it."""
     reported = [] if reported is None else reported
     with pytest.raises(ReplicationError) as raised:
-        to.deliver(iter(DOCUMENTS), lambda document, delivery, _=None: reported.append((document.key, delivery)))
+        to.deliver(iter(DOCUMENTS), lambda document, delivery, *_: reported.append((document.key, delivery)))
     error = raised.value
     everything = f"{error!r} {error.__cause__!r} {error.args} {error.detail} {error.facts}"
     assert [secret for secret in SECRETS if secret in everything] == []
@@ -446,7 +446,7 @@ def test_many_in_flight_end_with_one_error_and_a_second_run_completes(endpoint: 
     reported: list[tuple[str, Delivery]] = []
 
     with pytest.raises(PermanentError) as raised:
-        to.deliver(iter(many), lambda document, delivery, _=None: reported.append((document.key, delivery)))
+        to.deliver(iter(many), lambda document, delivery, *_: reported.append((document.key, delivery)))
 
     assert (raised.value.code, raised.value.detail) == (Code.S3_ACCESS_DENIED, "403 AccessDenied: No")
     assert len(endpoint.objects) == 50
