@@ -21,7 +21,7 @@ def test_each_finding_is_provoked_by_a_test() -> None:
     tests = Path(__file__).parents[2]
     named = {
         code
-        for folder in ("unit/preflight", "unit/ledger", "unit/pipeline", "unit/seals", "dags")
+        for folder in ("unit/preflight", "unit/ledger", "unit/pipeline", "unit/seals", "dags", "contract")
         for path in (tests / folder).glob("test_*.py")
         for code in re.findall(r"Code\.(\w+)", path.read_text())
     }
