@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.benchmarks import accounts, end_to_end, redaction, s3_load, scale, sumo_logic
+from tests.benchmarks import accounts, end_to_end, redaction, s3_load, scale, seals, sumo_logic
 from tests.benchmarks.table import Table
 
 from simulators.project import ROOT
@@ -35,6 +35,7 @@ BENCHMARKS: dict[str, Callable[..., Iterator[Table]]] = {
     "accounts": accounts.tables,
     "sumo_logic": sumo_logic.tables,
     "redaction": redaction.tables,
+    "seals": seals.tables,
 }
 
 

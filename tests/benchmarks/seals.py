@@ -1,0 +1,80 @@
+"""What seals cost a run, and what verifying costs against `sha256sum -c`."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.table import Table, promise
+from tests.support.sealed_archive import HOUR, START, SealedArchive, allowed_signers, job_document, key_pair
+
+TRIES = 3
+DOCUMENT_BYTES = 12_000
+"""As the sample jobs of the demo: 4.8 MB and 431 kB for some 400 and 35 jobs."""
+
+
+def tables(*, quick: bool) -> Iterator[Table]:
+    """A week of hours: the verifier and `sha256sum -c` read the same documents, and take turns."""
+    documents = 10_000 if quick else 100_000
+    with tempfile.TemporaryDirectory(prefix="job-history-") as folder:
+        archive = _archive(Path(folder) / "copy", hours=168, documents=documents)
+        rows, ratio, seconds = _compared(archive, Path(folder))
+    yield Table(f"Verifying {documents:,} documents of {DOCUMENT_BYTES / 1e3:.0f} kB and 168 seals", rows)
+    yield Table(
+        "Seals",
+        [
+            promise("verifier against sha256sum -c, times", ratio, at_most=2),
+            promise("verifying, seconds", seconds, at_most=30),
+        ],
+    )
+
+
+def _archive(folder: Path, *, hours: int, documents: int) -> SealedArchive:
+    archive = SealedArchive(folder, key_pair())
+    (folder.parent / "allowed_signers").write_text(allowed_signers(key_pair()))
+    job = 0
+    for hour in range(hours):
+        made = {}
+        for _ in range(documents * (hour + 1) // hours - documents * hour // hours):
+            job += 1
+            completed = START + hour * HOUR + timedelta(minutes=5)
+            key, body = job_document(job, completed, recipe=200 + job % 20, note="x" * DOCUMENT_BYTES)
+            made[key] = body
+        archive.seal_hour(hour, made)
+    return archive
+
+
+def _compared(archive: SealedArchive, folder: Path) -> tuple[list[dict[str, Any]], float, float]:
+    verifier = [sys.executable, "-m", "job_history_verify", "."]
+    sums = subprocess.run([*verifier, "--print-sums"], cwd=archive.folder, capture_output=True, check=True).stdout
+    (folder / "sums").write_bytes(sums)
+    commands = {
+        "sha256sum -c": ["sha256sum", "-c", "--quiet", str(folder / "sums")],
+        "job-history-verify": [*verifier, "--keys", str(folder / "allowed_signers")],
+    }
+    best = {name: (float("inf"), 0.0) for name in commands}
+    for _ in range(TRIES):
+        for name, command in commands.items():
+            best[name] = min(best[name], _measured(lambda: _run(command, archive.folder)))  # noqa: B023
+    rows = [{"program": name, "seconds": wall, "CPU seconds": cpu} for name, (wall, cpu) in best.items()]
+    verifying, summing = best["job-history-verify"][0], best["sha256sum -c"][0]
+    return rows, verifying / summing, verifying
+
+
+def _run(command: list[str], folder: Path) -> None:
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+
+
+def _measured(work: Callable[[], None]) -> tuple[float, float]:
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    work()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.monotonic() - started, cpu
