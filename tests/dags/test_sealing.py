@@ -44,6 +44,7 @@ def verified_copy(world: World, folder: Path) -> Verified:
     return verified(copy_of_bucket(world, folder), KEYS)
 
 
+@pytest.mark.promise("proof-verifies")
 def test_copied_bucket_of_two_runs_is_proven(signing: World, tmp_path: Path) -> None:
     signing.accounts(signing.account(5234, "Acme"), signing.account(5237, "Umbrella"))
     assert run_dag("job_history_replication")[0] == "success"

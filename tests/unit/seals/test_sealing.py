@@ -74,6 +74,7 @@ def test_failed_window_that_is_run_again_is_sealed_again(one: Installation) -> N
     assert seal(one, 2)["receipt"]["revision"] == 2  # type: ignore[index]
 
 
+@pytest.mark.promise("proof-forgets-nothing")
 def test_documents_that_the_source_forgets_stay_in_the_sums(one: Installation) -> None:
     one.run(0, jobs_of(0, 1, 2), "first")
     one.run(0, jobs_of(0, 3), "second")
@@ -83,6 +84,7 @@ def test_documents_that_the_source_forgets_stay_in_the_sums(one: Installation) -
     assert one.verified().documents == {"proven": 2, "missing": 1}
 
 
+@pytest.mark.promise("proof-forgets-nothing")
 @pytest.mark.parametrize("together", [True, False])
 def test_document_that_moved_between_two_hours_and_was_repaired_is_proven(one: Installation, together: bool) -> None:
     """Its completed_at was corrected from hour 1 to hour 0; its key stays, because it started at the same time."""
@@ -135,6 +137,7 @@ def test_place_names_the_host_of_other_stores(tmp_path: Path) -> None:
     assert one.verified().code == 0
 
 
+@pytest.mark.promise("proof-forgets-nothing")
 def test_moved_account_has_its_chain_in_the_new_bucket(one: Installation) -> None:
     one.run(0, jobs_of(0, 1))
     one.copy = one.folder / "new"
@@ -162,6 +165,7 @@ def test_unsigned_chain_has_no_signatures(tmp_path: Path) -> None:
     assert (one.verified().code, one.verified(allow_unsigned=True).code) == (1, 0)
 
 
+@pytest.mark.promise("proof-delays")
 def test_key_that_is_away_leaves_windows_unsealed_until_it_is_back(one: Installation) -> None:
     def away() -> None:
         raise TransientError("KMS is away.")
@@ -197,6 +201,7 @@ def test_key_that_is_taken_out_of_the_config_seals_nothing(one: Installation) ->
     assert "signing_conn_id" in report.warnings[0]
 
 
+@pytest.mark.promise("proof-delays")
 def test_bucket_that_is_away_gets_its_copy_later(one: Installation) -> None:
     one.run(0, jobs_of(0, 1))
     one.bucket_error = TransientError("The bucket is away.")

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.support.crash_matrix import crash_cell
 from tests.support.sealing import Installation, jobs_of
 from tests.unit.pipeline.test_report_killed import KilledError, Life, MortalStorage
 
@@ -23,6 +24,8 @@ def sealed_revisions(one: Installation) -> Counter[tuple[str, int]]:
     return Counter((seal["window"]["start"], seal["receipt"]["revision"]) for seal in seals)
 
 
+@pytest.mark.promise("proof-chain")
+@crash_cell("killed", "the report, while it seals", "between any two writes", "tried again")
 def test_report_killed_at_any_step_seals_each_revision_once(tmp_path: Path) -> None:
     steps = 1
     while was_killed(tmp_path / str(steps), steps):
@@ -73,6 +76,7 @@ def report_in_a_process(folder: Path, name: str, barrier: object) -> None:
     one.report(receipts)
 
 
+@pytest.mark.promise("proof-chain")
 @pytest.mark.timeout(300)
 def test_pairs_of_reports_at_once_seal_each_revision_and_fork_nothing(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")

@@ -207,6 +207,7 @@ MANIPULATIONS: dict[Callable[[SealedArchive], None], set[str]] = {
 }
 
 
+@pytest.mark.promise("proof-manipulations")
 @pytest.mark.parametrize("manipulate", MANIPULATIONS, ids=lambda function: function.__name__)
 def test_manipulation_has_its_own_verdict(archive: SealedArchive, manipulate: Callable[[SealedArchive], None]) -> None:
     manipulate(archive)

@@ -51,6 +51,7 @@ def mutate(folder: Path, random_source: random.Random) -> set[str]:
     return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
 
 
+@pytest.mark.promise("proof-manipulations")
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_no_mutation_is_called_proven(intact: SealedArchive, tmp_path: Path, seed: int) -> None:

@@ -59,6 +59,7 @@ def run(
     )
 
 
+@pytest.mark.promise("proof-verifies")
 @pytest.mark.parametrize("tool", ["ssh-keygen", "openssl"])
 def test_program_verifies_without_network_environment_and_packages(
     programs: Path, bare_python: Path, archive: SealedArchive, tool: str
@@ -88,6 +89,7 @@ def test_program_runs_on_other_python_versions(programs: Path, archive: SealedAr
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.promise("proof-strangers")
 def test_strangers_tools_verify_sums_and_signatures(programs: Path, bare_python: Path, archive: SealedArchive) -> None:
     """`sha256sum` and `ssh-keygen`, as docs/proof.md names them."""
     sums = run([bare_python, programs / "job-history-verify.pyz", ".", "--print-sums"], cwd=archive.folder)
@@ -100,6 +102,7 @@ def test_strangers_tools_verify_sums_and_signatures(programs: Path, bare_python:
     assert run(["sha256sum", "-c", "--quiet"], cwd=archive.folder, stdin=sums.stdout).returncode == 1
 
 
+@pytest.mark.promise("proof-strangers")
 def test_ssh_keygen_verifies_a_seal_at_its_time(archive: SealedArchive) -> None:
     keys = archive.folder.parent / "allowed_signers"
     keys.write_text(allowed_signers(key_pair(), 'valid-before="20180601000000Z"'))
