@@ -22,7 +22,7 @@ from job_history.ledger.status_file import AccountStatus, Status, rewrite_status
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import format_time
 from job_history.model.window import Window
-from job_history.seals.sealing import AccountPlace, Sealing, SealReport, SealsOfRun, later_head
+from job_history.seals.sealing import AccountPlace, Sealing, SealReport, SealsOfRun, Witness, later_head
 from job_history.seals.signer import KeySigner, Signer
 from job_history.storage import Storage, local_storage
 from job_history_verify.allowed_signers import parse_allowed_signers
@@ -51,6 +51,7 @@ class Installation:
     storage_of: Callable[[Path], Storage] = local_storage
     now: datetime = START + timedelta(days=1)
     bucket_error: ReplicationError | None = None
+    witness: Witness | None = None
 
     def __post_init__(self) -> None:
         self.ledger = self.storage_of(self.folder / "ledger")
@@ -59,7 +60,7 @@ class Installation:
 
     @property
     def sealing(self) -> Sealing:
-        return Sealing(self.signer, lambda _: AccountPlace(self.prefix, self._opened))
+        return Sealing(self.signer, lambda _: AccountPlace(self.prefix, self._opened), lambda _: self.witness)
 
     def _opened(self) -> DocumentStore | None:
         if self.bucket_error is not None:

@@ -66,6 +66,10 @@ class Account(SettingsModel):
         default=None, validate_default=True, description="The connection whose password is the key of rules that hash."
     )
 
+    witness_conn_id: ConnectionId | None = Field(
+        default=None, description="A connection of type sumo_logic that gets the heads of the account's seals."
+    )
+
     @field_validator("redaction_key_conn_id")
     @classmethod
     def _hashes_have_a_key(cls, conn_id: str | None, others: ValidationInfo) -> str | None:
@@ -88,7 +92,8 @@ class Account(SettingsModel):
         """First 16 hex digits of the SHA-256 of the settings: a receipt shows by it under which settings it was
         made.
         """
-        return _hash_of(self.model_dump())
+        # A witness changes no document.
+        return _hash_of(self.model_dump(exclude={"witness_conn_id"}))
 
     @property
     def destination_hash(self) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
 from job_history.destinations.kind import DocumentStore
@@ -40,6 +41,13 @@ class AccountPlace(NamedTuple):
     open: Callable[[], DocumentStore | None]
 
 
+class Witness(NamedTuple):
+    """Who gets the heads of an account's chains. `name`: accounts with the same one share a message."""
+
+    name: str
+    send: Callable[[bytes], None]
+
+
 @dataclass(frozen=True)
 class Sealing:
     """What sealing needs of the installation.
@@ -50,6 +58,7 @@ class Sealing:
 
     signer: Callable[[], Signer | None]
     place_of: Callable[[int], AccountPlace | None]
+    witness_of: Callable[[int], Witness | None] = lambda _: None
 
 
 class SealsOfRun:
@@ -126,6 +135,7 @@ def seal_windows(
                 report.heads[str(done.chain)] = done.head
             report.warnings += done.warnings
             report.problems += done.problems
+    _show_to_witnesses(sealing, report, sorted(by_chain))
     _add_overdue(ledger, report, now)
     if report.heads:
         log.info("Heads of the seals, for a witness:\n%s", "\n".join(head_lines(report.heads)))
@@ -152,6 +162,29 @@ def later_head(one: SealHead | None, other: SealHead) -> SealHead:
 def head_lines(heads: dict[str, SealHead]) -> list[str]:
     """Return the heads as `--expect-head` takes them."""
     return [f"{chain}/{head.seq}:{head.sha256}" for chain, head in sorted(heads.items())]
+
+
+def _show_to_witnesses(sealing: Sealing, report: SealReport, chains: list[ChainId]) -> None:
+    """Send the heads of these chains to their accounts' witnesses; what fails is a warning."""
+    messages: dict[str, tuple[Witness, list[bytes]]] = {}
+    for chain in chains:
+        head = report.heads.get(str(chain))
+        try:
+            witness = sealing.witness_of(chain.user_id)
+        except ReplicationError as error:
+            report.warnings.append(f"Account {chain}: its witness cannot be used: {error}")
+            continue
+        if witness is not None and head is not None:
+            line = {"user_id": chain.user_id, "kind": chain.kind, "seq": head.seq, "sha256": head.sha256}
+            encoded = msgspec.json.encode({"type": "job-history/head/v1", **line})
+            messages.setdefault(witness.name, (witness, []))[1].append(encoded)
+    for witness, lines in messages.values():
+        try:
+            witness.send(b"\n".join([*lines, b""]))
+        except ReplicationError as error:
+            report.warnings.append(
+                f"The witness {witness.name!r} did not take the heads of {len(lines)} chains: {error}"
+            )
 
 
 def _by_chain(
@@ -186,6 +219,18 @@ def _add_overdue(ledger: Storage, report: SealReport, now: datetime) -> None:
         )
 
 
+def _place_of(sealing: Sealing, user_id: int) -> AccountPlace | None:
+    try:
+        return sealing.place_of(user_id)
+    except ReplicationError as error:
+        unreadable = error
+
+    def away() -> DocumentStore | None:
+        raise unreadable
+
+    return AccountPlace("", away)
+
+
 class _ChainSealing:
     """One chain: its windows one after another, then its copy."""
 
@@ -204,7 +249,7 @@ class _ChainSealing:
         self.warnings: list[str] = []
         self.problems: list[str] = []
         self._ledger = ledger
-        self._place = sealing.place_of(chain.user_id)
+        self._place = _place_of(sealing, chain.user_id)
         self._now = now
         self._marks = marks
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from job_history.accounts.account import Account
-    from job_history.seals.sealing import AccountPlace, Sealing
+    from job_history.seals.sealing import AccountPlace, Sealing, Witness
     from job_history.seals.signer import Signer
 
 _NAMED_BY = f"[{SECTION}] signing_conn_id"
@@ -31,7 +31,7 @@ _KMS_TIMEOUTS = {"connect_timeout": 10, "read_timeout": 20, "retries": {"total_m
 
 def sealing_of_installation() -> Sealing:
     """Return what a report needs to seal. Raises nothing; what cannot be used is raised when it is needed."""
-    from job_history.seals.sealing import AccountPlace, Sealing
+    from job_history.seals.sealing import AccountPlace, Sealing, Witness
 
     accounts = functools.cache(load_accounts)
 
@@ -41,7 +41,20 @@ def sealing_of_installation() -> Sealing:
             return None
         return AccountPlace(getattr(account.destination, "prefix", ""), functools.partial(open_store, account))
 
-    return Sealing(signer_of_installation, place_of)
+    def witness_of(user_id: int) -> Witness | None:
+        account = accounts().usable.get(user_id)
+        if account is None or account.witness_conn_id is None:
+            return None
+        return Witness(account.witness_conn_id, functools.partial(_send, account.witness_conn_id, account.label))
+
+    return Sealing(signer_of_installation, place_of, witness_of)
+
+
+def _send(conn_id: str, label: str, body: bytes) -> None:
+    from job_history_airflow.hooks.sumo_logic import SumoLogicHook
+
+    find_connection(conn_id, f"witness_conn_id of account {label}")
+    SumoLogicHook(conn_id).get_conn().send(body)
 
 
 def open_store(account: Account) -> DocumentStore | None:

@@ -19,7 +19,7 @@ from job_history.ledger.status_file import PATH as STATUS
 from job_history.ledger.status_file import read_status
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
-from job_history.seals.sealing import SealsOfRun
+from job_history.seals.sealing import Sealing, SealsOfRun, Witness
 from job_history.seals.signer import KeySigner
 from job_history.seals.unsealed import UnsealedWindow, mark_unsealed, unsealed_windows
 
@@ -293,3 +293,37 @@ def test_redriven_revision_is_sealed_by_the_next_report(one: Installation) -> No
     one.run(1, {})
     assert (seal(one, 2)["reason"], unsealed_windows(one.ledger)) == ("redrive", [])
     assert one.verified().documents == {"proven": 2}
+
+
+def test_witness_gets_the_heads_and_its_failure_is_a_warning(one: Installation) -> None:
+    sent: list[bytes] = []
+    one.witness = Witness("audit", sent.append)
+    report = one.run(0, {})
+    (line,) = sent[0].splitlines()
+    head = report.heads["5234/jobs"]
+    assert json.loads(line) == {
+        "type": "job-history/head/v1",
+        "user_id": 5234,
+        "kind": "jobs",
+        "seq": 1,
+        "sha256": head.sha256,
+    }
+
+    def away(_: bytes) -> None:
+        raise TransientError("The witness is away.")
+
+    one.witness = Witness("audit", away)
+    report = one.run(1, {})
+    assert (report.problems, len(report.warnings), report.unsealed) == ([], 1, 0)
+    assert one.verified(heads=[f"5234/jobs/1:{head.sha256}"]).code == 0
+
+
+def test_accounts_that_cannot_be_read_stop_no_seal(one: Installation) -> None:
+    def unreadable(_: int) -> None:
+        raise TransientError("The Variable cannot be read.")
+
+    one.run(0, {})
+    seals = SealsOfRun(one.ledger, Sealing(one.signer, unreadable))
+    report = seals.seal([record(one.ledger, one.receipt(1, {}, "run"))], one.now)
+    assert (report.heads["5234/jobs"].seq, report.problems) == (2, [])
+    assert "The Variable cannot be read." in report.warnings[0]

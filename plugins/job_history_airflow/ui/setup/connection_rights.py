@@ -17,6 +17,7 @@ def refused_connections(account: Account, user: BaseUser) -> Errors:
         "source.conn_id": account.source.conn_id,
         "destination.conn_id": account.destination.conn_id,
         "redaction_key_conn_id": account.redaction_key_conn_id,
+        "witness_conn_id": account.witness_conn_id,
     }
     return {
         place: [_REFUSED]

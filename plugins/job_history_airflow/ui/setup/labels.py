@@ -22,6 +22,7 @@ LABELS = {
     "redaction": "Redaction rules",
     "redaction_name": "Name of the redaction rules",
     "redaction_key_conn_id": "Connection with the key of redaction rules that hash",
+    "witness_conn_id": "Connection of the witness of the seals",
     **{kind.name: kind.title for kind in installed_kinds()},
     "sql": "SQL job store",
     "workato": "Workato API",
