@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -206,6 +208,25 @@ def test_each_closed_window_is_one_event_of_the_asset_although_another_account_f
 
     run_dag("job_history_replication")
     assert keys() == ["5234/jobs/2018-05-21T00", "5236/jobs/2018-05-21T00"]
+
+
+@pytest.mark.promise("notified-once")
+def test_a_run_that_has_not_ended_by_the_deadline_is_notified(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from job_history_airflow.announce.deadline import deadline_alerts, deadline_missed
+
+    assert deadline_alerts() == []
+    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__NOTIFY_DEADLINE_MINUTES", "50")
+    (alert,) = deadline_alerts()
+    assert alert.interval == timedelta(minutes=50)
+    with http_sink() as (url, posts):
+        world.connect("sink", {"conn_type": "http", "host": url})
+        monkeypatch.setenv("AIRFLOW__JOB_HISTORY__NOTIFIERS", json.dumps([HTTP_NOTIFIER]))
+        run = {"dag_id": "job_history_replication", "dag_run_id": "scheduled__1", "queued_at": "2018-05-21T01:10:00Z"}
+        asyncio.run(deadline_missed(context={"dag_run": run}))
+
+    ((_, posted),) = posts
+    assert "job_history_replication, run scheduled__1" in posted["text"]
+    assert posted["action"] == "trigger"
 
 
 def test_notifiers_of_the_docs_can_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+from asgiref.sync import sync_to_async
 
 from job_history_airflow.announce.settings import read_deadline, read_notifiers
 from job_history_airflow.status_link import status_page_url
@@ -16,17 +17,23 @@ def deadline_alerts() -> list[DeadlineAlert]:
     interval = read_deadline()
     if interval is None:
         return []
-    callback = SyncCallback(f"{__name__}.deadline_missed")
+    # In the triggerer: a callback in the executor may not read connections (Airflow 3.3).
+    callback = AsyncCallback(f"{__name__}.deadline_missed")
     return [DeadlineAlert(reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=interval, callback=callback)]
 
 
-def deadline_missed(context: Any = None, **_: Any) -> None:
+async def deadline_missed(context: Any = None, **_: Any) -> None:
     """Notify that a run still runs. `context` is what Airflow passes to callbacks of deadlines."""
+    # Notifiers look connections up, which the triggerer does on its own event loop: this bridge knows it.
+    await sync_to_async(_notify)(context)
+
+
+def _notify(context: Any) -> None:
     from job_history.pipeline.notification import INSTALLATION, Failing, Message
     from job_history_airflow.announce.notifiers import send
 
     run = (context or {}).get("dag_run") or {}
-    name = f"{_value(run, 'dag_id')}, run {_value(run, 'run_id')}"
+    name = f"{_value(run, 'dag_id')}, run {_value(run, 'dag_run_id') or _value(run, 'run_id')}"
     cause = f"{name} has not ended {_value(run, 'queued_at') and 'since ' + str(_value(run, 'queued_at'))}".rstrip()
     fix = "Look which of its tasks is running or queued, and whether workers and triggerer run."
     failing = Failing(INSTALLATION, "", "", "", f"{cause}.", fix)
