@@ -19,7 +19,8 @@ from tests.unit.samples import MemoryDestination, MemorySource, account, record
 
 from job_history.destinations.kind import DocumentStore
 from job_history.ledger.receipt_store import Recorded
-from job_history.seals.sealing import AccountPlace, Sealing, SealsOfRun
+from job_history.seals.needs import AccountPlace, Sealing
+from job_history.seals.sealing import SealsOfRun
 from job_history.seals.signer import KeySigner
 from job_history.storage import local_storage
 

@@ -22,7 +22,8 @@ from job_history.ledger.status_file import AccountStatus, Status, rewrite_status
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import format_time
 from job_history.model.window import Window
-from job_history.seals.sealing import AccountPlace, Sealing, SealReport, SealsOfRun, Witness, later_head
+from job_history.seals.needs import AccountPlace, Sealing, SealReport, Witness
+from job_history.seals.sealing import SealsOfRun, later_head
 from job_history.seals.signer import KeySigner, Signer
 from job_history.storage import Storage, local_storage
 from job_history_verify.allowed_signers import parse_allowed_signers

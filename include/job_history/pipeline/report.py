@@ -39,7 +39,8 @@ from job_history.reconciliation.findings import Findings, Objects
 from job_history.reconciliation.log_findings import log_findings
 from job_history.reconciliation.open_problems import open_problems
 from job_history.reconciliation.repaired import not_back
-from job_history.seals.sealing import Sealing, SealsOfRun
+from job_history.seals.needs import Sealing
+from job_history.seals.sealing import SealsOfRun
 from job_history.storage import Storage
 
 log = logging.getLogger(__name__)

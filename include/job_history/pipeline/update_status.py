@@ -21,7 +21,8 @@ from job_history.ledger.status_file import (
 from job_history.model.event_kind import EventKind
 from job_history.pipeline.results import Plan
 from job_history.reconciliation.findings import Findings
-from job_history.seals.sealing import SealReport, later_head
+from job_history.seals.needs import SealReport
+from job_history.seals.sealing import later_head
 from job_history.storage import Storage
 
 log = logging.getLogger(__name__)

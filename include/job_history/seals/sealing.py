@@ -3,62 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import datetime
 
-import msgspec
-from msgspec.structs import replace
-
-from job_history.destinations.kind import DocumentStore
-from job_history.errors import PermanentError, ReplicationError
-from job_history.errors.code import Code
+from job_history.errors import ReplicationError
 from job_history.ledger.receipt_store import Recorded, read_receipt
 from job_history.ledger.status_file import SealHead, read_status
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
-from job_history.seals.bucket_copy import CopiedChain
-from job_history.seals.chain_writer import ChainWriter, Head, Sealed, find_head
-from job_history.seals.signer import Signer, fingerprint_of
-from job_history.seals.take_back import take_back
+from job_history.seals.chain_sealing import ChainSealing
+from job_history.seals.needs import RED_AFTER, Sealing, SealReport
+from job_history.seals.signer import Signer
 from job_history.seals.unsealed import UnsealedWindow, find_unsealed, mark_unsealed, unsealed_windows
-from job_history.seals.window_seal import Revision, seal_window, with_unsealed_before
+from job_history.seals.window_seal import Revision
+from job_history.seals.witness import show_to_witnesses
 from job_history.storage import Storage
 from job_history_verify.layout import ChainId
 
 log = logging.getLogger(__name__)
 
 CHAINS_AT_A_TIME = 32
-RED_AFTER = timedelta(hours=24)
-
-
-class AccountPlace(NamedTuple):
-    """Where an account's seals are copied to. `open` returns None for a destination that keeps no objects."""
-
-    prefix: str
-    open: Callable[[], DocumentStore | None]
-
-
-class Witness(NamedTuple):
-    """Who gets the heads of an account's chains. `name`: accounts with the same one share a message."""
-
-    name: str
-    send: Callable[[bytes], None]
-
-
-@dataclass(frozen=True)
-class Sealing:
-    """What sealing needs of the installation.
-
-    `signer` returns None if seals are not signed, and raises PermanentError or TransientError if the key cannot be
-    used. `place_of` returns None for an account that is no longer in the Variable.
-    """
-
-    signer: Callable[[], Signer | None]
-    place_of: Callable[[int], AccountPlace | None]
-    witness_of: Callable[[int], Witness | None] = lambda _: None
 
 
 class SealsOfRun:
@@ -93,16 +58,6 @@ class SealsOfRun:
         return report
 
 
-@dataclass
-class SealReport:
-    """`heads` by `<user_id>/<kind>`; `problems` make a run red, `warnings` do not; `unsealed`: windows that wait."""
-
-    heads: dict[str, SealHead] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    unsealed: int = 0
-
-
 def seal_windows(
     ledger: Storage, sealing: Sealing, revisions: Iterable[Revision], hints: dict[str, SealHead], now: datetime
 ) -> SealReport:
@@ -125,8 +80,8 @@ def seal_windows(
         failure = error
     with ThreadPoolExecutor(CHAINS_AT_A_TIME, "seals") as pool:
 
-        def seal(chain: ChainId) -> _ChainSealing:
-            work = _ChainSealing(ledger, sealing, chain, hints.get(str(chain)), now=now, marks=marks)
+        def seal(chain: ChainId) -> ChainSealing:
+            work = ChainSealing(ledger, sealing, chain, hints.get(str(chain)), now=now, marks=marks)
             work.run(by_chain[chain], signer, failure)
             return work
 
@@ -135,7 +90,7 @@ def seal_windows(
                 report.heads[str(done.chain)] = done.head
             report.warnings += done.warnings
             report.problems += done.problems
-    _show_to_witnesses(sealing, report, sorted(by_chain))
+    show_to_witnesses(sealing, report, sorted(by_chain))
     _add_overdue(ledger, report, now)
     if report.heads:
         log.info("Heads of the seals, for a witness:\n%s", "\n".join(head_lines(report.heads)))
@@ -162,29 +117,6 @@ def later_head(one: SealHead | None, other: SealHead) -> SealHead:
 def head_lines(heads: dict[str, SealHead]) -> list[str]:
     """Return the heads as `--expect-head` takes them."""
     return [f"{chain}/{head.seq}:{head.sha256}" for chain, head in sorted(heads.items())]
-
-
-def _show_to_witnesses(sealing: Sealing, report: SealReport, chains: list[ChainId]) -> None:
-    """Send the heads of these chains to their accounts' witnesses; what fails is a warning."""
-    messages: dict[str, tuple[Witness, list[bytes]]] = {}
-    for chain in chains:
-        head = report.heads.get(str(chain))
-        try:
-            witness = sealing.witness_of(chain.user_id)
-        except ReplicationError as error:
-            report.warnings.append(f"Account {chain}: its witness cannot be used: {error}")
-            continue
-        if witness is not None and head is not None:
-            line = {"user_id": chain.user_id, "kind": chain.kind, "seq": head.seq, "sha256": head.sha256}
-            encoded = msgspec.json.encode({"type": "job-history/head/v1", **line})
-            messages.setdefault(witness.name, (witness, []))[1].append(encoded)
-    for witness, lines in messages.values():
-        try:
-            witness.send(b"\n".join([*lines, b""]))
-        except ReplicationError as error:
-            report.warnings.append(
-                f"The witness {witness.name!r} did not take the heads of {len(lines)} chains: {error}"
-            )
 
 
 def _by_chain(
@@ -217,131 +149,3 @@ def _add_overdue(ledger: Storage, report: SealReport, now: datetime) -> None:
             f"{len(overdue)} windows are unsealed for more than 24 hours, the first of account {first.user_id}, window "
             f"{first.window.start_text}. The warnings above have the reason."
         )
-
-
-def _place_of(sealing: Sealing, user_id: int) -> AccountPlace | None:
-    try:
-        return sealing.place_of(user_id)
-    except ReplicationError as error:
-        unreadable = error
-
-    def away() -> DocumentStore | None:
-        raise unreadable
-
-    return AccountPlace("", away)
-
-
-class _ChainSealing:
-    """One chain: its windows one after another, then its copy."""
-
-    def __init__(
-        self,
-        ledger: Storage,
-        sealing: Sealing,
-        chain: ChainId,
-        hint: SealHead | None,
-        *,
-        now: datetime,
-        marks: set[UnsealedWindow],
-    ) -> None:
-        self.chain = chain
-        self.head = hint
-        self.warnings: list[str] = []
-        self.problems: list[str] = []
-        self._ledger = ledger
-        self._place = _place_of(sealing, chain.user_id)
-        self._now = now
-        self._marks = marks
-
-    def run(self, revisions: list[Revision], signer: Signer | None, failure: ReplicationError | None) -> None:
-        """Seal the revisions, or note that they wait; then copy. Errors become warnings or problems."""
-        bucket: DocumentStore | None = None
-        away: ReplicationError | None = None
-        try:
-            bucket = self._place.open() if self._place else None
-        except ReplicationError as error:
-            away = error
-        writer: ChainWriter | None = None
-        waiting = sorted(revisions, key=lambda each: each.order)
-        try:
-            if failure is not None:
-                raise failure
-            writer = self._writer(bucket, away, signer)
-            while waiting:
-                for revision in with_unsealed_before(self._ledger, waiting[0]):
-                    self._seal(revision, writer, signer, bucket)
-                self._no_longer_waits(waiting.pop(0))
-        except ReplicationError as error:
-            self._note_waiting(waiting, error)
-        if self.head is not None and self._place is not None:
-            self._copy(bucket, away, writer.written if writer else [])
-
-    def _seal(
-        self, revision: Revision, writer: ChainWriter, signer: Signer | None, bucket: DocumentStore | None
-    ) -> None:
-        store = (bucket.description if bucket else {}, self._place.prefix if self._place else "")
-        sealed = seal_window(self._ledger, writer, revision, signer, store=store, now=self._now)
-        before = self.head or SealHead(seq=0, sha256="")
-        if sealed.seq > before.seq:
-            key = fingerprint_of(signer) if signer else None
-            self.head = replace(before, seq=sealed.seq, sha256=sealed.sha256 or "", key=key)
-
-    def _writer(
-        self, bucket: DocumentStore | None, away: ReplicationError | None, signer: Signer | None
-    ) -> ChainWriter:
-        if self.head is not None:
-            if self.head.key is not None and signer is None:
-                raise PermanentError(
-                    f"the newest seal of {self.chain} is signed, and [job_history] signing_conn_id is empty: a seal "
-                    "without a signature would be taken for a forged one. Set it again."
-                )
-            return ChainWriter(self._ledger, self.chain, signer, Head(self.head.seq, self.head.sha256))
-        head = find_head(self._ledger, self.chain)
-        if head.seq == 0:
-            if away is not None:
-                # The bucket may have seals that the ledger has lost.
-                raise away
-            if bucket is not None:
-                head = take_back(self._ledger, bucket.storage, self.chain, signer)
-        return ChainWriter(self._ledger, self.chain, signer, head)
-
-    def _note_waiting(self, waiting: list[Revision], error: ReplicationError) -> None:
-        self.warnings.append(f"Account {self.chain}: {len(waiting)} windows are not sealed: {error}")
-        for revision in waiting:
-            window = UnsealedWindow.of(revision.receipt)
-            try:
-                mark_unsealed(self._ledger, window)
-            except ReplicationError as unwritten:
-                self.problems.append(f"Account {self.chain}, window {window.window}: not sealed: {unwritten}")
-
-    def _no_longer_waits(self, revision: Revision) -> None:
-        if (window := UnsealedWindow.of(revision.receipt)) in self._marks:
-            self._ledger.delete(window.path)
-
-    def _copy(self, bucket: DocumentStore | None, away: ReplicationError | None, written: list[Sealed]) -> None:
-        head = self.head
-        if head is None or (bucket is None and away is None):
-            return
-        try:
-            if away is not None or bucket is None:
-                raise away or PermanentError("there is no bucket")
-            copied = CopiedChain(
-                self._ledger,
-                bucket.storage,
-                self.chain,
-                # After a move the whole chain is copied.
-                copied=head.copied if head.copied_to == bucket.storage.root else 0,
-                overwrites=bucket.overwrites,
-            )
-            try:
-                copied.copy(Head(head.seq, head.sha256), written)
-            finally:
-                head.copied, head.copied_to = copied.copied, bucket.storage.root
-                if copied.cut:
-                    self.problems.append(copied.cut)
-            head.not_copied_since = None
-        except ReplicationError as error:
-            head.not_copied_since = head.not_copied_since or self._now
-            overdue = self._now - head.not_copied_since > RED_AFTER or error.code is Code.SEALS_OF_ANOTHER
-            message = f"Account {self.chain}: its seals are not copied to its bucket: {error}"
-            (self.problems if overdue else self.warnings).append(message)

@@ -87,6 +87,7 @@ def _settings_now(receipt: Receipt, context: CommandContext) -> str:
 def _print(receipt: Receipt, context: CommandContext) -> None:
     from job_history.errors.quoting import on_one_line
     from job_history.progress import readable_bytes, readable_counts
+    from job_history.seals.window_seal import read_mark
 
     counts, ledger = receipt.counts, context.ledger
     for name, value in {
@@ -109,6 +110,10 @@ def _print(receipt: Receipt, context: CommandContext) -> None:
         "version": receipt.code_version,
     }.items():
         print_line(f"{name:<16}{on_one_line(str(value))}")
+    if (sealed := read_mark(ledger, receipt)) is not None:
+        print_line(f"{'seal':<16}{sealed.seq} {sealed.sha256}")
+    else:
+        print_line(f"{'seal':<16}none yet")
     for name, lines in {
         "items": [ledger.url(path) for path in receipt.items],
         "elsewhere": [ledger.url(path) for path in receipt.elsewhere],

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from job_history.accounts.account import Account
-    from job_history.seals.sealing import AccountPlace, Sealing, Witness
+    from job_history.seals.needs import AccountPlace, Sealing, Witness
     from job_history.seals.signer import Signer
 
 _NAMED_BY = f"[{SECTION}] signing_conn_id"
@@ -31,7 +31,7 @@ _KMS_TIMEOUTS = {"connect_timeout": 10, "read_timeout": 20, "retries": {"total_m
 
 def sealing_of_installation() -> Sealing:
     """Return what a report needs to seal. Raises nothing; what cannot be used is raised when it is needed."""
-    from job_history.seals.sealing import AccountPlace, Sealing, Witness
+    from job_history.seals.needs import AccountPlace, Sealing, Witness
 
     accounts = functools.cache(load_accounts)
 

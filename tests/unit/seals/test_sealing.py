@@ -19,7 +19,8 @@ from job_history.ledger.status_file import PATH as STATUS
 from job_history.ledger.status_file import read_status
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
-from job_history.seals.sealing import Sealing, SealsOfRun, Witness
+from job_history.seals.needs import Sealing, Witness
+from job_history.seals.sealing import SealsOfRun
 from job_history.seals.signer import KeySigner
 from job_history.seals.unsealed import UnsealedWindow, mark_unsealed, unsealed_windows
 

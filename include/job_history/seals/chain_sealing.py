@@ -1,0 +1,149 @@
+"""Seals the windows of one chain one after another, then copies the chain."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from job_history.destinations.kind import DocumentStore
+from job_history.errors import PermanentError, ReplicationError
+from job_history.errors.code import Code
+from job_history.ledger.status_file import SealHead
+from job_history.seals.bucket_copy import CopiedChain
+from job_history.seals.chain_writer import ChainWriter, Head, Sealed, find_head
+from job_history.seals.needs import RED_AFTER, AccountPlace, Sealing
+from job_history.seals.signer import Signer, fingerprint_of
+from job_history.seals.take_back import take_back
+from job_history.seals.unsealed import UnsealedWindow, mark_unsealed
+from job_history.seals.window_seal import Revision, seal_window, with_unsealed_before
+from job_history.storage import Storage
+from job_history_verify.layout import ChainId
+
+
+def _place_of(sealing: Sealing, user_id: int) -> AccountPlace | None:
+    try:
+        return sealing.place_of(user_id)
+    except ReplicationError as error:
+        unreadable = error
+
+    def away() -> DocumentStore | None:
+        raise unreadable
+
+    return AccountPlace("", away)
+
+
+class ChainSealing:
+    """One chain: its windows one after another, then its copy."""
+
+    def __init__(
+        self,
+        ledger: Storage,
+        sealing: Sealing,
+        chain: ChainId,
+        hint: SealHead | None,
+        *,
+        now: datetime,
+        marks: set[UnsealedWindow],
+    ) -> None:
+        self.chain = chain
+        self.head = hint
+        self.warnings: list[str] = []
+        self.problems: list[str] = []
+        self._ledger = ledger
+        self._place = _place_of(sealing, chain.user_id)
+        self._now = now
+        self._marks = marks
+
+    def run(self, revisions: list[Revision], signer: Signer | None, failure: ReplicationError | None) -> None:
+        """Seal the revisions, or note that they wait; then copy. Errors become warnings or problems."""
+        bucket: DocumentStore | None = None
+        away: ReplicationError | None = None
+        try:
+            bucket = self._place.open() if self._place else None
+        except ReplicationError as error:
+            away = error
+        writer: ChainWriter | None = None
+        waiting = sorted(revisions, key=lambda each: each.order)
+        try:
+            if failure is not None:
+                raise failure
+            writer = self._writer(bucket, away, signer)
+            while waiting:
+                for revision in with_unsealed_before(self._ledger, waiting[0]):
+                    self._seal(revision, writer, signer, bucket)
+                self._no_longer_waits(waiting.pop(0))
+        except ReplicationError as error:
+            self._note_waiting(waiting, error)
+        if self.head is not None and self._place is not None:
+            self._copy(bucket, away, writer.written if writer else [])
+
+    def _seal(
+        self, revision: Revision, writer: ChainWriter, signer: Signer | None, bucket: DocumentStore | None
+    ) -> None:
+        store = (bucket.description if bucket else {}, self._place.prefix if self._place else "")
+        sealed = seal_window(self._ledger, writer, revision, signer, store=store, now=self._now)
+        before = self.head or SealHead(seq=0, sha256="")
+        if sealed.seq > before.seq:
+            key = fingerprint_of(signer) if signer else None
+            self.head = replace(before, seq=sealed.seq, sha256=sealed.sha256 or "", key=key)
+
+    def _writer(
+        self, bucket: DocumentStore | None, away: ReplicationError | None, signer: Signer | None
+    ) -> ChainWriter:
+        if self.head is not None:
+            if self.head.key is not None and signer is None:
+                raise PermanentError(
+                    f"the newest seal of {self.chain} is signed, and [job_history] signing_conn_id is empty: a seal "
+                    "without a signature would be taken for a forged one. Set it again."
+                )
+            return ChainWriter(self._ledger, self.chain, signer, Head(self.head.seq, self.head.sha256))
+        head = find_head(self._ledger, self.chain)
+        if head.seq == 0:
+            if away is not None:
+                # The bucket may have seals that the ledger has lost.
+                raise away
+            if bucket is not None:
+                head = take_back(self._ledger, bucket.storage, self.chain, signer)
+        return ChainWriter(self._ledger, self.chain, signer, head)
+
+    def _note_waiting(self, waiting: list[Revision], error: ReplicationError) -> None:
+        self.warnings.append(f"Account {self.chain}: {len(waiting)} windows are not sealed: {error}")
+        for revision in waiting:
+            window = UnsealedWindow.of(revision.receipt)
+            try:
+                mark_unsealed(self._ledger, window)
+            except ReplicationError as unwritten:
+                self.problems.append(f"Account {self.chain}, window {window.window}: not sealed: {unwritten}")
+
+    def _no_longer_waits(self, revision: Revision) -> None:
+        if (window := UnsealedWindow.of(revision.receipt)) in self._marks:
+            self._ledger.delete(window.path)
+
+    def _copy(self, bucket: DocumentStore | None, away: ReplicationError | None, written: list[Sealed]) -> None:
+        head = self.head
+        if head is None or (bucket is None and away is None):
+            return
+        try:
+            if away is not None or bucket is None:
+                raise away or PermanentError("there is no bucket")
+            copied = CopiedChain(
+                self._ledger,
+                bucket.storage,
+                self.chain,
+                # After a move the whole chain is copied.
+                copied=head.copied if head.copied_to == bucket.storage.root else 0,
+                overwrites=bucket.overwrites,
+            )
+            try:
+                copied.copy(Head(head.seq, head.sha256), written)
+            finally:
+                head.copied, head.copied_to = copied.copied, bucket.storage.root
+                if copied.cut:
+                    self.problems.append(copied.cut)
+            head.not_copied_since = None
+        except ReplicationError as error:
+            head.not_copied_since = head.not_copied_since or self._now
+            overdue = self._now - head.not_copied_since > RED_AFTER or error.code is Code.SEALS_OF_ANOTHER
+            message = f"Account {self.chain}: its seals are not copied to its bucket: {error}"
+            (self.problems if overdue else self.warnings).append(message)

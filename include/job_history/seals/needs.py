@@ -1,0 +1,51 @@
+"""What sealing needs of the installation, and what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import NamedTuple
+
+from job_history.destinations.kind import DocumentStore
+from job_history.ledger.status_file import SealHead
+from job_history.seals.signer import Signer
+
+RED_AFTER = timedelta(hours=24)
+
+
+class AccountPlace(NamedTuple):
+    """Where an account's seals are copied to. `open` returns None for a destination that keeps no objects."""
+
+    prefix: str
+    open: Callable[[], DocumentStore | None]
+
+
+class Witness(NamedTuple):
+    """Who gets the heads of an account's chains. `name`: accounts with the same one share a message."""
+
+    name: str
+    send: Callable[[bytes], None]
+
+
+@dataclass(frozen=True)
+class Sealing:
+    """What sealing needs of the installation.
+
+    `signer` returns None if seals are not signed, and raises PermanentError or TransientError if the key cannot be
+    used. `place_of` returns None for an account that is no longer in the Variable.
+    """
+
+    signer: Callable[[], Signer | None]
+    place_of: Callable[[int], AccountPlace | None]
+    witness_of: Callable[[int], Witness | None] = lambda _: None
+
+
+@dataclass
+class SealReport:
+    """`heads` by `<user_id>/<kind>`; `problems` make a run red, `warnings` do not; `unsealed`: windows that wait."""
+
+    heads: dict[str, SealHead] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    unsealed: int = 0
