@@ -221,6 +221,7 @@ def test_show_receipt_prints_counts_paths_and_runs(world: World, job_history: Jo
         "read at         2018-05-21T01:11:00.000000Z\n"
         "settings        0000000000000000\n"
         "version         0.1.0\n"
+        "seal            none yet\n"
         f"items           file://{world.ledger}/receipts/items-a-run-0001.parquet\n"
         "\n"
         "run    finished at           state     delivered  present  quarantined\n"

@@ -14,19 +14,12 @@ from job_history.ledger.decoding import decoded
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import receipt_bytes, receipt_path
 from job_history.seals.chain_writer import ChainWriter, Head
+from job_history.seals.mark import Mark, mark_path, read_mark
 from job_history.seals.seal_bytes import newest_destination, reason_of, seal_bytes, sealed_destination
 from job_history.seals.signer import Signer, fingerprint_of
 from job_history.seals.sums import Sums, sums_of
-from job_history.seals.unsealed import mark_path_of
 from job_history.storage import Storage
 from job_history_verify.seal import Seal
-
-
-class Mark(msgspec.Struct):
-    """The content of `r000002.sealed`: the seal of that revision."""
-
-    seq: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -45,20 +38,6 @@ class Revision:
     def order(self) -> tuple[bool, datetime]:
         """Windows that carry what their source forgot come first: another window may name the same keys again."""
         return (not self.receipt.counts.gone, self.receipt.window.start)
-
-
-def mark_path(receipt: Receipt) -> str:
-    return mark_path_of(receipt_path(receipt.user_id, receipt.kind, receipt.window, receipt.revision))
-
-
-def read_mark(ledger: Storage, receipt: Receipt) -> Head | None:
-    """Return the seal of a revision by its mark; None if it has none."""
-    path = mark_path(receipt)
-    content = ledger.read(path)
-    if content is None:
-        return None
-    mark = decoded(content, Mark, ledger.url(path))
-    return Head(mark.seq, mark.sha256)
 
 
 def with_unsealed_before(ledger: Storage, revision: Revision) -> list[Revision]:
@@ -95,7 +74,7 @@ def seal_window(
     """
     receipt = revision.receipt
     if not revision.is_new and (marked := read_mark(ledger, receipt)) is not None:
-        return marked
+        return Head(marked.seq, marked.sha256)
     receipt_sha256 = hashlib.sha256(_bytes_of(ledger, revision)).hexdigest()
     description = newest_destination(receipt, store[0])
     sums: Sums = sums_of(ledger, receipt, description)

@@ -87,7 +87,7 @@ def _settings_now(receipt: Receipt, context: CommandContext) -> str:
 def _print(receipt: Receipt, context: CommandContext) -> None:
     from job_history.errors.quoting import on_one_line
     from job_history.progress import readable_bytes, readable_counts
-    from job_history.seals.window_seal import read_mark
+    from job_history.seals.mark import read_mark
 
     counts, ledger = receipt.counts, context.ledger
     for name, value in {
