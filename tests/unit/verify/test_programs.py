@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.support.sealed_archive import SealedArchive, allowed_signers, five_hours, key_pair, ssh_signature
 
+import job_history_verify
 from job_history_verify.pack import pack
 
 NO_NETWORK = ["unshare", "-rn"]
@@ -149,3 +150,22 @@ def test_program_has_the_same_bytes_when_built_again(programs: Path, tmp_path: P
     assert pack(tmp_path).read_bytes() == (programs / "job-history-verify.pyz").read_bytes()
     with zipfile.ZipFile(programs / "job-history-verify.pyz") as archive:
         assert all(name == "__main__.py" or name.startswith("job_history_verify/") for name in archive.namelist())
+
+
+def test_wheel_has_the_package_alone_and_no_dependencies(tmp_path: Path) -> None:
+    """In a process of its own: hatchling changes into the project's folder."""
+    build = (
+        "import sys; from hatchling.builders.wheel import WheelBuilder; "
+        "print(*WheelBuilder(sys.argv[1]).build(directory=sys.argv[2]))"
+    )
+    project = Path(job_history_verify.__file__).parent
+    subprocess.run([sys.executable, "-c", build, project, tmp_path], check=True, capture_output=True, cwd=project)
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        names = wheel.namelist()
+        metadata = wheel.read(next(name for name in names if name.endswith("/METADATA"))).decode()
+        scripts = wheel.read(next(name for name in names if name.endswith("/entry_points.txt"))).decode()
+    assert {name for name in names if "dist-info" not in name} == {
+        f"job_history_verify/{path.name}" for path in project.glob("*.py")
+    }
+    assert "Requires-Dist" not in metadata
+    assert {"job-history-verify", "job-history-watch"} <= set(scripts.split())
