@@ -11,9 +11,24 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "job-history-replication",
         "name": "Job History Replication",
-        "description": "Replicates the job history of an integration platform to Amazon S3 or Sumo Logic.",
+        "description": "Replicates the job history of an integration platform to object stores and log services.",
         "versions": [__version__],
         "connection-types": [
+            {
+                "connection-type": "splunk_hec",
+                "hook-class-name": "job_history_airflow.hooks.splunk_hec.SplunkHecHook",
+                "hook-name": "Splunk HTTP Event Collector",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "login"],
+                    "relabeling": {"password": "Token", "host": "URL of the collector"},
+                    "placeholders": {
+                        "host": "https://splunk.example.com:8088, or https://http-inputs-NAME.splunkcloud.com",
+                        "port": "leave empty if the URL has it",
+                        "password": "of the collector's token: a secret",
+                        "extra": '{"verify": "/etc/ssl/private-ca.pem"}',
+                    },
+                },
+            },
             {
                 "connection-type": "sumo_logic",
                 "hook-class-name": "job_history_airflow.hooks.sumo_logic.SumoLogicHook",

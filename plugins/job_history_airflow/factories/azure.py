@@ -36,20 +36,22 @@ def container_access(conn_id: str, container: str, named_by: str) -> StoreAccess
     with connection_errors(conn_id, named_by):
         service = WasbHook(wasb_conn_id=conn_id).get_conn()
         url = urlsplit(service.url)
+        signature = str(getattr(service.credential, "signature", url.query)).lstrip("?")
+        key = getattr(service.credential, "account_key", None)
         return StoreAccess(
             container=container,
             url=urlunsplit((url.scheme, url.netloc, url.path.rstrip("/"), "", "")),
             account=service.account_name or "",
-            credentials=_credentials_of(service.credential, url.query),
-            mask=secret_masker(*secrets_of(connection), url.query),
+            credentials=_credentials_of(service.credential, key, signature),
+            mask=secret_masker(*secrets_of(connection), key, signature),
         )
 
 
-def _credentials_of(credential: Any, query: str) -> Credentials:
-    if (key := getattr(credential, "account_key", None)) is not None:
+def _credentials_of(credential: Any, key: str | None, signature: str) -> Credentials:
+    if key is not None:
         return lambda: {"access_key": key, "expires_at": None}
-    if (signature := getattr(credential, "signature", query)) and "sig=" in signature:
-        return lambda: {"sas_token": signature.lstrip("?"), "expires_at": None}
+    if "sig=" in signature:
+        return lambda: {"sas_token": signature, "expires_at": None}
     if hasattr(credential, "get_token"):
         return lambda: _token_of(credential)
     raise PermanentError("it gives no credentials: neither a key, nor a SAS, nor an identity. Add one.")

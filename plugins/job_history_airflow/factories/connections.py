@@ -20,7 +20,9 @@ from job_history_airflow.airflow_lookup import check_really_missing
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-_NAME_OF_A_SECRET = re.compile(r"pass|secret|token|private|credential", re.IGNORECASE)
+_NAME_OF_A_SECRET = re.compile(
+    r"pass|secret|token|private|credential|connection_string|(?:shared_access|account|api)_key", re.IGNORECASE
+)
 
 
 def find_connection(conn_id: str, named_by: str) -> Connection:

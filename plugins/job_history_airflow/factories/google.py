@@ -75,6 +75,8 @@ def _credentials(extra: Mapping[str, Any], keyfile: str) -> Any:
     if keyfile:
         return auth.load_credentials_from_dict(json.loads(keyfile), scopes=_SCOPES)[0]
     if path := extra.get("key_path") or extra.get("credential_config_file"):
+        if not isinstance(path, str):
+            raise PermanentError("its extra with the path of a key file is no text. Correct it.")
         return auth.load_credentials_from_file(path, scopes=_SCOPES)[0]
     return auth.default(scopes=_SCOPES)[0]
 

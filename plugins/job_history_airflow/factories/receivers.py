@@ -16,7 +16,7 @@ from job_history.accounts.message_settings import (
 from job_history.destinations.messages.receiver import Address
 from job_history.errors import PermanentError
 from job_history.http.url import checked_url, has_wrong_characters
-from job_history_airflow.factories.connections import connection_of_type, secrets_of
+from job_history_airflow.factories.connections import connection_errors, connection_of_type, secrets_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -30,23 +30,25 @@ _OPTIONS = {
     "check_response", "headers", "hmac_secret", "auth_type", "auth_kwargs",
 }  # fmt: skip
 _CONTENT_TYPES = {"ndjson": "application/x-ndjson", "json": "application/json"}
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HEADER_VALUE = re.compile(r"(?:[!-~](?:[ -~\t]*[!-~])?)?")
 _NOT_SUPPORTED = ("proxies", "cert", "auth_type", "auth_kwargs")
 
 
 def splunk_address(settings: SplunkHecDestinationSettings, named_by: str) -> Address:
     """Return the address of a `splunk_hec` connection: its host is the URL, its password the token."""
     connection = connection_of_type(settings.conn_id, "splunk_hec", named_by)
-    url = _checked(connection, "URL of the HTTP Event Collector")
-    about = f"The connection {settings.conn_id!r} ({named_by})"
-    token = _secret(connection.password, f"{about} has no password", "the token")
-    return Address(
-        name=f"the Splunk HTTP Event Collector at {url}",
-        type=settings.type,
-        url=url.removesuffix(_EVENTS) + _EVENTS,
-        headers={"Authorization": f"Splunk {token}"},
-        secrets=(token,),
-        settings=settings.model_dump(exclude={"type", "conn_id", "max_event_bytes"}, exclude_none=True),
-    )
+    with connection_errors(settings.conn_id, named_by):
+        url = _checked(connection, "URL of the HTTP Event Collector").removesuffix(_EVENTS)
+        token = _secret(connection.password, "its password is not the token")
+        return Address(
+            name=f"the Splunk HTTP Event Collector at {url}",
+            type=settings.type,
+            url=url + _EVENTS,
+            headers={"Authorization": f"Splunk {token}"},
+            secrets=(token,),
+            settings=settings.model_dump(exclude={"type", "conn_id", "max_event_bytes"}, exclude_none=True),
+        )
 
 
 def datadog_address(settings: DatadogDestinationSettings, named_by: str) -> Address:
@@ -56,21 +58,21 @@ def datadog_address(settings: DatadogDestinationSettings, named_by: str) -> Addr
     """
     connection = connection_of_type(settings.conn_id, "datadog", named_by)
     extra: dict[str, Any] = connection.extra_dejson
-    about = f"The connection {settings.conn_id!r} ({named_by})"
-    key = _secret(extra.get("api_key"), f"{about} has no extra api_key", "the API key")
-    api = _DATADOG_API.fullmatch(str(extra.get("api_host") or "https://api.datadoghq.com"))
-    if api is None:
-        raise PermanentError(f"{about} has an extra api_host that is not https://api.SITE. Correct it.")
-    url = str(extra.get("intake_url") or _DATADOG_INTAKE.format(site=api["site"])).rstrip("/")
-    checked_url(url, field="extra intake_url", holds="URL", remedy="Correct it, or leave it out.")
-    return Address(
-        name=f"the Datadog log intake at {url}",
-        type=settings.type,
-        url=f"{url}/api/v2/logs",
-        headers={"DD-API-KEY": key},
-        secrets=(key,),
-        settings=settings.model_dump(exclude={"type", "conn_id"}, exclude_none=True),
-    )
+    with connection_errors(settings.conn_id, named_by):
+        key = _secret(extra.get("api_key"), "its extra api_key is not the API key")
+        api = _DATADOG_API.fullmatch(str(extra.get("api_host") or "https://api.datadoghq.com"))
+        if api is None:
+            raise PermanentError("its extra api_host is not https://api.SITE. Correct it.")
+        url = str(extra.get("intake_url") or _DATADOG_INTAKE.format(site=api["site"])).rstrip("/")
+        checked_url(url, field="extra intake_url", holds="URL", remedy="Correct it, or leave it out.")
+        return Address(
+            name=f"the Datadog log intake at {url}",
+            type=settings.type,
+            url=f"{url}/api/v2/logs",
+            headers={"DD-API-KEY": key},
+            secrets=(key,),
+            settings=settings.model_dump(exclude={"type", "conn_id"}, exclude_none=True),
+        )
 
 
 def http_address(settings: HttpDestinationSettings, named_by: str) -> Address:
@@ -79,32 +81,42 @@ def http_address(settings: HttpDestinationSettings, named_by: str) -> Address:
     Its extra has headers; `hmac_secret` in it signs each request.
     """
     connection = connection_of_type(settings.conn_id, "http", named_by)
+    with connection_errors(settings.conn_id, named_by):
+        url = _checked(connection, "URL of the receiver")
+        headers = _headers_of(connection)
+        secrets = [*secrets_of(connection), *headers.values()]
+        if connection.login or connection.password:
+            pair = base64.b64encode(f"{connection.login or ''}:{connection.password or ''}".encode()).decode()
+            headers["Authorization"] = f"Basic {pair}"
+            secrets.append(pair)
+        for value in headers.values():
+            mask_secret(value)
+        return Address(
+            name=f"the HTTP receiver at {url}",
+            type=settings.type,
+            url=f"{url}/{settings.path.lstrip('/')}" if settings.path else url,
+            headers={"Content-Type": _CONTENT_TYPES[settings.body], **headers},
+            secrets=tuple(secret for secret in secrets if secret),
+            settings={"body": settings.body},
+            compressed=settings.compression == "gzip",
+            idempotent=True,
+            signing_key=str(connection.extra_dejson.get("hmac_secret") or ""),
+        )
+
+
+def _headers_of(connection: Connection) -> dict[str, str]:
     extra: dict[str, Any] = connection.extra_dejson
-    about = f"The connection {settings.conn_id!r} ({named_by})"
     for name in _NOT_SUPPORTED:
         if extra.get(name):
-            raise PermanentError(f"{about} has the extra {name!r}, which is not supported here. Take it out.")
-    url = _checked(connection, "URL of the receiver")
-    given = {**extra, **(extra.get("headers") or {})}
-    headers = {name: str(value) for name, value in given.items() if name not in _OPTIONS}
-    secrets = [*secrets_of(connection), *headers.values()]
-    if connection.login or connection.password:
-        pair = base64.b64encode(f"{connection.login or ''}:{connection.password or ''}".encode()).decode()
-        headers["Authorization"] = f"Basic {pair}"
-        secrets.append(pair)
-    for value in headers.values():
-        mask_secret(value)
-    return Address(
-        name=f"the HTTP receiver at {url}",
-        type=settings.type,
-        url=f"{url}/{settings.path.lstrip('/')}" if settings.path else url,
-        headers={"Content-Type": _CONTENT_TYPES[settings.body], **headers},
-        secrets=tuple(secret for secret in secrets if secret),
-        settings={"body": settings.body},
-        compressed=settings.compression == "gzip",
-        idempotent=True,
-        signing_key=str(extra.get("hmac_secret") or ""),
-    )
+            raise PermanentError(f"its extra {name!r} is not supported here. Take it out.")
+    given = extra.get("headers") or {}
+    if not isinstance(given, dict):
+        raise PermanentError("its extra 'headers' is no JSON object. Correct it.")
+    headers = {name: str(value) for name, value in {**extra, **given}.items() if name not in _OPTIONS}
+    for name, value in headers.items():
+        if not (_HEADER_NAME.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
+            raise PermanentError("one of the headers in its extra has characters that no header can have. Correct it.")
+    return headers
 
 
 def _checked(connection: Connection, holds: str) -> str:
@@ -117,9 +129,9 @@ def _checked(connection: Connection, holds: str) -> str:
     return url
 
 
-def _secret(value: object, missing: str, what: str) -> str:
+def _secret(value: object, missing: str) -> str:
     text = str(value or "").strip()
     if not text or has_wrong_characters(text):
-        raise PermanentError(f"{missing}, where {what} belongs. Add it.")
+        raise PermanentError(f"{missing}. Add it (Admin > Connections).")
     mask_secret(text)
     return text

@@ -43,7 +43,7 @@ class Azurite:
 def azurite(directory: Path) -> Iterator[Azurite]:
     """Run the emulator as long as the block lasts. Raises PackagesUnavailable if it cannot be installed."""
     have_programs("Node.js", ["node", "npm"], ["nodejs", "npm"], log_path=directory / "apt-get.log")
-    _install_provider()
+    install_provider()
     found = Azurite(free_port())
     program = make_once("azure", "npm", HERE / "package.json", _npm_install) / "node_modules" / ".bin" / "azurite-blob"
     command = [str(program), "--silent", "--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry"]
@@ -60,8 +60,10 @@ def _npm_install(folder: Path) -> None:
         run_installer("npm", "install", *options, "--prefix", str(folder))
 
 
-def _install_provider() -> None:
-    """Without what the provider requires for other services of Azure, which would replace packages of the lock."""
+def install_provider() -> None:
+    """Make both importable here, without what the provider requires for other services of Azure: that would replace
+    packages of the lock.
+    """
 
     def install(folder: Path) -> None:
         run_installer(UV, "pip", "install", "--quiet", "--no-deps", "--python", sys.executable, "--target",
@@ -69,4 +71,8 @@ def _install_provider() -> None:
 
     folder = str(make_once("azure", "provider", HERE / "requirements.txt", install))
     if folder not in sys.path:
+        import airflow.providers
+
         sys.path.append(folder)
+        airflow.__path__.append(f"{folder}/airflow")
+        airflow.providers.__path__ = [*airflow.providers.__path__, f"{folder}/airflow/providers"]
