@@ -38,8 +38,8 @@ class CountingStorage(Storage):
 @pytest.mark.parametrize(
     ("jobs", "ledger", "bucket"),
     [
-        # Revision, sums, signature, seal, mark. Read: the status twice and a receipt of version 1, as without seals but for
-        # one; the item list, the sums, and the last seal that was copied.
+        # Revision, sums, signature, seal, mark. Read: the status twice and a receipt of version 1, as without seals but
+        # for one; the item list, the sums, and the last seal that was copied.
         ((1, 2), {"create": 5, "read": 6, "list": 1, "write": 1}, {"create": 3, "read": 1}),
         ((), {"create": 4, "read": 4, "list": 1, "write": 1}, {"create": 2, "read": 1}),
     ],
