@@ -577,7 +577,7 @@ def test_commands_over_receipts_import_neither_tasks_nor_models_nor_providers(
     Variable.set("job_history_accounts", json.dumps([world.account(5234, "Entered")]))  # noqa: AIR311
     costly = {
         "airflow.models.dagrun", "airflow.sdk.execution_time.supervisor", "airflow.providers.amazon.aws", "boto3",
-        "pandas", "airflow.plugins_manager",
+        "pandas", "pyarrow", "airflow.plugins_manager",
     }  # fmt: skip
     try:
         reported = in_a_process(*arguments, code_after=f"print('imported', sorted({costly} & {{*sys.modules}}))")

@@ -15,7 +15,6 @@ import msgspec
 from msgspec.structs import replace
 
 from job_history.errors import TransientError
-from job_history.ledger.carried_lists import with_carried_lists
 from job_history.ledger.decoding import decoded
 from job_history.ledger.merge import gives_counts, merge
 from job_history.ledger.receipt import RECEIPT_VERSION, Receipt
@@ -192,6 +191,9 @@ def _after(
     merged = merge(earlier, own)
     if merged is None:
         return None
+    # It needs pyarrow, which each reader of a receipt, the DAG processor too, would wait for.
+    from job_history.ledger.carried_lists import with_carried_lists  # noqa: PLC0415
+
     other = own if gives_counts(earlier, own) else earlier
     return replace(
         with_carried_lists(ledger, merged, other, window_folder(own.user_id, own.kind, own.window)),

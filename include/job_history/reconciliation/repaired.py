@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from job_history.ledger.items import items_at
 from job_history.ledger.open_windows import OpenWindow
 from job_history.ledger.receipt import Receipt
 from job_history.reconciliation.findings import DamagedObject, Objects
@@ -17,6 +16,9 @@ def not_back(damaged: Iterable[DamagedObject], receipts: list[Receipt], ledger: 
 
     `receipts` are those of the repair's own runs: a window without one was not repaired. Raises what the ledger raises.
     """
+    # It needs pyarrow, which each process that parses the DAGs would wait for.
+    from job_history.ledger.items import items_at  # noqa: PLC0415
+
     with scratch_database() as database:
         database.execute("CREATE TABLE damaged (place TEXT, key TEXT, PRIMARY KEY (place, key)) WITHOUT ROWID")
         windows: dict[str, OpenWindow] = {}
