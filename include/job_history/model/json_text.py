@@ -19,11 +19,26 @@ _ESCAPE = re.compile(
 _STAND_IN = rb"\u0020"
 
 
+class CompactJson(str):
+    """JSON text that was checked and made compact before, with its UTF-8."""
+
+    __slots__ = ("utf8",)
+    utf8: bytes
+
+    @classmethod
+    def of_utf8(cls, utf8: bytes) -> CompactJson:
+        text = cls(utf8, "utf-8")
+        text.utf8 = utf8
+        return text
+
+
 def compact_json(field: str, text: str | None) -> msgspec.Raw:
     """Remove the spaces, and keep each token as it was written (big integers, `1E+2`, escapes).
 
     None becomes null. Raises BadRecordError if the text is not JSON by RFC 8259, or nested beyond some 900 levels.
     """
+    if isinstance(text, CompactJson):
+        return msgspec.Raw(text.utf8)
     if text is None:
         return NULL
     try:

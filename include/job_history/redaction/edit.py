@@ -22,14 +22,14 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
     return "".join(pieces)
 
 
-def edited_utf8(data: bytes, edits: Iterable[EditOfBytes], done: int = 0, end_of_data: int | None = None) -> str:
-    """Return the text of UTF-8, or of a part of it, after edits."""
+def edited_utf8(data: bytes, edits: Iterable[EditOfBytes], done: int = 0, end_of_data: int | None = None) -> bytes:
+    """Apply edits, likewise, to UTF-8 or a part of it."""
     pieces: list[bytes] = []
     for start, end, replacement in edits:
         pieces += (data[done:start], replacement)
         done = end
     pieces.append(data[done:end_of_data])
-    return text_of_utf8(b"".join(pieces))
+    return b"".join(pieces)
 
 
 def utf8(text: str) -> bytes:

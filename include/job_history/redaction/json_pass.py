@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from itertools import accumulate
 
@@ -18,6 +18,7 @@ from job_history.redaction.tokens import (
     NAME,
     NAME_END,
     OPENING,
+    TEXT,
     VALUE,
     Token,
     indexes_above,
@@ -87,7 +88,8 @@ class JsonPass:
         opened = -1
         frames: list[tuple[Members | None, int]] = []
         following = iter(enumerate(self._tokens))
-        for index, (_, name, value, apart) in following:
+        for index, token in following:
+            _, name, value, apart = token
             if value and value in CLOSING:
                 members, opened = frames.pop()
                 continue
@@ -101,13 +103,13 @@ class JsonPass:
                     self._rename(members.location, index, opened, here.rule)
                 if here.rule is not None:
                     last = last_token_of_value(following) if value and value in OPENING else index
-                    self._replace(here.rule, index, last)
+                    self._replace(here.rule, index, last, token)
                     continue
             if value and value in OPENING:
                 frames.append((members, opened))
                 members, opened = here.members, index
             elif here.matters and (apart or index in suspects):
-                self._look_into(here, index, apart, is_suspect=index in suspects)
+                self._look_into(here, index, apart, suspects)
         if self._dropped:
             self._leave_out()
             self._edits.sort()
@@ -127,8 +129,8 @@ class JsonPass:
         self._ends = [*accumulate(map(len, map(b"".join, self._tokens)))]
         return {bisect_right(self._ends, mark) for mark in marks}
 
-    def _replace(self, rule: Rule, index: int, last: int) -> None:
-        start, end = self._start(index, VALUE), self._ends[last]
+    def _replace(self, rule: Rule, index: int, last: int, token: Token) -> None:
+        start, end = self._ends[index] - len(token[VALUE]) - len(token[TEXT]), self._ends[last]
         written = self._data[start:end]
         after = self._replacement.of_json(rule, written, partial(self._path, index))
         if after is None:
@@ -136,14 +138,14 @@ class JsonPass:
         elif after != written:
             self._edits.append((start, end, after))
 
-    def _look_into(self, here: Location, index: int, apart: bytes, *, is_suspect: bool) -> None:
+    def _look_into(self, here: Location, index: int, apart: bytes, suspects: Collection[int]) -> None:
         end = self._ends[index]
         for rule, is_whole in self._wholes:
             if is_whole(apart):
                 after = self._replacement.of_utf8(rule, apart[1:-1], _PART, partial(self._path, index)) or b""
                 self._edits.append((end - len(apart) + 1, end - 1, after))
                 return
-        if not is_suspect and not _SIGN.search(apart):
+        if not _SIGN.search(apart) and index not in suspects:
             return
         start = self._start(index, VALUE)
         data, place = self._data[start:end], partial(self._path, index)
@@ -185,7 +187,7 @@ class JsonPass:
         edits = self._edits_of_string(written, container, partial(self._path, opened), "name", 0)
         if not edits:
             return
-        new = edited_utf8(written, edits)
+        new = text_of_utf8(edited_utf8(written, edits))
         before, taken = self._new_names.get(opened, (opened, {}))
         if is_in_another_object(self._tokens, index, before):
             taken = {}

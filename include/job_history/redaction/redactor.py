@@ -9,7 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 from job_history.errors import BadRecordError, QuarantineReason
-from job_history.model.json_text import compact_json
+from job_history.model.json_text import CompactJson, compact_json
 from job_history.redaction.canonical import json_string
 from job_history.redaction.edit import Edit, edited, edited_utf8, in_characters, utf8
 from job_history.redaction.hits import Hit, outermost
@@ -50,7 +50,7 @@ class Redactor:
         """Redact plain text. Raises BadRecordError if JSON in it is nested too deeply."""
         return edited(text, self._edits_of_text(text, location, lambda: path, "part of a text"))
 
-    def json(self, texts: Sequence[Located], around: Location) -> list[str]:
+    def json(self, texts: Sequence[Located], around: Location) -> list[CompactJson]:
         """Redact valid JSON texts, which can be reached from a location around them.
 
         If there are several, each is an object or array. Raises BadRecordError if JSON in a text is nested too deeply.
@@ -62,7 +62,7 @@ class Redactor:
         for each in texts:
             end = start + len(each.data)
             last = bisect_left(edits, (end,), first)
-            results.append(edited_utf8(data, edits[first:last], start, end))
+            results.append(CompactJson.of_utf8(edited_utf8(data, edits[first:last], start, end)))
             start, first = end + 1, last
         return results
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _PLAIN = rb'"[^"\\@%]*+"|[{}\[\]]|[^\s",:\[\]{}]++'
 _TOKEN = re.compile(rb"([,\s]*+)(%b\s*+:\s*+)?(?:(%b)|(%b))" % (_STRING, _PLAIN, _STRING), re.DOTALL)
-BEFORE, NAME, VALUE = 0, 1, 2
+BEFORE, NAME, VALUE, TEXT = 0, 1, 2, 3
 OPENING, CLOSING = (b"{", b"["), (b"}", b"]")
 
 # What may end a name inside a text: what follows may be written with escapes, beyond ASCII there are spaces, and there
