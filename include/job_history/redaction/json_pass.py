@@ -96,8 +96,8 @@ class JsonPass:
             if members is None:
                 here, self._roots[index] = next(roots)
             else:
-                if b"\0" in name:
-                    name = self._data[self._start(index, NAME) : self._start(index, VALUE)]  # noqa: PLW2901
+                if suspects and b"\0" in name:
+                    name = self._data[self._start(index, NAME) : self._start(index, VALUE)]
                 here = members[name]
                 if members.names_that_matter and name in members.names_that_matter:
                     self._rename(members.location, index, opened, here.rule)
@@ -108,7 +108,7 @@ class JsonPass:
             if value and value in OPENING:
                 frames.append((members, opened))
                 members, opened = here.members, index
-            elif here.matters and (apart or index in suspects):
+            elif here.matters and (apart or (suspects and index in suspects)):
                 self._look_into(here, index, apart, suspects)
         if self._dropped:
             self._leave_out()
@@ -132,7 +132,7 @@ class JsonPass:
     def _replace(self, rule: Rule, index: int, last: int, token: Token) -> None:
         start, end = self._ends[index] - len(token[VALUE]) - len(token[TEXT]), self._ends[last]
         written = self._data[start:end]
-        after = self._replacement.of_json(rule, written, partial(self._path, index))
+        after = self._replacement.of_json(rule, written, self._path, index)
         if after is None:
             self._dropped.append((index, last))
         elif after != written:
@@ -142,7 +142,7 @@ class JsonPass:
         end = self._ends[index]
         for rule, is_whole in self._wholes:
             if is_whole(apart):
-                after = self._replacement.of_utf8(rule, apart[1:-1], _PART, partial(self._path, index)) or b""
+                after = self._replacement.of_utf8(rule, apart[1:-1], _PART, self._path, index) or b""
                 self._edits.append((end - len(apart) + 1, end - 1, after))
                 return
         if not _SIGN.search(apart) and index not in suspects:

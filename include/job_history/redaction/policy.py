@@ -115,7 +115,7 @@ class Redaction:
         return msgspec.structs.replace(record, **fields, extra=_kept(extra, results))
 
     def _add_line(self, batch: JsonBatch, line: LineRecord, path: str) -> _Line:
-        extra = self._add_extra(batch, line.extra, self._line, f"{path}.")
+        extra = self._add_extra(batch, line.extra, self._line, f"{path}.") if line.extra else {}
         if line.mask_data:
             # The document will show nothing of the rest.
             return _Line(line, {}, extra)
@@ -151,7 +151,9 @@ class _Line(NamedTuple):
         data = {
             name: msgspec.UNSET if results[number] is None else results[number] for name, number in self.data.items()
         }
-        return msgspec.structs.replace(self.record, **data, extra=_kept(self.extra, results))
+        if self.extra:
+            return msgspec.structs.replace(self.record, **data, extra=_kept(self.extra, results))
+        return msgspec.structs.replace(self.record, **data)
 
 
 def _kept(numbers: dict[str, int], results: list[str | None]) -> dict[str, str]:

@@ -42,15 +42,15 @@ class Replacement:
         after = self.of_utf8(rule, utf8(text), kind, place)
         return None if after is None else after.decode()
 
-    def of_utf8(self, rule: Rule, text: bytes, kind: str, place: Place) -> bytes | None:
-        """Do so with a text in UTF-8."""
-        after = None if rule.action == "drop" else _MASK if rule.action == "mask" else self._hash(text)
+    def of_utf8(self, rule: Rule, text: bytes, kind: str, place: Callable[..., str], *at: int) -> bytes | None:
+        """Do so with a text in UTF-8. `at`: what `place` is called with."""
+        after = self._hash(text) if rule.action == "hash" else _MASK if rule.action == "mask" else None
         if self._on_change is not None:
             length = len(text_of_utf8(text))
-            self._on_change(Change(place(), rule, kind, length, None if after is None else after.decode()))
+            self._on_change(Change(place(*at), rule, kind, length, None if after is None else after.decode()))
         return after
 
-    def of_json(self, rule: Rule, written: bytes, place: Place) -> bytes | None:
+    def of_json(self, rule: Rule, written: bytes, place: Callable[..., str], *at: int) -> bytes | None:
         """Return the JSON, in UTF-8, that replaces a value; None: nothing does. A null stays, unless it is dropped."""
         if written == b"null" and rule.action != "drop":
             return written
@@ -60,7 +60,7 @@ class Replacement:
             text = utf8(canonical_text(text_of_utf8(written)))
         else:
             text = written
-        after = self.of_utf8(rule, text, _KINDS.get(written[:1], "number"), place)
+        after = self.of_utf8(rule, text, _KINDS.get(written[:1], "number"), place, *at)
         # Neither *** nor a hash has a character that JSON escapes.
         return None if after is None else b'"%b"' % after
 
