@@ -24,6 +24,7 @@ from job_history.model.job import JobRecord
 from job_history.model.slice import Slice, run_folder
 from job_history.model.timestamp import format_time
 from job_history.model.window import Window
+from job_history.seals.unsealed import mark_path_of
 from job_history.storage import Storage, local_storage
 from simulators.project import ROOT
 
@@ -357,3 +358,13 @@ def test_last_error_is_a_code_that_stays_on_one_line(pages: Pages, ledger: Stora
     assert '<code class="code">S3_NO_SUCH_BUCKET</code>' in page
     assert page.index('class="overview"') < page.index('class="legend"')
     assert re.search(r"05-21 01:20<br><span class=\"muted\">[0-9]+ d [0-9]+ h ago", page)
+
+
+def test_a_window_shows_its_seal(pages: Pages, ledger: Storage) -> None:
+    pages.set_accounts([account(5234, "Acme")])
+    address = f"/status/windows/5234/jobs?start={format_time(hour(0).start)}&end={format_time(hour(0).end)}"
+    save(ledger, 5234, hour(0), listed=1, delivered=1)
+    assert "Not sealed yet." in pages.as_user("vic").get(address).text
+    revision = next(path for path in ledger.paths("receipts") if path.endswith(".json"))
+    ledger.write(mark_path_of(revision), b'{"seq":7,"sha256":"%s"}' % (b"ab" * 32))
+    assert f"Sealed: number 7, <code>{'ab' * 32}</code>." in pages.as_user("vic").get(address).text

@@ -19,6 +19,7 @@ from job_history.ledger.receipt_store import read_history, read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import parse_time
 from job_history.progress import readable_bytes
+from job_history.seals.mark import read_mark
 from job_history.storage import Storage
 from job_history.storage.staging import staged_records
 from job_history_airflow.dag_ids import REPLICATION_DAG
@@ -100,6 +101,7 @@ def window(context: ViewerRequest, user_id: UserId, kind: EventKind, start: Wind
         )
     name = receipt.name if receipt else hours[0].name
     quarantined = quarantined_of(storage, receipt) if receipt and may_see_logs(context.user) else []
+    seal = read_mark(storage, receipt) if receipt else None
     receipt = visible_receipt(receipt, context.user) if receipt else None
     return context.render(
         "window.html",
@@ -110,6 +112,7 @@ def window(context: ViewerRequest, user_id: UserId, kind: EventKind, start: Wind
         start=start,
         end=end,
         receipt=receipt,
+        seal=seal,
         state=hours[0].state if hours else receipt.state if receipt else "",
         words=WORDS,
         runs=runs_of(context.session, receipt) if receipt else [],
