@@ -153,6 +153,10 @@ class WatchedDestination:
 
         self._destination.deliver(taken(), noted)
 
+    def delivered_before(self, document: StagedDocument) -> Delivery:
+        found: Delivery = self._destination.delivered_before(document)  # type: ignore[attr-defined]
+        return found
+
     def description(self) -> dict[str, Any]:
         return self._destination.description()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from job_history.documents.staged import StagedDocument
 
@@ -46,6 +46,18 @@ class Destination(Protocol):
 
     def description(self) -> dict[str, Any]:
         """Return the destination's description for receipts, without secrets."""
+        ...
+
+
+@runtime_checkable
+class CountsCopies(Protocol):
+    """A destination that cannot recognise a repeat, and has a record of what was sent to it."""
+
+    def delivered_before(self, document: StagedDocument) -> Delivery:
+        """Return ALREADY_PRESENT or REPEATED for a document that a receipt has as delivered here.
+
+        Raises PermanentError or TransientError.
+        """
         ...
 
 

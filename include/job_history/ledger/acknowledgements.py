@@ -97,6 +97,16 @@ class _OfOneTry:
         return int(document in self.begun or (self.is_under_way and document in self.next))
 
 
+def count_repeated(ledger: Storage, slice_: Slice) -> int:
+    """Return how many documents the slice's run has sent that may be at a target more than once.
+
+    For a slice whose load did not end: one that did has counted them. Raises as `Acknowledgements` does.
+    """
+    folder = window_folder(slice_.user_id, slice_.kind, slice_.window)
+    targets = {path.removeprefix(f"{folder}/").partition("/")[0] for path in ledger.paths(folder)}
+    return sum(Acknowledgements(ledger, slice_, target).count_repeated() for target in sorted(targets))
+
+
 class Acknowledgements:
     """What a load of one slice knows of its window at one target, and what it records of its own batches.
 
@@ -121,7 +131,11 @@ class Acknowledgements:
         self._tries: dict[tuple[str, str], _OfOneTry] = {}
 
     def look(self) -> None:
-        """Read what the folder has of the slice's part and was not read before."""
+        """Read what the folder has of the slice's part and was not read before, and meet the loads under way."""
+        self._meet(self._read())
+
+    def _read(self) -> set[str]:
+        """Read what is new. Returns the marks of other tries."""
         names = [path.rpartition("/")[2] for path in self._ledger.paths(self._folder)]
         found = {name: match for name in names if (match := _NAME.fullmatch(name)) and self._concerns(match)}
         found.pop(self._mark, None)
@@ -144,7 +158,7 @@ class Acknowledgements:
         under_way = {(found[name]["run"], found[name]["try"]) for name in marks}
         for key, of_try in tries.items():
             of_try.is_under_way = key in under_way
-        self._meet(marks)
+        return marks
 
     def has(self, document: str) -> bool:
         """Return whether the document (its SHA-256) need not be sent."""
@@ -159,6 +173,15 @@ class Acknowledgements:
         """Return how many copies other tries and other runs may have sent, as far as it was looked."""
         digest = bytes.fromhex(document)
         return sum(of_try.copies(digest) for of_try in self._tries.values())
+
+    def count_repeated(self) -> int:
+        """Return how many documents this run has sent, to the end or in part, of which there may be several copies."""
+        self._read()
+        sent: set[bytes] = set()
+        for (run, _), of_try in self._tries.items():
+            if run == self._run:
+                sent |= {each for each in of_try.acknowledged | of_try.begun | of_try.next if of_try.copies(each)}
+        return sum(sum(of_try.copies(each) for of_try in self._tries.values()) > 1 for each in sent)
 
     def begin(self, first: Sequence[str]) -> None:
         """Mark that this try is under way with a batch that has these documents, and look again."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from job_history.accounts.account import Account
-from job_history.destinations import Delivery, Destination
+from job_history.destinations import CountsCopies, Delivery, Destination
 from job_history.documents.staged import StagedDocument, staged_documents
 from job_history.errors import PermanentError, TransientError
 from job_history.ledger.in_order import InOrder, in_order
@@ -54,7 +54,8 @@ def load(
 
     If the account's settings were changed since the window was closed, documents that its receipt has are kept as they
     are, unless this is a `repair`. `skip_delivered` is for destinations that cannot recognise a repeat: documents that
-    the receipt has with the same bytes are not sent again; with `count_repeats` they are sent, and counted as
+    the receipt has with the same bytes are not sent again, and counted as `repeated` if the acknowledgements have more
+    than one copy of them; with `count_repeats` they are sent, and counted as
     `repeated`. Raises PermanentError if the redaction was changed since the transform, TransientError if the counts do
     not balance, and what the destination raises.
     """
@@ -96,7 +97,7 @@ def load(
                 if earlier is not None and earlier.key == document.key:
                     books.keep(document.number, earlier)
                 elif skip_delivered and bytes.fromhex(document.sha256) in previous.delivered:
-                    books.note(document, Delivery.ALREADY_PRESENT)
+                    books.note(document, _delivered_before(document, destination))
                 else:
                     yield document
 
@@ -212,6 +213,13 @@ def _item(
         redaction_sha256=document.redaction.sha256 if document.redaction else None,
         version_id=version_id,
     )
+
+
+def _delivered_before(document: StagedDocument, destination: Destination) -> Delivery:
+    """A run that failed after it had sent the document again is in no item list."""
+    if isinstance(destination, CountsCopies):
+        return destination.delivered_before(document)
+    return Delivery.ALREADY_PRESENT
 
 
 def _add_skipped(items: ItemWriter, staging: Storage, path: str) -> None:

@@ -24,9 +24,14 @@ def make_receipt(
     finished_at: datetime,
     code_version: str,
     unrecoverable: bool = False,
+    repeated: int = 0,
 ) -> Receipt:
-    """Make the receipt of one run of an account's window."""
+    """Make the receipt of one run of an account's window.
+
+    `repeated`: documents that slices without an outcome have sent, and that may be at the destination more than once.
+    """
     counts = sum_counts(outcomes)
+    counts.repeated += repeated
     if faults or not outcomes:
         counts.counted = max(counts.counted, planned.counted or 0)
     unplaceable = largest([planned.unplaceable, *(outcome.extracted.unplaceable for outcome in outcomes)])

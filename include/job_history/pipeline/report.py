@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from job_history.errors import PermanentError
+from job_history.ledger.acknowledgements import count_repeated
 from job_history.ledger.known_accounts import KnownAccounts, update_known_accounts
 from job_history.ledger.open_windows import OpenWindow, OpenWindows
 from job_history.ledger.receipt import Receipt
@@ -183,11 +184,16 @@ def _closed(
     Returns the receipt, if written, and problems; the one that the ledger has now is added to `newest`.
     """
     outcomes, problems = outcomes_and_problems(planned, files)
+    repeated = 0
+    if len(outcomes) < len(planned.slices):
+        repeated, unreadable = _repeated_by_failed_loads(planned, files, ledger)
+        problems += unreadable
     receipt = make_receipt(
         planned,
         outcomes,
         problems,
         unrecoverable=is_unrecoverable(planned, files),
+        repeated=repeated,
         run=run,
         finished_at=finished_at,
         code_version=code_version,
@@ -204,6 +210,15 @@ def _closed(
         for slice_ in planned.slices:
             files.delete_staged_files(slice_)
     return [receipt], problems
+
+
+def _repeated_by_failed_loads(planned: PlannedWindow, files: RunFiles, ledger: Storage) -> tuple[int, list[str]]:
+    """Return how many documents were sent again by loads that left no outcome, and what cannot be read about it."""
+    try:
+        failed = [each for each in planned.slices if files.failure(each) is not None or files.outcome(each) is None]
+        return sum(count_repeated(ledger, slice_) for slice_ in failed), []
+    except PermanentError as unreadable:
+        return 0, [f"Account {planned.label}, window {planned.window}: repeats could not be counted: {unreadable}"]
 
 
 def _remember_accounts(ledger: Storage, plans: list[Plan]) -> None:

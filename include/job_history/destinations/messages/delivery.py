@@ -116,6 +116,7 @@ class MessageDestination:
         self._receiver = receiver
         self._encoder = encoder
         self._acknowledgements = acknowledgements
+        self._has_looked = False
 
     def description(self) -> dict[str, Any]:
         return self._receiver.description()
@@ -144,16 +145,27 @@ class MessageDestination:
         self, documents: Iterator[StagedDocument], on_delivery: OnDelivery, tally: _Tally
     ) -> Iterator[StagedDocument]:
         """Report the documents that were acknowledged before, and return the others."""
-        has_looked = False
         for document in documents:
-            if not has_looked:
-                self._acknowledgements.look()
-                has_looked = True
+            self._look_first()
             if self._acknowledgements.has(document.sha256):
                 tally.skipped += 1
                 on_delivery(document, self._delivery_by_others(document))
             else:
                 yield document
+
+    def delivered_before(self, document: StagedDocument) -> Delivery:
+        """Return how to count a document that a receipt has as delivered here: a run whose load failed since, or a load
+        that was killed, may have sent it again, and is in no receipt.
+
+        Raises what the ledger raises.
+        """
+        self._look_first()
+        return self._delivery_by_others(document)
+
+    def _look_first(self) -> None:
+        if not self._has_looked:
+            self._acknowledgements.look()
+            self._has_looked = True
 
     def _delivery_by_others(self, document: StagedDocument) -> Delivery:
         several = self._acknowledgements.copies(document.sha256) > 1
