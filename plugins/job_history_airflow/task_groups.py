@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.sdk import BaseOperator, TaskGroup, task_group
 
+from job_history.destinations.kind import installed_kinds
 from job_history_airflow.announce.settings import emits_asset_events
 from job_history_airflow.operators import (
     AnnounceWindowsOperator,
@@ -18,15 +19,14 @@ from job_history_airflow.operators import (
     TransformOperator,
 )
 from job_history_airflow.operators.base import MAP_INDEX_TEMPLATE
+from job_history_airflow.operators.load_base import LoadOperator
 
-if TYPE_CHECKING:
-    from job_history_airflow.operators.load_base import LoadOperator
-
+# Other kinds are loaded by LoadOperator itself.
 LOAD_OPERATORS: dict[str, type[LoadOperator]] = {
     "s3": LoadToS3Operator,
     "sumo_logic": LoadToSumoLogicOperator,
 }
-DESTINATIONS = list(LOAD_OPERATORS)
+DESTINATIONS = [kind.name for kind in installed_kinds()]
 
 
 def report_at_the_end() -> BaseOperator:
@@ -53,7 +53,7 @@ def replicate_to(destination: str, *, plan_operator: type[PlanOperator] = PlanOp
             transform = TransformOperator(
                 task_id="transform", extracted=extract.output, execution_timeout=timedelta(hours=1), **of_slice
             )
-            LOAD_OPERATORS[destination](
+            LOAD_OPERATORS.get(destination, LoadOperator)(
                 task_id="load",
                 extracted=extract.output,
                 transformed=transform.output,

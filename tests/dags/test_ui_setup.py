@@ -339,10 +339,14 @@ def test_connections_are_offered_by_type_and_visibility_without_secrets(
         "destination-sumo_logic-conn_id": ["h1"],
         "destination-azure_blob-conn_id": [],
         "destination-google_storage-conn_id": [],
+        "destination-datadog-conn_id": [],
+        "destination-http-conn_id": ["x"],
+        "destination-splunk_hec-conn_id": [],
         "source-sql-conn_id": ["d1"],
         "source-workato-conn_id": ["w1"],
         # A key may be in a connection of any type.
         "redaction_key_conn_id": ["b1", "d1", "h1", "w1", "x"],
+        "witness_conn_id": ["b1", "d1", "h1", "w1", "x"],
     }
     # A user who may see the Variable, but no connection.
     monkeypatch.setattr(SimpleAuthManager, "is_authorized_variable", lambda *_, **_rest: True)

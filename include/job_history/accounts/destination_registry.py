@@ -26,6 +26,8 @@ GROUP = "job_history.destinations"
 _FIRST = ("s3", "sumo_logic")
 """Those of the first release come first, in messages and on the set-up page."""
 
+_PARTS = ("title", "connection_types", "open", "check", "place", "open_listing", "open_store", "readable")
+
 
 @dataclass(frozen=True)
 class InstalledKinds:
@@ -68,6 +70,8 @@ def _check(name: str, kind: Any) -> None:
     annotation = settings.model_fields["type"].annotation
     if get_origin(annotation) is not Literal or get_args(annotation) != (name,) or kind.name != name:
         raise TypeError(f"the kind's name and \"type\" of its settings must be the entry point's name, {name!r}")
+    if missing := [part for part in _PARTS if not hasattr(kind, part)]:
+        raise TypeError(f"the kind has no {missing[0]!r}: make it with job_history.destinations.kind.DestinationKind")
     # The set-up page makes a form from it; pydantic raises here what it would raise for the union of all.
     TypeAdapter(settings).json_schema()
 

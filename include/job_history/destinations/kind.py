@@ -5,13 +5,16 @@ A kind is an object of the entry-point group `job_history.destinations`; see doc
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from job_history.accounts.destination_registry import installed
 from job_history.accounts.destination_settings import DestinationSettings
 from job_history.destinations import Destination, Listable
+from job_history.errors import PermanentError, ReplicationError
 from job_history.errors.finding import Finding
 from job_history.model.place import Place
 
@@ -83,15 +86,49 @@ class DestinationKind:
 
 def installed_kinds() -> list[DestinationKind]:
     """Return all kinds that can be used, by name."""
-    return list(installed().kinds.values())
+    return [guarded(kind, installed().packages[kind.name]) for kind in installed().kinds.values()]
 
 
 def kind_named(name: str) -> DestinationKind:
     """Return the kind of the name. Raises KeyError if it is not installed; an account that was read has one."""
-    kind: DestinationKind = installed().kinds[name]
-    return kind
+    return guarded(installed().kinds[name], installed().packages[name])
 
 
 def kind_of(account: Account) -> DestinationKind:
     """Return the kind of an account's destination."""
     return kind_named(account.destination.type)
+
+
+def guarded(kind: DestinationKind, package: str) -> DestinationKind:
+    """Return the kind with functions that raise no other error than PermanentError and TransientError.
+
+    Any other is a fault of the package that provides the kind. The error names it, and shows no text of the
+    exception, because that may quote a secret of the connection.
+    """
+
+    def guard(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def call(*arguments: Any) -> Any:
+            try:
+                return function(*arguments)
+            except ReplicationError:
+                raise
+            except Exception as error:  # noqa: BLE001 - it may be anything
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                raise PermanentError(
+                    f"The destination type {kind.name!r} failed with {type(error).__name__}, in line {where.lineno} of "
+                    f"{where.filename}. Report this to those who maintain the package {package}, or install another "
+                    "version of it."
+                ) from None
+
+        return call
+
+    check = guard(kind.check)
+    return replace(
+        kind,
+        open=guard(kind.open),
+        check=lambda account: guard(check(account)),
+        place=guard(kind.place),
+        open_listing=kind.open_listing and guard(kind.open_listing),
+        open_store=kind.open_store and guard(kind.open_store),
+    )

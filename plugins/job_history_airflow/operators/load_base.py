@@ -1,8 +1,7 @@
-"""The base of the tasks that deliver; they differ in the destination."""
+"""The task that delivers to a destination of any kind; the kinds of the first release have classes of their own."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +34,6 @@ class LoadOperator(SliceOperator):
 
     template_fields: Sequence[str] = ("slice", "extracted", "transformed")
     ui_color = "#fbe9d9"
-    recognises_repeats = True
 
     def __init__(self, *, extracted: Any, transformed: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -44,9 +42,11 @@ class LoadOperator(SliceOperator):
         self._delivered: tuple[Account, Slice, SliceOutcome] | None = None
 
     def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:
+        from job_history.destinations.kind import kind_of
         from job_history.pipeline.load import load
 
         sends_all = context["params"].get("mode") == "repair"
+        recognises_repeats = kind_of(account).recognises_repeats
         try:
             outcome = load(
                 slice_,
@@ -57,8 +57,8 @@ class LoadOperator(SliceOperator):
                 staging=self.staging,
                 ledger=self.ledger,
                 repair=is_repair(context),
-                skip_delivered=not self.recognises_repeats and not sends_all,
-                count_repeats=not self.recognises_repeats and sends_all,
+                skip_delivered=not recognises_repeats and not sends_all,
+                count_repeats=not recognises_repeats and sends_all,
             )
         except PermanentError:
             # The destination passed its preflight once and fails now: the next run checks it before it reads the
@@ -78,6 +78,16 @@ class LoadOperator(SliceOperator):
         account, slice_, outcome = self._delivered
         return lineage_of(account, slice_.kind, outcome)
 
-    @abstractmethod
     def destination(self, slice_: Slice, account: Account, context: Context) -> Destination:
-        """Return the destination of the account's documents."""
+        """Return the destination of the account's documents, opened by its kind."""
+        from job_history.destinations.kind import Opening, kind_of
+
+        opening = Opening(
+            slice=slice_,
+            staging=self.staging,
+            ledger=self.ledger,
+            upload_concurrency=self.settings.upload_concurrency,
+            max_message_bytes=self.settings.max_message_bytes,
+            repair=is_repair(context),
+        )
+        return kind_of(account).open(account, opening)

@@ -21,8 +21,6 @@ class LoadToSumoLogicOperator(LoadOperator):
     parameter `mode` `repair` everything is sent again, but for what was acknowledged to this run.
     """
 
-    recognises_repeats = False
-
     def destination(self, slice_: Slice, account: Account, context: Context) -> Destination:
         return sumo_logic_destination(
             account,

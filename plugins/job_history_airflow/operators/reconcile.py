@@ -12,7 +12,6 @@ from job_history.destinations.kind import kind_named
 from job_history.errors import ReplicationError
 from job_history.ledger.open_windows import OpenWindows
 from job_history.ledger.reconciled import reconciled_until
-from job_history.ledger.superseded_files import delete_superseded_files
 from job_history.model.window import Window
 from job_history.pipeline.plan import WindowsOf
 from job_history.reconciliation.findings import DamagedObject, WindowFinding
@@ -92,6 +91,8 @@ class ReconcileOperator(PlanOperator):
 
     def _delete_superseded_files(self, accounts: Accounts, now: datetime) -> None:
         """Delete what no receipt names of the last day whose files are all old enough."""
+        from job_history.ledger.superseded_files import delete_superseded_files
+
         before = now - SUPERSEDED_FILES_KEPT
         end = before.replace(hour=0, minute=0, second=0, microsecond=0)
         day = Window(end - timedelta(days=1), end)

@@ -31,7 +31,8 @@ class SettingsOfAnyType(DestinationSettings):
 
 
 def kind(name: str = "folder", settings: type = FolderSettings) -> Any:
-    return SimpleNamespace(name=name, settings=settings)
+    parts = ("title", "connection_types", "open", "check", "place", "open_listing", "open_store", "readable")
+    return SimpleNamespace(name=name, settings=settings, **dict.fromkeys(parts))
 
 
 @pytest.fixture
@@ -65,6 +66,7 @@ def test_a_kind_of_another_package_is_found(module: ModuleType) -> None:
         {"KIND": kind(name="other")},
         {"KIND": kind(settings=NoDestinationSettings)},
         {"KIND": kind(settings=SettingsOfAnyType)},
+        {"KIND": SimpleNamespace(name="folder", settings=FolderSettings)},
     ],
     ids=[
         "no such object",
@@ -72,6 +74,7 @@ def test_a_kind_of_another_package_is_found(module: ModuleType) -> None:
         "another name",
         "settings of another class",
         "settings without a type of its own",
+        "only settings",
     ],
 )
 def test_a_broken_kind_is_named_with_its_package_and_does_not_raise(module: ModuleType, broken: dict[str, Any]) -> None:
