@@ -5,11 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -21,9 +23,11 @@ from tests.support.world import BUCKET, World, accounts_of
 
 from job_history.errors import PermanentError
 from job_history.ledger.open_windows import OpenWindows
+from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import receipt_files, window_folder
 from job_history.ledger.status_file import read_status
 from job_history.model.event_kind import EventKind
+from job_history.model.timestamp import parse_time
 from job_history.model.window import Window
 from job_history.pipeline.run_files import RunFiles
 from simulators.job_store import SampleJob, plain_job
@@ -44,6 +48,7 @@ moments = st.sampled_from(
 ends = moments | st.timedeltas(timedelta(0), timedelta(hours=1) - MICROSECOND)
 statuses = st.sampled_from(["completed", "succeeded", "failed", "cancelled"])
 modes = st.sampled_from(["missing_only", "missing_only", "repair"])
+any_modes = st.sampled_from(["missing_only", "repair", "reconciliation"])
 at_the_bucket: st.SearchStrategy[list[Answer]] = st.lists(
     st.sampled_from(
         [
@@ -81,6 +86,10 @@ places = st.sampled_from(
         "before report",
     ]
 )
+# Where one run is when another run of the same hour begins and ends.
+overlaps = st.sampled_from(
+    ["after list", "before load", "before post", "after post", "after acknowledgement", "before report"]
+)
 
 
 class Misfortune(NamedTuple):
@@ -116,6 +125,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.done: list[Run] = []
         self.forgotten: list[SampleJob] = []
         self.deaths: list[tuple[str, int]] = []
+        self.meanwhile: tuple[str, Callable[[], object]] | None = None
 
     @initialize(of=st.lists(st.tuples(users, hours, ends, statuses), min_size=2, max_size=6))
     def jobs_that_are_there_from_the_start(self, of: list[tuple[int, Window, timedelta, str]]) -> None:
@@ -178,6 +188,24 @@ class AnyOrder(RuleBasedStateMachine):
     def several_hours_are_run_at_once(self, first: int, misfortune: Misfortune) -> None:
         self.is_run(Run(f"run-{next(self.numbers)}", Window(HOURS[first].start, DAY.end)), misfortune)
 
+    @rule(hour=hours, first=modes, second=any_modes, place=overlaps, misfortune=misfortunes)
+    def two_runs_of_an_hour_are_at_it_at_once(
+        self, hour: Window, first: str, second: str, place: str, misfortune: Misfortune
+    ) -> None:
+        """The second begins and ends while the first is at this place."""
+        other = Run(f"run-{next(self.numbers)}", hour, mode=second)
+
+        def do_other() -> None:
+            self.done.append(other)
+            with suppress(PermanentError):
+                self.world.runs().do(other)
+
+        self.meanwhile = place, do_other
+        try:
+            self.an_hour_is_run(hour, first, misfortune)
+        finally:
+            self.meanwhile = None
+
     @precondition(lambda self: self.done)
     @rule(which=st.integers(0, 100), step=st.sampled_from(STEPS), misfortune=misfortunes)
     def a_run_is_cleared(self, which: int, step: str, misfortune: Misfortune) -> None:
@@ -236,6 +264,9 @@ class AnyOrder(RuleBasedStateMachine):
             self.deaths = []
 
     def passes(self, place: str) -> None:
+        if self.meanwhile is not None and self.meanwhile[0] == place:
+            (_, do), self.meanwhile = self.meanwhile, None
+            do()
         if not self.deaths or self.deaths[0][0] != place:
             return
         place, left = self.deaths.pop(0)
@@ -246,15 +277,42 @@ class AnyOrder(RuleBasedStateMachine):
     def teardown(self) -> None:
         """The last reconciliation of the day, in which nothing goes wrong: what is not there by now is delivered by
         it. What the source forgot is there again: of that nothing is delivered twice, whether or not it was known.
+
+        A run that was killed before its report is cleared some day, and reports then.
         """
+        for run in self.done:
+            with suppress(PermanentError):
+                self.world.runs().do_report(run)
         self.world.add(self.forgotten)
         self.world.runs().do(Run("the last", DAY, mode="reconciliation"))
         self.world.assert_nothing_is_missing(HOURS)
+        for hour in HOURS:
+            assert self.sent_twice(hour) <= self.counted_as_repeated(hour), f"repeats of {hour} are not counted"
         status = read_status(self.world.ledger)
         assert status is not None
         assert (OpenWindows(self.world.ledger).windows, status.open, status.gap) == (set(), 0, 0)
         self.assert_jobs_without_a_time_are_counted()
         self.folder.cleanup()
+
+    def sent_twice(self, hour: Window) -> int:
+        """Return how many documents of an hour the Sumo Logic source has more than once, whole or in part."""
+        ended = {str(job.job_id): parse_time(job.completed_at) for job in self.world.jobs if job.completed_at}
+        texts = Counter(message.text for message in self.world.sumo_logic.messages())
+        repeats = {
+            msgspec.json.decode(text)["replication"]["delivery_id"] for text, number in texts.items() if number > 1
+        }
+        return sum(ended[key.rpartition("/")[2].split("-")[2]] in hour for key in repeats)
+
+    def counted_as_repeated(self, hour: Window) -> int:
+        """Return how many repeats the runs of an hour have counted, each at the most in any revision."""
+        folder = window_folder(SUMO_LOGIC_USER, EventKind.JOBS, hour)
+        repeated: dict[str, int] = {}
+        for path in self.world.ledger.paths(folder):
+            if receipt_files([path]):
+                receipt = msgspec.json.decode(self.world.ledger.read(path) or b"", type=Receipt)
+                for entry in receipt.runs:
+                    repeated[entry.run] = max(repeated.get(entry.run, 0), entry.counts.repeated)
+        return sum(repeated.values())
 
     def assert_jobs_without_a_time_are_counted(self) -> None:
         run = Run("count", HOURS[0], mode="repair")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.support.oracle import expected_documents
+from tests.support.places import in_the_main_thread
 from tests.support.runs import Run
 from tests.support.scripted_s3 import scripted_s3
 from tests.support.world import BUCKET, World, accounts_of
@@ -51,6 +53,10 @@ def copies(source: LocalSource) -> Counter[str]:
         key = msgspec.json.decode(text)["replication"]["delivery_id"]
         found[key] = max(found[key], number)
     return found
+
+
+def everything(world: World) -> set[str]:
+    return set(expected_documents(world.jobs))
 
 
 def sent_twice(source: LocalSource) -> set[str]:
@@ -142,3 +148,47 @@ def test_a_damaged_acknowledgement_is_named_and_stops_its_own_account_only(world
     assert world.open_windows([HOUR]) == []
     assert len(sent_twice(world.sumo_logic)) <= 1  # one that was sent in part, and again whole
     assert sent_twice(world.sumo_logic) <= counted_as_repeated(world)
+
+
+@pytest.mark.promise("acknowledgements")
+def test_an_account_that_goes_to_another_source_and_back_loses_nothing_and_counts_repeats(world: World) -> None:
+    first = world.sumo_logic
+    first.script([200, 200, 401])
+    with pytest.raises(PermanentError):
+        world.runs().do(Run("at the first", HOUR))
+    first.recover()
+    sent_to_first = set(copies(first))
+    with local_source() as second:
+        world.sumo_logic = second
+        world.runs().do(Run("at the second", HOUR))
+        assert copies(second) == Counter(dict.fromkeys(everything(world), 1))
+    world.sumo_logic = first
+    world.add([job(USER, JOBS)])
+
+    world.runs().do(Run("back", HOUR, mode="reconciliation"))
+
+    assert sent_to_first < set(copies(first)) == everything(world)
+    assert len(sent_twice(first)) <= 1  # one that was sent in part, and again whole
+    assert sent_twice(first) <= counted_as_repeated(world)
+
+
+@pytest.mark.promise("acknowledgements", "two-runs-at-once")
+@pytest.mark.parametrize("place", ["after list", "before load", "before post", "after post", "before report"])
+def test_repeats_of_an_hourly_run_beside_the_reconciliation_are_counted(world: World, place: str) -> None:
+    """The reconciliation begins and ends while the hourly run of the same window is at this place."""
+    seen: list[str] = []
+
+    def passes(where: str) -> None:
+        if where == place and where not in seen:
+            seen.append(where)
+            world.runs().do(Run("reconciliation", HOUR, mode="reconciliation"))
+
+    world.runs(passes=in_the_main_thread(passes)).do(Run("hourly", HOUR))
+
+    assert seen == [place]
+    assert set(copies(world.sumo_logic)) == everything(world)
+    counted = {entry.run: entry.counts.repeated for entry in receipt_of(world).runs}
+    assert counted.keys() == {"hourly", "reconciliation"}
+    assert len(sent_twice(world.sumo_logic)) <= sum(counted.values())
+    if place in {"before load", "after list", "before report"}:
+        assert not sent_twice(world.sumo_logic)
