@@ -26,6 +26,8 @@ from job_history.model.window import Window
 from job_history.storage import Storage
 from job_history.storage.staging import StagedWriter, staged_writer
 
+FOLDER = "_control/quarantine"
+
 
 class QuarantineEntry(msgspec.Struct, omit_defaults=True):
     """A record as the source gave it (an admin event as `event`), or, for a conflict, the key and our document."""
@@ -94,7 +96,7 @@ class Quarantine:
 
 
 def quarantine_folder(slice_: Slice, reason: QuarantineReason) -> str:
-    return f"_control/quarantine/{reason}/{slice_.user_id}/{slice_.kind}/{slice_.window.slug}"
+    return f"{FOLDER}/{reason}/{slice_.user_id}/{slice_.kind}/{slice_.window.slug}"
 
 
 def reason_of(path: str) -> QuarantineReason:

@@ -97,10 +97,13 @@ class Storage:
 
     def paths_untouched_since(self, moment: datetime, below: str = "") -> Iterator[str]:
         """List the files below a folder that were last written before the moment."""
+        return (path for path, written in self.written(below) if written < moment)
+
+    def written(self, below: str) -> Iterator[tuple[str, datetime]]:
+        """List the files below a folder, each with the moment (UTC) when it was last written."""
         with self._errors("list", below):
             for entry in self.files.entries(below):
-                if entry.written < moment:
-                    yield entry.path
+                yield entry.path, entry.written
 
     def delete(self, path: str) -> None:
         with self._errors("delete", path):

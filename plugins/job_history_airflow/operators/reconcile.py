@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from itertools import product
 from typing import TYPE_CHECKING
 
 from airflow.configuration import conf
@@ -23,8 +24,6 @@ from job_history_airflow.run_window import look_back_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-SUPERSEDED_FILES_KEPT = timedelta(days=7)
 
 
 class ReconcileOperator(PlanOperator):
@@ -83,24 +82,30 @@ class ReconcileOperator(PlanOperator):
             )
         findings.looks_back = not chosen and not asked
         if findings.looks_back:
-            self._delete_superseded_files(accounts, now)
+            self._delete_old_files(accounts, now)
         findings.resting = {} if chosen or asked else resting_windows(accounts, marks)
         self.run_files.save_findings(findings)
         to_run = sorted(findings.to_run())
         return lambda account: [(each.kind, each.window) for each in to_run if each.user_id == account.user_id]
 
-    def _delete_superseded_files(self, accounts: Accounts, now: datetime) -> None:
-        """Delete what no receipt names of the last day whose files are all old enough."""
-        from job_history.ledger.superseded_files import delete_superseded_files
+    def _delete_old_files(self, accounts: Accounts, now: datetime) -> None:
+        """Delete acknowledgements that receipts replace, and what no receipt names of days that are old enough."""
+        from job_history.ledger.old_acknowledgements import delete_old_acknowledgements
+        from job_history.ledger.superseded_files import KEPT, OldQuarantine, delete_superseded_files, swept_days
 
-        before = now - SUPERSEDED_FILES_KEPT
-        end = before.replace(hour=0, minute=0, second=0, microsecond=0)
-        day = Window(end - timedelta(days=1), end)
+        before = now - KEPT
+        try:
+            delete_old_acknowledgements(self.ledger, before)
+            days = swept_days(now, reconciled_until(self.ledger))
+            quarantine = OldQuarantine(self.ledger, before)
+        except ReplicationError as error:
+            self.log.warning("Old files of the ledger were not deleted: %s", error)
+            return
         for account in accounts.usable.values():
             if account.destination.type != self.destination:
                 continue
-            for kind in account.events.kinds:
+            for kind, day in product(account.events.kinds, days):
                 try:
-                    delete_superseded_files(self.ledger, account.user_id, kind, day, before)
+                    delete_superseded_files(self.ledger, account.user_id, kind, day, before, old=quarantine)
                 except ReplicationError as error:
                     self.log.warning("Account %s: superseded files were not deleted: %s", account.label, error)

@@ -12,7 +12,7 @@ from tests.unit.samples import HOUR
 from job_history.errors import PermanentError
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
 from job_history.ledger.receipt_store import add_revision, window_folder
-from job_history.ledger.superseded_files import delete_superseded_files
+from job_history.ledger.superseded_files import OldQuarantine, delete_superseded_files, swept_days
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import format_time
 from job_history.storage import Storage, local_storage
@@ -63,7 +63,7 @@ def test_lists_that_no_revision_names_are_deleted_after_some_days(ledger: Storag
     )
     recorded(ledger, "run-1", days_ago=9, items=[named], quarantine=[])
 
-    assert delete_superseded_files(ledger, 5234, EventKind.JOBS, HOUR, BEFORE) == 1
+    assert delete_superseded_files(ledger, 5234, EventKind.JOBS, HOUR, BEFORE, old=OldQuarantine(ledger, BEFORE)) == 1
 
     assert {path for path in ledger.paths(FOLDER) if path.endswith(".parquet")} == {named, young}
     assert ledger.read(unnamed) is None
@@ -78,7 +78,7 @@ def test_quarantine_that_the_newest_revision_does_not_name_is_deleted(ledger: St
     for run, days, path in (("run-1", 9, first), ("run-2", 2, second), ("run-3", 1, third)):
         recorded(ledger, run, days_ago=days, items=items, quarantine=[path])
 
-    assert delete_superseded_files(ledger, 5234, EventKind.JOBS, HOUR, BEFORE) == 1
+    assert delete_superseded_files(ledger, 5234, EventKind.JOBS, HOUR, BEFORE, old=OldQuarantine(ledger, BEFORE)) == 1
 
     assert set(ledger.paths("_control/quarantine")) == {second, third}
 
@@ -88,6 +88,32 @@ def test_a_damaged_receipt_keeps_its_files(ledger: Storage, tmp_path: Path) -> N
     ledger.write(f"{FOLDER}/r000001.json", b"{")
 
     with pytest.raises(PermanentError):
-        delete_superseded_files(ledger, 5234, EventKind.JOBS, HOUR, BEFORE)
+        delete_superseded_files(ledger, 5234, EventKind.JOBS, HOUR, BEFORE, old=OldQuarantine(ledger, BEFORE))
 
     assert path in set(ledger.paths(FOLDER))
+
+
+@pytest.mark.promise("old-files")
+def test_quarantine_that_no_revision_ever_named_is_deleted_after_some_days(ledger: Storage, tmp_path: Path) -> None:
+    folder = f"_control/quarantine/bad_json/5234/jobs/{HOUR.slug}"
+    never, young, named = (
+        written(ledger, tmp_path, f"{folder}/{name}", days_ago=days)
+        for name, days in (("never", 9), ("young", 6), ("named", 9))
+    )
+    of_another_account = written(ledger, tmp_path, never.replace("5234", "5235"), days_ago=9)
+    recorded(ledger, "run-1", days_ago=9, items=[], quarantine=[named])
+
+    assert delete_superseded_files(ledger, 5234, EventKind.JOBS, HOUR, BEFORE, old=OldQuarantine(ledger, BEFORE)) == 1
+
+    assert set(ledger.paths("_control/quarantine")) == {young, named, of_another_account}
+
+
+@pytest.mark.promise("old-files")
+def test_days_without_a_reconciliation_are_swept_by_the_next_one() -> None:
+    now = datetime(2026, 5, 21, 2, tzinfo=UTC)
+
+    assert [day.start.day for day in swept_days(now, None)] == [13]
+    assert [day.start.day for day in swept_days(now, now - timedelta(days=1))] == [13]
+    assert [day.start.day for day in swept_days(now, now - timedelta(days=4))] == [10, 11, 12, 13]
+    assert [day.start.day for day in swept_days(now, now)] == [13]
+    assert len(swept_days(now, now - timedelta(days=400))) == 31
