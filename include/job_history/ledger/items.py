@@ -166,7 +166,9 @@ def item_writer(storage: Storage, path: str, header: ListHeader) -> Iterator[Ite
 @contextmanager
 def _writer_with(storage: Storage, path: str, metadata: dict[bytes, bytes]) -> Iterator[ItemWriter]:
     with storage.writer(path) as file:
-        parquet = pq.ParquetWriter(pa.PythonFile(file, mode="w"), SCHEMA.with_metadata(metadata), compression="zstd")
+        parquet = pq.ParquetWriter(
+            pa.PythonFile(file, mode="w"), SCHEMA.with_metadata(metadata), compression="zstd", write_statistics=False
+        )
         writer = ItemWriter(parquet)
         yield writer
         writer.flush()
