@@ -24,7 +24,7 @@ settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "always_the_same"))
 
 # A test with one of these marks needs a server or client that is not ours: it is a judge, which `make judges` runs.
-JUDGES = ("azure", "browser", "ceph", "clients", "deploy", "mariadb", "pgbouncer", "wheel")
+JUDGES = ("azure", "browser", "celery", "ceph", "clients", "deploy", "mariadb", "pgbouncer", "wheel")
 
 _home = pytest.StashKey[Path]()
 

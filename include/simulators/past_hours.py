@@ -45,43 +45,71 @@ def main(windows: list[dict[str, str]], accounts: list[int]) -> None:
 
 
 def _replicate(window: Window, accounts: list[int]) -> None:
-    from job_history import __version__
-    from job_history.model.slice import run_folder
-    from job_history.pipeline.report import report
     from job_history_airflow.dag_ids import REPLICATION_DAG
-    from job_history_airflow.factories.storage import storage_at
     from job_history_airflow.operators import (
+        CloseOperator,
+        ConvoyOperator,
         ExtractOperator,
-        LoadToS3Operator,
-        LoadToSumoLogicOperator,
+        LoadOperator,
         PlanOperator,
         TransformOperator,
     )
-    from job_history_airflow.settings import read_settings
 
     run = SimpleNamespace(dag_id=REPLICATION_DAG, run_id=f"sample__{window.slug}__{len(accounts)}")
     params = {"accounts": accounts, "window_start": window.start_text, "window_end": window.end_text}
-    context: Any = {"dag_run": run, "params": params}
-    loads: dict[str, Any] = {"s3": LoadToS3Operator, "sumo_logic": LoadToSumoLogicOperator}
-    for destination, load in loads.items():
-        with contextlib.suppress(ReplicationError):
-            for slice_ in PlanOperator(task_id=f"{destination}.plan", destination=destination).execute(context):
-                with contextlib.suppress(ReplicationError):
-                    extracted = ExtractOperator(task_id="slice.extract", slice=slice_).execute(context)
-                    handed: dict[str, Any] = {"slice": slice_, "extracted": extracted}
-                    transformed = TransformOperator(task_id="slice.transform", **handed).execute(context)
-                    load(task_id="slice.load", transformed=transformed, **handed).execute(context)
-    settings = read_settings()
+    context: Any = {"dag_run": run, "params": params, "ti": _TaskInstance()}
     with contextlib.suppress(ReplicationError):
-        report(
-            run=run_folder(run.dag_id, run.run_id),
-            destinations=list(loads),
-            staging=storage_at(settings.staging_path),
-            ledger=storage_at(settings.ledger_path),
-            finished_at=window.end + _AFTER_THE_HOUR,
-            code_version=__version__,
-            quarantine_threshold=settings.quarantine_threshold,
-        )
+        convoys = PlanOperator(task_id="plan").execute(context)
+        for step in ("extract", "transform", "load"):
+            for convoy in convoys:
+                ConvoyOperator(task_id=f"shared.{step}", step=step, convoy=convoy).execute(context)
+    for slice_ in CloseOperator(task_id="close").execute(context):
+        with contextlib.suppress(ReplicationError):
+            handed: dict[str, Any] = {"slice": slice_}
+            handed["extracted"] = ExtractOperator(task_id="single.extract", **handed).execute(context)
+            handed["transformed"] = TransformOperator(task_id="single.transform", **handed).execute(context)
+            LoadOperator(task_id="single.load", **handed).execute(context)
+    with contextlib.suppress(ReplicationError):
+        _report(run.dag_id, run.run_id, context["ti"].kinds, window)
+
+
+def _report(dag_id: str, run_id: str, kinds: list[str], window: Window) -> None:
+    from job_history import __version__
+    from job_history.model.slice import run_folder
+    from job_history.pipeline.report import report
+    from job_history_airflow.factories.storage import storage_at
+    from job_history_airflow.settings import read_settings
+
+    settings = read_settings()
+    report(
+        run=run_folder(dag_id, run_id),
+        destinations=kinds,
+        staging=storage_at(settings.staging_path),
+        ledger=storage_at(settings.ledger_path),
+        finished_at=window.end + _AFTER_THE_HOUR,
+        code_version=__version__,
+        quarantine_threshold=settings.quarantine_threshold,
+    )
+
+
+class _TaskInstance:
+    """What operators use of Airflow's: the number of the try, and XComs of the run's plan."""
+
+    try_number = 1
+
+    def __init__(self) -> None:
+        self._pushed: dict[str, Any] = {}
+
+    @property
+    def kinds(self) -> list[str]:
+        planned: dict[str, list[str]] = self._pushed.get("planned", {})
+        return planned.get("kinds", [])
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self._pushed[key] = value
+
+    def xcom_pull(self, *, task_ids: str, key: str) -> Any:
+        return self._pushed.get(key) if task_ids == "plan" else None
 
 
 if __name__ == "__main__":

@@ -141,6 +141,15 @@ def get_provider_info() -> dict[str, Any]:
                     "max_jobs_per_slice": _option(
                         "integer", "100000", "A window with more jobs is cut into slices, each a chain of tasks."
                     ),
+                    "max_jobs_per_convoy": _option(
+                        "integer",
+                        "50000",
+                        "Small slices of several accounts share tasks, with at most this many jobs together. 0: each "
+                        "slice with jobs gets tasks of its own.",
+                    ),
+                    "max_accounts_per_convoy": _option(
+                        "integer", "500", "Maximum number of accounts whose slices share tasks."
+                    ),
                     "quarantine_threshold": _option(
                         "integer",
                         "10",

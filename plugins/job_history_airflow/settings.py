@@ -29,6 +29,8 @@ class Settings:
     max_message_bytes: int
     upload_concurrency: int
     max_jobs_per_slice: int
+    max_jobs_per_convoy: int
+    max_accounts_per_convoy: int
     quarantine_threshold: int
 
 
@@ -44,6 +46,8 @@ def read_settings() -> Settings:
         max_message_bytes=_number("max_message_bytes", at_least=2_000, at_most=262_144),
         upload_concurrency=_number("upload_concurrency", at_least=1),
         max_jobs_per_slice=_number("max_jobs_per_slice", at_least=1),
+        max_jobs_per_convoy=_number("max_jobs_per_convoy", at_least=0),
+        max_accounts_per_convoy=_number("max_accounts_per_convoy", at_least=1),
         quarantine_threshold=_number("quarantine_threshold", at_least=0, at_most=100),
     )
 

@@ -23,24 +23,23 @@ from tests.benchmarks.table import Table, promise
 from tests.benchmarks.tasks import (
     DATABASE,
     context_of,
+    convoying,
     environment_of,
-    extracting,
-    loading,
     planning,
     reporting,
-    transforming,
 )
+from tests.benchmarks.tasks import closing as closing_windows
 
 from job_history.ledger.items import Item, items_at
 from job_history.ledger.receipt_store import receipt_files
 from job_history.storage import local_storage
 from simulators.job_store import create, create_indexes, fill, small_jobs
 from simulators.postgres import PostgresServer, local_postgres
-from simulators.project import ROOT
+from simulators.project import DAGS
 
 FIRST_USER_ID = 10_000
 JOBS_EACH = 20
-MAX_TASK_INSTANCES = 160
+MAX_TASK_INSTANCES = 30
 MAX_PLAN_SECONDS = 10
 # Fields that depend on the time and the run, not on the jobs.
 OF_THE_RUN = {"runs", "read_at", "seconds", "items"}
@@ -49,7 +48,7 @@ OF_THE_RUN = {"runs", "read_at", "seconds", "items"}
 class Run(NamedTuple):
     """What a run wrote: each account's receipt and items, by user_id."""
 
-    slices: int
+    convoys: int
     receipts: dict[int, dict[str, Any]]
     items: dict[int, list[Item]]
 
@@ -63,13 +62,13 @@ def tables(*, quick: bool) -> Iterator[Table]:
         _fill(server, list(user_ids)[:: accounts // with_jobs])
         (first, later), together, at_once = _run(Path(folder) / "together", server, user_ids, [[]])
         _, alone, in_turn = _run(Path(folder) / "alone", server, user_ids, [[user_id] for user_id in one_by_one])
-    instances = _task_instances(together.slices)
+    instances = _task_instances(together.convoys)
     yield Table(
         f"A run over {accounts:,} accounts, of which {with_jobs} have jobs",
         [
             {
                 "runs": runs,
-                "slices": run.slices,
+                "convoys": run.convoys,
                 "task instances": count,
                 "first plan s": plans[0],
                 "later plan s": plans[1],
@@ -147,28 +146,30 @@ def _run(
 
 
 def running(chosen: list[list[int]]) -> Work:
-    """Do all tasks of each run, one after the other; return the number of slices."""
+    """Do all tasks of each run, one after the other; return the number of convoys."""
 
     def work() -> int:
-        slices = 0
+        convoys = 0
         for accounts in chosen:
             context = context_of(f"run-{time.monotonic_ns()}", accounts=accounts)
-            for a_slice in planning(context)():
-                extracted = extracting(context, a_slice)()
-                transformed = transforming(context, a_slice, extracted)()
-                loading(context, a_slice, extracted, transformed)()
-                slices += 1
+            made = planning(context)()
+            for step in ("extract", "transform", "load"):
+                for convoy in made:
+                    convoying(context, step, convoy)()
+            if left := closing_windows(context)():
+                raise AssertionError(f"{len(left)} slices are left to tasks of their own")
+            convoys += len(made)
             reporting(context)()
-        return slices
+        return convoys
 
     return work
 
 
-def _task_instances(slices: int) -> int:
+def _task_instances(convoys: int) -> int:
     """Count the task instances of a run of the DAG; a mapped task with nothing to map is one skipped instance."""
-    dag = runpy.run_path(str(ROOT / "dags" / "job_history_replication.py"))["dag"]
-    to_s3 = [task for task in dag.tasks if task.task_id.startswith("s3.slice.")]
-    return len(dag.tasks) + len(to_s3) * (max(slices, 1) - 1)
+    dag = runpy.run_path(str(DAGS / "job_history_replication.py"))["dag"]
+    shared = [task for task in dag.tasks if task.task_id.startswith("shared.")]
+    return len(dag.tasks) + len(shared) * (max(convoys, 1) - 1)
 
 
 def _same(together: Run, alone: Run, user_id: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -38,26 +39,57 @@ def context_of(run_id: str, **params: Any) -> dict[str, Any]:
         data_interval_start=WINDOW.start,
         data_interval_end=WINDOW.end,
         run_after=datetime.fromisoformat("2018-05-21T01:10:00+00:00"),
+        run_type="manual",
+        logical_date=WINDOW.start,
     )
-    return {"params": params, "dag_run": dag_run, "ti": _NoTaskFailed()}
+    return {"params": params, "dag_run": dag_run, "ti": _TaskInstance(run_id)}
 
 
-class _NoTaskFailed:
-    """What the operators ask their task instance: which try it is, and the states of the run's other tasks."""
+class _TaskInstance:
+    """What operators use of Airflow's: the number of the try, states of the run's tasks, and its XComs.
+
+    XComs are files, because each task is measured in a process of its own.
+    """
 
     try_number = 1
 
-    def xcom_push(self, key: str, value: Any) -> None:
-        """The slices reach their tasks by the return value."""
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
+
+    def _path(self, key: str) -> Path:
+        return Path(os.environ["AIRFLOW_HOME"]) / f"xcom-{self._run_id}-{key}.json"
 
     def get_task_states(self, *, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:  # noqa: ARG002
         return {run_id: {} for run_id in run_ids}
 
+    def xcom_push(self, key: str, value: Any) -> None:
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(value))
+
+    def xcom_pull(self, *, task_ids: str, key: str) -> Any:
+        path = self._path(key)
+        return json.loads(path.read_text()) if task_ids == "plan" and path.exists() else None
+
 
 def planning(context: dict[str, Any]) -> Work:
+    """Plan, and return the convoys."""
     from job_history_airflow.operators import PlanOperator
 
-    return lambda: PlanOperator(task_id="plan", destination="s3").execute(context)
+    return lambda: PlanOperator(task_id="plan").execute(context)
+
+
+def convoying(context: dict[str, Any], step: str, convoy: dict[str, Any]) -> Work:
+    from job_history_airflow.operators import ConvoyOperator
+
+    return lambda: ConvoyOperator(task_id=step, step=step, convoy=convoy).execute(context)
+
+
+def closing(context: dict[str, Any]) -> Work:
+    """Close what the convoys finished, and return the slices that get tasks of their own."""
+    from job_history_airflow.operators import CloseOperator
+
+    return lambda: CloseOperator(task_id="close").execute(context)
 
 
 def extracting(context: dict[str, Any], a_slice: dict[str, Any]) -> Work:
@@ -75,14 +107,14 @@ def transforming(context: dict[str, Any], a_slice: dict[str, Any], extracted: di
 def loading(
     context: dict[str, Any], a_slice: dict[str, Any], extracted: dict[str, Any], transformed: dict[str, Any]
 ) -> Work:
-    from job_history_airflow.operators import LoadToS3Operator
+    from job_history_airflow.operators import LoadOperator
 
-    return lambda: LoadToS3Operator(
-        task_id="load", slice=a_slice, extracted=extracted, transformed=transformed
-    ).execute(context)
+    return lambda: LoadOperator(task_id="load", slice=a_slice, extracted=extracted, transformed=transformed).execute(
+        context
+    )
 
 
 def reporting(context: dict[str, Any]) -> Work:
     from job_history_airflow.operators import ReportOperator
 
-    return lambda: ReportOperator(task_id="report", destinations=["s3"]).execute(context)
+    return lambda: ReportOperator(task_id="report").execute(context)

@@ -91,7 +91,6 @@ def test_each_finished_job_is_in_one_window_or_unplaceable_and_the_colour_follow
             destination="s3",
             source_of=lambda _account, _kind: store.source(),
             max_jobs_per_slice=100,
-            max_slices=100,
             planned_at="2018-05-21T02:10:00.000000Z",
         )
         files.save_plan(made)

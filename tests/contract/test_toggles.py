@@ -154,7 +154,6 @@ def replicate(account: Account, store: SqliteStore, place: Place, folder: Path) 
         destination=kind_of_destination,
         source_of=source_of,
         max_jobs_per_slice=100,
-        max_slices=100,
     )
     files = RunFiles(staging, "run")
     files.save_plan(made)

@@ -74,7 +74,7 @@ def test_admin_events_go_beside_jobs_or_alone_from_both_sources_to_both_destinat
 
     state, tasks = run()
 
-    assert (state, {index for task, index in tasks if task == "s3.slice.load"}) == ("success", {0, 1, 2})
+    assert (state, {index for task, index in tasks if task == "shared.load"}) == ("success", {0})
     assert {window: of_run(receipt) for window, receipt in receipts(world).items()} == {
         (5234, "jobs"): ("complete", FINISHED[5234], 0),
         **{(user_id, "admin_events"): ("complete", number, 0) for user_id, number in EVENTS.items()},

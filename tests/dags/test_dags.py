@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from job_history.accounts.destination_registry import installed
 from job_history_airflow.dag_ids import RECONCILIATION_DAG, REPLICATION_DAG
 from simulators.project import DAGS
 
@@ -72,8 +71,18 @@ def test_replication_dag_has_the_interface_that_is_documented(parsed: dict[str, 
         "mode": "missing_only",
         "accept_fewer": False,
     }
-    steps = {"s3.plan", "s3.slice.extract", "s3.slice.transform", "s3.slice.load"}
-    assert {"wait_until_settled", "report"} | steps <= dag["operators"].keys()
+    assert dag["operators"].keys() == {
+        "wait_until_settled",
+        "plan",
+        "shared.extract",
+        "shared.transform",
+        "shared.load",
+        "close",
+        "single.extract",
+        "single.transform",
+        "single.load",
+        "report",
+    }
 
 
 def test_reconciliation_dag_has_the_interface_that_is_documented(parsed: dict[str, Any]) -> None:
@@ -87,17 +96,16 @@ def test_reconciliation_dag_has_the_interface_that_is_documented(parsed: dict[st
         "repair": False,
         "accept_fewer": False,
     }
-    assert dag["operators"].pop("report") == "ReportOperator"
-    loads = {"s3": "LoadToS3Operator", "sumo_logic": "LoadToSumoLogicOperator"}
     assert dag["operators"] == {
-        f"{kind}.{step}": operator
-        for kind in installed().kinds
-        for step, operator in {
-            "plan": "ReconcileOperator",
-            "slice.extract": "ExtractOperator",
-            "slice.transform": "TransformOperator",
-            "slice.load": loads.get(kind, "LoadOperator"),
-        }.items()
+        "plan": "ReconcileOperator",
+        "shared.extract": "ConvoyOperator",
+        "shared.transform": "ConvoyOperator",
+        "shared.load": "ConvoyOperator",
+        "close": "CloseOperator",
+        "single.extract": "ExtractOperator",
+        "single.transform": "TransformOperator",
+        "single.load": "LoadOperator",
+        "report": "ReportOperator",
     }
 
 

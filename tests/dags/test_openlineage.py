@@ -44,7 +44,7 @@ def test_lineage_of_a_load_has_relation_bucket_rows_and_bytes_and_no_secret(worl
     (load,) = [
         event
         for event in map(json.loads, text.splitlines())
-        if event["eventType"] == "COMPLETE" and event["job"]["name"].endswith("s3.slice.load")
+        if event["eventType"] == "COMPLETE" and event["job"]["name"].endswith("shared.load")
     ]
     receipt = world.receipts()[5236, "2018-05-21T00:00:00Z"]
     (source,), (target,) = load["inputs"], load["outputs"]

@@ -34,9 +34,9 @@ def test_an_hour_is_delivered_once_and_complete_the_second_time(
 
     assert state == "success"
     assert {task for (task, _), task_state in tasks.items() if task_state != "success"} == {
-        "sumo_logic.slice.extract",
-        "sumo_logic.slice.transform",
-        "sumo_logic.slice.load",
+        "single.extract",
+        "single.transform",
+        "single.load",
     }
     assert {user_id: of_run(receipt) for (user_id, _), receipt in world.receipts().items()} == {
         user_id: ("complete", finished, 0) for user_id, finished in FINISHED.items()
@@ -45,7 +45,7 @@ def test_an_hour_is_delivered_once_and_complete_the_second_time(
 
     receipts = world.receipts()
     state, tasks = run()
-    assert (state, tasks["s3.slice.extract", -1]) == ("success", "skipped")
+    assert (state, tasks["shared.extract", -1]) == ("success", "skipped")
     assert (world.keys(), world.receipts()) == (keys, receipts)
 
 
@@ -86,7 +86,7 @@ def test_no_jobs_anywhere_gives_receipts_and_no_slices(world: World) -> None:
     state, tasks = run()
 
     assert state == "success"
-    assert tasks[("s3.slice.extract", -1)] == "skipped"
+    assert tasks[("shared.extract", -1)] == "skipped"
     assert of_run(world.receipts()[5237, "2018-05-21T00:00:00Z"]) == ("complete", 0, 0)
 
 
@@ -165,11 +165,11 @@ def test_unreadable_settings_fail_the_run_and_the_report_gives_the_reason(
     state, tasks = run()
 
     assert state == "failed"
-    assert tasks[("s3.plan", -1)] == "failed"
+    assert tasks[("plan", -1)] == "failed"
     assert tasks[("report", -1)] == "failed"
     printed = task_logs()
-    assert "Destination s3: nothing was replicated, because `s3.plan` failed: " in printed
-    assert detail in printed.partition("because `s3.plan` failed: ")[2]
+    assert "Nothing was replicated, because `plan` failed: " in printed
+    assert detail in printed.partition("because `plan` failed: ")[2]
     assert "what is not named here was replicated" not in printed
     assert not world.receipts()
 
@@ -206,7 +206,7 @@ def test_an_unknown_parameter_fails_the_run_and_nothing_is_replicated(
 
     assert state == "failed"
     printed = task_logs()
-    assert "nothing was replicated, because `" in printed
+    assert "Nothing was replicated, because `" in printed
     assert f"The run has unknown parameters: {named}. Its DAG knows accept_fewer, accounts, " in printed
     assert not world.receipts()
 

@@ -66,22 +66,6 @@ def test_each_account_goes_to_its_own_destination(world: World, source: LocalSou
     assert stored == sent
 
 
-def test_where_all_accounts_go_to_sumo_logic_the_other_group_is_skipped(world: World, source: LocalSource) -> None:
-    world.accounts(to_sumo_logic(world, 5235, "Globex"))
-
-    state, tasks = run()
-
-    assert state == "success"
-    assert {task: outcome for (task, _), outcome in tasks.items() if task.startswith("s3.")} == {
-        "s3.plan": "success",
-        "s3.slice.extract": "skipped",
-        "s3.slice.transform": "skipped",
-        "s3.slice.load": "skipped",
-    }
-    assert of_run(world.receipts()[5235, START]) == ("complete", FINISHED[5235], 0)
-    assert len(documents(source)) == FINISHED[5235]
-
-
 @pytest.mark.promise("sumo-logic-url")
 @pytest.mark.parametrize(
     ("connection", "detail"),

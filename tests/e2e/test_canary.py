@@ -191,7 +191,7 @@ def test_no_secret_and_no_ruled_value_is_where_it_may_not_be(searched: Searched)
     # And it was looked where something is.
     assert str(S3_REFUSES_LOAD) in json.dumps(searched.installation.posts)
     assert any("job_history.documents" in line for line in searched.metrics)
-    assert "s3.slice.load" in (searched.installation.stack.home / "openlineage.jsonl").read_text()
+    assert "shared.load" in (searched.installation.stack.home / "openlineage.jsonl").read_text()
     assert read_status(local_storage(searched.installation.ledger)) is not None
     job_data = searched.made.canaries.named(f"{PLAIN} ")
     assert {each.canary for each in found if each.kind == "bucket"} == {name for name in job_data if "bad" not in name}

@@ -123,8 +123,8 @@ def test_an_account_is_set_up_tested_saved_run_and_shown_as_complete(installatio
     expect(status.get_by_role("cell", name="complete", exact=True)).to_be_visible()
     # Nothing of what was stored as a script has run, in the frame or around it.
     assert page.evaluate("[window.ran, frames[0].ran]") == [None, None]
-    status.get_by_role("link", name="s3.slice.load").click()
-    page.wait_for_url(lambda url: "/tasks/s3.slice.load/mapped/0" in url and "/plugin/" not in url)
+    status.get_by_role("link", name="shared.load").click()
+    page.wait_for_url(lambda url: "/tasks/shared.load/mapped/0" in url and "/plugin/" not in url)
 
 
 def _set_up(page: Page, url: str) -> None:

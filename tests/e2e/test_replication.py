@@ -125,10 +125,10 @@ def test_failed_account_is_named_and_completed_by_a_cleared_task(installation: I
     states = {
         (task.task_id, task.rendered_map_index): task.state for task in api.task_instances(DAG_ID, run.dag_run_id)
     }
-    assert states["s3.slice.load", "5234 Acme 2018-05-21T06:00:00Z"] == "failed"
-    assert states["s3.slice.load", "5235 Globex 2018-05-21T06:00:00Z"] == "success"
+    assert states["shared.load", "5234 Acme +1"] == "success"
+    assert {state for (task, _), state in states.items() if task.startswith("single.")} == {"skipped"}
     report = api.task_log(DAG_ID, run.dag_run_id, "report")
-    assert "account 5234 Acme, window [2018-05-21T06:00:00Z, 2018-05-21T07:00:00Z)" in report
+    assert "FAILED 5234 Acme 06:00" in report
     assert "Bucket vanished-bucket" in report
     assert "Create the bucket, or correct `destination.bucket` of the account" in report
     start = "2018-05-21T06:00:00Z"
@@ -136,15 +136,15 @@ def test_failed_account_is_named_and_completed_by_a_cleared_task(installation: I
     assert installation.receipts(5235)[start]["state"] == "complete"
     assert passed.not_passed([acme]) == [acme]
 
-    # The user corrects the Variable and clears the failed task: the source is not asked again.
+    # The user corrects the Variable and clears the load of the convoy: the source is not asked again.
     installation.set_accounts(ACCOUNTS)
-    api.clear(DAG_ID, run.dag_run_id, tasks=[("s3.slice.load", 0)], include_downstream=True)
+    api.clear(DAG_ID, run.dag_run_id, tasks=[("shared.load", 0)], include_downstream=True)
 
     assert api.wait_run(DAG_ID, run.dag_run_id).state == "success"
     receipt = installation.receipts(5234)[start]
     assert (receipt["state"], receipt["counts"]["delivered"]) == ("complete", finished_jobs(installation, 5234, start))
-    extract = [task for task in api.task_instances(DAG_ID, run.dag_run_id) if task.task_id == "s3.slice.extract"]
-    assert [task.try_number for task in extract] == [1, 1]
+    extract = [task for task in api.task_instances(DAG_ID, run.dag_run_id) if task.task_id == "shared.extract"]
+    assert [task.try_number for task in extract] == [1]
 
 
 @pytest.mark.promise("connection-keys")
@@ -158,16 +158,16 @@ def test_logs_show_each_step_and_no_secret(installation: Installation, accounts:
 
     listed = finished_jobs(installation, 5234, "2018-05-21T10:00:00Z")
     log = {
-        task: api.task_log(DAG_ID, run.dag_run_id, task, map_index=0 if "slice" in task else -1)
-        for task in ("s3.plan", "s3.slice.extract", "s3.slice.transform", "s3.slice.load", "report")
+        task: api.task_log(DAG_ID, run.dag_run_id, task, map_index=0 if "shared" in task else -1)
+        for task in ("plan", "shared.extract", "shared.transform", "shared.load", "report")
     }
     window = "window [2018-05-21T10:00:00Z, 2018-05-21T11:00:00Z)"
-    assert f"Asked for: accounts [5234], {window}, destination s3." in log["s3.plan"]
-    assert f"Asked for: account 5234 Acme, {window}; with lines." in log["s3.slice.extract"]
-    assert f"{listed:,} documents (" in log["s3.slice.transform"]
-    assert f"Asked for: {listed:,} documents (" in log["s3.slice.load"]
-    assert "5234 Acme 2018-05-21T10:00:00Z" in " ".join(log["report"].split())
+    assert f"Asked for: accounts [5234], {window}, destination s3." in log["plan"]
+    assert f"Asked for: account 5234 Acme, {window}; with lines." in log["shared.extract"]
+    assert f"{listed:,} documents (" in log["shared.transform"]
+    assert f"Asked for: {listed:,} documents (" in log["shared.load"]
+    assert "Windows 2018-05-21T10:00:00Z (UTC): 1;" in log["report"]
     everything = "\n".join(log.values()) + json.dumps(
-        [api.xcom(DAG_ID, run.dag_run_id, task, map_index=0) for task in ("s3.slice.extract", "s3.slice.load")]
+        [api.xcom(DAG_ID, run.dag_run_id, task, map_index=0) for task in ("shared.extract", "shared.load")]
     )
     assert installation.s3.secret_key not in everything

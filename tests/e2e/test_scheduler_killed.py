@@ -51,7 +51,7 @@ def until_a_slice_is_under_way(installation: Installation, run: str) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         tasks = installation.stack.api.task_instances(DAG_ID, run)
-        if any(".slice." in task.task_id and task.state == "running" for task in tasks):
+        if any(task.task_id.startswith("shared.") and task.state == "running" for task in tasks):
             return
         time.sleep(0.05)
     raise AssertionError("no task of a slice was started within a minute")

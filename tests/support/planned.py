@@ -44,7 +44,6 @@ def planned_run(
         "destination": "s3",
         "source_of": source_of,
         "max_jobs_per_slice": 100,
-        "max_slices": 1_024,
         **changes,
     }
     return plan(**arguments)

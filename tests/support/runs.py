@@ -131,7 +131,6 @@ class Runs:
             destination=kind,
             source_of=self._source,
             max_jobs_per_slice=self.max_jobs_per_slice,
-            max_slices=1_000,
             planned_at=planned_at,
             skip=complete_windows(self.ledger, lambda _: None, run.window) if run.mode == "missing_only" else skip_none,
             windows_of=self._reconciled(run, kind) if run.mode == "reconciliation" else None,

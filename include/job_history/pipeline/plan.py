@@ -39,7 +39,6 @@ def plan(
     destination: str,
     source_of: SourceOf,
     max_jobs_per_slice: int,
-    max_slices: int,
     planned_at: str = "",
     known: KnownAccounts | None = None,
     skip: SkipWindow = skip_none,
@@ -91,7 +90,6 @@ def plan(
         {account.user_id: account for account in here},
         source_of,
         max_jobs_per_slice=max_jobs_per_slice,
-        max_slices=max_slices,
         clock=clock,
     )
     count_unplaceable(plan_, {account.user_id: account for account in here}, source_of, failed=failed, clock=clock)

@@ -54,12 +54,13 @@ def planning_problems(plans: list[Plan]) -> list[str]:
     ]
 
 
-def unplanned(destination: str, files: RunFiles) -> str:
-    """Return why nothing was planned for a destination: what its plan, or the task before it, failed on."""
-    for task in (f"{destination}.plan", "wait_until_settled"):
+def unplanned(files: RunFiles, destination: str = "") -> str:
+    """Return why there is no plan, or none for a kind of destination: what `plan`, or the task before it, failed on."""
+    nothing = f"Destination {destination}: nothing" if destination else "Nothing"
+    for task in ("plan", "wait_until_settled"):
         if (failure := files.task_failure(task)) is not None:
-            return f"Destination {destination}: nothing was replicated, because `{task}` failed: {failure.message}"
-    return f"Destination {destination}: nothing was replicated; see the log of `{destination}.plan` for the reason."
+            return f"{nothing} was replicated, because `{task}` failed: {failure.message}"
+    return f"{nothing} was replicated; see the log of `plan` for the reason."
 
 
 def unplaceable_messages(receipts: Iterable[Receipt]) -> dict[tuple[int, EventKind], str]:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from job_history.errors import PermanentError
-from job_history.ledger.acknowledgements import count_repeated
 from job_history.ledger.known_accounts import KnownAccounts, update_known_accounts
 from job_history.ledger.open_windows import OpenWindow, OpenWindows
 from job_history.ledger.receipt import Receipt
-from job_history.ledger.receipt_store import Recorded, record
+from job_history.ledger.receipt_store import Recorded
 from job_history.ledger.reconciled import note_reconciled
 from job_history.ledger.status_file import ExpectedBy
 from job_history.model.slice import RUNS
-from job_history.pipeline.make_receipt import make_receipt
+from job_history.pipeline.close import ClosedFile, Closing
 from job_history.pipeline.plan import readable_skipped
 from job_history.pipeline.problems import (
-    is_unrecoverable,
-    outcomes_and_problems,
     planning_problems,
     receipt_problems,
     shrinkage,
@@ -29,7 +25,7 @@ from job_history.pipeline.problems import (
     unplaceable_messages,
     unplanned,
 )
-from job_history.pipeline.results import Plan, PlannedWindow
+from job_history.pipeline.results import Plan
 from job_history.pipeline.run_files import RunFiles
 from job_history.pipeline.run_outcome import RunOutcome
 from job_history.pipeline.run_summary import log_run_summary
@@ -46,10 +42,9 @@ from job_history.storage import Storage
 
 log = logging.getLogger(__name__)
 
-WINDOWS_AT_A_TIME = 16
 _ALL_PLANNED = "what is not named here was replicated"
 _ALL_BUT_WARNINGS = "what is named neither here nor in the warnings above was replicated"
-_NOT_ALL_PLANNED = "of a destination that was not planned, nothing was replicated"
+_NOT_ALL_PLANNED = "what was not planned was not replicated"
 
 
 class RunFailedError(PermanentError):
@@ -80,39 +75,37 @@ def report(
     sealed.
     """
     files = RunFiles(staging, run)
-    marks = OpenWindows(ledger)
+    closed_file = ClosedFile(staging, run)
+    closed_before = closed_file.read()
+    closing = Closing(
+        run=run,
+        files=files,
+        ledger=ledger,
+        marks=OpenWindows(ledger),
+        finished_at=finished_at,
+        code_version=code_version,
+    )
     receipts: list[Receipt] = []
     newest: list[Recorded] = []
     seals = SealsOfRun(ledger, sealing)
-    problems: list[str] = []
+    problems: list[str] = [] if destinations else [unplanned(files)]
     plans: list[Plan] = []
     for destination in destinations:
         plan = files.plan(destination)
         if plan is None:
-            problems.append(unplanned(destination, files))
+            problems.append(unplanned(files, destination))
             continue
         plans.append(plan)
         problems += [fault for fault in [*plan.faults, *plan.destination_problems] if fault not in problems]
-
-        def close(planned: PlannedWindow) -> tuple[list[Receipt], list[str]]:
-            return _closed(
-                planned,
-                files,
-                ledger,
-                run=run,
-                finished_at=finished_at,
-                code_version=code_version,
-                marks=marks,
-                newest=newest,
-            )
-
-        # Each window has a folder of its own. In a bucket each write takes its time: a thousand in turn take a minute.
-        with ThreadPoolExecutor(WINDOWS_AT_A_TIME, "receipts") as pool:
-            for written, faults in pool.map(close, plan.windows):
-                receipts += written
-                problems += faults
-                problems += [each for receipt in written for each in receipt_problems(receipt, quarantine_threshold)]
-    if len(plans) == len(destinations):
+        rest = [planned for planned in plan.windows if planned.key not in closed_before]
+        closed = {each.key: each for each in closing.all_of(rest)} | closed_before
+        for each in [closed[planned.key] for planned in plan.windows]:
+            problems += each.problems
+            if each.own is not None and each.newest is not None:
+                receipts.append(each.own)
+                newest.append(Recorded(each.newest, each.is_new))
+                problems += receipt_problems(each.own, quarantine_threshold)
+    if plans and len(plans) == len(destinations):
         problems += planning_problems(plans)
         _remember_accounts(ledger, plans)
     delete_old_runs(staging, finished_at - STAGED_FILES_KEPT)
@@ -128,9 +121,9 @@ def report(
     status = update_status(
         ledger,
         plans=plans,
-        whole_list=len(plans) == len(destinations) and all(plan.whole_list for plan in plans),
+        whole_list=bool(plans) and len(plans) == len(destinations) and all(plan.whole_list for plan in plans),
         receipts=[recorded.receipt for recorded in newest],
-        marks=marks.windows,
+        marks=closing.marks.windows,
         reconciled=reconciled,
         expected=expected or ExpectedBy(),
         now=datetime.now(UTC),
@@ -138,15 +131,27 @@ def report(
     )
     if reconciled:
         left = _not_repaired(files, reconciled, receipts, ledger)
-        problems += log_findings(reconciled, receipts, left) + open_problems(reconciled, receipts, marks)
+        problems += log_findings(reconciled, receipts, left) + open_problems(reconciled, receipts, closing.marks)
         if len(reconciled) == len(destinations) and all(findings.looks_back for findings in reconciled):
             note_reconciled(ledger, min(findings.window.end for findings in reconciled))
-    rest = _rest(plans, receipts) if len(plans) == len(destinations) else _NOT_ALL_PLANNED
-    log_run_summary(receipts, problems, rest, status_url)
-    newest_receipts = [recorded.receipt for recorded in newest]
-    announce(RunOutcome(run, plans, receipts, newest_receipts, finished_at, problems, status, sealed.unsealed))
+    rest_of = _rest(plans, receipts) if plans and len(plans) == len(destinations) else _NOT_ALL_PLANNED
+    log_run_summary(receipts, problems, rest_of, status_url)
+    announced = frozenset(key for key, window in closed_before.items() if window.announced)
+    outcome = RunOutcome(
+        run,
+        plans,
+        receipts,
+        [recorded.receipt for recorded in newest],
+        finished_at,
+        problems,
+        status,
+        sealed.unsealed,
+        announced,
+    )
+    announce(outcome)
+    closed_file.note_announced(closed_before.values())
     if problems:
-        raise RunFailedError(f"This run failed in {len(problems)} places; {rest}.\n- " + "\n- ".join(problems))
+        raise RunFailedError(f"This run failed in {len(problems)} places; {rest_of}.\n- " + "\n- ".join(problems))
     return receipts
 
 
@@ -166,59 +171,6 @@ def _rest(plans: list[Plan], receipts: list[Receipt]) -> str:
         receipt.unplaceable or receipt.counts.quarantined.keys() - {"conflict"} for receipt in receipts
     )
     return _ALL_BUT_WARNINGS if has_warnings else _ALL_PLANNED
-
-
-def _closed(
-    planned: PlannedWindow,
-    files: RunFiles,
-    ledger: Storage,
-    *,
-    run: str,
-    finished_at: datetime,
-    code_version: str,
-    marks: OpenWindows,
-    newest: list[Recorded],
-) -> tuple[list[Receipt], list[str]]:
-    """Write a window's receipt, and delete what its run no longer needs.
-
-    Returns the receipt, if written, and problems; the one that the ledger has now is added to `newest`.
-    """
-    outcomes, problems = outcomes_and_problems(planned, files)
-    repeated = 0
-    if len(outcomes) < len(planned.slices):
-        repeated, unreadable = _repeated_by_failed_loads(planned, files, ledger)
-        problems += unreadable
-    receipt = make_receipt(
-        planned,
-        outcomes,
-        problems,
-        unrecoverable=is_unrecoverable(planned, files),
-        repeated=repeated,
-        run=run,
-        finished_at=finished_at,
-        code_version=code_version,
-    )
-    try:
-        marks.before(receipt)
-        recorded = record(ledger, receipt)
-        marks.after(recorded.receipt)
-    except PermanentError as unwritten:
-        about = f"Account {planned.label}, window {planned.window}"
-        return [], [*problems, f"{about}: its receipt could not be written: {unwritten}"]
-    newest.append(recorded)
-    if receipt.state.closed:
-        for slice_ in planned.slices:
-            files.delete_staged_files(slice_)
-    return [receipt], problems
-
-
-def _repeated_by_failed_loads(planned: PlannedWindow, files: RunFiles, ledger: Storage) -> tuple[int, list[str]]:
-    """Return how many documents were sent again by loads that left no outcome, and what cannot be read about it."""
-    try:
-        failed = [each for each in planned.slices if files.failure(each) is not None or files.outcome(each) is None]
-        return sum(count_repeated(ledger, slice_) for slice_ in failed), []
-    except PermanentError as unreadable:
-        return 0, [f"Account {planned.label}, window {planned.window}: repeats could not be counted: {unreadable}"]
 
 
 def _remember_accounts(ledger: Storage, plans: list[Plan]) -> None:

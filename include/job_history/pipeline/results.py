@@ -51,6 +51,10 @@ class PlannedWindow(msgspec.Struct):
     def label(self) -> str:
         return self.kind.of(f"{self.user_id} {self.name}")
 
+    @property
+    def key(self) -> tuple[int, EventKind, Window]:
+        return self.user_id, self.kind, self.window
+
 
 class Plan(msgspec.Struct):
     """What a run will do. `faults`: accounts that could not be planned at all, a message for each.

@@ -23,12 +23,15 @@ FileContent = TypeVar("FileContent", bound=msgspec.Struct)
 class Failure(msgspec.Struct):
     """Why a slice's task failed at its last try, if it could still write it.
 
-    `unrecoverable`: the source no longer holds the slice's records.
+    `unrecoverable`: the source no longer holds the slice's records. `transient`: it may pass by itself. `abandoned`: a
+    convoy begins the slice no more.
     """
 
     step: str
     message: str
     unrecoverable: bool = False
+    transient: bool = False
+    abandoned: bool = False
 
 
 class RunFiles:
@@ -41,10 +44,9 @@ class RunFiles:
     def save_plan(self, plan: Plan) -> None:
         self._staging.write(f"{RUNS}/{self._run}/plan-{plan.destination}.json", msgspec.json.encode(plan))
 
-    def begin_plan(self, destination: str) -> None:
-        """Delete the result of an earlier try to plan, and of the task before it, which has succeeded now."""
-        self._staging.delete(f"{RUNS}/{self._run}/plan-{destination}.json")
-        for task in (f"{destination}.plan", "wait_until_settled"):
+    def begin_plan(self) -> None:
+        """Delete the failures of earlier tries to plan, and of the task before it, which has succeeded now."""
+        for task in ("plan", "wait_until_settled"):
             self._staging.delete(self._task_failure(task))
 
     def save_task_failure(self, task: str, message: str) -> None:

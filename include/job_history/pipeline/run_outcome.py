@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.status_file import Status
-from job_history.model.timestamp import format_time
+from job_history.model.event_kind import EventKind
+from job_history.model.window import Window
 from job_history.pipeline.results import Plan
+
+Key = tuple[int, EventKind, Window]
 
 
 @dataclass(frozen=True)
 class RunOutcome:
     """`receipts` are of this run, `newest` the revisions in the ledger now. `status` is None if it was not written.
 
-    `unsealed`: windows of the ledger that wait for a seal.
+    `unsealed`: windows of the ledger that wait for a seal. `announced`: windows that an earlier try of the report
+    announced.
     """
 
     run: str
@@ -26,17 +31,23 @@ class RunOutcome:
     problems: list[str]
     status: Status | None
     unsealed: int = 0
+    announced: frozenset[Key] = frozenset()
 
     @property
     def created(self) -> list[Receipt]:
-        """Return the receipts of this run whose revision this try created: a try that repeats a report creates none."""
-        finished_at = format_time(self.finished_at)
-        made = {
-            (receipt.user_id, receipt.kind, receipt.window)
-            for receipt in self.newest
-            if any(entry.run == self.run and entry.finished_at == finished_at for entry in receipt.runs)
-        }
-        return [receipt for receipt in self.receipts if (receipt.user_id, receipt.kind, receipt.window) in made]
+        """Return the receipts of this run whose revision this try, or `close` before it, created.
+
+        A try that repeats a report creates none.
+        """
+        newest = {(receipt.user_id, receipt.kind, receipt.window): receipt for receipt in self.newest}
+        return [own for own in self.receipts if self._is_created(own, newest)]
+
+    def _is_created(self, own: Receipt, newest: Mapping[Key, Receipt]) -> bool:
+        key = (own.user_id, own.kind, own.window)
+        if key in self.announced or key not in newest:
+            return False
+        entries = {(entry.run, entry.finished_at) for entry in newest[key].runs}
+        return any((entry.run, entry.finished_at) in entries for entry in own.runs)
 
     @property
     def whole_list(self) -> bool:

@@ -21,18 +21,21 @@ STAGED_FILES_KEPT = timedelta(days=7)
 class Planned(msgspec.Struct, frozen=True):
     """Which host planned a run, and when; `path` is this note's own, below the staging path.
 
-    `installation`: the id of the plan's ledger; empty if an earlier release planned the run.
+    `installation`: the id of the plan's ledger; empty if an earlier release planned the run. `kinds`: of destination, a
+    plan for each.
     """
 
     host: str
     at: datetime
     path: str
     installation: str = ""
+    kinds: list[str] = []
 
 
-def note_planned(staging: Storage, run: str, installation: str = "") -> Planned:
+def note_planned(staging: Storage, run: str, installation: str = "", kinds: list[str] | None = None) -> Planned:
     """Leave a note in a run's folder, for its other steps to look for."""
-    planned = Planned(socket.gethostname(), datetime.now(UTC), f"{RUNS}/{run}/planned.json", installation)
+    path = f"{RUNS}/{run}/planned.json"
+    planned = Planned(socket.gethostname(), datetime.now(UTC), path, installation, kinds or [])
     staging.write(planned.path, msgspec.json.encode(planned))
     return planned
 

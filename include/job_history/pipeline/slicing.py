@@ -30,10 +30,9 @@ def add_slices(
     source_of: SourceOf,
     *,
     max_jobs_per_slice: int,
-    max_slices: int,
     clock: Callable[[], float],
 ) -> set[tuple[int, EventKind]]:
-    """Count the plan's windows, and give each its slices: at most `max_slices` in all. `clock` is in seconds.
+    """Count the plan's windows, and give each its slices. `clock` is in seconds.
 
     Returns the accounts and kinds whose source could not be asked.
     """
@@ -57,7 +56,6 @@ def add_slices(
             failed.add((planned.user_id, planned.kind))
     if time_left <= 0:
         log.warning("Sources that do not answer took too long: the remaining windows were not counted.")
-    _limit(max_slices, plan)
     return failed
 
 
@@ -116,29 +114,3 @@ def _slices(run: str, planned: PlannedWindow, parts: list[Window]) -> list[Slice
         )
         for number, part in enumerate(parts, start=1)
     ]
-
-
-def _limit(max_slices: int, plan: Plan) -> None:
-    """If all parts together are more than Airflow can map, keep windows whole; drop the newest of what is still too
-    many.
-    """
-    if len(plan.slices) <= max_slices:
-        return
-    for planned in plan.windows:
-        if planned.slices:
-            planned.slices = _slices(plan.run, planned, [planned.window])
-    too_many = len(plan.slices) - max_slices
-    if too_many <= 0:
-        return
-    # The oldest hours first: they are the first that a reconciliation no longer looks back to.
-    with_slices = sorted((planned for planned in plan.windows if planned.slices), key=lambda planned: planned.window)
-    left_over = {(planned.user_id, planned.kind, planned.window) for planned in with_slices[max_slices:]}
-    plan.windows = [
-        planned for planned in plan.windows if (planned.user_id, planned.kind, planned.window) not in left_over
-    ]
-    plan.faults.append(
-        f"{too_many:,} windows are left over: this run would need {max_slices + too_many:,} slices, more than Airflow "
-        f"maps in one run ([core] max_map_length = {max_slices:,}). The oldest are replicated. Run it again for the "
-        "others, start a backfill (one run for each hour), or raise max_map_length."
-    )
-    log.error("Not replicated: %s", plan.faults[-1])

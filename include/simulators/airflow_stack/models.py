@@ -29,6 +29,7 @@ class TaskInstance(msgspec.Struct, frozen=True, kw_only=True):
     try_number: int
     state: str | None = None
     rendered_map_index: str | None = None
+    pid: int | None = None
     start_date: datetime | None = None
     end_date: datetime | None = None
 

@@ -12,7 +12,7 @@ from job_history_airflow.operators import ReconcileOperator
 from job_history_airflow.params import RECONCILIATION_PARAMS
 from job_history_airflow.policies import DEFAULT_ARGS
 from job_history_airflow.settings import read_dag_labels, read_start_date
-from job_history_airflow.task_groups import DESTINATIONS, replicate_to, report_at_the_end
+from job_history_airflow.task_groups import replicate
 
 SUMMARY = "Every day: compares sources, receipts and buckets, and runs what is open, late or lost again."
 DESCRIPTION = """### Job history reconciliation
@@ -48,7 +48,5 @@ def reconciliation_dag() -> DAG:
         description=SUMMARY,
         tags=labels.tags,
     ) as dag:
-        report = report_at_the_end()
-
-        [replicate_to(destination, plan_operator=ReconcileOperator) for destination in DESTINATIONS] >> report
+        replicate(ReconcileOperator)
     return dag

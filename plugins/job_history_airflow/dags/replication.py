@@ -12,7 +12,7 @@ from job_history_airflow.operators import WaitUntilSettledOperator
 from job_history_airflow.params import REPLICATION_PARAMS
 from job_history_airflow.policies import DEFAULT_ARGS
 from job_history_airflow.settings import read_dag_labels, read_start_date
-from job_history_airflow.task_groups import DESTINATIONS, replicate_to, report_at_the_end
+from job_history_airflow.task_groups import replicate
 
 SUMMARY = "Every hour: each account's finished jobs go to its destination, with a receipt that proves it."
 DESCRIPTION = """### Job history replication
@@ -46,8 +46,5 @@ def replication_dag() -> DAG:
         description=SUMMARY,
         tags=labels.tags,
     ) as dag:
-        settled = WaitUntilSettledOperator(task_id="wait_until_settled")
-        report = report_at_the_end()
-
-        settled >> [replicate_to(destination) for destination in DESTINATIONS] >> report
+        WaitUntilSettledOperator(task_id="wait_until_settled") >> replicate()
     return dag

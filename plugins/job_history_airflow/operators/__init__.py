@@ -1,9 +1,10 @@
-"""The steps of a run as Airflow tasks: wait until settled, then plan, extract, transform, load, report."""
+"""The steps of a run as Airflow tasks: wait until settled, then plan, extract, transform, load, close, report."""
 
 from job_history_airflow.operators.announce_windows import AnnounceWindowsOperator
+from job_history_airflow.operators.close import CloseOperator
+from job_history_airflow.operators.convoy import ConvoyOperator
 from job_history_airflow.operators.extract import ExtractOperator
-from job_history_airflow.operators.load_to_s3 import LoadToS3Operator
-from job_history_airflow.operators.load_to_sumo_logic import LoadToSumoLogicOperator
+from job_history_airflow.operators.load import LoadOperator
 from job_history_airflow.operators.plan import PlanOperator
 from job_history_airflow.operators.reconcile import ReconcileOperator
 from job_history_airflow.operators.report import ReportOperator
@@ -13,14 +14,15 @@ from job_history_airflow.operators.wait_until_settled import WaitUntilSettledOpe
 # The names of release 0.1; they are removed after the next release.
 ExtractJobsOperator = ExtractOperator
 TransformJobsOperator = TransformOperator
-JobHistoryToS3Operator = LoadToS3Operator
-JobHistoryToSumoLogicOperator = LoadToSumoLogicOperator
+JobHistoryToS3Operator = LoadOperator
+JobHistoryToSumoLogicOperator = LoadOperator
 
 __all__ = [
     "AnnounceWindowsOperator",
+    "CloseOperator",
+    "ConvoyOperator",
     "ExtractOperator",
-    "LoadToS3Operator",
-    "LoadToSumoLogicOperator",
+    "LoadOperator",
     "PlanOperator",
     "ReconcileOperator",
     "ReportOperator",

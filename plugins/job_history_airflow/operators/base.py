@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
 from job_history.accounts.account import Account
-from job_history.errors import ReplicationError, UnrecoverableError
+from job_history.errors import PermanentError, ReplicationError, UnrecoverableError
 from job_history.model.slice import Slice
 from job_history.pipeline.run_files import Failure, RunFiles
-from job_history.storage import Storage
-from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.operators.failures import reason_of
 from job_history_airflow.operators.quiet_errors import without_traceback
-from job_history_airflow.operators.staging_check import PLANNED, check_ledger, check_staging
-from job_history_airflow.settings import Settings, load_accounts, read_settings
+from job_history_airflow.operators.staging_check import check_ledger, check_staging, planned_of
+from job_history_airflow.operators.steps import Steps
+from job_history_airflow.settings import load_accounts
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -29,11 +27,13 @@ MAP_INDEX_TEMPLATE = "{{ task.slice['label'] }}"
 class SliceOperator(BaseOperator):
     """One step of a slice.
 
-    :param slice: what the plan returned for it (templated)
+    :param slice: what `close` returned for it (templated)
     """
 
     template_fields: Sequence[str] = ("slice",)
     uses_ledger = True
+
+    steps: Steps
 
     def __init__(self, *, slice: dict[str, Any], **kwargs: Any) -> None:  # noqa: A002 - it reads best in the DAG
         super().__init__(**kwargs)
@@ -42,12 +42,14 @@ class SliceOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         slice_ = Slice.from_dict(self.slice)
         with without_traceback(self.log):
-            check_staging(self.staging, self.slice.get(PLANNED))
+            self.steps = Steps.of(context)
+            planned = planned_of(self.slice)
+            check_staging(self.steps.staging, planned)
             try:
                 # The result of an earlier try must not count for this one, even if this one is killed.
                 self.files_of(slice_).begin(slice_)
                 if self.uses_ledger:
-                    check_ledger(self.ledger, self.slice.get(PLANNED))
+                    check_ledger(self.steps.ledger, planned)
                 # Each task reads the settings again, so that clearing a task uses the corrected Variable.
                 account = load_accounts().get(slice_.user_id)
                 return self.run_step(slice_, account, context)
@@ -59,23 +61,13 @@ class SliceOperator(BaseOperator):
     def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:
         """Run the step, and return what the next one needs."""
 
-    @cached_property
-    def settings(self) -> Settings:
-        return read_settings()
-
-    @cached_property
-    def staging(self) -> Storage:
-        return storage_at(self.settings.staging_path)
-
-    @cached_property
-    def ledger(self) -> Storage:
-        return storage_at(self.settings.ledger_path)
-
     def files_of(self, slice_: Slice) -> RunFiles:
-        return RunFiles(self.staging, slice_.run)
+        return RunFiles(self.steps.staging, slice_.run)
 
     def _save_failure(self, slice_: Slice, fault: BaseException) -> None:
-        failure = Failure(self.task_id.rpartition(".")[2], reason_of(fault), isinstance(fault, UnrecoverableError))
+        step = self.task_id.rpartition(".")[2]
+        is_permanent = isinstance(fault, PermanentError)
+        failure = Failure(step, reason_of(fault), isinstance(fault, UnrecoverableError), transient=not is_permanent)
         try:
             self.files_of(slice_).save_failure(slice_, failure)
         except ReplicationError as unable:

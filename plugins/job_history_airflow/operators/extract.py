@@ -1,4 +1,4 @@
-"""The task that reads the source."""
+"""The task that reads the source for one slice."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import msgspec
 
 from job_history.accounts.account import Account
 from job_history.model.slice import Slice
-from job_history.pipeline.extract import extract
-from job_history_airflow.factories.sources import source_of
 from job_history_airflow.operators.base import SliceOperator
 
 if TYPE_CHECKING:
@@ -23,11 +21,4 @@ class ExtractOperator(SliceOperator):
     uses_ledger = False
 
     def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:  # noqa: ARG002
-        source = source_of(
-            account,
-            slice_.kind,
-            max_document_bytes=self.settings.max_document_bytes,
-            staging=self.staging,
-            slice_=slice_,
-        )
-        return msgspec.to_builtins(extract(slice_, account, source, self.staging))  # type: ignore[no-any-return]
+        return msgspec.to_builtins(self.steps.extract(slice_, account))  # type: ignore[no-any-return]

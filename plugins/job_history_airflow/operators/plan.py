@@ -1,4 +1,4 @@
-"""The task that decides what a run does for one kind of destination."""
+"""The task that decides what a run does."""
 
 from __future__ import annotations
 
@@ -18,8 +18,12 @@ from job_history.model.event_kind import EventKind
 from job_history.model.record import Record
 from job_history.model.slice import run_folder
 from job_history.model.window import Window
+from job_history.pipeline.convoy import pack_slices
+from job_history.pipeline.convoy_files import ConvoyFiles
 from job_history.pipeline.extract import read_at
+from job_history.pipeline.packing import Limits
 from job_history.pipeline.plan import SkipWindow, WindowsOf, plan, skip_none
+from job_history.pipeline.results import Plan
 from job_history.pipeline.run_files import RunFiles
 from job_history.pipeline.shared_staging import note_planned
 from job_history.preflight.blocking import block_failing_accounts
@@ -42,15 +46,13 @@ if TYPE_CHECKING:
 
 
 class PlanOperator(BaseOperator):
-    """Counts the jobs and admin events of each account that has this kind of destination, and returns the slices to
-    replicate.
+    """Counts the jobs and admin events of each account, and returns the convoys that replicate them.
 
-    An account whose destination cannot take them gets none: its window fails with the findings of the preflight.
+    Slices that are too large for a convoy are left to `close`. An account whose destination cannot take them gets none:
+    its window fails with the findings of the preflight.
 
     The run's parameter `accounts` narrows them down to some user_ids; `mode` `missing_only` leaves out complete
     windows.
-
-    :param destination: the accounts' `destination.type`
     """
 
     ui_color = "#e8f1fb"
@@ -59,39 +61,39 @@ class PlanOperator(BaseOperator):
     staging: Storage
     ledger: Storage
     run_files: RunFiles
-
-    def __init__(self, *, destination: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.destination = destination
+    destination: str
 
     known_parameters = REPLICATION_PARAMETERS
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        with reported_failure(f"{self.destination}.plan", context):
-            return self._plan(context)
+        with reported_failure("plan", context):
+            self.settings = read_settings()
+            dag_run = context["dag_run"]
+            run = run_folder(dag_run.dag_id, dag_run.run_id)
+            self.staging, self.ledger = storage_at(self.settings.staging_path), storage_at(self.settings.ledger_path)
+            self.run_files = RunFiles(self.staging, run)
+            self.run_files.begin_plan()
+            check_parameters(context, self.known_parameters)
+            check_create_only(self.ledger, self.staging)
+            accounts = load_accounts()
+            kinds = sorted({account.destination.type for account in accounts.usable.values()}) or ["s3"]
+            plans = [self._plan(context, run, accounts, kind) for kind in kinds]
+            return self._convoys(context, run, accounts, plans)
 
-    def _plan(self, context: Context) -> list[dict[str, Any]]:
-        self.settings = read_settings()
-        dag_run = context["dag_run"]
-        run = run_folder(dag_run.dag_id, dag_run.run_id)
-        self.staging, self.ledger = storage_at(self.settings.staging_path), storage_at(self.settings.ledger_path)
-        self.run_files = RunFiles(self.staging, run)
-        self.run_files.begin_plan(self.destination)
-        check_parameters(context, self.known_parameters)
-        check_create_only(self.ledger, self.staging)
+    def _plan(self, context: Context, run: str, accounts: Accounts, kind: str) -> Plan:
+        """Plan for the accounts with this kind of destination."""
+        self.destination = kind
         planned_at = read_at()
-        accounts = load_accounts()
         window = self.window(context)
         made = plan(
             run=run,
             window=window,
             accounts=accounts,
             chosen=[int(user_id) for user_id in context["params"].get("accounts") or []],
-            destination=self.destination,
+            destination=kind,
             source_of=self.source_of,
             max_jobs_per_slice=self.settings.max_jobs_per_slice,
             planned_at=planned_at,
-            max_slices=conf.getint("core", "max_map_length"),
             known=read_known_accounts(self.ledger),
             skip=self.windows_to_skip(context, window),
             windows_of=self.windows_of(context, accounts, window),
@@ -105,9 +107,26 @@ class PlanOperator(BaseOperator):
             again=context["ti"].try_number > 1,
         )
         self.run_files.save_plan(made)
-        planned = msgspec.to_builtins(note_planned(self.staging, run, installation_of(self.ledger)))
+        return made
+
+    def _convoys(self, context: Context, run: str, accounts: Accounts, plans: list[Plan]) -> list[dict[str, Any]]:
+        """Pack the slices, and return an entry for each convoy: no more than Airflow maps. `close` takes the rest."""
+        limits = Limits(jobs=self.settings.max_jobs_per_convoy, accounts=self.settings.max_accounts_per_convoy)
+        packed = pack_slices(run, plans, accounts.usable, limits)
+        convoys = packed.convoys[: conf.getint("core", "max_map_length")]
+        files = ConvoyFiles(self.staging, run)
+        for convoy in convoys:
+            files.save(convoy)
+        self.log.info(
+            "%s slices: %s of them in %s convoys; the others get tasks of their own.",
+            sum(len(made.slices) for made in plans),
+            sum(len(convoy.slices) for convoy in convoys),
+            len(convoys),
+        )
+        kinds = [made.destination for made in plans]
+        planned = msgspec.to_builtins(note_planned(self.staging, run, installation_of(self.ledger), kinds))
         context["ti"].xcom_push(PLANNED, planned)
-        return [{**slice_.as_dict(), "label": slice_.label, PLANNED: planned} for slice_ in made.slices]
+        return [{"run": run, "number": convoy.number, "label": convoy.label, PLANNED: planned} for convoy in convoys]
 
     def window(self, context: Context) -> Window:
         """Return the window of the run."""

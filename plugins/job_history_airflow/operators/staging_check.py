@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -11,17 +11,31 @@ from job_history.ledger.installation import check_installation
 from job_history.pipeline.shared_staging import Planned, check_shared
 from job_history.storage import Storage
 
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
 PLANNED = "planned"
 """The key of the plan's note, in each mapped entry and among the plan's XComs."""
 
 
-def check_staging(staging: Storage, planned: Any) -> None:
-    """Raise PermanentError if this worker does not see the run's files. None: a run that release 0.1 planned."""
+def planned_of(entry: dict[str, Any]) -> Planned | None:
+    """Return the plan's note in a mapped entry; None if release 0.1 planned the run."""
+    note = entry.get(PLANNED)
+    return None if note is None else msgspec.convert(note, Planned)
+
+
+def read_planned(context: Context) -> Planned | None:
+    """Return the plan's note, for a task that is not mapped; None if nothing was planned."""
+    return planned_of({PLANNED: context["ti"].xcom_pull(task_ids="plan", key=PLANNED)})
+
+
+def check_staging(staging: Storage, planned: Planned | None) -> None:
+    """Raise PermanentError if this worker does not see the run's files."""
     if planned is not None:
-        check_shared(staging, msgspec.convert(planned, Planned), datetime.now(UTC))
+        check_shared(staging, planned, datetime.now(UTC))
 
 
-def check_ledger(ledger: Storage, planned: Any) -> None:
-    """Raise PermanentError if this worker has another ledger than the plan. None: as above."""
-    if planned is not None and (note := msgspec.convert(planned, Planned)).installation:
-        check_installation(ledger, note.installation, note.host)
+def check_ledger(ledger: Storage, planned: Planned | None) -> None:
+    """Raise PermanentError if this worker has another ledger than the plan."""
+    if planned is not None and planned.installation:
+        check_installation(ledger, planned.installation, planned.host)

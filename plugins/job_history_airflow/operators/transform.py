@@ -10,8 +10,6 @@ import msgspec
 from job_history.accounts.account import Account
 from job_history.model.slice import Slice
 from job_history.pipeline.results import Extracted
-from job_history.pipeline.transform import transform
-from job_history_airflow.factories.redaction import redaction_of
 from job_history_airflow.operators.base import SliceOperator
 
 if TYPE_CHECKING:
@@ -32,13 +30,5 @@ class TransformOperator(SliceOperator):
         self.extracted = extracted
 
     def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:  # noqa: ARG002
-        transformed = transform(
-            slice_,
-            account,
-            msgspec.convert(self.extracted, Extracted),
-            staging=self.staging,
-            ledger=self.ledger,
-            max_document_bytes=self.settings.max_document_bytes,
-            redaction=redaction_of(account),
-        )
+        transformed = self.steps.transform(slice_, account, msgspec.convert(self.extracted, Extracted))
         return msgspec.to_builtins(transformed)  # type: ignore[no-any-return]

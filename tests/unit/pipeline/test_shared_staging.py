@@ -20,7 +20,7 @@ ELSEWHERE = Planned("worker-2", NOW, "runs/scheduled-1/planned.json")
 def test_a_worker_that_sees_the_plans_note_works(tmp_path: Path) -> None:
     staging = local_storage(tmp_path)
 
-    planned = note_planned(staging, "scheduled-1")
+    planned = note_planned(staging, "scheduled-1", ["s3"])
 
     assert planned.host == socket.gethostname()
     check_shared(staging, planned, datetime.now(UTC))

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
-from tests.support.golden_messages import CheckMessage
 from tests.support.planned import THREE_HOURS, half_hours, jobs, planned_run, planned_window, slices_of
 from tests.unit.samples import DAY, HOUR, RUN, MemorySource, account
 
@@ -186,39 +185,6 @@ def test_the_plan_logs_what_reading_will_cost(caplog: pytest.LogCaptureFixture, 
     assert costs == (
         [] if error else ["Reading takes about 1,500 requests to the sources, 3.0 minutes at their rate limits."]
     )
-
-
-# How many slices
-
-
-def test_windows_stay_whole_if_their_parts_exceed_max_map_length() -> None:
-    source = jobs(1, 2, 31, 32, 61, 62, 91, 92)
-    whole = [slices_of(account(), hour, window=hour) for hour in THREE_HOURS.hours()]
-    made = planned_run({5234: source}, [account()], window=THREE_HOURS, max_jobs_per_slice=2, max_slices=3)
-    assert [window.slices for window in made.windows] == [whole[0], whole[1], []]
-    within = planned_run({5234: source}, [account()], window=THREE_HOURS, max_jobs_per_slice=2, max_slices=4)
-    assert [len(window.slices) for window in within.windows] == [2, 2, 0]
-
-
-def test_of_more_windows_than_max_map_length_the_oldest_are_planned(check_message: CheckMessage) -> None:
-    acme, globex, idle = account(), account(77, "Globex"), account(78, "Idle")
-    sources: dict[int, Source[JobRecord]] = {5234: jobs(1, 61, 121), 77: jobs(2, 62), 78: jobs()}
-
-    made = planned_run(sources, [acme, globex, idle], window=THREE_HOURS, max_slices=3)
-
-    assert [(planned.user_id, planned.window.start_text[11:13], len(planned.slices)) for planned in made.windows] == [
-        (5234, "00", 1),
-        (5234, "01", 1),
-        (77, "00", 1),
-        (77, "02", 0),
-        (78, "00", 0),
-        (78, "01", 0),
-        (78, "02", 0),
-    ]
-    [message] = made.faults
-    assert message.startswith("2 windows ")
-    assert "max_map_length = 3" in message
-    check_message(message)
 
 
 def test_after_ten_minutes_of_failed_counts_windows_are_planned_uncounted() -> None:

@@ -70,7 +70,6 @@ class World:
             "destination": "s3",
             "source_of": lambda _account, _kind: source,
             "max_jobs_per_slice": 100,
-            "max_slices": 100,
             "planned_at": READ_AT,
         }
         return plan(**{**arguments, **changes})

@@ -46,7 +46,6 @@ def planned(*accounts: Account) -> Plan:
         destination="s3",
         source_of=lambda account, _: MemorySource([] if account is INITECH else [record(user_id=account.user_id)]),
         max_jobs_per_slice=10,
-        max_slices=100,
     )
 
 
@@ -59,7 +58,6 @@ def idle(*accounts: Account) -> Plan:
         destination="s3",
         source_of=lambda _account, _kind: MemorySource(),
         max_jobs_per_slice=10,
-        max_slices=100,
     )
 
 

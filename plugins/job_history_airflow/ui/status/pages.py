@@ -23,6 +23,8 @@ from job_history.seals.mark import read_mark
 from job_history.storage import Storage
 from job_history.storage.staging import staged_records
 from job_history_airflow.dag_ids import REPLICATION_DAG
+from job_history_airflow.factories.storage import storage_at
+from job_history_airflow.settings import read_settings
 from job_history_airflow.ui.access import may_see_accounts, may_see_logs, may_start_runs
 from job_history_airflow.ui.durations import readable_duration
 from job_history_airflow.ui.request_context import ViewerRequest
@@ -115,7 +117,7 @@ def window(context: ViewerRequest, user_id: UserId, kind: EventKind, start: Wind
         seal=seal,
         state=hours[0].state if hours else receipt.state if receipt else "",
         words=WORDS,
-        runs=runs_of(context.session, receipt) if receipt else [],
+        runs=runs_of(context.session, receipt, storage_at(read_settings().staging_path)) if receipt else [],
         revisions=read_history(storage, user_id, kind, requested) if receipt and receipt.has_history else [],
         quarantined=quarantined,
         paths=[storage.url(path) for path in _files_of(receipt)[:MAX_PATHS_SHOWN]] if receipt else [],

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 
 from job_history.ledger.receipt import Receipt, RunEntry
 from job_history.model.slice import run_folder
+from job_history.pipeline.convoy_files import ConvoyFiles
+from job_history.storage import Storage
 from job_history_airflow.dag_ids import DAG_IDS
 
 MAX_RUNS_SHOWN = 50
@@ -34,7 +36,7 @@ class Run:
     tasks: list[TaskLink]
 
 
-def runs_of(session: Session, receipt: Receipt) -> list[Run]:
+def runs_of(session: Session, receipt: Receipt, staging: Storage) -> list[Run]:
     """Return the newest runs of a receipt, the newest first, each with the tasks that handled this account's window."""
     entries = receipt.runs[-MAX_RUNS_SHOWN:]
     folders = {entry.run for entry in entries}
@@ -49,28 +51,43 @@ def runs_of(session: Session, receipt: Receipt) -> list[Run]:
         for dag_id, run_id in session.execute(newest)
         if (folder := run_folder(dag_id, run_id)) in folders
     }
-    return [_run(session, entry, known.get(entry.run), receipt) for entry in reversed(entries)]
+    return [_run(session, entry, known.get(entry.run), receipt, staging) for entry in reversed(entries)]
 
 
-def _run(session: Session, entry: RunEntry, known: tuple[str, str] | None, receipt: Receipt) -> Run:
+def _run(session: Session, entry: RunEntry, known: tuple[str, str] | None, receipt: Receipt, staging: Storage) -> Run:
     if known is None:
         return Run(entry, None, [])
     dag_id, run_id = known
     path = f"/dags/{dag_id}/runs/{quote(run_id, safe='')}"
     slices = f"{receipt.label} {receipt.window.start_text}"
-    found = session.scalars(
-        select(TaskInstance)
-        .where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
-        .order_by(TaskInstance.start_date, TaskInstance.map_index)
+    tasks = list(
+        session.scalars(
+            select(TaskInstance)
+            .where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
+            .order_by(TaskInstance.start_date, TaskInstance.map_index)
+        )
     )
+    numbers = {task.map_index + 1 for task in tasks if task.task_id.startswith("shared.") and task.map_index >= 0}
+    convoys = {number for number in numbers if _is_in_convoy(receipt, ConvoyFiles(staging, entry.run), number)}
     return Run(
         entry,
         path,
         [
             _link(task, path)
-            for task in found
-            if task.task_id == "report" or (task.rendered_map_index or "").startswith(slices)
+            for task in tasks
+            if task.task_id == "report"
+            or (task.rendered_map_index or "").startswith(slices)
+            or (task.task_id.startswith("shared.") and task.map_index + 1 in convoys)
         ],
+    )
+
+
+def _is_in_convoy(receipt: Receipt, files: ConvoyFiles, number: int) -> bool:
+    """Return whether a convoy had slices of the receipt's window; False if its file is gone, a week after the run."""
+    convoy = files.convoy(number)
+    return convoy is not None and any(
+        (slice_.user_id, slice_.kind, slice_.window) == (receipt.user_id, receipt.kind, receipt.window)
+        for slice_ in convoy.slices
     )
 
 

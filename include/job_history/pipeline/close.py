@@ -1,0 +1,174 @@
+"""Close: write the receipts of finished windows before the slow ones are done, and say which slices need own tasks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from job_history.errors import PermanentError
+from job_history.ledger.acknowledgements import count_repeated
+from job_history.ledger.open_windows import OpenWindows
+from job_history.ledger.receipt import Receipt
+from job_history.ledger.receipt_store import record
+from job_history.model.event_kind import EventKind
+from job_history.model.slice import RUNS, Slice
+from job_history.model.window import Window
+from job_history.pipeline.fair_order import fair_order
+from job_history.pipeline.make_receipt import make_receipt
+from job_history.pipeline.problems import is_unrecoverable, outcomes_and_problems
+from job_history.pipeline.results import Plan, PlannedWindow
+from job_history.pipeline.run_files import Failure, RunFiles
+from job_history.storage import Storage
+
+log = logging.getLogger(__name__)
+
+WINDOWS_AT_A_TIME = 16
+Key = tuple[int, EventKind, Window]
+
+
+class ClosedWindow(msgspec.Struct, frozen=True):
+    """What a run wrote of a window: its own receipt, the newest revision after it, and the problems that it has.
+
+    Both receipts are None if none could be written. `announced`: a report has announced it. `is_new`: this
+    process created the newest revision.
+    """
+
+    user_id: int
+    kind: EventKind
+    window: Window
+    own: Receipt | None
+    newest: Receipt | None
+    problems: list[str]
+    announced: bool = False
+    is_new: bool = False
+
+    @property
+    def key(self) -> Key:
+        return self.user_id, self.kind, self.window
+
+
+@dataclass(frozen=True, kw_only=True)
+class Closing:
+    """What closing a run's windows needs."""
+
+    run: str
+    files: RunFiles
+    ledger: Storage
+    marks: OpenWindows
+    finished_at: datetime
+    code_version: str
+
+    def all_of(self, windows: list[PlannedWindow]) -> list[ClosedWindow]:
+        """Close windows, several at once: each has a folder of its own, and a write to a bucket takes its time."""
+        with ThreadPoolExecutor(WINDOWS_AT_A_TIME, "receipts") as pool:
+            return list(pool.map(self.window, windows))
+
+    def window(self, planned: PlannedWindow) -> ClosedWindow:
+        """Write a window's receipt, and delete what its run no longer needs."""
+        outcomes, problems = outcomes_and_problems(planned, self.files)
+        repeated = 0
+        if len(outcomes) < len(planned.slices):
+            repeated, unreadable = self._repeated_by_failed_loads(planned)
+            problems += unreadable
+        receipt = make_receipt(
+            planned,
+            outcomes,
+            problems,
+            unrecoverable=is_unrecoverable(planned, self.files),
+            repeated=repeated,
+            run=self.run,
+            finished_at=self.finished_at,
+            code_version=self.code_version,
+        )
+        try:
+            self.marks.before(receipt)
+            recorded = record(self.ledger, receipt)
+            self.marks.after(recorded.receipt)
+        except PermanentError as unwritten:
+            about = f"Account {planned.label}, window {planned.window}"
+            return ClosedWindow(
+                *planned.key, None, None, [*problems, f"{about}: its receipt could not be written: {unwritten}"]
+            )
+        if receipt.state.closed:
+            for slice_ in planned.slices:
+                self.files.delete_staged_files(slice_)
+        return ClosedWindow(*planned.key, receipt, recorded.receipt, problems, is_new=recorded.is_new)
+
+    def _repeated_by_failed_loads(self, planned: PlannedWindow) -> tuple[int, list[str]]:
+        """Return how many documents were sent again by loads that left no outcome, and what cannot be read about it."""
+        files = self.files
+        try:
+            failed = [each for each in planned.slices if files.failure(each) is not None or files.outcome(each) is None]
+            return sum(count_repeated(self.ledger, slice_) for slice_ in failed), []
+        except PermanentError as unreadable:
+            return 0, [f"Account {planned.label}, window {planned.window}: repeats could not be counted: {unreadable}"]
+
+
+class ClosedFile:
+    """The windows that the task `close` has closed, for the report of the run."""
+
+    def __init__(self, staging: Storage, run: str) -> None:
+        self._staging = staging
+        self._path = f"{RUNS}/{run}/closed.json"
+
+    def save(self, windows: list[ClosedWindow]) -> None:
+        self._staging.write(self._path, msgspec.json.encode(windows))
+
+    def note_announced(self, windows: Iterable[ClosedWindow]) -> None:
+        """Note that a report has announced these windows: another try of it does not do so again."""
+        if windows := [msgspec.structs.replace(window, announced=True) for window in windows]:
+            self.save(windows)
+
+    def delete(self) -> None:
+        self._staging.delete(self._path)
+
+    def read(self) -> dict[Key, ClosedWindow]:
+        content = self._staging.read(self._path)
+        windows = [] if content is None else msgspec.json.decode(content, type=list[ClosedWindow])
+        return {closed.key: msgspec.structs.replace(closed, is_new=False) for closed in windows}
+
+
+def slices_for_tasks_of_their_own(plans: list[Plan], files: RunFiles, *, max_slices: int) -> list[Slice]:
+    """Return the slices without an outcome, except those that failed for good, in a fair order, at most `max_slices`.
+
+    What is left over gets a failure, so that its window's receipt and the report name it.
+    """
+    waiting = [slice_ for plan in plans for planned in plan.windows for slice_ in planned.slices]
+    with ThreadPoolExecutor(WINDOWS_AT_A_TIME, "outcomes") as pool:
+        needs = [slice_ for slice_, need in zip(waiting, pool.map(_needs_task(files), waiting), strict=True) if need]
+    if len(needs) <= max_slices:
+        return needs
+    # The oldest hours first: they are the first that a reconciliation no longer looks back to.
+    ordered = sorted(
+        fair_order(needs, lambda slice_: slice_.user_id, plans[0].window.start, max_slices),
+        key=lambda slice_: slice_.window.start,
+    )
+    message = (
+        f"left over: {len(needs):,} slices need tasks of their own, more than Airflow maps in one run ([core] "
+        f"max_map_length = {max_slices:,}). Run the window again, or raise max_map_length"
+    )
+    log.error("%s slices are %s.", f"{len(needs) - max_slices:,}", message)
+    for slice_ in ordered[max_slices:]:
+        files.save_failure(slice_, Failure("close", message, transient=True))
+    return ordered[:max_slices]
+
+
+def finished(plans: list[Plan], waiting: list[Slice]) -> list[PlannedWindow]:
+    """Return the windows of which no slice waits for a task of its own."""
+    waits = {(slice_.user_id, slice_.kind, slice_.window) for slice_ in waiting}
+    return [planned for plan in plans for planned in plan.windows if planned.key not in waits]
+
+
+def _needs_task(files: RunFiles) -> Callable[[Slice], bool]:
+    def needs(slice_: Slice) -> bool:
+        if files.outcome(slice_) is not None:
+            return False
+        failure = files.failure(slice_)
+        return failure is None or failure.transient
+
+    return needs

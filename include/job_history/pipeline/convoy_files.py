@@ -1,0 +1,67 @@
+"""What the tasks of convoys leave in a run's folder: the convoy, how far each step is, and each slice's results."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from job_history.model.slice import Slice
+from job_history.pipeline.convoy import Convoy, convoy_path
+from job_history.storage import Storage
+
+Result = TypeVar("Result", bound=msgspec.Struct)
+
+
+class StepResult(msgspec.Struct, frozen=True):
+    """A step's result for one slice, as JSON. `settings_hash`: of the account's settings that it was made with."""
+
+    settings_hash: str
+    result: msgspec.Raw
+
+
+class ConvoyFiles:
+    """Reads and writes these files of one run."""
+
+    def __init__(self, staging: Storage, run: str) -> None:
+        self._staging = staging
+        self._run = run
+
+    def save(self, convoy: Convoy) -> None:
+        self._staging.write(convoy.path, msgspec.json.encode(convoy))
+
+    def convoy(self, number: int) -> Convoy | None:
+        content = self._staging.read(convoy_path(self._run, number))
+        return None if content is None else msgspec.json.decode(content, type=Convoy)
+
+    def begin(self, convoy: Convoy, step: str, place: int) -> None:
+        """Note that a step has begun the slice at this place of its convoy, before it begins it."""
+        self._staging.write(self._progress(convoy, step), str(place).encode())
+
+    def begun(self, convoy: Convoy, step: str) -> int | None:
+        """Return the place of the slice that an earlier try of the step began last; None: this is the first try."""
+        content = self._staging.read(self._progress(convoy, step))
+        return None if content is None else int(content)
+
+    def save_result(self, slice_: Slice, step: str, settings_hash: str, result: msgspec.Struct) -> None:
+        content = StepResult(settings_hash, msgspec.Raw(msgspec.json.encode(result)))
+        self._staging.write(self._result(slice_, step), msgspec.json.encode(content))
+
+    def result(self, slice_: Slice, step: str, kind: type[Result]) -> tuple[Result, str] | None:
+        """Return a step's result for the slice, and the hash of the settings that it was made with; None: none yet."""
+        content = self._staging.read(self._result(slice_, step))
+        if content is None:
+            return None
+        found = msgspec.json.decode(content, type=StepResult)
+        return msgspec.json.decode(found.result, type=kind), found.settings_hash
+
+    def forget_result(self, slice_: Slice, step: str) -> None:
+        self._staging.delete(self._result(slice_, step))
+
+    @staticmethod
+    def _progress(convoy: Convoy, step: str) -> str:
+        return f"{convoy.path.removesuffix('.json')}-{step}.progress"
+
+    @staticmethod
+    def _result(slice_: Slice, step: str) -> str:
+        return f"{slice_.folder}/{step}ed.json"

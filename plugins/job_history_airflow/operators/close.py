@@ -1,0 +1,64 @@
+"""The task between the two stages: it closes what is finished, and returns what needs tasks of its own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from airflow.configuration import conf
+from airflow.sdk import BaseOperator
+
+from job_history import __version__
+from job_history.model.slice import run_folder
+from job_history.pipeline.run_files import RunFiles
+from job_history_airflow.factories.storage import storage_at
+from job_history_airflow.operators.quiet_errors import without_traceback
+from job_history_airflow.operators.staging_check import PLANNED, check_ledger, check_staging, read_planned
+from job_history_airflow.settings import read_settings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class CloseOperator(BaseOperator):
+    """Writes the receipts of windows that the convoys finished, and returns the slices for tasks of their own.
+
+    These are large slices, and those without an outcome that may still get one. It judges nothing: `report` does.
+    """
+
+    ui_color = "#efe6f7"
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        from job_history.ledger.open_windows import OpenWindows
+        from job_history.pipeline.close import ClosedFile, Closing, finished, slices_for_tasks_of_their_own
+
+        with without_traceback(self.log):
+            planned = read_planned(context)
+            if planned is None:
+                self.log.info("Nothing was planned; the report has the reason.")
+                return []
+            settings = read_settings()
+            staging, ledger = storage_at(settings.staging_path), storage_at(settings.ledger_path)
+            check_staging(staging, planned)
+            check_ledger(ledger, planned)
+            dag_run = context["dag_run"]
+            run = run_folder(dag_run.dag_id, dag_run.run_id)
+            files, closed_file = RunFiles(staging, run), ClosedFile(staging, run)
+            closed_file.delete()
+            plans = [found for kind in planned.kinds if (found := files.plan(kind)) is not None]
+            waiting = slices_for_tasks_of_their_own(plans, files, max_slices=conf.getint("core", "max_map_length"))
+            closing = Closing(
+                run=run,
+                files=files,
+                ledger=ledger,
+                marks=OpenWindows(ledger),
+                finished_at=datetime.now(UTC),
+                code_version=__version__,
+            )
+            closed = closing.all_of(finished(plans, waiting))
+            closed_file.save([window for window in closed if window.own is not None])
+            self.log.info("%s windows closed; %s slices get tasks of their own.", len(closed), len(waiting))
+            return [
+                {**slice_.as_dict(), "label": slice_.label, PLANNED: msgspec.to_builtins(planned)} for slice_ in waiting
+            ]

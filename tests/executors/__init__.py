@@ -1,0 +1,1 @@
+"""The hourly run under executors whose tasks share no folder."""

@@ -1,0 +1,130 @@
+"""Between the stages: finished windows get their receipts, and the rest gets tasks of its own, in a fair order."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.unit.samples import HOUR, RUN
+
+from job_history.ledger.open_windows import OpenWindows
+from job_history.ledger.receipt import WindowState
+from job_history.ledger.receipt_store import read_receipt
+from job_history.model.event_kind import EventKind
+from job_history.model.slice import Slice
+from job_history.pipeline.close import ClosedFile, Closing, finished, slices_for_tasks_of_their_own
+from job_history.pipeline.report import RunFailedError, report
+from job_history.pipeline.results import Plan, PlannedWindow
+from job_history.pipeline.run_files import Failure, RunFiles
+from job_history.storage import local_storage
+
+
+class Run:
+    """A run of windows with one slice each; an account without jobs has none."""
+
+    def __init__(self, folder: Path) -> None:
+        self.staging, self.ledger = local_storage(folder / "staging"), local_storage(folder / "ledger")
+        self.files = RunFiles(self.staging, RUN)
+        self.plans = [Plan(RUN, "s3", HOUR, [], [])]
+
+    def add(self, user_id: int, *, jobs: bool = True) -> Slice:
+        slice_ = Slice(run=RUN, user_id=user_id, name="Acme", window=HOUR, part=HOUR)
+        planned = PlannedWindow(
+            user_id=user_id,
+            name="Acme",
+            window=HOUR,
+            enabled=True,
+            counted=1 if jobs else 0,
+            slices=[slice_] if jobs else [],
+            settings_hash="0",
+            destination={"type": "s3", "bucket": "acme-audit"},
+            planned_at="2018-05-21T01:10:00.000000Z",
+        )
+        self.plans[0].windows.append(planned)
+        return slice_
+
+    def waiting(self, max_slices: int = 100) -> list[int]:
+        slices = slices_for_tasks_of_their_own(self.plans, self.files, max_slices=max_slices)
+        return [slice_.user_id for slice_ in slices]
+
+    def close(self, max_slices: int = 100) -> list[int]:
+        """Do what the task `close` does; return the accounts whose windows it closed."""
+        waiting = slices_for_tasks_of_their_own(self.plans, self.files, max_slices=max_slices)
+        closing = Closing(
+            run=RUN,
+            files=self.files,
+            ledger=self.ledger,
+            marks=OpenWindows(self.ledger),
+            finished_at=datetime(2018, 5, 21, 2, tzinfo=UTC),
+            code_version="0",
+        )
+        closed = closing.all_of(finished(self.plans, waiting))
+        ClosedFile(self.staging, RUN).save(closed)
+        return [window.user_id for window in closed]
+
+    def state(self, user_id: int) -> WindowState | None:
+        receipt = read_receipt(self.ledger, user_id, EventKind.JOBS, HOUR)
+        return None if receipt is None else receipt.state
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return Run(tmp_path)
+
+
+def test_slices_without_an_outcome_wait_unless_they_failed_for_good(run: Run) -> None:
+    run.add(1)
+    run.files.save_failure(run.add(2), Failure("load", "the bucket is away", transient=True))
+    run.files.save_failure(run.add(3), Failure("load", "no such bucket"))
+    run.add(4, jobs=False)
+
+    assert run.waiting() == [1, 2]
+
+
+def test_receipts_of_finished_windows_are_there_before_the_slow_ones_are_done(run: Run) -> None:
+    run.add(1)
+    run.files.save_failure(run.add(2), Failure("load", "no such bucket"))
+    run.add(3, jobs=False)
+
+    assert run.close() == [2, 3]
+    assert [run.state(user_id) for user_id in (1, 2, 3)] == [None, WindowState.FAILED, WindowState.COMPLETE]
+
+
+def test_report_takes_over_what_close_wrote_and_closes_the_rest(run: Run) -> None:
+    run.add(1)
+    run.add(2, jobs=False)
+    run.close()
+    run.files.save_plan(run.plans[0])
+
+    with pytest.raises(RunFailedError) as failed:
+        report(
+            run=RUN,
+            destinations=["s3"],
+            staging=run.staging,
+            ledger=run.ledger,
+            finished_at=datetime(2018, 5, 21, 3, tzinfo=UTC),
+            code_version="0",
+            quarantine_threshold=10,
+        )
+
+    assert str(failed.value).count("account 1 Acme") == 1
+    assert [run.state(user_id) for user_id in (1, 2)] == [WindowState.FAILED, WindowState.COMPLETE]
+    complete = read_receipt(run.ledger, 2, EventKind.JOBS, HOUR)
+    assert complete is not None
+    assert [entry.finished_at for entry in complete.runs] == ["2018-05-21T02:00:00Z"]
+
+
+def test_what_exceeds_the_map_length_is_named_and_stays_open(run: Run) -> None:
+    for user_id in range(1, 11):
+        run.add(user_id)
+
+    waiting = run.waiting(max_slices=4)
+
+    assert len(waiting) == 4
+    run.files = RunFiles(run.staging, RUN)
+    left = [user_id for user_id in range(1, 11) if user_id not in waiting]
+    for user_id in left:
+        failure = run.files.failure(next(s for p in run.plans[0].windows for s in p.slices if s.user_id == user_id))
+        assert failure is not None
+        assert "max_map_length = 4" in failure.message
