@@ -24,14 +24,17 @@ def preflight_account(account: Account, settings: Settings) -> list[Finding]:
     Writes a probe to the destination; reads no job. Raises nothing. Like all that uses
     storage, call it in a task, a request or a command, never while a DAG is parsed.
     """
+    whose = f"Account {account.label}"
+    of_destination = run_check(destination_check(account), whose)
     checks: list[Check] = [
-        destination_check(account),
         *(_source_check(account, kind, settings) for kind in account.events.kinds),
         functools.partial(check_folders, settings),
         check_signing_key,
-        functools.partial(check_seals_can_be_copied, account),
     ]
-    return [finding for check in checks for finding in run_check(check, f"Account {account.label}")]
+    if not of_destination:
+        # A destination that takes no document takes no seal either, which would be the same finding twice.
+        checks.append(functools.partial(check_seals_can_be_copied, account))
+    return [*of_destination, *(finding for check in checks for finding in run_check(check, whose))]
 
 
 def check_folders(settings: Settings) -> list[Finding]:
