@@ -5,18 +5,23 @@ from __future__ import annotations
 from job_history.errors.code import Code
 from job_history.errors.entry import ERROR, WARNING, Entry
 
+# Never only the one file: a receipt that names a list which is not there is an error too.
+_RESTORE = (
+    "Restore it from a backup or from an earlier version of the object. If there is none and it belongs to a window, "
+    "move the window's folder out of the ledger and run the window again: what its source still lists is compared with "
+    "the destination. Any other file: move it out of the ledger."
+)
+
 LEDGER_FINDINGS: dict[Code, Entry] = {
     Code.LEDGER_FILE_DAMAGED: Entry(
         ERROR,
         "the file cannot be decoded ({detail})",
-        "Restore it from a backup or from an earlier version of the object. If there is none, move it out of the "
-        "ledger and run the window again.",
+        _RESTORE,
     ),
     Code.LEDGER_FILE_MISSING: Entry(
         ERROR,
         "a receipt names the file, and it is not there",
-        "Restore it from a backup or from an earlier version of the object. If there is none, move the window's folder "
-        "out of the ledger and run the window again: what its source still lists is compared with the destination.",
+        _RESTORE,
     ),
     Code.LEDGER_NOT_SHARED: Entry(
         ERROR,

@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 import msgspec
 
 from job_history.errors import PermanentError
+from job_history.errors.code import Code
+from job_history.ledger.decoding import decoded
 from job_history.ledger.lateness import Lateness
 from job_history.ledger.open_windows import OpenWindow
 from job_history.ledger.receipt import Receipt, WindowState
@@ -188,20 +190,7 @@ def open_by_account(marks: set[OpenWindow]) -> dict[str, list[Window]]:
 def read_status(ledger: Storage) -> Status | None:
     """Read the file; None if there is none. Raises PermanentError if it is damaged, or of a newer release."""
     content = ledger.read(PATH)
-    if content is None:
-        return None
-    try:
-        version = msgspec.json.decode(content, type=_Version).version
-        if version <= VERSION:
-            return msgspec.json.decode(content, type=Status)
-    except msgspec.DecodeError as error:
-        raise DamagedStatusError(
-            f"{ledger.url(PATH)} is not a status ({error}). The next report writes it again."
-        ) from error
-    raise PermanentError(
-        f"{ledger.url(PATH)} has version {version}, and this release knows only {VERSION}: it is left as it is. "
-        "Install the newer release here too."
-    )
+    return None if content is None else decoded(content, Status, ledger.url(PATH))
 
 
 def rewrite_status(ledger: Storage, make: Callable[[Status | None], Status]) -> Status | None:
@@ -212,22 +201,16 @@ def rewrite_status(ledger: Storage, make: Callable[[Status | None], Status]) -> 
     """
     try:
         before = read_status(ledger)
-    except DamagedStatusError as damaged:
-        log.warning("%s", damaged)
+    except PermanentError as error:
+        if error.code is not Code.LEDGER_FILE_DAMAGED:
+            raise
+        log.warning("%s is damaged, and is built again from the receipts of this run.", ledger.url(PATH))
         before = None
     status = make(before)
     if before is not None and before.generated_at > status.generated_at:
         return None
     ledger.write(PATH, msgspec.json.encode(status))
     return status
-
-
-class DamagedStatusError(PermanentError):
-    """The file is no status."""
-
-
-class _Version(msgspec.Struct):
-    version: int
 
 
 def _unusual(receipt: Receipt) -> UnusualWindow | None:

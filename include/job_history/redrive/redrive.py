@@ -2,7 +2,7 @@
 
 No existing file is changed before the new revision of the receipt is created. A redrive that is killed before has only
 delivered; the next one has the same name and finds those documents present. Quarantine files that the new revision no
-longer names are deleted after it, by a note of what was taken.
+longer names stay: `delete_superseded_files` deletes old ones.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from job_history.model.window import Window
 from job_history.pipeline.results import SliceOutcome
 from job_history.pipeline.run_slice import SliceTools
 from job_history.redrive.books import items_without, receipt_with
-from job_history.redrive.leftovers import Taken, delete_leftovers, delete_taken
+from job_history.redrive.leftovers import delete_staged_files
 from job_history.redrive.quarantined import records_and_conflicts
 from job_history.redrive.steps import DestinationOf, run_the_steps
 from job_history.seals.unsealed import UnsealedWindow, mark_unsealed
@@ -75,7 +75,6 @@ def redrive(
     taken = _to_take(receipt, account, about, tools, replace=replace)
     if not taken:
         return _redriven(receipt, [])
-    Taken.of(tools.ledger, taken).save(tools.staging, slice_)
     outcomes = run_the_steps(slice_, account, receipt, taken, destination_of=destination_of, tools=tools)
     made = receipt_with(receipt, outcomes, taken, run=slice_.run, finished_at=finished_at, code_version=code_version)
     if made.counts.quarantined == receipt.counts.quarantined:
@@ -86,7 +85,7 @@ def redrive(
         # The next report seals it. Before, so that a kill leaves a mark too many and no revision without a seal.
         mark_unsealed(tools.ledger, UnsealedWindow.of(made))
         made = add_revision(tools.ledger, made, only_after=receipt.revision)
-    delete_taken(tools.ledger, tools.staging, slice_, made)
+    delete_staged_files(tools.staging, slice_)
     return _redriven(made, outcomes)
 
 
@@ -114,8 +113,7 @@ def _slice(account: Account, kind: EventKind, window: Window, run: str) -> Slice
 def _finish_killed_redrives(receipt: Receipt, slice_: Slice, tools: SliceTools) -> None:
     for entry in receipt.runs:
         if entry.run.startswith(REDRIVE):
-            delete_taken(tools.ledger, tools.staging, msgspec.structs.replace(slice_, run=entry.run), receipt)
-    delete_leftovers(tools.ledger, slice_, receipt)
+            delete_staged_files(tools.staging, msgspec.structs.replace(slice_, run=entry.run))
 
 
 def _to_take(receipt: Receipt, account: Account, about: str, tools: SliceTools, *, replace: bool) -> list[str]:
