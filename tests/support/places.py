@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import Any
@@ -152,6 +153,9 @@ class WatchedDestination:
             self._passes("after put")
 
         self._destination.deliver(taken(), noted)
+
+    def expect_repeats(self, of: AbstractSet[bytes]) -> None:
+        self._destination.expect_repeats(of)  # type: ignore[attr-defined]
 
     def delivered_before(self, document: StagedDocument) -> Delivery:
         found: Delivery = self._destination.delivered_before(document)  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -52,6 +53,12 @@ class Destination(Protocol):
 @runtime_checkable
 class CountsCopies(Protocol):
     """A destination that cannot recognise a repeat, and has a record of what was sent to it."""
+
+    def expect_repeats(self, of: AbstractSet[bytes]) -> None:
+        """Record each of these documents (their SHA-256), which a receipt has as delivered here, as repeated if it is
+        sent. Call this before `deliver`.
+        """
+        ...
 
     def delivered_before(self, document: StagedDocument) -> Delivery:
         """Return ALREADY_PRESENT or REPEATED for a document that a receipt has as delivered here.

@@ -74,7 +74,10 @@ class Closing:
         repeated = 0
         if len(outcomes) < len(planned.slices):
             repeated, unreadable = self._repeated_by_failed_loads(planned)
-            problems += unreadable
+            # The load may have failed on the same file, and its message names it.
+            if unreadable is not None and not any(str(unreadable) in each for each in problems):
+                about = f"Account {planned.label}, window {planned.window}"
+                problems.append(f"{about}: repeats could not be counted: {unreadable}")
         receipt = make_receipt(
             planned,
             outcomes,
@@ -99,14 +102,14 @@ class Closing:
                 self.files.delete_staged_files(slice_)
         return ClosedWindow(*planned.key, receipt, recorded.receipt, problems, is_new=recorded.is_new)
 
-    def _repeated_by_failed_loads(self, planned: PlannedWindow) -> tuple[int, list[str]]:
-        """Return how many documents were sent again by loads that left no outcome, and what cannot be read about it."""
+    def _repeated_by_failed_loads(self, planned: PlannedWindow) -> tuple[int, PermanentError | None]:
+        """Return how many documents were sent again by loads that left no outcome, or the error if none can be read."""
         files = self.files
         try:
             failed = [each for each in planned.slices if files.failure(each) is not None or files.outcome(each) is None]
-            return sum(count_repeated(self.ledger, slice_) for slice_ in failed), []
+            return sum(count_repeated(self.ledger, slice_) for slice_ in failed), None
         except PermanentError as unreadable:
-            return 0, [f"Account {planned.label}, window {planned.window}: repeats could not be counted: {unreadable}"]
+            return 0, unreadable
 
 
 class ClosedFile:

@@ -101,6 +101,8 @@ def load(
                 else:
                     yield document
 
+        if count_repeats and isinstance(destination, CountsCopies):
+            destination.expect_repeats(previous.delivered)
         destination.deliver(to_deliver(), books.note)
         _add_skipped(items, staging, transformed.skipped_path)
     outcome = SliceOutcome(

@@ -6,6 +6,7 @@ import logging
 import zlib
 from collections import deque
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -117,6 +118,7 @@ class MessageDestination:
         self._encoder = encoder
         self._acknowledgements = acknowledgements
         self._has_looked = False
+        self._in_receipt: AbstractSet[bytes] = frozenset()
 
     def description(self) -> dict[str, Any]:
         return self._receiver.description()
@@ -153,6 +155,12 @@ class MessageDestination:
             else:
                 yield document
 
+    def expect_repeats(self, of: AbstractSet[bytes]) -> None:
+        """Record each of these documents (their SHA-256), which a receipt has as delivered here, as repeated if it is
+        sent: the acknowledgements of the run that sent it first may have been deleted.
+        """
+        self._in_receipt = of
+
     def delivered_before(self, document: StagedDocument) -> Delivery:
         """Return how to count a document that a receipt has as delivered here: a run whose load failed since, or a load
         that was killed, may have sent it again, and is in no receipt.
@@ -174,7 +182,11 @@ class MessageDestination:
     def _delivery_of(self, span: _Span, tally: _Tally) -> Delivery:
         if tally.sent_until <= span.start:
             return self._delivery_by_others(span.document)
-        is_repeated = tally.repeated_until > span.start or self._acknowledgements.copies(span.document.sha256)
+        is_repeated = (
+            tally.repeated_until > span.start
+            or bytes.fromhex(span.document.sha256) in self._in_receipt
+            or self._acknowledgements.copies(span.document.sha256)
+        )
         return Delivery.REPEATED if is_repeated else Delivery.DELIVERED
 
     def _send(self, request: _Request, following: _Request | None, tally: _Tally) -> None:
