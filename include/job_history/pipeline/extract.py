@@ -17,7 +17,7 @@ from job_history.model.slice import Slice
 from job_history.model.timestamp import format_time, parse_time
 from job_history.pipeline.results import Extracted
 from job_history.progress import Progress
-from job_history.sources import NotesUnplaceable, Source, SupportsRepeatedIds
+from job_history.sources import HasSourceTime, NotesUnplaceable, Source, SupportsRepeatedIds
 from job_history.storage import Storage
 from job_history.storage.staging import staged_writer
 
@@ -30,9 +30,9 @@ MAX_IDS_CHECKED = 200_000
 """Ids of one slice that are kept in memory to find repeated ones, some 20 MB; later ones are not compared."""
 
 
-def read_at() -> str:
-    """Return the current time in UTC as text that sorts by time."""
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+def read_at(moment: datetime | None = None) -> str:
+    """Return a moment, or else the current time of this worker, in UTC as text that sorts by time."""
+    return f"{moment or datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def extract(slice_: Slice, account: Account, source: Source[Record], staging: Storage) -> Extracted:
@@ -66,6 +66,8 @@ def extract(slice_: Slice, account: Account, source: Source[Record], staging: St
             staged.append(record)
             progress.add()
             unclear_masks += _unclear_masks(record)
+        if isinstance(listing, HasSourceTime) and listing.read_at is not None:
+            began = read_at(listing.read_at)
         unplaceable = listing.unplaceable if isinstance(listing, NotesUnplaceable) else None
     if progress.records != listing.counted:
         raise TransientError(

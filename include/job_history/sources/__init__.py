@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Protocol, TypeVar, runtime_checkable
 
 import msgspec
@@ -133,6 +134,16 @@ class NotesUnplaceable(Protocol):
     @property
     def unplaceable(self) -> Unplaceable | None:
         """What the listing met, once it was gone through; None: nothing."""
+        ...
+
+
+@runtime_checkable
+class HasSourceTime(Protocol):
+    """A listing that knows when its reading began by the clock of the source."""
+
+    @property
+    def read_at(self) -> datetime | None:
+        """The moment in UTC; None: the source shows no clock."""
         ...
 
 

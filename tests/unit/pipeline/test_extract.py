@@ -1,9 +1,11 @@
 """Extract: everything that the source counts is staged, or nothing goes on."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,6 +20,7 @@ from job_history.model.timestamp import format_time, parse_time
 from job_history.model.window import Window
 from job_history.pipeline.extract import extract
 from job_history.pipeline.results import Extracted
+from job_history.sources.listing import StreamedListing
 from job_history.storage import Storage, local_storage
 from job_history.storage.staging import staged_records
 
@@ -48,6 +51,15 @@ def test_the_jobs_of_the_slices_own_part_are_staged(staging: Storage) -> None:
     assert before <= parse_time(extracted.read_at) <= datetime.now(UTC)
     assert list(staged_records(staging, extracted.path, JobRecord)) == JOBS[:2]
     assert source.asked == [(5234, FIRST_HALF)]
+
+
+def test_read_at_is_the_time_of_the_source(staging: Storage) -> None:
+    class ClockSource(MemorySource):
+        @contextmanager
+        def listing(self, *_: Any, **__: Any) -> Iterator[StreamedListing[JobRecord]]:
+            yield StreamedListing(0, iter([]), read_at=datetime(2018, 5, 21, 1, 12, 3, tzinfo=UTC))
+
+    assert extract(slice_of(), account(), ClockSource([]), staging).read_at == "2018-05-21T01:12:03.000000Z"
 
 
 @pytest.mark.parametrize("wanted", [True, False])

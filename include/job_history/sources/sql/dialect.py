@@ -49,6 +49,8 @@ class Dialect(Protocol):
     gives_any_as_json: bool
     streams_one_at_a_time: bool
     """A connection can read only one result row by row; the next query must wait for its end."""
+    clock_query: str | None
+    """Gives the time of the database in UTC, as ISO 8601 text; None: no query is known."""
     computes_forms: bool
     """A query can read a time in any form: `within_form` and `unreadable` are there."""
 
@@ -137,6 +139,7 @@ class BaseDialect:
     gives_any_as_json = False
     streams_one_at_a_time = False
     computes_forms = False
+    clock_query: str | None = None
 
     def limit_time(self, connection: Any, seconds: int) -> None:
         """Set no limit."""

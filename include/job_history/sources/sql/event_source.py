@@ -77,11 +77,12 @@ class SqlEventSource:
     @contextmanager
     def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[StreamedListing[EventRecord]]:  # noqa: ARG002 - an event has no lines
         with self._snapshot(_events_of(user_id, window)) as opened:
+            read_at = opened.time()
             condition = opened.within(EVENTS, user_id, window)
             [counted] = opened.counts(EVENTS, [condition])
             # Closed before the connection is, also if the caller stops before the end.
             with closing(self._events(opened, user_id, condition)) as events:
-                yield StreamedListing(counted, events)
+                yield StreamedListing(counted, events, read_at=read_at)
 
     def check_readable(self, *, line_details: bool) -> None:  # noqa: ARG002 - an event has no lines
         """Check, without reading a row, whether a listing is possible.

@@ -80,11 +80,12 @@ class SqlJobSource:
     @contextmanager
     def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[StreamedListing[JobRecord]]:
         with self._snapshot(_jobs_of(user_id, window)) as opened:
+            read_at = opened.time()
             condition = opened.within(JOBS, user_id, window)
             [counted] = opened.counts(JOBS, [condition])
             # Closed before the connection is, also if the caller stops before the end.
             with closing(self._jobs(opened, user_id, condition, line_details=line_details)) as jobs:
-                yield StreamedListing(counted, jobs)
+                yield StreamedListing(counted, jobs, read_at=read_at)
 
     def check_readable(self, *, line_details: bool) -> None:
         """Check, without reading a row, whether a listing is possible.

@@ -23,6 +23,8 @@ class PostgresDialect(BaseDialect):
     """Times are `timestamptz` or `timestamp` (UTC); JSON columns json, jsonb or text."""
 
     gives_any_as_json = True
+    # When the transaction began: not after the snapshot that it sees.
+    clock_query = """SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
 
     def open_snapshot(self, connection: Any) -> RowDecoder | None:
         connection.autocommit = False

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from job_history.errors.masking import Masker
+from job_history.model.timestamp import parse_time
 from job_history.model.window import Window
 from job_history.sources.sql.dialect import Condition, Dialect, Parameters, Relation
 from job_history.sources.sql.errors import database_errors
@@ -29,6 +30,15 @@ class Snapshot:
         self.session = session
         self.dialect = dialect
         self._forms: dict[tuple[str, str, int], TimeForm | None] = {}
+
+    def time(self) -> datetime | None:
+        """Return the time of the database; None if it cannot be asked in its dialect, or its answer is no time."""
+        if self.dialect.clock_query is None:
+            return None
+        [(text,)] = self.session.all(self.dialect.clock_query)
+        with suppress(ValueError):
+            return parse_time(str(as_text(text)))
+        return None
 
     def of_account(self, relation: Relation, user_id: int) -> Condition:
         return self.dialect.of_account(relation, user_id, self.session.types(relation))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 import requests
@@ -52,6 +54,8 @@ class WorkatoClient:
         self._loop = RetryLoop(retries, sleep, jitter)
         self._timeout = timeout
         self._clock = clock
+        self.server_time: datetime | None = None
+        """The `Date` of the latest answer; None: it had none, or none that can be read."""
 
     @property
     def is_embedded(self) -> bool:
@@ -95,4 +99,13 @@ class WorkatoClient:
         except REQUEST_ERRORS as error:
             # The loop raises an error of its own: one raised here would carry this one, and its request, along.
             return failed_answer(failure_of(error, self.endpoint.base_url))
+        self.server_time = _date_of(response)
         return answer_of(response, self.endpoint, now=self._clock())
+
+
+def _date_of(response: requests.Response) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(response.headers.get("Date", ""))
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -96,8 +96,11 @@ class WorkatoEventSource:
         with checkpoint_or_passing(self._checkpoint) as checkpoint, log_requests(self._client, "reading", window):
             self._check_age(window)
             self._workspace.check(user_id)
+            read_at = self._client.server_time
             read = checkpoint.note(_PORTION, _Read) or self._read(user_id, window, checkpoint)
-            yield StreamedListing(read.counted, checkpoint.records(_PORTION, EventRecord), SECOND_LISTING)
+            yield StreamedListing(
+                read.counted, checkpoint.records(_PORTION, EventRecord), SECOND_LISTING, read_at=read_at
+            )
             # If a task that succeeded is cleared, the platform is to be read again.
             checkpoint.clear()
 

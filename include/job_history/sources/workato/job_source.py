@@ -120,6 +120,7 @@ class WorkatoSource:
             self._check_age(window)
             open_jobs = self._open_jobs(user_id)
             to_read = self._to_read(window, open_jobs)
+            read_at = self._client.server_time
             self._workspace.check(user_id)
             reader = self._reader(user_id, window, open_jobs)
             readings = [reader.read(recipe, checkpoint) for recipe in to_read]
@@ -130,6 +131,7 @@ class WorkatoSource:
                 counted_by=_counted_by(readings),
                 records=self._records(readings, checkpoint, line_details=line_details),
                 unplaceable=_unplaceable(readings),
+                read_at=read_at,
             )
             # If a task that succeeded is cleared, the platform is to be read again.
             checkpoint.clear()
