@@ -37,7 +37,7 @@ class MysqlDialect(BaseDialect):
     """
 
     streams_one_at_a_time = True
-    clock_query = "SELECT CAST(UTC_TIMESTAMP(6) AS CHAR)"
+    clock_query: str | None = "SELECT CAST(UTC_TIMESTAMP(6) AS CHAR)"
 
     def open_snapshot(self, connection: Any) -> None:
         if _is_connector(connection):

@@ -24,7 +24,7 @@ class PostgresDialect(BaseDialect):
 
     gives_any_as_json = True
     # When the transaction began: not after the snapshot that it sees.
-    clock_query = """SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
+    clock_query: str | None = """SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US')"""
 
     def open_snapshot(self, connection: Any) -> RowDecoder | None:
         connection.autocommit = False

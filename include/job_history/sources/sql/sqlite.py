@@ -19,7 +19,7 @@ class SqliteDialect(BaseDialect):
     """Columns have no time type; JSON is text."""
 
     computes_forms = True
-    clock_query = "SELECT strftime('%Y-%m-%dT%H:%M:%f', 'now')"
+    clock_query: str | None = "SELECT strftime('%Y-%m-%dT%H:%M:%f', 'now')"
 
     def open_snapshot(self, connection: Any) -> None:
         connection.create_function("job_history_moment", 2, _microseconds, deterministic=True)
