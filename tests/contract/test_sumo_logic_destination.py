@@ -311,12 +311,12 @@ kill = lambda: os.kill(os.getpid(), signal.SIGKILL)
 send, add = HttpSource.send, Acknowledgements.add
 requests = 0
 
-def killed_around_send(self, body):
+def killed_around_send(self, body, *key):
     global requests
     requests += 1
     if moment == "before it is sent" and requests == at:
         kill()
-    send(self, body)
+    send(self, body, *key)
     if moment == "before it is noted" and requests == at:
         kill()
 
