@@ -53,9 +53,7 @@ def refused(access: Callable[[], StoreAccess]) -> ReplicationError:
     return raised.value
 
 
-@pytest.fixture(scope="module")
-def keyfile() -> dict[str, str]:
-    """A service account's key, whose token endpoint refuses connections."""
+def service_account_key(token_uri: str) -> dict[str, str]:
     pem = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -64,8 +62,14 @@ def keyfile() -> dict[str, str]:
         "project_id": "acme",
         "private_key": pem.decode(),
         "client_email": "replication@acme.iam.gserviceaccount.com",
-        "token_uri": f"http://127.0.0.1:{free_port()}/token",
+        "token_uri": token_uri,
     }
+
+
+@pytest.fixture(scope="module")
+def keyfile() -> dict[str, str]:
+    """A key whose token endpoint refuses connections."""
+    return service_account_key(f"http://127.0.0.1:{free_port()}/token")
 
 
 @pytest.mark.parametrize("access", [google, azure])

@@ -32,6 +32,7 @@ installed = pytest.mark.skipif(
 
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(find_spec("acme_folder") is not None, reason="in the inner run")
+@pytest.mark.promise("third-party-kind")
 def test_a_package_of_others_adds_a_kind_of_destination(airflow_home: Path, tmp_path: Path) -> None:
     beside = tmp_path / "site"
     install = ["pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--python", sys.executable]
@@ -65,6 +66,7 @@ def test_its_form_on_the_page_is_generated_and_saved(pages: Pages, tmp_path: Pat
 
 
 @installed
+@pytest.mark.promise("third-party-kind")
 def test_its_accounts_are_replicated_and_compared(world: World, tmp_path: Path) -> None:
     world.connect("folders", {"conn_type": "fs", "extra": {"path": str(tmp_path / "folders")}})
     destination = {"type": "folder", "conn_id": "folders", "name": "audit"}
@@ -88,6 +90,7 @@ def test_its_accounts_are_replicated_and_compared(world: World, tmp_path: Path) 
 
 
 @installed
+@pytest.mark.promise("third-party-errors")
 def test_its_errors_cost_its_own_accounts_and_name_its_package(world: World) -> None:
     """The connection has no path, so that its code raises KeyError."""
     world.connect("folders", {"conn_type": "fs"})

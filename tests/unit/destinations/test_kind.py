@@ -40,6 +40,7 @@ def kind_that(function: Callable[..., Any], *, check: Callable[..., Any] | None 
     return guarded(replace(kind_named("s3"), check=check or function, **parts), "acme-folder 1.0")
 
 
+@pytest.mark.promise("third-party-errors")
 @pytest.mark.parametrize("part", ["open", "check", "the check itself", "place", "open_listing", "open_store"])
 def test_any_error_becomes_one_that_names_the_package_and_no_secret(part: str) -> None:
     broken = raises(ValueError(SECRET))
