@@ -69,6 +69,11 @@ CATALOGUE: dict[Code, Entry] = {
         "Set `[job_history] staging_path` to a folder or bucket that all workers and the API server share: "
         "operations.md#several-workers. Then clear the run's `plan` and what is downstream.",
     ),
+    Code.CLOCK_OFF: Entry(
+        WARNING,
+        "its clock is {seconds} s {direction} that of the source; documents were delivered all the same",
+        "Set the clock of that machine, and keep it synchronised (NTP).",
+    ),
     **LEDGER_FINDINGS,
     **DESTINATION_FINDINGS,
     **STORE_FINDINGS,

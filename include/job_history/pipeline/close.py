@@ -23,6 +23,7 @@ from job_history.pipeline.make_receipt import make_receipt
 from job_history.pipeline.problems import is_unrecoverable, outcomes_and_problems
 from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.pipeline.run_files import Failure, RunFiles
+from job_history.pipeline.worker_clock import ClockOff
 from job_history.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class ClosedWindow(msgspec.Struct, frozen=True):
     """What a run wrote of a window: its own receipt, the newest revision after it, and the problems that it has.
 
     Both receipts are None if none could be written. `announced`: a report has announced it. `is_new`: this
-    process created the newest revision.
+    process created the newest revision. `clocks`: workers whose clock was off when they read.
     """
 
     user_id: int
@@ -46,6 +47,7 @@ class ClosedWindow(msgspec.Struct, frozen=True):
     problems: list[str]
     announced: bool = False
     is_new: bool = False
+    clocks: list[ClockOff] = []
 
     @property
     def key(self) -> Key:
@@ -100,7 +102,8 @@ class Closing:
         if receipt.state.closed:
             for slice_ in planned.slices:
                 self.files.delete_staged_files(slice_)
-        return ClosedWindow(*planned.key, receipt, recorded.receipt, problems, is_new=recorded.is_new)
+        clocks = [outcome.extracted.clock_off for outcome in outcomes if outcome.extracted.clock_off]
+        return ClosedWindow(*planned.key, receipt, recorded.receipt, problems, is_new=recorded.is_new, clocks=clocks)
 
     def _repeated_by_failed_loads(self, planned: PlannedWindow) -> tuple[int, PermanentError | None]:
         """Return how many documents were sent again by loads that left no outcome, or the error if none can be read."""

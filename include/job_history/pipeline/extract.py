@@ -16,6 +16,7 @@ from job_history.model.record import Record
 from job_history.model.slice import Slice
 from job_history.model.timestamp import format_time, parse_time
 from job_history.pipeline.results import Extracted
+from job_history.pipeline.worker_clock import clock_off
 from job_history.progress import Progress
 from job_history.sources import HasSourceTime, NotesUnplaceable, Source, SupportsRepeatedIds
 from job_history.storage import Storage
@@ -44,7 +45,8 @@ def extract(slice_: Slice, account: Account, source: Source[Record], staging: St
 
     Raises PermanentError if the source has more than MAX_REPEATED_IDS ids more than once.
     """
-    began = read_at()
+    before = datetime.now(UTC)
+    began, clock = read_at(before), None
     part, kind = slice_.part, slice_.kind
     line_details = account.events.line_details if kind is EventKind.JOBS else None
     lines = "" if line_details is None else "; with lines" if line_details else "; without lines"
@@ -55,6 +57,7 @@ def extract(slice_: Slice, account: Account, source: Source[Record], staging: St
         source.listing(slice_.user_id, part, line_details=bool(line_details)) as listing,
         staged_writer(staging, path) as staged,
     ):
+        after = datetime.now(UTC)
         progress = Progress(log, "Read", listing.counted, of=kind.words)
         log.info("The source counts %s %s in %s.", f"{listing.counted:,}", kind.words_by_time, part)
         unclear_masks = 0
@@ -67,7 +70,7 @@ def extract(slice_: Slice, account: Account, source: Source[Record], staging: St
             progress.add()
             unclear_masks += _unclear_masks(record)
         if isinstance(listing, HasSourceTime) and listing.read_at is not None:
-            began = read_at(listing.read_at)
+            began, clock = read_at(listing.read_at), clock_off(listing.read_at, before, after)
         unplaceable = listing.unplaceable if isinstance(listing, NotesUnplaceable) else None
     if progress.records != listing.counted:
         raise TransientError(
@@ -87,6 +90,7 @@ def extract(slice_: Slice, account: Account, source: Source[Record], staging: St
         line_details=line_details,
         unplaceable=unplaceable or None,
         unclear_masks=unclear_masks,
+        clock_off=clock,
     )
 
 

@@ -31,6 +31,7 @@ from job_history.pipeline.run_outcome import RunOutcome
 from job_history.pipeline.run_summary import log_run_summary
 from job_history.pipeline.shared_staging import STAGED_FILES_KEPT
 from job_history.pipeline.update_status import update_status
+from job_history.pipeline.worker_clock import ClockOff, clock_problems
 from job_history.progress import readable_counts
 from job_history.reconciliation.findings import Findings, Objects
 from job_history.reconciliation.log_findings import log_findings
@@ -88,6 +89,7 @@ def report(
     receipts: list[Receipt] = []
     newest: list[Recorded] = []
     seals = SealsOfRun(ledger, sealing)
+    clocks: list[ClockOff] = []
     problems: list[str] = [] if destinations else [unplanned(files)]
     plans: list[Plan] = []
     for destination in destinations:
@@ -101,6 +103,7 @@ def report(
         closed = {each.key: each for each in closing.all_of(rest)} | closed_before
         for each in [closed[planned.key] for planned in plan.windows]:
             problems += each.problems
+            clocks += each.clocks
             if each.own is not None and each.newest is not None:
                 receipts.append(each.own)
                 newest.append(Recorded(each.newest, each.is_new))
@@ -110,12 +113,11 @@ def report(
         _remember_accounts(ledger, plans)
     delete_old_runs(staging, finished_at - STAGED_FILES_KEPT)
     _log_warnings(plans, receipts, ledger)
-    problems += too_many_unplaceable(receipts, quarantine_threshold)
+    problems += [*too_many_unplaceable(receipts, quarantine_threshold), *clock_problems(clocks)]
     if not accept_fewer:
         problems += [each for recorded in newest for each in shrinkage(run, recorded.receipt)]
     reconciled = [findings for each in destinations if (findings := files.findings(each)) is not None]
-    active = [each for plan in plans for each in plan.active]
-    seals.look_back(active, {findings.window for findings in reconciled})
+    seals.look_back([each for plan in plans for each in plan.active], {findings.window for findings in reconciled})
     sealed = seals.seal(newest, datetime.now(UTC))
     problems += sealed.problems
     status = update_status(
@@ -136,7 +138,6 @@ def report(
             note_reconciled(ledger, min(findings.window.end for findings in reconciled))
     rest_of = _rest(plans, receipts) if plans and len(plans) == len(destinations) else _NOT_ALL_PLANNED
     log_run_summary(receipts, problems, rest_of, status_url)
-    announced = frozenset(key for key, window in closed_before.items() if window.announced)
     outcome = RunOutcome(
         run,
         plans,
@@ -146,7 +147,7 @@ def report(
         problems,
         status,
         sealed.unsealed,
-        announced,
+        frozenset(key for key, window in closed_before.items() if window.announced),
     )
     announce(outcome)
     closed_file.note_announced(closed_before.values())

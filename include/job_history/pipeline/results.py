@@ -17,6 +17,7 @@ from job_history.model.ids import Id
 from job_history.model.slice import Slice
 from job_history.model.unplaceable import Unplaceable
 from job_history.model.window import Window
+from job_history.pipeline.worker_clock import ClockOff
 from job_history.redaction import Policy
 from job_history.sources import Cost
 
@@ -103,6 +104,7 @@ class Extracted(msgspec.Struct):
     line_details: bool | None = None
     unplaceable: Unplaceable | None = None
     unclear_masks: int = 0
+    clock_off: ClockOff | None = None
 
 
 class SkippedRecord(msgspec.Struct):

@@ -59,7 +59,10 @@ def test_read_at_is_the_time_of_the_source(staging: Storage) -> None:
         def listing(self, *_: Any, **__: Any) -> Iterator[StreamedListing[JobRecord]]:
             yield StreamedListing(0, iter([]), read_at=datetime(2018, 5, 21, 1, 12, 3, tzinfo=UTC))
 
-    assert extract(slice_of(), account(), ClockSource([]), staging).read_at == "2018-05-21T01:12:03.000000Z"
+    extracted = extract(slice_of(), account(), ClockSource([]), staging)
+    assert extracted.read_at == "2018-05-21T01:12:03.000000Z"
+    assert extracted.clock_off is not None
+    assert extracted.clock_off.seconds > 8 * 365 * 86_400
 
 
 @pytest.mark.parametrize("wanted", [True, False])

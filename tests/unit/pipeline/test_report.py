@@ -24,6 +24,7 @@ from job_history.model.slice import Slice
 from job_history.pipeline.report import STAGED_FILES_KEPT, delete_old_runs, report
 from job_history.pipeline.results import Extracted, Plan, PlannedWindow
 from job_history.pipeline.run_files import Failure, RunFiles
+from job_history.pipeline.worker_clock import ClockOff
 from job_history.storage import local_storage
 
 FINISHED = datetime.now(UTC)
@@ -403,3 +404,16 @@ def test_the_report_marks_failed_windows_and_deletes_the_marks_of_closed_ones(ru
     run.report()
 
     assert OpenWindows(run.ledger).windows == set()
+
+
+@pytest.mark.promise("clock-off")
+def test_a_worker_whose_clock_is_off_makes_the_run_red_and_its_windows_complete(run: Run) -> None:
+    acme = window_of(ACME, slices=2, counted=2)
+    run.plan(acme)
+    for slice_ in acme.slices:
+        result = outcome(slice_, delivered=1)
+        result.extracted.clock_off = ClockOff("worker-7", 300)
+        run.files.save_outcome(slice_, result)
+
+    assert run.failure().count(f"{Code.CLOCK_OFF}: Worker worker-7") == 1
+    assert (run.receipt(5234).state, run.receipt(5234).faults) == ("complete", [])
