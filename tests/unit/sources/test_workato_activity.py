@@ -31,6 +31,8 @@ Page = list[dict[str, Any]]
 class ActivityLog:
     """An API that has made other choices than the local one; as much of a client as reading the log takes."""
 
+    server_time = None
+
     def __init__(
         self,
         entries: Page,

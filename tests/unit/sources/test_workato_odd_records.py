@@ -59,6 +59,8 @@ id_forms = st.sampled_from([lambda number: f"j-{number}", lambda number: number,
 class Platform:
     """A workspace of one recipe with these jobs, newest first, in pages of two; it does not show its last run."""
 
+    server_time = None
+
     is_embedded = False
 
     def __init__(self, items: list[dict[str, Any]]) -> None:
