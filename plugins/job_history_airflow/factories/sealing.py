@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.log import mask_secret
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from job_history.seals.signer import Signer
 
 _NAMED_BY = f"[{SECTION}] signing_conn_id"
+_STORES_KEPT = 16
 _PROBE = b"A preflight shows with this file that seals can be copied here.\n"
 _PROBE_PATH = f"{SEALS}/preflight.txt"
 _KMS_TIMEOUTS = {"connect_timeout": 10, "read_timeout": 20, "retries": {"total_max_attempts": 3}}
@@ -34,12 +36,22 @@ def sealing_of_installation() -> Sealing:
     from job_history.seals.needs import AccountPlace, Sealing, Witness
 
     accounts = functools.cache(load_accounts)
+    # Making a client takes some 0.2 s and 8 MB, and many accounts share one bucket.
+    stores: OrderedDict[str, DocumentStore | None] = OrderedDict()
+
+    def store_of(account: Account) -> DocumentStore | None:
+        settings = account.destination.model_dump_json()
+        if settings not in stores:
+            stores[settings] = open_store(account)
+            if len(stores) > _STORES_KEPT:
+                stores.popitem(last=False)
+        return stores[settings]
 
     def place_of(user_id: int) -> AccountPlace | None:
         account = accounts().usable.get(user_id)
         if account is None:
             return None
-        return AccountPlace(getattr(account.destination, "prefix", ""), functools.partial(open_store, account))
+        return AccountPlace(getattr(account.destination, "prefix", ""), functools.partial(store_of, account))
 
     def witness_of(user_id: int) -> Witness | None:
         account = accounts().usable.get(user_id)
