@@ -16,8 +16,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from tests.support.mortal_storage import KilledError
 from tests.support.places import in_the_main_thread
-from tests.support.runs import STEPS, KilledError, Run, Runs
+from tests.support.runs import STEPS, Run, Runs
 from tests.support.scripted_s3 import Answer, Refusal, Reset, ScriptedS3, Served, scripted_s3
 from tests.support.world import BUCKET, World, accounts_of
 

@@ -10,7 +10,8 @@ from threading import Lock
 
 import pytest
 from tests.support.crash_matrix import crash_cell
-from tests.support.runs import KilledError, Run
+from tests.support.mortal_storage import KilledError
+from tests.support.runs import Run
 from tests.support.scripted_s3 import ScriptedS3, scripted_s3
 from tests.support.world import BUCKET, World, accounts_of
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.support.mortal_storage import KilledError
 from tests.support.one_hour import replicate
 from tests.support.sumo_logic_sender import Sender, joined
 from tests.unit.samples import EXAMPLE_KEY, HOUR, MemorySource, account, record, slice_of
@@ -24,10 +25,6 @@ from simulators.sumo_logic import LocalSource, local_source
 
 LONG_HANDLE = "j-" + 148 * "x"
 LONG_KEY = f"5234/jobs/234/20180521/{LONG_HANDLE}/5234-234-{LONG_HANDLE}-20180521000000-succeeded.json"
-
-
-class KilledError(BaseException):
-    """Nothing of ours catches it, as nothing catches SIGKILL."""
 
 
 class LedgerOfTheKilled(Storage):

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.support.crash_matrix import crash_cell
+from tests.support.mortal_storage import KilledError
 from tests.support.places import watched_session
-from tests.support.runs import KilledError
 from tests.support.sumo_logic_sender import SLICE, joined, wide_document
 
 from job_history.destinations import Delivery

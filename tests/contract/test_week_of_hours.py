@@ -9,8 +9,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from tests.support.mortal_storage import KilledError
 from tests.support.places import in_the_main_thread
-from tests.support.runs import KilledError, Run
+from tests.support.runs import Run
 from tests.support.scripted_s3 import Answer, Refusal, Reset, ScriptedS3, Served, scripted_s3
 from tests.support.world import BUCKET, World, accounts_of
 

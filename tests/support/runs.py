@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from tests.support.mortal_storage import KilledError
 from tests.support.places import Passes, WatchedDestination, WatchedSource, WatchedStorage
 
 from job_history.accounts.account import Account
@@ -36,10 +37,6 @@ from job_history.sources import Source
 
 STEPS = ("extract", "transform", "load")
 KINDS = ("s3", "sumo_logic")
-
-
-class KilledError(BaseException):
-    """A task ended without a word, as a process does on SIGKILL. No `except Exception` of the project sees it."""
 
 
 @dataclass

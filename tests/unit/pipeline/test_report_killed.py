@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 from tests.support.crash_matrix import crash_cell
+from tests.support.mortal_storage import KilledError, Life, MortalStorage
 from tests.unit.samples import HOUR, RUN, account, outcome, slice_of
 
 from job_history.errors import PermanentError
@@ -28,53 +27,6 @@ from job_history.storage import Storage, local_storage
 
 FINISHED = datetime(2018, 5, 21, 2, tzinfo=UTC)
 OPEN, CLOSED = 5234, 77
-
-
-class KilledError(BaseException):
-    """Nothing of ours catches it, as nothing catches SIGKILL."""
-
-
-@dataclass
-class Life:
-    """Ends at the n-th step: each write, creation and deletion is one before it is done, and one after."""
-
-    steps_left: int
-
-    def step(self) -> None:
-        self.steps_left -= 1
-        if self.steps_left == 0:
-            raise KilledError
-
-
-class MortalStorage(Storage):
-    def __init__(self, folder: Path, life: Life) -> None:
-        mortal = local_storage(folder)
-        super().__init__(mortal.files, mortal.root)
-        self._life = life
-
-    def write(self, path: str, content: bytes) -> None:
-        self._life.step()
-        super().write(path, content)
-        self._life.step()
-
-    def create(self, path: str, content: bytes) -> bool:
-        self._life.step()
-        created = super().create(path, content)
-        self._life.step()
-        return created
-
-    def delete(self, path: str) -> None:
-        self._life.step()
-        super().delete(path)
-        self._life.step()
-
-    @contextmanager
-    def writer(self, path: str) -> Iterator[BinaryIO]:
-        self._life.step()
-        with super().writer(path) as file:
-            yield file
-            self._life.step()
-        self._life.step()
 
 
 def slice_of_run(user_id: int, run: str) -> Slice:

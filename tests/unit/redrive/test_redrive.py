@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 import pytest
+from tests.support.mortal_storage import KilledError, Life, MortalStorage
 from tests.support.one_hour import replicate
 from tests.unit.samples import EXAMPLE_KEY, HOUR, MemoryDestination, MemorySource, account, record, without_random
 
@@ -339,47 +339,6 @@ def test_admin_events_are_redriven_as_jobs_are(tmp_path: Path, monkeypatch: pyte
 
 
 # Killed
-
-
-class KilledError(BaseException):
-    """Nothing of ours catches it, as nothing catches SIGKILL."""
-
-
-@dataclass
-class Life:
-    """Ends at the n-th step: each write, delete and delivery is one before it is done, and one after."""
-
-    steps_left: int
-
-    def step(self) -> None:
-        self.steps_left -= 1
-        if self.steps_left == 0:
-            raise KilledError
-
-
-class MortalStorage(Storage):
-    def __init__(self, folder: Path, life: Life) -> None:
-        mortal = local_storage(folder)
-        super().__init__(mortal.files, mortal.root)
-        self._life = life
-
-    def write(self, path: str, content: bytes) -> None:
-        self._life.step()
-        super().write(path, content)
-        self._life.step()
-
-    def delete(self, path: str) -> None:
-        self._life.step()
-        super().delete(path)
-        self._life.step()
-
-    @contextmanager
-    def writer(self, path: str) -> Iterator[BinaryIO]:
-        self._life.step()
-        with super().writer(path) as file:
-            yield file
-            self._life.step()
-        self._life.step()
 
 
 @dataclass

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from tests.support.crash_matrix import crash_cell
+from tests.support.mortal_storage import KilledError, Life, MortalStorage
 from tests.support.sealing import Installation, jobs_of
-from tests.unit.pipeline.test_report_killed import KilledError, Life, MortalStorage
 
 from job_history.ledger.status_file import PATH as STATUS
 
