@@ -11,7 +11,7 @@ from job_history.errors import PermanentError, ReplicationError
 from job_history.errors.code import Code
 from job_history.ledger.status_file import SealHead
 from job_history.seals.bucket_copy import CopiedChain
-from job_history.seals.chain_writer import ChainWriter, Head, Sealed, find_head
+from job_history.seals.chain_writer import ChainWriter, Head, Sealed, find_head, head_at
 from job_history.seals.needs import RED_AFTER, AccountPlace, Sealing
 from job_history.seals.signer import Signer, fingerprint_of
 from job_history.seals.take_back import take_back
@@ -19,6 +19,9 @@ from job_history.seals.unsealed import UnsealedWindow, mark_unsealed
 from job_history.seals.window_seal import Revision, seal_window, with_unsealed_before
 from job_history.storage import Storage
 from job_history_verify.layout import ChainId
+
+SEALS_READ_AGAIN = 64
+"""Without a head in the status, so many of a chain's newest seals are looked through for a revision without a mark."""
 
 
 def _place_of(sealing: Sealing, user_id: int) -> AccountPlace | None:
@@ -105,7 +108,9 @@ class ChainSealing:
                 raise away
             if bucket is not None:
                 head = take_back(self._ledger, bucket.storage, self.chain, signer)
-        return ChainWriter(self._ledger, self.chain, signer, head)
+        # Another report may have sealed one of these revisions before the listing, and not have marked it yet.
+        earlier = head_at(self._ledger, self.chain, max(head.seq - SEALS_READ_AGAIN, 0))
+        return ChainWriter(self._ledger, self.chain, signer, earlier)
 
     def _note_waiting(self, waiting: list[Revision], error: ReplicationError) -> None:
         self.warnings.append(f"Account {self.chain}: {len(waiting)} windows are not sealed: {error}")

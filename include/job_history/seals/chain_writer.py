@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from datetime import datetime
 from typing import NamedTuple
 
 from job_history.errors import PermanentError
@@ -29,8 +30,18 @@ class Sealed(NamedTuple):
     sums_sha256: str
 
 
+class SealedRevision(NamedTuple):
+    """What a seal is about: a window, and the SHA-256 of the revision of its receipt."""
+
+    window: tuple[datetime, datetime]
+    receipt_sha256: str
+
+
 class ChainWriter:
-    """Writes one chain. `head` is followed as others append to it; `written` are the seals of this writer."""
+    """Writes one chain. `head` is followed as others append to it; `written` are the seals of this writer.
+
+    Another writer may have sealed a revision and not have marked it yet, so all that was followed is remembered.
+    """
 
     def __init__(self, ledger: Storage, chain: ChainId, signer: Signer | None, hint: Head | None = None) -> None:
         """`hint`: a head that the chain had; without one the chain's folder is listed."""
@@ -39,23 +50,24 @@ class ChainWriter:
         self._signer = signer
         self.head = hint if hint is not None else find_head(ledger, chain)
         self.written: list[Sealed] = []
+        self._of_others: dict[SealedRevision, Head] = {}
 
     def append(
         self,
         make: Callable[[Head], bytes],
-        is_same: Callable[[Seal], bool],
+        revision: SealedRevision,
         *,
         sums_sha256: str,
         packed_sums: bytes | None,
     ) -> Head:
-        """Append a seal, and return it; or the one that another writer has appended meanwhile and that `is_same`.
+        """Append a seal, and return it; or the one that another writer has appended for this revision meanwhile.
 
         `make` returns the bytes of the seal after a head. Raises PermanentError or TransientError: nothing is appended,
         or it is not known. What is left of a failure are sums and a signature that no seal needs.
         """
         if packed_sums is not None:
             self._ledger.create(self.chain.sums(sums_sha256), packed_sums)
-        while True:
+        while revision not in self._of_others:
             content = make(self.head)
             head = Head(self.head.seq + 1, hashlib.sha256(content).hexdigest())
             signature = self._signed(head, content)
@@ -63,8 +75,8 @@ class ChainWriter:
                 self.head = head
                 self.written.append(Sealed(head, content, signature, sums_sha256))
                 return head
-            if self._follow(is_same):
-                return self.head
+            self._follow()
+        return self._of_others[revision]
 
     def _signed(self, head: Head, content: bytes) -> str | None:
         if self._signer is None or head.sha256 is None:
@@ -74,14 +86,13 @@ class ChainWriter:
         self._ledger.create(self.chain.signature(head.seq, head.sha256), signature.encode())
         return signature
 
-    def _follow(self, is_same: Callable[[Seal], bool]) -> bool:
-        """Read what others appended, up to the end or to a seal that is the same; return whether there is one."""
+    def _follow(self) -> None:
+        """Read what others appended, up to the end."""
         while (content := self._ledger.read(self.chain.seal(self.head.seq + 1))) is not None:
             self.head = Head(self.head.seq + 1, hashlib.sha256(content).hexdigest())
             seal = read_seal(content, self._ledger.url(self.chain.seal(self.head.seq)))
-            if is_same(seal):
-                return True
-        return False
+            about = SealedRevision((seal.window.start, seal.window.end), seal.receipt_sha256)
+            self._of_others.setdefault(about, self.head)
 
 
 def find_head(ledger: Storage, chain: ChainId) -> Head:

@@ -13,13 +13,12 @@ from job_history.errors import PermanentError
 from job_history.ledger.decoding import decoded
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import receipt_bytes, receipt_path
-from job_history.seals.chain_writer import ChainWriter, Head
+from job_history.seals.chain_writer import ChainWriter, Head, SealedRevision
 from job_history.seals.mark import Mark, mark_path, read_mark
 from job_history.seals.seal_bytes import newest_destination, reason_of, seal_bytes, sealed_destination
 from job_history.seals.signer import Signer, fingerprint_of
 from job_history.seals.sums import Sums, sums_of
 from job_history.storage import Storage
-from job_history_verify.seal import Seal
 
 
 @dataclass(frozen=True)
@@ -94,11 +93,8 @@ def seal_window(
             key=key,
         )
 
-    def is_same(seal: Seal) -> bool:
-        window = receipt.window
-        return (seal.window.start, seal.window.end, seal.receipt_sha256) == (window.start, window.end, receipt_sha256)
-
-    head = chain.append(make, is_same, sums_sha256=sums.sha256, packed_sums=sums.packed)
+    about = SealedRevision((receipt.window.start, receipt.window.end), receipt_sha256)
+    head = chain.append(make, about, sums_sha256=sums.sha256, packed_sums=sums.packed)
     ledger.create(mark_path(receipt), msgspec.json.encode(Mark(head.seq, head.sha256 or "")))
     return head
 
