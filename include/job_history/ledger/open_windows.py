@@ -10,37 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
 from job_history.ledger.receipt import Receipt, WindowState
-from job_history.model.event_kind import EventKind
-from job_history.model.window import Window
+from job_history.ledger.window_mark import WindowMark
 from job_history.storage import Storage
 
 FOLDER = "_control/open"
 REQUESTS_AT_ONCE = 16
 
 
-class OpenWindow(NamedTuple):
+class OpenWindow(WindowMark):
     """A window of an account that needs a run."""
-
-    user_id: int
-    kind: EventKind
-    window: Window
 
     @property
     def path(self) -> str:
-        return f"{FOLDER}/{self.user_id}/{self.kind}/{self.window.slug}"
-
-    @classmethod
-    def of(cls, receipt: Receipt) -> OpenWindow:
-        return cls(receipt.user_id, receipt.kind, receipt.window)
-
-    @classmethod
-    def at(cls, path: str) -> OpenWindow:
-        """Return the window that a path marks. Raises ValueError if it marks none."""
-        user_id, kind, slug = path.removeprefix(f"{FOLDER}/").split("/")
-        return cls(int(user_id), EventKind(kind), Window.from_slug(slug))
+        return self.path_in(FOLDER)
 
 
 class OpenWindows:
@@ -58,7 +42,7 @@ class OpenWindows:
         self.unreadable: list[str] = []
         for path in ledger.paths(FOLDER):
             try:
-                self.windows.add(OpenWindow.at(path))
+                self.windows.add(OpenWindow.at(path, FOLDER))
             except ValueError:
                 self.unreadable.append(path)
 

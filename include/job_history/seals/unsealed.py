@@ -7,10 +7,9 @@ mark, which a killed report may leave. One listing returns them all. The next re
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
 
-from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import day_folder_of, receipt_files, revision_path
+from job_history.ledger.window_mark import WindowMark
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.storage import Storage
@@ -18,20 +17,12 @@ from job_history.storage import Storage
 FOLDER = "_control/unsealed"
 
 
-class UnsealedWindow(NamedTuple):
+class UnsealedWindow(WindowMark):
     """A window whose newest revision has no seal yet."""
-
-    user_id: int
-    kind: EventKind
-    window: Window
 
     @property
     def path(self) -> str:
-        return f"{FOLDER}/{self.user_id}/{self.kind}/{self.window.slug}"
-
-    @classmethod
-    def of(cls, receipt: Receipt) -> UnsealedWindow:
-        return cls(receipt.user_id, receipt.kind, receipt.window)
+        return self.path_in(FOLDER)
 
 
 def unsealed_windows(ledger: Storage, *, since_before: datetime | None = None) -> list[UnsealedWindow]:
@@ -40,8 +31,7 @@ def unsealed_windows(ledger: Storage, *, since_before: datetime | None = None) -
     found = []
     for path in paths:
         try:
-            user_id, kind, slug = path.removeprefix(f"{FOLDER}/").split("/")
-            found.append(UnsealedWindow(int(user_id), EventKind(kind), Window.from_slug(slug)))
+            found.append(UnsealedWindow.at(path, FOLDER))
         except ValueError:
             continue
     return sorted(found)
