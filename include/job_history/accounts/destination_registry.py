@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from functools import cache, reduce
 from importlib.metadata import EntryPoint, entry_points
 from operator import or_
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any
 
 from pydantic import Field, GetCoreSchemaHandler, TypeAdapter
 from pydantic_core import CoreSchema
 
-from job_history.accounts.destination_settings import DestinationSettings
+from job_history.accounts.destination_settings import DestinationSettings, kind_name
 
 log = logging.getLogger(__name__)
 
@@ -67,8 +67,7 @@ def _check(name: str, kind: Any) -> None:
     settings = kind.settings
     if not (isinstance(settings, type) and issubclass(settings, DestinationSettings)):
         raise TypeError("its settings are not a class of job_history.accounts.destination_settings.DestinationSettings")
-    annotation = settings.model_fields["type"].annotation
-    if get_origin(annotation) is not Literal or get_args(annotation) != (name,) or kind.name != name:
+    if kind_name(settings) != name or kind.name != name:
         raise TypeError(f"the kind's name and \"type\" of its settings must be the entry point's name, {name!r}")
     if missing := [part for part in _PARTS if not hasattr(kind, part)]:
         raise TypeError(f"the kind has no {missing[0]!r}: make it with job_history.destinations.kind.DestinationKind")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args, get_origin
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -45,6 +45,15 @@ class DestinationSettings(SettingsModel):
     def key_prefix(self) -> str:
         """The prefix of every document's key: empty if there is no bucket to share."""
         return ""
+
+
+def kind_name(settings: type[DestinationSettings]) -> str:
+    """Return the one `type` that settings have. Raises TypeError if they have not one."""
+    annotation = settings.model_fields["type"].annotation
+    names = get_args(annotation)
+    if get_origin(annotation) is not Literal or len(names) != 1:
+        raise TypeError(f"`type` of {settings.__name__} is no Literal of one name")
+    return str(names[0])
 
 
 def _plain_path(prefix: str) -> str:

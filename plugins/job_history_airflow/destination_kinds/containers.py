@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from job_history.accounts.account import Account
-from job_history.accounts.destination_settings import ContainerSettings
+from job_history.accounts.destination_settings import ContainerSettings, kind_name
 from job_history.destinations import Destination, Listable
 from job_history.destinations.kind import DestinationKind, DocumentStore, Opening
 from job_history.model.place import Place, place_of
@@ -81,7 +81,7 @@ def container_kind(
         return place_of({"type": its.type, "bucket": reached.container, "host": reached.host})
 
     return DestinationKind(
-        name=settings.model_fields["type"].annotation.__args__[0],  # type: ignore[union-attr]
+        name=kind_name(settings),
         title=title,
         settings=settings,
         connection_types=(connection_type,),

@@ -8,7 +8,7 @@ from job_history.accounts.message_settings import HttpDestinationSettings
 from job_history_airflow.destination_kinds.messages import message_kind
 
 if TYPE_CHECKING:
-    from job_history.destinations.messages.delivery import Encoder
+    from job_history.destinations.messages.encoders import MarkingEncoder
     from job_history.destinations.messages.receiver import Address
 
 
@@ -18,14 +18,10 @@ def _address_of(settings: HttpDestinationSettings, named_by: str) -> Address:
     return http_address(settings, named_by)
 
 
-def _encoder_of(settings: HttpDestinationSettings) -> Encoder:
+def _encoder_of(settings: HttpDestinationSettings) -> MarkingEncoder:
     from job_history.destinations.messages.encoders import HttpEncoder
 
     return HttpEncoder(settings)
-
-
-def _marked(_settings: HttpDestinationSettings, message: bytes) -> bytes:
-    return message
 
 
 KIND = message_kind(
@@ -34,5 +30,4 @@ KIND = message_kind(
     connection_type="http",
     address_of=_address_of,
     encoder_of=_encoder_of,
-    marked=_marked,
 )

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from job_history.accounts.account import Account
-from job_history.accounts.destination_settings import DestinationSettings
+from job_history.accounts.destination_settings import DestinationSettings, kind_name
 from job_history.destinations import Destination
 from job_history.destinations.kind import DestinationKind, Opening
 from job_history.model.place import Place
 from job_history.preflight.check import Check
 
 if TYPE_CHECKING:
-    from job_history.destinations.messages.delivery import Encoder
+    from job_history.destinations.messages.encoders import MarkingEncoder
     from job_history.destinations.messages.receiver import Address, HttpReceiver
 
 Settings = TypeVar("Settings", bound=DestinationSettings)
@@ -27,26 +26,17 @@ def message_kind(
     title: str,
     connection_type: str,
     address_of: Callable[[Settings, str], Address],
-    encoder_of: Callable[[Settings], Encoder],
-    marked: Callable[[Settings, bytes], bytes],
+    encoder_of: Callable[[Settings], MarkingEncoder],
 ) -> DestinationKind:
-    """Make a kind.
-
-    `address_of` reads the connection; its second argument names the setting for messages. `marked` makes the body of a
-    request from a message that is marked as a test.
-    """
+    """Make a kind. `address_of` reads the connection; its second argument names the setting for messages."""
 
     def receiver(account: Account) -> tuple[Settings, HttpReceiver]:
         from job_history.destinations.messages.receiver import HttpReceiver
-        from job_history.http.session import http_session
-        from job_history_airflow.factories.connections import find_connection
         from job_history_airflow.factories.destinations import settings_of
 
         found = settings_of(account, settings)
         named_by = f"destination.conn_id of account {account.label}"
-        address = address_of(found, named_by)
-        verify = find_connection(found.conn_id, named_by).extra_dejson.get("verify")
-        return found, HttpReceiver(address, http_session(verify=verify))
+        return found, HttpReceiver.at(address_of(found, named_by))
 
     def open_(account: Account, opening: Opening) -> Destination:
         from job_history.destinations.messages.delivery import MessageDestination
@@ -61,15 +51,13 @@ def message_kind(
         from job_history.preflight.receiver import check_receiver
 
         its, client = receiver(account)
-        return lambda: check_receiver(
-            client, account, lambda message: gzip.compress(marked(its, message), mtime=0), now=datetime.now(UTC)
-        )
+        return lambda: check_receiver(client, account, encoder_of(its), now=datetime.now(UTC))
 
     def place(account: Account) -> Place:
         return Place(account.destination.type, None, receiver(account)[1].address.target)
 
     return DestinationKind(
-        name=settings.model_fields["type"].annotation.__args__[0],  # type: ignore[union-attr]
+        name=kind_name(settings),
         title=title,
         settings=settings,
         connection_types=(connection_type,),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from job_history.accounts.message_settings import SplunkHecDestinationSettings
 from job_history_airflow.destination_kinds.messages import message_kind
 
 if TYPE_CHECKING:
-    from job_history.destinations.messages.delivery import Encoder
+    from job_history.destinations.messages.encoders import MarkingEncoder
     from job_history.destinations.messages.receiver import Address
 
 
@@ -19,16 +18,10 @@ def _address_of(settings: SplunkHecDestinationSettings, named_by: str) -> Addres
     return splunk_address(settings, named_by)
 
 
-def _encoder_of(settings: SplunkHecDestinationSettings) -> Encoder:
+def _encoder_of(settings: SplunkHecDestinationSettings) -> MarkingEncoder:
     from job_history.destinations.messages.encoders import SplunkEncoder
 
     return SplunkEncoder(settings)
-
-
-def _marked(settings: SplunkHecDestinationSettings, message: bytes) -> bytes:
-    from job_history.destinations.messages.encoders import SplunkEncoder
-
-    return SplunkEncoder(settings).event(int(time.time() * 1000), message)
 
 
 KIND = message_kind(
@@ -37,5 +30,4 @@ KIND = message_kind(
     connection_type="splunk_hec",
     address_of=_address_of,
     encoder_of=_encoder_of,
-    marked=_marked,
 )

@@ -48,6 +48,7 @@ def splunk_address(settings: SplunkHecDestinationSettings, named_by: str) -> Add
             headers={"Authorization": f"Splunk {token}"},
             secrets=(token,),
             settings=settings.model_dump(exclude={"type", "conn_id", "max_event_bytes"}, exclude_none=True),
+            verify=connection.extra_dejson.get("verify"),
         )
 
 
@@ -72,6 +73,7 @@ def datadog_address(settings: DatadogDestinationSettings, named_by: str) -> Addr
             headers={"DD-API-KEY": key},
             secrets=(key,),
             settings=settings.model_dump(exclude={"type", "conn_id"}, exclude_none=True),
+            verify=extra.get("verify"),
         )
 
 
@@ -101,6 +103,7 @@ def http_address(settings: HttpDestinationSettings, named_by: str) -> Address:
             compressed=settings.compression == "gzip",
             idempotent=True,
             signing_key=str(connection.extra_dejson.get("hmac_secret") or ""),
+            verify=connection.extra_dejson.get("verify"),
         )
 
 

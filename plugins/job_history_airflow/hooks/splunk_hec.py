@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import time
 from datetime import UTC, datetime
 
 from airflow.sdk import BaseHook
@@ -12,7 +10,6 @@ from job_history.accounts.message_settings import SplunkHecDestinationSettings
 from job_history.destinations.messages.encoders import SplunkEncoder
 from job_history.destinations.messages.receiver import HttpReceiver
 from job_history.errors import ReplicationError
-from job_history.http.session import http_session
 from job_history.preflight.receiver import check_receiver
 from job_history_airflow.factories.receivers import splunk_address
 
@@ -41,21 +38,14 @@ class SplunkHecHook(BaseHook):
         Raises PermanentError: the connection has no usable URL or token, or names certificate authorities that cannot
         be used.
         """
-        conn_id = self.settings.conn_id
-        verify = self.get_connection(conn_id).extra_dejson.get("verify")
-        return HttpReceiver(splunk_address(self.settings, "this form"), http_session(verify=verify))
+        return HttpReceiver.at(splunk_address(self.settings, "this form"))
 
     def test_connection(self) -> tuple[bool, str]:
         """Post one small event that is marked as a test, as a preflight does."""
-        encoder = SplunkEncoder(self.settings)
-
-        def body(message: bytes) -> bytes:
-            return gzip.compress(encoder.event(int(time.time() * 1000), message), mtime=0)
-
         try:
             collector = self.get_conn()
         except ReplicationError as error:
             return False, str(error)
-        if found := check_receiver(collector, None, body, now=datetime.now(UTC)):
+        if found := check_receiver(collector, None, SplunkEncoder(self.settings), now=datetime.now(UTC)):
             return False, " ".join(map(str, found))
         return True, f"{collector.address.name.capitalize()} accepted an event that is marked as a test."

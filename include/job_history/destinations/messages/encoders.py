@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -19,6 +19,7 @@ from job_history.accounts.message_settings import (
     SplunkHecDestinationSettings,
 )
 from job_history.destinations.messages.batches import Framing
+from job_history.destinations.messages.delivery import Encoder
 from job_history.destinations.messages.messages import messages_of, timestamp_of
 from job_history.documents.staged import StagedDocument
 
@@ -27,6 +28,14 @@ _AROUND_AN_EVENT = 2_000
 DATADOG_BATCH_BYTES = 5_000_000
 DATADOG_BATCH_ENTRIES = 1_000
 DATADOG_ENTRY_BYTES = 1_000_000
+
+
+class MarkingEncoder(Encoder, Protocol):
+    """An encoder that a preflight uses, too."""
+
+    def marked_body(self, message: bytes, milliseconds: int) -> bytes:
+        """Return the body of a request with a message that is marked as a test, at a time since 1970."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,9 @@ class SplunkEncoder:
         milliseconds = timestamp_of(document)
         for message in _messages(document, self.settings.max_event_bytes):
             yield self.event(milliseconds, message)
+
+    def marked_body(self, message: bytes, milliseconds: int) -> bytes:
+        return self.event(milliseconds, message)
 
     def event(self, milliseconds: int, message: bytes) -> bytes:
         """Wrap a message, at a time since 1970."""
@@ -67,6 +79,10 @@ class DatadogEncoder:
         around = len(self.entry(document.key, b"{}"))
         for message in _messages(document, DATADOG_ENTRY_BYTES - around):
             yield self.entry(document.key, message)
+
+    def marked_body(self, message: bytes, milliseconds: int) -> bytes:  # noqa: ARG002 - Datadog takes the time of arrival
+        entry = self.entry("Test of job history replication", message)
+        return self.framing.before + entry + self.framing.after
 
     def entry(self, text: str, message: bytes) -> bytes:
         """Wrap a message. `text` is what Datadog lists."""
@@ -97,6 +113,9 @@ class HttpEncoder:
 
     def messages_of(self, document: StagedDocument) -> Iterator[bytes]:
         return _messages(document, self.settings.max_message_bytes)
+
+    def marked_body(self, message: bytes, milliseconds: int) -> bytes:  # noqa: ARG002 - it is in the message
+        return message
 
 
 def _messages(document: StagedDocument, limit: int) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -20,6 +20,7 @@ from job_history.errors.masking import mask_secrets
 from job_history.http import retry
 from job_history.http.failures import REQUEST_ERRORS, Cause, Failure, excerpt, failure_of
 from job_history.http.retry import Retries, RetryLoop
+from job_history.http.session import http_session
 
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
 # At most 123 s of waits, or 360 s if each attempt is throttled.
@@ -53,7 +54,7 @@ class Address:
 
     `type` and `settings` describe the destination in receipts. `headers` may hold secrets; `secrets` are masked in what
     the receiver answers. With `idempotent` each request has the header Idempotency-Key; with `signing_key` one with the
-    HMAC-SHA-256 of its body as it is sent.
+    HMAC-SHA-256 of its body as it is sent. `verify`: the certificate authorities to trust, as in `http_session`.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Address:
     compressed: bool = True
     idempotent: bool = False
     signing_key: str = field(default="", repr=False)
+    verify: object = None
 
     @property
     def target(self) -> str:
@@ -111,6 +113,11 @@ class HttpReceiver:
         self._loop = RetryLoop(retries, sleep, jitter)
         self._timeout = timeout
         self._clock = clock
+
+    @classmethod
+    def at(cls, address: Address) -> Self:
+        """Return a client with a connection of its own. Raises PermanentError if the authorities cannot be used."""
+        return cls(address, http_session(verify=address.verify))
 
     def send(self, body: bytes, key: str) -> None:
         """Post one request until the receiver acknowledges it. `body`: compressed with gzip; `key`: of this request.
