@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import msgspec
 import requests
 
+from job_history.destinations.messages.attempts import Attempt, Codes
 from job_history.errors.code import Code
 from job_history.errors.masking import mask_secrets
-from job_history.http import retry
-from job_history.http.failures import REQUEST_ERRORS, Cause, Failure, excerpt, failure_of
+from job_history.http.failures import REQUEST_ERRORS, Cause, excerpt, failure_of
 from job_history.http.retry import Retries, RetryLoop
 from job_history.http.session import http_session
 
@@ -28,24 +28,26 @@ RETRIES = Retries(attempts=8, first_throttled=20.0)
 SIGNATURE_HEADER = "X-Job-History-Signature"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 
-_CODES = {
-    400: Code.RECEIVER_BAD_REQUEST,
-    401: Code.RECEIVER_UNAUTHORIZED,
-    403: Code.RECEIVER_UNAUTHORIZED,
-    404: Code.RECEIVER_NOT_FOUND,
-    413: Code.RECEIVER_TOO_LARGE,
-    429: Code.RECEIVER_THROTTLED,
-}
-_CODES_OF_FAILURES = {
-    Cause.CERTIFICATE: Code.RECEIVER_CERTIFICATE,
-    Cause.NO_ADDRESS: Code.RECEIVER_NO_ADDRESS,
-    Cause.NO_CONNECTION: Code.RECEIVER_UNREACHABLE,
-    Cause.NO_ANSWER: Code.RECEIVER_NO_ANSWER,
-    Cause.UNUSABLE: Code.RECEIVER_URL_UNUSABLE,
-}
-# With these the receiver refused the whole request before it read it.
-_REFUSED_FOR_NOW = {425, 429, 503}
-_RETRIED = {408, *_REFUSED_FOR_NOW}
+CODES = Codes(
+    of_status={
+        400: Code.RECEIVER_BAD_REQUEST,
+        401: Code.RECEIVER_UNAUTHORIZED,
+        403: Code.RECEIVER_UNAUTHORIZED,
+        404: Code.RECEIVER_NOT_FOUND,
+        413: Code.RECEIVER_TOO_LARGE,
+        429: Code.RECEIVER_THROTTLED,
+    },
+    of_failure={
+        Cause.CERTIFICATE: Code.RECEIVER_CERTIFICATE,
+        Cause.NO_ADDRESS: Code.RECEIVER_NO_ADDRESS,
+        Cause.NO_CONNECTION: Code.RECEIVER_UNREACHABLE,
+        Cause.NO_ANSWER: Code.RECEIVER_NO_ANSWER,
+        Cause.UNUSABLE: Code.RECEIVER_URL_UNUSABLE,
+    },
+    busy=Code.RECEIVER_BUSY,
+    refused=Code.RECEIVER_REFUSED,
+    refused_for_now=frozenset({425, 429, 503}),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,19 +79,6 @@ class Address:
     @property
     def host(self) -> str:
         return urlsplit(self.url).hostname or ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attempt(retry.Attempt):
-    """`unknown`: the receiver may have stored the request, or a part of it."""
-
-    unknown: bool = False
-
-    @property
-    def known(self) -> str:
-        if self.unknown:
-            return "Whether it stored the request is not known; the same is sent again, under the same delivery_id."
-        return "It stored nothing of the request."
 
 
 class HttpReceiver:
@@ -141,7 +130,7 @@ class HttpReceiver:
             response = self._session.post(self.address.url, data=sent, headers=headers, timeout=self._timeout)
         except REQUEST_ERRORS as error:
             # The loop raises an error of its own: one raised here would carry this one, and its words, along.
-            return _failed(failure_of(error, self.address.host))
+            return CODES.failed(failure_of(error, self.address.host))
         return self._sorted(response)
 
     def description(self) -> dict[str, Any]:
@@ -164,23 +153,8 @@ class HttpReceiver:
         words = excerpt(
             response.content.decode(errors="replace"), lambda text: mask_secrets(text, self.address.secrets)
         )
-        detail = f"answered {status}" + (f" ({words})" if words else "")
-        if status in _RETRIED or status >= 500:
-            return Attempt(
-                detail=detail,
-                code=_CODES.get(status, Code.RECEIVER_BUSY),
-                status=status,
-                retry=True,
-                unknown=status not in _REFUSED_FOR_NOW,
-                retry_after=retry.retry_after_seconds(response.headers.get("Retry-After"), self._clock()),
-            )
-        return Attempt(detail=detail, code=_CODES.get(status, Code.RECEIVER_REFUSED), status=status)
+        return CODES.refusal(response, words, now=self._clock())
 
     def _counted(self, attempt: Attempt) -> Attempt:
         self.unknown_outcomes += attempt.unknown
         return attempt
-
-
-def _failed(failure: Failure) -> Attempt:
-    code = _CODES_OF_FAILURES[failure.cause]
-    return Attempt(detail=failure.detail, code=code, retry=failure.retry, unknown=failure.may_have_arrived)

@@ -6,50 +6,35 @@ Sources: Sumo Logic's page "Troubleshooting HTTP sources" for 401, 408, 429, 503
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import requests
 
+from job_history.destinations.messages.attempts import Attempt, Codes
 from job_history.destinations.sumo_logic.endpoint import Endpoint
 from job_history.errors.code import Code
-from job_history.http import retry
-from job_history.http.failures import Cause, Failure, excerpt
+from job_history.http.failures import Cause, excerpt
 
-_CODES = {
-    400: Code.SUMO_LOGIC_BAD_REQUEST,
-    401: Code.SUMO_LOGIC_UNAUTHORIZED,
-    403: Code.SUMO_LOGIC_FORBIDDEN,
-    404: Code.SUMO_LOGIC_NOT_FOUND,
-    413: Code.SUMO_LOGIC_TOO_LARGE,
-    429: Code.SUMO_LOGIC_THROTTLED,
-}
-_CODES_OF_FAILURES = {
-    Cause.CERTIFICATE: Code.SUMO_LOGIC_CERTIFICATE,
-    Cause.NO_ADDRESS: Code.SUMO_LOGIC_NO_ADDRESS,
-    Cause.NO_CONNECTION: Code.SUMO_LOGIC_UNREACHABLE,
-    Cause.NO_ANSWER: Code.SUMO_LOGIC_NO_ANSWER,
-    Cause.UNUSABLE: Code.SUMO_LOGIC_URL_UNUSABLE,
-}
-_REFUSED_FOR_NOW = {425, 429, 503, 504}
-_RETRIED = {408, *_REFUSED_FOR_NOW}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attempt(retry.Attempt):
-    """`unknown`: the source may have stored the request, or a part of it. `warning`: the text of a 200."""
-
-    unknown: bool = False
-    warning: str = ""
-
-    @property
-    def known(self) -> str:
-        if self.unknown:
-            return (
-                "Whether it stored the request, or a part, is not known; the same is sent again, under the same "
-                "delivery_id."
-            )
-        return "It stored nothing of the request."
+CODES = Codes(
+    of_status={
+        400: Code.SUMO_LOGIC_BAD_REQUEST,
+        401: Code.SUMO_LOGIC_UNAUTHORIZED,
+        403: Code.SUMO_LOGIC_FORBIDDEN,
+        404: Code.SUMO_LOGIC_NOT_FOUND,
+        413: Code.SUMO_LOGIC_TOO_LARGE,
+        429: Code.SUMO_LOGIC_THROTTLED,
+    },
+    of_failure={
+        Cause.CERTIFICATE: Code.SUMO_LOGIC_CERTIFICATE,
+        Cause.NO_ADDRESS: Code.SUMO_LOGIC_NO_ADDRESS,
+        Cause.NO_CONNECTION: Code.SUMO_LOGIC_UNREACHABLE,
+        Cause.NO_ANSWER: Code.SUMO_LOGIC_NO_ANSWER,
+        Cause.UNUSABLE: Code.SUMO_LOGIC_URL_UNUSABLE,
+    },
+    busy=Code.SUMO_LOGIC_BUSY,
+    refused=Code.SUMO_LOGIC_REFUSED,
+    refused_for_now=frozenset({425, 429, 503, 504}),
+)
 
 
 def attempt_of(response: requests.Response, endpoint: Endpoint, *, now: float) -> Attempt:
@@ -61,23 +46,7 @@ def attempt_of(response: requests.Response, endpoint: Endpoint, *, now: float) -
         return Attempt(detail=f"answered {status}", code=code, status=status, accepted=True, warning=body)
     if 300 <= status < 400:
         return Attempt(detail=_redirect(response), code=Code.SUMO_LOGIC_REDIRECT, status=status)
-    detail = f"answered {status}" + (f" ({body})" if body else "")
-    if status in _RETRIED or status >= 500:
-        return Attempt(
-            detail=detail,
-            code=_CODES.get(status, Code.SUMO_LOGIC_BUSY),
-            status=status,
-            retry=True,
-            unknown=status not in _REFUSED_FOR_NOW,
-            retry_after=retry.retry_after_seconds(response.headers.get("Retry-After"), now),
-        )
-    return Attempt(detail=detail, code=_CODES.get(status, Code.SUMO_LOGIC_REFUSED), status=status)
-
-
-def failed_attempt(failure: Failure) -> Attempt:
-    """Sort a request that got no whole answer."""
-    code = _CODES_OF_FAILURES[failure.cause]
-    return Attempt(detail=failure.detail, code=code, retry=failure.retry, unknown=failure.may_have_arrived)
+    return CODES.refusal(response, body, now=now)
 
 
 def _redirect(response: requests.Response) -> str:

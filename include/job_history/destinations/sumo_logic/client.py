@@ -10,7 +10,8 @@ from typing import Any
 
 import requests
 
-from job_history.destinations.sumo_logic.attempts import Attempt, attempt_of, failed_attempt
+from job_history.destinations.messages.attempts import Attempt
+from job_history.destinations.sumo_logic.attempts import CODES, attempt_of
 from job_history.destinations.sumo_logic.endpoint import Endpoint, target_of
 from job_history.http.failures import REQUEST_ERRORS, failure_of
 from job_history.http.retry import Retries, RetryLoop
@@ -68,7 +69,7 @@ class HttpSource:
                 response = self._session.post(self.endpoint.url, data=body, headers=headers, timeout=self._timeout)
         except REQUEST_ERRORS as error:
             # The loop raises an error of its own: one raised here would carry this one, and the URL in it, along.
-            return failed_attempt(failure_of(error, self.endpoint.host))
+            return CODES.failed(failure_of(error, self.endpoint.host))
         return attempt_of(response, self.endpoint, now=self._clock())
 
     def description(self) -> dict[str, Any]:
