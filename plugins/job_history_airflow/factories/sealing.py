@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections import OrderedDict
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.log import mask_secret
+from cachetools import LRUCache, cached
 
 from job_history.destinations.kind import DocumentStore, kind_of
 from job_history.errors import PermanentError, ReplicationError, TransientError
@@ -37,15 +38,9 @@ def sealing_of_installation() -> Sealing:
 
     accounts = functools.cache(load_accounts)
     # Making a client takes some 0.2 s and 8 MB, and many accounts share one bucket.
-    stores: OrderedDict[str, DocumentStore | None] = OrderedDict()
-
-    def store_of(account: Account) -> DocumentStore | None:
-        settings = account.destination.model_dump_json()
-        if settings not in stores:
-            stores[settings] = open_store(account)
-            if len(stores) > _STORES_KEPT:
-                stores.popitem(last=False)
-        return stores[settings]
+    # Chains are sealed in several threads.
+    kept = cached(LRUCache(_STORES_KEPT), key=lambda account: account.destination.model_dump_json(), lock=Lock())
+    store_of = kept(open_store)
 
     def place_of(user_id: int) -> AccountPlace | None:
         account = accounts().usable.get(user_id)
