@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from airflow.sdk import DAG
 
-from airflow.sdk import DAG, CronDataIntervalTimetable
-
-from job_history_airflow.announce.deadline import deadline_alerts
 from job_history_airflow.dag_ids import RECONCILIATION_DAG
+from job_history_airflow.dags.scheduled import scheduled_dag
 from job_history_airflow.operators import ReconcileOperator
 from job_history_airflow.params import RECONCILIATION_PARAMS
-from job_history_airflow.policies import DEFAULT_ARGS
-from job_history_airflow.settings import read_dag_labels, read_start_date
 from job_history_airflow.task_groups import replicate
 
 SUMMARY = "Every day: compares sources, receipts and buckets, and runs what is open, late or lost again."
@@ -33,20 +29,13 @@ so its receipts are the only record.
 
 def reconciliation_dag() -> DAG:
     """Make the DAG `job_history_reconciliation`, by the settings of the section `[job_history]`."""
-    catch_up_from = read_start_date()
-    labels = read_dag_labels()
-    with DAG(
-        dag_id=RECONCILIATION_DAG,
-        schedule=CronDataIntervalTimetable("30 1 * * *", timezone="UTC"),
-        start_date=catch_up_from or datetime(2018, 1, 1, tzinfo=UTC),
-        catchup=catch_up_from is not None,
+    with scheduled_dag(
+        RECONCILIATION_DAG,
+        "30 1 * * *",
         max_active_runs=1,
-        default_args={**DEFAULT_ARGS, "owner": labels.owner},
         params=RECONCILIATION_PARAMS,
-        doc_md=DESCRIPTION,
-        deadline=deadline_alerts() or None,
         description=SUMMARY,
-        tags=labels.tags,
+        doc_md=DESCRIPTION,
     ) as dag:
         replicate(ReconcileOperator)
     return dag
