@@ -11,17 +11,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from typing import Any
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 from aiohttp import web
 
-from .serving import in_thread
+from .serving import in_thread, served
 
 TOKEN = "local-google-token"  # noqa: S105 - of a stand-in
 MAX_OBJECT_BYTES = 100_000_000
@@ -195,26 +194,17 @@ def _xml(body: str) -> web.Response:
     return web.Response(text=f"<?xml version='1.0' encoding='UTF-8'?>{body}", content_type="application/xml")
 
 
-@asynccontextmanager
-async def _serving(storage: GoogleStorage) -> AsyncIterator[str]:
+def _application(storage: GoogleStorage) -> web.Application:
     application = web.Application(client_max_size=MAX_OBJECT_BYTES)
-    routes: Any = application.router
-    routes.add_route("*", "/{bucket}", storage.answer)
-    routes.add_route("*", "/{bucket}/", storage.answer)
-    routes.add_route("*", "/{bucket}/{key:.+}", storage.answer)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.05)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    for path in ("/{bucket}", "/{bucket}/", "/{bucket}/{key:.+}"):
+        application.router.add_route("*", path, storage.answer)
+    return application
 
 
 @contextmanager
 def google_storage() -> Iterator[GoogleStorage]:
     """Serve on a free port of 127.0.0.1 for as long as the block lasts."""
     storage = GoogleStorage()
-    with in_thread(lambda: _serving(storage), "google-storage") as address:
+    with in_thread(lambda: served(_application(storage)), "google-storage") as address:
         storage.address = address
         yield storage

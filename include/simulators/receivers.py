@@ -10,14 +10,14 @@ from __future__ import annotations
 import gzip
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
-from .serving import in_thread
+from .serving import in_thread, served
 
 TOKEN = "local-receiver-token-0123"  # noqa: S105 - of a stand-in
 SPLUNK_PATH, DATADOG_PATH, HTTP_PATH = "/services/collector/event", "/api/v2/logs", "/hook"
@@ -165,25 +165,18 @@ def _answer(status: int, body: Any) -> web.Response:
     return web.json_response(body, status=status)
 
 
-@asynccontextmanager
-async def _serving(receivers: Receivers) -> AsyncIterator[str]:
+def _application(receivers: Receivers) -> web.Application:
     application = web.Application(client_max_size=50_000_000)
     application.router.add_post(SPLUNK_PATH, receivers.splunk)
     application.router.add_post(DATADOG_PATH, receivers.datadog)
     application.router.add_post(HTTP_PATH, receivers.plain)
-    runner = web.AppRunner(application, access_log=None, auto_decompress=False, shutdown_timeout=0.05)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    return application
 
 
 @contextmanager
 def local_receivers() -> Iterator[Receivers]:
     """Serve on a free port of 127.0.0.1 for as long as the block lasts."""
     receivers = Receivers()
-    with in_thread(lambda: _serving(receivers), "receivers") as address:
+    with in_thread(lambda: served(_application(receivers), auto_decompress=False), "receivers") as address:
         receivers.address = address
         yield receivers

@@ -2,11 +2,31 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Any
 
+from aiohttp import web
+
+# Short, since tests wait for it; zero would mean without end.
+_SHUTDOWN_SECONDS = 0.05
 _Started = Future[tuple[str, asyncio.AbstractEventLoop, asyncio.Event]]
+
+
+@asynccontextmanager
+async def served(application: web.Application, *, port: int = 0, **options: Any) -> AsyncIterator[str]:
+    """Serve an application on 127.0.0.1, and yield its address (`http://127.0.0.1:PORT`); port 0 takes a free one.
+
+    `options` are those of `web.AppRunner`. No access log: it would contain tokens.
+    """
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS, **options)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
 
 
 @contextmanager

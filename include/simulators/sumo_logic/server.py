@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any
 
 from aiohttp import web
 
-from simulators.serving import in_thread
+from simulators.serving import in_thread, served
 
 from .control import Control
 from .faults import Fault
@@ -19,32 +19,21 @@ from .reports import Reports
 from .settings import convert_settings
 from .source import Source
 
-HOST = "127.0.0.1"
 RECEIVER = "/receiver/v1/http"
 # 30 fields of 455 characters need more than the framework's own limit for a header.
 _MAX_HEADER_BYTES = 65_536
-# Short, since tests wait for it; zero would mean without end.
-_SHUTDOWN_SECONDS = 0.05
 
 
-@asynccontextmanager
-async def serving(source: Source, *, port: int = 0) -> AsyncIterator[str]:
+def serving(source: Source, *, port: int = 0) -> AbstractAsyncContextManager[str]:
     """Serve a source on 127.0.0.1 and give its address (`http://127.0.0.1:PORT`); port 0 takes a free one."""
-    runner = web.AppRunner(
+    return served(
         _application(source),
-        access_log=None,  # it would contain the token
+        port=port,
         auto_decompress=False,  # what was sent is counted, and what is wrong with it is reported
         keepalive_timeout=source.settings.idle_timeout,
         max_line_size=_MAX_HEADER_BYTES,
         max_field_size=_MAX_HEADER_BYTES,
-        shutdown_timeout=_SHUTDOWN_SECONDS,
     )
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, HOST, port).start()
-        yield f"http://{HOST}:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 def _application(source: Source) -> web.Application:

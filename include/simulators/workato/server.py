@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import datetime
 from typing import Any
 
 from aiohttp import web
 
-from simulators.serving import in_thread
+from simulators.serving import in_thread, served
 
 from .api import Api, OnRequest
 from .control import Control
@@ -20,21 +20,10 @@ from .records import ReceivedRequest
 from .settings import convert_settings
 from .workspace import Partner, Workspace
 
-HOST = "127.0.0.1"
-# Short, since tests wait for it; zero would mean without end.
-_SHUTDOWN_SECONDS = 0.05
 
-
-@asynccontextmanager
-async def serving(api: Api, *, port: int = 0) -> AsyncIterator[str]:
+def serving(api: Api, *, port: int = 0) -> AbstractAsyncContextManager[str]:
     """Serve an API on 127.0.0.1 and give its address (`http://127.0.0.1:PORT`); port 0 takes a free one."""
-    runner = web.AppRunner(_application(api), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, HOST, port).start()
-        yield f"http://{HOST}:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    return served(_application(api), port=port)
 
 
 def _application(api: Api) -> web.Application:
