@@ -13,6 +13,7 @@ from job_history.accounts.account import Account
 from job_history.destinations import Delivery, OnDelivery
 from job_history.documents.staged import StagedDocument
 from job_history.errors import ReplicationError
+from job_history.ledger.receipt import Counts, Receipt, WindowState
 from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord, LineRecord
 from job_history.model.record import Record
@@ -62,6 +63,21 @@ def slice_of(
     kind: EventKind = EventKind.JOBS,
 ) -> Slice:
     return Slice(run=run, user_id=user_id, name="Acme", kind=kind, window=HOUR, part=part, number=number, of=of)
+
+
+def receipt_of(state: WindowState = WindowState.COMPLETE, **changes: Any) -> Receipt:
+    """The receipt of an hour without jobs."""
+    fields: dict[str, Any] = {
+        "user_id": 5234,
+        "name": "Acme",
+        "window": HOUR,
+        "counts": Counts(),
+        "gap": 0,
+        "settings_hash": "",
+        "code_version": "",
+        "destination": {},
+    }
+    return Receipt(state=state, **{**fields, **changes})
 
 
 def record(**changes: Any) -> JobRecord:

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.unit.samples import HOUR
+from tests.unit.samples import HOUR, receipt_of
 
 from job_history.errors import PermanentError
 from job_history.ledger.acknowledgements import window_folder
 from job_history.ledger.old_acknowledgements import delete_old_acknowledgements
-from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
+from job_history.ledger.receipt import Counts, RunEntry, WindowState
 from job_history.ledger.receipt_store import add_revision, receipt_path
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import format_time
@@ -40,18 +40,9 @@ def reported(ledger: Storage, run: str, state: WindowState, *, days_ago: float) 
     finished_at = format_time(NOW - timedelta(days=days_ago))
     add_revision(
         ledger,
-        Receipt(
-            user_id=5234,
-            name="Acme",
-            window=HOUR,
-            state=state,
-            counts=Counts(),
-            gap=0,
-            settings_hash="",
-            code_version="",
+        receipt_of(
+            state,
             destination={"type": "sumo_logic", "target": "target"},
-            items=[],
-            quarantine=[],
             runs=[RunEntry(run, finished_at, state, Counts(), [run] if state is WindowState.FAILED else [])],
         ),
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.unit.samples import HOUR
+from tests.unit.samples import HOUR, receipt_of
 
 from job_history.ledger.open_windows import OpenWindow, OpenWindows
-from job_history.ledger.receipt import Counts, Receipt, WindowState
+from job_history.ledger.receipt import WindowState
 from job_history.model.event_kind import EventKind
 from job_history.storage import Storage, local_storage
 
@@ -21,26 +21,12 @@ def ledger(tmp_path: Path) -> Storage:
     return local_storage(tmp_path)
 
 
-def receipt(state: WindowState) -> Receipt:
-    return Receipt(
-        user_id=5234,
-        name="Acme",
-        window=HOUR,
-        state=state,
-        counts=Counts(),
-        gap=0,
-        settings_hash="",
-        code_version="",
-        destination={},
-    )
-
-
 def marks(ledger: Storage) -> list[str]:
     return sorted(ledger.paths("_control/open"))
 
 
 def test_a_failed_window_is_marked_before_its_revision_and_found_by_one_listing(ledger: Storage) -> None:
-    OpenWindows(ledger).before(receipt(WindowState.FAILED))
+    OpenWindows(ledger).before(receipt_of(WindowState.FAILED))
 
     assert marks(ledger) == [PATH]
     assert OpenWindows(ledger).windows == {OPEN}
@@ -48,7 +34,7 @@ def test_a_failed_window_is_marked_before_its_revision_and_found_by_one_listing(
 
 @pytest.mark.parametrize("state", [state for state in WindowState if state is not WindowState.FAILED])
 def test_only_a_failed_window_is_marked(ledger: Storage, state: WindowState) -> None:
-    OpenWindows(ledger).before(receipt(state))
+    OpenWindows(ledger).before(receipt_of(state))
 
     assert marks(ledger) == []
 
@@ -68,7 +54,7 @@ def test_the_mark_goes_when_no_run_can_change_the_window_any_more(
 ) -> None:
     OpenWindows(ledger).mark([OPEN])
 
-    OpenWindows(ledger).after(receipt(state))
+    OpenWindows(ledger).after(receipt_of(state))
 
     assert marks(ledger) == left
 
@@ -77,7 +63,7 @@ def test_a_mark_that_came_after_the_listing_is_not_deleted(ledger: Storage) -> N
     before = OpenWindows(ledger)
     OpenWindows(ledger).mark([OPEN])
 
-    before.after(receipt(WindowState.COMPLETE))
+    before.after(receipt_of(WindowState.COMPLETE))
 
     assert marks(ledger) == [PATH]
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.unit.samples import HOUR
+from tests.unit.samples import HOUR, receipt_of
 
 from job_history.errors import PermanentError
-from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
+from job_history.ledger.receipt import Counts, RunEntry, WindowState
 from job_history.ledger.receipt_store import add_revision, window_folder
 from job_history.ledger.superseded_files import OldQuarantine, delete_superseded_files, swept_days
 from job_history.model.event_kind import EventKind
@@ -39,15 +39,8 @@ def recorded(ledger: Storage, run: str, *, days_ago: int, items: list[str], quar
     entry = RunEntry(run, finished_at, WindowState.FAILED, Counts(), [run])
     add_revision(
         ledger,
-        Receipt(
-            user_id=5234,
-            name="Acme",
-            window=HOUR,
-            state=WindowState.FAILED,
-            counts=Counts(),
-            gap=0,
-            settings_hash="",
-            code_version="",
+        receipt_of(
+            WindowState.FAILED,
             destination={"type": "s3", "bucket": "acme-audit"},
             items=items,
             quarantine=quarantine,

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.samples import HOUR
+from tests.unit.samples import HOUR, receipt_of
 
-from job_history.ledger.receipt import Counts, Receipt, WindowState
+from job_history.ledger.receipt import Receipt
 from job_history.ledger.status_file import AccountStatus, Notified, Status
 from job_history.model.event_kind import EventKind
 from job_history.pipeline.notification import INSTALLATION, Notice, notice_of
@@ -56,17 +56,7 @@ class World:
 
 
 def receipt(user_id: int) -> Receipt:
-    return Receipt(
-        user_id=user_id,
-        name="A",
-        window=HOUR,
-        state=WindowState.COMPLETE,
-        counts=Counts(),
-        gap=0,
-        settings_hash="",
-        code_version="",
-        destination={},
-    )
+    return receipt_of(user_id=user_id, name="A")
 
 
 @pytest.fixture

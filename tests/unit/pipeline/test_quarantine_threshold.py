@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.samples import HOUR
+from tests.unit.samples import receipt_of
 
 from job_history.ledger.receipt import Counts, Receipt, WindowState
 from job_history.pipeline.quarantine_threshold import over_threshold
 
 
 def receipt(listed: int, **quarantined: int) -> Receipt:
-    return Receipt(
-        user_id=5234,
-        name="Acme",
-        window=HOUR,
-        state=WindowState.COMPLETE_WITH_QUARANTINE,
-        counts=Counts(counted=listed, listed=listed, quarantined=quarantined),
-        gap=0,
-        settings_hash="0" * 16,
-        code_version="0.1.0",
-        destination={"type": "s3"},
-    )
+    counts = Counts(counted=listed, listed=listed, quarantined=quarantined)
+    return receipt_of(WindowState.COMPLETE_WITH_QUARANTINE, counts=counts)
 
 
 @pytest.mark.promise("quarantine-threshold")

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 import pytest
-from tests.unit.samples import HOUR
+from tests.unit.samples import HOUR, receipt_of
 
 from job_history.ledger.receipt import Counts, Receipt, WindowState
 from job_history.model.window import Window
@@ -14,17 +14,7 @@ LATER = Window(HOUR.start.replace(day=22, hour=3), HOUR.start.replace(day=22, ho
 
 
 def receipt(user_id: int, name: str, state: str = "complete", window: Window = HOUR, **counts: Any) -> Receipt:
-    return Receipt(
-        user_id=user_id,
-        name=name,
-        window=window,
-        state=WindowState(state),
-        counts=Counts(**counts),
-        gap=0,
-        settings_hash="",
-        code_version="",
-        destination={"type": "s3"},
-    )
+    return receipt_of(WindowState(state), user_id=user_id, name=name, window=window, counts=Counts(**counts))
 
 
 def test_run_table_is_left_aligned_with_failures_first_and_without_empty_columns() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.unit.samples import DAY
+from tests.unit.samples import DAY, receipt_of
 
 from job_history.errors import PermanentError
 from job_history.ledger.lateness import Lateness
@@ -32,17 +32,7 @@ def hour(number: int) -> Window:
 
 
 def receipt(number: int, state: WindowState = COMPLETE, user_id: int = 5234, **changes: Any) -> Receipt:
-    fields: dict[str, Any] = {"counts": Counts(), "gap": 0, **changes}
-    return Receipt(
-        user_id=user_id,
-        name=f"Account {user_id}",
-        window=hour(number),
-        state=state,
-        settings_hash="",
-        code_version="",
-        destination={},
-        **fields,
-    )
+    return receipt_of(state, user_id=user_id, name=f"Account {user_id}", window=hour(number), **changes)
 
 
 class Ledger:

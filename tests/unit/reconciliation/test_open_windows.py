@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.golden_messages import CheckMessage
-from tests.unit.samples import DAY, MemorySource, account, entry, record
+from tests.unit.samples import DAY, MemorySource, account, entry, receipt_of, record
 
 from job_history.accounts.variable import read_accounts
 from job_history.errors import TransientError
@@ -50,16 +50,10 @@ class Ledger:
         self.source = MemorySource()
 
     def receipt(self, window: Window, state: WindowState, user_id: int = 5234) -> Receipt:
-        receipt = Receipt(
+        receipt = receipt_of(
+            state,
             user_id=user_id,
-            name="Acme",
             window=window,
-            state=state,
-            counts=Counts(),
-            gap=0,
-            settings_hash="",
-            code_version="",
-            destination={},
             runs=[RunEntry(f"run-{state}", "2018-05-21T04:00:00Z", state, Counts(), [])],
         )
         marks = OpenWindows(self.storage)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.support.golden_messages import CheckMessage
-from tests.unit.samples import DAY, MemorySource, account, record
+from tests.unit.samples import DAY, MemorySource, account, receipt_of, record
 
 from job_history.accounts.account import Account
 from job_history.destinations import StoredObject
@@ -80,18 +80,7 @@ class MemoryBucket:
 
 
 def receipt(hour: int, state: WindowState, **changes: Any) -> Receipt:
-    return Receipt(
-        user_id=5234,
-        name="Acme",
-        window=HOURS[hour],
-        state=state,
-        counts=Counts(),
-        gap=0,
-        settings_hash="",
-        code_version="",
-        destination=BUCKET,
-        **changes,
-    )
+    return receipt_of(state, window=HOURS[hour], destination=BUCKET, **changes)
 
 
 @dataclass
