@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,13 +38,15 @@ def raised(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
+def another_worker(folder: Path) -> Callable[[str], Storage]:
+    """Return what opens the storage of a worker that shares no folder with the others."""
+    return lambda url: local_storage(folder / "another-worker" / Path(url).name)
+
+
 def test_slices_on_another_worker_fail_with_the_code(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: list[str]
 ) -> None:
-    def storage_of_another_worker(url: str) -> Storage:
-        return local_storage(tmp_path / "another-worker" / Path(url).name)
-
-    monkeypatch.setattr("job_history_airflow.operators.steps.storage_at", storage_of_another_worker)
+    monkeypatch.setattr("job_history_airflow.operators.steps.storage_at", another_worker(tmp_path))
     world.accounts(world.account(5234, "Acme"))
 
     state, _ = run_dag(REPLICATION_DAG)
@@ -58,10 +61,7 @@ def test_slices_on_another_worker_fail_with_the_code(
 def test_a_report_on_another_worker_fails_with_the_code(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: list[str]
 ) -> None:
-    def storage_of_another_worker(url: str) -> Storage:
-        return local_storage(tmp_path / "another-worker" / Path(url).name)
-
-    monkeypatch.setattr("job_history_airflow.operators.report.storage_at", storage_of_another_worker)
+    monkeypatch.setattr("job_history_airflow.operators.report.storage_at", another_worker(tmp_path))
     world.accounts(world.account(5234, "Acme"))
 
     state, states = run_dag(REPLICATION_DAG)

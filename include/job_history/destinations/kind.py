@@ -34,7 +34,6 @@ class Opening:
     """
 
     slice: Slice
-    staging: Storage
     ledger: Storage
     upload_concurrency: int
     max_message_bytes: int

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from job_history.model.event_kind import EventKind
     from job_history.model.slice import Slice
     from job_history.model.window import Window
-    from job_history.storage import Storage
     from job_history_airflow.cli.context import CommandContext
 
 
@@ -92,7 +91,7 @@ def _compare(context: CommandContext, account: Account, kind: EventKind, hour: W
             source=source_of(
                 account, kind, max_document_bytes=context.settings.max_document_bytes, staging=context.staging
             ),
-            dry_run=_dry_run(context, account, slice_, scratch),
+            dry_run=_dry_run(context, account, slice_),
             ledger=context.ledger,
             scratch=scratch,
             max_document_bytes=context.settings.max_document_bytes,
@@ -112,19 +111,13 @@ def _unknown(context: CommandContext, account: Account, kind: EventKind, window:
     return [found] if found.objects.count else []
 
 
-def _dry_run(context: CommandContext, account: Account, slice_: Slice, scratch: Storage) -> Destination:
-    from job_history.destinations.kind import Opening, kind_of
+def _dry_run(context: CommandContext, account: Account, slice_: Slice) -> Destination:
+    from job_history.destinations.kind import kind_of
     from job_history.inspection.diff import ByReceipt
+    from job_history_airflow.factories.destinations import opening_of
 
     kind = kind_of(account)
-    opening = Opening(
-        slice=slice_,
-        staging=scratch,
-        ledger=context.ledger,
-        upload_concurrency=context.settings.upload_concurrency,
-        max_message_bytes=context.settings.max_message_bytes,
-        dry_run=kind.readable,
-    )
+    opening = opening_of(context.settings, slice_, context.ledger, dry_run=kind.readable)
     destination = kind.open(account, opening)
     return destination if kind.readable else ByReceipt(destination, context.ledger, slice_)
 

@@ -83,18 +83,11 @@ def _redriven(context: CommandContext, account: Account, status: WindowStatus, *
 
 
 def _destination_of(context: CommandContext, account: Account, *, replace: bool) -> Callable[[Slice], Destination]:
-    from job_history.destinations.kind import Opening, kind_of
+    from job_history.destinations.kind import kind_of
+    from job_history_airflow.factories.destinations import opening_of
 
     def destination(slice_: Slice) -> Destination:
-        opening = Opening(
-            slice=slice_,
-            staging=context.staging,
-            ledger=context.ledger,
-            upload_concurrency=context.settings.upload_concurrency,
-            max_message_bytes=context.settings.max_message_bytes,
-            repair=replace,
-        )
-        return kind_of(account).open(account, opening)
+        return kind_of(account).open(account, opening_of(context.settings, slice_, context.ledger, repair=replace))
 
     return destination
 

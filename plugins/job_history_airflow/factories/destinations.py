@@ -18,9 +18,10 @@ from job_history_airflow.factories.s3 import account_access
 from job_history_airflow.factories.storage import ATTEMPTS
 
 if TYPE_CHECKING:
-    from job_history.destinations.kind import DocumentStore
+    from job_history.destinations.kind import DocumentStore, Opening
     from job_history.destinations.s3 import S3Destination
     from job_history.destinations.sumo_logic import HttpSource, SumoLogicDestination
+    from job_history_airflow.settings import Settings as InstallationSettings
 
 Settings = TypeVar("Settings", bound=DestinationSettings)
 
@@ -100,6 +101,22 @@ def http_source(account: Account) -> HttpSource:
         return SumoLogicHook(settings.conn_id, headers=headers_of(settings)).get_conn()
     except PermanentError as fault:
         raise PermanentError(f"The connection {settings.conn_id!r} ({named_by}) cannot be used: {fault}") from None
+
+
+def opening_of(
+    settings: InstallationSettings, slice_: Slice, ledger: Storage, *, repair: bool = False, dry_run: bool = False
+) -> Opening:
+    """Return what a kind needs to open the destination of a slice; `settings`: of the section `[job_history]`."""
+    from job_history.destinations.kind import Opening
+
+    return Opening(
+        slice=slice_,
+        ledger=ledger,
+        upload_concurrency=settings.upload_concurrency,
+        max_message_bytes=settings.max_message_bytes,
+        repair=repair,
+        dry_run=dry_run,
+    )
 
 
 def settings_of(account: Account, kind: type[Settings]) -> Settings:

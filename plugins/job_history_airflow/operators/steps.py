@@ -74,19 +74,14 @@ class Steps:
 
     def load(self, slice_: Slice, account: Account, extracted: Extracted, transformed: Transformed) -> SliceOutcome:
         """Deliver to whichever kind of destination the account has."""
-        from job_history.destinations.kind import Opening, kind_of
+        from job_history.destinations.kind import kind_of
         from job_history.pipeline.load import load
         from job_history.preflight.notes import PreflightNotes
+        from job_history_airflow.factories.destinations import opening_of
 
         kind = kind_of(account)
-        opening = Opening(
-            slice=slice_,
-            staging=self.staging,
-            ledger=self.ledger,
-            upload_concurrency=self.settings.upload_concurrency,
-            max_message_bytes=self.settings.max_message_bytes,
-            repair=self.repair if kind.recognises_repeats else self.sends_all,
-        )
+        repair = self.repair if kind.recognises_repeats else self.sends_all
+        opening = opening_of(self.settings, slice_, self.ledger, repair=repair)
         try:
             return load(
                 slice_,
