@@ -156,6 +156,7 @@ class BaseDialect:
     def has_time_type(self, type_code: Any) -> bool:  # noqa: ARG002 - not known here
         return True
 
+    # A dialect with computes_forms has the next two, any other the two after them; snapshot.py calls no others.
     def within_form(self, relation: Relation, window: Window, form: TimeForm) -> Condition:
         raise NotImplementedError
 

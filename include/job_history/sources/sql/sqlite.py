@@ -45,6 +45,7 @@ class SqliteDialect(BaseDialect):
         return Condition(f"{relation.alias}.user_id IN (?, ?)", (number, str(user_id)))
 
     def within(self, relation: Relation, window: Window) -> Condition:
+        # Only called for a column with a type of time, and has_time_type finds none in SQLite.
         raise NotImplementedError
 
     def within_form(self, relation: Relation, window: Window, form: TimeForm) -> Condition:
