@@ -30,7 +30,8 @@ from tests.benchmarks.tasks import (
 )
 from tests.benchmarks.tasks import closing as closing_windows
 
-from job_history.ledger.items import Item, items_at
+from job_history.ledger.item import Item
+from job_history.ledger.items import items_at
 from job_history.ledger.receipt_store import receipt_files
 from job_history.storage import local_storage
 from simulators.job_store import create, create_indexes, fill, small_jobs

@@ -24,7 +24,8 @@ from job_history.destinations import Delivery
 from job_history.destinations.sumo_logic import headers_of
 from job_history.documents.staged import StagedDocument
 from job_history.errors import PermanentError
-from job_history.ledger.items import Item, ListHeader, item_writer, items_at
+from job_history.ledger.item import Item
+from job_history.ledger.items import ListHeader, item_writer, items_at
 from job_history.ledger.previous_run import read_previous_run
 from job_history.ledger.receipt import Counts, Receipt, WindowState
 from job_history.ledger.receipt_store import receipt_path

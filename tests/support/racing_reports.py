@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 from tests.support.deliveries import access
 
-from job_history.ledger.items import Item, ListHeader, item_writer, new_list_path
+from job_history.ledger.item import Item
+from job_history.ledger.items import ListHeader, item_writer, new_list_path
 from job_history.ledger.merge import hash_of_lists
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState

@@ -13,7 +13,8 @@ from tests.support.verifying import Verified, verified
 
 from job_history.destinations.kind import DocumentStore
 from job_history.errors import ReplicationError
-from job_history.ledger.items import Item, ListHeader, item_writer, new_list_path
+from job_history.ledger.item import Item
+from job_history.ledger.items import ListHeader, item_writer, new_list_path
 from job_history.ledger.merge import hash_of_lists
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState

@@ -19,13 +19,12 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Annotated
 from uuid import uuid4
 
 import msgspec
 
 from job_history.errors import ReplicationError
+from job_history.ledger.acknowledged_batch import AcknowledgedBatch, TryOfLoad, UnderWay, digests
 from job_history.ledger.decoding import decoded
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
@@ -42,59 +41,9 @@ _NAME = re.compile(
 _FILES_IN_A_LISTING = 1_000
 
 
-Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-
-
-class AcknowledgedBatch(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """A batch that the destination has. Documents are named by the SHA-256 of their bytes.
-
-    `load`: the try that sent it, as in the name of its mark. `documents`: those whose last part is in it, and whose
-    earlier parts were acknowledged to the same try before; of these, `repeated` may be there more than once. `begun`:
-    the one whose parts go on in the next batch. `next`: those that have parts in the next batch, which is sent after
-    this file is created.
-    """
-
-    version: int = 1
-    load: str
-    documents: list[Digest] = []
-    repeated: list[Digest] = []
-    begun: Digest | None = None
-    next: list[Digest] = []
-
-
-class UnderWay(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """The mark of a try that may have a request of unknown outcome; `next`: the documents of its first batch."""
-
-    version: int = 1
-    next: list[Digest] = []
-
-
 def window_folder(user_id: int, kind: EventKind, window: Window) -> str:
     """Return the folder of a window's acknowledgements, of all targets."""
     return f"{FOLDER}/{user_id}/{kind}/{window.slug}"
-
-
-@dataclass
-class _OfOneTry:
-    """What one try of a load has left. Documents by their digest."""
-
-    acknowledged: set[bytes] = field(default_factory=set)
-    repeated: set[bytes] = field(default_factory=set)
-    begun: set[bytes] = field(default_factory=set)
-    next: set[bytes] = field(default_factory=set)
-    is_under_way: bool = False
-
-    def add(self, batch: AcknowledgedBatch) -> None:
-        self.acknowledged |= _digests(batch.documents)
-        self.repeated |= _digests(batch.repeated)
-        self.begun |= _digests([batch.begun] if batch.begun else [])
-        self.next |= _digests(batch.next)
-
-    def copies(self, document: bytes) -> int:
-        """Return how many copies of a document there may be by this try: 2 stands for several."""
-        if document in self.acknowledged:
-            return 2 if document in self.repeated else 1
-        return int(document in self.begun or (self.is_under_way and document in self.next))
 
 
 def count_repeated(ledger: Storage, slice_: Slice) -> int:
@@ -128,7 +77,7 @@ class Acknowledgements:
         self._own_batches = 0
         self._earlier_marks: list[str] = []
         self._is_met = False
-        self._tries: dict[tuple[str, str], _OfOneTry] = {}
+        self._tries: dict[tuple[str, str], TryOfLoad] = {}
 
     def look(self) -> None:
         """Read what the folder has of the slice's part and was not read before, and meet the loads under way."""
@@ -148,11 +97,11 @@ class Acknowledgements:
                 continue
             run, where = found[name]["run"], self._ledger.url(self._path(name))
             if name in marks:
-                of_try = tries.setdefault((run, found[name]["try"]), _OfOneTry())
-                of_try.next |= _digests(decoded(content, UnderWay, where).next)
+                of_try = tries.setdefault((run, found[name]["try"]), TryOfLoad())
+                of_try.next |= digests(decoded(content, UnderWay, where).next)
             else:
                 batch = decoded(content, AcknowledgedBatch, where)
-                tries.setdefault((run, batch.load), _OfOneTry()).add(batch)
+                tries.setdefault((run, batch.load), TryOfLoad()).add(batch)
         self._known.update(new)
         self._tries = tries
         under_way = {(found[name]["run"], found[name]["try"]) for name in marks}
@@ -254,7 +203,3 @@ class Acknowledgements:
 
     def _path(self, name: str) -> str:
         return f"{self._folder}/{name}"
-
-
-def _digests(documents: Iterable[str]) -> set[bytes]:
-    return {bytes.fromhex(document) for document in documents}

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from job_history.ledger.items import EARLIER_SETTINGS, Item, ListHeader, item_list, item_writer, items_at
+from job_history.ledger.item import EARLIER_SETTINGS, Item
+from job_history.ledger.items import ListHeader, item_list, item_writer, items_at
 from job_history.ledger.outcome import Outcome
 from job_history.storage import Storage
 from job_history.storage.scratch_database import scratch_database

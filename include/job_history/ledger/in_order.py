@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import msgspec
 
-from job_history.ledger.items import Item, ItemWriter
+from job_history.ledger.item import Item
+from job_history.ledger.items import ItemWriter
 from job_history.storage.scratch_database import scratch_database
 
 MAX_IN_MEMORY = 1_000

@@ -9,7 +9,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from job_history.accounts.account import Account
-from job_history.ledger.items import EARLIER_SETTINGS, Item, item_list
+from job_history.ledger.item import EARLIER_SETTINGS, Item
+from job_history.ledger.items import item_list
 from job_history.ledger.lateness import Late
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.receipt_store import read_receipt

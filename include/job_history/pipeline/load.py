@@ -12,7 +12,8 @@ from job_history.destinations import CountsCopies, Delivery, Destination
 from job_history.documents.staged import StagedDocument, staged_documents
 from job_history.errors import PermanentError, TransientError
 from job_history.ledger.in_order import InOrder, in_order
-from job_history.ledger.items import Item, ItemWriter, ListHeader, item_writer, new_list_path
+from job_history.ledger.item import Item
+from job_history.ledger.items import ItemWriter, ListHeader, item_writer, new_list_path
 from job_history.ledger.lateness import Late, Lateness
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.previous_run import PreviousRun, read_previous_run

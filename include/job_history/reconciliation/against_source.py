@@ -12,7 +12,8 @@ import pandas as pd
 
 from job_history.accounts.account import Account
 from job_history.errors import UnrecoverableError
-from job_history.ledger.items import Item, item_lists
+from job_history.ledger.item import Item
+from job_history.ledger.items import item_lists
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind

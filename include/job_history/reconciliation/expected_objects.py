@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from job_history.destinations import StoredObject
 from job_history.documents.object_key import began_at, day_folder
-from job_history.ledger.items import Item
+from job_history.ledger.item import Item
 from job_history.model.window import Window
 from job_history.storage.scratch_database import scratch_database
 

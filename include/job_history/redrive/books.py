@@ -8,7 +8,8 @@ from datetime import datetime
 import msgspec
 
 from job_history.errors import PermanentError
-from job_history.ledger.items import Item, copy_items, new_list_path
+from job_history.ledger.item import Item
+from job_history.ledger.items import copy_items, new_list_path
 from job_history.ledger.lateness import all_of
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.quarantine import reason_of

@@ -11,7 +11,8 @@ from tests.unit.samples import HOUR
 
 from job_history.errors import PermanentError
 from job_history.ledger.carry_forward import Carried, carry_forward
-from job_history.ledger.items import EARLIER_SETTINGS, Item, ListHeader, item_list, item_writer, items_at
+from job_history.ledger.item import EARLIER_SETTINGS, Item
+from job_history.ledger.items import ListHeader, item_list, item_writer, items_at
 from job_history.ledger.outcome import Outcome
 from job_history.model.event_kind import EventKind
 from job_history.storage import Storage, local_storage

@@ -10,7 +10,8 @@ from tests.unit.samples import HOUR
 
 from job_history.ledger import in_order as module
 from job_history.ledger.in_order import MAX_IN_MEMORY, in_order
-from job_history.ledger.items import Item, ListHeader, item_writer, items_at
+from job_history.ledger.item import Item
+from job_history.ledger.items import ListHeader, item_writer, items_at
 from job_history.ledger.outcome import Outcome
 from job_history.model.event_kind import EventKind
 from job_history.storage import local_storage

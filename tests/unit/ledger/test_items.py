@@ -9,10 +9,10 @@ from tests.unit.samples import HOUR
 
 from job_history.errors import PermanentError
 from job_history.errors.code import Code
+from job_history.ledger.item import Item
 from job_history.ledger.items import (
     ROWS_A_GROUP,
     SCHEMA,
-    Item,
     ListHeader,
     copy_items,
     item_list,

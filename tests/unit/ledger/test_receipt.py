@@ -13,7 +13,8 @@ from tests.unit.samples import HOUR, RUN, account, outcome, slice_of
 
 from job_history.errors import PermanentError
 from job_history.errors.code import Code
-from job_history.ledger.items import Item, ListHeader, item_writer
+from job_history.ledger.item import Item
+from job_history.ledger.items import ListHeader, item_writer
 from job_history.ledger.merge import MAX_RUNS_REMEMBERED, hash_of_lists
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.receipt import Counts, JobRef, Receipt, RunEntry, WindowState

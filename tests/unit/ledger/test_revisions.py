@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from tests.unit.samples import HOUR
 
 from job_history.errors import TransientError
-from job_history.ledger.items import Item, ListHeader, item_writer, items_at, new_list_path
+from job_history.ledger.item import Item
+from job_history.ledger.items import ListHeader, item_writer, items_at, new_list_path
 from job_history.ledger.merge import gives_counts, hash_of_lists, merge
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState

@@ -11,7 +11,8 @@ from job_history.accounts.account import Account
 from job_history.destinations import Destination
 from job_history.documents.staged import staged_documents
 from job_history.errors import PermanentError, QuarantineReason, ReplicationError, TransientError
-from job_history.ledger.items import Item, items_at
+from job_history.ledger.item import Item
+from job_history.ledger.items import items_at
 from job_history.ledger.lateness import Late, Lateness
 from job_history.ledger.quarantine import QuarantineEntry
 from job_history.ledger.receipt_store import add_revision

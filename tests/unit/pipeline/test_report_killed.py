@@ -14,7 +14,8 @@ from tests.support.mortal_storage import KilledError, Life, MortalStorage
 from tests.unit.samples import HOUR, RUN, account, outcome, slice_of
 
 from job_history.errors import PermanentError
-from job_history.ledger.items import Item, ListHeader, item_writer, items_at
+from job_history.ledger.item import Item
+from job_history.ledger.items import ListHeader, item_writer, items_at
 from job_history.ledger.known_accounts import KnownAccounts, read_known_accounts
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.receipt_store import read_history

@@ -17,7 +17,8 @@ from tests.unit.samples import DAY, MemorySource, account, receipt_of, record
 from job_history.accounts.account import Account
 from job_history.destinations import StoredObject
 from job_history.errors import PermanentError, ReplicationError, TransientError, UnrecoverableError
-from job_history.ledger.items import Item, ListHeader, item_writer
+from job_history.ledger.item import Item
+from job_history.ledger.items import ListHeader, item_writer
 from job_history.ledger.lateness import Lateness
 from job_history.ledger.open_windows import OpenWindow, OpenWindows
 from job_history.ledger.outcome import Outcome
