@@ -19,7 +19,7 @@ from tests.support.azure import ACCOUNT, KEY, Azurite, azurite
 from tests.support.deliveries import deliver, document, documents
 
 from job_history.destinations import Delivery
-from job_history.destinations.s3 import S3Destination
+from job_history.destinations.object_store import ObjectStoreDestination
 from job_history.errors import PermanentError, ReplicationError, TransientError
 from job_history.errors.code import Code
 from job_history.errors.masking import secret_masker
@@ -60,8 +60,8 @@ class Store:
     def opened(self, prefix: str = "", **changes: Any) -> Container:
         return open_container(self.kind, self.access(**changes), prefix=prefix)
 
-    def destination(self, **options: Any) -> S3Destination:
-        return S3Destination(self.opened(), in_flight=16, waits=NO_WAITS, **options)
+    def destination(self, **options: Any) -> ObjectStoreDestination:
+        return ObjectStoreDestination(self.opened(), in_flight=16, waits=NO_WAITS, **options)
 
 
 @pytest.fixture(scope="module")
@@ -251,7 +251,7 @@ class TestAsLedgerAndStaging:
 
 def _refused(store: Store, **changes: Any) -> ReplicationError:
     with pytest.raises(ReplicationError) as refused:
-        deliver(S3Destination(store.opened(**changes), in_flight=1, waits=NO_WAITS), [document(100)])
+        deliver(ObjectStoreDestination(store.opened(**changes), in_flight=1, waits=NO_WAITS), [document(100)])
     assert not any(secret in str(refused.value) for secret in store.secrets)
     return refused.value
 
@@ -336,7 +336,7 @@ class TestImportableSuite(StoreContract):
     def _store(self, store: Store) -> None:
         self.store = store
 
-    def destination(self, **options: Any) -> S3Destination:
+    def destination(self, **options: Any) -> ObjectStoreDestination:
         return self.store.destination(**options)
 
     def stored(self) -> dict[str, bytes]:

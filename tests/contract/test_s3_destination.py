@@ -15,7 +15,7 @@ import pytest
 from tests.support.deliveries import access, deliver, document, documents
 
 from job_history.destinations import Delivery
-from job_history.destinations.s3 import S3Destination
+from job_history.destinations.object_store import ObjectStoreDestination
 from job_history.documents.staged import StagedDocument
 from job_history.errors import PermanentError, TransientError
 from job_history.storage.s3.open_bucket import open_bucket
@@ -45,7 +45,7 @@ class Bucket:
     ) -> Any:
         found = access(self.endpoint, self.name, transport=self.transport, **fields)
         bucket = open_bucket(found, concurrency=in_flight)
-        return S3Destination(
+        return ObjectStoreDestination(
             bucket,
             in_flight=in_flight,
             write_mode="overwrite" if overwrite else "create_only",

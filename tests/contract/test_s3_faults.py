@@ -16,7 +16,7 @@ from tests.support.deliveries import access, deliver, document
 from tests.support.scripted_s3 import Answer, AtMost, Refusal, Request, Reset, ScriptedS3, Served, Slow, scripted_s3
 
 from job_history.destinations import Delivery
-from job_history.destinations.s3 import S3Destination
+from job_history.destinations.object_store import ObjectStoreDestination
 from job_history.errors import PermanentError, ReplicationError, TransientError
 from job_history.errors.catalogue import fix_of
 from job_history.errors.code import Code
@@ -77,9 +77,9 @@ def bucket_at(
     return open_bucket(replace(found, connect_timeout=timeout), prefix=prefix, concurrency=32, request_timeout=timeout)
 
 
-def destination(url: str, transport: str, *, overwrite: bool = False, **options: Any) -> S3Destination:
+def destination(url: str, transport: str, *, overwrite: bool = False, **options: Any) -> ObjectStoreDestination:
     bucket = bucket_at(url, transport, **options)
-    return S3Destination(
+    return ObjectStoreDestination(
         bucket, in_flight=1, write_mode="overwrite" if overwrite else "create_only", waits=FEW_AND_FAST
     )
 
@@ -92,7 +92,7 @@ class Failed(NamedTuple):
     detail: str
 
 
-def fails(to: S3Destination, reported: list[tuple[str, Delivery]] | None = None) -> Failed:
+def fails(to: ObjectStoreDestination, reported: list[tuple[str, Delivery]] | None = None) -> Failed:
     """Deliver the three documents, and return the error that ended it."""
     reported = [] if reported is None else reported
     with pytest.raises(ReplicationError) as raised:
@@ -252,8 +252,8 @@ def test_a_store_that_asks_to_slow_down_is_obeyed_and_gets_everything(
     many = [document(number) for number in range(300)]
     bucket = bucket_at(endpoint.url, transport, timeout=60)
 
-    with caplog.at_level("INFO", "job_history.destinations.s3"):
-        reported = deliver(S3Destination(bucket, in_flight=64, waits=[0.02] * 50), many)
+    with caplog.at_level("INFO", "job_history.destinations.object_store"):
+        reported = deliver(ObjectStoreDestination(bucket, in_flight=64, waits=[0.02] * 50), many)
 
     assert reported == sorted((each.key, DELIVERED) for each in many)
     assert endpoint.objects == {each.key: each.content() for each in many}
@@ -442,7 +442,7 @@ def test_many_in_flight_end_with_one_error_and_a_second_run_completes(endpoint: 
     endpoint.answer("PUT", *[Served()] * 50)
     endpoint.always_answer("PUT", Refusal(403, "AccessDenied", "No."))
     many = [document(number) for number in range(200)]
-    to = S3Destination(bucket_at(endpoint.url, transport, timeout=60), in_flight=32, waits=FEW_AND_FAST)
+    to = ObjectStoreDestination(bucket_at(endpoint.url, transport, timeout=60), in_flight=32, waits=FEW_AND_FAST)
     reported: list[tuple[str, Delivery]] = []
 
     with pytest.raises(PermanentError) as raised:

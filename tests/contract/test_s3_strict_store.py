@@ -18,7 +18,7 @@ from tests.support.deliveries import access, deliver, document
 from tests.support.scripted_s3 import Refusal, ScriptedS3, scripted_s3
 
 from job_history.destinations import Delivery
-from job_history.destinations.s3 import S3Destination
+from job_history.destinations.object_store import ObjectStoreDestination
 from job_history.documents.staged import StagedDocument
 from job_history.errors import PermanentError, ReplicationError
 from job_history.errors.code import Code
@@ -41,13 +41,13 @@ def store() -> Iterator[ScriptedS3]:
         yield store
 
 
-def destination(store: ScriptedS3, url: str | None = None, **options: Any) -> S3Destination:
-    return S3Destination(
+def destination(store: ScriptedS3, url: str | None = None, **options: Any) -> ObjectStoreDestination:
+    return ObjectStoreDestination(
         open_bucket(access(S3Endpoint(url or store.url), BUCKET, **options)), in_flight=4, waits=[0.01]
     )
 
 
-def refusal(to: S3Destination) -> Code | None:
+def refusal(to: ObjectStoreDestination) -> Code | None:
     with pytest.raises(PermanentError) as raised:
         deliver(to, DOCUMENTS[:1])
     return raised.value.code
@@ -173,7 +173,7 @@ def test_a_store_that_demands_the_bucket_in_the_host_name(
     if transport == "boto3":  # the other client asks the system for addresses, not Python
         look_up = socket.getaddrinfo
         monkeypatch.setattr(socket, "getaddrinfo", lambda _host, *more, **other: look_up("127.0.0.1", *more, **other))
-        deliver(S3Destination(open_bucket(found), in_flight=4), DOCUMENTS)
+        deliver(ObjectStoreDestination(open_bucket(found), in_flight=4), DOCUMENTS)
         assert {seen.host for seen in store.seen[1:]} == {f"{BUCKET}.store.test:{store.port}"}
         assert store.objects == {each.key: each.content() for each in DOCUMENTS}
 

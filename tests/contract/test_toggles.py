@@ -19,7 +19,7 @@ from tests.support.sumo_logic_sender import Sender, joined
 from job_history.accounts.account import Account
 from job_history.accounts.variable import Accounts, read_accounts
 from job_history.destinations import Destination
-from job_history.destinations.s3 import S3Destination
+from job_history.destinations.object_store import ObjectStoreDestination
 from job_history.ledger.quarantine import QuarantineEntry
 from job_history.ledger.receipt import Receipt, WindowState
 from job_history.ledger.receipt_store import receipt_path
@@ -76,7 +76,7 @@ class S3Place(Place):
         self.settings = {"type": "s3", "conn_id": "s3", "bucket": self._bucket}
 
     def destination(self, _: Slice) -> Destination:
-        return S3Destination(open_bucket(access(self._endpoint, self._bucket)))
+        return ObjectStoreDestination(open_bucket(access(self._endpoint, self._bucket)))
 
     def documents(self) -> dict[str, bytes]:
         client = self._endpoint.client()

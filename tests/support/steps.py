@@ -26,7 +26,7 @@ from tests.support.world import accounts_of, bucket_at, sumo_logic_destination
 
 from job_history.accounts.account import Account
 from job_history.destinations import Destination
-from job_history.destinations.s3 import S3Destination
+from job_history.destinations.object_store import ObjectStoreDestination
 from job_history.errors import ReplicationError
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import read_receipt
@@ -187,8 +187,8 @@ def _runs(setting: Setting, passes: Passes) -> Runs:
             return sumo_logic_destination(slice_, setting.sumo_logic_url, ledger, passes, timeout=10)
         return bucket_of(account)
 
-    def bucket_of(account: Account) -> S3Destination:
-        return S3Destination(bucket_at(account, setting.endpoint_url), in_flight=16)
+    def bucket_of(account: Account) -> ObjectStoreDestination:
+        return ObjectStoreDestination(bucket_at(account, setting.endpoint_url), in_flight=16)
 
     to_s3, to_sumo_logic = ([], [setting.user_id]) if setting.sumo_logic_url else ([setting.user_id], [])
     return Runs(

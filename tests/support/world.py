@@ -21,7 +21,7 @@ from tests.support.scripted_s3 import ScriptedS3
 from job_history.accounts.account import Account
 from job_history.accounts.variable import Accounts, read_accounts
 from job_history.destinations import Destination
-from job_history.destinations.s3 import S3Destination
+from job_history.destinations.object_store import ObjectStoreDestination
 from job_history.destinations.sumo_logic import (
     RETRIES,
     HttpSource,
@@ -155,12 +155,12 @@ class World:
 
         return SqlJobSource(connect, dialect_for(self.store.connection_type))
 
-    def _bucket(self, account: Account, *, repair: bool = False) -> S3Destination:
+    def _bucket(self, account: Account, *, repair: bool = False) -> ObjectStoreDestination:
         # A task makes a client of its own, for 5 ms; a test of thousands of them does better.
         if BUCKET not in self._buckets:
             self._buckets[BUCKET] = bucket_at(account, self.s3.url, self.request_timeout)
         # With one request in flight, a seed gives the same faults to the same documents.
-        return S3Destination(self._buckets[BUCKET], in_flight=1, waits=FAST, repair=repair)
+        return ObjectStoreDestination(self._buckets[BUCKET], in_flight=1, waits=FAST, repair=repair)
 
     def _destination(self, account: Account, slice_: Slice, passes: Passes, *, repair: bool) -> Destination:
         if account.destination.type == "s3":

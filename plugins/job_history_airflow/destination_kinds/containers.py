@@ -37,11 +37,11 @@ def container_kind(
         return found, access_of(found, account.label)
 
     def open_(account: Account, opening: Opening) -> Destination:
-        from job_history.destinations.s3 import S3Destination
+        from job_history.destinations.object_store import ObjectStoreDestination
         from job_history.storage.object_store.container import open_container
 
         its, reached = access(account)
-        return S3Destination(
+        return ObjectStoreDestination(
             open_container(its.type, reached),
             in_flight=opening.upload_concurrency,
             write_mode=its.write_mode,
@@ -50,12 +50,12 @@ def container_kind(
         )
 
     def open_listing(account: Account) -> Listable:
-        from job_history.destinations.s3 import S3Destination
+        from job_history.destinations.object_store import ObjectStoreDestination
         from job_history.storage.object_store.container import open_container
         from job_history_airflow.factories.storage import ATTEMPTS
 
         its, reached = access(account)
-        return S3Destination(open_container(its.type, reached, attempts=ATTEMPTS), write_mode=its.write_mode)
+        return ObjectStoreDestination(open_container(its.type, reached, attempts=ATTEMPTS), write_mode=its.write_mode)
 
     def open_store(account: Account) -> DocumentStore:
         from job_history.storage import Storage

@@ -19,23 +19,25 @@ from job_history_airflow.factories.storage import ATTEMPTS
 
 if TYPE_CHECKING:
     from job_history.destinations.kind import DocumentStore, Opening
-    from job_history.destinations.s3 import S3Destination
+    from job_history.destinations.object_store import ObjectStoreDestination
     from job_history.destinations.sumo_logic import HttpSource, SumoLogicDestination
     from job_history_airflow.settings import Settings as InstallationSettings
 
 Settings = TypeVar("Settings", bound=DestinationSettings)
 
 
-def s3_destination(account: Account, *, in_flight: int, repair: bool = False, dry_run: bool = False) -> S3Destination:
+def s3_destination(
+    account: Account, *, in_flight: int, repair: bool = False, dry_run: bool = False
+) -> ObjectStoreDestination:
     """Return the account's bucket as a destination. Raises PermanentError if connection or bucket are not named."""
-    from job_history.destinations.s3 import S3Destination
-    from job_history.destinations.s3.destination import waits_for
+    from job_history.destinations.object_store import ObjectStoreDestination
+    from job_history.destinations.object_store.destination import waits_for
     from job_history.storage.s3.open_bucket import concurrency_of, open_bucket
 
     settings = settings_of(account, S3DestinationSettings)
     access = account_access(settings, account.label)
     at_once = concurrency_of(access, in_flight)
-    return S3Destination(
+    return ObjectStoreDestination(
         open_bucket(access, concurrency=at_once),
         in_flight=at_once,
         write_mode=settings.write_mode,
@@ -45,15 +47,15 @@ def s3_destination(account: Account, *, in_flight: int, repair: bool = False, dr
     )
 
 
-def listable_bucket(account: Account) -> S3Destination:
+def listable_bucket(account: Account) -> ObjectStoreDestination:
     """Return the account's bucket for listing, by a client that retries by itself. Raises as above."""
-    from job_history.destinations.s3 import S3Destination
+    from job_history.destinations.object_store import ObjectStoreDestination
     from job_history.storage.s3.open_bucket import open_bucket
 
     settings = settings_of(account, S3DestinationSettings)
     access = account_access(settings, account.label)
     bucket = open_bucket(access, attempts=access.attempts or ATTEMPTS)
-    return S3Destination(bucket, write_mode=settings.write_mode)
+    return ObjectStoreDestination(bucket, write_mode=settings.write_mode)
 
 
 def document_store(account: Account) -> DocumentStore:

@@ -14,7 +14,7 @@ import uvloop
 
 from job_history.accounts.destination_settings import WriteMode
 from job_history.destinations import Delivery, OnDelivery, StoredObject
-from job_history.destinations.s3.adaptive_concurrency import AdaptiveConcurrency
+from job_history.destinations.object_store.adaptive_concurrency import AdaptiveConcurrency
 from job_history.documents.staged import StagedDocument
 from job_history.errors import ReplicationError, TransientError
 from job_history.storage.files import ObjectExistsError, Written
@@ -46,7 +46,7 @@ class Stored(NamedTuple):
     version_id: str | None = None
 
 
-class S3Destination:
+class ObjectStoreDestination:
     """Puts each document under its key, once: an object that is there stays as it is."""
 
     def __init__(

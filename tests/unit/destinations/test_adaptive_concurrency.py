@@ -2,7 +2,7 @@
 
 import pytest
 
-from job_history.destinations.s3.adaptive_concurrency import AdaptiveConcurrency
+from job_history.destinations.object_store.adaptive_concurrency import AdaptiveConcurrency
 
 
 class Clock:
