@@ -71,7 +71,7 @@ CATALOGUE: dict[Code, Entry] = {
     ),
     Code.CLOCK_OFF: Entry(
         WARNING,
-        "its clock is {seconds} s {direction} that of the source; documents were delivered all the same",
+        "its clock is {seconds} s {direction} that of {other}; documents were delivered all the same",
         "Set the clock of that machine, and keep it synchronised (NTP).",
     ),
     **LEDGER_FINDINGS,

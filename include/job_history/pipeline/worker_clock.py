@@ -1,37 +1,58 @@
-"""Compares a worker's clock with that of the source that it reads."""
+"""Compares a worker's clock with those of the source that it reads and of the storage that it writes to."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
 
 import msgspec
 
 from job_history.errors.catalogue import finding
 from job_history.errors.code import Code
+from job_history.storage import Storage
 
 MOST = timedelta(minutes=1)
 """By so much a clock may be off: the worker's time is in names of runs and files, and decides what is old."""
 
 
 class ClockOff(msgspec.Struct, frozen=True):
-    """A worker whose clock is off: its host, and by how many seconds it is ahead of the source (negative: behind)."""
+    """A worker whose clock is off: its host, and by how many seconds it is ahead of `other` (negative: behind)."""
 
     host: str
     seconds: int
+    other: str = "the source"
 
 
-def clock_off(source_time: datetime | None, before: datetime, after: datetime) -> ClockOff | None:
+def clock_off(
+    shown: datetime | None, before: datetime, after: datetime, *, other: str = "the source"
+) -> ClockOff | None:
     """Return by how much this worker's clock is off at least, if it is more than a minute.
 
-    `source_time`: what the source's clock showed between `before` and `after` by this worker's clock; None: unknown.
+    `shown`: what the other clock showed between `before` and `after` by this worker's clock; None: unknown.
     """
-    if source_time is None:
+    if shown is None:
         return None
-    ahead, behind = before - source_time, source_time - after
+    ahead, behind = before - shown, shown - after
     off = ahead if ahead > MOST else -behind if behind > MOST else None
-    return None if off is None else ClockOff(socket.gethostname(), round(off.total_seconds()))
+    return None if off is None else ClockOff(socket.gethostname(), round(off.total_seconds()), other)
+
+
+class StagingClock:
+    """Compares a worker's clock with the staging area's, once: a task asks for one listing, whatever its slices."""
+
+    def __init__(self, staging: Storage) -> None:
+        self._staging = staging
+        self._was_asked = False
+
+    def off(self, path: str, before: datetime) -> ClockOff | None:
+        """Compare with the time that the store gave the file, which this worker wrote after `before`."""
+        if self._was_asked:
+            return None
+        self._was_asked = True
+        written = dict(self._staging.written(str(PurePosixPath(path).parent))).get(path)
+        return clock_off(written, before, datetime.now(UTC), other="the storage of the staging area")
 
 
 def clock_problems(clocks: Iterable[ClockOff]) -> list[str]:
@@ -47,6 +68,7 @@ def clock_problems(clocks: Iterable[ClockOff]) -> list[str]:
                 f"Worker {host}",
                 seconds=abs(clock.seconds),
                 direction="ahead of" if clock.seconds > 0 else "behind",
+                other=clock.other,
             )
         )
         for host, clock in sorted(largest.items())

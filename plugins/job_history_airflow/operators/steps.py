@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from job_history.accounts.account import Account
 from job_history.errors import PermanentError
 from job_history.model.slice import Slice
 from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
+from job_history.pipeline.worker_clock import StagingClock
 from job_history_airflow.factories.redaction import redaction_of
 from job_history_airflow.factories.sources import source_of
 from job_history_airflow.factories.storage import storage_at
@@ -34,14 +36,17 @@ class Steps:
     ledger: Storage
     repair: bool
     sends_all: bool
+    staging_clock: StagingClock
 
     @classmethod
     def of(cls, context: Context) -> Steps:
         """Read the settings for a task."""
         settings = read_settings()
+        staging = storage_at(settings.staging_path)
         return cls(
             settings=settings,
-            staging=storage_at(settings.staging_path),
+            staging=staging,
+            staging_clock=StagingClock(staging),
             ledger=storage_at(settings.ledger_path),
             repair=is_repair(context),
             sends_all=context["params"].get("mode") == "repair",
@@ -57,7 +62,11 @@ class Steps:
             staging=self.staging,
             slice_=slice_,
         )
-        return extract(slice_, account, source, self.staging)
+        before = datetime.now(UTC)
+        extracted = extract(slice_, account, source, self.staging)
+        if extracted.clock_off is None:
+            extracted.clock_off = self.staging_clock.off(extracted.path, before)
+        return extracted
 
     def transform(self, slice_: Slice, account: Account, extracted: Extracted) -> Transformed:
         from job_history.pipeline.transform import transform

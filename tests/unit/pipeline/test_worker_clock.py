@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from job_history.errors.code import Code
-from job_history.pipeline.worker_clock import ClockOff, clock_off, clock_problems
+from job_history.pipeline.worker_clock import ClockOff, StagingClock, clock_off, clock_problems
+from job_history.storage import local_storage
 
 BEFORE = datetime(2018, 5, 21, 12, tzinfo=UTC)
 AFTER = BEFORE + timedelta(seconds=40)
@@ -39,3 +42,20 @@ def test_each_host_is_named_once_with_its_largest_distance() -> None:
     assert first.startswith(f"{Code.CLOCK_OFF}: Worker w1: its clock is 600 s ahead of ")
     assert second.startswith(f"{Code.CLOCK_OFF}: Worker w2: its clock is 3600 s behind ")
     assert clock_problems([]) == []
+
+
+@pytest.mark.promise("clock-off")
+def test_a_clock_that_differs_from_the_staging_areas_is_named_and_asked_for_once_a_task(tmp_path: Path) -> None:
+    staging = local_storage(tmp_path)
+    before = datetime.now(UTC)
+    staging.write("runs/r/s/jobs.jsonl.zst", b"")
+    assert StagingClock(staging).off("runs/r/s/jobs.jsonl.zst", before) is None
+
+    hour_ago = (before - timedelta(hours=1)).timestamp()
+    os.utime(tmp_path / "runs/r/s/jobs.jsonl.zst", (hour_ago, hour_ago))
+    clock = StagingClock(staging)
+    off = clock.off("runs/r/s/jobs.jsonl.zst", before)
+    assert off is not None
+    assert off.seconds == 3600
+    assert "3600 s ahead of that of the storage of the staging area" in clock_problems([off])[0]
+    assert clock.off("runs/r/s/jobs.jsonl.zst", before) is None
