@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -122,7 +122,13 @@ def read_receipts(ledger: Storage, user_id: int, kind: EventKind, windows: Itera
 
 def read_by_files(ledger: Storage, of_windows: list[ReceiptFiles]) -> list[Receipt | None]:
     """Read the receipts in these files, in the order given."""
-    contents = ledger.read_all(path for files in of_windows for path in files.paths)
+    return decode_by_files(ledger, of_windows, ledger.read_all(path for files in of_windows for path in files.paths))
+
+
+def decode_by_files(
+    ledger: Storage, of_windows: list[ReceiptFiles], contents: Iterator[bytes | None]
+) -> list[Receipt | None]:
+    """Return the receipts in these files; `contents` are those of their paths, in order."""
     newest = [_of_contents(ledger, files, [next(contents) for _ in files.paths]) for files in of_windows]
     return [None if each is None else each.with_version_1 for each in newest]
 

@@ -11,9 +11,9 @@ from job_history.model.event_kind import EventKind
 from job_history.model.record import Record
 from job_history.model.slice import Slice
 from job_history.model.window import Window, parts_of_at_most
-from job_history.pipeline.count_batch import count_batch
 from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.sources import Cost, Source, SupportsCost, SupportsQuickCheck
+from job_history.sources.count_batch import count_batch
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,100 @@
+"""Reads the receipts of many accounts together: one listing for each account and day, many requests in flight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
+
+from job_history.errors import ReplicationError
+from job_history.ledger.receipt import Receipt
+from job_history.ledger.receipt_store import (
+    ReceiptFiles,
+    day_folder_of,
+    decode_by_files,
+    receipt_files,
+    window_folder,
+)
+from job_history.model.event_kind import EventKind
+from job_history.model.window import Window
+from job_history.storage import Storage
+
+Result = TypeVar("Result")
+
+REQUESTS_AT_ONCE = 32
+
+
+class AskedReceipts(NamedTuple):
+    """The windows of an account and kind of event whose receipts are wanted."""
+
+    user_id: int
+    kind: EventKind
+    windows: Sequence[Window]
+
+
+def read_receipts_in_bulk(
+    ledger: Storage, asked: Sequence[AskedReceipts]
+) -> list[list[Receipt | None] | ReplicationError]:
+    """Read the newest revision of each of these receipts: None if there is none, in the order of the windows.
+
+    If one of an account's receipts cannot be read, the account has the error instead, and the others have theirs. All
+    of the receipts are in memory at once.
+    """
+    with ThreadPoolExecutor(1 if ledger.is_local else REQUESTS_AT_ONCE, "receipts") as threads:
+
+        def of_all(ask: Callable[[str], Result], arguments: Sequence[str]) -> dict[str, Result | ReplicationError]:
+            return dict(zip(arguments, threads.map(_or_error(ask), arguments), strict=True))
+
+        folders = list(dict.fromkeys(day_folder_of(each.user_id, each.kind, window) for each, window in _each(asked)))
+        listed = of_all(lambda day: receipt_files(ledger.paths(day)), folders)
+        found = [_files_of(each, listed) for each in asked]
+        paths = [
+            path for of_windows in found if isinstance(of_windows, list) for each in of_windows for path in each.paths
+        ]
+        contents = of_all(ledger.read, paths)
+    return [
+        of_windows if isinstance(of_windows, ReplicationError) else _decoded(ledger, of_windows, contents)
+        for of_windows in found
+    ]
+
+
+def _each(asked: Sequence[AskedReceipts]) -> Iterator[tuple[AskedReceipts, Window]]:
+    return ((each, window) for each in asked for window in each.windows)
+
+
+def _files_of(
+    asked: AskedReceipts, listed: dict[str, dict[str, ReceiptFiles] | ReplicationError]
+) -> list[ReceiptFiles] | ReplicationError:
+    of_windows: list[ReceiptFiles] = []
+    for window in asked.windows:
+        of_day = listed[day_folder_of(asked.user_id, asked.kind, window)]
+        if isinstance(of_day, ReplicationError):
+            return of_day
+        folder = window_folder(asked.user_id, asked.kind, window)
+        of_windows.append(of_day.get(folder, ReceiptFiles(folder)))
+    return of_windows
+
+
+def _decoded(
+    ledger: Storage, of_windows: list[ReceiptFiles], contents: dict[str, bytes | ReplicationError | None]
+) -> list[Receipt | None] | ReplicationError:
+    own = [contents[path] for files in of_windows for path in files.paths]
+    for content in own:
+        if isinstance(content, ReplicationError):
+            return content
+    try:
+        return decode_by_files(
+            ledger, of_windows, iter([each for each in own if not isinstance(each, ReplicationError)])
+        )
+    except ReplicationError as error:
+        return error
+
+
+def _or_error(ask: Callable[[str], Result]) -> Callable[[str], Result | ReplicationError]:
+    def asked(argument: str) -> Result | ReplicationError:
+        try:
+            return ask(argument)
+        except ReplicationError as error:
+            return error
+
+    return asked
