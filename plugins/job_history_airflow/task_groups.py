@@ -11,14 +11,18 @@ from job_history_airflow.announce.settings import emits_asset_events
 from job_history_airflow.operators import (
     AnnounceWindowsOperator,
     CloseOperator,
+    CompareOperator,
     ConvoyOperator,
     ExtractOperator,
     LoadOperator,
+    LookBackOperator,
     PlanOperator,
+    ReconcileOperator,
     ReportOperator,
     TransformOperator,
 )
 from job_history_airflow.operators.base import MAP_INDEX_TEMPLATE
+from job_history_airflow.operators.compare import COMPARISON_MAP_INDEX_TEMPLATE
 from job_history_airflow.operators.convoy import CONVOY_MAP_INDEX_TEMPLATE
 
 HALF_AN_HOUR = timedelta(minutes=30)
@@ -54,9 +58,24 @@ def _single(a_slice: dict[str, Any]) -> None:
     )
 
 
-def replicate(plan_operator: type[PlanOperator] = PlanOperator) -> PlanOperator:
+def reconcile() -> None:
+    """Add the tasks of a reconciliation to the DAG: what is compared, the comparisons, and those of a run."""
+    look_back = LookBackOperator(task_id="look_back", execution_timeout=HALF_AN_HOUR)
+    compare = CompareOperator.partial(
+        task_id="compare",
+        map_index_template=COMPARISON_MAP_INDEX_TEMPLATE,
+        retries=2,
+        execution_timeout=HALF_AN_HOUR,
+    ).expand(comparison=look_back.output)
+    # What a comparison has found counts although another one failed, or there is none.
+    compare >> replicate(
+        ReconcileOperator(task_id="plan", execution_timeout=HALF_AN_HOUR, trigger_rule=TriggerRule.ALL_DONE)
+    )
+
+
+def replicate(plan: PlanOperator | None = None) -> PlanOperator:
     """Add a run's tasks to the DAG, from the plan to the report. Returns the plan."""
-    plan = plan_operator(task_id="plan", execution_timeout=HALF_AN_HOUR)
+    plan = plan or PlanOperator(task_id="plan", execution_timeout=HALF_AN_HOUR)
     shared = _shared.expand(a_convoy=plan.output)
     close = CloseOperator(task_id="close", execution_timeout=HALF_AN_HOUR, trigger_rule=TriggerRule.ALL_DONE)
     single = _single.expand(a_slice=close.output)

@@ -499,7 +499,7 @@ def test_help_imports_no_airflow() -> None:
     code = """import sys
 from job_history_airflow.cli import main
 main(["--help"], standalone_mode=False)
-print(sorted({"airflow", "obstore", "pandas", "pyarrow", "pydantic"} & {*sys.modules}))"""
+print(sorted({"airflow", "obstore", "pyarrow", "pydantic"} & {*sys.modules}))"""
     reported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
     assert reported.startswith("Usage: ")
@@ -577,7 +577,7 @@ def test_commands_over_receipts_import_neither_tasks_nor_models_nor_providers(
     Variable.set("job_history_accounts", json.dumps([world.account(5234, "Entered")]))  # noqa: AIR311
     costly = {
         "airflow.models.dagrun", "airflow.sdk.execution_time.supervisor", "airflow.providers.amazon.aws", "boto3",
-        "pandas", "pyarrow", "airflow.plugins_manager",
+        "pyarrow", "airflow.plugins_manager",
     }  # fmt: skip
     try:
         reported = in_a_process(*arguments, code_after=f"print('imported', sorted({costly} & {{*sys.modules}}))")

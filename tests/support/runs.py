@@ -25,14 +25,18 @@ from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord
 from job_history.model.slice import Slice
 from job_history.model.window import Window
+from job_history.pipeline.compare_accounts import CompareAccounts
+from job_history.pipeline.comparison_files import AccountToCompare, Comparison, ComparisonFiles
 from job_history.pipeline.complete_windows import complete_windows
 from job_history.pipeline.extract import extract, read_at
 from job_history.pipeline.load import load
 from job_history.pipeline.plan import WindowsOf, plan, skip_none
+from job_history.pipeline.report import report
 from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
 from job_history.pipeline.run_files import Failure, RunFiles
 from job_history.pipeline.transform import transform
-from job_history.reconciliation.findings import DamagedObject, WindowFinding
+from job_history.reconciliation.compare import Comparing
+from job_history.reconciliation.windows_to_run import Choice, choose_windows
 from job_history.sources import Source
 
 STEPS = ("extract", "transform", "load")
@@ -136,28 +140,23 @@ class Runs:
         run.returned[f"plan {kind}"] = msgspec.json.encode(made.slices)
 
     def _reconciled(self, run: Run, kind: str) -> WindowsOf:
-        from job_history.reconciliation.reconcile import reconcile  # brings pandas, as below
-        from job_history.reconciliation.windows_to_run import Choice
-
-        files = RunFiles(self.staging, run.name)
-        with files.damage_writer(kind) as damages:
-
-            def note(finding: WindowFinding, key: str) -> None:
-                damages.append(DamagedObject(finding.user_id, finding.kind, finding.window, key))
-
-            findings = reconcile(
-                destination=kind,
-                hours=run.window,
-                accounts=[account for account in self.accounts.usable.values() if account.destination.type == kind],
-                ledger=self.ledger,
-                source_of=self._source,
-                bucket_of=self.bucket_of if kind == "s3" else None,
-                repair=run.repair,
-                marks=OpenWindows(self.ledger),
-                on_damage=note,
-                choice=Choice(limit=1_000, day=run.at.date(), hourly_runs=lambda _: set()),
-            )
-        files.save_findings(findings)
+        marks, files = OpenWindows(self.ledger), ComparisonFiles(self.staging, run.name)
+        accounts = [account for account in self.accounts.usable.values() if account.destination.type == kind]
+        comparison = Comparison(KINDS.index(kind), run.window, [AccountToCompare(a.user_id, a.name) for a in accounts])
+        comparing = Comparing(
+            destination=kind,
+            hours=run.window,
+            ledger=self.ledger,
+            source_of=self._source,
+            bucket_of=self.bucket_of if kind == "s3" else None,
+            marks=marks,
+        )
+        progress = CompareAccounts(files=files, comparing_of=lambda _: comparing).run(comparison, accounts)
+        findings = progress.found.get(kind) or comparing.new_findings()
+        findings.repair = run.repair
+        choice = Choice(limit=1_000, day=run.at.date(), hourly_runs=lambda _: set())
+        choose_windows(findings, marks, self.ledger, choice)
+        RunFiles(self.staging, run.name).save_findings(findings)
         to_run = sorted(findings.to_run())
         return lambda account: [(each.kind, each.window) for each in to_run if each.user_id == account.user_id]
 
@@ -176,8 +175,6 @@ class Runs:
         run.returned[f"{name} {slice_.folder}"] = msgspec.json.encode(result)
 
     def report(self, run: Run) -> list[Receipt]:
-        from job_history.pipeline.report import report  # brings pandas, which no other step should pay for
-
         self.passes("before report")
         receipts = report(
             run=run.name,

@@ -44,7 +44,7 @@ WHOLE_RUN = ["plan", *STEPS, "report"]
 SECONDS = 60
 
 _processes = multiprocessing.get_context("forkserver")
-# Of pytest because it is the main module of ours, which each child looks at; the report's pandas takes a second.
+# Of pytest because it is the main module of ours, which each child looks at; the report's imports take half a second.
 _processes.set_forkserver_preload(["pytest", "job_history.pipeline.report", "tests.support.steps"])
 
 

@@ -96,7 +96,7 @@ class ItemWriter:
 
 
 def _table(items: list[Item]) -> pa.Table:
-    """Build the table from JSON: for an array of Python values, Arrow imports pandas, which costs a second and 50 MB
+    """Build the table from JSON: for an array of Python values, Arrow imports pandas if it is there: a second and 50 MB
     a task.
     """
     lines = msgspec.json.Encoder().encode_lines(items)

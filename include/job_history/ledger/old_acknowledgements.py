@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime
+from itertools import islice
 from typing import NamedTuple
 
+from job_history.errors import ReplicationError
 from job_history.ledger.acknowledgements import FOLDER
 from job_history.ledger.receipt import Receipt
-from job_history.ledger.receipt_store import read_receipts
+from job_history.ledger.receipts_in_bulk import AskedReceipts, read_receipts_in_bulk
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import parse_time
 from job_history.model.window import Window
 from job_history.storage import Storage
+
+DAYS_AT_ONCE = 64
+"""The receipts of so many accounts' days are in memory together."""
 
 
 class _Day(NamedTuple):
@@ -41,11 +46,15 @@ def delete_old_acknowledgements(ledger: Storage, before: datetime) -> int:
             continue  # not ours
         days[day][window].append(path)
     to_delete: list[str] = []
-    for day, windows in days.items():
-        receipts = read_receipts(ledger, day.user_id, day.kind, windows)
-        for paths, receipt in zip(windows.values(), receipts, strict=True):
-            closed_at = _closed_at(receipt, before)
-            to_delete += [path for path in paths if closed_at is not None and written[path] <= closed_at]
+    left = iter(days.items())
+    while some := list(islice(left, DAYS_AT_ONCE)):
+        asked = [AskedReceipts(day.user_id, day.kind, list(windows)) for day, windows in some]
+        for (_, windows), receipts in zip(some, read_receipts_in_bulk(ledger, asked), strict=True):
+            if isinstance(receipts, ReplicationError):
+                raise receipts
+            for paths, receipt in zip(windows.values(), receipts, strict=True):
+                closed_at = _closed_at(receipt, before)
+                to_delete += [path for path in paths if closed_at is not None and written[path] <= closed_at]
     ledger.delete_all(to_delete)
     return len(to_delete)
 

@@ -75,6 +75,7 @@ class AccountStatus(msgspec.Struct, kw_only=True):
     `active`: it is in the Variable, not paused, and the kind is switched on. `state` is that of `newest`, the newest
     window with a receipt. `windows`: the number of windows with a receipt from `since` on; those that are not plainly
     complete are in `unusual`, by the slug of the window. `open`: windows that need a run, however old.
+    `compared_until`: the end of the newest look-back that compared the account; None: none has.
     """
 
     user_id: int
@@ -90,6 +91,7 @@ class AccountStatus(msgspec.Struct, kw_only=True):
     open: int = 0
     oldest_open: Window | None = None
     seals: SealHead | None = None
+    compared_until: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -122,6 +124,7 @@ class AccountStatus(msgspec.Struct, kw_only=True):
     def add_newer(self, before: AccountStatus) -> None:
         """Take from an earlier status its seals, and the windows that are later than those of this one."""
         self.seals = before.seals
+        self.compared_until = max(filter(None, [self.compared_until, before.compared_until]), default=None)
         self.last_complete = max(filter(None, [self.last_complete, before.last_complete]), default=None)
         if before.newest is None:
             return

@@ -12,7 +12,7 @@ from job_history.model.event_kind import EventKind
 from job_history.model.unplaceable import Unplaceable
 from job_history.pipeline.quarantine_threshold import exceeds, over_threshold
 from job_history.pipeline.results import Plan, PlannedWindow, SliceOutcome
-from job_history.pipeline.run_files import RunFiles
+from job_history.pipeline.run_files import TASKS_UNTIL_PLANNED, RunFiles
 
 
 def outcomes_and_problems(planned: PlannedWindow, files: RunFiles) -> tuple[list[SliceOutcome], list[str]]:
@@ -55,9 +55,9 @@ def planning_problems(plans: list[Plan]) -> list[str]:
 
 
 def unplanned(files: RunFiles, destination: str = "") -> str:
-    """Return why there is no plan, or none for a kind of destination: what `plan`, or the task before it, failed on."""
+    """Return why there is no plan, or none for a kind of destination: what `plan`, or a task before it, failed on."""
     nothing = f"Destination {destination}: nothing" if destination else "Nothing"
-    for task in ("plan", "wait_until_settled"):
+    for task in TASKS_UNTIL_PLANNED:
         if (failure := files.task_failure(task)) is not None:
             return f"{nothing} was replicated, because `{task}` failed: {failure.message}"
     return f"{nothing} was replicated; see the log of `plan` for the reason."

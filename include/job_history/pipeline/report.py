@@ -162,7 +162,7 @@ def _not_repaired(
     left: dict[OpenWindow, Objects] = {}
     for findings in reconciled:
         if findings.repair and any(finding.damaged for finding in findings.windows):
-            left |= not_back(files.damages(findings.destination), receipts, ledger)
+            left |= not_back(files.damages(findings), receipts, ledger)
     return left
 
 

@@ -6,7 +6,6 @@ Files, not XComs: tasks that failed leave one too, and a report can be made with
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
@@ -15,7 +14,10 @@ from job_history.model.slice import RUNS, Slice
 from job_history.pipeline.results import Plan, SliceOutcome
 from job_history.reconciliation.findings import DamagedObject, Findings
 from job_history.storage import Storage
-from job_history.storage.staging import StagedWriter, staged_records, staged_writer
+from job_history.storage.staging import staged_records
+
+TASKS_UNTIL_PLANNED = ("plan", "look_back", "wait_until_settled")
+"""Tasks without which there is no plan, the last one first."""
 
 FileContent = TypeVar("FileContent", bound=msgspec.Struct)
 
@@ -45,8 +47,8 @@ class RunFiles:
         self._staging.write(f"{RUNS}/{self._run}/plan-{plan.destination}.json", msgspec.json.encode(plan))
 
     def begin_plan(self) -> None:
-        """Delete the failures of earlier tries to plan, and of the task before it, which has succeeded now."""
-        for task in ("plan", "wait_until_settled"):
+        """Delete the failures of earlier tries to plan, and of the tasks before it, which have succeeded now."""
+        for task in TASKS_UNTIL_PLANNED:
             self._staging.delete(self._task_failure(task))
 
     def save_task_failure(self, task: str, message: str) -> None:
@@ -69,18 +71,10 @@ class RunFiles:
         """Return the findings of a reconciliation; None for any other run."""
         return self._read(f"{RUNS}/{self._run}/findings-{destination}.json", Findings)
 
-    @contextmanager
-    def damage_writer(self, destination: str) -> Iterator[StagedWriter]:
-        """Open the file of the objects that a reconciliation found lost or altered; it appears when the block ends."""
-        with staged_writer(self._staging, self._damages(destination)) as writer:
-            yield writer
-
-    def damages(self, destination: str) -> Iterator[DamagedObject]:
-        """Stream the objects that a reconciliation found lost or altered. Raises PermanentError if it left no file."""
-        return staged_records(self._staging, self._damages(destination), DamagedObject)
-
-    def _damages(self, destination: str) -> str:
-        return f"{RUNS}/{self._run}/damages-{destination}.jsonl.zst"
+    def damages(self, findings: Findings) -> Iterator[DamagedObject]:
+        """Stream the objects that a reconciliation found lost or altered. Raises PermanentError if a file is gone."""
+        for path in findings.damages:
+            yield from staged_records(self._staging, path, DamagedObject)
 
     def begin(self, slice_: Slice) -> None:
         """Delete the result of an earlier try of the slice."""

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TypeGuard
 
-import pandas as pd
-
 from job_history.accounts.account import Account
 from job_history.errors import UnrecoverableError
 from job_history.ledger.item import Item
@@ -27,22 +25,34 @@ from job_history.storage import Storage
 log = logging.getLogger(__name__)
 
 Ids = Callable[[Window], Iterable[str]]
+"""Returns the ids of an hour, as its source lists them. Raises what the source raises."""
+
+
+def no_ids(_hour: Window) -> Iterable[str]:
+    """Return the ids of any hour of an account without a job."""
+    return ()
+
+
+def ids_of(account: Account, hours: Window, source: RemoteSource[Record], counted: int | None) -> Ids:
+    """Return how an account's hours are listed. One without any job in `hours` is asked only once.
+
+    `counted`: the number of its jobs there, if that is known.
+    """
+    try:
+        if not (source.count(account.user_id, hours) if counted is None else counted):
+            return no_ids
+    except UnrecoverableError:
+        log.info("Account %s: the source no longer holds all of %s, so it is asked hour by hour.", account.label, hours)
+    return lambda hour: source.ids(account.user_id, hour)
 
 
 def compared_with_source(
-    account: Account,
-    kind: EventKind,
-    hours: Window,
-    source: RemoteSource[Record],
-    ledger: Storage,
-    *,
-    receipts: list[Receipt | None],
+    account: Account, kind: EventKind, hours: Window, ids: Ids, ledger: Storage, *, receipts: list[Receipt | None]
 ) -> Iterator[tuple[WindowFinding, Receipt | None]]:
     """Yield for each hour its finding and its newest receipt; `receipts` are those of `hours`, as they were read first.
 
     Raises what the source raises.
     """
-    ids = _ids_of(account, hours, source)
     # Prefetched, because each takes its time in a bucket: a thousand accounts have fifty thousand of them.
     lists = item_lists(ledger, [path for receipt in receipts if _is_compared(receipt) for path in receipt.items])
     for hour, receipt in zip(hours.hours(), receipts, strict=True):
@@ -57,16 +67,16 @@ def compared_with_source(
         if _is_compared(receipt):
             of_hour = islice(lists, len(receipt.items))
             try:
-                listed = list(ids(hour))
+                listed = [_as_in_documents(each) for each in ids(hour)]
             except UnrecoverableError as gone:
                 log.info("Not compared with the source: %s (%s)", finding.label, gone)
                 deque(of_hour, maxlen=0)
             else:
-                missing, finding.gone = _anti_joined(listed, _ids_in(of_hour))
+                missing, finding.gone = _differing(listed, _ids_in(of_hour))
                 if missing:
                     # Re-read it: a run may have written one meanwhile.
                     newest = read_receipt(ledger, account.user_id, kind, hour) or receipt
-                    missing, finding.gone = _anti_joined(listed, _ids_in(item_lists(ledger, newest.items)))
+                    missing, finding.gone = _differing(listed, _ids_in(item_lists(ledger, newest.items)))
                 finding.missing, finding.missing_ids = len(missing), missing[:MAX_EXAMPLES]
                 finding.compared = True
         yield finding, newest
@@ -76,27 +86,14 @@ def _is_compared(receipt: Receipt | None) -> TypeGuard[Receipt]:
     return receipt is not None and receipt.state.closed
 
 
-def _ids_of(account: Account, hours: Window, source: RemoteSource[Record]) -> Ids:
-    """Return a function that lists the ids of an hour. An account without any job in `hours` is asked only once."""
-    try:
-        if not source.count(account.user_id, hours):
-            return lambda _: ()
-    except UnrecoverableError:
-        log.info("Account %s: the source no longer holds all of %s, so it is asked hour by hour.", account.label, hours)
-    return lambda hour: source.ids(account.user_id, hour)
-
-
 def _ids_in(lists: Iterable[Iterable[Item]]) -> Iterator[str]:
-    return (item.job_id for items in lists for item in items)
+    return (_as_in_documents(item.job_id) for items in lists for item in items)
 
 
-def _anti_joined(listed: Iterable[str], known: Iterable[str]) -> tuple[list[str], int]:
-    """Return the ids that are only in `listed`, and the number of those only in `known`."""
-    left, right = (
-        pd.DataFrame({"id": pd.Series([*map(_as_in_documents, ids)], dtype="str")}) for ids in (listed, known)
-    )
-    joined = left.drop_duplicates().merge(right.drop_duplicates(), on="id", how="outer", indicator=True)
-    return joined.id[joined["_merge"] == "left_only"].tolist(), int((joined["_merge"] == "right_only").sum())
+def _differing(listed: list[str], known: Iterable[str]) -> tuple[list[str], int]:
+    """Return the ids that are only in `listed`, sorted, and the number of those only in `known`."""
+    left, right = set(listed), set(known)
+    return sorted(left - right), len(right - left)
 
 
 def _as_in_documents(job_id: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from job_history.ledger.lateness import Lateness
+from job_history.ledger.lateness import Lateness, all_of
 from job_history.ledger.open_windows import OpenWindow
 from job_history.ledger.status_file import AccountStatus
 from job_history.model.event_kind import EventKind
@@ -33,7 +33,7 @@ class WindowFinding(msgspec.Struct, kw_only=True):
 
     `missing`: listed by the source and in no receipt; `gone`: in the receipt and no longer listed. `lost` and
     `altered`: in the bucket. `state` is the receipt's, or `open`. Examples are ids of missing jobs, and keys of lost or
-    altered objects. `is_run`: this reconciliation runs the window again.
+    altered objects. `lateness`: of its receipt. `is_run`: this reconciliation runs the window again.
     """
 
     user_id: int
@@ -48,6 +48,7 @@ class WindowFinding(msgspec.Struct, kw_only=True):
     altered: int = 0
     missing_ids: list[str] = []
     damaged_keys: list[str] = []
+    lateness: Lateness | None = None
     is_run: bool = False
 
     @property
@@ -71,12 +72,13 @@ class DamagedObject(msgspec.Struct):
 class Findings(msgspec.Struct, kw_only=True):
     """For one kind of destination: `compared` windows with their sources, and `objects` with their buckets.
 
-    `lateness`: of the windows that are not run again. `faults`: a message for each account that could not be compared.
-    `accounts`: the status of each account by its receipts of the look-back; `not_compared`: the keys of those with such
-    a fault, of the receipts or the source. `left_to_hourly`: hours that an hourly run does. `resting`: the number of
-    open windows of each account that is paused or no longer in the Variable. `unknown`: objects that no receipt names,
-    by account. `looks_back`: these are all accounts over the look-back, not what a run by hand asked for.
-    `is_readable`: the destination can be listed.
+    `lateness`: of the windows that are not run again (of those without a finding, until the windows are chosen).
+    `damages`: the staged files of the lost and altered objects. `faults`: a message for each account that could not be
+    compared. `accounts`: the status of each account by its receipts of the look-back; `not_compared`: the keys of those
+    with such a fault, of the receipts or the source. `left_to_hourly`: hours that an hourly run does. `resting`: the
+    number of open windows of each account that is paused or no longer in the Variable. `unknown`: objects that no
+    receipt names, by account. `looks_back`: these are all accounts over the look-back, not what a run by hand asked
+    for. `is_readable`: the destination can be listed.
     """
 
     destination: str
@@ -94,10 +96,28 @@ class Findings(msgspec.Struct, kw_only=True):
     unknown: dict[str, Objects] = {}
     looks_back: bool = False
     is_readable: bool = False
+    damages: list[str] = []
 
     def repairs(self, finding: WindowFinding) -> bool:
         """Return whether this reconciliation repairs the objects of a window."""
         return self.repair and finding.damaged > 0
+
+    def not_compare(self, user_id: int, name: str, kind: EventKind, problem: str) -> None:
+        """Note that an account could not be compared, and why."""
+        self.not_compared.add(f"{user_id}/{kind}")
+        self.faults.append(f"Account {kind.of(f'{user_id} {name}')}: {problem}")
+
+    def add(self, other: Findings) -> None:
+        """Add the findings of other accounts with this kind of destination."""
+        self.windows += other.windows
+        self.compared += other.compared
+        self.objects += other.objects
+        self.lateness = all_of([self.lateness, other.lateness])
+        self.faults += other.faults
+        self.accounts += other.accounts
+        self.not_compared |= other.not_compared
+        self.unknown |= other.unknown
+        self.damages += other.damages
 
     def to_run(self) -> set[OpenWindow]:
         return {OpenWindow(each.user_id, each.kind, each.window) for each in self.windows if each.is_run}

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import zip_longest
 
-from job_history.errors import PermanentError
+from job_history.errors import PermanentError, ReplicationError
+from job_history.ledger.lateness import all_of
 from job_history.ledger.open_windows import OpenWindow, OpenWindows
 from job_history.ledger.receipt import Receipt, WindowState
-from job_history.ledger.receipt_store import read_receipts
+from job_history.ledger.receipts_in_bulk import AskedReceipts, read_receipts_in_bulk
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.reconciliation.findings import OPEN, Findings, WindowFinding
@@ -42,7 +43,8 @@ def choose_windows(findings: Findings, marks: OpenWindows, ledger: Storage, choi
 
     Windows that are marked as open are run; so are those whose jobs or objects are missing, as `findings` has them. An
     open window is left to an hourly run that does it. If an account could not be compared, of its windows only those
-    are run that were. The mark of a window that was closed meanwhile is deleted.
+    are run that were. The mark of a window that was closed meanwhile is deleted. The lateness of the windows that are
+    not run is added to that of `findings`.
     """
     names = {
         (each.user_id, each.kind): each.name for each in findings.accounts if each.key not in findings.not_compared
@@ -63,6 +65,8 @@ def choose_windows(findings: Findings, marks: OpenWindows, ledger: Storage, choi
         if window not in known:
             findings.windows.append(finding)
         finding.is_run = True
+    late = [each.lateness for each in findings.windows if each.lateness is not None and not each.is_run]
+    findings.lateness = all_of([findings.lateness, *late])
 
 
 def in_turn(windows: Iterable[OpenWindow], day: date) -> list[OpenWindow]:
@@ -100,14 +104,16 @@ def _needing_no_run(windows: list[OpenWindow], ledger: Storage) -> Iterator[Open
     of_account: defaultdict[tuple[int, EventKind], list[OpenWindow]] = defaultdict(list)
     for window in windows:
         of_account[window.user_id, window.kind].append(window)
-    for (user_id, kind), marked in of_account.items():
-        try:
-            receipts = read_receipts(ledger, user_id, kind, [each.window for each in marked])
-        except PermanentError as damaged:
+    several = list(of_account.items())
+    asked = [AskedReceipts(user_id, kind, [each.window for each in marked]) for (user_id, kind), marked in several]
+    for ((user_id, _), marked), receipts in zip(several, read_receipts_in_bulk(ledger, asked), strict=True):
+        if isinstance(receipts, PermanentError):
             # Its tasks meet the receipt again, and fail under the account's name.
-            log.warning("Account %s: an open window is run, although its receipt cannot be read: %s", user_id, damaged)
-            continue
-        yield from (each for each, receipt in zip(marked, receipts, strict=True) if receipt and needs_no_run(receipt))
+            log.warning("Account %s: an open window is run, although its receipt cannot be read: %s", user_id, receipts)
+        elif isinstance(receipts, ReplicationError):
+            raise receipts
+        else:
+            yield from (mark for mark, found in zip(marked, receipts, strict=True) if found and needs_no_run(found))
 
 
 def needs_no_run(receipt: Receipt) -> bool:

@@ -6,9 +6,8 @@ from airflow.sdk import DAG
 
 from job_history_airflow.dag_ids import RECONCILIATION_DAG
 from job_history_airflow.dags.scheduled import scheduled_dag
-from job_history_airflow.operators import ReconcileOperator
 from job_history_airflow.params import RECONCILIATION_PARAMS
-from job_history_airflow.task_groups import replicate
+from job_history_airflow.task_groups import reconcile
 
 SUMMARY = "Every day: compares sources, receipts and buckets, and runs what is open, late or lost again."
 DESCRIPTION = """### Job history reconciliation
@@ -37,5 +36,5 @@ def reconciliation_dag() -> DAG:
         description=SUMMARY,
         doc_md=DESCRIPTION,
     ) as dag:
-        replicate(ReconcileOperator)
+        reconcile()
     return dag

@@ -2,9 +2,11 @@
 
 from job_history_airflow.operators.announce_windows import AnnounceWindowsOperator
 from job_history_airflow.operators.close import CloseOperator
+from job_history_airflow.operators.compare import CompareOperator
 from job_history_airflow.operators.convoy import ConvoyOperator
 from job_history_airflow.operators.extract import ExtractOperator
 from job_history_airflow.operators.load import LoadOperator
+from job_history_airflow.operators.look_back import LookBackOperator
 from job_history_airflow.operators.plan import PlanOperator
 from job_history_airflow.operators.reconcile import ReconcileOperator
 from job_history_airflow.operators.report import ReportOperator
@@ -20,9 +22,11 @@ JobHistoryToSumoLogicOperator = LoadOperator
 __all__ = [
     "AnnounceWindowsOperator",
     "CloseOperator",
+    "CompareOperator",
     "ConvoyOperator",
     "ExtractOperator",
     "LoadOperator",
+    "LookBackOperator",
     "PlanOperator",
     "ReconcileOperator",
     "ReportOperator",

@@ -72,6 +72,7 @@ class PlanOperator(BaseOperator):
             run = run_folder(dag_run.dag_id, dag_run.run_id)
             self.staging, self.ledger = storage_at(self.settings.staging_path), storage_at(self.settings.ledger_path)
             self.run_files = RunFiles(self.staging, run)
+            self.begin(context, run)
             self.run_files.begin_plan()
             check_parameters(context, self.known_parameters)
             check_create_only(self.ledger, self.staging)
@@ -79,6 +80,9 @@ class PlanOperator(BaseOperator):
             kinds = sorted({account.destination.type for account in accounts.usable.values()}) or ["s3"]
             plans = [self._plan(context, run, accounts, kind) for kind in kinds]
             return self._convoys(context, run, accounts, plans)
+
+    def begin(self, context: Context, run: str) -> None:
+        """Prepare what a subclass needs."""
 
     def _plan(self, context: Context, run: str, accounts: Accounts, kind: str) -> Plan:
         """Plan for the accounts with this kind of destination."""

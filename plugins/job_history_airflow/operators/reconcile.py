@@ -1,29 +1,31 @@
-"""The task that compares source, receipts and destination, and plans the windows that this shows to be incomplete."""
+"""The task that plans the windows which the comparisons show to be incomplete."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from itertools import product
 from typing import TYPE_CHECKING
-
-from airflow.configuration import conf
 
 from job_history.accounts.variable import Accounts
 from job_history.destinations.kind import kind_named
-from job_history.errors import ReplicationError
+from job_history.errors import PermanentError, ReplicationError
 from job_history.ledger.open_windows import OpenWindows
-from job_history.ledger.reconciled import reconciled_until
+from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
+from job_history.pipeline.comparison_files import ComparisonFiles
 from job_history.pipeline.plan import WindowsOf
-from job_history.reconciliation.findings import DamagedObject, WindowFinding
+from job_history.reconciliation.findings import Findings
 from job_history.reconciliation.resting import resting_windows
 from job_history_airflow.hourly_runs import hours_of_hourly_runs
+from job_history_airflow.operators.look_back import accounts_asked_for
 from job_history_airflow.operators.plan import PlanOperator
+from job_history_airflow.operators.staging_check import check_staging, read_planned
 from job_history_airflow.params import RECONCILIATION_PARAMETERS
-from job_history_airflow.run_window import look_back_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+MAX_WINDOWS = 20_000
+"""Of one reconciliation: it plans and reports so many within half an hour each, and 300 MB."""
 
 
 class ReconcileOperator(PlanOperator):
@@ -36,76 +38,76 @@ class ReconcileOperator(PlanOperator):
 
     known_parameters = RECONCILIATION_PARAMETERS
 
-    def window(self, context: Context) -> Window:
-        return look_back_of(
-            context["dag_run"],
-            context["params"],
-            settle=self.settings.settle,
-            lookback=self.settings.lookback,
-            start_date=self.settings.start_date,
-            reconciled_until=reconciled_until(self.ledger),
-        )
+    comparisons: ComparisonFiles
+    hours: Window
+
+    def begin(self, context: Context, run: str) -> None:
+        check_staging(self.staging, read_planned(context, task_id="look_back"))
+        self.comparisons = ComparisonFiles(self.staging, run)
+        hours = self.comparisons.hours()
+        if hours is None:
+            failure = self.run_files.task_failure("look_back")
+            reason = failure.message if failure else "see its log for the reason."
+            raise PermanentError(f"Nothing was compared, because `look_back` failed: {reason}")
+        self.hours = hours
+
+    def window(self, context: Context) -> Window:  # noqa: ARG002
+        return self.hours
 
     def windows_of(self, context: Context, accounts: Accounts, window: Window) -> WindowsOf:
-        from job_history.reconciliation.reconcile import reconcile
-        from job_history.reconciliation.windows_to_run import Choice
+        from job_history.reconciliation.windows_to_run import Choice, choose_windows
 
         params = context["params"]
         chosen, asked = params.get("accounts") or [], bool(params.get("window_start"))
         marks = OpenWindows(self.ledger)
         now = datetime.now(UTC)
-        with self.run_files.damage_writer(self.destination) as damages:
-
-            def note(finding: WindowFinding, key: str) -> None:
-                damages.append(DamagedObject(finding.user_id, finding.kind, finding.window, key))
-
-            findings = reconcile(
-                destination=self.destination,
-                hours=window,
-                accounts=[
-                    account
-                    for user_id, account in accounts.usable.items()
-                    if (not chosen or user_id in chosen) and account.destination.type == self.destination
-                ],
-                ledger=self.ledger,
-                source_of=self.source_of,
-                bucket_of=kind_named(self.destination).open_listing,
-                repair=bool(params.get("repair")),
-                marks=marks,
-                on_damage=note,
-                choice=Choice(
-                    limit=conf.getint("core", "max_map_length"),
-                    day=context["dag_run"].run_after.date(),
-                    hourly_runs=lambda hours: hours_of_hourly_runs(context["ti"], hours, now),
-                    whole_record=not asked,
-                ),
-            )
+        findings = self._found(context, window)
+        findings.repair = bool(params.get("repair"))
+        choice = Choice(
+            limit=MAX_WINDOWS,
+            day=context["dag_run"].run_after.date(),
+            hourly_runs=lambda hours: hours_of_hourly_runs(context["ti"], hours, now),
+            whole_record=not asked,
+        )
+        choose_windows(findings, marks, self.ledger, choice)
         findings.looks_back = not chosen and not asked
         if findings.looks_back:
-            self._delete_old_files(accounts, now)
+            self._delete_old_acknowledgements(now)
         findings.resting = {} if chosen or asked else resting_windows(accounts, marks)
         self.run_files.save_findings(findings)
-        to_run = sorted(findings.to_run())
-        return lambda account: [(each.kind, each.window) for each in to_run if each.user_id == account.user_id]
+        to_run: dict[int, list[tuple[EventKind, Window]]] = {}
+        for each in sorted(findings.to_run()):
+            to_run.setdefault(each.user_id, []).append((each.kind, each.window))
+        return lambda account: to_run.get(account.user_id, [])
 
-    def _delete_old_files(self, accounts: Accounts, now: datetime) -> None:
-        """Delete acknowledgements that receipts replace, and what no receipt names of days that are old enough."""
+    def _found(self, context: Context, window: Window) -> Findings:
+        """Return what all comparisons have found of this kind of destination."""
+        from job_history.pipeline.compare_accounts import left_over
+
+        listable = kind_named(self.destination).listable
+        findings = Findings(destination=self.destination, window=window, is_readable=listable)
+        here = [account for account in accounts_asked_for(context) if account.destination.type == self.destination]
+        for comparison in self.comparisons.comparisons():
+            progress = self.comparisons.progress(comparison.number)
+            if (found := progress.found.get(self.destination)) is not None:
+                findings.add(found)
+            for account, reason in left_over(comparison, progress, here):
+                for kind in account.events.kinds:
+                    findings.not_compare(account.user_id, account.name, kind, reason)
+        self.log.info(
+            "Compared %s windows of %s accounts with their sources, and %s objects with their buckets.",
+            f"{findings.compared:,}",
+            f"{len(findings.accounts):,}",
+            f"{findings.objects:,}",
+        )
+        return findings
+
+    def _delete_old_acknowledgements(self, now: datetime) -> None:
+        """Delete acknowledgements that receipts replace."""
         from job_history.ledger.old_acknowledgements import delete_old_acknowledgements
-        from job_history.ledger.superseded_files import KEPT, OldQuarantine, delete_superseded_files, swept_days
+        from job_history.ledger.superseded_files import KEPT
 
-        before = now - KEPT
         try:
-            delete_old_acknowledgements(self.ledger, before)
-            days = swept_days(now, reconciled_until(self.ledger))
-            quarantine = OldQuarantine(self.ledger, before)
+            delete_old_acknowledgements(self.ledger, now - KEPT)
         except ReplicationError as error:
-            self.log.warning("Old files of the ledger were not deleted: %s", error)
-            return
-        for account in accounts.usable.values():
-            if account.destination.type != self.destination:
-                continue
-            for kind, day in product(account.events.kinds, days):
-                try:
-                    delete_superseded_files(self.ledger, account.user_id, kind, day, before, old=quarantine)
-                except ReplicationError as error:
-                    self.log.warning("Account %s: superseded files were not deleted: %s", account.label, error)
+            self.log.warning("Old acknowledgements in the ledger were not deleted: %s", error)

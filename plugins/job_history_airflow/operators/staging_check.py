@@ -24,9 +24,9 @@ def planned_of(entry: dict[str, Any]) -> Planned | None:
     return None if note is None else msgspec.convert(note, Planned)
 
 
-def read_planned(context: Context) -> Planned | None:
-    """Return the plan's note, for a task that is not mapped; None if nothing was planned."""
-    return planned_of({PLANNED: context["ti"].xcom_pull(task_ids="plan", key=PLANNED)})
+def read_planned(context: Context, task_id: str = "plan") -> Planned | None:
+    """Return the plan's note, for a task that is not mapped; None if nothing was planned. `task_id`: what left it."""
+    return planned_of({PLANNED: context["ti"].xcom_pull(task_ids=task_id, key=PLANNED)})
 
 
 def check_staging(staging: Storage, planned: Planned | None) -> None:

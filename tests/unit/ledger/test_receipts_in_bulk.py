@@ -1,4 +1,4 @@
-"""Receipts of many accounts are read together: a listing for each account and day, and an error only for its account."""
+"""Receipts of many accounts are read together: a listing for each account and day, and errors for each account."""
 
 from __future__ import annotations
 

@@ -23,11 +23,11 @@ from job_history.ledger.receipt_store import add_revision, receipt_path
 from job_history.ledger.reconciled import note_reconciled, reconciled_until
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
+from job_history.reconciliation.compare import Comparing
 from job_history.reconciliation.findings import Findings
 from job_history.reconciliation.open_problems import open_problems
-from job_history.reconciliation.reconcile import reconcile
 from job_history.reconciliation.resting import resting_windows
-from job_history.reconciliation.windows_to_run import Choice, in_turn
+from job_history.reconciliation.windows_to_run import Choice, choose_windows, in_turn
 from job_history.storage import Storage, local_storage
 
 LOOK_BACK = Window(DAY, DAY + timedelta(hours=2))
@@ -63,17 +63,18 @@ class Ledger:
 
     def reconcile(self, *users: int, **choice: Any) -> Findings:
         options = {"limit": 100, "day": DAY.date(), "hourly_runs": lambda _: set(), **choice}
-        return reconcile(
+        marks = OpenWindows(self.storage)
+        comparing = Comparing(
             destination="s3",
             hours=LOOK_BACK,
-            accounts=[account(user_id) for user_id in users or [5234]],
             ledger=self.storage,
             source_of=lambda _account, _kind: self.source,
             bucket_of=None,
-            repair=False,
-            marks=OpenWindows(self.storage),
-            choice=Choice(**options),
+            marks=marks,
         )
+        findings = comparing.compare([account(user_id) for user_id in users or [5234]])
+        choose_windows(findings, marks, self.storage, Choice(**options))
+        return findings
 
     @property
     def marks(self) -> set[OpenWindow]:

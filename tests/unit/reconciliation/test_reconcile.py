@@ -28,11 +28,11 @@ from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord
 from job_history.model.timestamp import format_time
 from job_history.model.window import Window
+from job_history.reconciliation.compare import Comparing
 from job_history.reconciliation.findings import DamagedObject, Findings, WindowFinding
 from job_history.reconciliation.log_findings import log_findings
-from job_history.reconciliation.reconcile import reconcile
 from job_history.reconciliation.repaired import not_back
-from job_history.reconciliation.windows_to_run import Choice
+from job_history.reconciliation.windows_to_run import Choice, choose_windows
 from job_history.storage import Storage, local_storage
 
 HOURS = [Window(DAY + timedelta(hours=number), DAY + timedelta(hours=number + 1)) for number in range(3)]
@@ -114,19 +114,20 @@ class World:
 
     def reconcile(self, *accounts: Account, repair: bool = False, **options: Any) -> Findings:
         choice = {"limit": 100, "day": DAY.date(), "hourly_runs": lambda _: set(), **options.pop("choice", {})}
+        marks, on_damage = OpenWindows(self.ledger), options.pop("on_damage", lambda _finding, _key: None)
         arguments: dict[str, Any] = {
             "destination": "s3",
             "hours": THREE_HOURS,
-            "accounts": accounts or [account()],
             "ledger": self.ledger,
             "source_of": lambda _account, _kind: self.source,
             "bucket_of": lambda _: self.bucket,
-            "repair": repair,
-            "marks": OpenWindows(self.ledger),
-            "choice": Choice(**choice),
+            "marks": marks,
             **options,
         }
-        return reconcile(**arguments)
+        findings = Comparing(**arguments).compare(accounts or [account()], on_damage)
+        findings.repair = repair
+        choose_windows(findings, marks, self.ledger, Choice(**choice))
+        return findings
 
 
 @pytest.fixture

@@ -1,0 +1,120 @@
+"""What the tasks of a reconciliation leave in its run's folder: which accounts each compares, and what it has found."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from job_history.model.slice import RUNS
+from job_history.model.window import Window
+from job_history.reconciliation.findings import DamagedObject, Findings, WindowFinding
+from job_history.storage import Storage
+from job_history.storage.staging import StagedWriter, staged_writer
+
+
+class AccountToCompare(msgspec.Struct, frozen=True):
+    user_id: int
+    name: str
+
+    @property
+    def label(self) -> str:
+        return f"{self.user_id} {self.name}"
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """The accounts that one task compares over these hours, in the order in which it does."""
+
+    number: int
+    hours: Window
+    accounts: list[AccountToCompare]
+
+    @property
+    def label(self) -> str:
+        """The name of the task instance in the UI: `5234 Acme +12`."""
+        others = len(self.accounts) - 1
+        return self.accounts[0].label + (f" +{others}" if others else "")
+
+
+class Progress(msgspec.Struct):
+    """What was found so far, by kind of destination. `done`: user_ids that were compared, or tried; `begun`: those that
+    the task began last. `time_is_over`: it began no more for that reason. `is_whole`: all accounts are done.
+    """
+
+    found: dict[str, Findings] = {}
+    done: list[int] = []
+    begun: list[int] = []
+    time_is_over: bool = False
+    is_whole: bool = False
+
+    def add(self, findings: Findings) -> None:
+        known = self.found.setdefault(findings.destination, findings)
+        if known is not findings:
+            known.add(findings)
+
+
+class ComparisonFiles:
+    """Reads and writes these files of one run."""
+
+    def __init__(self, staging: Storage, run: str) -> None:
+        self._staging = staging
+        self._folder = f"{RUNS}/{run}/comparisons"
+
+    def save_all(self, hours: Window, comparisons: list[Comparison]) -> None:
+        """Save which accounts are compared, in place of those of an earlier try."""
+        self._staging.delete_below(self._folder)
+        for comparison in comparisons:
+            self._staging.write(self._path(comparison.number), msgspec.json.encode(comparison))
+        # The last one: with it, all are there.
+        self._staging.write(f"{self._folder}/all.json", msgspec.json.encode(_All(hours, len(comparisons))))
+
+    def hours(self) -> Window | None:
+        """Return the hours that the run compares; None: they were not decided."""
+        return None if (every := self._all()) is None else every.hours
+
+    def comparison(self, number: int) -> Comparison | None:
+        content = self._staging.read(self._path(number))
+        return None if content is None else msgspec.json.decode(content, type=Comparison)
+
+    def comparisons(self) -> Iterator[Comparison]:
+        every = self._all()
+        numbers = range(1, 1 + (every.number if every else 0))
+        for content in self._staging.read_all(map(self._path, numbers)):
+            if content is not None:
+                yield msgspec.json.decode(content, type=Comparison)
+
+    def save_progress(self, number: int, progress: Progress) -> None:
+        self._staging.write(self._progress(number), msgspec.json.encode(progress))
+
+    def progress(self, number: int) -> Progress:
+        content = self._staging.read(self._progress(number))
+        return Progress() if content is None else msgspec.json.decode(content, type=Progress)
+
+    @contextmanager
+    def damage_writer(self, number: int) -> Iterator[tuple[str, StagedWriter]]:
+        """Open a new file of objects that are lost or altered; it can be read when the block ends."""
+        # Its own for each try, because findings name those that count.
+        path = f"{self._folder}/{number:04d}-damages-{secrets.token_hex(4)}.jsonl.zst"
+        with staged_writer(self._staging, path) as writer:
+            yield path, writer
+
+    def _all(self) -> _All | None:
+        content = self._staging.read(f"{self._folder}/all.json")
+        return None if content is None else msgspec.json.decode(content, type=_All)
+
+    def _path(self, number: int) -> str:
+        return f"{self._folder}/{number:04d}.json"
+
+    def _progress(self, number: int) -> str:
+        return f"{self._folder}/{number:04d}-found.json"
+
+
+class _All(msgspec.Struct):
+    hours: Window
+    number: int
+
+
+def damaged_object(finding: WindowFinding, key: str) -> DamagedObject:
+    return DamagedObject(finding.user_id, finding.kind, finding.window, key)

@@ -1,0 +1,94 @@
+"""The task that decides which hours a reconciliation compares, and which task compares which accounts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from airflow.configuration import conf
+from airflow.sdk import BaseOperator
+
+from job_history.accounts.account import Account
+from job_history.errors import PermanentError
+from job_history.ledger.installation import installation_of
+from job_history.ledger.reconciled import reconciled_until
+from job_history.ledger.status_file import read_status
+from job_history.model.slice import run_folder
+from job_history.pipeline.comparison_files import ComparisonFiles
+from job_history.pipeline.run_files import RunFiles
+from job_history.pipeline.share_out_comparisons import share_out
+from job_history.pipeline.shared_staging import note_planned
+from job_history_airflow.factories.storage import storage_at
+from job_history_airflow.operators.failures import reported_failure
+from job_history_airflow.operators.staging_check import PLANNED
+from job_history_airflow.params import RECONCILIATION_PARAMETERS, check_parameters
+from job_history_airflow.run_window import look_back_of
+from job_history_airflow.settings import load_accounts, read_settings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from job_history.storage import Storage
+
+
+class LookBackOperator(BaseOperator):
+    """Returns what each task `compare` does: convoys of accounts, those first whose last comparison is the oldest.
+
+    The run's parameters: `accounts`, and `window_start` and `window_end` in place of the look-back.
+    """
+
+    ui_color = "#e8f1fb"
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        with reported_failure("look_back", context):
+            settings = read_settings()
+            dag_run = context["dag_run"]
+            run = run_folder(dag_run.dag_id, dag_run.run_id)
+            staging, ledger = storage_at(settings.staging_path), storage_at(settings.ledger_path)
+            RunFiles(staging, run).begin_plan()
+            check_parameters(context, RECONCILIATION_PARAMETERS)
+            hours = look_back_of(
+                dag_run,
+                context["params"],
+                settle=settings.settle,
+                lookback=settings.lookback,
+                start_date=settings.start_date,
+                reconciled_until=reconciled_until(ledger),
+            )
+            comparisons = share_out(
+                hours,
+                accounts_asked_for(context),
+                compared_until=self._compared_until(ledger),
+                day=dag_run.run_after.date(),
+                at_most=settings.max_accounts_per_convoy,
+                tasks=conf.getint("core", "max_map_length"),
+            )
+            ComparisonFiles(staging, run).save_all(hours, comparisons)
+            self.log.info("%s tasks compare the hours of %s.", len(comparisons), hours)
+            planned = msgspec.to_builtins(note_planned(staging, run, installation_of(ledger)))
+            context["ti"].xcom_push(PLANNED, planned)
+            return [{"run": run, "number": each.number, "label": each.label, PLANNED: planned} for each in comparisons]
+
+    def _compared_until(self, ledger: Storage) -> dict[int, datetime]:
+        """Return until when each account was compared last, for all of its kinds of events."""
+        try:
+            status = read_status(ledger)
+        except PermanentError as damaged:
+            self.log.warning("It is not known which accounts were compared last: %s", damaged)
+            return {}
+        known: dict[int, datetime] = {}
+        for each in status.accounts.values() if status else []:
+            if each.compared_until is not None:
+                known[each.user_id] = min(known.get(each.user_id, each.compared_until), each.compared_until)
+        return known
+
+
+def accounts_asked_for(context: Context) -> list[Account]:
+    """Return the accounts that a reconciliation is about, and that are not paused."""
+    chosen = {int(user_id) for user_id in context["params"].get("accounts") or []}
+    return [
+        account
+        for user_id, account in load_accounts().usable.items()
+        if account.enabled and (not chosen or user_id in chosen)
+    ]
