@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import shlex
 import time
 from collections.abc import Iterable
 from datetime import datetime, timezone
@@ -14,6 +13,7 @@ from typing import NamedTuple
 
 from job_history_verify.sshsig import IDENTITY, KEY_TYPE, NAMESPACE, key_blob, public_key_of
 
+_OPTION = re.compile(r'(?:(namespaces|valid-after|valid-before)="([^"]*)"|(cert-authority))(?:,|$)', re.IGNORECASE)
 _TIME = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})(?:([0-9]{2})([0-9]{2})([0-9]{2})?)?(Z?)")
 
 
@@ -64,7 +64,8 @@ def allowed_signers_line(public_key: bytes, comment: str = "") -> str:
 
 
 def _key_of(line: str) -> list[AllowedKey]:
-    principals, _, rest = line.partition(" ")
+    # OpenSSH takes a tab for a space, also within quotation marks, in which none of ours has either.
+    principals, _, rest = line.replace("\t", " ").partition(" ")
     rest = rest.lstrip()
     options = ""
     if not rest.startswith(("ssh-", "ecdsa-", "sk-")):
@@ -96,14 +97,14 @@ def _options_and_rest(text: str) -> tuple[str, str]:
 
 
 def _options(text: str) -> dict[str, str]:
-    lexer = shlex.shlex(text, posix=True, punctuation_chars=False)
-    lexer.whitespace, lexer.whitespace_split, lexer.commenters = ",", True, ""
-    options = {}
-    for option in lexer:
-        name, _, value = option.partition("=")
-        if name.lower() not in {"namespaces", "valid-after", "valid-before", "cert-authority"}:
-            raise ValueError(f"unknown option {name!r:.40}")
-        options[name.lower()] = value
+    """Read options, as `valid-before="20260601Z",namespaces="file"`. Raises ValueError, as OpenSSH refuses a line."""
+    options, position = {}, 0
+    while position < len(text):
+        match = _OPTION.match(text, position)
+        if match is None:
+            raise ValueError(f"{text[position:]!r:.60} does not begin with an option that OpenSSH knows")
+        options[(match[1] or match[3]).lower()] = match[2] or ""
+        position = match.end()
     return options
 
 

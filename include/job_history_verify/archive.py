@@ -38,9 +38,18 @@ class Archive(Protocol):
         """Open a file to stream it; None if there is no such file."""
         ...
 
-    def digests(self, keys: Iterable[str]) -> Iterator[bytes | None]:
-        """Return the SHA-256 of each file in hex, in the order given; None if there is no such file (any more)."""
+    def digests(self, keys: Iterable[str]) -> Iterator[bytes | OSError | None]:
+        """Yield the SHA-256 of each file in hex, in the order given; None if there is no such file (any more).
+
+        A file that cannot be read alone is yielded as its error, so that the others are read all the same.
+        """
         ...
+
+
+def start_of(archive: Archive, key: str, size: int) -> bytes | None:
+    """Return the first bytes of a file, at most so many; None if there is no such file."""
+    with archive.opened(key) as file:
+        return None if file is None else file.read(size)
 
 
 class Folder:
@@ -83,17 +92,23 @@ class Folder:
         with file:
             yield file
 
-    def digests(self, keys: Iterable[str]) -> Iterator[bytes | None]:
+    def digests(self, keys: Iterable[str]) -> Iterator[bytes | OSError | None]:
         for key in keys:
             try:
                 yield _digest_of(os.path.join(self._root, os.fsencode(key)))
             except (FileNotFoundError, NotADirectoryError):
                 yield None
+            except OSError as error:
+                yield error
 
-    def digests_below(self, below: str = "", without: tuple[str, ...] = ()) -> Iterator[tuple[bytes, bytes]]:
-        """Return the keys that `keys` lists, as bytes, with their digests."""
+    def digests_below(self, below: str = "", without: tuple[str, ...] = ()) -> Iterator[tuple[bytes, bytes | None]]:
+        """Yield the keys that `keys` lists, as bytes, with their digests; None for a file that cannot be read."""
         for name in self._names(below, without):
-            yield name, _digest_of(os.path.join(self._root, name))
+            try:
+                digest = _digest_of(os.path.join(self._root, name))
+            except OSError:
+                digest = None
+            yield name, digest
 
     def _names(self, below: str, without: tuple[str, ...]) -> Iterator[bytes]:
         root = os.path.join(self._root, b"")

@@ -10,14 +10,14 @@ from functools import partial
 from typing import NamedTuple
 
 from job_history_verify.allowed_signers import AllowedSigners
-from job_history_verify.archive import Archive
+from job_history_verify.archive import Archive, start_of
 from job_history_verify.documents import SealedDocuments
 from job_history_verify.ed25519 import SignatureCheck
 from job_history_verify.findings import Finding, Findings
-from job_history_verify.layout import ChainId, seq_of_seal, seq_of_signature
+from job_history_verify.layout import ChainId, parse_chain, seq_of_seal, seq_of_signature
 from job_history_verify.moments import HOUR, moment_text
 from job_history_verify.parallel import in_order
-from job_history_verify.seal import ERASURE, NewerFormatError, Place, Seal, WindowOfSeal, parse_seal
+from job_history_verify.seal import ERASURE, MAX_SEAL_BYTES, NewerFormatError, Place, Seal, WindowOfSeal, parse_seal
 from job_history_verify.signatures import verdict_of_signature
 from job_history_verify.sshsig import SshSignature, parse_signature
 from job_history_verify.sums import Line, SumsError, read_sums
@@ -40,13 +40,20 @@ class WindowSeal(NamedTuple):
     seq: int
     state: str
     revision: int
-    receipt_sha256: str
+
+
+class SealedReceipt(NamedTuple):
+    """What the newest seal of a revision says of its receipt."""
+
+    seq: int
+    sha256: str
 
 
 @dataclass
 class Chain:
     """What was read. `fault`: the first thing wrong with the log as a whole; no document is proven by it then, because
-    what is lost could name other bytes. `untrusted`: seals that prove nothing by themselves.
+    what is lost could name other bytes. `untrusted`: seals that prove nothing by themselves. `places`: all that its
+    seals name; `place`: the newest one's. `receipts`: by window and revision.
     """
 
     id: ChainId
@@ -56,11 +63,13 @@ class Chain:
     sha256: str | None = None
     sealed_at: datetime | None = None
     place: Place | None = None
+    places: set[Place] = field(default_factory=set)
     seals: int = 0
     signed: int = 0
     fault: Verdict | None = None
     untrusted: dict[int, Verdict] = field(default_factory=dict)
     windows: dict[WindowOfSeal, WindowSeal] = field(default_factory=dict)
+    receipts: dict[tuple[WindowOfSeal, int], SealedReceipt] = field(default_factory=dict)
 
     def window_at(self, start: datetime) -> WindowOfSeal | None:
         """Return the sealed window that begins then."""
@@ -118,7 +127,9 @@ class ChainReader:
                 self._judge_signature(chain, seal, file)
                 self._take_sums(chain, seal, named)
                 chain.place = seal.place
-                chain.windows[seal.window] = WindowSeal(seal.seq, seal.state, seal.revision, seal.receipt_sha256)
+                chain.places.add(seal.place)
+                chain.windows[seal.window] = WindowSeal(seal.seq, seal.state, seal.revision)
+                chain.receipts[seal.window, seal.revision] = SealedReceipt(seal.seq, seal.receipt_sha256)
 
     def _with_check(self, file: _SealFile) -> _SealFile:
         if self._signer.check is None or file.signature is None:
@@ -208,17 +219,30 @@ class ChainReader:
         self._findings.of_log(Finding(verdict, detail, chain.id, seq))
 
 
+def chain_ids(archive: Archive, below: str, accounts: frozenset[int]) -> Iterator[ChainId]:
+    """Yield the chains that have a folder `<user_id>/<kind>` below this one. `accounts`: empty for all."""
+    own = [
+        f"{user_id}/{kind}" for user_id in sorted(accounts) for kind in archive.folders(f"{below}/{user_id}", depth=1)
+    ]
+    for text in own if accounts else archive.folders(below, depth=2):
+        try:
+            yield parse_chain(text)
+        except ValueError:
+            continue
+
+
 def _seal_files(archive: Archive, chain: ChainId) -> Iterator[_SealFile]:
     """Yield the seals of a chain, in the order of seq. What killed reports left beside them is passed over."""
     signatures: set[str] = set()
     for key in archive.keys(chain.folder, without=(f"{chain.folder}/sums/",)):
-        name = key.rpartition("/")[2]
+        # A file in a folder deeper down is none of the chain's: its name has a `/`.
+        name = key[len(chain.folder) + 1 :]
         seq = seq_of_seal(name)
         if seq is None:
             if seq_of_signature(name) is not None:
                 signatures.add(key)
             continue
-        content = archive.read(key)
+        content = start_of(archive, key, MAX_SEAL_BYTES + 1)
         if content is None:
             raise OSError(None, "it disappeared while it was read", key)
         wanted = chain.signature(seq, hashlib.sha256(content).hexdigest())
@@ -228,6 +252,6 @@ def _seal_files(archive: Archive, chain: ChainId) -> Iterator[_SealFile]:
 
 def _signature_at(archive: Archive, key: str) -> SshSignature | None:
     try:
-        return parse_signature((archive.read(key) or b"").decode())
+        return parse_signature((start_of(archive, key, MAX_SEAL_BYTES) or b"").decode())
     except ValueError:
         return None

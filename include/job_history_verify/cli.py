@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 import traceback
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from job_history_verify import __version__
 from job_history_verify.allowed_signers import AllowedSigners, parse_allowed_signers
@@ -15,13 +15,14 @@ from job_history_verify.answers import JsonAnswer, TextAnswer
 from job_history_verify.archive import Archive, Folder
 from job_history_verify.ed25519 import TOOLS, NoToolError
 from job_history_verify.findings import Finding, Findings
-from job_history_verify.judge import Range
-from job_history_verify.layout import parse_chain
+from job_history_verify.judge import range_of
 from job_history_verify.moments import moment_text, parse_moment
 from job_history_verify.proof import ProofError, check_proof
 from job_history_verify.seal import NewerFormatError
 from job_history_verify.verdicts import EXIT_NOT_CHECKED, EXIT_PROVEN, Verdict
-from job_history_verify.verify import ExpectedHead, Options, Verification
+from job_history_verify.verify import Options, Verification, heads_of, parse_head
+
+Parsed = TypeVar("Parsed")
 
 _EXIT_CODES = """\
 exit codes: 0 all is as it was sealed; 1 something differs; 2 it could not be checked.
@@ -47,15 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     try:
-        keys = _keys(options.keys)
+        keys = read_keys(options.keys)
         if options.proof:
             return _check_proof(options, keys)
         verify_options = Options(
             keys=keys,
             accounts=frozenset(options.accounts),
-            hours=Range(options.since, options.until),
-            expected_heads=options.expect_head,
-            place=options.place,
+            hours=range_of(options.since, options.until),
+            expected_heads=heads_of(options.expect_head, options.accounts),
+            place=options.place and options.place.rstrip("/"),
             signature_tool=options.signature_tool,
         )
         if options.print_sums:
@@ -107,7 +108,8 @@ def _check_proof(options: argparse.Namespace, keys: AllowedSigners | None) -> in
     return proven.verdict.exit_code(allow_unsigned=options.allow_unsigned)
 
 
-def _keys(path: str | None) -> AllowedSigners | None:
+def read_keys(path: str | None) -> AllowedSigners | None:
+    """Read an allowed_signers file. Raises OSError, and ValueError if there is no key that can sign seals."""
     if path is None:
         return None
     keys = parse_allowed_signers(Path(path).read_text(encoding="utf-8"))
@@ -128,17 +130,23 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--accounts", type=_accounts, default=(), metavar="USER_ID,...", help="only these accounts [default: all]"
     )
-    parser.add_argument("--since", type=_moment, metavar="MOMENT", help="only hours that begin then or later")
-    parser.add_argument("--until", type=_moment, metavar="MOMENT", help="only hours that begin before")
+    parser.add_argument(
+        "--since", type=_or_usage_error(parse_moment), metavar="MOMENT", help="only hours that begin then or later"
+    )
+    parser.add_argument(
+        "--until", type=_or_usage_error(parse_moment), metavar="MOMENT", help="only hours that begin before"
+    )
     parser.add_argument(
         "--expect-head",
-        type=head_of,
+        type=_or_usage_error(parse_head),
         action="append",
         default=[],
         metavar="USER_ID/KIND/SEQ:SHA256",
         help="a seal that a witness noted; can be given several times",
     )
-    parser.add_argument("--place", help="where the documents were sealed for [default: as the newest seal]")
+    parser.add_argument(
+        "--place", help="where the documents were sealed for; none: this is a ledger [default: as the newest seal]"
+    )
     parser.add_argument("--strict", action="store_true", help="also exit with 1 for hours that no run could close")
     parser.add_argument("--allow-unsigned", action="store_true", help="accept a log that was never signed")
     parser.add_argument("--json", action="store_true", help="print one JSON value")
@@ -155,20 +163,16 @@ def _accounts(text: str) -> list[int]:
     return [int(part) for part in text.split(",")]
 
 
-def _moment(text: str) -> datetime:
-    try:
-        return parse_moment(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+def _or_usage_error(parse: Callable[[str], Parsed]) -> Callable[[str], Parsed]:
+    """Return a function that raises argparse's own error with the message of a ValueError, which argparse drops."""
 
+    def parsed(text: str) -> Parsed:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
 
-def head_of(text: str) -> ExpectedHead:
-    chain, _, head = text.rpartition("/")
-    seq, _, sha256 = head.partition(":")
-    try:
-        return ExpectedHead(parse_chain(chain), int(seq), sha256.lower())
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text} is not USER_ID/KIND/SEQ:SHA256") from error
+    return parsed
 
 
 if __name__ == "__main__":

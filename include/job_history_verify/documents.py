@@ -55,7 +55,7 @@ class SealedDocuments:
         self._database.executemany(
             "INSERT INTO sealed VALUES (?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT DO UPDATE SET sha256 = excluded.sha256,"
             " seq = excluded.seq, window = excluded.window, carried = excluded.carried, left_out = NULL"
-            " WHERE NOT excluded.carried OR carried",
+            " WHERE NOT excluded.carried OR carried OR left_out IS NOT NULL",
             ((line.key, place, line.sha256, chain, seq, window, line.carried) for line in lines),
         )
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 
 from job_history_verify.archive import Archive
-from job_history_verify.chain import Chain
+from job_history_verify.chain import Chain, chain_ids
 from job_history_verify.findings import Finding, Findings
 from job_history_verify.judge import Range
 from job_history_verify.layout import RECEIPTS
-from job_history_verify.moments import moment_text
+from job_history_verify.moments import HOUR, moment_text
 from job_history_verify.seal import DISABLED, FAILED, UNRECOVERABLE, WindowOfSeal
 from job_history_verify.verdicts import Verdict
 
@@ -21,15 +21,19 @@ _OF_STATE = {
     UNRECOVERABLE: (Verdict.UNRECOVERABLE, "the source no longer held its records"),
     DISABLED: (Verdict.DISABLED, "the account was paused"),
 }
-_RECEIPT = re.compile(r"[0-9]{8}/([0-9]{8}T[0-9]{6})Z-([0-9]{8}T[0-9]{6})Z/(?:r([0-9]+)|receipt)\.json")
+_RECEIPT = re.compile(r"([0-9]{8})/(\1T[0-9]{6})Z-([0-9]{8}T[0-9]{6})Z/(?:r([0-9]+)|receipt)\.json")
 
 
 def judge_hours(chain: Chain, hours: Range, findings: Findings) -> None:
     """Report the windows of a chain that are not closed, and the hours that no seal is about."""
-    covered = hours.since
-    for window in sorted(chain.windows):
-        if window.start not in hours:
-            continue
+    covered = _whole_hour_from(hours.since)
+    windows = [window for window in sorted(chain.windows) if window.start in hours]
+    if not windows and (hours.since is None or hours.until is None):
+        # Without both ends there is no hour to call a gap, and nothing was checked.
+        detail = f"no seal here is about an hour of the range; the log ends with {chain.head}"
+        findings.of_log(Finding(Verdict.COULD_NOT_CHECK, detail, chain.id))
+        return
+    for window in windows:
         if covered is not None and window.start > covered:
             _report_gap(chain, covered, window.start, findings)
         covered = window.end if covered is None else max(covered, window.end)
@@ -39,47 +43,62 @@ def judge_hours(chain: Chain, hours: Range, findings: Findings) -> None:
             findings.of_window(_finding(verdict, detail, chain, window, newest.seq))
         else:
             findings.windows[chain.verdict_of(newest.seq)] += 1
-    if hours.until is not None and (covered is None or covered < hours.until):
-        _report_gap(chain, covered or hours.until, hours.until, findings)
+    if hours.until is not None and covered is not None and covered < hours.until:
+        _report_gap(chain, covered, hours.until, findings)
 
 
-def judge_receipts(archive: Archive, chain: Chain, hours: Range, findings: Findings) -> None:
-    """Report receipts whose newest revision is not sealed. An archive of documents has none; the ledger does."""
-    for window, revision, key in _newest_receipts(archive, chain):
+def judge_receipts(
+    archive: Archive, accounts: frozenset[int], chains: Iterable[Chain], hours: Range, findings: Findings
+) -> None:
+    """Hold the receipts of a ledger against the seals, in both directions. `accounts`: empty for all."""
+    by_id = {chain.id: chain for chain in chains}
+    for chain_id in sorted({*by_id, *chain_ids(archive, RECEIPTS, accounts)}):
+        _judge_receipts_of(archive, by_id.get(chain_id) or Chain(chain_id, -1), hours, findings)
+
+
+def _judge_receipts_of(archive: Archive, chain: Chain, hours: Range, findings: Findings) -> None:
+    missing = {each: sealed for each, sealed in chain.receipts.items() if each[0].start in hours}
+    for window, revision, key in _receipts(archive, chain):
         if window.start not in hours:
             continue
+        sealed = missing.pop((window, revision), None)
         newest = chain.windows.get(window)
-        if newest is None or newest.revision < revision:
+        if sealed is not None:
+            if hashlib.sha256(archive.read(key) or b"").hexdigest() != sealed.sha256:
+                detail = "the receipt has other bytes than were sealed"
+                findings.of_window(_finding(Verdict.MODIFIED, detail, chain, window, sealed.seq)._replace(key=key))
+        elif newest is None or newest.revision < revision:
             detail = f"revision {revision} of the receipt has no seal"
             findings.of_window(_finding(Verdict.UNSEALED, detail, chain, window, None)._replace(key=key))
-        elif newest.revision > revision:
-            detail = f"revision {newest.revision} of the receipt was sealed, and is not here"
-            findings.of_window(_finding(Verdict.MISSING, detail, chain, window, newest.seq)._replace(key=key))
-        elif hashlib.sha256(archive.read(key) or b"").hexdigest() != newest.receipt_sha256:
-            detail = "the receipt has other bytes than were sealed"
-            findings.of_window(_finding(Verdict.MODIFIED, detail, chain, window, newest.seq)._replace(key=key))
+    for (window, revision), sealed in missing.items():
+        detail = f"revision {revision} of the receipt was sealed, and is not here"
+        findings.of_window(_finding(Verdict.MISSING, detail, chain, window, sealed.seq))
 
 
-def _newest_receipts(archive: Archive, chain: Chain) -> Iterator[tuple[WindowOfSeal, int, str]]:
-    """Yield for each window with receipts the newest revision and its key; a receipt.json is revision 0."""
-    folder = f"{RECEIPTS}{chain.id}"
-    newest: tuple[WindowOfSeal, int, str] | None = None
+def _receipts(archive: Archive, chain: Chain) -> Iterator[tuple[WindowOfSeal, int, str]]:
+    """Yield each receipt of a chain: its window, its revision and its key; a receipt.json is revision 0."""
+    folder = f"{RECEIPTS}/{chain.id}"
     for key in archive.keys(folder):
         match = _RECEIPT.fullmatch(key[len(folder) + 1 :])
         if match is None:
             continue
-        window, revision = WindowOfSeal(_moment(match[1]), _moment(match[2])), int(match[3] or 0)
-        if newest is not None and newest[0] != window:
-            yield newest
-            newest = None
-        if newest is None or revision > newest[1]:
-            newest = (window, revision, key)
-    if newest is not None:
-        yield newest
+        try:
+            window = WindowOfSeal(_moment(match[2]), _moment(match[3]))
+        except ValueError:
+            continue
+        yield window, int(match[4] or 0), key
 
 
 def _moment(text: str) -> datetime:
     return datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=timezone.utc)
+
+
+def _whole_hour_from(moment: datetime | None) -> datetime | None:
+    """Return the first hour that begins then or later."""
+    if moment is None:
+        return None
+    hour = moment.replace(minute=0, second=0, microsecond=0)
+    return hour if hour == moment else hour + HOUR
 
 
 def _report_gap(chain: Chain, start: datetime, end: datetime, findings: Findings) -> None:

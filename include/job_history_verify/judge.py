@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from job_history_verify.archive import MAX_DOCUMENT_BYTES, Archive
+from job_history_verify.archive import MAX_DOCUMENT_BYTES, Archive, start_of
 from job_history_verify.chain import Chain
 from job_history_verify.document import document_of
 from job_history_verify.documents import Sealed
@@ -32,6 +32,13 @@ class Range(NamedTuple):
             and (self.since is None or self.since <= moment)
             and (self.until is None or moment < self.until)
         )
+
+
+def range_of(since: datetime | None, until: datetime | None) -> Range:
+    """Return a range. Raises ValueError if it has no hour."""
+    if since is not None and until is not None and since >= until:
+        raise ValueError(f"no hour is from {moment_text(since)} until {moment_text(until)}: nothing would be checked")
+    return Range(since, until)
 
 
 class Judge:
@@ -75,14 +82,18 @@ class Judge:
                     self._judge_present(one, file[1])
 
         for digest in self._archive.digests(to_hash()):
-            one = waiting.popleft()
-            if digest is None:
-                self._judge_absent(one)
-            else:
-                self._judge_present(one, digest)
+            self._judge_read(waiting.popleft(), digest)
         for chain in sorted(self._without_chain):
             detail = "there are documents here, and no seals: nothing shows which of them belong here"
             self._findings.of_log(Finding(Verdict.COULD_NOT_CHECK, detail, chain))
+
+    def _judge_read(self, one: Sealed, digest: bytes | OSError | None) -> None:
+        if digest is None:
+            self._judge_absent(one)
+        elif isinstance(digest, OSError):
+            self._report(one, Verdict.COULD_NOT_CHECK, f"it cannot be read: {digest.strerror}")
+        else:
+            self._judge_present(one, digest)
 
     def _judge_present(self, one: Sealed, digest: bytes) -> None:
         chain = self._chains[one.chain]
@@ -113,6 +124,10 @@ class Judge:
         """Judge a file that no seal names by its own content."""
         try:
             chain_id, moment = document_of(key, self._content(key))
+        except OSError as error:
+            detail = f"it is in no seal, and cannot be read: {error.strerror}"
+            self._findings.of_document(Finding(Verdict.COULD_NOT_CHECK, detail, key=key))
+            return
         except ValueError as error:
             self._findings.of_document(Finding(Verdict.EXTRA, f"it is in no seal; {error}", key=key))
             return
@@ -136,8 +151,7 @@ class Judge:
         self._findings.of_document(finding._replace(key=key))
 
     def _content(self, key: str) -> bytes:
-        with self._archive.opened(key) as file:
-            content = b"" if file is None else file.read(MAX_DOCUMENT_BYTES + 1)
+        content = start_of(self._archive, key, MAX_DOCUMENT_BYTES + 1) or b""
         if len(content) > MAX_DOCUMENT_BYTES:
             raise ValueError("it is too large for a document")
         return content

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 CONTROL = "_control/"
 SEALS = "_control/seals"
-RECEIPTS = "receipts/"
+RECEIPTS = "receipts"
 SEQ_DIGITS = 12
 SIGNATURE_DIGITS = 16
 """Of the SHA-256 of a seal, in its signature's name: what a killed report left cannot be taken for the signature."""

@@ -1,11 +1,14 @@
-"""Moments as the archive writes them: ISO 8601 in UTC, `2018-05-21T00:00:00Z`, with an optional fraction."""
+"""Moments as the archive writes them: ISO 8601 in UTC, `2018-05-21T00:00:00Z`, with an optional fraction.
+
+Years from 1000 to 9998: hours can be added to each moment, and each has a stamp of 14 digits.
+"""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta, timezone
 
-_MOMENT = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,6}))?Z")
+_MOMENT = re.compile(r"((?!0|9999)[0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,6}))?Z")
 HOUR = timedelta(hours=1)
 
 

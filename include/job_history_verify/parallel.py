@@ -18,7 +18,7 @@ Work = TypeVar("Work")
 Result = TypeVar("Result")
 
 AHEAD_OF_EACH = 8
-_END, _FAILED = b" end\n", b" failed "
+_END, _FAILED = b"- end\n", b"- failed "
 
 
 def in_order(function: Callable[[Work], Result], items: Iterable[Work], at_once: int) -> Iterator[Result]:
@@ -70,7 +70,8 @@ def _spool_and_exit(digests: Callable[[], Iterator[Digest]], spool: IO[bytes]) -
     try:
         try:
             for key, digest in digests():
-                spool.write((digest or b"") + b" " + key.replace(b"\n", b"?") + b"\n")
+                # A name may hold a line end, and none holds a NUL.
+                spool.write((digest or b"") + b" " + key.replace(b"\n", b"\0") + b"\n")
             spool.write(_END)
         except OSError as error:
             message = f"{error.strerror or error}\n{_text(error.filename)}"
@@ -88,10 +89,11 @@ def _text(name: object) -> str:
 def _spooled(spool: IO[bytes]) -> Iterator[Digest]:
     for line in spool:
         digest, _, key = line.partition(b" ")
-        if not digest:
-            if line.startswith(_FAILED):
-                name = spool.readline().decode("utf-8", "surrogateescape")
-                raise OSError(None, line[len(_FAILED) :].decode().strip(), name)
+        if digest != b"-":
+            yield key[:-1].replace(b"\0", b"\n"), digest or None
+        elif line == _END:
             return
-        yield key[:-1], digest
+        else:
+            name = spool.readline().decode("utf-8", "surrogateescape")
+            raise OSError(None, line[len(_FAILED) :].decode().strip(), name)
     raise OSError(None, "the process that reads the documents was killed")

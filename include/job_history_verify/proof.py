@@ -104,7 +104,7 @@ def _parse(proof: bytes) -> _Claim:
         root = root_by_path(leaf_hash(line.encode()), int(fields["index"]), int(fields["count"]), path)
         signature = None if fields["signature"] is None else parse_signature(fields["signature"])
         seal = parse_seal(content)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ProofError(f"the file is not a proof: {error}") from error
     sha256, _, key = line.partition("  ")
     return _Claim(key, sha256, root, int(fields["count"]), seal, content, signature)

@@ -65,6 +65,8 @@ class Seal(NamedTuple):
 
 def parse_seal(content: bytes) -> Seal:
     """Read a seal. Raises ValueError if it is not one, NewerFormatError if this program is too old for it."""
+    if len(content) > MAX_SEAL_BYTES:
+        raise ValueError("it is larger than any seal")
     try:
         fields = json.loads(content.decode(), object_pairs_hook=_without_repeats)
     except RecursionError as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from job_history_verify.allowed_signers import AllowedSigners
 from job_history_verify.archive import Archive, Folder
-from job_history_verify.chain import Chain, ChainReader, Signer
+from job_history_verify.chain import Chain, ChainReader, Signer, chain_ids
 from job_history_verify.documents import SealedDocuments, sealed_documents
 from job_history_verify.ed25519 import NoToolError, signature_check
 from job_history_verify.findings import Finding, Findings
@@ -20,6 +21,10 @@ from job_history_verify.parallel import Digest, in_another_process
 from job_history_verify.seal import Place
 from job_history_verify.verdicts import Verdict
 
+LEDGER = "none"
+"""As `place`: the archive is a ledger, which has receipts and no documents."""
+_HEAD = re.compile(r"(.+)/([1-9][0-9]{0,11}):([0-9a-fA-F]{64})")
+
 
 class ExpectedHead(NamedTuple):
     """The head of a chain as a witness has it."""
@@ -29,9 +34,25 @@ class ExpectedHead(NamedTuple):
     sha256: str
 
 
+def parse_head(text: str) -> ExpectedHead:
+    """Read `5234/jobs/8760:3f81...`. Raises ValueError."""
+    match = _HEAD.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r:.120} is not USER_ID/KIND/SEQ:SHA256, with all 64 digits")
+    return ExpectedHead(parse_chain(match[1]), int(match[2]), match[3].lower())
+
+
+def heads_of(heads: Sequence[ExpectedHead], accounts: Collection[int]) -> Sequence[ExpectedHead]:
+    """Return the heads. Raises ValueError for one of an account that is not verified. `accounts`: empty for all."""
+    for head in heads:
+        if accounts and head.chain.user_id not in accounts:
+            raise ValueError(f"the expected head {head.chain}/{head.seq} is of an account that is not verified here")
+    return heads
+
+
 class Options(NamedTuple):
     """`keys` None: signatures are not checked. `accounts` empty: all. `place`: where the documents should be, as
-    `s3://bucket/prefix`; by default what the newest seal of each chain names.
+    `s3://bucket/prefix`, for the chains that name it, or LEDGER; else it is what the newest seal of each chain names.
     """
 
     keys: AllowedSigners | None
@@ -55,14 +76,10 @@ class Verification:
     def verify(self) -> None:
         """Verify all. What cannot be checked is a finding."""
         with self._reading_documents() as found, sealed_documents() as documents:
-            if not self._read_chains(documents):
-                return
-            for chain in self.chains:
-                judge_hours(chain, self._options.hours, self._findings)
-                with self._could_not_check(chain.id):
-                    judge_receipts(self._archive, chain, self._options.hours, self._findings)
-            with self._could_not_check():
-                self._judge(documents, found())
+            if self._read_chains(documents):
+                self._judge_hours()
+                with self._could_not_check():
+                    self._judge(documents, found())
         if self._options.keys is None and any(chain.signed for chain in self.chains):
             self._cannot("the seals are signed: give the keys that you trust, an allowed_signers file, with --keys")
         self._findings.flush()
@@ -71,16 +88,16 @@ class Verification:
         """Yield SHA-256 and key of each document that should be at the place, as the deciding line has it."""
         with sealed_documents() as documents:
             if self._read_chains(documents):
-                wanted = self._wanted()
+                places, wanted = self._places_by_number(), self._wanted()
                 for one in documents.deciding(wanted):
-                    if one.place == wanted[one.chain] and one.left_out != Verdict.ERASED.value:
+                    is_file = one.place == wanted[one.chain] and places[one.place].keeps_objects
+                    if is_file and one.left_out != Verdict.ERASED.value:
                         yield one.sha256.decode(), one.key.decode()
         self._findings.flush()
 
     def _read_chains(self, documents: SealedDocuments) -> bool:
         try:
             with self._signer() as signer:
-                ids = list(self._chain_ids())
                 reader = ChainReader(
                     self._archive,
                     signer,
@@ -89,27 +106,31 @@ class Verification:
                     self._findings,
                     start_may_be_cut_off=self._options.hours.since is not None,
                 )
-                for number, chain_id in enumerate(ids):
-                    chain = Chain(chain_id, number)
+                for chain_id in chain_ids(self._archive, SEALS, self._options.accounts):
+                    chain = Chain(chain_id, len(self.chains))
                     self.chains.append(chain)
                     try:
                         reader.read(chain)
                     except OSError as error:
                         chain.fault = Verdict.COULD_NOT_CHECK
                         self._cannot(_reason(error), chain_id)
+                    if not chain.seals and chain.fault is None:
+                        # A folder without a seal is no chain: its documents are as those of an account without seals.
+                        self.chains.pop()
         except (OSError, NoToolError) as error:
             self._cannot(_reason(error))
             return False
         missing = self._options.accounts - {chain.id.user_id for chain in self.chains}
         for user_id in sorted(missing):
             self._cannot(f"account {user_id} has no seals here")
-        if not ids and not missing:
+        if not self.chains and not missing:
             self._cannot(
                 f"{self._archive.name} has no seals: nothing is below {SEALS}/. Give the folder that _control/ is in; "
                 "with a destination that has a prefix, that is the prefix's folder"
             )
         self._compare_heads()
-        return bool(ids)
+        self._compare_place()
+        return bool(self.chains)
 
     @contextmanager
     def _signer(self) -> Iterator[Signer]:
@@ -119,14 +140,13 @@ class Verification:
         with signature_check(self._options.signature_tool) as (check, at_once):
             yield Signer(self._options.keys, check, at_once)
 
-    def _chain_ids(self) -> Iterator[ChainId]:
-        for text in self._archive.folders(SEALS, depth=2):
-            try:
-                chain_id = parse_chain(text)
-            except ValueError:
-                continue
-            if not self._options.accounts or chain_id.user_id in self._options.accounts:
-                yield chain_id
+    def _judge_hours(self) -> None:
+        hours = self._options.hours
+        for chain in self.chains:
+            judge_hours(chain, hours, self._findings)
+        if self._options.place == LEDGER:
+            with self._could_not_check():
+                judge_receipts(self._archive, self._options.accounts, self.chains, hours, self._findings)
 
     def _compare_heads(self) -> None:
         by_id = {chain.id: chain for chain in self.chains}
@@ -135,8 +155,16 @@ class Verification:
             if chain is None or chain.seq < head.seq:
                 last = 0 if chain is None else chain.seq
                 self._fault(chain, Verdict.CUT_OFF, head, f"the log ends at seal {last}, and had seal {head.seq}")
+            elif head.seq < chain.first_seq:
+                self._cannot(f"the expected seal {head.seq} is not here: the log begins at {chain.first_seq}", chain.id)
             elif chain.sha256_of(self._archive, head.seq) != head.sha256:
                 self._fault(chain, Verdict.BROKEN_CHAIN, head, "the seal has other bytes than the witness noted")
+
+    def _compare_place(self) -> None:
+        wanted = self._options.place
+        if wanted not in {None, LEDGER} and all(place.text != wanted for place in self._places):
+            named = ", ".join(sorted(place.text for place in self._places)) or "none"
+            self._cannot(f"no seal names the place {wanted}; the places that they name: {named}")
 
     def _fault(self, chain: Chain | None, verdict: Verdict, head: ExpectedHead, detail: str) -> None:
         if chain is not None:
@@ -167,24 +195,31 @@ class Verification:
     def _folders(self) -> tuple[list[str], tuple[str, ...]]:
         """Return the folders with documents, in the order of keys, and those to leave out."""
         if not self._options.accounts:
-            return [""], (CONTROL, RECEIPTS)
+            return [""], (CONTROL, f"{RECEIPTS}/") if self._options.place == LEDGER else (CONTROL,)
         return [folder.rstrip("/") for folder in sorted(f"{user_id}/" for user_id in self._options.accounts)], ()
 
     def _wanted(self) -> dict[int, int]:
         """Return by chain the number of the place that its documents should be at."""
-        of_text = {place.text: number for place, number in self._places.items()}
         return {
-            chain.number: of_text.get(self._options.place or (chain.place.text if chain.place else ""), -1)
+            chain.number: self._places.get(place, -1) if (place := self._place_of(chain)) else -1
             for chain in self.chains
         }
 
+    def _place_of(self, chain: Chain) -> Place | None:
+        wanted = self._options.place
+        if wanted == LEDGER:
+            return None
+        return next((place for place in chain.places if place.text == wanted), chain.place)
+
+    def _places_by_number(self) -> dict[int, Place]:
+        return {number: place for place, number in self._places.items()}
+
     def _judge(self, documents: SealedDocuments, found: Iterable[Digest]) -> None:
-        places = {number: place for place, number in self._places.items()}
         wanted = self._wanted()
         judge = Judge(
             self._archive,
             chains=self.chains,
-            places=places,
+            places=self._places_by_number(),
             wanted=wanted,
             findings=self._findings,
             hours=self._options.hours,

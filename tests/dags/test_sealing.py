@@ -102,6 +102,16 @@ def test_commands_verify_prove_and_name_the_key(signing: World, tmp_path: Path) 
     assert verify_main(check) == 1
     assert job_history("prove", key.replace("5236", "9999")).exit_code == 1
 
+    for arguments in (
+        ["--expect-head", f"9999/jobs/1:{'0' * 64}"],
+        ["--expect-head", "5236/jobs/1:short"],
+        ["--since", "2018-05-21T01:00:00Z", "--until", "2018-05-21T01:00:00Z"],
+        ["--keys", tmp_path / "proof.json"],
+    ):
+        refused = job_history("verify", *arguments)
+        assert (refused.exit_code, "Traceback" in refused.output) == (2, False), arguments
+    assert job_history("verify", "--expect-head", f"5236/jobs/1:{'0' * 64}").exit_code == 1
+
     signing.s3.client().put_object(Bucket=signing.bucket, Key=key, Body=b"{}")
     changed = job_history("verify")
     assert (changed.exit_code, "modified: 5236 Initech" in changed.stdout) == (1, True)

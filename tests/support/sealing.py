@@ -30,6 +30,7 @@ from job_history.storage import Storage, local_storage
 from job_history_verify.allowed_signers import parse_allowed_signers
 
 USER_ID = 5234
+SEALS = "_control/seals/5234/jobs"
 KEYS = parse_allowed_signers(allowed_signers(key_pair()))
 S3 = {"type": "s3", "bucket": "acme-audit", "host": "s3.eu-central-1.amazonaws.com", "write_mode": "create_only"}
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from job_history_verify.allowed_signers import AllowedSigners
 from job_history_verify.archive import Folder
-from job_history_verify.cli import head_of
 from job_history_verify.findings import Finding, Findings
 from job_history_verify.judge import Range
-from job_history_verify.verify import Options, Verification
+from job_history_verify.verify import Options, Verification, parse_head
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def verified(
         keys=keys,
         accounts=frozenset(accounts),
         hours=Range(since, until),
-        expected_heads=[head_of(head) for head in heads],
+        expected_heads=[parse_head(head) for head in heads],
         place=place,
         signature_tool=signature_tool,
     )

@@ -14,8 +14,8 @@ from job_history_airflow.cli.printing import json_option, print_json, print_line
 
 if TYPE_CHECKING:
     from job_history.accounts.account import Account
+    from job_history.seals.verify_account import AccountVerified
     from job_history_verify.allowed_signers import AllowedSigners
-    from job_history_verify.verify import Options
 
 
 @click.command()
@@ -50,34 +50,39 @@ def verify(
     """Verify the accounts' buckets against their seals.
 
     Every document of each bucket is read. It is the same program as job-history-verify, which verifies a copy offline.
+    What the ledger knows is compared as well: where each log ends, and which windows wait for a seal.
     Accounts whose destination keeps no objects are verified in the ledger: their documents cannot be checked.
     """
     from job_history.errors import ReplicationError
+    from job_history.seals.verify_account import verify_account
     from job_history_airflow.cli.context import load_context
-    from job_history_verify.cli import head_of
-    from job_history_verify.judge import Range
-    from job_history_verify.verify import Options
+    from job_history_airflow.factories.sealing import open_store
+    from job_history_verify.judge import range_of
+    from job_history_verify.verify import Options, heads_of, parse_head
 
     context = load_context()
+    accounts = requested_accounts(context.accounts, chosen)
+    try:
+        expected = heads_of([parse_head(head) for head in heads], {account.user_id for account in accounts})
+        hours = range_of(since, until)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     keys = _keys(keys_file)
-    expected = [head_of(head) for head in heads]
-    codes, answers, problems = [], [], []
-    for account in requested_accounts(context.accounts, chosen):
-        options = Options(
-            keys=keys,
-            accounts=frozenset([account.user_id]),
-            hours=Range(since, until),
-            expected_heads=[head for head in expected if head.chain.user_id == account.user_id],
-        )
+    codes, answers = [], []
+    problems = [] if chosen else list(context.accounts.messages)
+    for account in accounts:
+        own = [head for head in expected if head.chain.user_id == account.user_id]
+        options = Options(keys=keys, hours=hours, expected_heads=own)
         try:
-            code, answer = _verified(account, context.ledger, options, strict=strict, allow_unsigned=allow_unsigned)
+            verified = verify_account(account.user_id, open_store(account), context.ledger, options)
         except ReplicationError as error:
             problems.append(f"Account {account.label}: {error}")
             continue
+        code = verified.findings.exit_code(strict=strict, allow_unsigned=allow_unsigned)
         codes.append(code)
-        answers.append(answer)
+        answers.append(_answer(account, verified, code))
         if not as_json:
-            _print(account, answer)
+            _print(account, answers[-1])
     if as_json:
         print_json({"faults": problems, "accounts": answers})
     for problem in problems:
@@ -86,28 +91,15 @@ def verify(
     ctx.exit(EXIT_DIFFERS if differs else EXIT_NOT_CHECKED if problems or EXIT_NOT_CHECKED in codes else EXIT_OK)
 
 
-def _verified(
-    account: Account, ledger: Any, options: Options, *, strict: bool, allow_unsigned: bool
-) -> tuple[int, dict[str, Any]]:
-    from job_history.seals.archive import StorageArchive
-    from job_history_airflow.factories.sealing import open_store
-    from job_history_verify.findings import Finding, Findings
-    from job_history_verify.verify import Verification
-
-    store = open_store(account)
-    found: list[Finding] = []
-    findings = Findings(found.append)
-    verification = Verification(StorageArchive(store.storage if store else ledger), options, findings)
-    verification.verify()
-    code = findings.exit_code(strict=strict, allow_unsigned=allow_unsigned)
-    return code, {
+def _answer(account: Account, verified: AccountVerified, code: int) -> dict[str, Any]:
+    return {
         "user_id": account.user_id,
         "name": account.name,
         "exit_code": code,
-        "documents": {str(verdict): number for verdict, number in findings.documents.items()},
-        "hours": {str(verdict): number for verdict, number in findings.windows.items()},
-        "heads": [chain.head for chain in verification.chains],
-        "findings": [finding.as_dict() for finding in found],
+        "documents": {str(verdict): number for verdict, number in verified.findings.documents.items()},
+        "hours": {str(verdict): number for verdict, number in verified.findings.windows.items()},
+        "heads": verified.heads,
+        "findings": [finding.as_dict() for finding in verified.found],
     }
 
 
@@ -126,15 +118,16 @@ def _keys(path: Path | None) -> AllowedSigners | None:
     """Return the keys of a file, or the installation's own; None if it does not sign."""
     from job_history.errors import PermanentError
     from job_history_airflow.factories.sealing import signer_of_installation
-    from job_history_verify.allowed_signers import AllowedKey, AllowedSigners, parse_allowed_signers
+    from job_history_verify.allowed_signers import AllowedKey, AllowedSigners
+    from job_history_verify.cli import read_keys
 
     if path is None:
         signer = signer_of_installation()
         return None if signer is None else AllowedSigners([AllowedKey(signer.public_key, None, None)])
     try:
-        return parse_allowed_signers(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise PermanentError(f"{path} is not an allowed_signers file: {error}") from error
+        return read_keys(str(path))
+    except (OSError, ValueError) as error:
+        raise PermanentError(f"The file {path} cannot be used as allowed_signers: {error}") from error
 
 
 @click.command()

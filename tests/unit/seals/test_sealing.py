@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.sealed_archive import key_pair
-from tests.support.sealing import S3, Installation, jobs_of, window_of
+from tests.support.sealing import S3, SEALS, Installation, jobs_of, window_of
 
 from job_history.errors import TransientError
 from job_history.errors.code import Code
@@ -23,8 +23,6 @@ from job_history.seals.needs import Sealing, Witness
 from job_history.seals.sealing import SealsOfRun
 from job_history.seals.signer import KeySigner
 from job_history.seals.unsealed import UnsealedWindow, mark_unsealed, unsealed_windows
-
-SEALS = "_control/seals/5234/jobs"
 
 
 @pytest.fixture

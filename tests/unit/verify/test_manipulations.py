@@ -397,20 +397,6 @@ def test_documents_of_an_account_without_seals_could_not_be_checked(archive: Sea
     assert (result.code, result.verdicts) == (2, {"could not check", "not judged"})
 
 
-def test_receipts_of_a_ledger_must_be_sealed(archive: SealedArchive) -> None:
-    def receipt(hour: int, revision: int, content: bytes) -> None:
-        slug = f"{START + hour * HOUR:%Y%m%dT%H%M%SZ}-{START + (hour + 1) * HOUR:%Y%m%dT%H%M%SZ}"
-        archive.deliver(f"receipts/5234/jobs/20180521/{slug}/r{revision:06d}.json", content)
-
-    for hour in range(5):
-        receipt(hour, 1, b"receipt")
-    assert verified(archive.folder, KEYS).code == 0
-    receipt(1, 1, b"forged")
-    assert verified(archive.folder, KEYS).hours == {"proven": 5, "modified": 1}
-    receipt(1, 2, b"newer")
-    assert verified(archive.folder, KEYS).hours == {"proven": 5, "unsealed": 1}
-
-
 @pytest.mark.parametrize("unreadable", ["_control/seals/5234/jobs", "5234/jobs/234"])
 def test_folder_that_cannot_be_read_could_not_be_checked(archive: SealedArchive, unreadable: str) -> None:
     """A file in the place of a folder: root may read everything else."""

@@ -1,0 +1,64 @@
+"""Verifies one account: its bucket by the offline verifier, and what only the ledger knows of its seals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from job_history.destinations.kind import DocumentStore
+from job_history.model.event_kind import EventKind
+from job_history.seals.archive import StorageArchive
+from job_history.seals.chain_writer import find_head
+from job_history.seals.unsealed import unsealed_windows
+from job_history.storage import Storage
+from job_history_verify.findings import Finding, Findings
+from job_history_verify.layout import ChainId
+from job_history_verify.moments import moment_text
+from job_history_verify.verdicts import Verdict
+from job_history_verify.verify import LEDGER, ExpectedHead, Options, Verification
+
+
+@dataclass
+class AccountVerified:
+    """What was found of an account. `heads`: of its chains, as `--expect-head` takes them."""
+
+    found: list[Finding] = field(default_factory=list)
+    heads: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.findings = Findings(self.found.append)
+
+
+def verify_account(user_id: int, store: DocumentStore | None, ledger: Storage, options: Options) -> AccountVerified:
+    """Verify an account's bucket; without one its seals and receipts in the ledger. Raises what the ledger raises.
+
+    The ledger knows where the log of a bucket ends, and which windows wait for a seal.
+    """
+    answer = AccountVerified()
+    options = options._replace(accounts=frozenset([user_id]))
+    if store is None:
+        verification = Verification(StorageArchive(ledger), options._replace(place=LEDGER), answer.findings)
+    else:
+        heads = [*options.expected_heads, *_heads_of(ledger, user_id)]
+        options = options._replace(expected_heads=heads)
+        verification = Verification(StorageArchive(store.storage), options, answer.findings)
+    verification.verify()
+    if store is not None:
+        _add_unsealed(ledger, user_id, options, answer.findings)
+    answer.heads = [chain.head for chain in verification.chains]
+    return answer
+
+
+def _heads_of(ledger: Storage, user_id: int) -> Sequence[ExpectedHead]:
+    chains = [ChainId(user_id, str(kind)) for kind in EventKind]
+    heads = [(chain, find_head(ledger, chain)) for chain in chains]
+    return [ExpectedHead(chain, head.seq, head.sha256) for chain, head in heads if head.sha256 is not None]
+
+
+def _add_unsealed(ledger: Storage, user_id: int, options: Options, findings: Findings) -> None:
+    for waiting in unsealed_windows(ledger):
+        if waiting.user_id == user_id and waiting.window.start in options.hours:
+            start, end = moment_text(waiting.window.start), moment_text(waiting.window.end)
+            chain = ChainId(user_id, str(waiting.kind))
+            detail = "it waits for its seal: the report's log has the reason"
+            findings.of_window(Finding(Verdict.UNSEALED, detail, chain, start=start, end=end))
