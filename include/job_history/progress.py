@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 SECONDS_BETWEEN_LINES = 10.0
 # Reading the clock for each record would cost more than counting it.
@@ -46,6 +46,13 @@ def readable_counts(counts: Mapping[str, int]) -> str:
     """Write counts after their sum: `3 (aborted 2, cancelled 1)`."""
     each = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     return f"{sum(counts.values()):,}" + (f" ({each})" if each else "")
+
+
+def readable_ids(ids: Iterable[int], at_most: int = 100) -> str:
+    """Write each id once, in their order: `5234, 5235 and 12 others`."""
+    each = sorted(set(ids))
+    others = len(each) - at_most
+    return ", ".join(map(str, each[:at_most])) + (f" and {others:,} others" if others > 0 else "")
 
 
 def readable_bytes(size: float) -> str:

@@ -20,7 +20,7 @@ from job_history.accounts.destination_settings import S3DestinationSettings
 from job_history.errors.code import Code
 from job_history.errors.finding import Finding
 from job_history.preflight.probe import PROBES
-from job_history.preflight.s3 import S3Check
+from job_history.preflight.s3 import ProbingClients, S3Check
 from job_history.preflight.sources import check_source
 from simulators.postgres import PostgresServer
 from simulators.s3_endpoint import S3Endpoint
@@ -44,7 +44,7 @@ def check(
     account = account_to(bucket, transport=transport, **settings)
     assert isinstance(account.destination, S3DestinationSettings)
     found = access(endpoint, bucket, region=region, transport=transport, **settings)
-    return S3Check(found, account, account.destination, now=lambda: datetime.now(UTC)).findings()
+    return S3Check(ProbingClients(found), account, account.destination, now=lambda: datetime.now(UTC)).findings()
 
 
 def codes(found: list[Finding]) -> list[Code]:

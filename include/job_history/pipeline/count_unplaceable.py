@@ -9,14 +9,16 @@ from contextlib import closing
 from job_history.accounts.account import Account
 from job_history.model.event_kind import EventKind
 from job_history.model.unplaceable import Unplaceable
+from job_history.pipeline.fair_order import order_of_hour
 from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.pipeline.slicing import SourceOf
+from job_history.progress import readable_ids
 from job_history.sources import SupportsBatchUnplaceable, SupportsUnplaceable
 
 log = logging.getLogger(__name__)
 
 # A plan has half an hour. Which accounts come first changes each hour.
-LIMIT_SECONDS = 300.0
+LIMIT_SECONDS = 240.0
 ACCOUNTS_A_BATCH = 100
 _NOT_COUNTED = "records that are finished and in no window could not be counted"
 
@@ -37,23 +39,25 @@ def count_unplaceable(
     An account that could not be asked is noted in `plan.unchecked`. Its windows go on: their extract meets the error.
     Those in `failed` are not asked: their source did not answer when it was to count, and their extract reports it.
     """
-    began, skipped = clock(), 0
+    began = clock()
+    skipped: list[int] = []
     for kind, groups in _batches(plan, accounts, failed):
         if clock() - began > LIMIT_SECONDS:
-            skipped += len(groups)
+            skipped += [account.user_id for account, _ in groups]
             continue
         found = _batch(kind, groups, source_of, is_over=lambda: clock() - began > LIMIT_SECONDS)
         for account, windows in groups:
             if account.user_id not in found:
                 if clock() - began > LIMIT_SECONDS:
-                    skipped += 1
+                    skipped.append(account.user_id)
                     continue
                 found[account.user_id] = _single(plan, kind, account, source_of)
             for planned in windows:
                 planned.unplaceable = found[account.user_id] or None
     if skipped:
         plan.unchecked.append(
-            f"{skipped:,} accounts: {_NOT_COUNTED}, because sources took too long. A later run asks them."
+            f"{len(set(skipped)):,} accounts: {_NOT_COUNTED}, because sources took too long. Another hour begins with "
+            f"other accounts. They are: {readable_ids(skipped)}"
         )
 
 
@@ -93,15 +97,14 @@ def _batches(
 ) -> Iterator[tuple[EventKind, list[Group]]]:
     """Yield accounts that share a source.
 
-    First those without a countable record; the rest begin elsewhere each hour.
+    First those without a countable record; in both parts, each hour has an order of its own.
     """
     windows: dict[tuple[int, EventKind], list[PlannedWindow]] = {}
     for planned in plan.windows:
         if planned.enabled and (planned.user_id, planned.kind) not in failed:
             windows.setdefault((planned.user_id, planned.kind), []).append(planned)
-    first = int(plan.window.start.timestamp() // 3600) % max(len(windows), 1)
-    turned = [*windows.items()][first:] + [*windows.items()][:first]
-    in_order = sorted(turned, key=lambda each: any(planned.counted != 0 for planned in each[1]))
+    of_hour = order_of_hour(windows.items(), lambda each: each[0][0], plan.window.start)
+    in_order = sorted(of_hour, key=lambda each: any(planned.counted != 0 for planned in each[1]))
 
     by_source: dict[tuple[str, EventKind], list[Group]] = {}
     for (user_id, kind), of_account in in_order:

@@ -20,12 +20,29 @@ def fair_order(items: Iterable[Item], account_of: Callable[[Item], int], hour: d
     by_account: dict[int, list[Item]] = {}
     for item in items:
         by_account.setdefault(account_of(item), []).append(item)
-    ring = [item for account in sorted(by_account, key=_place) for item in by_account[account]]
+    ring = [item for account in sorted(by_account, key=_hash) for item in by_account[account]]
     if not ring or limit <= 0:
         return ring
     first = int(hour.timestamp() // 3600) * limit % len(ring)
     return ring[first:] + ring[:first]
 
 
-def _place(account: int) -> bytes:
-    return hashlib.sha256(str(account).encode()).digest()
+def order_of_hour(items: Iterable[Item], account_of: Callable[[Item], int], hour: datetime) -> list[Item]:
+    """Return the items in the order in which a list that a time limit cuts takes them: another one each hour.
+
+    How many items are taken is not known before, so the order is that of a hash of account and hour. An account's items
+    stay in the order given.
+    """
+    places: dict[int, bytes] = {}
+
+    def place(item: Item) -> bytes:
+        account = account_of(item)
+        if account not in places:
+            places[account] = _hash(account, int(hour.timestamp() // 3600))
+        return places[account]
+
+    return sorted(items, key=place)
+
+
+def _hash(*numbers: int) -> bytes:
+    return hashlib.sha256(" ".join(map(str, numbers)).encode()).digest()

@@ -6,24 +6,26 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
+from threading import Semaphore
 
 from job_history.accounts.account import Account
 from job_history.errors.code import Severity
 from job_history.errors.finding import Finding
+from job_history.pipeline.fair_order import order_of_hour
 from job_history.pipeline.results import Plan
-from job_history.preflight.check import Check, run_check
+from job_history.preflight.check import CHECKS_AT_ONCE, Check, run_check
 from job_history.preflight.notes import PreflightNotes
+from job_history.progress import readable_ids
 
 log = logging.getLogger(__name__)
 
-# They wait for answers nearly all the time.
-CHECKS_AT_ONCE = 16
 # A thousand new accounts at a store that does not answer must not use up the time of the plan.
-MAX_SECONDS = 600.0
-MAX_SECONDS_WITHOUT_SLICES = 120.0
+MAX_SECONDS = 420.0
+# Nothing waits for these: the rest is checked in the hours that follow.
+MAX_SECONDS_WITHOUT_SLICES = 30.0
 
 Findings = list[Finding]
 
@@ -40,6 +42,8 @@ def block_failing_accounts(
 ) -> None:
     """Check the destinations of the plan's accounts that have not passed yet. `clock` is in seconds.
 
+    Which accounts are checked if time is short changes each hour; the log names those that were not.
+
     `again`: the task is tried or cleared once more, and its first try may have noted failures that no report had.
 
     With slices: an error among the findings takes the account's slices. A transient finding blocks nothing: the load
@@ -48,68 +52,96 @@ def block_failing_accounts(
     """
     checks = _Checks(check_of, clock)
     with_slices = dict.fromkeys(planned.user_id for planned in plan.windows if planned.slices)
-    for account, findings in checks.run(passed.not_passed(accounts[user_id] for user_id in with_slices), MAX_SECONDS):
-        errors = _errors(findings)
-        _log(account, findings)
-        if errors:
-            _take_slices(plan, account, errors)
-        elif findings is not None and not _has_transient(findings):
+
+    def in_order(user_ids: Iterable[int]) -> list[Account]:
+        not_passed = passed.not_passed(accounts[user_id] for user_id in user_ids)
+        return order_of_hour(not_passed, lambda account: account.user_id, plan.window.start)
+
+    def note_if_passed(account: Account, findings: Findings) -> None:
+        if not _errors(findings) and not _has_transient(findings):
             passed.note_passed(account, findings, now)
-    without_slices = dict.fromkeys(planned.user_id for planned in plan.windows if planned.enabled)
-    idle = [accounts[user_id] for user_id in without_slices if user_id not in with_slices]
-    for account, findings in checks.run(
-        passed.due(passed.not_passed(idle), now, failed_lately=again), MAX_SECONDS_WITHOUT_SLICES
-    ):
-        if findings is None:
-            continue  # no time was left: it is first in the next run
+
+    blocked: dict[int, Findings] = {}
+    for account, findings in checks.run(in_order(with_slices), note_if_passed, MAX_SECONDS):
         _log(account, findings)
-        plan.destination_problems += [f"preflight of account {account.label}: {error}" for error in _errors(findings)]
+        if errors := _errors(findings):
+            blocked[account.user_id] = errors
+    _take_slices(plan, blocked)
+
+    def note(account: Account, findings: Findings) -> None:
         if _errors(findings) or _has_transient(findings):
             passed.note_failed(account, findings, now)
         else:
             passed.note_passed(account, findings, now)
 
+    without_slices = dict.fromkeys(planned.user_id for planned in plan.windows if planned.enabled)
+    idle = in_order(user_id for user_id in without_slices if user_id not in with_slices)
+    due = passed.due(idle, now, failed_lately=again)
+    for account, findings in checks.run(due, note, MAX_SECONDS_WITHOUT_SLICES):
+        _log(account, findings)
+        plan.destination_problems += [f"preflight of account {account.label}: {error}" for error in _errors(findings)]
+
 
 class _Checks:
-    """Looks connections up one after another, and runs the checks together."""
+    """Looks connections up one after another, and runs the checks together: few more than are under way are kept."""
 
     def __init__(self, check_of: Callable[[Account], Check], clock: Callable[[], float]) -> None:
         self._check_of, self._clock = check_of, clock
 
-    def run(self, accounts: list[Account], seconds: float) -> list[tuple[Account, Findings | None]]:
-        """Return each account's findings; None for a check that could not begin within so many seconds."""
+    def run(
+        self, accounts: list[Account], note: Callable[[Account, Findings], None], seconds: float
+    ) -> list[tuple[Account, Findings]]:
+        """Return the findings of the accounts whose check could begin within so many seconds; log the others.
+
+        `note` gets each account's findings, in the thread of its check.
+        """
         if not accounts:
             return []
-        checks = [self._check_of(account) for account in accounts]
         deadline = self._clock() + seconds
+        room = Semaphore(2 * CHECKS_AT_ONCE)
+        begun: list[tuple[Account, Future[Findings]]] = []
 
-        def in_time(account: Account, check: Check) -> Findings | None:
-            return None if self._clock() > deadline else run_check(check, f"Account {account.label}")
+        def check_and_note(account: Account, check: Check) -> Findings:
+            found = run_check(check, f"Account {account.label}")
+            note(account, found)
+            return found
 
         with ThreadPoolExecutor(CHECKS_AT_ONCE) as threads:
-            return list(zip(accounts, threads.map(in_time, accounts, checks), strict=True))
+            for account in accounts:
+                room.acquire()
+                if self._clock() > deadline:
+                    break
+                future = threads.submit(check_and_note, account, self._check_of(account))
+                future.add_done_callback(lambda _: room.release())
+                begun.append((account, future))
+        if left := accounts[len(begun) :]:
+            log.warning(
+                "Preflight: %s accounts were not checked, because other checks took too long: %s. Another hour begins "
+                "with other accounts.",
+                f"{len(left):,}",
+                readable_ids(account.user_id for account in left),
+            )
+        return [(account, future.result()) for account, future in begun]
 
 
-def _errors(findings: Findings | None) -> Findings:
-    return [finding for finding in findings or [] if finding.severity is Severity.ERROR]
+def _errors(findings: Findings) -> Findings:
+    return [finding for finding in findings if finding.severity is Severity.ERROR]
 
 
 def _has_transient(findings: Findings) -> bool:
     return any(finding.severity is Severity.TRANSIENT for finding in findings)
 
 
-def _take_slices(plan: Plan, account: Account, errors: Findings) -> None:
+def _take_slices(plan: Plan, blocked: Mapping[int, Findings]) -> None:
     for planned in plan.windows:
-        if planned.user_id == account.user_id and planned.slices:
+        if planned.slices and (errors := blocked.get(planned.user_id)):
             planned.slices = []
             planned.blocked_by = errors
 
 
-def _log(account: Account, findings: Findings | None) -> None:
-    if findings is None:
-        log.warning("Preflight of account %s: not checked, because other checks took too long.", account.label)
-    elif not findings:
+def _log(account: Account, findings: Findings) -> None:
+    if not findings:
         log.info("Preflight of account %s: its destination takes what is delivered.", account.label)
-    for finding in findings or []:
+    for finding in findings:
         level = logging.ERROR if finding.severity is Severity.ERROR else logging.WARNING
         log.log(level, "Preflight of account %s: %s", account.label, finding)

@@ -14,6 +14,9 @@ log = logging.getLogger(__name__)
 
 Check = Callable[[], list[Finding]]
 
+CHECKS_AT_ONCE = 16
+"""They wait for answers nearly all the time."""
+
 
 def run_check(check: Check, about: str) -> list[Finding]:
     """Run a check. An error that it raises becomes a finding, so that the other checks go on."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 
 import msgspec
 
@@ -23,14 +24,20 @@ _STAMP = "%Y%m%dT%H%M%SZ"
 
 
 class PreflightNotes:
-    """Reading costs one listing of a folder, however many accounts there are."""
+    """The notes of one plan. Each of their two folders is listed once, however many accounts and checks there are.
+
+    Accounts may be noted in several threads, each account in one.
+    """
 
     def __init__(self, ledger: Storage) -> None:
         self._ledger = ledger
+        self._lock = Lock()
+        self._passed: set[str] | None = None
+        self._failed: dict[int, set[str]] | None = None
 
     def not_passed(self, accounts: Iterable[Account]) -> list[Account]:
         """Return the accounts that have not passed under their settings."""
-        noted = set(self._ledger.paths(PASSED))
+        noted = self._passed_paths()
         return [account for account in accounts if _passed_path(account) not in noted]
 
     def due(self, accounts: Iterable[Account], now: datetime, *, failed_lately: bool = False) -> list[Account]:
@@ -38,9 +45,9 @@ class PreflightNotes:
 
         `failed_lately`: also those that have.
         """
-        failed = self._failures()
         never = datetime.min.replace(tzinfo=UTC)
-        last = {_name(account): (failed.get(_name(account), never), account) for account in accounts}
+        failed = dict(_name_and_time(path) for paths in self._failed_paths().values() for path in paths)
+        last = {_name(account): (failed.get(_name(account)) or never, account) for account in accounts}
         due = [
             (failed_at, account)
             for failed_at, account in last.values()
@@ -50,8 +57,9 @@ class PreflightNotes:
 
     def note_passed(self, account: Account, found: list[Finding], at: datetime) -> None:
         """Remember that the account passed, with its warnings."""
+        path = _passed_path(account)
         self._ledger.write(
-            _passed_path(account),
+            path,
             msgspec.json.encode(
                 {
                     "user_id": account.user_id,
@@ -61,6 +69,7 @@ class PreflightNotes:
                 }
             ),
         )
+        self._passed_paths().add(path)
         self._forget_failures(account)
 
     def note_failed(self, account: Account, found: list[Finding], at: datetime) -> None:
@@ -68,27 +77,50 @@ class PreflightNotes:
         self._forget_failures(account)
         path = f"{FAILED}/{_name(account)}-{at.astimezone(UTC):{_STAMP}}.json"
         self._ledger.write(path, msgspec.json.encode({"user_id": account.user_id, "findings": found}))
+        self._failed_paths()[account.user_id] = {path}
 
     def forget_passed(self, account: Account) -> None:
         """Have the next run check the account again."""
         self._ledger.delete(_passed_path(account))
+        if self._passed is not None:
+            self._passed.discard(_passed_path(account))
 
-    def _failures(self) -> dict[str, datetime]:
-        names = (path.rpartition("/")[2].removesuffix(".json").rpartition("-") for path in self._ledger.paths(FAILED))
-        # A file of another name is no note of ours, and a note is a hint: it stops no run.
-        return {name: at for name, _, stamp in names if (at := _moment(stamp)) is not None}
+    def _passed_paths(self) -> set[str]:
+        with self._lock:
+            if self._passed is None:
+                self._passed = set(self._ledger.paths(PASSED))
+            return self._passed
+
+    def _failed_paths(self) -> dict[int, set[str]]:
+        """Return the notes of failures, by user_id."""
+        with self._lock:
+            if self._failed is None:
+                self._failed = _by_user_id(self._ledger.paths(FAILED))
+            return self._failed
 
     def _forget_failures(self, account: Account) -> None:
-        for path in list(self._ledger.paths(FAILED)):
-            if path.startswith(f"{FAILED}/{account.user_id}-"):
-                self._ledger.delete(path)
+        for path in self._failed_paths().pop(account.user_id, set()):
+            self._ledger.delete(path)
 
 
-def _moment(stamp: str) -> datetime | None:
+def _by_user_id(paths: Iterable[str]) -> dict[int, set[str]]:
+    """A file of another name is no note, and stops no run."""
+    found: dict[int, set[str]] = {}
+    for path in paths:
+        name, at = _name_and_time(path)
+        user_id = name.partition("-")[0]
+        if at is not None and user_id.isdecimal():
+            found.setdefault(int(user_id), set()).add(path)
+    return found
+
+
+def _name_and_time(path: str) -> tuple[str, datetime | None]:
+    """Return whose note of a failure has this path, and of when; None for a file that is no note."""
+    name, _, stamp = path.rpartition("/")[2].removesuffix(".json").rpartition("-")
     try:
-        return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
+        return name, datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
     except ValueError:
-        return None
+        return name, None
 
 
 def _name(account: Account) -> str:

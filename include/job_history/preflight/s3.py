@@ -10,16 +10,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from threading import Lock
 from typing import Any
 
 from job_history.accounts.account import Account
 from job_history.accounts.destination_settings import S3DestinationSettings
 from job_history.errors.catalogue import finding_from_error
 from job_history.errors.code import Code
+from job_history.preflight.check import CHECKS_AT_ONCE
 from job_history.preflight.probe import ProbeCheck
 from job_history.storage.s3.access import S3Access
 from job_history.storage.s3.boto3_bucket import boto3_client
 from job_history.storage.s3.boto3_errors import problem_of_boto3
+from job_history.storage.s3.bucket import Bucket
 from job_history.storage.s3.open_bucket import open_bucket
 from job_history.storage.s3.problems import Attempted
 
@@ -32,6 +35,38 @@ CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 15.0
 
 
+class ProbingClients:
+    """The two clients of a check, for all accounts that reach a bucket in the same way. Safe for use in threads."""
+
+    def __init__(self, access: S3Access) -> None:
+        self.access = replace(
+            access,
+            connect_timeout=min(access.connect_timeout, CONNECT_SECONDS),
+            read_timeout=min(access.read_timeout, ANSWER_SECONDS),
+        )
+        # boto3 makes clients of a session in one thread at a time.
+        self._lock = Lock()
+        self._bucket: Bucket | None = None
+        self._boto3: Any = None
+
+    def bucket(self) -> Bucket:
+        """Return the client that delivers. Raises PermanentError or TransientError."""
+        with self._lock:
+            if self._bucket is None:
+                self._bucket = open_bucket(self.access, concurrency=CHECKS_AT_ONCE)
+            return self._bucket
+
+    def boto3(self) -> Any:
+        with self._lock:
+            if self._boto3 is None:
+                self._boto3 = boto3_client(self.access, connections=CHECKS_AT_ONCE)
+            return self._boto3
+
+    def close(self) -> None:
+        if self._boto3 is not None:
+            self._boto3.close()
+
+
 class S3Check(ProbeCheck):
     """obstore does not show how an object is encrypted, nor the store's clock: a HEAD by boto3 asks for both."""
 
@@ -40,28 +75,24 @@ class S3Check(ProbeCheck):
 
     def __init__(
         self,
-        access: S3Access,
+        clients: ProbingClients,
         account: Account,
         settings: S3DestinationSettings,
         *,
         now: Callable[[], datetime],
     ) -> None:
         """`settings`: the account's destination."""
-        self._access = replace(
-            access,
-            connect_timeout=min(access.connect_timeout, CONNECT_SECONDS),
-            read_timeout=min(access.read_timeout, ANSWER_SECONDS),
-        )
+        self._clients = clients
+        self._access = clients.access
         self._settings = settings
         self._now = now
-        about = f"Account {account.label}, bucket {access.bucket} at {access.endpoint}"
-        super().__init__(account, settings, about, lambda: open_bucket(self._access, concurrency=1))
+        about = f"Account {account.label}, bucket {self._access.bucket} at {self._access.endpoint}"
+        super().__init__(account, settings, about, clients.bucket)
 
     def look_further(self) -> None:
         try:
-            client = boto3_client(self._access)
             payer = self._access.options.payer()
-            answer = client.head_object(Bucket=self._access.bucket, Key=self._key, **payer)
+            answer = self._clients.boto3().head_object(Bucket=self._access.bucket, Key=self._key, **payer)
         except Exception as error:  # noqa: BLE001 - what renews credentials may raise anything
             if self._settings.server_side_encryption is None:
                 log.info("The clock of the store could not be read: %s", type(error).__name__)

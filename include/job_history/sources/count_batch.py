@@ -19,13 +19,19 @@ Counted = dict[tuple[int, EventKind, Window], int]
 
 
 def count_batch(
-    windows: Iterable[tuple[Account, EventKind, Window]], source_of: Callable[[Account, EventKind], Source[Record]]
+    windows: Iterable[tuple[Account, EventKind, Window]],
+    source_of: Callable[[Account, EventKind], Source[Record]],
+    *,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> Counted:
-    """Count the windows of accounts that share a source, if it supports this. The result has no other windows."""
+    """Count the windows of accounts that share a source, if it supports this. The result has no other windows.
+
+    `is_over`: no time is left to ask a further source.
+    """
     counted: Counted = {}
     for (_, kind), group in _by_source(windows).items():
         for hour, accounts in group.items():
-            if len(accounts) == 1:
+            if len(accounts) == 1 or is_over():
                 continue
             user_ids = [account.user_id for account in accounts]
             try:

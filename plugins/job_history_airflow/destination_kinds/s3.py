@@ -33,9 +33,10 @@ def _open_store(account: Account) -> DocumentStore:
 
 
 def _check(account: Account) -> Check:
-    from job_history.preflight.s3 import S3Check
+    from job_history.preflight.s3 import ProbingClients, S3Check
     from job_history_airflow.factories.destinations import settings_of
-    from job_history_airflow.factories.s3 import account_access
+    from job_history_airflow.factories.s3 import access_key, account_access
+    from job_history_airflow.factories.sharing import shared
 
     settings = settings_of(account, S3DestinationSettings)
     try:
@@ -44,7 +45,8 @@ def _check(account: Account) -> Check:
         # A role is assumed as soon as there is a session.
         refused = finding_from_error(error, f"Account {account.label}, connection {settings.conn_id!r}")
         return lambda: [refused]
-    return S3Check(access, account, settings, now=lambda: datetime.now(UTC)).findings
+    clients = shared(("probing", *access_key(settings)), lambda: ProbingClients(access))
+    return S3Check(clients, account, settings, now=lambda: datetime.now(UTC)).findings
 
 
 def _place(account: Account) -> Place:

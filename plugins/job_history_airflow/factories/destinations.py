@@ -14,7 +14,8 @@ from job_history.errors import PermanentError
 from job_history.model.slice import Slice
 from job_history.storage import Storage
 from job_history_airflow.factories.connections import find_connection
-from job_history_airflow.factories.s3 import account_access
+from job_history_airflow.factories.s3 import access_key, account_access
+from job_history_airflow.factories.sharing import shared
 from job_history_airflow.factories.storage import ATTEMPTS
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def s3_destination(
     access = account_access(settings, account.label)
     at_once = concurrency_of(access, in_flight)
     return ObjectStoreDestination(
-        open_bucket(access, concurrency=at_once),
+        shared(("bucket", at_once, *access_key(settings)), lambda: open_bucket(access, concurrency=at_once)),
         in_flight=at_once,
         write_mode=settings.write_mode,
         repair=repair,

@@ -13,6 +13,7 @@ from job_history.errors import PermanentError
 from job_history.errors.code import Code
 from job_history.model.place import Place, place_of
 from job_history_airflow.factories.connections import connection_errors, find_connection
+from job_history_airflow.factories.sharing import shared
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -21,14 +22,25 @@ if TYPE_CHECKING:
 
 
 def account_access(settings: S3DestinationSettings, label: str) -> S3Access:
-    """Return how an account's connection reaches its bucket. Raises PermanentError or TransientError that name both."""
-    return bucket_access(
-        settings.conn_id,
-        settings.bucket,
-        f"destination.conn_id of account {label}",
-        options=settings.write_options,
-        transport=settings.transport,
+    """Return how an account's connection reaches its bucket. Raises PermanentError or TransientError that name both.
+
+    Accounts of one task with the same connection, bucket and settings share it, and its session.
+    """
+    return shared(
+        ("access", *access_key(settings)),
+        lambda: bucket_access(
+            settings.conn_id,
+            settings.bucket,
+            f"destination.conn_id of account {label}",
+            options=settings.write_options,
+            transport=settings.transport,
+        ),
     )
+
+
+def access_key(settings: S3DestinationSettings) -> tuple[str, ...]:
+    """Return what accounts have in common that reach a bucket in the same way, for what they can share."""
+    return settings.conn_id, settings.bucket or "", repr(settings.write_options), settings.transport
 
 
 def bucket_access(
@@ -73,27 +85,36 @@ def account_place(settings: S3DestinationSettings, label: str) -> Place:
 
 def _default_endpoint(hook: Any) -> str:
     """Return the endpoint of a connection that names none: of its region, or of the worker's environment."""
-    session = hook.get_session(region_name=hook.region_name)
-    # A loader reads the definition of S3 once; each session would read it again, a quarter of a second.
-    session._session.register_component("data_loader", _loader())  # noqa: SLF001
+    session = _session(hook)
     # Keys, so that botocore looks for none: nothing is sent.
     client = session.client("s3", aws_access_key_id="-", aws_secret_access_key="-", config=hook._get_config())  # noqa: S106, SLF001
     endpoint: str = client.meta.endpoint_url
     return endpoint
 
 
+def _session(hook: Any) -> Any:
+    """Return the session of a connection, with a loader that all sessions of this process share.
+
+    A loader reads the definition of S3 once. Each session would read its own: 0.15 seconds and 11 MB.
+    """
+    session = hook.get_session(region_name=hook.region_name)
+    inner = session._session  # noqa: SLF001 - boto3 has no way to give it another loader
+    inner.register_component("data_loader", _loader(inner.get_config_variable("data_path")))
+    return session
+
+
 @functools.cache
-def _loader() -> Any:
+def _loader(data_path: str | None) -> Any:
     from botocore.loaders import create_loader
 
-    return create_loader()
+    return create_loader(data_path)
 
 
 def _opened(conn_id: str) -> tuple[S3Connection, str | None]:
     from job_history.storage.s3.access import S3Connection
 
     hook = _hook(conn_id)
-    session = hook.get_session(region_name=hook.region_name)
+    session = _session(hook)
     if (credentials := session.get_credentials()) is not None:
         mask_secret(credentials.get_frozen_credentials().secret_key)
     connection = S3Connection(

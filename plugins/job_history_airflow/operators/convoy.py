@@ -16,6 +16,7 @@ from job_history.pipeline.convoy_files import ConvoyFiles
 from job_history.pipeline.convoy_step import ConvoyStep
 from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
 from job_history.pipeline.run_files import RunFiles
+from job_history_airflow.factories.sharing import shared_clients
 from job_history_airflow.operators.failures import reason_of
 from job_history_airflow.operators.quiet_errors import without_traceback
 from job_history_airflow.operators.slice_time_limit import slice_time_limit
@@ -61,7 +62,8 @@ class ConvoyOperator(BaseOperator):
                 raise PermanentError(
                     f"Convoy {number} of the run is gone. Clear the run's `plan` and what is downstream."
                 )
-            did = self._step(steps, files, run_files).run(convoy, files, run_files)
+            with shared_clients():
+                did = self._step(steps, files, run_files).run(convoy, files, run_files)
         return {str(each): number for each, number in did.items()}
 
     def _step(self, steps: Steps, files: ConvoyFiles, run_files: RunFiles) -> ConvoyStep:

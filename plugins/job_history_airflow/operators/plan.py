@@ -21,6 +21,7 @@ from job_history.model.window import Window
 from job_history.pipeline.convoy import pack_slices
 from job_history.pipeline.convoy_files import ConvoyFiles
 from job_history.pipeline.extract import read_at
+from job_history.pipeline.fair_order import fair_order
 from job_history.pipeline.packing import Limits
 from job_history.pipeline.plan import SkipWindow, WindowsOf, plan, skip_none
 from job_history.pipeline.results import Plan
@@ -30,6 +31,7 @@ from job_history.preflight.blocking import block_failing_accounts
 from job_history.preflight.create_only import check_create_only
 from job_history.preflight.notes import PreflightNotes
 from job_history.sources import RemoteSource
+from job_history_airflow.factories.sharing import shared_clients
 from job_history_airflow.factories.sources import source_of
 from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.operators.failures import reported_failure
@@ -78,13 +80,15 @@ class PlanOperator(BaseOperator):
             check_create_only(self.ledger, self.staging)
             accounts = load_accounts()
             kinds = sorted({account.destination.type for account in accounts.usable.values()}) or ["s3"]
-            plans = [self._plan(context, run, accounts, kind) for kind in kinds]
+            notes = PreflightNotes(self.ledger)
+            with shared_clients():
+                plans = [self._plan(context, run, accounts, kind, notes) for kind in kinds]
             return self._convoys(context, run, accounts, plans)
 
     def begin(self, context: Context, run: str) -> None:
         """Prepare what a subclass needs."""
 
-    def _plan(self, context: Context, run: str, accounts: Accounts, kind: str) -> Plan:
+    def _plan(self, context: Context, run: str, accounts: Accounts, kind: str, notes: PreflightNotes) -> Plan:
         """Plan for the accounts with this kind of destination."""
         self.destination = kind
         planned_at = read_at()
@@ -106,7 +110,7 @@ class PlanOperator(BaseOperator):
             made,
             accounts.usable,
             check_of=destination_check,
-            passed=PreflightNotes(self.ledger),
+            passed=notes,
             now=datetime.now(UTC),
             again=context["ti"].try_number > 1,
         )
@@ -114,10 +118,14 @@ class PlanOperator(BaseOperator):
         return made
 
     def _convoys(self, context: Context, run: str, accounts: Accounts, plans: list[Plan]) -> list[dict[str, Any]]:
-        """Pack the slices, and return an entry for each convoy: no more than Airflow maps. `close` takes the rest."""
+        """Pack the slices, and return an entry for each convoy: no more than Airflow maps. `close` takes the rest.
+
+        Which convoys come first changes each hour.
+        """
         limits = Limits(jobs=self.settings.max_jobs_per_convoy, accounts=self.settings.max_accounts_per_convoy)
         packed = pack_slices(run, plans, accounts.usable, limits)
-        convoys = packed.convoys[: conf.getint("core", "max_map_length")]
+        limit, hour = conf.getint("core", "max_map_length"), plans[0].window.start
+        convoys = fair_order(packed.convoys, lambda convoy: convoy.slices[0].user_id, hour, limit)[:limit]
         files = ConvoyFiles(self.staging, run)
         for convoy in convoys:
             files.save(convoy)

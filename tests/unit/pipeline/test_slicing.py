@@ -1,9 +1,11 @@
 """Slicing: windows are counted at their source, and cut into slices; no source stops another."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import count
 
 import pytest
 from tests.support.planned import THREE_HOURS, half_hours, jobs, planned_run, planned_window, slices_of
@@ -76,7 +78,9 @@ def test_a_batch_count_gives_the_same_slices_as_single_counts() -> None:
 
     together = planned_run(sources, [*three, elsewhere, paused], window=THREE_HOURS)
 
-    assert source.asked_together == [([1, 2, 3], hour) for hour in THREE_HOURS.hours()]
+    assert [(sorted(ids), hour) for ids, hour in source.asked_together] == [
+        ([1, 2, 3], hour) for hour in THREE_HOURS.hours()
+    ]
     assert (source.asked_alone, other.asked_together, other.asked_alone) == ([], [], [4, 4, 4])
     alone = [planned_run(sources, [each], window=THREE_HOURS).windows for each in [*three, elsewhere, paused]]
     assert together.windows == [window for windows in alone for window in windows]
@@ -90,7 +94,7 @@ def test_if_a_batch_count_fails_each_account_is_counted_alone() -> None:
     made = planned_run({1: source, 2: source}, two)
 
     assert [(window.counted, len(window.slices)) for window in made.windows] == [(7, 1), (0, 0)]
-    assert (len(source.asked_together), source.asked_alone) == (1, [1, 2])
+    assert (len(source.asked_together), sorted(source.asked_alone)) == (1, [1, 2])
 
 
 def test_a_window_with_many_jobs_is_cut() -> None:
@@ -187,12 +191,45 @@ def test_the_plan_logs_what_reading_will_cost(caplog: pytest.LogCaptureFixture, 
     )
 
 
-def test_after_ten_minutes_of_failed_counts_windows_are_planned_uncounted() -> None:
-    moments = iter(range(0, 10_000, 130))
+def test_after_ten_minutes_of_failed_counts_windows_are_planned_uncounted(caplog: pytest.LogCaptureFixture) -> None:
+    readings = count()
     away = MemorySource(fault=TransientError("no connection in time"))
     many = [account(user_id=user_id) for user_id in range(1, 11)]
 
-    made = planned_run(dict.fromkeys(range(1, 11), away), many, clock=lambda: next(moments))  # type: ignore[arg-type]
+    made = planned_run(
+        dict.fromkeys(range(1, 11), away),  # type: ignore[arg-type]
+        many,
+        clock=lambda: 130.0 * ((next(readings) + 1) // 2),  # each count takes 130 s
+    )
 
-    assert [user_id for user_id, _ in away.asked] == [1, 2, 3, 4, 5]
+    asked = [user_id for user_id, _ in away.asked]
+    assert len(asked) == 5
     assert made.windows == [planned_window(each, None, slices_of(each, HOUR)) for each in many]
+    left = ", ".join(str(user_id) for user_id in range(1, 11) if user_id not in asked)
+    assert [message for message in caplog.messages if f"not counted, and their extract tasks do it: {left}." in message]
+
+
+@pytest.mark.promise("fair-time-limits")
+def test_within_a_day_the_time_limit_of_counting_leaves_no_account_out(caplog: pytest.LogCaptureFixture) -> None:
+    """Sources answer, each after 100 seconds: the plan of an hour has time for ten of forty accounts."""
+    times: Counter[int] = Counter()
+    many = [account(user_id=user_id) for user_id in range(1, 41)]
+    for hour in Window(DAY, DAY + timedelta(hours=24)).hours():
+        readings, source = count(), jobs(*range(0, 24 * 60, 60))
+        planned_run(dict.fromkeys(range(1, 41), source), many, window=hour, clock=lambda: 50.0 * next(readings))  # type: ignore[arg-type]  # noqa: B023
+        asked = [user_id for user_id, _ in source.asked]
+        assert 5 < len(asked) < 20
+        times.update(asked)
+    assert set(times) == set(range(1, 41))
+
+
+@pytest.mark.promise("fair-time-limits")
+def test_databases_that_do_not_answer_do_not_use_up_the_time_of_the_plan() -> None:
+    """Pairs of accounts share one each, so that each is asked for both together first, and that has a limit too."""
+    source = TogetherSource(dict.fromkeys(range(1, 101), 1), fault=TransientError("no connection in time"))
+    pairs = [account(number + 1, source={"type": "sql", "conn_id": f"db_{number // 2}"}) for number in range(100)]
+    readings = count(step=60)
+
+    planned_run(dict.fromkeys(range(1, 101), source), pairs, clock=lambda: float(next(readings)))  # type: ignore[arg-type]
+
+    assert len(source.asked_together) <= 11

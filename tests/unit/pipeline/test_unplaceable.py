@@ -176,23 +176,45 @@ def test_a_source_that_could_not_be_counted_is_not_asked(world: World) -> None:
 
 def test_counting_them_does_not_use_up_the_time_of_the_plan(world: World) -> None:
     source = LossySource(unreadable=dict.fromkeys(range(1, 6), THREE))
-    times = iter([0.0] + [number * LIMIT_SECONDS / 2 for number in range(100)])
-    made = world.plan(source, *(account(number) for number in range(1, 6)), clock=lambda: next(times))
-    left = 5 - len(source.asked_for_unplaceable)
-    assert 0 < left < 5
-    assert [message.partition(":")[0] for message in made.unchecked] == [f"{left} accounts"]
+    accounts = [account(number) for number in range(1, 6)]
+    made = world.plan(source, *accounts, clock=lambda: len(source.asked_for_unplaceable) * LIMIT_SECONDS * 0.6)
+    asked = source.asked_for_unplaceable
+    assert len(asked) == 2
+    (message,) = made.unchecked
+    left = ", ".join(str(number) for number in range(1, 6) if number not in asked)
+    assert message.startswith("3 accounts: ")
+    assert message.endswith(f": {left}")
+
+
+@pytest.mark.promise("fair-time-limits")
+def test_within_a_day_its_time_limit_leaves_no_account_out(world: World) -> None:
+    """There is time for three of twelve."""
+    accounts, asked = [account(number) for number in range(1, 13)], set()
+    for hour in Window(DAY, DAY + timedelta(hours=24)).hours():
+        source = LossySource(unreadable=dict.fromkeys(range(1, 13), THREE))
+        world.plan(
+            source,
+            *accounts,
+            window=hour,
+            clock=lambda: len(source.asked_for_unplaceable) * LIMIT_SECONDS * 0.4,  # noqa: B023
+        )
+        assert len(source.asked_for_unplaceable) == 3
+        asked |= set(source.asked_for_unplaceable)
+    assert asked == set(range(1, 13))
 
 
 @dataclass
 class BatchSource(LossySource):
     batches: list[list[int]] = field(default_factory=list)
     batch_error: Exception | None = None
+    answered: int = 0
 
     def unplaceables(self, user_ids: list[int]) -> Generator[Unplaceable]:
         self.batches.append(user_ids)
         for user_id in user_ids:
             if self.batch_error is not None:
                 raise self.batch_error
+            self.answered += 1
             yield self.unreadable.get(user_id, Unplaceable())
 
 
@@ -212,9 +234,8 @@ def test_a_batch_of_slow_accounts_does_not_use_up_the_time_of_the_plan(world: Wo
     """Each takes nearly as long as one may: a hundred of them are longer than a plan has."""
     accounts = [account(number) for number in range(1, 101)]
     source = BatchSource(unreadable=dict.fromkeys(range(1, 101), THREE))
-    times = iter(range(0, 100_000, 29))
 
-    made = world.plan(source, *accounts, clock=lambda: float(next(times)))
+    made = world.plan(source, *accounts, clock=lambda: source.answered * 29.0)
 
     known = {planned.user_id for planned in made.windows if planned.unplaceable}
     assert 0 < len(known) < 15

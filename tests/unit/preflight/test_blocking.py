@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,15 +20,16 @@ from job_history.errors.finding import Finding
 from job_history.ledger.receipt import WindowState
 from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
+from job_history.model.timestamp import format_time
 from job_history.model.window import Window
 from job_history.pipeline.plan import plan
 from job_history.pipeline.report import report
 from job_history.pipeline.results import Plan
 from job_history.pipeline.run_files import RunFiles
 from job_history.preflight.blocking import MAX_SECONDS, MAX_SECONDS_WITHOUT_SLICES, block_failing_accounts
-from job_history.preflight.check import Check
+from job_history.preflight.check import CHECKS_AT_ONCE, Check
 from job_history.preflight.notes import PreflightNotes
-from job_history.storage import local_storage
+from job_history.storage import Storage, local_storage
 
 NOW = datetime(2018, 5, 21, 2, 15, tzinfo=UTC)
 TWO_HOURS = Window(DAY, DAY.replace(hour=2))
@@ -243,6 +246,87 @@ def test_accounts_that_no_time_is_left_for_go_on_unchecked(passed: PreflightNote
 
     assert sorted(len(window.slices) for window in plan_.windows) == [0, 0, 0, 1]
     assert passed.not_passed([ACME, GLOBEX]) == [ACME, GLOBEX]
+
+
+@pytest.mark.promise("fair-time-limits")
+def test_within_a_day_the_time_limit_leaves_no_account_unchecked(
+    passed: PreflightNotes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Endpoints do not answer, and time is left for four of twelve accounts; the log names the others."""
+    accounts = [account(number) for number in range(1, 13)]
+    seen: set[int] = set()
+    for hour in Window(DAY, DAY + timedelta(hours=24)).hours():
+        checks = Checks(**{f"of_{number}": [BUSY] for number in range(1, 13)})
+        plan_ = plan(
+            run=RUN,
+            window=hour,
+            accounts=Accounts({each.user_id: each for each in accounts}),
+            chosen=[],
+            destination="s3",
+            source_of=lambda account, _: MemorySource(
+                [record(user_id=account.user_id, completed_at=format_time(hour.start))]  # noqa: B023
+            ),
+            max_jobs_per_slice=10,
+        )
+        block_failing_accounts(
+            plan_,
+            {each.user_id: each for each in accounts},
+            check_of=checks.of,
+            passed=passed,
+            now=NOW,
+            clock=lambda: len(checks.asked) * (MAX_SECONDS / 3.5),  # noqa: B023
+        )
+        assert len(checks.asked) == 4
+        left = ", ".join(str(number) for number in range(1, 13) if number not in checks.asked)
+        assert f"8 accounts were not checked, because other checks took too long: {left}." in caplog.text
+        seen |= set(checks.asked)
+    assert seen == set(range(1, 13))
+
+
+def test_few_more_connections_are_looked_up_than_checks_are_under_way(passed: PreflightNotes) -> None:
+    """A connection has memory; a first plan checks as many as there are accounts."""
+    accounts = [account(number) for number in range(1, 201)]
+    looked_up = ended = most = 0
+
+    def check_of(_: Account) -> Check:
+        nonlocal looked_up, most
+        looked_up += 1
+        most = max(most, looked_up - ended)
+        return check
+
+    def check() -> list[Finding]:
+        nonlocal ended
+        time.sleep(0.002)
+        ended += 1
+        return []
+
+    block_failing_accounts(
+        planned(*accounts), {each.user_id: each for each in accounts}, check_of=check_of, passed=passed, now=NOW
+    )
+
+    assert looked_up == 200
+    assert most <= 3 * CHECKS_AT_ONCE
+
+
+def test_the_notes_of_a_plan_are_listed_once_whatever_the_number_of_accounts(tmp_path: Path) -> None:
+    listed: list[str] = []
+
+    class Counting(Storage):
+        def paths(self, below: str) -> Iterator[str]:
+            listed.append(below)
+            return super().paths(below)
+
+    ledger = local_storage(tmp_path / "ledger")
+    notes = PreflightNotes(Counting(ledger.files, ledger.root))
+    accounts = [account(number) for number in range(1, 51)]
+    for account_ in accounts[:20]:
+        notes.note_failed(account_, [NO_BUCKET], NOW - timedelta(days=2))
+    listed.clear()
+
+    run(planned(*accounts), Checks(), notes, *accounts)
+
+    assert len(listed) <= 2
+    assert list(ledger.paths("_control/preflight_failed")) == []
 
 
 def test_report_has_code_cause_and_fix_and_the_window_stays_open(passed: PreflightNotes, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from job_history.errors.code import Code, Severity
 from job_history.errors.finding import Finding
 from job_history.errors.masking import secret_masker
 from job_history.preflight.probe import PROBES, probe_key
-from job_history.preflight.s3 import S3Check
+from job_history.preflight.s3 import ProbingClients, S3Check
 from job_history.storage.s3 import resolve
 from job_history.storage.s3.boto3_errors import problem_of_boto3
 from simulators.processes import free_port
@@ -75,7 +75,7 @@ SESSION = boto3.Session(
 def check(url: str, *, verify: bool | str | None = None, now: datetime | None = None, **settings: Any) -> list[Finding]:
     acme, destination = account_to_s3(**settings)
     found_access = access(S3Endpoint(url), BUCKET, session=SESSION, verify=verify, **settings)
-    found = S3Check(found_access, acme, destination, now=lambda: now or datetime.now(UTC)).findings()
+    found = S3Check(ProbingClients(found_access), acme, destination, now=lambda: now or datetime.now(UTC)).findings()
     assert [secret for secret in SECRETS if secret in repr(found)] == []
     # Each names the account, and has the advice of the catalogue.
     assert [finding.fix for finding in found] == [CATALOGUE[finding.code].fix for finding in found]
