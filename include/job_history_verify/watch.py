@@ -3,96 +3,189 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import re
 import sys
+import time
 import urllib.request
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
+from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from job_history_verify import __version__
 from job_history_verify.moments import moment_text, parse_moment
 
 EXIT_OK, EXIT_LATE, EXIT_NOT_READ = 0, 1, 2
 VERSION = 1
-_DURATION = re.compile(r"([0-9]+)([smhd])")
+DAGS = ("replication", "reconciliation")
+CLOCK_TOLERANCE = timedelta(minutes=10)
+# The next run of a daily DAG is expected within two days and the settle time: what is later is a mistake of a clock.
+LATEST_EXPECTED = timedelta(days=31)
+_DURATION = re.compile(r"([0-9]{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _TIMEOUT_SECONDS = 30
 _MAX_BYTES = 100_000_000
 
 
 class StatusError(Exception):
-    """The status cannot be read."""
+    """The status cannot be read, or holds what no report writes."""
+
+
+class Judgement(NamedTuple):
+    """`problems`: what is late; `notes`: what is not watched."""
+
+    problems: list[str]
+    notes: list[str]
 
 
 def main(arguments: Sequence[str] | None = None, now: datetime | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        problems = late(_read(options.status), options.fail_after, now or datetime.now(timezone.utc))
-    except (OSError, ValueError, StatusError) as error:
-        _print(options, "could not be read", [str(error)])
-        return EXIT_NOT_READ
-    _print(options, "late" if problems else "ok", problems)
-    return EXIT_LATE if problems else EXIT_OK
+        found = judge(_read(options.status), options.fail_after, now or datetime.now(timezone.utc))
+    except (OSError, ValueError, HTTPException, StatusError) as error:
+        return _answer(options, "could not be read", Judgement([str(error) or type(error).__name__], []), EXIT_NOT_READ)
+    if found.problems:
+        return _answer(options, "late", found, EXIT_LATE)
+    return _answer(options, "ok", found, EXIT_OK)
 
 
-def late(status: dict[str, Any], fail_after: timedelta, now: datetime) -> list[str]:
-    """Return what is late: a run that should have reported, a window that is open for too long.
+def judge(content: bytes, fail_after: timedelta, now: datetime) -> Judgement:
+    """Judge the bytes of a status: is a run late that should have reported, is a window open for too long?
 
-    Raises StatusError, ValueError if the status is not one.
+    Raises StatusError if they are not a status. Nothing that a report does not write is taken for "in time".
     """
+    try:
+        status = _decoded(content)
+        _check_generated_at(status, now)
+        late_dags, notes = _judge_dags(status, now)
+        return Judgement(late_dags + _late_accounts(status, fail_after, now), notes)
+    except ValueError as error:
+        raise StatusError(str(error)) from None
+
+
+def _decoded(content: bytes) -> dict[str, Any]:
+    try:
+        status = json.loads(content)
+    except RecursionError:
+        raise StatusError("the status is nested too deeply") from None
+    if not isinstance(status, dict):
+        raise StatusError("the status is not a JSON object")
     version = status.get("version")
-    if not isinstance(version, int) or version > VERSION:
+    if type(version) is not int or not 1 <= version <= VERSION:
         raise StatusError(f"the status has version {version!r:.20}, and this program knows {VERSION}")
-    problems = []
+    return status
+
+
+def _check_generated_at(status: dict[str, Any], now: datetime) -> None:
     generated_at = parse_moment(status.get("generated_at"))
-    for dag, expected in sorted(_fields(status, "expected_by").items()):
-        if expected is not None and parse_moment(expected) < now:
-            problems.append(
-                f"job_history_{dag} should have reported by {expected}, and the status is of "
-                f"{moment_text(generated_at)}: the DAG is paused, the scheduler stopped, or its runs take too long"
+    if generated_at - now > CLOCK_TOLERANCE:
+        raise StatusError(
+            f"the status was generated at {moment_text(generated_at)}, which is in the future: the clock of a worker, "
+            "or of this machine, is wrong"
+        )
+
+
+def _judge_dags(status: dict[str, Any], now: datetime) -> tuple[list[str], list[str]]:
+    """Return the DAGs that should have reported by now, and those of which no run is expected."""
+    generated_at, expected_by = parse_moment(status["generated_at"]), _fields(status, "expected_by")
+    late, notes = [], []
+    for dag in DAGS:
+        if dag not in expected_by:
+            raise StatusError(f"the status has no expected_by of {dag}")
+        if expected_by[dag] is None:
+            notes.append(f"job_history_{dag} is not watched: no scheduled run of it has reported yet")
+            continue
+        expected = parse_moment(expected_by[dag])
+        if expected - now > LATEST_EXPECTED:
+            raise StatusError(f"job_history_{dag} is expected by {moment_text(expected)}, which is too late to be true")
+        if expected < now:
+            late.append(
+                f"job_history_{dag} should have reported by {moment_text(expected)}, and the status is of "
+                f"{moment_text(generated_at)}: the DAG is paused, the scheduler stopped, its runs cannot be planned or "
+                "take too long"
             )
-    for name, account in sorted(_fields(status, "accounts").items()):
-        window = account.get("oldest_open")
-        if account.get("active") is not False and window is not None:
-            end = parse_moment(window.get("end"))
-            if now - end > fail_after:
-                problems.append(
-                    f"account {name} {account.get('name', '')}: {account.get('open', 1)} windows are open, the oldest "
-                    f"since {moment_text(end)}"
-                )
-    return problems
+    return late, notes
+
+
+def _late_accounts(status: dict[str, Any], fail_after: timedelta, now: datetime) -> list[str]:
+    """Return the active accounts with a window that is open for longer."""
+    late = []
+    accounts = _fields(status, "accounts")
+    for name in sorted(accounts):
+        account = _fields(accounts, name)
+        number, active = account.get("open"), account.get("active")
+        if type(number) is not int or type(active) is not bool:
+            raise StatusError(f"account {_printable(name)} has no number of open windows, or is neither active nor not")
+        if not number:
+            continue
+        end = parse_moment(_fields(account, "oldest_open").get("end"))
+        if active and now - end > fail_after:
+            windows = "1 window is" if number == 1 else f"{number} windows are"
+            label = _printable(f"{name} {account.get('name', '')}".strip())
+            late.append(f"account {label}: {windows} open, the oldest since {moment_text(end)}")
+    return late
 
 
 def _fields(status: dict[str, Any], name: str) -> dict[str, Any]:
     fields = status.get(name)
     if not isinstance(fields, dict):
-        raise StatusError(f"the status has no {name}")
+        raise StatusError(f"the status has no {_printable(name)}, or it is not an object")
     return fields
 
 
-def _read(place: str) -> dict[str, Any]:
+def _printable(text: str) -> str:
+    return "".join(each if each.isprintable() else "?" for each in text[:200])
+
+
+def _read(place: str) -> bytes:
     if place == "-":
-        content = sys.stdin.buffer.read(_MAX_BYTES)
+        content = sys.stdin.buffer.read(_MAX_BYTES + 1)
     elif place.startswith(("https://", "http://")):
-        with urllib.request.urlopen(place, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - checked above
-            content = answer.read(_MAX_BYTES)
+        content = _download(place)
     else:
-        content = Path(place).read_bytes()
-    status = json.loads(content)
-    if not isinstance(status, dict):
-        raise StatusError("the status is not a JSON object")
-    return status
+        with Path(place).open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise StatusError(f"the status is larger than {_MAX_BYTES:,} bytes")
+    return content
 
 
-def _print(options: argparse.Namespace, result: str, problems: list[str]) -> None:
+def _download(url: str) -> bytes:
+    """Read a URL, for 30 s at most: a server that sends a byte now and then does not hold the command."""
+    until, content = time.monotonic() + _TIMEOUT_SECONDS, bytearray()
+    with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - the caller checks the scheme
+        length = answer.headers.get("Content-Length")
+        while (part := answer.read1(65_536)) and len(content) <= _MAX_BYTES:
+            content += part
+            if time.monotonic() > until:
+                raise StatusError(f"the status was not read within {_TIMEOUT_SECONDS} s")
+    if length is not None and length.isdecimal() and len(content) < min(int(length), _MAX_BYTES):
+        raise StatusError(f"the answer ended after {len(content):,} of {length} bytes")
+    return bytes(content)
+
+
+def _answer(options: argparse.Namespace, result: str, found: Judgement, exit_code: int) -> int:
+    """Print the answer, and return the exit code: that of a failure if it cannot be printed."""
+    try:
+        _print(options, result, found)
+        sys.stdout.flush()
+    except OSError:
+        # Python would flush again at its end, and exit with a code of its own.
+        sys.stdout = io.StringIO()
+        return exit_code or EXIT_NOT_READ
+    return exit_code
+
+
+def _print(options: argparse.Namespace, result: str, found: Judgement) -> None:
     if options.json:
-        sys.stdout.write(json.dumps({"result": result, "problems": problems}) + "\n")
+        sys.stdout.write(json.dumps({"result": result, **found._asdict()}) + "\n")
     else:
-        sys.stdout.write("".join(f"{line}\n" for line in [f"job history replication: {result}", *problems]))
+        lines = [f"job history replication: {result}", *found.problems, *found.notes]
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 
 def _parser() -> argparse.ArgumentParser:

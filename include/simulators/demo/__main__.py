@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from textwrap import wrap
 
 from rich.console import Console
 
@@ -152,8 +153,10 @@ def _show_proof(folder: Path, bucket: str, key: str) -> None:
 
 
 def _print_found(found: str) -> None:
+    """Print each line within 80 columns; a key is never broken or cut, so that it can be copied."""
     for line in found.splitlines():
-        console.print(f"  {line[:78]}", markup=False)
+        for part in wrap(line, 78, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False):
+            console.print(f"  {part}", markup=False)
 
 
 def _show_quarantine(receipts: list[Receipt]) -> None:

@@ -59,25 +59,23 @@ def status(request: Request, *, fail_after: timedelta | None) -> Answer:
 
 def _overdue(request: Request, fail_after: timedelta) -> Answer:
     """Judge the status file as `job-history-watch` does."""
-    import json
-
     from job_history.ledger.status_file import PATH
-    from job_history_verify.watch import StatusError, late
+    from job_history_verify.watch import StatusError, judge
 
     content = request.context.ledger.read(PATH)
     where = request.context.ledger.url(PATH)
     if content is None:
         return _unreadable(f"{where} is missing: no run has reported yet.")
     try:
-        problems = late(json.loads(content), fail_after, datetime.now(UTC))
-    except (ValueError, AttributeError, StatusError) as error:
+        found = judge(content, fail_after, datetime.now(UTC))
+    except StatusError as error:
         return _unreadable(f"{where} cannot be read as a status: {error}. The next report writes it again.")
 
     def print_late() -> None:
-        for sentence in problems or ["Nothing is overdue."]:
+        for sentence in [*(found.problems or ["Nothing is overdue."]), *found.notes]:
             print_line(sentence)
 
-    return Answer({"overdue": problems}, print_late, bool(problems))
+    return Answer({"overdue": found.problems, "notes": found.notes}, print_late, bool(found.problems))
 
 
 def _unreadable(problem: str) -> Answer:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import socket
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 
 import msgspec
 import pytest
@@ -82,3 +86,99 @@ def test_watch_reads_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("sys.stdin", Stdin)
     assert main(["-"], NOW) == 0
+
+
+@pytest.mark.promise("watch-cannot-judge")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"generated_at": "2026-05-01T13:00:00Z"},
+        {"expected_by": {}},
+        {"expected_by": {"replication": "2026-05-01T13:00:00Z"}},
+        {"expected_by": {"replication": "2099-01-01T00:00:00Z", "reconciliation": None}},
+        {"version": True},
+        {"version": 0},
+        {"accounts": {"1/jobs": None}},
+        {"accounts": {"1/jobs": "complete"}},
+        {"accounts": {"1/jobs": {}}},
+        {"accounts": {"1/jobs": {"open": 3, "active": True}}},
+        {"accounts": {"1/jobs": {"open": 3, "active": True, "oldest_open": None}}},
+        {"accounts": {"1/jobs": {"open": 3, "active": True, "oldest_open": "2026-05-01T11:00:00Z"}}},
+        {"accounts": {"1/jobs": {"open": 3, "active": "no", "oldest_open": {"end": "2026-05-01T11:00:00Z"}}}},
+    ],
+)
+def test_what_no_report_writes_is_not_taken_for_in_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, object]
+) -> None:
+    fields = {**json.loads(msgspec.json.encode(in_time())), **changes}
+    (tmp_path / "status.json").write_text(json.dumps(fields))
+
+    assert main([str(tmp_path / "status.json"), "--json"], NOW) == 2
+    assert json.loads(capsys.readouterr().out)["result"] == "could not be read"
+
+
+@pytest.mark.promise("watch-cannot-judge")
+@pytest.mark.parametrize(
+    "content", [b'{"a":' * 100_000, b'{"version":1' + b"0" * 6_000 + b"}", b"\xff\xfe\x00", b"NaN"]
+)
+def test_bytes_that_break_a_json_reader_exit_with_2(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "status.json").write_bytes(content)
+
+    assert main([str(tmp_path / "status.json")], NOW) == 2
+
+
+@pytest.mark.promise("watch-cannot-judge")
+@pytest.mark.parametrize("answer", [b"no http at all\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{}"])
+def test_a_server_that_answers_badly_exits_with_2(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = Thread(target=_answer_once, args=(server, answer))
+        thread.start()
+        assert main([f"http://127.0.0.1:{server.getsockname()[1]}/status.json"], NOW) == 2
+        thread.join()
+
+
+def _answer_once(server: socket.socket, answer: bytes) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(4_096)
+        connection.sendall(answer)
+
+
+def test_a_file_that_is_too_large_exits_with_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("job_history_verify.watch._MAX_BYTES", 100)
+
+    assert main([status_file(tmp_path, in_time())], NOW) == 2
+
+
+@pytest.mark.parametrize("duration", ["99999999999999d", "2", "2H", ""])
+def test_a_duration_that_cannot_be_used_exits_with_2(tmp_path: Path, duration: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([status_file(tmp_path, in_time()), "--fail-after", duration], NOW)
+    assert ended.value.code == 2
+
+
+def test_a_dag_that_was_never_scheduled_is_named_as_not_watched(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = status_file(tmp_path, in_time(expected_by=ExpectedBy(replication=NOW + HOUR)))
+
+    assert main([path, "--json"], NOW) == 0
+    [note] = json.loads(capsys.readouterr().out)["notes"]
+    assert "job_history_reconciliation" in note
+
+
+def test_control_characters_of_a_name_are_not_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    accounts = account_with_open_window(NOW - 3 * HOUR)
+    accounts["5234/jobs"].name = "\x1b[31mAcme\nok"
+
+    assert main([status_file(tmp_path, in_time(accounts=accounts))], NOW) == 1
+    assert "5234/jobs ?[31mAcme?ok" in capsys.readouterr().out
+
+
+def test_an_answer_that_cannot_be_printed_is_a_failure(tmp_path: Path) -> None:
+    path = status_file(tmp_path, Status(generated_at=datetime.now(UTC)))
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "job_history_verify.watch", path], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (2, b"")
