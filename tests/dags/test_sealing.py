@@ -133,6 +133,9 @@ def test_command_seals_windows_that_have_no_seal(
     seals = sorted((folder / "_control/seals/5237/jobs").glob("*.json"))
     assert [json.loads(path.read_bytes())["reason"] for path in seals] == ["sealed_later"]
     assert verified(folder, KEYS).code == 0
+    signing.s3.client().delete_object(Bucket=signing.bucket, Key="_control/seals/5237/jobs/000000000001.json")
+    assert CliRunner().invoke(main, ["seal", *hours]).exit_code == 0
+    assert verified(copy_of_bucket(signing, tmp_path / "again"), KEYS).code == 0
 
 
 def test_preflight_warns_of_an_unusable_key_and_of_a_bucket_that_takes_no_seals(signing: World) -> None:

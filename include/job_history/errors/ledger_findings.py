@@ -55,6 +55,13 @@ LEDGER_FINDINGS: dict[Code, Entry] = {
         "They were copied again. Find out who deletes below `_control/`: a lifecycle rule, or a person. docs/proof.md "
         "has a bucket policy that forbids it.",
     ),
+    Code.SEALS_LOST: Entry(
+        ERROR,
+        "`_control/status.json` names seal {before}, and the ledger has {now} seals; the account's bucket lacks the "
+        "others too. Nothing was sealed: the chain would have two seals of one number",
+        "Restore the seals from a backup or an earlier version of the ledger. If they are lost for good, delete "
+        "`_control/status.json`, which is built again. The chain goes on, and the head of a lost seal shows the loss.",
+    ),
     Code.SEALS_OF_ANOTHER: Entry(
         ERROR,
         "the seal there is not one of this ledger, so nothing was written over it",

@@ -8,10 +8,11 @@ from msgspec.structs import replace
 
 from job_history.destinations.kind import DocumentStore
 from job_history.errors import PermanentError, ReplicationError
+from job_history.errors.catalogue import finding
 from job_history.errors.code import Code
 from job_history.ledger.status_file import SealHead
 from job_history.seals.bucket_copy import CopiedChain
-from job_history.seals.chain_writer import ChainWriter, Head, Sealed, find_head, head_at
+from job_history.seals.chain_writer import ChainWriter, Head, Sealed, find_head, head_at, refuse_unsigned, seal_of
 from job_history.seals.needs import RED_AFTER, AccountPlace, Sealing
 from job_history.seals.signer import Signer, fingerprint_of
 from job_history.seals.take_back import take_back
@@ -22,6 +23,9 @@ from job_history_verify.layout import ChainId
 
 SEALS_READ_AGAIN = 64
 """Without a head in the status, so many of a chain's newest seals are looked through for a revision without a mark."""
+
+# A person must decide: time does not heal these.
+_RED_AT_ONCE = {Code.SEALS_OF_ANOTHER, Code.SEALS_LOST}
 
 
 def _place_of(sealing: Sealing, user_id: int) -> AccountPlace | None:
@@ -48,15 +52,20 @@ class ChainSealing:
         *,
         now: datetime,
         marks: set[UnsealedWindow],
+        whole: bool,
     ) -> None:
+        """`whole`: the copy is compared from its first seal on."""
         self.chain = chain
         self.head = hint
         self.warnings: list[str] = []
         self.problems: list[str] = []
+        self.waits = False
+        self._newest: bytes | None = None
         self._ledger = ledger
         self._place = _place_of(sealing, chain.user_id)
         self._now = now
         self._marks = marks
+        self._whole = whole
 
     def run(self, revisions: list[Revision], signer: Signer | None, failure: ReplicationError | None) -> None:
         """Seal the revisions, or note that they wait; then copy. Errors become warnings or problems."""
@@ -71,7 +80,8 @@ class ChainSealing:
         try:
             if failure is not None:
                 raise failure
-            writer = self._writer(bucket, away, signer)
+            start = self._start(bucket, away, signer, seals=bool(waiting))
+            writer = ChainWriter(self._ledger, self.chain, signer, start)
             while waiting:
                 for revision in with_unsealed_before(self._ledger, waiting[0]):
                     self._seal(revision, writer, signer, bucket)
@@ -91,30 +101,46 @@ class ChainSealing:
             key = fingerprint_of(signer) if signer else None
             self.head = replace(before, seq=sealed.seq, sha256=sealed.sha256 or "", key=key)
 
-    def _writer(
+    def _start(
+        self, bucket: DocumentStore | None, away: ReplicationError | None, signer: Signer | None, *, seals: bool
+    ) -> Head:
+        """Return the seal after which the chain is followed. The status is a hint: the ledger must have that seal."""
+        named = self.head
+        self._newest = None if named is None else seal_of(self._ledger, self.chain, Head(named.seq, named.sha256))
+        if named is not None and self._newest is not None:
+            start = Head(named.seq, named.sha256)
+        else:
+            start = self._start_without_status(bucket, away, signer)
+        if seals:
+            refuse_unsigned(self.chain, self._newest, signer)
+        return start
+
+    def _start_without_status(
         self, bucket: DocumentStore | None, away: ReplicationError | None, signer: Signer | None
-    ) -> ChainWriter:
-        if self.head is not None:
-            if self.head.key is not None and signer is None:
-                raise PermanentError(
-                    f"the newest seal of {self.chain} is signed, and [job_history] signing_conn_id is empty: a seal "
-                    "without a signature would be taken for a forged one. Set it again."
-                )
-            return ChainWriter(self._ledger, self.chain, signer, Head(self.head.seq, self.head.sha256))
+    ) -> Head:
+        named, self.head = self.head, None
         head = find_head(self._ledger, self.chain)
-        if head.seq == 0:
-            if away is not None:
-                # The bucket may have seals that the ledger has lost.
-                raise away
-            if bucket is not None:
-                head = take_back(self._ledger, bucket.storage, self.chain, signer)
+        if bucket is not None:
+            head = take_back(self._ledger, bucket.storage, self.chain, signer, head)
+        elif away is not None and (named is not None or head.seq == 0):
+            # The bucket may have seals that the ledger has lost.
+            raise away
+        if named is not None and named.seq > head.seq:
+            about = self._ledger.url(self.chain.folder)
+            lost = finding(Code.SEALS_LOST, about, before=named.seq, now=head.seq)
+            raise PermanentError(str(lost), code=lost.code)
+        if head.sha256 is not None:
+            self.head = replace(named or SealHead(seq=0, sha256=""), seq=head.seq, sha256=head.sha256)
+            self._newest = seal_of(self._ledger, self.chain, head)
         # Another report may have sealed one of these revisions before the listing, and not have marked it yet.
-        earlier = head_at(self._ledger, self.chain, max(head.seq - SEALS_READ_AGAIN, 0))
-        return ChainWriter(self._ledger, self.chain, signer, earlier)
+        return head_at(self._ledger, self.chain, max(head.seq - SEALS_READ_AGAIN, 0))
 
     def _note_waiting(self, waiting: list[Revision], error: ReplicationError) -> None:
-        self.warnings.append(f"Account {self.chain}: {len(waiting)} windows are not sealed: {error}")
+        if waiting or error.code in _RED_AT_ONCE:
+            message = f"Account {self.chain}: {len(waiting)} windows are not sealed: {error}"
+            (self.problems if error.code in _RED_AT_ONCE else self.warnings).append(message)
         for revision in waiting:
+            self.waits = True
             window = UnsealedWindow.of(revision.receipt)
             try:
                 mark_unsealed(self._ledger, window)
@@ -139,9 +165,10 @@ class ChainSealing:
                 # After a move the whole chain is copied.
                 copied=head.copied if head.copied_to == bucket.storage.root else 0,
                 overwrites=bucket.overwrites,
+                newest=self._newest,
             )
             try:
-                copied.copy(Head(head.seq, head.sha256), written)
+                copied.copy(Head(head.seq, head.sha256), written, whole=self._whole)
             finally:
                 head.copied, head.copied_to = copied.copied, bucket.storage.root
                 if copied.cut:
@@ -149,6 +176,6 @@ class ChainSealing:
             head.not_copied_since = None
         except ReplicationError as error:
             head.not_copied_since = head.not_copied_since or self._now
-            overdue = self._now - head.not_copied_since > RED_AFTER or error.code is Code.SEALS_OF_ANOTHER
+            overdue = self._now - head.not_copied_since > RED_AFTER or error.code in _RED_AT_ONCE
             message = f"Account {self.chain}: its seals are not copied to its bucket: {error}"
             (self.problems if overdue else self.warnings).append(message)

@@ -43,12 +43,12 @@ class ChainWriter:
     Another writer may have sealed a revision and not have marked it yet, so all that was followed is remembered.
     """
 
-    def __init__(self, ledger: Storage, chain: ChainId, signer: Signer | None, hint: Head | None = None) -> None:
-        """`hint`: a head that the chain had; without one the chain's folder is listed."""
+    def __init__(self, ledger: Storage, chain: ChainId, signer: Signer | None, head: Head) -> None:
+        """`head`: a seal that the chain has; those after it are followed."""
         self.chain = chain
         self._ledger = ledger
         self._signer = signer
-        self.head = hint if hint is not None else find_head(ledger, chain)
+        self.head = head
         self.written: list[Sealed] = []
         self._of_others: dict[SealedRevision, Head] = {}
 
@@ -91,15 +91,35 @@ class ChainWriter:
         while (content := self._ledger.read(self.chain.seal(self.head.seq + 1))) is not None:
             self.head = Head(self.head.seq + 1, hashlib.sha256(content).hexdigest())
             seal = read_seal(content, self._ledger.url(self.chain.seal(self.head.seq)))
+            refuse_unsigned(self.chain, content, self._signer)
             about = SealedRevision((seal.window.start, seal.window.end), seal.receipt_sha256)
             self._of_others.setdefault(about, self.head)
 
 
 def find_head(ledger: Storage, chain: ChainId) -> Head:
     """Return the head of a chain by listing it: one request for a thousand files."""
-    seqs = (seq_of_seal(path.rpartition("/")[2]) for path in ledger.paths(chain.folder))
-    seq = max((each for each in seqs if each is not None), default=0)
-    return head_at(ledger, chain, seq)
+    return head_at(ledger, chain, max(seqs_below(ledger, chain), default=0))
+
+
+def seqs_below(storage: Storage, chain: ChainId) -> list[int]:
+    """List the numbers of a chain's seals, in their order."""
+    seqs = (seq_of_seal(path[len(chain.folder) + 1 :]) for path in storage.paths(chain.folder))
+    return sorted(seq for seq in seqs if seq is not None)
+
+
+def seal_of(storage: Storage, chain: ChainId, head: Head) -> bytes | None:
+    """Read a seal; None if there is none with this number and these bytes."""
+    content = storage.read(chain.seal(head.seq))
+    return content if content is not None and hashlib.sha256(content).hexdigest() == head.sha256 else None
+
+
+def refuse_unsigned(chain: ChainId, newest: bytes | None, signer: Signer | None) -> None:
+    """Raise PermanentError if the newest seal of a chain is signed, and nothing signs the next one."""
+    if signer is None and newest is not None and read_seal(newest, f"The newest seal of {chain}").key is not None:
+        raise PermanentError(
+            f"the newest seal of {chain} is signed, and [job_history] signing_conn_id is empty: a seal without a "
+            "signature would be taken for a forged one. Set it again."
+        )
 
 
 def head_at(ledger: Storage, chain: ChainId, seq: int) -> Head:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
@@ -24,6 +24,8 @@ from job_history_verify.layout import ChainId
 log = logging.getLogger(__name__)
 
 CHAINS_AT_A_TIME = 32
+DAYS_TO_COMPARE_ALL = 7
+"""Each copy is compared as a whole once in so many days: the listing of a year of seals takes 26 requests."""
 
 
 class SealsOfRun:
@@ -33,12 +35,18 @@ class SealsOfRun:
         self._ledger = ledger
         self._sealing = sealing
         self._heads = seal_heads(ledger) if sealing else {}
+        self._chains: set[ChainId] = set()
 
     def look_back(self, chains: Iterable[tuple[int, EventKind]], hours: Iterable[Window]) -> None:
-        """Find the windows within hours that killed reports have left without a seal, for `seal` to seal them too."""
-        if self._sealing is None:
+        """Find the windows within hours that killed reports have left without a seal, for `seal` to seal them too.
+
+        Without hours nothing is done. The copies of the chains whose turn it is today are then compared as a whole.
+        """
+        chains = list(chains)
+        if self._sealing is None or not (hours := set(hours)):
             return
-        wanted = [(user_id, kind, window) for window in set(hours) for user_id, kind in chains]
+        self._chains |= {ChainId(user_id, str(kind)) for user_id, kind in chains}
+        wanted = [(user_id, kind, window) for window in hours for user_id, kind in chains]
         with ThreadPoolExecutor(CHAINS_AT_A_TIME, "unsealed") as pool:
             try:
                 for found in pool.map(lambda each: find_unsealed(self._ledger, *each), wanted):
@@ -52,18 +60,26 @@ class SealsOfRun:
         if self._sealing is None:
             return SealReport()
         revisions = [Revision(each.receipt, each.is_new) for each in recorded]
-        report = seal_windows(self._ledger, self._sealing, revisions, self._heads, now)
+        whole = {chain for chain in self._chains if (chain.user_id + now.toordinal()) % DAYS_TO_COMPARE_ALL == 0}
+        report = seal_windows(self._ledger, self._sealing, revisions, self._heads, now, whole=whole)
         for warning in report.warnings:
             log.warning("%s", warning)
         return report
 
 
 def seal_windows(
-    ledger: Storage, sealing: Sealing, revisions: Iterable[Revision], hints: dict[str, SealHead], now: datetime
+    ledger: Storage,
+    sealing: Sealing,
+    revisions: Iterable[Revision],
+    hints: dict[str, SealHead],
+    now: datetime,
+    *,
+    whole: Collection[ChainId] = (),
 ) -> SealReport:
     """Seal revisions, and what earlier reports could not seal; copy each chain that has news. Raises nothing.
 
-    `hints`: the heads as the status has them, read before the revisions were created.
+    `hints`: the heads as the status has them, read before the revisions were created. `whole`: chains whose copies are
+    compared from their first seal on, also without news.
     """
     report = SealReport(heads=dict(hints))
     try:
@@ -72,8 +88,11 @@ def seal_windows(
     except ReplicationError as error:
         report.problems.append(f"Nothing was sealed: {error}")
         return report
+    for chain in whole:
+        by_chain.setdefault(chain, [])
     signer: Signer | None = None
     failure: ReplicationError | None = None
+    waits = False
     try:
         signer = sealing.signer()
     except ReplicationError as error:
@@ -81,7 +100,9 @@ def seal_windows(
     with ThreadPoolExecutor(CHAINS_AT_A_TIME, "seals") as pool:
 
         def seal(chain: ChainId) -> ChainSealing:
-            work = ChainSealing(ledger, sealing, chain, hints.get(str(chain)), now=now, marks=marks)
+            work = ChainSealing(
+                ledger, sealing, chain, hints.get(str(chain)), now=now, marks=marks, whole=chain in whole
+            )
             work.run(by_chain[chain], signer, failure)
             return work
 
@@ -90,8 +111,10 @@ def seal_windows(
                 report.heads[str(done.chain)] = done.head
             report.warnings += done.warnings
             report.problems += done.problems
+            waits |= done.waits
     show_to_witnesses(sealing, report, sorted(by_chain))
-    _add_overdue(ledger, report, now)
+    if waits:
+        _add_overdue(ledger, report, now)
     if report.heads:
         log.info("Heads of the seals, for a witness:\n%s", "\n".join(head_lines(report.heads)))
     return report
@@ -135,8 +158,6 @@ def _by_chain(
 
 def _add_overdue(ledger: Storage, report: SealReport, now: datetime) -> None:
     """Count the windows that wait for a seal, and add a problem for those that have waited too long."""
-    if not report.warnings:
-        return
     try:
         report.unsealed = len(unsealed_windows(ledger))
         overdue = unsealed_windows(ledger, since_before=now - RED_AFTER)

@@ -136,6 +136,7 @@ def seal(request: Request) -> Answer:
     """Seal windows whose receipts have no seal yet, such as those of an earlier release.
 
     A seal of such a window says that it was sealed later (reason sealed_later). Windows without a receipt are left.
+    What the accounts' buckets lack of their seals is copied again.
 
     Exits with 1 if a window is still unsealed.
     """
@@ -144,6 +145,7 @@ def seal(request: Request) -> Answer:
     from job_history.seals.sealing import seal_heads, seal_windows
     from job_history.seals.window_seal import Revision
     from job_history_airflow.factories.sealing import sealing_of_installation
+    from job_history_verify.layout import ChainId
 
     ledger = request.context.ledger
     hours = list(request.window.hours())
@@ -154,7 +156,10 @@ def seal(request: Request) -> Answer:
         for receipt in read_receipts(ledger, account.user_id, kind, hours)
         if receipt is not None
     ]
-    report = seal_windows(ledger, sealing_of_installation(), revisions, seal_heads(ledger), datetime.now(UTC))
+    chains = {ChainId(account.user_id, str(kind)) for account in request.accounts for kind in account.events.kinds}
+    report = seal_windows(
+        ledger, sealing_of_installation(), revisions, seal_heads(ledger), datetime.now(UTC), whole=chains
+    )
 
     def print_text() -> None:
         print_line(f"{len(revisions)} windows have a receipt; {report.unsealed} windows wait for a seal.")

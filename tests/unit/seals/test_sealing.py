@@ -255,7 +255,7 @@ def test_seals_of_another_key_are_not_taken_back(one: Installation) -> None:
     one.signer = lambda: KeySigner(key_pair(2))
     report = one.run(1, {})
     assert report.unsealed == 1
-    assert Code.SEALS_OF_ANOTHER in report.warnings[0]
+    assert Code.SEALS_OF_ANOTHER in report.problems[0]
     assert one.verified().code == 0
 
 
