@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from job_history.accounts.account import Account
-from job_history.errors import PermanentError
+from job_history.errors import ReplicationError
 from job_history.ledger.receipt import Receipt, WindowState
-from job_history.ledger.receipt_store import read_receipt, read_receipts
+from job_history.ledger.receipt_store import read_receipt
+from job_history.ledger.receipts_in_bulk import AskedReceipts, read_receipts_in_bulk
 from job_history.model.event_kind import EventKind
 from job_history.model.place import Place, place_of
 from job_history.model.timestamp import parse_time
@@ -15,22 +16,28 @@ from job_history.model.window import Window
 from job_history.pipeline.plan import SkipWindow
 from job_history.storage import Storage
 
+RECEIPTS_AT_A_TIME = 5_000
+"""Each has about 2 kB."""
+
 PlaceOf = Callable[[Account], Place | None]
 
 
-def complete_windows(ledger: Storage, account_place: PlaceOf, asked: Window | None = None) -> SkipWindow:
+def complete_windows(
+    ledger: Storage, account_place: PlaceOf, asked: Window | None = None, accounts: Sequence[Account] = ()
+) -> SkipWindow:
     """Return a predicate: is this window already complete at the account's current destination?
 
     `account_place` returns where an account's connection leads to now, or None if the settings alone decide it. It is
-    called once an account, and only for accounts with a complete window. `asked`: the window of the run; if it has
-    several hours, an account's receipts are read together, with one listing for each day.
+    called once an account, and only for accounts with a complete window. `asked`: the window of the run; `accounts`:
+    its accounts, in the order in which the predicate is called. Their receipts are read together, some accounts at a
+    time, with one listing for each account and day. Those of other windows and accounts are read one by one.
 
     A window with quarantined records is not skipped: records that were fixed since are delivered when it runs again.
     One that is complete with quarantine only because of its account's unplaceable records is skipped. A window whose
     source was read before it ended is not skipped.
     """
     places: dict[int, Place | None] = {}
-    receipts = _Receipts(ledger, list(asked.hours()) if asked else [])
+    receipts = _Receipts(ledger, list(asked.hours()) if asked else [], accounts)
 
     def leads_elsewhere(account: Account, receipt: Receipt) -> bool:
         if account.user_id not in places:
@@ -53,29 +60,35 @@ def complete_windows(ledger: Storage, account_place: PlaceOf, asked: Window | No
 
 
 class _Receipts:
-    """The receipts of one account at a time, which the plan asks for hour by hour."""
+    """The receipts of some accounts at a time, which the plan asks for account by account, hour by hour."""
 
-    def __init__(self, ledger: Storage, hours: list[Window]) -> None:
-        self._ledger, self._hours = ledger, hours
-        self._user_id: int | None = None
-        self._read: dict[EventKind, dict[Window, Receipt | None]] = {}
+    def __init__(self, ledger: Storage, hours: list[Window], accounts: Sequence[Account]) -> None:
+        self._ledger = ledger
+        # An account's receipts are read together with those of the accounts after it.
+        self._asked = [
+            AskedReceipts(account.user_id, kind, hours)
+            for account in accounts
+            for kind in account.events.kinds
+            if hours
+        ]
+        self._place_of = {(asked.user_id, asked.kind): place for place, asked in enumerate(self._asked)}
+        self._at_a_time = max(RECEIPTS_AT_A_TIME // max(len(hours), 1), 1)
+        self._read: dict[tuple[int, EventKind], dict[Window, Receipt | None]] = {}
 
     def of(self, user_id: int, kind: EventKind, window: Window) -> Receipt | None:
-        if len(self._hours) < 2:
-            return read_receipt(self._ledger, user_id, kind, window)
-        if user_id != self._user_id:
-            self._user_id, self._read = user_id, {}
-        if kind not in self._read:
-            self._read[kind] = self._together(user_id, kind)
-        known = self._read[kind]
+        if (user_id, kind) not in self._read and (place := self._place_of.get((user_id, kind))) is not None:
+            self._read = self._together(self._asked[place : place + self._at_a_time])
+        known = self._read.get((user_id, kind), {})
         return known[window] if window in known else read_receipt(self._ledger, user_id, kind, window)
 
-    def _together(self, user_id: int, kind: EventKind) -> dict[Window, Receipt | None]:
-        """Return nothing if one of them is damaged: each is read by itself then, and only that one is an error."""
-        try:
-            return dict(zip(self._hours, read_receipts(self._ledger, user_id, kind, self._hours), strict=True))
-        except PermanentError:
-            return {}
+    def _together(self, asked: list[AskedReceipts]) -> dict[tuple[int, EventKind], dict[Window, Receipt | None]]:
+        """If one of an account's cannot be read, each of its receipts is read alone, and only that one is an error."""
+        return {
+            (each.user_id, each.kind): {}
+            if isinstance(found, ReplicationError)
+            else dict(zip(each.windows, found, strict=True))
+            for each, found in zip(asked, read_receipts_in_bulk(self._ledger, asked), strict=True)
+        }
 
 
 def _is_complete(receipt: Receipt) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import msgspec
@@ -10,6 +12,7 @@ from job_history.model.slice import Slice
 from job_history.pipeline.convoy import Convoy, convoy_path
 from job_history.storage import Storage
 
+FILES_AT_A_TIME = 16
 Result = TypeVar("Result", bound=msgspec.Struct)
 
 
@@ -27,8 +30,10 @@ class ConvoyFiles:
         self._staging = staging
         self._run = run
 
-    def save(self, convoy: Convoy) -> None:
-        self._staging.write(convoy.path, msgspec.json.encode(convoy))
+    def save(self, convoys: Iterable[Convoy]) -> None:
+        with ThreadPoolExecutor(FILES_AT_A_TIME, "convoys") as threads:
+            for _ in threads.map(lambda convoy: self._staging.write(convoy.path, msgspec.json.encode(convoy)), convoys):
+                pass
 
     def convoy(self, number: int) -> Convoy | None:
         content = self._staging.read(convoy_path(self._run, number))

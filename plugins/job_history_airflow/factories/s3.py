@@ -71,8 +71,12 @@ def bucket_access(
 def account_place(settings: S3DestinationSettings, label: str) -> Place:
     """Return the place of an account's bucket, without asking for credentials.
 
-    Raises PermanentError if the connection is missing or cannot be used.
+    Raises PermanentError if the connection is missing or cannot be used. Accounts of one task share it as above.
     """
+    return shared(("place", settings.conn_id, settings.bucket), lambda: _place(settings, label))
+
+
+def _place(settings: S3DestinationSettings, label: str) -> Place:
     from job_history.storage.s3.access import host_of
 
     named_by = f"destination.conn_id of account {label}"

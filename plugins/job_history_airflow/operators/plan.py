@@ -103,7 +103,9 @@ class PlanOperator(BaseOperator):
             max_jobs_per_slice=self.settings.max_jobs_per_slice,
             planned_at=planned_at,
             known=read_known_accounts(self.ledger),
-            skip=self.windows_to_skip(context, window),
+            skip=self.windows_to_skip(
+                context, window, [each for each in accounts.usable.values() if each.destination.type == kind]
+            ),
             windows_of=self.windows_of(context, accounts, window),
         )
         block_failing_accounts(
@@ -126,9 +128,7 @@ class PlanOperator(BaseOperator):
         packed = pack_slices(run, plans, accounts.usable, limits)
         limit, hour = conf.getint("core", "max_map_length"), plans[0].window.start
         convoys = fair_order(packed.convoys, lambda convoy: convoy.slices[0].user_id, hour, limit)[:limit]
-        files = ConvoyFiles(self.staging, run)
-        for convoy in convoys:
-            files.save(convoy)
+        ConvoyFiles(self.staging, run).save(convoys)
         self.log.info(
             "%s slices: %s of them in %s convoys; the others get tasks of their own.",
             sum(len(made.slices) for made in plans),
@@ -148,13 +148,15 @@ class PlanOperator(BaseOperator):
         """Return which windows of an account the run is about; None: each hour of its window."""
         return None
 
-    def windows_to_skip(self, context: Context, window: Window) -> SkipWindow:
-        """Return the predicate for windows that need no run."""
+    def windows_to_skip(self, context: Context, window: Window, accounts: list[Account]) -> SkipWindow:
+        """Return the predicate for windows of these accounts that need no run."""
         from job_history.pipeline.complete_windows import complete_windows
 
         if context["params"].get("mode") != "missing_only":
             return skip_none
-        return complete_windows(self.ledger, lambda account: kind_of(account).place(account), window)
+        chosen = {int(user_id) for user_id in context["params"].get("accounts") or []}
+        accounts = [account for account in accounts if not chosen or account.user_id in chosen]
+        return complete_windows(self.ledger, lambda account: kind_of(account).place(account), window, accounts)
 
     def source_of(self, account: Account, kind: EventKind) -> RemoteSource[Record]:
         return source_of(account, kind, max_document_bytes=self.settings.max_document_bytes, staging=self.staging)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -97,15 +98,71 @@ def test_the_receipts_of_a_day_are_read_by_one_listing_and_a_damaged_one_stops_n
     storage.listed = 0
 
     day = Window(hours[0].start, hours[-1].end)
-    complete = complete_windows(storage, lambda _: None, day)
+    complete = complete_windows(storage, lambda _: None, day, [acme])
     assert {complete(acme, EventKind.JOBS, hour) for hour in hours} == {"complete"}
     assert storage.listed == 1
 
     storage.write(receipt_path(acme.user_id, EventKind.JOBS, hours[3]), b"{")
-    complete = complete_windows(storage, lambda _: None, day)
+    complete = complete_windows(storage, lambda _: None, day, [acme])
     assert complete(acme, EventKind.JOBS, hours[4]) == "complete"
     with pytest.raises(PermanentError):
         complete(acme, EventKind.JOBS, hours[3])
+
+
+def test_the_receipts_of_many_accounts_are_read_together(tmp_path: Path) -> None:
+    """A plan of ten thousand accounts has half an hour; one request after another takes 30 ms each."""
+    accounts = [account(user_id=user_id) for user_id in range(1, 101)]
+    ledger = SlowStorage(tmp_path)
+    for each in accounts[::2]:
+        receipt = Receipt(
+            user_id=each.user_id,
+            name=each.name,
+            window=HOUR,
+            state=WindowState.COMPLETE,
+            counts=Counts(),
+            gap=0,
+            read_at=AFTER,
+            settings_hash="",
+            code_version="",
+            destination={"type": "s3", "bucket": "acme-audit"},
+            destination_hash=each.destination_hash,
+        )
+        add_revision(local_storage(tmp_path), receipt)
+
+    began = time.monotonic()
+    complete = complete_windows(ledger, lambda _: None, HOUR, accounts)
+    skipped = [each for each in accounts if complete(each, EventKind.JOBS, HOUR)]
+
+    assert skipped == accounts[::2]
+    assert ledger.requests == 150  # a listing for each, and a receipt for each that has one
+    assert time.monotonic() - began < 150 * SlowStorage.SECONDS / 4
+
+
+class SlowStorage(Storage):
+    """As a bucket: each request takes its time, and many may be under way."""
+
+    SECONDS = 0.01
+
+    def __init__(self, folder: Path) -> None:
+        local = local_storage(folder)
+        super().__init__(local.files, local.root)
+        self.requests = 0
+
+    @property
+    def is_local(self) -> bool:
+        return False
+
+    def _wait(self) -> None:
+        self.requests += 1
+        time.sleep(self.SECONDS)
+
+    def paths(self, below: str) -> Iterator[str]:
+        self._wait()
+        return super().paths(below)
+
+    def read(self, path: str) -> bytes | None:
+        self._wait()
+        return super().read(path)
 
 
 class CountingStorage(Storage):

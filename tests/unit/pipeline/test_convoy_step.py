@@ -155,5 +155,5 @@ def test_label_names_the_first_account_and_how_many_others(world: World) -> None
     assert world.convoy.label == "1 Acme +2"
     assert Convoy(RUN, 1, [slice_of(1), slice_of(1)]).label == "1 Acme"
     assert world.files.convoy(1) is None
-    world.files.save(world.convoy)
+    world.files.save([world.convoy])
     assert world.files.convoy(1) == world.convoy

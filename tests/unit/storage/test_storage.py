@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from tests.support.folder_as_bucket import FolderAsBucket
@@ -46,6 +47,22 @@ def test_many_files_are_read_in_the_order_asked_for(storage_in: Callable[[Path],
         storage.write(f"a/{number}", b"%d" % number)
     asked = [f"a/{number}" for number in numbers]
     assert list(storage.read_all(["a/none", *asked])) == [None, *(b"%d" % number for number in numbers)]
+
+
+def test_of_a_bucket_many_files_are_deleted_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each request waits until others are under way: one after another, none would end."""
+    storage = in_a_bucket(tmp_path)
+    for number in range(FILES_AHEAD_IN_A_BUCKET):
+        storage.write(f"a/{number}", b"1")
+    together, delete = Barrier(FILES_AHEAD_IN_A_BUCKET), storage.files.delete
+
+    def delete_with_others(path: str) -> None:
+        together.wait(timeout=20)
+        delete(path)
+
+    monkeypatch.setattr(storage.files, "delete", delete_with_others)
+    storage.delete_below("a")
+    assert list(storage.paths("a")) == []
 
 
 def test_of_a_bucket_only_so_many_files_are_in_memory(tmp_path: Path) -> None:
