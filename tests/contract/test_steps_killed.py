@@ -21,6 +21,7 @@ from tests.support.crash_matrix import crash_cell
 from tests.support.oracle import expected_documents
 from tests.support.steps import Death, Setting, outcome, run_steps, start_steps
 from tests.support.world import keys_of
+from tests.unit import samples
 
 from job_history.ledger.items import items_at
 from job_history.model.window import Window
@@ -179,7 +180,9 @@ def test_what_a_killed_step_left_on_the_disk_is_cleared_away_with_the_rest(run: 
     assert run.steps(["extract"]) == (0, "")
     assert run.staged() == ["jobs.jsonl.zst", unfinished]
 
-    RunFiles(local_storage(Path(run.setting.staging)), "run-1").delete_staged_files(run.setting.slice)
+    RunFiles(local_storage(Path(run.setting.staging)), "run-1").delete_staged_files(
+        run.setting.slice, samples.outcome(run.setting.slice)
+    )
 
     assert run.staged() == []
 

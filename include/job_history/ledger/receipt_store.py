@@ -106,8 +106,20 @@ def receipt_files(paths: Iterable[str]) -> dict[str, ReceiptFiles]:
 
 def read_receipt(ledger: Storage, user_id: int, kind: EventKind, window: Window) -> Receipt | None:
     """Read the newest revision of a receipt; None if there is none. Raises PermanentError if a file is damaged."""
-    newest = _newest(ledger, window_folder(user_id, kind, window))
-    return None if newest is None else newest.with_version_1
+    return look_up_receipt(ledger, user_id, kind, window).receipt
+
+
+class FoundReceipt(NamedTuple):
+    """The receipt of a window, None if there is none, and its files, for `record`."""
+
+    files: ReceiptFiles
+    receipt: Receipt | None
+
+
+def look_up_receipt(ledger: Storage, user_id: int, kind: EventKind, window: Window) -> FoundReceipt:
+    """Read the newest revision of a receipt. Raises as above."""
+    files, newest = _newest(ledger, window_folder(user_id, kind, window))
+    return FoundReceipt(files, None if newest is None else newest.with_version_1)
 
 
 def read_receipts(ledger: Storage, user_id: int, kind: EventKind, windows: Iterable[Window]) -> list[Receipt | None]:
@@ -152,23 +164,28 @@ def add_revision(ledger: Storage, own: Receipt, *, only_after: int | None = None
 
 
 class Recorded(NamedTuple):
-    """The newest revision of a window; `is_new`: it was created just now."""
+    """The newest revision of a window; `is_new`: it was created just now. `sha256`: of the bytes of its file."""
 
     receipt: Receipt
     is_new: bool
+    sha256: str
 
 
-def record(ledger: Storage, own: Receipt, *, only_after: int | None = None) -> Recorded:
+def record(
+    ledger: Storage, own: Receipt, *, only_after: int | None = None, seen: ReceiptFiles | None = None
+) -> Recorded:
     """Add the receipt of one run to the window's record, and return the newest revision.
 
     It creates nothing if the run is recorded already with the same outcome. If another run creates the next revision
     first, this one is merged with that. `only_after`: the revision that `own` was made of; raises TransientError if it
-    is not the newest any more.
+    is not the newest any more. `seen`: the files that the window had when the run was planned, which saves requests if
+    they are still all.
     """
     folder = window_folder(own.user_id, own.kind, own.window)
     # Most windows have no revision yet, and trying to create the first one costs less than to look for one before.
     is_newest = only_after is not None
-    newest = _newest(ledger, folder) if is_newest else _of_version_1(ledger, folder)
+    first_look = ReceiptFiles(folder, has_version_1=True) if seen is None else seen
+    newest = _newest(ledger, folder)[1] if is_newest else _as_seen(ledger, first_look)
     while True:
         if newest is not None and newest.version_1 is not None:
             if (made := _after(ledger, newest, newest.version_1.receipt, newest.version_1.sha256)) is not None:
@@ -181,10 +198,10 @@ def record(ledger: Storage, own: Receipt, *, only_after: int | None = None) -> R
                 )
             made = _after(ledger, newest, own)
             if made is not None and _create(ledger, made):
-                return Recorded(made, is_new=True)
+                return Recorded(made, is_new=True, sha256=hashlib.sha256(receipt_bytes(made)).hexdigest())
             if made is None and is_newest and newest is not None:
-                return Recorded(newest.receipt, is_new=False)
-        newest, is_newest = _newest(ledger, folder), True
+                return Recorded(newest.receipt, is_new=False, sha256=newest.sha256)
+        newest, is_newest = _newest(ledger, folder)[1], True
 
 
 def _after(
@@ -220,19 +237,24 @@ def receipt_bytes(receipt: Receipt) -> bytes:
     return msgspec.json.format(msgspec.json.encode(receipt), indent=1)
 
 
-def _newest(ledger: Storage, folder: str) -> _Newest | None:
+def _newest(ledger: Storage, folder: str) -> tuple[ReceiptFiles, _Newest | None]:
     # One hour mostly has one revision or none, and a listing costs about twelve times as much as reading a file.
     first = ledger.read(revision_path(folder, 1))
     if first is None:
-        return _of_version_1(ledger, folder)
+        files = ReceiptFiles(folder, has_version_1=True)
+        newest = _of_contents(ledger, files, [ledger.read(path) for path in files.paths])
+        return files._replace(has_version_1=newest is not None), newest
     files = receipt_files(ledger.paths(folder)).get(folder, ReceiptFiles(folder, 1))
     known = {revision_path(folder, 1): first}
-    return _of_contents(ledger, files, [known.get(path) or ledger.read(path) for path in files.paths])
+    return files, _of_contents(ledger, files, [known.get(path) or ledger.read(path) for path in files.paths])
 
 
-def _of_version_1(ledger: Storage, folder: str) -> _Newest | None:
-    files = ReceiptFiles(folder, has_version_1=True)
-    return _of_contents(ledger, files, [ledger.read(path) for path in files.paths])
+def _as_seen(ledger: Storage, files: ReceiptFiles) -> _Newest | None:
+    """Read the receipt in these files, or the newest one if they are not there any more."""
+    contents = [ledger.read(path) for path in files.paths]
+    if files.revision and contents[0] is None:
+        return _newest(ledger, files.folder)[1]
+    return _of_contents(ledger, files, contents)
 
 
 def _of_contents(ledger: Storage, files: ReceiptFiles, contents: list[bytes | None]) -> _Newest | None:

@@ -20,7 +20,7 @@ from job_history.model.slice import RUNS, Slice
 from job_history.model.window import Window
 from job_history.pipeline.fair_order import fair_order
 from job_history.pipeline.make_receipt import make_receipt
-from job_history.pipeline.problems import is_unrecoverable, outcomes_and_problems
+from job_history.pipeline.problems import slice_results
 from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.pipeline.run_files import Failure, RunFiles
 from job_history.pipeline.worker_clock import ClockOff
@@ -36,7 +36,8 @@ class ClosedWindow(msgspec.Struct, frozen=True):
     """What a run wrote of a window: its own receipt, the newest revision after it, and the problems that it has.
 
     Both receipts are None if none could be written. `announced`: a report has announced it. `is_new`: this
-    process created the newest revision. `clocks`: workers whose clock was off when they read.
+    process created the newest revision. `sha256`: of the newest revision's file. `clocks`: workers whose clock was off
+    when they read.
     """
 
     user_id: int
@@ -47,6 +48,7 @@ class ClosedWindow(msgspec.Struct, frozen=True):
     problems: list[str]
     announced: bool = False
     is_new: bool = False
+    sha256: str = ""
     clocks: list[ClockOff] = []
 
     @property
@@ -72,10 +74,11 @@ class Closing:
 
     def window(self, planned: PlannedWindow) -> ClosedWindow:
         """Write a window's receipt, and delete what its run no longer needs."""
-        outcomes, problems = outcomes_and_problems(planned, self.files)
+        results = slice_results(planned, self.files)
+        outcomes, problems = list(results.outcomes.values()), results.problems
         repeated = 0
         if len(outcomes) < len(planned.slices):
-            repeated, unreadable = self._repeated_by_failed_loads(planned)
+            repeated, unreadable = self._repeated_by(each for each in planned.slices if each not in results.outcomes)
             # The load may have failed on the same file, and its message names it.
             if unreadable is not None and not any(str(unreadable) in each for each in problems):
                 about = f"Account {planned.label}, window {planned.window}"
@@ -84,7 +87,7 @@ class Closing:
             planned,
             outcomes,
             problems,
-            unrecoverable=is_unrecoverable(planned, self.files),
+            unrecoverable=results.unrecoverable,
             repeated=repeated,
             run=self.run,
             finished_at=self.finished_at,
@@ -92,7 +95,7 @@ class Closing:
         )
         try:
             self.marks.before(receipt)
-            recorded = record(self.ledger, receipt)
+            recorded = record(self.ledger, receipt, seen=planned.receipt_files)
             self.marks.after(recorded.receipt)
         except PermanentError as unwritten:
             about = f"Account {planned.label}, window {planned.window}"
@@ -100,16 +103,22 @@ class Closing:
                 *planned.key, None, None, [*problems, f"{about}: its receipt could not be written: {unwritten}"]
             )
         if receipt.state.closed:
-            for slice_ in planned.slices:
-                self.files.delete_staged_files(slice_)
+            for slice_, outcome in results.outcomes.items():
+                self.files.delete_staged_files(slice_, outcome)
         clocks = [outcome.extracted.clock_off for outcome in outcomes if outcome.extracted.clock_off]
-        return ClosedWindow(*planned.key, receipt, recorded.receipt, problems, is_new=recorded.is_new, clocks=clocks)
+        return ClosedWindow(
+            *planned.key,
+            own=receipt,
+            newest=recorded.receipt,
+            problems=problems,
+            is_new=recorded.is_new,
+            sha256=recorded.sha256,
+            clocks=clocks,
+        )
 
-    def _repeated_by_failed_loads(self, planned: PlannedWindow) -> tuple[int, PermanentError | None]:
+    def _repeated_by(self, failed: Iterable[Slice]) -> tuple[int, PermanentError | None]:
         """Return how many documents were sent again by loads that left no outcome, or the error if none can be read."""
-        files = self.files
         try:
-            failed = [each for each in planned.slices if files.failure(each) is not None or files.outcome(each) is None]
             return sum(count_repeated(self.ledger, slice_) for slice_ in failed), None
         except PermanentError as unreadable:
             return 0, unreadable

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from job_history.accounts.account import Account
 from job_history.errors import ReplicationError
 from job_history.ledger.receipt import Receipt, WindowState
-from job_history.ledger.receipt_store import read_receipt
-from job_history.ledger.receipts_in_bulk import AskedReceipts, read_receipts_in_bulk
+from job_history.ledger.receipt_store import FoundReceipt, look_up_receipt
+from job_history.ledger.receipts_in_bulk import AskedReceipts, look_up_in_bulk
 from job_history.model.event_kind import EventKind
 from job_history.model.place import Place, place_of
 from job_history.model.timestamp import parse_time
 from job_history.model.window import Window
-from job_history.pipeline.plan import SkipWindow
+from job_history.pipeline.plan import SeenWindow, SkipWindow
 from job_history.storage import Storage
 
 RECEIPTS_AT_A_TIME = 5_000
@@ -46,15 +46,16 @@ def complete_windows(
         # The receipt of no jobs may not know where they would have gone.
         return now is not None and then.name is not None and not then.is_same(now)
 
-    def skip(account: Account, kind: EventKind, window: Window) -> str | None:
-        receipt = receipts.of(account.user_id, kind, window)
-        if receipt is None or not _is_complete(receipt):
-            return None
-        if not receipt.read_at or parse_time(receipt.read_at) < window.end:
-            return None
-        if receipt.destination_hash != account.destination_hash or leads_elsewhere(account, receipt):
-            return None
-        return receipt.state
+    def is_complete(account: Account, window: Window, receipt: Receipt) -> bool:
+        if not _is_complete(receipt) or not receipt.read_at or parse_time(receipt.read_at) < window.end:
+            return False
+        return receipt.destination_hash == account.destination_hash and not leads_elsewhere(account, receipt)
+
+    def skip(account: Account, kind: EventKind, window: Window) -> SeenWindow:
+        files, receipt = receipts.of(account.user_id, kind, window)
+        if receipt is None or not is_complete(account, window, receipt):
+            return SeenWindow(receipt_files=files)
+        return SeenWindow(receipt.state, files)
 
     return skip
 
@@ -73,21 +74,21 @@ class _Receipts:
         ]
         self._place_of = {(asked.user_id, asked.kind): place for place, asked in enumerate(self._asked)}
         self._at_a_time = max(RECEIPTS_AT_A_TIME // max(len(hours), 1), 1)
-        self._read: dict[tuple[int, EventKind], dict[Window, Receipt | None]] = {}
+        self._read: dict[tuple[int, EventKind], dict[Window, FoundReceipt]] = {}
 
-    def of(self, user_id: int, kind: EventKind, window: Window) -> Receipt | None:
+    def of(self, user_id: int, kind: EventKind, window: Window) -> FoundReceipt:
         if (user_id, kind) not in self._read and (place := self._place_of.get((user_id, kind))) is not None:
             self._read = self._together(self._asked[place : place + self._at_a_time])
         known = self._read.get((user_id, kind), {})
-        return known[window] if window in known else read_receipt(self._ledger, user_id, kind, window)
+        return known[window] if window in known else look_up_receipt(self._ledger, user_id, kind, window)
 
-    def _together(self, asked: list[AskedReceipts]) -> dict[tuple[int, EventKind], dict[Window, Receipt | None]]:
+    def _together(self, asked: list[AskedReceipts]) -> dict[tuple[int, EventKind], dict[Window, FoundReceipt]]:
         """If one of an account's cannot be read, each of its receipts is read alone, and only that one is an error."""
         return {
             (each.user_id, each.kind): {}
             if isinstance(found, ReplicationError)
             else dict(zip(each.windows, found, strict=True))
-            for each, found in zip(asked, read_receipts_in_bulk(self._ledger, asked), strict=True)
+            for each, found in zip(asked, look_up_in_bulk(self._ledger, asked), strict=True)
         }
 
 

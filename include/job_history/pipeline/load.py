@@ -105,7 +105,8 @@ def load(
         if count_repeats and isinstance(destination, CountsCopies):
             destination.expect_repeats(previous.delivered)
         destination.deliver(to_deliver(), books.note)
-        _add_skipped(items, staging, transformed.skipped_path)
+        if transformed.filtered or transformed.quarantined:
+            _add_skipped(items, staging, transformed.skipped_path)
     outcome = SliceOutcome(
         extracted=extracted,
         transformed=transformed,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from job_history.accounts.account import Account
 from job_history.accounts.variable import ACCOUNTS_VARIABLE, Accounts
 from job_history.errors import PermanentError
 from job_history.ledger.known_accounts import KnownAccounts
+from job_history.ledger.receipt_store import ReceiptFiles
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.pipeline.count_unplaceable import count_unplaceable
@@ -19,15 +21,26 @@ from job_history.tables import text_table
 
 log = logging.getLogger(__name__)
 
-SkipWindow = Callable[[Account, EventKind, Window], str | None]
-"""Returns the state of a window that needs no run; None: it is to be replicated."""
+
+class SeenWindow(NamedTuple):
+    """What the ledger has of a window.
+
+    `complete_as`: the state of a window that needs no run; None: it is to be replicated. `receipt_files`: None if they
+    were not looked for.
+    """
+
+    complete_as: str | None = None
+    receipt_files: ReceiptFiles | None = None
+
+
+SkipWindow = Callable[[Account, EventKind, Window], SeenWindow]
 WindowsOf = Callable[[Account], Iterable[tuple[EventKind, Window]]]
 """Returns the windows of an account that a run is about."""
 
 
-def skip_none(_account: Account, _kind: EventKind, _window: Window) -> str | None:
+def skip_none(_account: Account, _kind: EventKind, _window: Window) -> SeenWindow:
     """Have every window replicated, whatever its state."""
-    return None
+    return SeenWindow()
 
 
 def plan(
@@ -141,11 +154,12 @@ def _add_windows(
     for change in changes:
         log.warning("Account %s has changed settings since the previous run: %s.", account.label, change)
     for kind, hour in windows:
-        if state := _state_if_skipped(skip, account, kind, hour):
-            plan_.skipped[state] = plan_.skipped.get(state, 0) + 1
+        seen = _seen(skip, account, kind, hour)
+        if seen.complete_as:
+            plan_.skipped[seen.complete_as] = plan_.skipped.get(seen.complete_as, 0) + 1
             continue
         planned = _window_of(account, kind, hour, planned_at)
-        planned.settings_changes = changes
+        planned.settings_changes, planned.receipt_files = changes, seen.receipt_files
         plan_.windows.append(planned)
 
 
@@ -165,13 +179,13 @@ def _window_of(account: Account, kind: EventKind, window: Window, planned_at: st
     )
 
 
-def _state_if_skipped(skip: SkipWindow, account: Account, kind: EventKind, hour: Window) -> str | None:
+def _seen(skip: SkipWindow, account: Account, kind: EventKind, hour: Window) -> SeenWindow:
     try:
         return skip(account, kind, hour)
     except PermanentError as unreadable:
         # A damaged receipt: this account's tasks meet it again, and fail under the account's name.
         log.warning("Account %s, window %s is replicated: %s", kind.of(account.label), hour, unreadable)
-        return None
+        return SeenWindow()
 
 
 def _table(plan_: Plan) -> str:

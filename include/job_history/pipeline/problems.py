@@ -4,40 +4,50 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from job_history.errors.catalogue import finding
 from job_history.errors.code import Code
 from job_history.ledger.receipt import Receipt
 from job_history.model.event_kind import EventKind
+from job_history.model.slice import Slice
 from job_history.model.unplaceable import Unplaceable
 from job_history.pipeline.quarantine_threshold import exceeds, over_threshold
 from job_history.pipeline.results import Plan, PlannedWindow, SliceOutcome
-from job_history.pipeline.run_files import TASKS_UNTIL_PLANNED, RunFiles
+from job_history.pipeline.run_files import TASKS_UNTIL_PLANNED, Failure, RunFiles
 
 
-def outcomes_and_problems(planned: PlannedWindow, files: RunFiles) -> tuple[list[SliceOutcome], list[str]]:
-    """Return the outcomes of a window's slices, and a message for each slice without one or each contradiction."""
-    outcomes: list[SliceOutcome] = []
+class SliceResults(NamedTuple):
+    """What the slices of a window came to. `problems`: a message for each slice without an outcome, and for each
+    contradiction. `unrecoverable`: each slice that failed did so because the source no longer holds its records.
+    """
+
+    outcomes: dict[Slice, SliceOutcome]
+    problems: list[str]
+    unrecoverable: bool
+
+
+def slice_results(planned: PlannedWindow, files: RunFiles) -> SliceResults:
+    """Read the outcomes and failures of a window's slices."""
+    outcomes: dict[Slice, SliceOutcome] = {}
+    failures: list[Failure] = []
     problems = [
         f"preflight of account {planned.label}, window {planned.window}: {finding}" for finding in planned.blocked_by
     ]
     for slice_ in planned.slices:
-        if (failure := files.failure(slice_)) is not None:
+        if (outcome := files.outcome(slice_)) is not None:
+            outcomes[slice_] = outcome
+        elif (failure := files.failure(slice_)) is not None:
+            failures.append(failure)
             problems.append(f"{failure.step} of {slice_.about}: {failure.message}")
-        elif (outcome := files.outcome(slice_)) is not None:
-            outcomes.append(outcome)
         else:
             problems.append(
                 f"{slice_.about}: its tasks ended without reporting a result (killed, timed out or never started); see "
                 "their logs, and clear them."
             )
-    return outcomes, problems or _contradictions(planned, outcomes)
-
-
-def is_unrecoverable(planned: PlannedWindow, files: RunFiles) -> bool:
-    """Return whether every slice that failed did so because the source no longer holds its records."""
-    failures = [failure for slice_ in planned.slices if (failure := files.failure(slice_)) is not None]
-    return bool(failures) and all(failure.unrecoverable for failure in failures)
+    problems = problems or _contradictions(planned, list(outcomes.values()))
+    unrecoverable = bool(failures) and all(failure.unrecoverable for failure in failures)
+    return SliceResults(outcomes, problems, unrecoverable)
 
 
 def planning_problems(plans: list[Plan]) -> list[str]:

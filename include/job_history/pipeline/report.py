@@ -106,7 +106,7 @@ def report(
             clocks += each.clocks
             if each.own is not None and each.newest is not None:
                 receipts.append(each.own)
-                newest.append(Recorded(each.newest, each.is_new))
+                newest.append(Recorded(each.newest, each.is_new, each.sha256))
                 problems += receipt_problems(each.own, quarantine_threshold)
     if plans and len(plans) == len(destinations):
         problems += planning_problems(plans)

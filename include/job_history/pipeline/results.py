@@ -12,6 +12,7 @@ from job_history.errors.finding import Finding
 from job_history.ledger.lateness import Lateness
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.receipt import JobRef
+from job_history.ledger.receipt_store import ReceiptFiles
 from job_history.model.event_kind import EventKind
 from job_history.model.ids import Id
 from job_history.model.slice import Slice
@@ -28,7 +29,8 @@ class PlannedWindow(msgspec.Struct):
     `counted` is None if the source was not, or could not be, asked; then its extract asks. `unplaceable`: records of
     the account that no window contains, the same in each of its windows of the run. `cost`: of reading it, if the
     source knows. `blocked_by` are the errors that a preflight found at the destination: then there are no slices.
-    `settings_changes`: settings of the account that are not as in the previous run.
+    `settings_changes`: settings of the account that are not as in the previous run. `receipt_files`: the files of the
+    window's receipt when the run was planned; None if the plan did not look.
     """
 
     user_id: int
@@ -47,6 +49,7 @@ class PlannedWindow(msgspec.Struct):
     settings_changes: list[str] = []
     unplaceable: Unplaceable | None = None
     cost: Cost | None = None
+    receipt_files: ReceiptFiles | None = None
 
     @property
     def label(self) -> str:

@@ -82,21 +82,24 @@ class RunFiles:
             self._staging.delete(f"{slice_.folder}/{name}.json")
 
     def save_outcome(self, slice_: Slice, outcome: SliceOutcome) -> None:
+        """Save the result of a slice. It counts, whatever failure an earlier try has left."""
         self._staging.write(f"{slice_.folder}/outcome.json", msgspec.json.encode(outcome))
-        self._staging.delete(f"{slice_.folder}/failure.json")
 
     def outcome(self, slice_: Slice) -> SliceOutcome | None:
         return self._read(f"{slice_.folder}/outcome.json", SliceOutcome)
 
     def save_failure(self, slice_: Slice, failure: Failure) -> None:
+        """Save why a slice failed; an outcome that an earlier try has left counts no more."""
+        self._staging.delete(f"{slice_.folder}/outcome.json")
         self._staging.write(f"{slice_.folder}/failure.json", msgspec.json.encode(failure))
 
     def failure(self, slice_: Slice) -> Failure | None:
         return self._read(f"{slice_.folder}/failure.json", Failure)
 
-    def delete_staged_files(self, slice_: Slice) -> None:
-        """Delete the large files of a slice that is done; its outcome stays."""
-        self._staging.delete_all([path for path in self._staging.paths(slice_.folder) if path.endswith(".zst")])
+    def delete_staged_files(self, slice_: Slice, outcome: SliceOutcome) -> None:
+        """Delete the large files of a slice that is done, which its outcome names; the outcome stays."""
+        transformed = outcome.transformed
+        self._staging.delete_all([outcome.extracted.path, transformed.documents_path, transformed.skipped_path])
         self._staging.delete_unfinished(slice_.folder)
 
     def _read(self, path: str, kind: type[FileContent]) -> FileContent | None:

@@ -59,7 +59,7 @@ class SealsOfRun:
         """Seal the newest revisions of the run's windows. Warnings are logged."""
         if self._sealing is None:
             return SealReport()
-        revisions = [Revision(each.receipt, each.is_new) for each in recorded]
+        revisions = [Revision(each.receipt, each.is_new, each.sha256) for each in recorded]
         whole = {chain for chain in self._chains if (chain.user_id + now.toordinal()) % DAYS_TO_COMPARE_ALL == 0}
         report = seal_windows(self._ledger, self._sealing, revisions, self._heads, now, whole=whole)
         for warning in report.warnings:

@@ -12,7 +12,7 @@ import msgspec
 from job_history.errors import PermanentError
 from job_history.ledger.decoding import decoded
 from job_history.ledger.receipt import Receipt
-from job_history.ledger.receipt_store import receipt_bytes, receipt_path
+from job_history.ledger.receipt_store import receipt_path
 from job_history.seals.chain_writer import ChainWriter, Head, SealedRevision
 from job_history.seals.mark import Mark, mark_path, read_mark
 from job_history.seals.seal_bytes import newest_destination, reason_of, seal_bytes, sealed_destination
@@ -26,11 +26,12 @@ class Revision:
     """A revision of a receipt that is to be sealed.
 
     `is_new`: this process has created it after it read the chain's head, so that no seal before that head names it.
-    `reason`: why it is sealed, if not by the kind of its run.
+    `sha256`: of the bytes of its file; empty: not known. `reason`: why it is sealed, if not by the kind of its run.
     """
 
     receipt: Receipt
     is_new: bool
+    sha256: str = ""
     reason: str | None = None
 
     @property
@@ -74,7 +75,7 @@ def seal_window(
     receipt = revision.receipt
     if not revision.is_new and (marked := read_mark(ledger, receipt)) is not None:
         return Head(marked.seq, marked.sha256)
-    receipt_sha256 = hashlib.sha256(_bytes_of(ledger, revision)).hexdigest()
+    receipt_sha256 = revision.sha256 or _sha256_of(ledger, receipt)
     description = newest_destination(receipt, store[0])
     sums: Sums = sums_of(ledger, receipt, description)
     destination = sealed_destination(description, store[1] if sums.prefix is None else sums.prefix)
@@ -99,12 +100,9 @@ def seal_window(
     return head
 
 
-def _bytes_of(ledger: Storage, revision: Revision) -> bytes:
-    if revision.is_new:
-        return receipt_bytes(revision.receipt)
-    receipt = revision.receipt
+def _sha256_of(ledger: Storage, receipt: Receipt) -> str:
     path = receipt_path(receipt.user_id, receipt.kind, receipt.window, receipt.revision)
     content = ledger.read(path)
     if content is None:
         raise PermanentError(f"{ledger.url(path)} is gone. Restore it; until then its window cannot be sealed.")
-    return content
+    return hashlib.sha256(content).hexdigest()

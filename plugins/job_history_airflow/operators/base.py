@@ -32,6 +32,7 @@ class SliceOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("slice",)
     uses_ledger = True
+    is_first = False
 
     steps: Steps
 
@@ -46,8 +47,10 @@ class SliceOperator(BaseOperator):
             planned = planned_of(self.slice)
             check_staging(self.steps.staging, planned)
             try:
-                # The result of an earlier try must not count for this one, even if this one is killed.
-                self.files_of(slice_).begin(slice_)
+                # The result of an earlier try must not count for this one, even if this one is killed. The first try
+                # of a later step finds none: the first step of the same chain has deleted it.
+                if self.is_first or context["ti"].try_number > 1:
+                    self.files_of(slice_).begin(slice_)
                 if self.uses_ledger:
                     check_ledger(self.steps.ledger, planned)
                 # Each task reads the settings again, so that clearing a task uses the corrected Variable.

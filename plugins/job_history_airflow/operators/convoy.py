@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 CONVOY_MAP_INDEX_TEMPLATE = "{{ task.convoy['label'] }}"
 RESULTS: dict[str, type[msgspec.Struct]] = {"extract": Extracted, "transform": Transformed}
+BEFORE = {"transform": "extract", "load": "transform"}
 
 
 class ConvoyOperator(BaseOperator):
@@ -111,9 +112,13 @@ class _Results:
     step: str
     files: ConvoyFiles
     run_files: RunFiles
+    _ready: dict[Slice, tuple[msgspec.Struct, str]] = field(default_factory=dict)
+    """The result of the step before, of the one slice that is ready."""
 
     def needed(self, step: str, slice_: Slice) -> Any:
-        found = self.files.result(slice_, step, RESULTS[step])
+        is_step_before = step == BEFORE.get(self.step)
+        found = self._ready.pop(slice_, None) if is_step_before else None
+        found = found or self.files.result(slice_, step, RESULTS[step])
         if found is None:
             raise PermanentError(f"{slice_.about} was not {step}ed. Clear its {step} task.")
         return found[0]
@@ -126,8 +131,12 @@ class _Results:
         return found is not None and found[1] == account.settings_hash
 
     def is_ready(self, slice_: Slice) -> bool:
-        before = {"transform": "extract", "load": "transform"}.get(self.step)
-        return before is None or self.files.result(slice_, before, RESULTS[before]) is not None
+        if (before := BEFORE.get(self.step)) is None:
+            return True
+        self._ready.clear()
+        if (found := self.files.result(slice_, before, RESULTS[before])) is not None:
+            self._ready[slice_] = found
+        return found is not None
 
     def save(self, slice_: Slice, account: Account, made: msgspec.Struct) -> None:
         if isinstance(made, SliceOutcome):

@@ -19,6 +19,7 @@ class ExtractOperator(SliceOperator):
 
     ui_color = "#fdf3d8"
     uses_ledger = False
+    is_first = True
 
     def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:  # noqa: ARG002
         return msgspec.to_builtins(self.steps.extract(slice_, account))  # type: ignore[no-any-return]

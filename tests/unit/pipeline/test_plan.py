@@ -13,6 +13,7 @@ from job_history.ledger.known_accounts import KnownAccounts
 from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord
 from job_history.model.window import Window
+from job_history.pipeline.plan import SeenWindow
 from job_history.sources import Source
 
 # Which accounts
@@ -61,8 +62,8 @@ def test_skipped_windows_are_counted_by_state_and_not_planned(caplog: pytest.Log
     source = jobs(5, 65)
     complete = Window(DAY, DAY + timedelta(hours=1))
 
-    def skip(_account: Account, _kind: EventKind, hour: Window) -> str | None:
-        return "complete" if hour == complete else None
+    def skip(_account: Account, _kind: EventKind, hour: Window) -> SeenWindow:
+        return SeenWindow("complete" if hour == complete else None)
 
     with caplog.at_level("INFO"):
         plan_ = planned_run({5234: source}, [account()], window=THREE_HOURS, skip=skip)
@@ -79,10 +80,10 @@ def test_an_account_whose_receipt_cannot_be_read_is_planned_and_so_are_the_other
 ) -> None:
     acme, idle = account(), account(77, "Idle")
 
-    def skip(one: Account, _kind: EventKind, _hour: Window) -> str | None:
+    def skip(one: Account, _kind: EventKind, _hour: Window) -> SeenWindow:
         if one is acme:
             raise PermanentError("That is no receipt.")
-        return None
+        return SeenWindow()
 
     plan_ = planned_run({5234: jobs(1), 77: jobs()}, [acme, idle], skip=skip)
 

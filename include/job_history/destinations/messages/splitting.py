@@ -123,7 +123,7 @@ class Split:
 
     @property
     def _largest(self) -> int:
-        # SkipWindow in for numbers not known yet: nothing is counted, of lines, parts or pieces, that has not a byte
+        # Used for numbers not known yet: nothing is counted, of lines, parts or pieces, that has not a byte
         # each.
         return len(self.document)
 
