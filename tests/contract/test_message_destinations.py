@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.support.certificates import self_signed_server
 from tests.support.deliveries import deliver, document
-from tests.support.sockets import tls_server
+from tests.support.sockets import endless_answers, tls_server
 
 from job_history.accounts.message_settings import (
     DatadogDestinationSettings,
@@ -25,6 +26,7 @@ from job_history.accounts.message_settings import (
     SplunkHecDestinationSettings,
 )
 from job_history.destinations import Delivery
+from job_history.destinations.messages.answers import Answers, AnySuccess, DatadogAnswers, SplunkAnswers
 from job_history.destinations.messages.delivery import Encoder, MessageDestination
 from job_history.destinations.messages.encoders import (
     DATADOG_BATCH_ENTRIES,
@@ -56,6 +58,7 @@ ENCODERS: dict[str, Encoder] = {
     "http": HttpEncoder(HttpDestinationSettings(type="http", conn_id="c")),
     "http, one a request": HttpEncoder(HttpDestinationSettings(type="http", conn_id="c", body="json")),
 }
+ANSWERS: dict[str, Answers] = {"splunk": SplunkAnswers(), "datadog": DatadogAnswers(), "http": AnySuccess()}
 PATHS = {"splunk": (SPLUNK_PATH, "Splunk"), "datadog": (DATADOG_PATH, ""), "http": (HTTP_PATH, "Bearer")}
 
 
@@ -78,6 +81,8 @@ class Sender:
             "url": self.receivers.address + path,
             "headers": headers,
             "secrets": (TOKEN,),
+            "conn_id": "receiver",
+            "answers": ANSWERS[self.kind.partition(",")[0]],
             "compressed": not self.kind.startswith("http"),
             "idempotent": self.kind.startswith("http"),
             "signing_key": SIGNING_KEY if self.kind.startswith("http") else "",
@@ -103,7 +108,7 @@ class Sender:
 
     def message(self, text: str) -> bytes:
         if self.kind == "datadog":
-            text = json.dumps(json.loads(text)["job_history"], ensure_ascii=False, separators=(",", ":"))
+            return bytes(msgspec.json.decode(text, type=dict[str, msgspec.Raw])["job_history"]) + b"\n"
         return text.encode() + b"\n"
 
 
@@ -151,20 +156,40 @@ def test_no_request_is_larger_than_the_receiver_takes(sender: Sender) -> None:
         assert len(sender.receivers.requests) == len(sent)
 
 
-@pytest.mark.parametrize("over", [-1, 0, 1])
-def test_at_the_limit_of_a_message_nothing_is_cut(receivers: Receivers, tmp_path: Path, over: int) -> None:
+@pytest.mark.parametrize("over", [-1, 0, 1, 2, 3])
+@pytest.mark.parametrize(("kind", "limit"), [("splunk", 10_000), ("datadog", DATADOG_ENTRY_BYTES)])
+def test_at_the_limit_of_a_message_nothing_is_cut(
+    receivers: Receivers, tmp_path: Path, kind: str, limit: int, over: int
+) -> None:
     """Splunk cuts an event at TRUNCATE bytes and Datadog an entry at 1 MB, both in silence."""
-    for kind, limit in (("splunk", 10_000), ("datadog", DATADOG_ENTRY_BYTES)):
+    encoder = ENCODERS[kind]
+    for number, title in enumerate(["e", "é", "世", "\U0001f600", "\\", '"']):
         receivers.stored.clear()
-        sender = Sender(kind, receivers, tmp_path / kind)
-        encoder = ENCODERS[kind]
-        around = max(len(each) for each in encoder.messages_of(document(1, size=500))) - 500
-        sent = [document(1, title="é", size=limit - around + over)]
+        sender = Sender(kind, receivers, tmp_path / str(number))
+        around = max(len(each) for each in encoder.messages_of(document(1, title=title, size=500))) - 500
+        sent = [document(1, title=title, size=limit - around + over)]
 
         deliver(sender.destination(), sent)
 
         assert all(len(text.encode()) <= limit for text in receivers.stored)
+        assert all(isinstance(json.loads(text), dict) for text in receivers.stored)
         assert sender.joined() == contents(sent)
+
+
+@pytest.mark.parametrize("limit", [10_000, 1_000_000])
+def test_the_stand_in_cuts_bytes_and_not_characters(receivers: Receivers, tmp_path: Path, limit: int) -> None:
+    """Else a message of characters of several bytes would pass here, and be cut by the vendor."""
+    kind = "splunk" if limit == 10_000 else "datadog"
+    text = json.dumps("世" * (limit // 3), ensure_ascii=False).encode()
+    body = b'{"event":%b}' % text if kind == "splunk" else b'[{"message":%b}]' % text
+    client = Sender(kind, receivers, tmp_path).client()
+
+    assert client.send_once(gzip.compress(body), "key").accepted
+
+    [stored] = receivers.stored
+    assert len(stored.encode(errors="replace")) < limit + 3
+    with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
+        json.loads(stored)
 
 
 @pytest.mark.promise("at-least-once")
@@ -242,6 +267,69 @@ def test_a_receiver_that_does_not_answer_or_cannot_be_trusted_is_sorted(sender: 
     assert (type(refused), refused.code) == (TransientError, Code.RECEIVER_NO_ANSWER)
 
 
+NO_ACKNOWLEDGEMENTS = [
+    (200, "<html>Please log in</html>"),
+    (200, '{"text":"Server is busy","code":9}'),
+    (200, '{"text":"Success"}'),
+    (200, '{"errors":[{"detail":"Forbidden"}]}'),
+    (200, "[]"),
+    (203, '{"text":"Success","code":0}'),
+    (206, '{"text":"Success","code":0}'),
+]
+
+
+@pytest.mark.promise("own-acknowledgement")
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        *(("splunk", answer) for answer in NO_ACKNOWLEDGEMENTS),
+        # Other fields are no error of Datadog's.
+        *(("datadog", answer) for answer in NO_ACKNOWLEDGEMENTS if answer[0] != 200 or '"text"' not in answer[1]),
+    ],
+    ids=str,
+)
+def test_a_success_that_is_not_the_receivers_own_delivers_nothing(
+    receivers: Receivers, tmp_path: Path, kind: str, answer: tuple[int, str]
+) -> None:
+    sender = Sender(kind, receivers, tmp_path, waits=[])
+    receivers.faults = [answer]
+
+    refused = fails(sender)
+
+    assert (type(refused), refused.code) == (PermanentError, Code.RECEIVER_NOT_ACKNOWLEDGED)
+    assert "is not known" in str(refused)
+    # It may be there: what is sent again counts as repeated.
+    assert [delivery for _, delivery in deliver(sender.destination(), many(1))] == [REPEATED]
+
+
+@pytest.mark.promise("own-acknowledgement")
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        ("datadog", (202, "{}")),
+        ("datadog", (200, "{}")),
+        ("datadog", (202, "")),
+        ("http", (200, "<html>")),
+        ("http", (201, "")),
+    ],
+)
+def test_a_documented_success_acknowledges(
+    receivers: Receivers, tmp_path: Path, kind: str, answer: tuple[int, str]
+) -> None:
+    receivers.faults = [answer]
+    assert [got for _, got in deliver(Sender(kind, receivers, tmp_path).destination(), many(1))] == [DELIVERED]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_answer_without_end_is_not_read_to_its_end(receivers: Receivers, tmp_path: Path, status: int) -> None:
+    with endless_answers(status) as port:
+        client = Sender("http", receivers, tmp_path).client(url=f"http://127.0.0.1:{port}/x")
+        attempts = [client.send_once(gzip.compress(b"{}"), "key") for _ in range(2)]
+    assert [attempt.status for attempt in attempts] == [status] * 2
+    assert all(attempt.accepted is (status == 200) for attempt in attempts)
+
+
 def test_a_wrong_token_is_permanent_and_not_repeated(sender: Sender) -> None:
     refused = fails(sender, headers={"Authorization": "Splunk wrong-token-1", "DD-API-KEY": "wrong-token-1"})
     assert (type(refused), refused.code) == (PermanentError, Code.RECEIVER_UNAUTHORIZED)
@@ -261,7 +349,15 @@ def test_the_description_names_the_place_without_secrets(sender: Sender) -> None
     described = sender.destination().description()
     assert (described["type"], described["endpoint"]) == (sender.kind, sender.address().url)
     assert TOKEN not in json.dumps(described)
-    assert sender.destination(headers={"Authorization": "Splunk other"}).description()["target"] != described["target"]
+
+
+@pytest.mark.promise("message-place")
+def test_a_new_token_is_the_same_place_and_cannot_be_guessed_from_a_receipt(sender: Sender) -> None:
+    target = sender.address().target
+    assert sender.address(headers={"Authorization": "Splunk other"}, secrets=("other",)).target == target
+    assert sender.address(url=f"{sender.address().url}/2").target != target
+    assert sender.address(conn_id="another").target != target
+    assert sender.address(settings={"index": "x"}).target != target
 
 
 class TestSplunk:
@@ -282,6 +378,29 @@ class TestSplunk:
         receivers.indexes = {"other"}
         refused = fails(Sender("splunk", receivers, tmp_path, waits=[]))
         assert (type(refused), refused.code) == (PermanentError, Code.RECEIVER_BAD_REQUEST)
+
+    @pytest.mark.parametrize(
+        ("changes", "code"),
+        [({"acknowledges": True}, Code.RECEIVER_BAD_REQUEST), ({"disabled": True}, Code.RECEIVER_UNAUTHORIZED)],
+    )
+    def test_a_token_that_cannot_be_used_is_a_permanent_error(
+        self, receivers: Receivers, tmp_path: Path, changes: dict[str, bool], code: Code
+    ) -> None:
+        receivers.__dict__.update(changes)
+        refused = fails(Sender("splunk", receivers, tmp_path, waits=[]))
+        assert (type(refused), refused.code) == (PermanentError, code)
+
+    def test_events_before_the_one_that_was_refused_may_be_there(self, receivers: Receivers, tmp_path: Path) -> None:
+        sender = Sender("splunk", receivers, tmp_path, waits=[])
+        receivers.faults = [(400, '{"text":"Incorrect index","code":7,"invalid-event-number":2}')]
+        fails(sender)
+        assert [delivery for _, delivery in deliver(sender.destination(), many(1))] == [REPEATED]
+
+    def test_nothing_is_there_if_the_first_event_was_refused(self, receivers: Receivers, tmp_path: Path) -> None:
+        sender = Sender("splunk", receivers, tmp_path, waits=[])
+        receivers.faults = [(400, '{"text":"Incorrect index","code":7,"invalid-event-number":0}')]
+        fails(sender)
+        assert [delivery for _, delivery in deliver(sender.destination(), many(1))] == [DELIVERED]
 
 
 class TestDatadog:
@@ -305,6 +424,25 @@ class TestHttp:
         assert keys[:2] == [document(1).key] * 2
         assert len(set(keys[2:])) == len(keys[2:]) >= 2
         assert all(key.startswith(f"{document(2).key}#") for key in keys[2:])
+
+    def test_another_cut_of_a_document_has_other_keys(self, receivers: Receivers, tmp_path: Path) -> None:
+        """A receiver that remembers keys would take part 1 of one cut for part 1 of another."""
+        large = document(1, size=30_000)
+        keys = []
+        for limit in (10_000, 20_000):
+            settings = HttpDestinationSettings(type="http", conn_id="c", body="json", max_message_bytes=limit)
+            client = Sender("http", receivers, tmp_path).client()
+            receivers.requests.clear()
+            slice_ = Slice(run=f"r-{limit}", user_id=5234, name="Acme", window=HOUR, part=HOUR)
+            acknowledgements = Acknowledgements(local_storage(tmp_path / str(limit)), slice_, "t")
+            deliver(MessageDestination(client, HttpEncoder(settings), acknowledgements), [large])
+            keys += [request.headers["Idempotency-Key"] for request in receivers.requests]
+        assert len(set(keys)) == len(keys) > 4
+
+    def test_a_repair_is_sent_under_keys_of_its_own(self, receivers: Receivers, tmp_path: Path) -> None:
+        sender = Sender("http, one a request", receivers, tmp_path)
+        deliver(sender.destination(key_suffix="#repair-1"), [document(1)])
+        assert receivers.requests[0].headers["Idempotency-Key"] == f"{document(1).key}#repair-1"
 
     def test_a_request_of_several_has_the_digest_of_its_body(self, receivers: Receivers, tmp_path: Path) -> None:
         deliver(Sender("http", receivers, tmp_path).destination(), many(3))

@@ -70,6 +70,12 @@ def test_an_extra_that_is_no_object_is_a_permanent_error(connect: Connect, kind:
 
 
 @pytest.mark.parametrize("kind", ["splunk_hec", "http"])
+def test_two_ports_are_a_permanent_error(connect: Connect, kind: str) -> None:
+    connect(kind, host="https://x.example.com:8088", port=9000, password=SECRET)
+    assert NAMED_BY in refused(kind)
+
+
+@pytest.mark.parametrize("kind", ["splunk_hec", "http"])
 @pytest.mark.parametrize(
     "fields",
     [
@@ -98,6 +104,12 @@ class TestSplunk:
             {"host": "splunk.example.com", "schema": "https", "port": 8088},
             {"host": "https://splunk.example.com:8088/services/collector/event"},
             {"host": "https://splunk.example.com:8088/"},
+            {"host": "https://splunk.example.com:8088", "port": 8088},
+            {"host": "https://splunk.example.com", "port": 8088},
+            {"host": "https://splunk.example.com:8088/services/collector"},
+            {"host": "https://splunk.example.com/services/collector", "port": 8088},
+            {"host": "https://splunk.example.com:8088/services/collector/event/1.0"},
+            {"host": "https://splunk.example.com:8088/services/collector/raw"},
         ],
         ids=str,
     )
@@ -123,6 +135,7 @@ class TestDatadog:
             ({"api_host": "https://api.datadoghq.eu"}, "https://http-intake.logs.datadoghq.eu/api/v2/logs"),
             ({"api_host": "https://api.us5.datadoghq.com/"}, "https://http-intake.logs.us5.datadoghq.com/api/v2/logs"),
             ({"intake_url": "https://proxy.example.com/dd/"}, "https://proxy.example.com/dd/api/v2/logs"),
+            ({"intake_url": "https://proxy.example.com/api/v2/logs"}, "https://proxy.example.com/api/v2/logs"),
         ],
     )
     def test_the_intake_is_that_of_the_site(self, connect: Connect, extra: dict[str, Any], url: str) -> None:
@@ -136,6 +149,7 @@ class TestDatadog:
         [
             {"api_key": ""},
             {"api_key": None},
+            {"api_key": ["a", "b"]},
             {"api_host": "https://app.datadoghq.com"},
             {"api_host": f"https://api.datadoghq.com/{SECRET}"},
             {"api_host": "http://api.datadoghq.com"},
@@ -193,7 +207,22 @@ class TestHttp:
         assert NAMED_BY in refused("http")
 
     @pytest.mark.parametrize(
-        "headers", [{"X-A": f"{SECRET}\nX-B: 1"}, {"X A": SECRET}, {"X-A": f"{SECRET}é€"}], ids=str
+        "headers",
+        [
+            {"X-A": f"{SECRET}\nX-B: 1"},
+            {"X A": SECRET},
+            {"X-A": f"{SECRET}é€"},
+            {"X-A": None},
+            {"X-A": True},
+            {"X-A": {"x": SECRET}},
+            {"Content-Length": "3"},
+            {"transfer-encoding": "chunked"},
+            {"Content-Encoding": "br"},
+            {"Host": "other.example.com"},
+            {"idempotency-key": "always the same"},
+            {"X-Job-History-Signature": SECRET},
+        ],
+        ids=str,
     )
     def test_a_header_that_cannot_be_sent_is_refused(self, connect: Connect, headers: Any) -> None:
         connect("http", host="https://hook.example.com", extra={"headers": headers})

@@ -4,7 +4,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 
 @contextmanager
@@ -46,3 +46,24 @@ def tls_server(context: ssl.SSLContext) -> Iterator[int]:
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()
+
+
+@contextmanager
+def endless_answers(status: int) -> Iterator[int]:
+    """Answer each request with a body that never ends, until the client closes the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=_answer_endlessly, args=(listener, status), daemon=True).start()
+        yield listener.getsockname()[1]
+
+
+def _answer_endlessly(listener: socket.socket, status: int) -> None:
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:  # the block ended
+            return
+        with connection, suppress(OSError):
+            connection.recv(65_536)
+            connection.sendall(f"HTTP/1.1 {status} X\r\nContent-Length: 1000000000000\r\n\r\n".encode())
+            while True:
+                connection.sendall(b"x" * 65_536)

@@ -7,16 +7,16 @@ are looked at here, because every step of every run reads them; `job_history.des
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, is_dataclass
 from functools import cache, reduce
 from importlib.metadata import EntryPoint, entry_points
-from operator import or_
+from itertools import groupby
+from operator import attrgetter, or_
 from typing import Annotated, Any
 
-from pydantic import Field, GetCoreSchemaHandler, TypeAdapter
-from pydantic_core import CoreSchema
+from pydantic import Field, GetCoreSchemaHandler, TypeAdapter, ValidationError, ValidatorFunctionWrapHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from job_history.accounts.destination_settings import DestinationSettings, kind_name
 
@@ -26,7 +26,37 @@ GROUP = "job_history.destinations"
 _FIRST = ("s3", "sumo_logic")
 """Those of the first release come first, in messages and on the set-up page."""
 
-_PARTS = ("title", "connection_types", "open", "check", "place", "open_listing", "open_store", "readable")
+_OUR_MODULES = "job_history_airflow."
+
+
+def _is_callable_or_none(part: object) -> bool:
+    return part is None or callable(part)
+
+
+def _is_flag(part: object) -> bool:
+    return isinstance(part, bool)
+
+
+def _is_text(part: object) -> bool:
+    return isinstance(part, str) and bool(part.strip())
+
+
+def _are_texts(part: object) -> bool:
+    return isinstance(part, tuple) and bool(part) and all(map(_is_text, part))
+
+
+_PARTS: Mapping[str, Callable[[object], bool]] = {
+    "title": _is_text,
+    "connection_types": _are_texts,
+    "open": callable,
+    "check": callable,
+    "place": callable,
+    "open_listing": _is_callable_or_none,
+    "open_store": _is_callable_or_none,
+    "readable": _is_flag,
+    "recognises_repeats": _is_flag,
+}
+"""What the parts of a `DestinationKind` are: the set-up page and each step use the parts of all kinds together."""
 
 
 @dataclass(frozen=True)
@@ -40,27 +70,43 @@ class InstalledKinds:
 
 def read_kinds(found: Iterable[EntryPoint]) -> InstalledKinds:
     """Load the entry points. One that fails costs the accounts of its own type, and no other."""
-    entries = sorted(found, key=lambda entry: (entry.name not in _FIRST, entry.name))
-    times_named = Counter(entry.name for entry in entries)
     kinds: dict[str, Any] = {}
     broken: dict[str, str] = {}
     packages: dict[str, str] = {}
-    for entry in entries:
-        package = _package_of(entry)
-        packages[entry.name] = ", ".join(sorted({package, *packages.get(entry.name, package).split(", ")}))
-        if times_named[entry.name] > 1:
-            broken[entry.name] = "several installed packages provide it. Uninstall all but one of them."
+    entries = sorted(found, key=lambda entry: (entry.name not in _FIRST, entry.name))
+    for name, group in groupby(entries, attrgetter("name")):
+        candidates = _candidates(name, list(group))
+        packages[name] = ", ".join(sorted({_package_of(entry) for entry in candidates}))
+        if len(candidates) > 1:
+            broken[name] = "several installed packages provide it. Uninstall all but one of them."
             continue
         try:
-            kind = entry.load()
-            _check(entry.name, kind)
-        except Exception as error:  # noqa: BLE001 - whatever a package of others raises, it is that package's
-            broken[entry.name] = f"it cannot be used ({type(error).__name__}: {error}). Upgrade or uninstall it."
+            kind = candidates[0].load()
+            _check(name, kind)
+        except BaseException as error:
+            if _is_of_this_process(error):
+                raise
+            broken[name] = f"it cannot be used ({type(error).__name__}: {error}). Upgrade or uninstall it."
         else:
-            kinds[entry.name] = kind
+            kinds[name] = kind
     for name, why in broken.items():
         log.error("Destinations of type %r are provided by the package %s: %s", name, packages[name], why)
     return InstalledKinds(kinds, broken, packages)
+
+
+def _candidates(name: str, entries: list[EntryPoint]) -> list[EntryPoint]:
+    """Return the entry points that may provide a name: the built-in one alone, if there is one."""
+    built_in = [entry for entry in entries if entry.value.startswith(_OUR_MODULES)]
+    if not built_in:
+        return entries
+    if others := ", ".join(_package_of(entry) for entry in entries if entry not in built_in):
+        log.error("The package %s also provides destinations of type %r, which is built in: not used.", others, name)
+    return built_in[:1]
+
+
+def _is_of_this_process(error: BaseException) -> bool:
+    """Whether an exception came from outside: Ctrl-C, or Airflow's limit of the time for reading DAG files."""
+    return isinstance(error, KeyboardInterrupt) or type(error).__module__.startswith("airflow.")
 
 
 def _check(name: str, kind: Any) -> None:
@@ -69,8 +115,10 @@ def _check(name: str, kind: Any) -> None:
         raise TypeError("its settings are not a class of job_history.accounts.destination_settings.DestinationSettings")
     if kind_name(settings) != name or kind.name != name:
         raise TypeError(f"the kind's name and \"type\" of its settings must be the entry point's name, {name!r}")
-    if missing := [part for part in _PARTS if not hasattr(kind, part)]:
-        raise TypeError(f"the kind has no {missing[0]!r}: make it with job_history.destinations.kind.DestinationKind")
+    if not is_dataclass(kind):
+        raise TypeError("it is no job_history.destinations.kind.DestinationKind")
+    if wrong := [part for part, is_right in _PARTS.items() if not is_right(getattr(kind, part, ...))]:
+        raise TypeError(f"its {wrong[0]!r} is not what job_history.destinations.kind.DestinationKind describes")
     # The set-up page makes a form from it; pydantic raises here what it would raise for the union of all.
     TypeAdapter(settings).json_schema()
 
@@ -100,4 +148,20 @@ class OfAnyInstalledKind:
 
     def __get_pydantic_core_schema__(self, _source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         union = reduce(or_, [kind.settings for kind in installed().kinds.values()])
-        return handler.generate_schema(Annotated[union, Field(discriminator="type")])
+        schema = handler.generate_schema(Annotated[union, Field(discriminator="type")])
+        return core_schema.no_info_wrap_validator_function(_validated, schema)
+
+
+def _validated(settings: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Validate settings. What a validator of another package raises is an error of this entry, and stops no other."""
+    try:
+        return validate(settings)
+    except (ValidationError, PydanticCustomError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a package of others raises, it is that package's
+        name = str(settings["type"] if isinstance(settings, dict) else settings)
+        raise PydanticCustomError(
+            "destination_settings_broke",
+            "the settings of {kind} cannot be checked: the package {package} failed with {error}; upgrade it",
+            {"kind": repr(name), "package": installed().packages.get(name, "?"), "error": type(error).__name__},
+        ) from None

@@ -5,16 +5,16 @@ A kind is an object of the entry-point group `job_history.destinations`; see doc
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import wraps
+from functools import partial
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from job_history.accounts.destination_registry import installed
 from job_history.accounts.destination_settings import DestinationSettings
 from job_history.destinations import Destination, Listable
-from job_history.errors import PermanentError, ReplicationError
+from job_history.destinations.guard import Guard
 from job_history.errors.finding import Finding
 from job_history.model.place import Place
 
@@ -99,35 +99,21 @@ def kind_of(account: Account) -> DestinationKind:
 
 
 def guarded(kind: DestinationKind, package: str) -> DestinationKind:
-    """Return the kind with functions that raise no other error than PermanentError and TransientError.
+    """Return the kind with functions that raise and return what the interface allows, and nothing else."""
+    guard = Guard(kind.name, package)
+    open_listing, open_store = kind.open_listing, kind.open_store
 
-    Any other is a fault of the package that provides the kind. The error names it, and shows no text of the
-    exception, because that may quote a secret of the connection.
-    """
+    def checked(check: Callable[[], list[Finding]]) -> list[Finding]:
+        findings: list[Finding] = guard.expect(guard.call(check), (list, tuple), "check")
+        return [guard.expect(found, Finding, "check") for found in findings]
 
-    def guard(function: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(function)
-        def call(*arguments: Any) -> Any:
-            try:
-                return function(*arguments)
-            except ReplicationError:
-                raise
-            except Exception as error:  # noqa: BLE001 - it may be anything
-                where = traceback.extract_tb(error.__traceback__)[-1]
-                raise PermanentError(
-                    f"The destination type {kind.name!r} failed with {type(error).__name__}, in line {where.lineno} of "
-                    f"{where.filename}. Report this to those who maintain the package {package}, or install another "
-                    "version of it."
-                ) from None
-
-        return call
-
-    check = guard(kind.check)
     return replace(
         kind,
-        open=guard(kind.open),
-        check=lambda account: guard(check(account)),
-        place=guard(kind.place),
-        open_listing=kind.open_listing and guard(kind.open_listing),
-        open_store=kind.open_store and guard(kind.open_store),
+        open=lambda *given: guard.destination(guard.call(kind.open, *given), "deliver", "description"),
+        check=lambda account: partial(checked, guard.call(kind.check, account)),
+        place=lambda account: guard.expect(guard.call(kind.place, account), (Place, NoneType), "place"),
+        open_listing=open_listing
+        and (lambda *given: guard.destination(guard.call(open_listing, *given), "listing", "read", "description")),
+        open_store=open_store
+        and (lambda *given: guard.expect(guard.call(open_store, *given), DocumentStore, "open_store")),
     )

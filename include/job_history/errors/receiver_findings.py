@@ -24,8 +24,8 @@ RECEIVER_FINDINGS: dict[Code, Entry] = {
     Code.RECEIVER_BAD_REQUEST: Entry(
         ERROR,
         "it does not accept the request ({detail})",
-        "Look at the settings of the account's destination: Splunk answers so to an index that the token does not "
-        "allow.",
+        "Look at the settings of the account's destination. Splunk answers so to an index that the token does not "
+        "allow (code 7), and to a token with indexer acknowledgement (code 10): take one without.",
     ),
     Code.RECEIVER_UNAUTHORIZED: Entry(
         ERROR,
@@ -45,6 +45,12 @@ RECEIVER_FINDINGS: dict[Code, Entry] = {
     ),
     Code.RECEIVER_REFUSED: Entry(
         ERROR, "it refuses the request ({detail})", "Look the status up in the receiver's documentation."
+    ),
+    Code.RECEIVER_NOT_ACKNOWLEDGED: Entry(
+        ERROR,
+        "it answers with success, but not as such a receiver does ({detail})",
+        "Correct the host of the connection: a proxy or a page to log in may answer in its place. Whether anything was "
+        "stored is not known.",
     ),
     Code.RECEIVER_URL_UNUSABLE: Entry(
         ERROR, "requests cannot be made ({detail})", "Correct the host of the connection and the path."

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from job_history.accounts.account import Account
 from job_history.accounts.destination_settings import DestinationSettings, kind_name
@@ -30,19 +32,21 @@ def message_kind(
 ) -> DestinationKind:
     """Make a kind. `address_of` reads the connection; its second argument names the setting for messages."""
 
-    def receiver(account: Account) -> tuple[Settings, HttpReceiver]:
+    def receiver(account: Account, **changes: Any) -> tuple[Settings, HttpReceiver]:
         from job_history.destinations.messages.receiver import HttpReceiver
         from job_history_airflow.factories.destinations import settings_of
 
         found = settings_of(account, settings)
         named_by = f"destination.conn_id of account {account.label}"
-        return found, HttpReceiver.at(address_of(found, named_by))
+        return found, HttpReceiver.at(replace(address_of(found, named_by), **changes))
 
     def open_(account: Account, opening: Opening) -> Destination:
         from job_history.destinations.messages.delivery import MessageDestination
         from job_history.ledger.acknowledgements import Acknowledgements
 
-        its, client = receiver(account)
+        # What a repair sends again must not be dropped as a repeat: it has a key of its own.
+        run = hashlib.sha256(opening.slice.run.encode()).hexdigest()[:12]
+        its, client = receiver(account, key_suffix=f"#repair-{run}" if opening.repair else "")
         target = client.address.target
         acknowledgements = Acknowledgements(opening.ledger, opening.slice, target, repair=opening.repair)
         return MessageDestination(client, encoder_of(its), acknowledgements)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
+from pydantic import TypeAdapter, ValidationError, field_validator
 
 from job_history.accounts import destination_registry, variable
-from job_history.accounts.destination_registry import GROUP, InstalledKinds, installed, read_kinds
+from job_history.accounts.destination_registry import GROUP, InstalledKinds, OfAnyInstalledKind, installed, read_kinds
 from job_history.accounts.destination_settings import DestinationSettings
 from job_history.accounts.variable import read_accounts
+from job_history.destinations.kind import DestinationKind
 from job_history.model.settings_model import SettingsModel
 
 
@@ -30,9 +34,10 @@ class SettingsOfAnyType(DestinationSettings):
     pass
 
 
-def kind(name: str = "folder", settings: type = FolderSettings) -> Any:
-    parts = ("title", "connection_types", "open", "check", "place", "open_listing", "open_store", "readable")
-    return SimpleNamespace(name=name, settings=settings, **dict.fromkeys(parts))
+def kind(**parts: Any) -> DestinationKind:
+    function = parts.pop("function", lambda *_: None)
+    needed = {"name": "folder", "title": "Folder", "settings": FolderSettings, "connection_types": ("fs",)}
+    return DestinationKind(**{**needed, **dict.fromkeys(("open", "check", "place"), function), **parts})
 
 
 @pytest.fixture
@@ -67,6 +72,14 @@ def test_a_kind_of_another_package_is_found(module: ModuleType) -> None:
         {"KIND": kind(settings=NoDestinationSettings)},
         {"KIND": kind(settings=SettingsOfAnyType)},
         {"KIND": SimpleNamespace(name="folder", settings=FolderSettings)},
+        {"KIND": SimpleNamespace(**vars(kind()))},
+        {"KIND": DestinationKind},
+        {"KIND": kind(title=None)},
+        {"KIND": kind(connection_types="fs")},
+        {"KIND": kind(connection_types=None)},
+        {"KIND": kind(open=None)},
+        {"KIND": kind(open_listing="no")},
+        {"KIND": kind(readable="no")},
     ],
     ids=[
         "no such object",
@@ -75,6 +88,14 @@ def test_a_kind_of_another_package_is_found(module: ModuleType) -> None:
         "settings of another class",
         "settings without a type of its own",
         "only settings",
+        "the parts, of another class",
+        "the class",
+        "no title",
+        "one connection type as text",
+        "no connection types",
+        "nothing that opens",
+        "a listing that cannot be called",
+        "a capability as text",
     ],
 )
 def test_a_broken_kind_is_named_with_its_package_and_does_not_raise(module: ModuleType, broken: dict[str, Any]) -> None:
@@ -86,6 +107,68 @@ def test_a_broken_kind_is_named_with_its_package_and_does_not_raise(module: Modu
 
 def test_a_name_that_two_packages_provide_is_refused(module: ModuleType) -> None:
     assert list(read(module, KIND=kind(), times=2).broken) == ["folder"]
+
+
+@pytest.mark.promise("third-party-errors")
+@pytest.mark.parametrize("error", [ImportError, SystemExit, asyncio.CancelledError, RecursionError, GeneratorExit])
+def test_whatever_a_package_raises_at_import_is_its_own_fault(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: type[BaseException]
+) -> None:
+    (tmp_path / "acme_folder.py").write_text(
+        f"import asyncio\nraise {error.__module__}.{error.__qualname__}()\n"
+        if error.__module__ != "builtins"
+        else f"raise {error.__name__}()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "acme_folder", raising=False)
+    ours = entry_points(group=GROUP)
+
+    found = read_kinds([*ours, EntryPoint("folder", "acme_folder:KIND", GROUP)])
+
+    assert list(found.broken) == ["folder"]
+    assert found.kinds.keys() == installed().kinds.keys()
+
+
+def test_ctrl_c_during_an_import_ends_the_process(module: ModuleType) -> None:
+    def interrupted(_name: str) -> Any:
+        raise KeyboardInterrupt
+
+    module.__dict__["__getattr__"] = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        read_kinds([EntryPoint("folder", "acme_folder:KIND", GROUP)])
+
+
+@pytest.mark.promise("third-party-errors")
+@pytest.mark.parametrize("name", sorted(installed().kinds))
+def test_a_package_cannot_take_the_name_of_a_built_in_kind(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    built_in = list(entry_points(group=GROUP))
+
+    found = read_kinds([*built_in, EntryPoint(name, "acme_folder:KIND", GROUP)])
+
+    assert found.kinds == installed().kinds
+    assert not found.broken
+    assert "acme_folder" in caplog.text
+
+
+@pytest.mark.promise("third-party-errors")
+def test_a_validator_that_raises_anything_costs_its_own_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    class BrokenSettings(DestinationSettings):
+        type: Literal["folder"]
+
+        @field_validator("conn_id")
+        @classmethod
+        def _breaks(cls, conn_id: str) -> str:
+            raise KeyError(conn_id)
+
+    found = InstalledKinds(
+        {**installed().kinds, "folder": kind(settings=BrokenSettings)}, packages={"folder": "acme-folder 1.0"}
+    )
+    monkeypatch.setattr(destination_registry, "installed", lambda: found)
+    settings = TypeAdapter(Annotated[DestinationSettings, OfAnyInstalledKind()])
+
+    with pytest.raises(ValidationError, match=r"acme-folder 1\.0"):
+        settings.validate_python({"type": "folder", "conn_id": "c"})
+    assert settings.validate_python({"type": "s3", "conn_id": "c"}).type == "s3"
 
 
 def test_a_broken_kind_costs_only_the_accounts_of_its_type(monkeypatch: pytest.MonkeyPatch) -> None:

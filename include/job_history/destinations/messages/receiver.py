@@ -8,13 +8,14 @@ import hmac
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import msgspec
 import requests
 
+from job_history.destinations.messages.answers import Answers, AnySuccess
 from job_history.destinations.messages.attempts import Attempt, Codes
 from job_history.errors.code import Code
 from job_history.errors.masking import mask_secrets
@@ -25,6 +26,7 @@ from job_history.http.session import http_session
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
 # At most 123 s of waits, or 360 s if each attempt is throttled.
 RETRIES = Retries(attempts=8, first_throttled=20.0)
+MAX_ANSWER_BYTES = 64_000
 SIGNATURE_HEADER = "X-Job-History-Signature"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 
@@ -52,28 +54,35 @@ CODES = Codes(
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """Where requests go, and what each carries.
+    """Where requests go, what each carries, and which answers acknowledge it.
 
     `type` and `settings` describe the destination in receipts. `headers` may hold secrets; `secrets` are masked in what
-    the receiver answers. With `idempotent` each request has the header Idempotency-Key; with `signing_key` one with the
-    HMAC-SHA-256 of its body as it is sent. `verify`: the certificate authorities to trust, as in `http_session`.
+    the receiver answers. With `idempotent` each request has the header Idempotency-Key, which ends with `key_suffix`;
+    with `signing_key` one with the HMAC-SHA-256 of its body as it is sent. `verify`: the certificate authorities to
+    trust, as in `http_session`.
     """
 
     name: str
     type: str
     url: str
+    conn_id: str
     headers: Mapping[str, str] = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
     settings: Mapping[str, Any] = field(default_factory=dict)
     compressed: bool = True
     idempotent: bool = False
+    key_suffix: str = ""
     signing_key: str = field(default="", repr=False)
     verify: object = None
+    answers: Answers = field(default_factory=AnySuccess)
 
     @property
     def target(self) -> str:
-        """Name where, and under which headers and settings, documents go: the same for the same, and no secret."""
-        place = msgspec.json.encode([self.url, dict(self.headers), dict(self.settings)], order="deterministic")
+        """Name where, by which connection and under which settings, documents go: the same for the same.
+
+        Nothing of it depends on a secret: a new token is no new place, and receipts must not help to guess one.
+        """
+        place = msgspec.json.encode([self.url, self.conn_id, dict(self.settings)], order="deterministic")
         return hashlib.sha256(place).hexdigest()[:16]
 
     @property
@@ -122,16 +131,18 @@ class HttpReceiver:
         if self.address.compressed:
             headers["Content-Encoding"] = "gzip"
         if self.address.idempotent:
-            headers[IDEMPOTENCY_HEADER] = key
+            headers[IDEMPOTENCY_HEADER] = key + self.address.key_suffix
         if self.address.signing_key:
             signature = hmac.new(self.address.signing_key.encode(), sent, hashlib.sha256).hexdigest()
             headers[SIGNATURE_HEADER] = f"sha256={signature}"
         try:
-            response = self._session.post(self.address.url, data=sent, headers=headers, timeout=self._timeout)
+            options: dict[str, Any] = {"data": sent, "headers": headers, "timeout": self._timeout, "stream": True}
+            response = self._session.post(self.address.url, **options)
+            answer = beginning_of(response)
         except REQUEST_ERRORS as error:
             # The loop raises an error of its own: one raised here would carry this one, and its words, along.
             return CODES.failed(failure_of(error, self.address.host))
-        return self._sorted(response)
+        return self._sorted(response, answer)
 
     def description(self) -> dict[str, Any]:
         parts = urlsplit(self.address.url)
@@ -143,18 +154,35 @@ class HttpReceiver:
             "target": self.address.target,
         }
 
-    def _sorted(self, response: requests.Response) -> Attempt:
-        """Sort an answer by its status."""
-        status = response.status_code
-        if 200 <= status < 300:
-            return Attempt(detail=f"answered {status}", status=status, accepted=True)
+    def _sorted(self, response: requests.Response, answer: bytes) -> Attempt:
+        """Sort an answer by its status and the beginning of its body."""
+        status, answers = response.status_code, self.address.answers
         if 300 <= status < 400:
             return Attempt(detail=f"answered {status}, a redirect", code=Code.RECEIVER_REDIRECT, status=status)
-        words = excerpt(
-            response.content.decode(errors="replace"), lambda text: mask_secrets(text, self.address.secrets)
-        )
-        return CODES.refusal(response, words, now=self._clock())
+        words = excerpt(answer.decode(errors="replace"), lambda text: mask_secrets(text, self.address.secrets))
+        if not 200 <= status < 300:
+            attempt = CODES.refusal(response, words, now=self._clock())
+            return replace(attempt, unknown=attempt.unknown or answers.may_hold_a_part(status, answer))
+        detail = f"answered {status}"
+        if answers.acknowledges(status, answer):
+            return Attempt(detail=detail, status=status, accepted=True)
+        detail += f" ({words})" if words else " with no body"
+        return Attempt(detail=detail, code=Code.RECEIVER_NOT_ACKNOWLEDGED, status=status, unknown=True)
 
     def _counted(self, attempt: Attempt) -> Attempt:
         self.unknown_outcomes += attempt.unknown
         return attempt
+
+
+def beginning_of(response: requests.Response) -> bytes:
+    """Read an answer to its end, or as much as a message may need of it: it may be of any size.
+
+    Raises one of `REQUEST_ERRORS` if it breaks off.
+    """
+    read = bytearray()
+    for piece in response.iter_content(MAX_ANSWER_BYTES):
+        read += piece
+        if len(read) >= MAX_ANSWER_BYTES:
+            response.close()
+            break
+    return bytes(read)
