@@ -51,6 +51,10 @@ def test_copied_bucket_of_two_runs_is_proven(signing: World, tmp_path: Path) -> 
     assert run_dag("job_history_replication", mode="repair")[0] == "success"
     result = verified_copy(signing, tmp_path / "copy")
     assert (result.code, result.documents) == (0, {"proven": 108}), result.findings
+    reasons = [
+        json.loads(path.read_bytes())["reason"] for path in sorted((tmp_path / "copy").rglob("5234/jobs/0*.json"))
+    ]
+    assert reasons == ["run", "repair"]
     assert result.hours == {"proven": 2}
     assert sorted(head.partition(":")[0] for head in result.heads) == ["5234/jobs/2", "5237/jobs/2"]
 

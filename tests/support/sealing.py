@@ -77,7 +77,14 @@ class Installation:
             self.bucket.write(key, body)
 
     def receipt(
-        self, hour: int, documents: dict[str, bytes], run: str, *, state: WindowState = WindowState.COMPLETE
+        self,
+        hour: int,
+        documents: dict[str, bytes],
+        run: str,
+        *,
+        state: WindowState = WindowState.COMPLETE,
+        repair: bool = False,
+        late: int = 0,
     ) -> Receipt:
         """Make the receipt of a run that delivered these documents, with its item list."""
         window, paths = window_of(hour), []
@@ -92,7 +99,7 @@ class Installation:
                     number = key.rpartition("/")[2].split("-")[2]
                     items.append(Item(number, completed, Outcome.DELIVERED, key=stored, sha256=sha256, bytes=len(body)))
         count = len(documents)
-        counts = Counts(counted=count, listed=count, delivered=count)
+        counts = Counts(counted=count, listed=count, delivered=count, late=late)
         finished = format_time(self.now)
         return Receipt(
             user_id=USER_ID,
@@ -106,7 +113,7 @@ class Installation:
             code_version="0",
             destination=self.description,
             items=paths,
-            runs=[RunEntry(run, finished, state, counts, [], {}, hash_of_lists(paths))],
+            runs=[RunEntry(run, finished, state, counts, [], {}, hash_of_lists(paths), repair=repair)],
         )
 
     def report(self, receipts: Iterable[Receipt], *, with_status: bool = True) -> SealReport:

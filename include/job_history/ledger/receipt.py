@@ -69,7 +69,7 @@ class RunEntry(msgspec.Struct):
     """The result of one run of the window.
 
     `lists`: a hash of the paths of its item lists. `shrank_from`: what the closed reading before had listed, if this
-    one listed nothing, or less than half of that.
+    one listed nothing, or less than half of that. `repair`: it replaced objects with other bytes.
     """
 
     run: str
@@ -80,6 +80,7 @@ class RunEntry(msgspec.Struct):
     seconds: dict[str, float] = {}
     lists: str = ""
     shrank_from: int | None = None
+    repair: bool = False
 
     def __post_init__(self) -> None:
         """Raise ValueError if `finished_at` is no moment."""

@@ -122,6 +122,7 @@ def load(
         settings_hash=account.settings_hash,
         repeated=books.counts[Delivery.REPEATED],
         lateness=books.lateness,
+        repair=repair,
     )
     log.info("Processed %s.", books.progress)
     if books.kept:

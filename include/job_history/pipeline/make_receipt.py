@@ -64,7 +64,18 @@ def make_receipt(
         example_keys=[key for outcome in outcomes for key in outcome.example_keys][:3],
         unplaceable=unplaceable,
         faults=faults,
-        runs=[RunEntry(run, format_time(finished_at), state, counts, faults, seconds, hash_of_lists(items))],
+        runs=[
+            RunEntry(
+                run,
+                format_time(finished_at),
+                state,
+                counts,
+                faults,
+                seconds,
+                hash_of_lists(items),
+                repair=any(outcome.repair for outcome in outcomes),
+            )
+        ],
     )
 
 

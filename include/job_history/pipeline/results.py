@@ -140,7 +140,7 @@ class SliceOutcome(msgspec.Struct):
     """The outcome of a slice; its paths are in the ledger.
 
     `conflicts` are part of `quarantined`, late jobs of `delivered` and `already_present`; `repeated`, which may be at
-    the destination more than once, of `delivered`.
+    the destination more than once, of `delivered`. `repair`: the load replaced objects with other bytes.
     """
 
     extracted: Extracted
@@ -157,6 +157,7 @@ class SliceOutcome(msgspec.Struct):
     settings_hash: str
     repeated: int = 0
     lateness: Lateness = msgspec.field(default_factory=Lateness)
+    repair: bool = False
 
     @property
     def filtered(self) -> int:

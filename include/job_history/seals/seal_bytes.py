@@ -93,9 +93,11 @@ def sealed_destination(description: dict[str, Any], prefix: str) -> dict[str, An
 
 def reason_of(receipt: Receipt) -> str:
     """Return why a window is sealed: by the kind of its last run."""
-    run = receipt.runs[-1].run if receipt.runs else ""
-    if run.startswith(REDRIVE):
+    run = receipt.runs[-1] if receipt.runs else None
+    if run is not None and run.run.startswith(REDRIVE):
         return "redrive"
-    if run.startswith(_BACKFILL):
+    if run is not None and run.repair:
+        return "repair"
+    if run is not None and run.run.startswith(_BACKFILL):
         return "backfill"
     return "late" if receipt.counts.late else "run"

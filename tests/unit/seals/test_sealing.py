@@ -105,6 +105,22 @@ def test_document_that_moved_between_two_hours_and_was_repaired_is_proven(one: I
     assert (result.code, result.documents) == (0, {"proven": 3})
 
 
+@pytest.mark.parametrize(
+    ("run", "repair", "late", "reason"),
+    [
+        ("scheduled", False, 0, "run"),
+        ("manual", True, 1, "repair"),
+        ("backfill", True, 0, "repair"),
+        ("backfill", False, 1, "backfill"),
+        ("scheduled", False, 1, "late"),
+        (f"{REDRIVE}1", False, 0, "redrive"),
+    ],
+)
+def test_seal_has_the_reason_of_its_run(one: Installation, run: str, repair: bool, late: int, reason: str) -> None:
+    one.report([one.receipt(0, jobs_of(0, 1), run, repair=repair, late=late)])
+    assert seal(one, 1)["reason"] == reason
+
+
 def test_report_that_is_repeated_seals_nothing_again(one: Installation) -> None:
     receipt = one.receipt(0, jobs_of(0, 1), "run")
     one.deliver(jobs_of(0, 1))
