@@ -12,7 +12,7 @@ from job_history.model.event_kind import EventKind
 from job_history.preflight.check import Check, run_check
 from job_history.storage import folder_of
 from job_history.storage.local_folder import folder_findings
-from job_history_airflow.factories.sealing import check_seals_can_be_copied, check_signing_key
+from job_history_airflow.factories.sealing import check_seals_can_be_copied, check_signing_key, check_witness
 from job_history_airflow.factories.sources import source_of
 from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.settings import Settings, read_shared_group
@@ -30,6 +30,7 @@ def preflight_account(account: Account, settings: Settings) -> list[Finding]:
         *(_source_check(account, kind, settings) for kind in account.events.kinds),
         functools.partial(check_folders, settings),
         check_signing_key,
+        functools.partial(check_witness, account),
     ]
     if not of_destination:
         # A destination that takes no document takes no seal either, which would be the same finding twice.

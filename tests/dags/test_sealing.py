@@ -144,11 +144,16 @@ def test_command_seals_windows_that_have_no_seal(
 
 def test_preflight_warns_of_an_unusable_key_and_of_a_bucket_that_takes_no_seals(signing: World) -> None:
     from job_history.accounts.account import Account
-    from job_history_airflow.factories.sealing import check_seals_can_be_copied, check_signing_key
+    from job_history_airflow.factories.sealing import check_seals_can_be_copied, check_signing_key, check_witness
 
     account = Account.model_validate(signing.account(5236, "Initech"))
     assert (check_signing_key(), check_seals_can_be_copied(account)) == ([], [])
     assert check_seals_can_be_copied(account) == []
+    for witness, found in (("seals", [Code.WITNESS_UNUSABLE]), ("absent", [Code.WITNESS_UNUSABLE]), (None, [])):
+        of_witness = Account.model_validate(signing.account(5236, "Initech", witness_conn_id=witness))
+        assert [each.code for each in check_witness(of_witness)] == found
+    signing.connect("audit", {"conn_type": "sumo_logic", "password": "https://endpoint.example/receiver/v1/http/x"})
+    assert check_witness(Account.model_validate(signing.account(5236, "Initech", witness_conn_id="audit"))) == []
     away = {"type": "s3", "conn_id": "s3", "bucket": "no-such-bucket"}
     account = Account.model_validate(signing.account(5236, "Initech", destination=away))
     assert [found.code for found in check_seals_can_be_copied(account)] == [Code.SEALS_NOT_WRITABLE]

@@ -14,7 +14,7 @@ from job_history.accounts.account import Account
 from job_history.accounts.json_schema import accounts_json_schema
 from job_history.accounts.variable import read_accounts
 from job_history.ledger.receipt import WindowState
-from job_history.ledger.status_file import PATH, AccountStatus, Status
+from job_history.ledger.status_file import PATH, AccountStatus, SealHead, Status
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.storage import local_storage
@@ -346,7 +346,7 @@ def test_connections_are_offered_by_type_and_visibility_without_secrets(
         "source-workato-conn_id": ["w1"],
         # A key may be in a connection of any type.
         "redaction_key_conn_id": ["b1", "d1", "h1", "w1", "x"],
-        "witness_conn_id": ["b1", "d1", "h1", "w1", "x"],
+        "witness_conn_id": ["h1"],
     }
     # A user who may see the Variable, but no connection.
     monkeypatch.setattr(SimpleAuthManager, "is_authorized_variable", lambda *_, **_rest: True)
@@ -475,3 +475,42 @@ def test_each_error_is_in_our_words_and_linked_to_its_field(pages: Pages) -> Non
     assert "destination-s3-bucket" in [field for field, _, _ in linked]
     assert [field for field, _, _ in linked if f'id="{field}"' not in refused.text] == []
     assert "should be" not in refused.text
+
+
+def test_list_of_accounts_shows_who_signs_the_seals_and_their_witness(pages: Pages, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    known = [
+        AccountStatus(user_id=5234, kind=EventKind.JOBS, seals=SealHead(seq=7, sha256="0" * 64, key="SHA256:abc")),
+        AccountStatus(user_id=77, kind=EventKind.JOBS, seals=SealHead(seq=1, sha256="0" * 64, not_copied_since=now)),
+        AccountStatus(user_id=78, kind=EventKind.JOBS),
+    ]
+    for each in known:
+        each.state, each.newest = WindowState.COMPLETE, Window(now - timedelta(hours=1), now)
+    status = Status(generated_at=now, accounts={each.key: each for each in known})
+    local_storage(tmp_path / "ledger").write(PATH, msgspec.json.encode(status))
+    pages.set_accounts([account(witness_conn_id="audit"), account(77, "Globex"), account(78, "Initech")])
+
+    signed, unsigned, unsealed = re.findall(
+        r'data-label="State">(.*?)</td>', pages.as_user("ona").get("/setup").text, re.DOTALL
+    )
+
+    assert "7 seals, signed by <code>SHA256:abc</code>, witness audit" in signed
+    assert "1 seal, not signed, not copied since" in unsigned
+    assert "no witness" in unsigned
+    assert "seal" not in unsealed
+
+
+def test_witness_of_another_type_is_not_saved(pages: Pages) -> None:
+    for conn_id, conn_type in (("h1", "sumo_logic"), ("b1", "aws")):
+        pages.connect(conn_id, conn_type, password="x")
+    pages.set_accounts([account()])
+    editor = pages.as_user("ona")
+    form = editor.form("/setup/accounts/5234")
+    refused = editor.post("/setup/accounts/5234", form | {"witness_conn_id": "b1"})
+    assert (refused.status_code, pages.accounts) == (422, [account()])
+    assert "is of type aws; name a connection of type sumo_logic" in refused.text
+    assert editor.post("/setup/accounts/5234", form | {"witness_conn_id": "h1"}).status_code < 400
+    assert pages.accounts[0]["witness_conn_id"] == "h1"
+    # A connection of a secrets backend is not listed: only a run knows its type.
+    form = editor.form("/setup/accounts/5234")
+    assert editor.post("/setup/accounts/5234", form | {"witness_conn_id": "elsewhere"}).status_code < 400

@@ -24,7 +24,7 @@ from job_history.model.job import JobRecord
 from job_history.model.slice import Slice, run_folder
 from job_history.model.timestamp import format_time
 from job_history.model.window import Window
-from job_history.seals.unsealed import mark_path_of
+from job_history.seals.unsealed import UnsealedWindow, mark_path_of, mark_unsealed
 from job_history.storage import Storage, local_storage
 from simulators.project import ROOT
 
@@ -109,7 +109,7 @@ def test_the_overview_of_a_day_is_made_from_its_receipts(pages: Pages, ledger: S
     reported = status(pages)
 
     overview = reported.pop("overview")
-    assert reported == {"page": 1, "pages": 1, "accounts": 2, "faults": []}
+    assert reported == {"page": 1, "pages": 1, "accounts": 2, "unsealed": 0, "faults": []}
     assert overview["columns"] == [format_time(hour(number).start) for number in range(24)]
     acme, vandelay = overview.pop("rows")
     assert [cell["state"] for cell in acme.pop("cells")] == [
@@ -358,6 +358,17 @@ def test_last_error_is_a_code_that_stays_on_one_line(pages: Pages, ledger: Stora
     assert '<code class="code">S3_NO_SUCH_BUCKET</code>' in page
     assert page.index('class="overview"') < page.index('class="legend"')
     assert re.search(r"05-21 01:20<br><span class=\"muted\">[0-9]+ d [0-9]+ h ago", page)
+
+
+def test_the_overview_counts_the_windows_that_wait_for_a_seal(pages: Pages, ledger: Storage) -> None:
+    pages.set_accounts([account(5234, "Acme"), account(7, "Globex")])
+    save(ledger, 5234, hour(0), listed=1, delivered=1)
+    assert "Not sealed" not in pages.as_user("vic").get(f"/status?{UNTIL}").text
+    for user_id, number in ((5234, 0), (5234, 1), (7, 0), (9999, 0)):
+        mark_unsealed(ledger, UnsealedWindow(user_id, EventKind.JOBS, hour(number)))
+    page = pages.as_user("vic").get(f"/status?{UNTIL}").text
+    assert re.search(r"<dt>Not sealed</dt><dd[^>]*>3</dd>", page)
+    assert pages.as_user("vic").get(f"/api/status?{UNTIL}&search=acme").json()["unsealed"] == 2
 
 
 def test_a_window_shows_its_seal(pages: Pages, ledger: Storage) -> None:

@@ -80,4 +80,10 @@ LEDGER_FINDINGS: dict[Code, Entry] = {
         "Correct the connection that `[job_history] signing_conn_id` names; docs/proof.md describes it. Windows are "
         "delivered and wait for their seals; the next report seals them.",
     ),
+    Code.WITNESS_UNUSABLE: Entry(
+        WARNING,
+        "the heads of its seals cannot be sent to its witness: {detail}",
+        "Name a connection of type `sumo_logic`, or leave `witness_conn_id` empty. Windows are delivered and sealed "
+        "without it, too; without a witness a log whose end is cut off is not noticed.",
+    ),
 }

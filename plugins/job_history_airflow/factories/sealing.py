@@ -14,7 +14,7 @@ from job_history.errors import PermanentError, ReplicationError, TransientError
 from job_history.errors.catalogue import finding
 from job_history.errors.code import Code
 from job_history.errors.finding import Finding
-from job_history_airflow.factories.connections import connection_errors, find_connection
+from job_history_airflow.factories.connections import connection_errors, connection_of_type, find_connection
 from job_history_airflow.settings import SECTION, load_accounts, read_signing_conn_id
 from job_history_verify.layout import SEALS
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from job_history.seals.needs import AccountPlace, Sealing, Witness
     from job_history.seals.signer import Signer
 
+WITNESS_TYPE = "sumo_logic"
 _NAMED_BY = f"[{SECTION}] signing_conn_id"
 _STORES_KEPT = 16
 _PROBE = b"A preflight shows with this file that seals can be copied here.\n"
@@ -60,8 +61,12 @@ def sealing_of_installation() -> Sealing:
 def _send(conn_id: str, label: str, body: bytes) -> None:
     from job_history_airflow.hooks.sumo_logic import SumoLogicHook
 
-    find_connection(conn_id, f"witness_conn_id of account {label}")
+    _witness_connection(conn_id, label)
     SumoLogicHook(conn_id).get_conn().send(body)
+
+
+def _witness_connection(conn_id: str, label: str) -> Connection:
+    return connection_of_type(conn_id, WITNESS_TYPE, f"witness_conn_id of account {label}")
 
 
 def open_store(account: Account) -> DocumentStore | None:
@@ -78,6 +83,16 @@ def check_signing_key() -> list[Finding]:
             signer.sign(_PROBE)
     except ReplicationError as error:
         return [finding(Code.SIGNING_KEY_UNUSABLE, f"The connection in {_NAMED_BY}", detail=error.detail or error)]
+    return []
+
+
+def check_witness(account: Account) -> list[Finding]:
+    """Return a warning if the account's witness is no connection that takes heads. Nothing is sent."""
+    try:
+        if account.witness_conn_id is not None:
+            _witness_connection(account.witness_conn_id, account.label)
+    except ReplicationError as error:
+        return [finding(Code.WITNESS_UNUSABLE, f"Account {account.label}, witness_conn_id", detail=error)]
     return []
 
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.support.crash_matrix import crash_cell
 from tests.support.sealing import SEALS, USER_ID, Installation, jobs_of, window_of
 
 from job_history.errors import TransientError
@@ -82,6 +83,7 @@ def test_status_decides_nothing_about_the_chain(one: Installation, status_is: st
 
 
 @pytest.mark.promise("proof-chain")
+@crash_cell("around", "the ledger loses its newest seals", "between two reports", "the next report, from the bucket")
 @pytest.mark.parametrize("with_status", [True, False])
 @pytest.mark.parametrize("lost", [(3,), (2, 3), (1, 2, 3)])
 def test_end_that_the_ledger_lost_is_taken_back_from_the_bucket(
@@ -142,6 +144,7 @@ def reconcile(one: Installation, days: int = DAYS_TO_COMPARE_ALL) -> list[SealRe
 
 
 @pytest.mark.promise("proof-delays")
+@crash_cell("s3", "loses files of seals", "in the middle of the copy", "a later reconciliation")
 @pytest.mark.parametrize("what", ["000000000002.json", "000000000001-*.sig", "sums/*.gz"])
 def test_files_removed_from_the_middle_of_a_copy_are_reported_and_copied_again(one: Installation, what: str) -> None:
     for path in (one.copy / SEALS).glob(what):

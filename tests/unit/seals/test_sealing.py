@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.support.crash_matrix import crash_cell
 from tests.support.sealed_archive import key_pair
 from tests.support.sealing import S3, SEALS, Installation, jobs_of, window_of
 
@@ -181,6 +182,7 @@ def test_unsigned_chain_has_no_signatures(tmp_path: Path) -> None:
 
 
 @pytest.mark.promise("proof-delays")
+@crash_cell("around", "the key that signs seals is away", "while a report seals", "the next report")
 def test_key_that_is_away_leaves_windows_unsealed_until_it_is_back(one: Installation) -> None:
     def away() -> None:
         raise TransientError("KMS is away.")
@@ -217,6 +219,7 @@ def test_key_that_is_taken_out_of_the_config_seals_nothing(one: Installation) ->
 
 
 @pytest.mark.promise("proof-delays")
+@crash_cell("s3", "away", "while seals are copied", "the next report")
 def test_bucket_that_is_away_gets_its_copy_later(one: Installation) -> None:
     one.run(0, jobs_of(0, 1))
     one.bucket_error = TransientError("The bucket is away.")

@@ -57,6 +57,7 @@ def was_killed(folder: Path, step: int) -> bool:
     return True
 
 
+@crash_cell("killed", "the report, and the status is lost", "after its seal, before its mark", "tried again")
 def test_status_that_is_lost_between_kill_and_retry_breaks_no_chain(tmp_path: Path) -> None:
     one = Installation(tmp_path)
     one.deliver(jobs_of(0, 1))
@@ -77,6 +78,7 @@ def report_in_a_process(folder: Path, name: str, barrier: object) -> None:
 
 
 @pytest.mark.promise("proof-chain")
+@crash_cell("around", "two reports seal at once", "50 times", "nothing to do")
 @pytest.mark.timeout(300)
 def test_pairs_of_reports_at_once_seal_each_revision_and_fork_nothing(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")

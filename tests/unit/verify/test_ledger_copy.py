@@ -37,21 +37,25 @@ def ledger(tmp_path: Path) -> SealedArchive:
     return one
 
 
+@pytest.mark.promise("proof-manipulations")
 def test_ledger_whose_receipts_are_all_sealed_is_proven(ledger: SealedArchive) -> None:
     result = verified_ledger(ledger)
     assert (result.code, result.hours, result.documents) == (0, {"proven": 5}, {"elsewhere": 8})
 
 
+@pytest.mark.promise("proof-manipulations")
 def test_receipt_with_other_bytes_is_modified(ledger: SealedArchive) -> None:
     receipt(ledger, 1, content=b"forged")
     assert verified_ledger(ledger).hours == {"proven": 5, "modified": 1}
 
 
+@pytest.mark.promise("proof-manipulations")
 def test_newer_revision_without_a_seal_is_unsealed(ledger: SealedArchive) -> None:
     receipt(ledger, 1, 2, b"newer")
     assert verified_ledger(ledger).hours == {"proven": 5, "unsealed": 1}
 
 
+@pytest.mark.promise("proof-manipulations")
 def test_earlier_revision_is_held_against_its_own_seal(ledger: SealedArchive) -> None:
     ledger.seal_hour(1, receipt={"revision": 2, "sha256": "0" * 64}, reason="late")
     assert verified_ledger(ledger).verdicts == {"missing"}
@@ -61,6 +65,7 @@ def test_earlier_revision_is_held_against_its_own_seal(ledger: SealedArchive) ->
     assert verified_ledger(ledger).hours == {"proven": 5, "missing": 2}
 
 
+@pytest.mark.promise("proof-manipulations")
 def test_sealed_window_without_a_receipt_is_missing(ledger: SealedArchive) -> None:
     receipt(ledger, 2).unlink()
     assert verified_ledger(ledger).hours == {"proven": 5, "missing": 1}
@@ -69,6 +74,7 @@ def test_sealed_window_without_a_receipt_is_missing(ledger: SealedArchive) -> No
     assert verified_ledger(ledger).hours == {"proven": 5, "missing": 5}
 
 
+@pytest.mark.promise("proof-manipulations")
 def test_receipts_of_an_account_without_seals_are_unsealed(ledger: SealedArchive) -> None:
     receipt(SealedArchive(ledger.folder, user_id=77), 0)
     result = verified_ledger(ledger)
@@ -76,6 +82,7 @@ def test_receipts_of_an_account_without_seals_are_unsealed(ledger: SealedArchive
     assert {str(finding.chain) for finding in result.findings} == {"77/jobs"}
 
 
+@pytest.mark.promise("proof-manipulations")
 def test_receipt_in_the_folder_of_another_day_is_no_receipt(ledger: SealedArchive) -> None:
     path = receipt(ledger, 2)
     path.parent.rename(ledger.folder / "receipts/5234/jobs" / path.parent.name)

@@ -28,6 +28,7 @@ def archive(tmp_path: Path) -> SealedArchive:
 
 
 @pytest.mark.parametrize("names", [["a\nb", "a+c", "a@"], ["5234\n", "\n"], ["with space", "\x1b[31m"]])
+@pytest.mark.promise("proof-unchecked")
 def test_names_with_line_ends_hide_nothing(archive: SealedArchive, names: list[str]) -> None:
     for name in names:
         (archive.folder / name).write_text("x")
@@ -36,6 +37,7 @@ def test_names_with_line_ends_hide_nothing(archive: SealedArchive, names: list[s
     assert {finding.key for finding in result.findings if finding.verdict.value == "extra"} == set(names)
 
 
+@pytest.mark.promise("proof-unchecked")
 def test_link_to_a_folder_could_not_be_checked_and_hides_nothing(archive: SealedArchive) -> None:
     (archive.folder / "5234/a link").symlink_to("/")
     result = verified(archive.folder, KEYS)
@@ -47,6 +49,7 @@ def test_link_to_nothing_is_extra(archive: SealedArchive) -> None:
     assert verified(archive.folder, KEYS).documents == {"proven": 7, "modified": 1, "extra": 1}
 
 
+@pytest.mark.promise("proof-unchecked")
 @pytest.mark.parametrize("hours", [{}, {"since": START}])
 def test_document_that_cannot_be_read_hides_no_other(
     archive: SealedArchive, monkeypatch: pytest.MonkeyPatch, hours: dict[str, datetime]
@@ -64,6 +67,7 @@ def test_document_that_cannot_be_read_hides_no_other(
     assert (result.code, result.documents) == (1, {"proven": 6, "modified": 1, "could not check": 1})
 
 
+@pytest.mark.promise("proof-unchecked")
 @pytest.mark.parametrize("year", [1, 999, 9999])
 def test_document_at_the_end_of_the_calendar_is_extra(archive: SealedArchive, year: int) -> None:
     key, body = job_document(99, START)
@@ -74,13 +78,13 @@ def test_document_at_the_end_of_the_calendar_is_extra(archive: SealedArchive, ye
     assert "broken chain" in verified(archive.folder, KEYS).verdicts
 
 
-@pytest.mark.promise("proof-manipulations")
+@pytest.mark.promise("proof-unchecked")
 def test_files_below_receipts_are_extra_in_a_bucket(archive: SealedArchive) -> None:
     archive.deliver("receipts/5234/notes.json", b"{}")
     assert verified(archive.folder, KEYS).documents == {"proven": 7, "modified": 1, "extra": 1}
 
 
-@pytest.mark.promise("proof-manipulations")
+@pytest.mark.promise("proof-unchecked")
 def test_seal_in_a_folder_deeper_down_is_none_of_the_chain(archive: SealedArchive) -> None:
     spare = archive.seals / "spare"
     spare.mkdir()

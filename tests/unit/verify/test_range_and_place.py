@@ -30,7 +30,7 @@ def without_a_document(archive: SealedArchive) -> SealedArchive:
     return archive
 
 
-@pytest.mark.promise("proof-manipulations")
+@pytest.mark.promise("proof-unchecked")
 def test_range_without_a_sealed_hour_could_not_be_checked(archive: SealedArchive) -> None:
     for since, until in ((START + 5 * HOUR, None), (None, START)):
         result = verified(archive.folder, KEYS, since=since, until=until)
@@ -52,7 +52,7 @@ def test_range_from_the_middle_of_an_hour_has_no_gap(archive: SealedArchive) -> 
     assert "gap" in verified(archive.folder, KEYS, since=START + timedelta(hours=3, minutes=30)).verdicts
 
 
-@pytest.mark.promise("proof-manipulations")
+@pytest.mark.promise("proof-unchecked")
 def test_place_that_no_seal_names_could_not_be_checked(archive: SealedArchive) -> None:
     assert exit_code(archive, "--place", "s3://acme-audt") == 2
     assert exit_code(without_a_document(archive), "--place", "s3://acme-audt") == 1
@@ -71,7 +71,7 @@ def test_place_of_one_account_leaves_another_at_its_own(archive: SealedArchive) 
     assert result.documents == {"proven": 15, "missing": 1}
 
 
-@pytest.mark.promise("proof-manipulations")
+@pytest.mark.promise("proof-unchecked")
 @pytest.mark.parametrize("what_stays", ["signatures and sums", "an empty folder"])
 def test_chain_whose_seals_are_all_removed_could_not_be_checked(archive: SealedArchive, what_stays: str) -> None:
     other = five_hours(archive.folder, user_id=77)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from job_history.errors import ReplicationError
 from job_history.ledger.receipt import WindowState
-from job_history.ledger.status_file import AccountStatus, read_status
+from job_history.ledger.status_file import AccountStatus, SealHead, read_status
 from job_history.model.event_kind import EventKind
 from job_history_airflow.ui.durations import readable_duration
 from job_history_airflow.ui.status.replication_status import ledger
@@ -15,11 +15,15 @@ from job_history_airflow.ui.status.replication_status import ledger
 
 @dataclass(frozen=True)
 class LatestState:
-    """`state` is that of the newest window, or failed if an older one is open; `since_success` is "2 h 5 min"."""
+    """`state` is that of the newest window, or failed if an older one is open; `since_success` is "2 h 5 min".
+
+    `seals` is the newest seal; None: no window is sealed yet.
+    """
 
     state: WindowState | None
     open: int
     since_success: str
+    seals: SealHead | None
 
 
 def latest_states() -> dict[int, LatestState]:
@@ -38,4 +42,4 @@ def _latest(account: AccountStatus) -> LatestState:
     last = account.last_complete
     seconds = None if last is None else (datetime.now(UTC) - last.end).total_seconds()
     state = WindowState.FAILED if account.open and (account.state is None or account.state.closed) else account.state
-    return LatestState(state, account.open, "never" if seconds is None else readable_duration(seconds))
+    return LatestState(state, account.open, "never" if seconds is None else readable_duration(seconds), account.seals)

@@ -12,9 +12,16 @@ from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from job_history.accounts.account import Account
 from job_history.destinations.kind import installed_kinds
+from job_history_airflow.factories.sealing import WITNESS_TYPE
+from job_history_airflow.ui.setup.account_entries import Errors
 
-_TYPES_OF = {"workato": ("workato",), **{kind.name: kind.connection_types for kind in installed_kinds()}}
+_TYPES_OF = {
+    "workato": ("workato",),
+    "witness_conn_id": (WITNESS_TYPE,),
+    **{kind.name: kind.connection_types for kind in installed_kinds()},
+}
 
 
 def visible_connections(session: Session, user: BaseUser) -> dict[str, str]:
@@ -25,10 +32,18 @@ def visible_connections(session: Session, user: BaseUser) -> dict[str, str]:
 
 
 def names_for(kind: str, connections: dict[str, str]) -> list[str]:
-    """Return the ids of those that fit a kind of source or destination."""
+    """Return the ids of those that fit a kind of source or destination, or a field of the account."""
     if kind in _TYPES_OF:
         return [conn_id for conn_id, conn_type in connections.items() if conn_type in _TYPES_OF[kind]]
     return [conn_id for conn_id, conn_type in connections.items() if _is_database(conn_type)]
+
+
+def unfit_connections(account: Account, connections: dict[str, str]) -> Errors:
+    """Return an error if the account's witness is known to be of a type that takes no heads of seals."""
+    named = account.witness_conn_id
+    if named is None or connections.get(named, WITNESS_TYPE) == WITNESS_TYPE:
+        return {}
+    return {"witness_conn_id": [f"is of type {connections[named]}; name a connection of type {WITNESS_TYPE}"]}
 
 
 @cache

@@ -29,6 +29,7 @@ from job_history_airflow.ui.setup.account_entries import (
 )
 from job_history_airflow.ui.setup.account_form import account_form
 from job_history_airflow.ui.setup.connection_rights import refused_connections
+from job_history_airflow.ui.setup.offered_connections import unfit_connections, visible_connections
 from job_history_airflow.ui.setup.preview import preview_of
 from job_history_airflow.ui.setup.views import FormContent, accounts_view, form_view
 
@@ -134,10 +135,12 @@ def _save_unchanged(context: RequestContext, entry_id: str | None) -> Response:
     position, earlier = (None, {}) if entry_id is None else _entry(stored, entry_id)
     entry = account_form().entry_of(context.posted, earlier)
     account, errors = read_entry(entry, user_ids_except(stored.entries, position))
+    code = status.HTTP_422_UNPROCESSABLE_CONTENT
     if account is not None:
-        errors = refused_connections(account, context.user)
+        errors = unfit_connections(account, visible_connections(context.session, context.user))
+    if account is not None and (refused := refused_connections(account, context.user)):
+        code, errors = status.HTTP_403_FORBIDDEN, refused
     if account is None or errors:
-        code = status.HTTP_422_UNPROCESSABLE_CONTENT if account is None else status.HTTP_403_FORBIDDEN
         return form_view(context, stored, FormContent(entry_id, context.posted, errors), code=code)
     if position is None:
         return _write(context, stored, [*stored.entries, entry], "added", {"user_id": account.user_id})

@@ -86,6 +86,7 @@ def form_view(context: RequestContext, stored: StoredAccounts, content: FormCont
         other_errors=sentences(without_field),
         offered={kind.type: names_for(kind.type, connections) for section in fields.sections for kind in section.kinds},
         every_connection=list(connections),
+        witnesses=names_for("witness_conn_id", connections),
         stored=stored,
         editable=may_edit_accounts(context.user) and stored.can_change,
         csrf_token=token_for(context.user),

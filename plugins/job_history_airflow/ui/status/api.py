@@ -20,11 +20,15 @@ from job_history_airflow.ui.status.visibility import visible_problems, visible_r
 
 
 class StatusAnswer(msgspec.Struct, kw_only=True):
-    """A page of the status. `faults`: a sentence for each entry of the Variable that cannot be used."""
+    """A page of the status. `faults`: a sentence for each entry of the Variable that cannot be used.
+
+    `unsealed`: windows of the requested accounts that wait for a seal, at any time.
+    """
 
     page: int
     pages: int
     accounts: int
+    unsealed: int
     faults: list[str]
     overview: Overview
 
@@ -61,6 +65,7 @@ def status_of_accounts(  # noqa: PLR0917 - each is a part of the address
             page=shown.number,
             pages=shown.of,
             accounts=shown.accounts,
+            unsealed=shown.unsealed,
             faults=visible_problems(shown.problems, context.user),
             overview=msgspec.structs.replace(shown.overview, rows=visible_rows(shown.rows, context.user)),
         )

@@ -13,6 +13,7 @@ from job_history.errors import PermanentError
 from job_history.inspection.status import WindowStatus, statuses
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
+from job_history.seals.unsealed import unsealed_windows
 from job_history.storage import Storage
 from job_history_airflow.accounts_variable import read_stored
 from job_history_airflow.factories.storage import storage_at
@@ -27,7 +28,10 @@ ROWS_A_PAGE_BY_DAY = 50
 
 @dataclass(frozen=True)
 class Page:
-    """A page of the requested accounts, with their overview, and a sentence for each entry that cannot be used."""
+    """A page of the requested accounts, with their overview, and a sentence for each entry that cannot be used.
+
+    `unsealed`: windows of the requested accounts that wait for a seal, at any time.
+    """
 
     number: int
     of: int
@@ -35,6 +39,7 @@ class Page:
     overview: Overview
     rows: list[AccountRow]
     problems: list[str]
+    unsealed: int
 
 
 def status_page(session: Session, period: Period, *, search: str, incomplete_only: bool, number: int) -> Page:
@@ -44,16 +49,17 @@ def status_page(session: Session, period: Period, *, search: str, incomplete_onl
     """
     accounts, problems = _accounts(session)
     wanted = [account for account in accounts if _fits(account, search)]
+    unsealed = _unsealed(wanted)
     rows_a_page = ROWS_A_PAGE_BY_DAY if period.by_day else ROWS_A_PAGE
     if period.by_day:
         shown = wanted[(number - 1) * rows_a_page : number * rows_a_page]
         overview = overview_of(_statuses(shown, period.window), period.window, by_day=True)
         rows = [row for row in overview.rows if row.needs_run or not incomplete_only]
-        return Page(number, _pages(len(wanted), rows_a_page), len(wanted), overview, rows, problems)
+        return Page(number, _pages(len(wanted), rows_a_page), len(wanted), overview, rows, problems, unsealed)
     overview = overview_of(_statuses(wanted, period.window), period.window, by_day=False)
     rows = [row for row in overview.rows if row.needs_run or not incomplete_only]
     shown_rows = rows[(number - 1) * rows_a_page : number * rows_a_page]
-    return Page(number, _pages(len(rows), rows_a_page), len(wanted), overview, shown_rows, problems)
+    return Page(number, _pages(len(rows), rows_a_page), len(wanted), overview, shown_rows, problems, unsealed)
 
 
 def hours_of(session: Session, user_id: int, kind: EventKind, window: Window) -> list[WindowStatus]:
@@ -70,6 +76,11 @@ def ledger() -> Storage:
 
 def _statuses(accounts: list[Account], window: Window) -> list[WindowStatus]:
     return list(statuses(ledger(), accounts, window, datetime.now(UTC), read_settings().settle))
+
+
+def _unsealed(accounts: list[Account]) -> int:
+    wanted = {account.user_id for account in accounts}
+    return sum(window.user_id in wanted for window in unsealed_windows(ledger()))
 
 
 def _accounts(session: Session) -> tuple[list[Account], list[str]]:
