@@ -10,6 +10,10 @@ from datetime import datetime, timedelta, timezone
 
 _MOMENT = re.compile(r"((?!0|9999)[0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,6}))?Z")
 HOUR = timedelta(hours=1)
+# What is later than now by more was written by a machine whose clock is wrong.
+CLOCK_TOLERANCE = timedelta(minutes=10)
+# The next run of a daily DAG is expected within two days and the settle time: what is later is a mistake of a clock.
+LATEST_EXPECTED = timedelta(days=31)
 
 
 def parse_moment(text: object) -> datetime:

@@ -16,14 +16,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from job_history_verify import __version__
-from job_history_verify.moments import moment_text, parse_moment
+from job_history_verify.moments import CLOCK_TOLERANCE, LATEST_EXPECTED, moment_text, parse_moment
 
 EXIT_OK, EXIT_LATE, EXIT_NOT_READ = 0, 1, 2
 VERSION = 1
 DAGS = ("replication", "reconciliation")
-CLOCK_TOLERANCE = timedelta(minutes=10)
-# The next run of a daily DAG is expected within two days and the settle time: what is later is a mistake of a clock.
-LATEST_EXPECTED = timedelta(days=31)
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _TIMEOUT_SECONDS = 30

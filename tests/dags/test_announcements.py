@@ -6,6 +6,8 @@ import asyncio
 import json
 import logging
 import re
+import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -18,7 +20,7 @@ from job_history.ledger.status_file import read_status
 from job_history.storage import local_storage
 from simulators.project import ROOT
 
-from .conftest import World, run_dag
+from .conftest import HOUR_END, World, run_dag
 
 DASHBOARD = ROOT / "deploy" / "grafana" / "job-history.json"
 HTTP_NOTIFIER = {
@@ -179,7 +181,111 @@ def test_a_notifier_that_fails_changes_no_verdict(
     assert {each["state"] for each in world.receipts().values()} == {"complete", "failed"}
     status = read_status(local_storage(world.ledger))
     assert status is not None
-    assert status.notified == {}
+    assert not any(status.notified.values())
+
+
+TAKEN: list[dict[str, Any]] = []
+BROKEN: list[str] = []
+
+
+def takes_or_raises(message: dict[str, Any]) -> None:
+    if BROKEN:
+        raise RuntimeError(BROKEN[0])
+    TAKEN.append(message)
+
+
+def hangs(_message: dict[str, Any]) -> None:
+    time.sleep(30)
+
+
+def exits(_message: dict[str, Any]) -> None:
+    sys.exit("a notifier that ends the process")
+
+
+@pytest.fixture
+def failing_world(world: World) -> Iterator[World]:
+    world.connect("sink", {"conn_type": "http", "host": "http://127.0.0.1:1"})
+    world.accounts(world.account(5236, "Initech"), world.account(5235, "Lost", destination=MISSING))
+    yield world
+    TAKEN.clear()
+    BROKEN.clear()
+
+
+@pytest.mark.promise("notified-once")
+def test_a_notifier_that_fails_gets_what_it_missed_and_the_others_get_nothing_twice(
+    failing_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with http_sink() as (url, posts):
+        failing_world.connect("sink", {"conn_type": "http", "host": url})
+        both = [HTTP_NOTIFIER, {"notifier": f"{__name__}.takes_or_raises"}]
+        monkeypatch.setenv("AIRFLOW__JOB_HISTORY__NOTIFIERS", json.dumps(both))
+        BROKEN.append("the pager is away")
+        run_dag("job_history_replication")
+        assert (len(posts), TAKEN) == (1, [])
+
+        BROKEN.clear()
+        run_dag("job_history_replication")
+        assert (len(posts), len(TAKEN)) == (1, 1)
+
+        failing_world.accounts(failing_world.account(5236, "Initech"), failing_world.account(5235, "Lost"))
+        BROKEN.append("the pager is away again")
+        run_dag("job_history_replication")
+        assert (posts[-1][1]["action"], len(TAKEN)) == ("resolve", 1)
+
+        BROKEN.clear()
+        run_dag("job_history_replication")
+        assert (len(posts), [each["resolved"] for each in TAKEN]) == (2, [False, True])
+
+
+@pytest.mark.promise("notified-once")
+@pytest.mark.parametrize("notifier", ["hangs", "exits"])
+def test_a_notifier_that_hangs_or_exits_holds_up_no_report_and_no_other_notifier(
+    failing_world: World, monkeypatch: pytest.MonkeyPatch, notifier: str
+) -> None:
+    monkeypatch.setattr("job_history_airflow.announce.notifiers.SECONDS_FOR_A_NOTIFIER", 0.2)
+    both = [{"notifier": f"{__name__}.{notifier}"}, {"notifier": f"{__name__}.takes_or_raises"}]
+    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__NOTIFIERS", json.dumps(both))
+
+    state, tasks = run_dag("job_history_replication")
+
+    assert (state, tasks["report", -1], len(TAKEN)) == ("failed", "failed", 1)
+    status = read_status(local_storage(failing_world.ledger))
+    assert status is not None
+    assert list(status.notified[f"{__name__}.takes_or_raises"]) == ["5235"]
+    assert not status.notified.get(f"{__name__}.{notifier}")
+
+
+@pytest.mark.promise("notified-once")
+@pytest.mark.parametrize("cause", ["ledger", "settings"])
+def test_a_run_that_cannot_be_reported_at_all_is_notified(
+    failing_world: World, monkeypatch: pytest.MonkeyPatch, cause: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__NOTIFIERS", json.dumps([{"notifier": f"{__name__}.takes_or_raises"}]))
+    if cause == "ledger":
+        failing_world.ledger.write_text("a file where the ledger's folder was")
+    else:
+        monkeypatch.setenv("AIRFLOW__JOB_HISTORY__SETTLE_MINUTES", "soon")
+
+    assert run_dag("job_history_replication")[0] == "failed"
+
+    [message] = TAKEN
+    assert message["failing"][0]["key"].startswith("installation")
+    assert {"ledger": "ledger", "settings": "settle_minutes"}[cause] in message["text"]
+
+
+@pytest.mark.promise("notified-once")
+def test_a_run_that_cannot_write_the_status_notifies_all_the_same(
+    failing_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__NOTIFIERS", json.dumps([{"notifier": f"{__name__}.takes_or_raises"}]))
+    newer = failing_world.ledger / "_control" / "status.json"
+    newer.parent.mkdir(parents=True)
+    newer.write_text('{"version": 9, "generated_at": "2018-05-21T00:00:00Z"}')
+
+    assert run_dag("job_history_replication")[0] == "failed"
+
+    assert [each["key"] for message in TAKEN for each in message["failing"]] == ["5235"]
+    assert json.loads(newer.read_text())["version"] == 9
 
 
 @pytest.mark.promise("asset-events")
@@ -207,6 +313,9 @@ def test_each_closed_window_is_one_event_of_the_asset_although_another_account_f
     assert keys() == ["5234/jobs/2018-05-21T00", "5236/jobs/2018-05-21T00"]
 
     run_dag("job_history_replication")
+    assert keys() == ["5234/jobs/2018-05-21T00", "5236/jobs/2018-05-21T00"]
+    hour = {"window_start": "2018-05-21T00:00:00Z", "window_end": "2018-05-21T01:00:00Z"}
+    assert run_dag("job_history_replication", HOUR_END + timedelta(hours=1), mode="repair", **hour)[0] == "failed"
     assert keys() == ["5234/jobs/2018-05-21T00", "5236/jobs/2018-05-21T00"]
 
 

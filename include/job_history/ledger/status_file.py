@@ -22,6 +22,7 @@ from job_history.ledger.receipt import Receipt, WindowState
 from job_history.model.event_kind import EventKind
 from job_history.model.window import HOUR, Window
 from job_history.storage import Storage
+from job_history_verify.moments import CLOCK_TOLERANCE
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +155,8 @@ class Status(msgspec.Struct, kw_only=True):
     a run; `resting`: those of accounts that are paused or no longer in the Variable. `unsealed`: windows that wait for
     a seal. `accounts` by `<user_id>/<kind>`.
 
-    `notified`: who was notified to fail, and has not recovered since: user_ids, and `installation`.
+    `notified`, by notifier: who was notified to fail, and has not recovered since: user_ids, and `installation`.
+    `left_by_backfills`: the last problem of each account that backfills left, for the next other run to notify.
     `late_p95_seconds`: 95 of 100 late records were found within so many seconds of their end; None: none was late.
     """
 
@@ -168,7 +170,8 @@ class Status(msgspec.Struct, kw_only=True):
     gap: int = 0
     quarantine: int = 0
     late_p95_seconds: int | None = None
-    notified: dict[str, Notified] = {}
+    notified: dict[str, dict[str, Notified]] = {}
+    left_by_backfills: dict[str, str] = {}
     unsealed: int = 0
     accounts: dict[str, AccountStatus] = {}
 
@@ -199,8 +202,9 @@ def read_status(ledger: Storage) -> Status | None:
 def rewrite_status(ledger: Storage, make: Callable[[Status | None], Status]) -> Status | None:
     """Overwrite the file by what `make` returns for the one that is there (None: there is none, or it is damaged).
 
-    Returns what was written; None if the file was generated later. Raises PermanentError if it is of a newer release,
-    and what the ledger raises.
+    Returns what was written; None if the file was generated later. One of the future does not count: else a single
+    machine with a wrong clock would end all updates. Raises PermanentError if it is of a newer release, and what the
+    ledger raises.
     """
     try:
         before = read_status(ledger)
@@ -211,7 +215,9 @@ def rewrite_status(ledger: Storage, make: Callable[[Status | None], Status]) -> 
         before = None
     status = make(before)
     if before is not None and before.generated_at > status.generated_at:
-        return None
+        if before.generated_at <= status.generated_at + CLOCK_TOLERANCE:
+            return None
+        log.warning("%s is of the future (%s), and is written again: a clock is wrong.", PATH, before.generated_at)
     ledger.write(PATH, msgspec.json.encode(status))
     return status
 

@@ -65,6 +65,7 @@ def report(
     status_url: str = "",
     accept_fewer: bool = False,
     announce: Callable[[RunOutcome], None] = lambda _: None,
+    notify: Callable[[RunOutcome], None] = lambda _: None,
     sealing: Sealing | None = None,
 ) -> list[Receipt]:
     """Write a receipt for each account, kind of event and window of a run. Raises RunFailedError if any of it failed.
@@ -72,8 +73,10 @@ def report(
     It also fails if more than `quarantine_threshold` percent of a window's listed records are quarantined, and, without
     `accept_fewer`, if a window listed nothing, or less than half, of what its closed reading before had. `expected`:
     when the next scheduled run must have reported, if this is a scheduled one. `status_url`: the address of the status
-    page, for the log. `announce` gets the run's outcome, before a failure is raised. `sealing`: how its windows are
-    sealed.
+    page, for the log. `sealing`: how its windows are sealed.
+
+    `announce` gets the run's outcome once, although a report that was killed is tried again; `notify` gets it then,
+    before a failure is raised.
     """
     files = RunFiles(staging, run)
     closed_file = ClosedFile(staging, run)
@@ -114,8 +117,7 @@ def report(
     delete_old_runs(staging, finished_at - STAGED_FILES_KEPT)
     _log_warnings(plans, receipts, ledger)
     problems += [*too_many_unplaceable(receipts, quarantine_threshold), *clock_problems(clocks)]
-    if not accept_fewer:
-        problems += [each for recorded in newest for each in shrinkage(run, recorded.receipt)]
+    problems += [] if accept_fewer else [each for recorded in newest for each in shrinkage(run, recorded.receipt)]
     reconciled = [findings for each in destinations if (findings := files.findings(each)) is not None]
     seals.look_back([each for plan in plans for each in plan.active], {findings.window for findings in reconciled})
     sealed = seals.seal(newest, datetime.now(UTC))
@@ -127,7 +129,7 @@ def report(
         receipts=[recorded.receipt for recorded in newest],
         marks=closing.marks.windows,
         reconciled=reconciled,
-        expected=expected or ExpectedBy(),
+        expected=expected if expected and _is_planned(plans, destinations) else ExpectedBy(),
         now=datetime.now(UTC),
         seals=sealed,
     )
@@ -151,9 +153,15 @@ def report(
     )
     announce(outcome)
     closed_file.note_announced(closed_before.values())
+    notify(outcome)
     if problems:
         raise RunFailedError(f"This run failed in {len(problems)} places; {rest_of}.\n- " + "\n- ".join(problems))
     return receipts
+
+
+def _is_planned(plans: list[Plan], destinations: list[str]) -> bool:
+    """Return whether each account was planned: a run that replicates nothing of one must not reassure a watch."""
+    return bool(plans) and len(plans) == len(destinations) and not any(plan.faults for plan in plans)
 
 
 def _not_repaired(

@@ -50,6 +50,19 @@ class RunOutcome:
         return any((entry.run, entry.finished_at) in entries for entry in own.runs)
 
     @property
+    def closed_first(self) -> list[Receipt]:
+        """Return those of `created` whose windows no earlier run had closed."""
+        newest = {(receipt.user_id, receipt.kind, receipt.window): receipt for receipt in self.newest}
+        return [
+            own
+            for own in self.created
+            if own.state.closed
+            and not any(
+                entry.state.closed and entry.run != self.run for entry in newest[own.user_id, own.kind, own.window].runs
+            )
+        ]
+
+    @property
     def whole_list(self) -> bool:
         """Return whether the run was of all accounts of the Variable, and all of them were planned."""
         return bool(self.plans) and all(plan.whole_list for plan in self.plans)

@@ -24,6 +24,7 @@ from job_history.reconciliation.findings import Findings
 from job_history.seals.needs import SealReport
 from job_history.seals.sealing import later_head
 from job_history.storage import Storage
+from job_history_verify.moments import LATEST_EXPECTED
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +55,10 @@ def update_status(
         for key, head in (seals.heads if seals else {}).items():
             if key in accounts:
                 accounts[key].seals = later_head(accounts[key].seals, head)
-        status = _status(accounts, marks, _latest(before.expected_by if before else ExpectedBy(), expected), now)
+        status = _status(accounts, marks, _latest(before.expected_by if before else ExpectedBy(), expected, now), now)
         status.unsealed = seals.unsealed if seals else 0
-        status.notified = before.notified if before else {}
+        if before is not None:
+            status.notified, status.left_by_backfills = before.notified, before.left_by_backfills
         return status
 
     try:
@@ -135,9 +137,16 @@ def _oldest(active: list[AccountStatus], now: datetime) -> OldestOpen | None:
     return OldestOpen(user_id, kind, window, age_seconds=int((now - window.end).total_seconds()))
 
 
-def _latest(before: ExpectedBy, expected: ExpectedBy) -> ExpectedBy:
-    """Return the later moment of each DAG: a run that catches up an old hour moves nothing back."""
+def _latest(before: ExpectedBy, expected: ExpectedBy, now: datetime) -> ExpectedBy:
+    """Return the later moment of each DAG: a run that catches up an old hour moves nothing back.
+
+    A moment too late to be true, by a wrong clock, is left out: nothing would ever be late again.
+    """
+
+    def later(*moments: datetime | None) -> datetime | None:
+        return max((each for each in moments if each and each - now <= LATEST_EXPECTED), default=None)
+
     return ExpectedBy(
-        replication=max(filter(None, [before.replication, expected.replication]), default=None),
-        reconciliation=max(filter(None, [before.reconciliation, expected.reconciliation]), default=None),
+        replication=later(before.replication, expected.replication),
+        reconciliation=later(before.reconciliation, expected.reconciliation),
     )

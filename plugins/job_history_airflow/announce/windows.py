@@ -24,8 +24,8 @@ def save_closed_windows(outcome: RunOutcome, staging: Storage, settings: Announc
         return
     keys = [
         f"{receipt.user_id}/{receipt.kind}/{receipt.window.start:%Y-%m-%dT%H}"
-        for receipt in outcome.created
-        if receipt.state.closed and (wanted is None or receipt.user_id in wanted)
+        for receipt in outcome.closed_first
+        if wanted is None or receipt.user_id in wanted
     ]
     staging.write(_path(outcome.run), msgspec.json.encode(keys))
 

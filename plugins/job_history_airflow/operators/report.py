@@ -21,6 +21,8 @@ from job_history_airflow.status_link import StatusPageLink, status_page_url
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from job_history.ledger.receipt import Receipt
+
 
 class ReportOperator(BaseOperator):
     """Writes a receipt for each account, kind of event and window that has none yet, and fails if any failed."""
@@ -33,39 +35,51 @@ class ReportOperator(BaseOperator):
         self.status_url = ""
 
     def execute(self, context: Context) -> dict[str, int]:
-        from job_history.pipeline.report import RunFailedError, report
-        from job_history_airflow.announce.announce import announce
+        from job_history.pipeline.report import RunFailedError
+        from job_history_airflow.announce.announce import notify_failure
 
         with without_traceback(self.log, logged=RunFailedError):
-            settings = read_settings()
-            dag_run = context["dag_run"]
             self.status_url = status_page_url(_end_of_hours(context))
-            staging, ledger = storage_at(settings.staging_path), storage_at(settings.ledger_path)
-            planned = read_planned(context)
-            check_staging(staging, planned)
-            check_ledger(ledger, planned)
-            receipts = report(
-                run=run_folder(dag_run.dag_id, dag_run.run_id),
-                destinations=planned.kinds if planned else [],
-                staging=staging,
-                ledger=ledger,
-                finished_at=datetime.now(UTC),
-                code_version=__version__,
-                quarantine_threshold=settings.quarantine_threshold,
-                expected=expected_by(dag_run, settings.settle),
-                status_url=self.status_url,
-                announce=lambda outcome: announce(
-                    outcome, context, ledger=ledger, staging=staging, status_url=self.status_url
-                ),
-                accept_fewer=bool(context["params"].get("accept_fewer")),
-                sealing=sealing_of_installation(),
-            )
-            self._fail_if_a_task_failed(context)
+            try:
+                receipts = self._report(context)
+                self._fail_if_a_task_failed(context)
+            except RunFailedError:
+                raise
+            except Exception as error:
+                # The outcome of a run notifies by itself; here, there is none.
+                notify_failure(error, context, status_url=self.status_url)
+                raise
         return {
             "windows": len(receipts),
             "delivered": sum(receipt.counts.delivered for receipt in receipts),
             "already_present": sum(receipt.counts.already_present for receipt in receipts),
         }
+
+    def _report(self, context: Context) -> list[Receipt]:
+        from job_history.pipeline.report import report
+        from job_history_airflow.announce.announce import announce, notify_outcome
+
+        settings = read_settings()
+        dag_run = context["dag_run"]
+        staging, ledger = storage_at(settings.staging_path), storage_at(settings.ledger_path)
+        planned = read_planned(context)
+        check_staging(staging, planned)
+        check_ledger(ledger, planned)
+        return report(
+            run=run_folder(dag_run.dag_id, dag_run.run_id),
+            destinations=planned.kinds if planned else [],
+            staging=staging,
+            ledger=ledger,
+            finished_at=datetime.now(UTC),
+            code_version=__version__,
+            quarantine_threshold=settings.quarantine_threshold,
+            expected=expected_by(dag_run, settings.settle),
+            status_url=self.status_url,
+            announce=lambda outcome: announce(outcome, staging),
+            notify=lambda outcome: notify_outcome(outcome, context, ledger=ledger, status_url=self.status_url),
+            accept_fewer=bool(context["params"].get("accept_fewer")),
+            sealing=sealing_of_installation(),
+        )
 
     def _fail_if_a_task_failed(self, context: Context) -> None:
         """A teardown's state alone is the run's: it must not succeed if any task of the run failed.

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from tests.unit.samples import HOUR, receipt_of
 
-from job_history.ledger.receipt import Receipt
+from job_history.ledger.receipt import Receipt, WindowState
 from job_history.ledger.status_file import AccountStatus, Notified, Status
 from job_history.model.event_kind import EventKind
-from job_history.pipeline.notification import INSTALLATION, Notice, notice_of
+from job_history.pipeline.notification import INSTALLATION, Notice, failing_after, left_by_backfills, notice_of
 from job_history.pipeline.results import Plan
 from job_history.pipeline.run_outcome import RunOutcome
 from job_history.storage import local_storage
@@ -27,9 +27,16 @@ class World:
     def __init__(self, folder: Path) -> None:
         self.ledger = local_storage(folder)
         self.notified: dict[str, Notified] = {}
+        self.left: dict[str, str] = {}
 
     def run(
-        self, *failing: int, now: datetime = NOW, whole_list: bool = True, of: tuple[int, ...] = (), problems: Any = ()
+        self,
+        *failing: int,
+        now: datetime = NOW,
+        whole_list: bool = True,
+        of: tuple[int, ...] = (),
+        problems: Any = (),
+        faults: Any = (),
     ) -> Notice | None:
         """End a run in which these accounts have an open window; remember what it notified."""
         accounts = [
@@ -37,19 +44,23 @@ class World:
             for each in failing
         ]
         status = Status(
-            generated_at=now, notified=self.notified, accounts={each.key: each for each in accounts}, open=len(accounts)
+            generated_at=now,
+            left_by_backfills=self.left,
+            accounts={each.key: each for each in accounts},
+            open=len(accounts),
         )
         texts = [f"load of account {each} A{each}, window {HOUR}: No such bucket. Create it." for each in failing]
         outcome = RunOutcome(
             "run",
-            [Plan("run", "s3", HOUR, [], [], whole_list=whole_list)],
+            [Plan("run", "s3", HOUR, [], list(faults), whole_list=whole_list)],
             [receipt(each) for each in of],
             [],
             now,
-            [*texts, *problems],
+            [*texts, *problems, *faults],
             status,
         )
-        notice = notice_of(outcome, status, self.ledger, now, URL)
+        failing = failing_after(outcome, status, self.ledger)
+        notice = notice_of(failing, outcome, status, self.notified, now, status_url=URL)
         if notice is not None:
             self.notified = notice.notified
         return notice
@@ -122,7 +133,7 @@ def test_a_plan_that_failed_is_notified_as_the_installation(world: World) -> Non
     status = Status(generated_at=NOW)
     outcome = RunOutcome("run", [], [], [], NOW, ["Destination s3: nothing was replicated: not JSON. Fix it."], status)
 
-    notice = notice_of(outcome, status, world.ledger, NOW, URL)
+    notice = notice_of(failing_after(outcome, status, world.ledger), outcome, status, {}, NOW, status_url=URL)
 
     assert notice is not None
     assert [each.key for each in notice.message.failing] == [INSTALLATION]
@@ -151,3 +162,53 @@ def test_a_problem_without_an_open_window_has_no_recovery_message(world: World) 
 
     assert notice is not None
     assert (notice.message.failing, notice.message.recovered, notice.notified) == ([], [], {})
+
+
+@pytest.mark.promise("notified-once")
+def test_an_account_whose_settings_can_be_used_again_has_recovered(world: World) -> None:
+    world.run(faults=["Account 80 Bad: events is missing."])
+
+    recovered = world.run(now=NOW + timedelta(hours=1))
+
+    assert recovered is not None
+    assert (recovered.message.recovered, recovered.message.resolved) == (["80"], True)
+
+
+def test_further_problems_of_an_account_are_counted(world: World) -> None:
+    notice = world.run(1, problems=["Account 1 A1: its source is away. Start it.", "Account 1 A1: and so on. Wait."])
+
+    assert notice is not None
+    assert [(each.key, each.others) for each in notice.message.failing] == [("1", 2)]
+    assert "2 more problems" in notice.message.text
+
+
+@pytest.mark.promise("notified-once")
+def test_another_problem_of_the_installation_is_notified_while_the_first_lasts(world: World) -> None:
+    first = "LEDGER_TOO_NEW: the ledger is of a newer release."
+    world.run(problems=[first])
+
+    notice = world.run(problems=[first, "CLOCK_OFF: a worker's clock is wrong."], now=NOW + timedelta(hours=1))
+
+    assert notice is not None
+    assert [each.key for each in notice.message.failing] == [f"{INSTALLATION} CLOCK_OFF"]
+
+
+@pytest.mark.promise("notified-once")
+def test_what_a_backfill_left_closed_and_wrong_is_notified_by_the_next_other_run(world: World) -> None:
+    lost = f"extract of account 5 A5, window {HOUR}: the source no longer holds its jobs. Nothing can be done."
+    outcome = RunOutcome("backfill", [], [receipt(5), receipt(6)], [], NOW, [lost], None)
+    world.left = left_by_backfills(outcome, {})
+
+    notice = world.run()
+
+    assert notice is not None
+    assert [each.key for each in notice.message.failing] == ["5"]
+    repaired = RunOutcome("backfill", [], [receipt(5)], [], NOW, [], None)
+    assert left_by_backfills(repaired, world.left) == {}
+
+
+def test_open_windows_of_a_backfill_are_left_to_the_status() -> None:
+    failed = receipt_of(WindowState.FAILED, user_id=5, name="A5")
+    problem = f"load of account 5 A5, window {HOUR}: No such bucket. Create it."
+
+    assert left_by_backfills(RunOutcome("backfill", [], [failed], [], NOW, [problem], None), {}) == {}

@@ -18,12 +18,14 @@ from job_history.ledger.known_accounts import KnownAccounts, read_known_accounts
 from job_history.ledger.open_windows import OpenWindows
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import add_revision, read_history, read_receipt, receipt_path
-from job_history.ledger.status_file import read_status
+from job_history.ledger.status_file import ExpectedBy, read_status
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
+from job_history.pipeline.close import ClosedFile, Closing
 from job_history.pipeline.report import STAGED_FILES_KEPT, delete_old_runs, report
 from job_history.pipeline.results import Extracted, Plan, PlannedWindow
 from job_history.pipeline.run_files import Failure, RunFiles
+from job_history.pipeline.run_outcome import RunOutcome
 from job_history.pipeline.worker_clock import ClockOff
 from job_history.storage import local_storage
 
@@ -417,3 +419,46 @@ def test_a_worker_whose_clock_is_off_makes_the_run_red_and_its_windows_complete(
 
     assert run.failure().count(f"{Code.CLOCK_OFF}: Worker worker-7") == 1
     assert (run.receipt(5234).state, run.receipt(5234).faults) == ("complete", [])
+
+
+@pytest.mark.promise("silence")
+@pytest.mark.parametrize("fault", ["no plan", "an account without settings"])
+def test_a_run_that_did_not_plan_each_account_moves_no_expected_by(run: Run, fault: str) -> None:
+    """The Variable is malformed for days: each run reports, and yet a watch must not be reassured."""
+    expected = ExpectedBy(replication=FINISHED + timedelta(hours=2))
+    if fault != "no plan":
+        run.plan(faults=["Account 80 Bad: events is missing."])
+
+    with pytest.raises(PermanentError):
+        run.report(expected=expected)
+    status = read_status(run.ledger)
+    assert status is not None
+    assert status.expected_by == ExpectedBy()
+
+    run.plan()
+    run.report(expected=expected)
+    status = read_status(run.ledger)
+    assert status is not None
+    assert status.expected_by == expected
+
+
+@pytest.mark.promise("metrics")
+def test_a_report_that_is_killed_while_it_notifies_announces_nothing_twice(run: Run) -> None:
+    acme = window_of(ACME)
+    run.plan(acme)
+    run.files.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1))
+    marks = OpenWindows(run.ledger)
+    closing = Closing(
+        run=RUN, files=run.files, ledger=run.ledger, marks=marks, finished_at=FINISHED, code_version="0.1.0"
+    )
+    ClosedFile(run.staging, RUN).save(closing.all_of([acme]))
+    announced: list[Receipt] = []
+
+    def killed(_: RunOutcome) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run.report(announce=lambda found: announced.extend(found.created), notify=killed)
+    run.report(announce=lambda found: announced.extend(found.created))
+
+    assert [each.user_id for each in announced] == [ACME.user_id]

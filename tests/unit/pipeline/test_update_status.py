@@ -169,6 +169,17 @@ def test_a_status_that_was_generated_later_is_not_overwritten(ledger: Ledger) ->
     assert ledger.run(receipt(4, FAILED), now=NOW - timedelta(seconds=1)) == later
 
 
+@pytest.mark.promise("status-file")
+def test_a_status_of_the_future_is_overwritten(ledger: Ledger) -> None:
+    """A worker's clock was wrong once: the installation must not stay silent until that day."""
+    year = timedelta(days=365)
+    ledger.run(receipt(4), expected=ExpectedBy(replication=NOW + year), now=NOW + year)
+
+    status = ledger.run(receipt(5, FAILED), marks={open_at(5)}, now=NOW)
+
+    assert (status.generated_at, status.open, status.expected_by) == (NOW, 1, ExpectedBy())
+
+
 def test_a_damaged_status_is_rebuilt_and_one_of_a_newer_release_is_left(ledger: Ledger) -> None:
     ledger.storage.write(PATH, b'{"version": 1, "generated_at": "yest')
     assert ledger.run(receipt(5)).states == {"complete": 1}
