@@ -21,10 +21,10 @@ from job_history.errors import PermanentError, ReplicationError, TransientError
 from job_history.errors.catalogue import fix_of
 from job_history.errors.code import Code
 from job_history.storage import Storage
+from job_history.storage.problems import SlowDownError
 from job_history.storage.s3 import resolve
 from job_history.storage.s3.bucket import Bucket
 from job_history.storage.s3.open_bucket import open_bucket
-from job_history.storage.s3.problems import SlowDownError
 from simulators.processes import free_port
 from simulators.s3_endpoint import S3Endpoint
 

@@ -72,6 +72,23 @@ def keyfile() -> dict[str, str]:
     return service_account_key(f"http://127.0.0.1:{free_port()}/token")
 
 
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"endpoint_url": "http://storage.example.com"},
+        {"endpoint_url": f"https://u:{SECRET}@storage.example.com"},
+        {"endpoint_url": f"https://storage.example.com/?token={SECRET}"},
+        {"endpoint_url": "storage.example.com"},
+        {"is_anonymous": "false"},
+        {"is_anonymous": 1},
+    ],
+    ids=str,
+)
+def test_a_google_endpoint_that_would_show_the_token_is_refused(connect: Connect, extra: dict[str, Any]) -> None:
+    connect("google_cloud_platform", extra={"is_anonymous": True, **extra})
+    assert refused(google).code is None
+
+
 @pytest.mark.parametrize("access", [google, azure])
 @pytest.mark.parametrize("conn_type", ["aws", "google_cloud_storage", "azure_blob_storage"])
 def test_a_connection_of_another_type_is_a_permanent_error(
@@ -230,5 +247,24 @@ class TestAzure:
         ids=["unusable connection string", "key of the wrong type", "URL of the wrong type"],
     )
     def test_what_the_hook_refuses_is_a_permanent_error(self, connect: Connect, fields: dict[str, Any]) -> None:
+        connect("wasb", **fields)
+        assert type(refused(azure)) is PermanentError
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"login": "acme", "host": "http://acme.example.com", "extra": {"sas_token": f"sv=2025&sig={SECRET}"}},
+            {
+                "login": "an-app",
+                "password": SECRET,
+                "host": "http://acme.example.com",
+                "extra": {"tenant_id": "11111111-2222-3333-4444-555555555555"},
+            },
+        ],
+        ids=["SAS", "token"],
+    )
+    def test_a_host_over_which_others_could_read_the_secret_is_refused(
+        self, connect: Connect, fields: dict[str, Any]
+    ) -> None:
         connect("wasb", **fields)
         assert type(refused(azure)) is PermanentError

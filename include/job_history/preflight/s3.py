@@ -19,12 +19,12 @@ from job_history.errors.catalogue import finding_from_error
 from job_history.errors.code import Code
 from job_history.preflight.check import CHECKS_AT_ONCE
 from job_history.preflight.probe import ProbeCheck
+from job_history.storage.problems import Attempted
 from job_history.storage.s3.access import S3Access
 from job_history.storage.s3.boto3_bucket import boto3_client
 from job_history.storage.s3.boto3_errors import problem_of_boto3
 from job_history.storage.s3.bucket import Bucket
 from job_history.storage.s3.open_bucket import open_bucket
-from job_history.storage.s3.problems import Attempted
 
 log = logging.getLogger(__name__)
 

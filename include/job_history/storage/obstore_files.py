@@ -37,8 +37,12 @@ class ObstoreFiles(ABC):
     def reports_missing_bucket(self, text: str) -> bool:
         """Whether a "not found" is about the bucket, and not about the object."""
 
+    def reports_existing(self, error: Exception) -> bool:
+        """Whether the error of a create (409, 412) says that there is an object, or another request for the key."""
+        return isinstance(error, (AlreadyExistsError, PreconditionError))
+
     async def put(self, key: str, content: bytes, metadata: Mapping[str, str], *, create: bool) -> Written:
-        with self._errors("write", key):
+        with self._errors("write", key, create=create):
             stored = await obstore.put_async(
                 self._writer,
                 self._prefix + key,
@@ -76,7 +80,7 @@ class ObstoreFiles(ABC):
 
     def create(self, path: str, content: bytes) -> bool:
         try:
-            with self._errors("write", path):
+            with self._errors("write", path, create=True):
                 obstore.put(self._writer, self._prefix + path, content, mode="create", use_multipart=False)
         except ObjectExistsError:
             return False
@@ -128,14 +132,16 @@ class ObstoreFiles(ABC):
         """Nothing to do: leftovers are uploads in parts, which a lifecycle rule of the bucket ends."""
 
     @contextmanager
-    def _errors(self, doing: str, path: str) -> Iterator[None]:
+    def _errors(self, doing: str, path: str, *, create: bool = False) -> Iterator[None]:
+        """Raise what obstore raises as errors that name the bucket. Only a `create` can raise ObjectExistsError."""
         key = self._prefix + path
         try:
             yield
-        except (AlreadyExistsError, PreconditionError) as exists:
-            raise ObjectExistsError(self.error_of(str(exists), doing, key)) from None
         except (BaseError, OSError) as error:
-            raise self.error_of(str(error), doing, key) from None
+            found = self.error_of(str(error), doing, key)
+            if create and self.reports_existing(error):
+                raise ObjectExistsError(found) from None
+            raise found from None
         except (ArithmeticError, TypeError, ValueError) as refused:
             raise self.unusable(f"{type(refused).__name__}: {refused}", doing, key) from None
         except BaseException as panic:

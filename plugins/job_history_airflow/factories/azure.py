@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 from job_history.accounts.destination_settings import AzureBlobDestinationSettings
 from job_history.errors import PermanentError
 from job_history.errors.masking import secret_masker
+from job_history.http.url import checked_url
 from job_history.storage.object_store.access import Credentials, StoreAccess
 from job_history.storage.object_store.problems import AWAY
 from job_history_airflow.factories.connections import (
@@ -38,9 +39,12 @@ def container_access(conn_id: str, container: str, named_by: str) -> StoreAccess
         url = urlsplit(service.url)
         signature = str(getattr(service.credential, "signature", url.query)).lstrip("?")
         key = getattr(service.credential, "account_key", None)
+        plain = urlunsplit((url.scheme, url.netloc, url.path.rstrip("/"), "", ""))
+        if key is None:  # a key signs requests; a SAS or a token goes with each
+            checked_url(plain, field="host", holds="URL", remedy="Correct it.")
         return StoreAccess(
             container=container,
-            url=urlunsplit((url.scheme, url.netloc, url.path.rstrip("/"), "", "")),
+            url=plain,
             account=service.account_name or "",
             credentials=_credentials_of(service.credential, key, signature),
             mask=secret_masker(*secrets_of(connection), key, signature),

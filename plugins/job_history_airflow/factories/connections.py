@@ -96,8 +96,8 @@ def connection_errors(conn_id: str, named_by: str) -> Iterator[None]:
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
+    from job_history.storage.problems import Attempted, quoted
     from job_history.storage.s3.boto3_errors import is_away, problem_of_boto3
-    from job_history.storage.s3.problems import Attempted, quoted
 
     about = f"Connection {conn_id!r} ({named_by})"
     try:

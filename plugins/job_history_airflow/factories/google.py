@@ -14,6 +14,7 @@ from typing import Any
 from job_history.accounts.destination_settings import GoogleStorageDestinationSettings
 from job_history.errors import PermanentError
 from job_history.errors.masking import secret_masker
+from job_history.http.url import checked_url
 from job_history.storage.object_store.access import StoreAccess
 from job_history.storage.object_store.problems import AWAY
 from job_history_airflow.factories.connections import (
@@ -53,11 +54,15 @@ def google_bucket_access(conn_id: str, bucket: str, named_by: str) -> StoreAcces
     key = extra.get("keyfile_dict") or ""
     text = key if isinstance(key, str) else json.dumps(key)
     with connection_errors(conn_id, named_by), needs_extra("google", named_by):
+        url = str(extra.get("endpoint_url") or _ENDPOINT)
+        checked_url(url, field="extra endpoint_url", holds="URL", remedy="Correct it, or leave it out.")
+        if not isinstance(anonymous := extra.get("is_anonymous") or False, bool):
+            raise PermanentError("its extra is_anonymous is neither true nor false. Correct it.")
         private = json.loads(text or "{}").get("private_key")
-        credentials = None if extra.get("is_anonymous") else _credentials(extra, text)
+        credentials = None if anonymous else _credentials(extra, text)
         return StoreAccess(
             container=bucket,
-            url=str(extra.get("endpoint_url") or _ENDPOINT),
+            url=url,
             credentials=None if credentials is None else lambda: _token_of(credentials),
             mask=secret_masker(*secrets_of(connection), text, private),
         )

@@ -18,8 +18,8 @@ from job_history.destinations.object_store.adaptive_concurrency import AdaptiveC
 from job_history.documents.staged import StagedDocument
 from job_history.errors import ReplicationError, TransientError
 from job_history.storage.files import ObjectExistsError, Written
+from job_history.storage.problems import SlowDownError
 from job_history.storage.s3.bucket import Bucket
-from job_history.storage.s3.problems import SlowDownError
 
 log = logging.getLogger(__name__)
 
@@ -164,8 +164,6 @@ class ObjectStoreDestination:
         try:
             return Stored(Delivery.DELIVERED, *await self._write(document, content, create=create))
         except ObjectExistsError as exists:
-            if not create:
-                raise exists.refused from None
             stored = await self._compared(document.key, content)
             # S3 answers 409 if another client was writing or deleting the object at that moment.
             if stored is None and at_last:
@@ -176,8 +174,9 @@ class ObjectStoreDestination:
         """Replace an object with other bytes, if this is a repair."""
         if not self._repair or stored is None or stored.delivery is not Delivery.CONFLICT:
             return stored
+        written = await self._write(document, content, create=False)
         log.warning("Repaired: %s had other bytes than the source has now.", document.key)
-        return Stored(Delivery.DELIVERED, *await self._write(document, content, create=False))
+        return Stored(Delivery.DELIVERED, *written)
 
     async def _write(self, document: StagedDocument, content: bytes, *, create: bool) -> Written:
         return await self._bucket.put(document.key, content, _metadata(document), create=create)

@@ -30,12 +30,6 @@ class StoreAccess:
     read_timeout: float = 60.0
 
     @property
-    def endpoint(self) -> str:
-        """Scheme and host, for messages."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc}"
-
-    @property
     def host(self) -> str:
         """The store's host for receipts; an emulator has the account in the path."""
         parts = urlsplit(self.url)

@@ -15,9 +15,15 @@ from obstore.store import AzureStore, GCSStore, ObjectStore
 from job_history.errors import PermanentError, ReplicationError
 from job_history.errors.code import Code
 from job_history.storage.object_store.access import StoreAccess
-from job_history.storage.object_store.problems import MISSING_CONTAINER, problem_of_store, store_error
+from job_history.storage.object_store.problems import (
+    MISSING_CONTAINER,
+    problem_of_store,
+    reports_existing,
+    store_error,
+)
+from job_history.storage.obstore_errors import before_debug
 from job_history.storage.obstore_files import ObstoreFiles
-from job_history.storage.s3.problems import Problem, quoted
+from job_history.storage.problems import Problem, quoted
 
 if TYPE_CHECKING:
     # They exist for type checkers only.
@@ -48,7 +54,7 @@ class Container(ObstoreFiles):
 
     def error_of(self, text: str, doing: str, key: str) -> ReplicationError:
         if doing == "use":  # the client could not be made
-            return self.unusable(text.split("Debug source", maxsplit=1)[0], doing, key)
+            return self.unusable(before_debug(text), doing, key)
         return store_error(problem_of_store(self.access.mask(text)), self.access.about, doing, key)
 
     def unusable(self, text: str, doing: str, key: str) -> ReplicationError:
@@ -57,6 +63,9 @@ class Container(ObstoreFiles):
 
     def reports_missing_bucket(self, text: str) -> bool:
         return any(code in text for code in MISSING_CONTAINER)
+
+    def reports_existing(self, error: Exception) -> bool:
+        return reports_existing(str(error), by_status=super().reports_existing(error))
 
     def _refuse(self, variables: tuple[str, ...]) -> None:
         for name in variables:

@@ -10,12 +10,10 @@ import re
 
 from job_history.errors import ReplicationError
 from job_history.errors.code import Code
-from job_history.storage.s3.obstore_errors import problem_of_obstore
-from job_history.storage.s3.problems import TRANSIENT_STATUS, Attempted, Problem, quoted
+from job_history.storage.obstore_errors import CODE, STATUS, client_failure_of, first
+from job_history.storage.problems import SLOW_DOWN_STATUS, TRANSIENT_STATUS, Attempted, Problem, quoted
 
-_CODE = re.compile(r"<Code>([A-Za-z0-9.]+)</Code>")
 _MESSAGE = re.compile(r"<Message>([^<\n]+)")
-_STATUS = re.compile(r"non-2xx status code: (\d{3})\b")
 _CREDENTIALS = re.compile(r"External (?:Azure|GCP|Google) credential provider: (.+)")
 # In the text of the exception that our own function for the credentials raises.
 AWAY = "the identity service did not answer"
@@ -32,23 +30,41 @@ _CODES = {
     "InvalidSecurity": Code.STORE_NO_CREDENTIALS,
     "SignatureDoesNotMatch": Code.STORE_NO_CREDENTIALS,
     "AccountIsDisabled": Code.STORE_ACCESS_DENIED,
+    # The condition of a create failed, and the object is not there (any more): another client deletes it.
+    "ConditionNotMet": Code.STORE_BUSY,
+    "PreconditionFailed": Code.STORE_BUSY,
+    # Azure answers 409 to what a later request may find changed, and to these, which stay.
+    "BlobArchived": Code.STORE_REFUSED,
+    "BlobBeingRehydrated": Code.STORE_REFUSED,
+    "BlobImmutableDueToPolicy": Code.STORE_REFUSED,
+    "FeatureVersionMismatch": Code.STORE_REFUSED,
+    "InvalidBlobType": Code.STORE_REFUSED,
+    "PublicAccessNotPermitted": Code.STORE_REFUSED,
+    "SnapshotsPresent": Code.STORE_REFUSED,
 }
+# Of answers to a create: there is an object, whatever may be done with it. Google answers 412 to each.
+_EXISTING = {
+    "BlobAlreadyExists", "BlobArchived", "BlobBeingRehydrated", "BlobImmutableDueToPolicy", "ConditionNotMet",
+    "InvalidBlobType", "PreconditionFailed", "UnauthorizedBlobOverwrite",
+}  # fmt: skip
 _BY_STATUS = {401: Code.STORE_NO_CREDENTIALS, 403: Code.STORE_ACCESS_DENIED, 404: Code.STORE_NO_SUCH_CONTAINER}
-_SLOW_DOWN_STATUS = {429, 503}
 MISSING_CONTAINER = ("<Code>ContainerNotFound", "<Code>ContainerBeingDeleted", "<Code>NoSuchBucket")
 
 
 def problem_of_store(text: str) -> Problem:
     """Classify an error of obstore by its text, from which secrets are masked."""
-    if (status := int(_first(_STATUS, text) or 0)) or _first(_CODE, text):
-        return _of_answer(status, _first(_CODE, text), _first(_MESSAGE, text) or "")
-    if reported := _first(_CREDENTIALS, text):
+    if (status := int(first(STATUS, text) or 0)) or first(CODE, text):
+        return _of_answer(status, first(CODE, text), first(_MESSAGE, text) or "")
+    if reported := first(_CREDENTIALS, text):
         code = Code.STORE_CREDENTIALS_AWAY if AWAY in reported else Code.STORE_NO_CREDENTIALS
         return Problem(code, quoted(reported))
-    # On the way to the store it is the same client as for S3.
-    of_client = problem_of_obstore(text)
-    code = Code.__members__.get(of_client.code.replace("S3_", "STORE_", 1), Code.STORE_REFUSED)
-    return of_client._replace(code=code)
+    failure = client_failure_of(text)
+    return Problem(Code[f"STORE_{failure.code}"], failure.detail)
+
+
+def reports_existing(text: str, *, by_status: bool) -> bool:
+    """Whether the error of a create says that there is an object under the key. `by_status`: if it has no code."""
+    return by_status if (code := first(CODE, text)) is None else code in _EXISTING
 
 
 def _of_answer(status: int, code: str | None, message: str) -> Problem:
@@ -58,13 +74,8 @@ def _of_answer(status: int, code: str | None, message: str) -> Problem:
     found = _CODES.get(code or "")
     if found is None and (status in TRANSIENT_STATUS or status >= 500):
         found = Code.STORE_BUSY
-    return Problem(found or _BY_STATUS.get(status, Code.STORE_REFUSED), detail, status in _SLOW_DOWN_STATUS)
+    return Problem(found or _BY_STATUS.get(status, Code.STORE_REFUSED), detail, status in SLOW_DOWN_STATUS)
 
 
 def store_error(problem: Problem, about: str, doing: str, key: str) -> ReplicationError:
     return problem.error(about, Attempted(doing, key, ""))
-
-
-def _first(pattern: re.Pattern[str], text: str) -> str | None:
-    match = pattern.search(text)
-    return match.group(1) if match else None

@@ -14,9 +14,9 @@ from botocore.exceptions import ClientError
 
 from job_history.errors import ReplicationError
 from job_history.storage.files import Entry, GuardedFile, ObjectExistsError, Written
+from job_history.storage.problems import Attempted
 from job_history.storage.s3.access import S3Access
 from job_history.storage.s3.boto3_errors import problem_of_boto3
-from job_history.storage.s3.problems import Attempted
 from job_history.storage.s3.trust import system_certificates
 
 # A streamed file that is larger than that is kept on disk until it is sent.

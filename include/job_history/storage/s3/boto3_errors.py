@@ -22,7 +22,8 @@ from urllib3.exceptions import NameResolutionError
 
 from job_history.errors.code import Code
 from job_history.errors.masking import Masker
-from job_history.storage.s3.problems import CODES, TRANSIENT_STATUS, Answer, Problem, problem_of_answer, quoted
+from job_history.storage.problems import TRANSIENT_STATUS, Problem, quoted
+from job_history.storage.s3.problems import CODES, Answer, problem_of_answer
 
 # Operations on objects; any other belongs to the credentials (AssumeRole, CreateSession, ...).
 _OPERATIONS = {"PutObject", "GetObject", "HeadObject", "ListObjectsV2", "DeleteObject", "HeadBucket"}

@@ -18,9 +18,9 @@ from job_history.errors import ReplicationError
 from job_history.errors.code import Code
 from job_history.errors.masking import Masker
 from job_history.storage.obstore_files import ObstoreFiles
+from job_history.storage.problems import Attempted, Problem, quoted
 from job_history.storage.s3.access import S3Access
 from job_history.storage.s3.obstore_errors import BLOCKED_PROXY, problem_of_obstore
-from job_history.storage.s3.problems import Attempted, Problem, quoted
 
 if TYPE_CHECKING:
     # They exist for type checkers only.

@@ -1,23 +1,11 @@
-"""What is wrong with a bucket, by the store's answer: one table for both clients, for preflights and for tasks.
-
-A store's answer may repeat keys and signatures. Only its code, and its message without our credentials, is reported.
-"""
+"""What is wrong with a bucket of S3, by the store's answer: one table for both clients, preflights and tasks."""
 
 from __future__ import annotations
 
-import html
-import re
 from typing import NamedTuple
 
-from job_history.errors import PermanentError, TransientError
-from job_history.errors.catalogue import finding
-from job_history.errors.code import Code, Severity
-from job_history.errors.masking import MASK
-
-_ACCESS_KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}")
-# A user name and a password in a URL, whatever is wrong with the URL.
-_USER_INFO = re.compile(r"""[^\s`'"/\\]*:[^\s`'"]*@""")
-_MAX_QUOTE = 500
+from job_history.errors.code import Code
+from job_history.storage.problems import SLOW_DOWN_STATUS, TRANSIENT_STATUS, Problem, quoted
 
 # The codes are those of "Error responses" in the API reference of S3.
 CODES = {
@@ -38,20 +26,6 @@ CODES = {
     "NotImplemented": Code.S3_CREATE_ONLY_UNKNOWN,
 }
 _BY_STATUS = {404: Code.S3_NO_SUCH_BUCKET, 501: Code.S3_CREATE_ONLY_UNKNOWN}
-TRANSIENT_STATUS = {408, 409, 425, 429, 500, 502, 503, 504}
-_SLOW_DOWN_STATUS = {429, 503}
-
-
-class SlowDownError(TransientError):
-    """The store asks for fewer requests."""
-
-
-class Attempted(NamedTuple):
-    """`doing`: write, read, list or delete. `region`: the one that the request was signed for."""
-
-    doing: str
-    key: str
-    region: str
 
 
 class Answer(NamedTuple):
@@ -63,36 +37,13 @@ class Answer(NamedTuple):
     region: str | None = None
 
 
-class Problem(NamedTuple):
-    """A code of the catalogue, and what happened."""
-
-    code: Code
-    detail: str
-    slow_down: bool = False
-    bucket_region: str | None = None
-
-    def error(self, about: str, attempted: Attempted) -> PermanentError | TransientError:
-        """Return the error to raise. `about`: account or bucket, in words that begin a sentence."""
-        facts = {
-            "doing": attempted.doing,
-            "key": attempted.key,
-            "region": attempted.region,
-            "bucket_region": self.bucket_region or "another region",
-        }
-        found = finding(self.code, about, detail=self.detail, **facts)
-        kind = PermanentError if found.severity is Severity.ERROR else TransientError
-        return (SlowDownError if self.slow_down else kind)(
-            f"{found.cause} {found.fix}", code=self.code, detail=self.detail, facts=facts
-        )
-
-
 def problem_of_answer(answer: Answer) -> Problem:
     """Classify a store's answer."""
     message = quoted(answer.message)
     detail = f"{answer.status} {answer.code}: {message}" if answer.code and message else f"{answer.status}"
     if answer.code and not message:
         detail = f"{answer.status} {answer.code}"
-    return Problem(_code_of(answer), detail, answer.status in _SLOW_DOWN_STATUS, answer.region)
+    return Problem(_code_of(answer), detail, answer.status in SLOW_DOWN_STATUS, answer.region)
 
 
 def _code_of(answer: Answer) -> Code:  # noqa: PLR0911 - a table with conditions
@@ -110,11 +61,3 @@ def _code_of(answer: Answer) -> Code:  # noqa: PLR0911 - a table with conditions
     if answer.code is None:
         return _BY_STATUS.get(answer.status, Code.S3_REFUSED)
     return Code.S3_REFUSED
-
-
-def quoted(text: str) -> str:
-    """Take another program's text into a message: one line, at most 500 characters, without access keys
-    and passwords of URLs.
-    """
-    words = _USER_INFO.sub(f"{MASK}@", _ACCESS_KEY.sub(MASK, html.unescape(" ".join(text.split()))))
-    return (words if len(words) <= _MAX_QUOTE else words[:_MAX_QUOTE] + "...").rstrip(".")

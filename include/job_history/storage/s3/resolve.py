@@ -20,10 +20,10 @@ from botocore.loaders import create_loader
 
 from job_history.errors import PermanentError
 from job_history.errors.code import Code
+from job_history.storage.problems import Attempted
 from job_history.storage.s3.access import S3Access, S3Connection, Transport, WriteOptions
 from job_history.storage.s3.boto3_errors import problem_of_boto3
 from job_history.storage.s3.credentials import SessionCredentials
-from job_history.storage.s3.problems import Attempted
 from job_history.storage.s3.trust import trust_of
 
 DEFAULTS = Config(
