@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.benchmarks.sink import Sink
+from tests.benchmarks.store import RunningStore
 
 from job_history.accounts.account import Account
 from job_history.model.job import JobRecord, LineRecord
@@ -36,7 +37,7 @@ def account(user_id: int) -> Account:
     )
 
 
-def s3_connection(store: Sink) -> str:
+def s3_connection(store: Sink | RunningStore) -> str:
     """Return the JSON of an Airflow connection to a store."""
     return json.dumps(
         {

@@ -13,17 +13,18 @@ import json
 import re
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from simulators.processes import ChildProcess, free_port
 from simulators.project import ROOT
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _EXPECT = re.compile(rb"\r\nexpect: *100-continue", re.IGNORECASE)
-_CREATE_ONLY = re.compile(rb"\r\nif-none-match: *\*", re.IGNORECASE)
+CREATE_ONLY = re.compile(rb"\r\nif-none-match: *\*", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 _BUCKET = re.compile(rb"/[^/?]+/?(\?.*)?")
 _KEPT = b"/_control/"
@@ -52,7 +53,7 @@ class Counts:
     create_only: int = 0
     bytes: int = 0
     keys: set[int] | None = None
-    kept: dict[bytes, bytearray] = field(default_factory=dict)
+    kept: dict[bytes, bytes] = field(default_factory=dict)
 
     def as_json(self) -> bytes:
         distinct = None if self.keys is None else len(self.keys)
@@ -60,11 +61,22 @@ class Counts:
         return json.dumps(reported).encode()
 
 
+class Exchange(NamedTuple):
+    """An answer; `at_once`: without the delay."""
+
+    answer: bytes
+    at_once: bool = False
+
+
+Answer = Callable[[bytes, bytes], Exchange]
+"""Returns the answer to the head and the body of a request."""
+
+
 class _Connection(asyncio.Protocol):
     """One keep-alive connection; requests on it come one after the other."""
 
-    def __init__(self, counts: Counts, delay: float) -> None:
-        self._counts = counts
+    def __init__(self, answer: Answer, delay: float) -> None:
+        self._answer = answer
         self._delay = delay
         self._received = bytearray()
         self._head_bytes = self._whole_bytes = 0
@@ -94,13 +106,23 @@ class _Connection(asyncio.Protocol):
         return len(self._received) >= self._whole_bytes
 
     def _reply(self, head: bytes, body: bytearray) -> None:
-        answer = self._answer(head, body)
-        if self._delay:
-            self._loop.call_later(self._delay, self._transport.write, answer)
+        exchange = self._answer(head, body)
+        if self._delay and not exchange.at_once:
+            self._loop.call_later(self._delay, self._transport.write, exchange.answer)
         else:
-            self._transport.write(answer)
+            self._transport.write(exchange.answer)
 
-    def _answer(self, head: bytes, body: bytearray) -> bytes:
+
+class _Sink:
+    """Answers, and keeps counts."""
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+
+    def answer(self, head: bytes, body: bytes) -> Exchange:
+        return Exchange(self._answer(head, body))
+
+    def _answer(self, head: bytes, body: bytes) -> bytes:
         method, path, _ = head.split(b" ", 2)
         if path == b"/-/counts":
             reported = self._counts.as_json()
@@ -117,7 +139,7 @@ class _Connection(asyncio.Protocol):
             return _NOTHING_LISTED if _BUCKET.fullmatch(path) else _NOT_FOUND
         return _DELETED if method == b"DELETE" else _NOT_UNDERSTOOD
 
-    def _keep(self, method: bytes, path: bytes, body: bytearray) -> bytes:
+    def _keep(self, method: bytes, path: bytes, body: bytes) -> bytes:
         """Serve all objects but documents as a store would, uncounted: a preflight writes twice and reads back."""
         kept = self._counts.kept
         if method == b"PUT":
@@ -130,7 +152,7 @@ class _Connection(asyncio.Protocol):
         if _CHUNKED.search(head):
             return _NOT_UNDERSTOOD
         counts = self._counts
-        create_only = _CREATE_ONLY.search(head) is not None
+        create_only = CREATE_ONLY.search(head) is not None
         counts.create_only += create_only
         if counts.keys is not None:
             if create_only and hash(path) in counts.keys:
@@ -164,16 +186,21 @@ def sink(folder: Path, *, delay_ms: int, remember: bool = False) -> Iterator[Sin
         yield Sink(port)
 
 
-async def _serve(port: int, delay: float, *, remember: bool) -> None:
-    counts = Counts(keys=set() if remember else None)
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Connection(counts, delay), "127.0.0.1", port, backlog=1_024)
-    await server.serve_forever()
-
-
-if __name__ == "__main__":
+def serve(port: int, delay: float, answer: Answer) -> None:
+    """Listen until the process is ended. `delay` in seconds."""
     try:
         from uvloop import run  # Airflow's web server brings it, on most platforms
     except ImportError:
         from asyncio import run
-    run(_serve(int(sys.argv[1]), int(sys.argv[2]) / 1_000, remember="REMEMBER" in sys.argv))
+
+    async def listen() -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: _Connection(answer, delay), "127.0.0.1", port, backlog=1_024)
+        await server.serve_forever()
+
+    run(listen())
+
+
+if __name__ == "__main__":
+    remembered = Counts(keys=set() if "REMEMBER" in sys.argv else None)
+    serve(int(sys.argv[1]), int(sys.argv[2]) / 1_000, _Sink(remembered).answer)

@@ -12,33 +12,45 @@ from typing import Any
 from tests.benchmarks.jobs import WINDOW, airflow_environment, s3_connection
 from tests.benchmarks.measuring import Work
 from tests.benchmarks.sink import Sink
+from tests.benchmarks.store import RunningStore
 
 from job_history.accounts.account import Account
+from job_history_airflow.dag_ids import REPLICATION_DAG
 from simulators.postgres import PostgresServer
 
 DATABASE = "job_store"
+AFTER = datetime.fromisoformat("2018-05-21T01:10:00+00:00")
 STEPS = ("plan", "extract", "transform", "load", "report")
 
 
 def environment_of(
-    home: Path, server: PostgresServer, store: Sink, accounts: list[Account], *, jobs_a_slice: int
+    home: Path,
+    server: PostgresServer,
+    store: Sink | RunningStore,
+    accounts: list[Account],
+    *,
+    jobs_a_slice: int,
+    **settings: Any,
 ) -> dict[str, str]:
-    """Return a task's environment: connections to job store and bucket, accounts, settings."""
+    """Return a task's environment: connections to job store and bucket, accounts, settings of `[job_history]`."""
     return {
         **airflow_environment(home, job_store=server.airflow_connection(DATABASE), bench_s3=s3_connection(store)),
         "AIRFLOW_VAR_JOB_HISTORY_ACCOUNTS": json.dumps([each.model_dump(exclude_none=True) for each in accounts]),
         "AIRFLOW__JOB_HISTORY__MAX_JOBS_PER_SLICE": str(jobs_a_slice),
+        **{f"AIRFLOW__JOB_HISTORY__{name.upper()}": str(value) for name, value in settings.items()},
     }
 
 
-def context_of(run_id: str, **params: Any) -> dict[str, Any]:
+def context_of(
+    run_id: str, *, dag_id: str = REPLICATION_DAG, run_after: datetime = AFTER, **params: Any
+) -> dict[str, Any]:
     """Return the part of a task's context that the operators use."""
     dag_run = SimpleNamespace(
-        dag_id="job_history_replication",
+        dag_id=dag_id,
         run_id=run_id,
         data_interval_start=WINDOW.start,
         data_interval_end=WINDOW.end,
-        run_after=datetime.fromisoformat("2018-05-21T01:10:00+00:00"),
+        run_after=run_after,
         run_type="manual",
         logical_date=WINDOW.start,
     )
@@ -62,6 +74,9 @@ class _TaskInstance:
     def get_task_states(self, *, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:  # noqa: ARG002
         return {run_id: {} for run_id in run_ids}
 
+    def get_dr_count(self, **_: Any) -> int:
+        return 0
+
     def xcom_push(self, key: str, value: Any) -> None:
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +84,27 @@ class _TaskInstance:
 
     def xcom_pull(self, *, task_ids: str, key: str) -> Any:
         path = self._path(key)
-        return json.loads(path.read_text()) if task_ids == "plan" and path.exists() else None
+        return json.loads(path.read_text()) if task_ids in {"plan", "look_back"} and path.exists() else None
+
+
+def looking_back(context: dict[str, Any]) -> Work:
+    """Return what each task of the reconciliation compares."""
+    from job_history_airflow.operators import LookBackOperator
+
+    return lambda: LookBackOperator(task_id="look_back").execute(context)
+
+
+def comparing(context: dict[str, Any], comparison: dict[str, Any]) -> Work:
+    from job_history_airflow.operators import CompareOperator
+
+    return lambda: CompareOperator(task_id="compare", comparison=comparison).execute(context)
+
+
+def reconciling(context: dict[str, Any]) -> Work:
+    """Plan what the comparisons found, and return the convoys."""
+    from job_history_airflow.operators import ReconcileOperator
+
+    return lambda: ReconcileOperator(task_id="plan").execute(context)
 
 
 def planning(context: dict[str, Any]) -> Work:

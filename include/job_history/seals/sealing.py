@@ -49,9 +49,9 @@ class SealsOfRun:
         wanted = [(user_id, kind, window) for window in hours for user_id, kind in chains]
         with ThreadPoolExecutor(CHAINS_AT_A_TIME, "unsealed") as pool:
             try:
-                for found in pool.map(lambda each: find_unsealed(self._ledger, *each), wanted):
-                    for window in found:
-                        mark_unsealed(self._ledger, window)
+                several = pool.map(lambda each: find_unsealed(self._ledger, *each), wanted)
+                found = [window for each in several for window in each]
+                list(pool.map(lambda window: mark_unsealed(self._ledger, window), found))
             except ReplicationError as error:
                 log.warning("Windows without a seal were not looked for: %s", error)
 
