@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.debian_packages import PackagesUnavailable
+from tests.support.debian_packages import PackagesUnavailable, have_programs
 
 from simulators.project import ROOT
 
@@ -33,6 +34,20 @@ def python_environment(requirements: Path) -> Path:
         run_installer(UV, "pip", "install", *target, "--exclude-newer", AS_OF, "--requirement", str(requirements))
 
     return make_once(requirements.parent.name, requirements.stem, requirements, install) / "bin" / "python"
+
+
+def node_modules(package: Path) -> Path:
+    """Return the folder with what a `package.json` names. Raises PackagesUnavailable."""
+
+    def install(folder: Path) -> None:
+        folder.mkdir()
+        shutil.copy(package, folder)
+        options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", f"--before={AS_OF}"]
+        run_installer("npm", "install", *options, "--prefix", str(folder))
+
+    with tempfile.TemporaryDirectory() as logs:
+        have_programs("Node.js", ["node", "npm"], ["nodejs", "npm"], log_path=Path(logs) / "apt-get.log")
+    return make_once(package.parent.name, "npm", package, install) / "node_modules"
 
 
 def make_once(group: str, name: str, requirements: Path, install: Callable[[Path], None]) -> Path:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.client_environments import AS_OF, UV, make_once, run_installer
-from tests.support.debian_packages import have_programs
+from tests.support.client_environments import UV, make_once, node_modules, run_installer
 
 from simulators.processes import ChildProcess, free_port
 
@@ -42,22 +39,13 @@ class Azurite:
 @contextmanager
 def azurite(directory: Path) -> Iterator[Azurite]:
     """Run the emulator as long as the block lasts. Raises PackagesUnavailable if it cannot be installed."""
-    have_programs("Node.js", ["node", "npm"], ["nodejs", "npm"], log_path=directory / "apt-get.log")
     install_provider()
     found = Azurite(free_port())
-    program = make_once("azure", "npm", HERE / "package.json", _npm_install) / "node_modules" / ".bin" / "azurite-blob"
+    program = node_modules(HERE / "package.json") / ".bin" / "azurite-blob"
     command = [str(program), "--silent", "--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry"]
     command += ["--blobHost", "127.0.0.1", "--blobPort", str(found.port)]
     with ChildProcess(command, log_path=directory / "azurite.log", ready=found.port):
         yield found
-
-
-def _npm_install(folder: Path) -> None:
-    folder.mkdir()
-    shutil.copy(HERE / "package.json", folder)
-    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", f"--before={AS_OF}"]
-    with tempfile.TemporaryDirectory():
-        run_installer("npm", "install", *options, "--prefix", str(folder))
 
 
 def install_provider() -> None:
