@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -120,10 +123,42 @@ def test_docker_compose_accepts_the_compose_file(tmp_path: Path) -> None:
 @pytest.mark.deploy
 @pytest.mark.parametrize("name", VALUES)
 def test_the_charts_schema_accepts_the_values(name: str) -> None:
+    schema = chart_schema()
+    values = read(name)
+
+    jsonschema.validate(values, schema)
+    assert list(unknown_values(values, schema)) == []
+
+
+@pytest.mark.deploy
+@pytest.mark.parametrize("wrong", [{"executor": 1}, {"wrokers": {}}, {"workers": {"celery": {"replicas": "two"}}}])
+def test_the_charts_schema_refuses_wrong_values(wrong: dict[str, Any]) -> None:
+    schema = chart_schema()
+
+    with pytest.raises((jsonschema.ValidationError, AssertionError)):
+        jsonschema.validate(wrong, schema)
+        assert list(unknown_values(wrong, schema)) == []
+
+
+def chart_schema() -> dict[str, Any]:
+    """Return the schema of the chart: the file that HELM_CHART_SCHEMA names, else as its project publishes it."""
+    if file := os.environ.get("HELM_CHART_SCHEMA"):
+        return json.loads(Path(file).read_bytes())
     try:
         answer = requests.get(CHART_SCHEMA, timeout=30)
         answer.raise_for_status()
     except requests.RequestException as error:
         raise PackagesUnavailable(f"The schema of the chart {CHART} cannot be downloaded: {error}") from error
+    return answer.json()
 
-    jsonschema.validate(read(name), answer.json())
+
+def unknown_values(values: Any, schema: dict[str, Any], above: str = "") -> Iterator[str]:
+    """Yield the values that a schema which allows others does not name."""
+    known = schema.get("properties")
+    if not isinstance(values, dict) or known is None:
+        return
+    for name, value in values.items():
+        if name in known:
+            yield from unknown_values(value, known[name], f"{above}{name}.")
+        elif not schema.get("additionalProperties"):
+            yield above + name
