@@ -30,6 +30,7 @@ from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import format_time
 from job_history.model.unplaceable import Unplaceable
 from job_history.model.window import Window
+from job_history.seals.unsealed import UnsealedWindow, mark_unsealed
 from job_history.storage import local_storage
 from simulators.project import ROOT
 
@@ -116,7 +117,7 @@ def test_status_as_json_has_each_window(world: World, job_history: JobHistory) -
     failed, missing = reported.pop("windows")
     assert (result.exit_code, reported) == (
         1,
-        {"start": "2018-05-21T00:00:00Z", "end": "2018-05-21T02:00:00Z", "owed": 2, "faults": []},
+        {"start": "2018-05-21T00:00:00Z", "end": "2018-05-21T02:00:00Z", "owed": 2, "unsealed": 0, "faults": []},
     )
     assert (missing["state"], missing["runs"]) == ("open", [])
     assert (failed["state"], failed["delivered"], failed["runs"], failed["last_fault"]) == (
@@ -125,6 +126,20 @@ def test_status_as_json_has_each_window(world: World, job_history: JobHistory) -
         ["a-run"],
         "no bucket",
     )
+
+
+def test_status_counts_the_windows_that_wait_for_a_seal(world: World, job_history: JobHistory) -> None:
+    world.accounts(world.account(5234, "Acme"))
+    for hour in (0, 1):
+        save_receipt(world, 5234, hour, "complete")
+    waiting = Window.from_slug("20180520T000000Z-20180520T010000Z")
+    for user_id in (5234, 77):
+        mark_unsealed(local_storage(world.ledger), UnsealedWindow(user_id, EventKind.JOBS, waiting))
+
+    result = job_history("status", *HOURS)
+
+    assert (result.exit_code, result.stdout.splitlines()[-1].split()[0]) == (0, "1")
+    assert json.loads(job_history("status", "--json", *HOURS).stdout)["unsealed"] == 1
 
 
 def test_status_of_a_ledger_in_a_bucket(world: World, job_history: JobHistory, monkeypatch: pytest.MonkeyPatch) -> None:

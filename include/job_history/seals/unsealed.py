@@ -6,6 +6,7 @@ mark, which a killed report may leave. One listing returns them all. The next re
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from job_history.ledger.receipt_store import day_folder_of, receipt_files, revision_path
@@ -35,6 +36,12 @@ def unsealed_windows(ledger: Storage, *, since_before: datetime | None = None) -
         except ValueError:
             continue
     return sorted(found)
+
+
+def unsealed_of(ledger: Storage, user_ids: Iterable[int]) -> list[UnsealedWindow]:
+    """List the windows of some accounts that wait for a seal, of any time."""
+    wanted = set(user_ids)
+    return [window for window in unsealed_windows(ledger) if window.user_id in wanted]
 
 
 def mark_unsealed(ledger: Storage, window: UnsealedWindow) -> None:

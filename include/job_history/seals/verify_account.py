@@ -9,7 +9,7 @@ from job_history.destinations.kind import DocumentStore
 from job_history.model.event_kind import EventKind
 from job_history.seals.archive import StorageArchive
 from job_history.seals.chain_writer import find_head
-from job_history.seals.unsealed import unsealed_windows
+from job_history.seals.unsealed import unsealed_of
 from job_history.storage import Storage
 from job_history_verify.findings import Finding, Findings
 from job_history_verify.layout import ChainId
@@ -56,8 +56,8 @@ def _heads_of(ledger: Storage, user_id: int) -> Sequence[ExpectedHead]:
 
 
 def _add_unsealed(ledger: Storage, user_id: int, options: Options, findings: Findings) -> None:
-    for waiting in unsealed_windows(ledger):
-        if waiting.user_id == user_id and waiting.window.start in options.hours:
+    for waiting in unsealed_of(ledger, [user_id]):
+        if waiting.window.start in options.hours:
             start, end = moment_text(waiting.window.start), moment_text(waiting.window.end)
             chain = ChainId(user_id, str(waiting.kind))
             detail = "it waits for its seal: the report's log has the reason"

@@ -41,20 +41,22 @@ LETTERS = {
 def status(request: Request, *, fail_after: timedelta | None) -> Answer:
     """Show the state of each account's hours.
 
-    Only receipts are read, neither source nor destination.
+    Only the ledger is read, neither source nor destination. Windows that wait for a seal are counted, of any time.
 
     Exits with 1 if an hour is open (it has settled and has no receipt), failed or unrecoverable; with 2 if an account's
     settings cannot be used.
     """
     from job_history.inspection.status import statuses
+    from job_history.seals.unsealed import unsealed_of
 
     if fail_after is not None:
         return _overdue(request, fail_after)
     settle = request.context.settings.settle
     windows = list(statuses(request.context.ledger, request.accounts, request.window, datetime.now(UTC), settle))
     missing = [each for each in windows if each.state.needs_run]
-    values = {"owed": len(missing), "windows": windows}
-    return Answer(values, partial(_print, windows, missing), bool(missing), request.unusable_accounts)
+    unsealed = len(unsealed_of(request.context.ledger, [account.user_id for account in request.accounts]))
+    values = {"owed": len(missing), "unsealed": unsealed, "windows": windows}
+    return Answer(values, partial(_print, windows, missing, unsealed), bool(missing), request.unusable_accounts)
 
 
 def _overdue(request: Request, fail_after: timedelta) -> Answer:
@@ -82,9 +84,11 @@ def _unreadable(problem: str) -> Answer:
     return Answer({"overdue": []}, lambda: None, differs=False, problems=[problem])
 
 
-def _print(windows: list[WindowStatus], missing: list[WindowStatus]) -> None:
+def _print(windows: list[WindowStatus], missing: list[WindowStatus], unsealed: int) -> None:
     _print_days(windows)
     _print_summary(windows, missing)
+    if unsealed:
+        print_line(f"{unsealed:,} windows wait for a seal; the log of the last report has the reason.")
 
 
 def _print_days(windows: list[WindowStatus]) -> None:

@@ -13,7 +13,7 @@ from job_history.errors import PermanentError
 from job_history.inspection.status import WindowStatus, statuses
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
-from job_history.seals.unsealed import unsealed_windows
+from job_history.seals.unsealed import unsealed_of
 from job_history.storage import Storage
 from job_history_airflow.accounts_variable import read_stored
 from job_history_airflow.factories.storage import storage_at
@@ -49,7 +49,7 @@ def status_page(session: Session, period: Period, *, search: str, incomplete_onl
     """
     accounts, problems = _accounts(session)
     wanted = [account for account in accounts if _fits(account, search)]
-    unsealed = _unsealed(wanted)
+    unsealed = len(unsealed_of(ledger(), [account.user_id for account in wanted]))
     rows_a_page = ROWS_A_PAGE_BY_DAY if period.by_day else ROWS_A_PAGE
     if period.by_day:
         shown = wanted[(number - 1) * rows_a_page : number * rows_a_page]
@@ -76,11 +76,6 @@ def ledger() -> Storage:
 
 def _statuses(accounts: list[Account], window: Window) -> list[WindowStatus]:
     return list(statuses(ledger(), accounts, window, datetime.now(UTC), read_settings().settle))
-
-
-def _unsealed(accounts: list[Account]) -> int:
-    wanted = {account.user_id for account in accounts}
-    return sum(window.user_id in wanted for window in unsealed_windows(ledger()))
 
 
 def _accounts(session: Session) -> tuple[list[Account], list[str]]:
