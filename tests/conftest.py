@@ -23,8 +23,9 @@ settings.register_profile("always_the_same", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "always_the_same"))
 
-# A test with one of these marks needs a server or client that is not ours: it is a judge, which `make judges` runs.
-JUDGES = ("azure", "browser", "celery", "ceph", "clients", "deploy", "mariadb", "pgbouncer", "wheel")
+# A test with one of these marks takes minutes, or needs a server or client that is not ours: it is a judge, for
+# `make judges`.
+JUDGES = ("azure", "browser", "celery", "ceph", "clients", "deploy", "many", "mariadb", "pgbouncer", "wheel")
 
 _home = pytest.StashKey[Path]()
 

@@ -18,12 +18,13 @@ from job_history.ledger.receipt_store import record
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import RUNS, Slice
 from job_history.model.window import Window
-from job_history.pipeline.fair_order import fair_order
+from job_history.pipeline.fair_order import order_of_hour
 from job_history.pipeline.make_receipt import make_receipt
 from job_history.pipeline.problems import slice_results
 from job_history.pipeline.results import Plan, PlannedWindow
-from job_history.pipeline.run_files import Failure, RunFiles
+from job_history.pipeline.run_files import RunFiles
 from job_history.pipeline.worker_clock import ClockOff
+from job_history.progress import readable_ids
 from job_history.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -148,29 +149,27 @@ class ClosedFile:
         return {closed.key: msgspec.structs.replace(closed, is_new=False) for closed in windows}
 
 
-def slices_for_tasks_of_their_own(plans: list[Plan], files: RunFiles, *, max_slices: int) -> list[Slice]:
-    """Return the slices without an outcome, except those that failed for good, in a fair order, at most `max_slices`.
-
-    What is left over gets a failure, so that its window's receipt and the report name it.
-    """
+def slices_for_tasks_of_their_own(plans: list[Plan], files: RunFiles) -> list[Slice]:
+    """Return the slices without an outcome, except those that failed for good, in the order of the hour."""
     waiting = [slice_ for plan in plans for planned in plan.windows for slice_ in planned.slices]
     with ThreadPoolExecutor(WINDOWS_AT_A_TIME, "outcomes") as pool:
         needs = [slice_ for slice_, need in zip(waiting, pool.map(_needs_task(files), waiting), strict=True) if need]
-    if len(needs) <= max_slices:
-        return needs
     # The oldest hours first: they are the first that a reconciliation no longer looks back to.
-    ordered = sorted(
-        fair_order(needs, lambda slice_: slice_.user_id, plans[0].window.start, max_slices),
-        key=lambda slice_: slice_.window.start,
-    )
-    message = (
-        f"left over: {len(needs):,} slices need tasks of their own, more than Airflow maps in one run ([core] "
-        f"max_map_length = {max_slices:,}). Run the window again, or raise max_map_length"
-    )
-    log.error("%s slices are %s.", f"{len(needs) - max_slices:,}", message)
-    for slice_ in ordered[max_slices:]:
-        files.save_failure(slice_, Failure("close", message, transient=True))
-    return ordered[:max_slices]
+    of_hour = order_of_hour(needs, lambda slice_: slice_.user_id, plans[0].window.start) if plans else []
+    return sorted(of_hour, key=lambda slice_: slice_.window.start)
+
+
+def dealt_out(slices: list[Slice], chains: int) -> list[list[Slice]]:
+    """Deal the slices out to at most so many chains of tasks: beyond that, chains have several, one more at most."""
+    if len(slices) > chains:
+        log.warning(
+            "%s slices need tasks of their own, more than Airflow maps in one run ([core] max_map_length = %s), so "
+            "that chains of tasks have several each. Raise max_map_length if they take too long. Accounts: %s.",
+            f"{len(slices):,}",
+            f"{chains:,}",
+            readable_ids(slice_.user_id for slice_ in slices),
+        )
+    return [slices[first::chains] for first in range(min(chains, len(slices)))]
 
 
 def finished(plans: list[Plan], waiting: list[Slice]) -> list[PlannedWindow]:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from job_history.model.slice import Slice
+from job_history.model.slice import RUNS, Slice
 from job_history.pipeline.convoy import Convoy, convoy_path
 from job_history.storage import Storage
 
@@ -39,6 +39,19 @@ class ConvoyFiles:
         content = self._staging.read(convoy_path(self._run, number))
         return None if content is None else msgspec.json.decode(content, type=Convoy)
 
+    def save_chains(self, chains: list[list[Slice]]) -> None:
+        """Note which slices the chains of the second stage have, by their map index."""
+        self._staging.write(self._chains, msgspec.json.encode(chains))
+
+    def chains(self) -> list[list[Slice]]:
+        """Return them; none if `close` of the run has not ended, or a week after the run."""
+        content = self._staging.read(self._chains)
+        return [] if content is None else msgspec.json.decode(content, type=list[list[Slice]])
+
+    @property
+    def _chains(self) -> str:
+        return f"{RUNS}/{self._run}/chains.json"
+
     def begin(self, convoy: Convoy, step: str, place: int) -> None:
         """Note that a step has begun the slice at this place of its convoy, before it begins it."""
         self._staging.write(self._progress(convoy, step), str(place).encode())
@@ -59,6 +72,19 @@ class ConvoyFiles:
             return None
         found = msgspec.json.decode(content, type=StepResult)
         return msgspec.json.decode(found.result, type=kind), found.settings_hash
+
+    def taken(self, slice_: Slice, step: str, kind: type[Result], settings_hash: str) -> Result | None:
+        """Return a step's result if it was made with these settings, and forget it: nothing uses it twice."""
+        found = self.result(slice_, step, kind)
+        if found is None:
+            return None
+        self.forget_result(slice_, step)
+        made, made_with = found
+        return made if made_with == settings_hash else None
+
+    def are_staged(self, slice_: Slice, paths: list[str]) -> bool:
+        """Return whether these files of a slice are in the staging area."""
+        return set(paths) <= set(self._staging.paths(slice_.folder))
 
     def forget_result(self, slice_: Slice, step: str) -> None:
         self._staging.delete(self._result(slice_, step))

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 STEP_SECONDS = 900.0
 """After this time a step begins no further slice: what is left goes to tasks of its own."""
+HEADING = "──── %s (%s of %s) ────"
+"""Of a slice in the log of a task that has several."""
 
 
 class Did(StrEnum):
@@ -65,7 +67,7 @@ class ConvoyStep:
             if self.clock() - began > STEP_SECONDS:
                 did = Did.LEFT
             else:
-                log.info("──── %s (%s of %s) ────", slice_.label, place + 1, len(convoy.slices))
+                log.info(HEADING, slice_.label, place + 1, len(convoy.slices))
                 did = self._slice(convoy, place, interrupted, files, run_files)
             rows.append((slice_.label, did))
         log.info("\n%s", text_table(["account and hour", self.name], rows))

@@ -6,10 +6,12 @@ its host and database.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from job_history.accounts.account import Account
 from job_history.model.event_kind import EventKind
+from job_history.model.slice import Slice
 from job_history.pipeline.results import SliceOutcome
 
 if TYPE_CHECKING:
@@ -17,6 +19,20 @@ if TYPE_CHECKING:
 
 _NAMESPACES = {"postgres": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
 _RELATIONS = {EventKind.JOBS: "job_history_jobs", EventKind.ADMIN_EVENTS: "job_history_admin_events"}
+
+
+def lineage_of_slices(
+    delivered: Iterable[tuple[Account, Slice, SliceOutcome]],
+) -> OperatorLineage[Any, Any] | None:
+    """Return the lineage of a load of several slices; None if none was delivered."""
+    each = [lineage_of(account, slice_.kind, outcome) for account, slice_, outcome in delivered]
+    if not each:
+        return None
+    each[0].inputs, each[0].outputs = (
+        [dataset for one in each for dataset in one.inputs],
+        [dataset for one in each for dataset in one.outputs],
+    )
+    return each[0]
 
 
 def lineage_of(account: Account, kind: EventKind, outcome: SliceOutcome) -> OperatorLineage[Any, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from airflow.configuration import conf
 from airflow.sdk import BaseOperator
 
@@ -13,8 +12,9 @@ from job_history import __version__
 from job_history.model.slice import run_folder
 from job_history.pipeline.run_files import RunFiles
 from job_history_airflow.factories.storage import storage_at
+from job_history_airflow.operators.chain import entry_of
 from job_history_airflow.operators.quiet_errors import without_traceback
-from job_history_airflow.operators.staging_check import PLANNED, check_ledger, check_staging, read_planned
+from job_history_airflow.operators.staging_check import check_ledger, check_staging, read_planned
 from job_history_airflow.settings import read_settings
 
 if TYPE_CHECKING:
@@ -24,14 +24,22 @@ if TYPE_CHECKING:
 class CloseOperator(BaseOperator):
     """Writes the receipts of windows that the convoys finished, and returns the slices for tasks of their own.
 
-    These are large slices, and those without an outcome that may still get one. It judges nothing: `report` does.
+    These are large slices, and those without an outcome that may still get one. Beyond `[core] max_map_length`, several
+    share a chain of tasks. It judges nothing: `report` does.
     """
 
     ui_color = "#efe6f7"
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         from job_history.ledger.open_windows import OpenWindows
-        from job_history.pipeline.close import ClosedFile, Closing, finished, slices_for_tasks_of_their_own
+        from job_history.pipeline.close import (
+            ClosedFile,
+            Closing,
+            dealt_out,
+            finished,
+            slices_for_tasks_of_their_own,
+        )
+        from job_history.pipeline.convoy_files import ConvoyFiles
 
         with without_traceback(self.log):
             planned = read_planned(context)
@@ -47,7 +55,9 @@ class CloseOperator(BaseOperator):
             files, closed_file = RunFiles(staging, run), ClosedFile(staging, run)
             closed_file.delete()
             plans = [found for kind in planned.kinds if (found := files.plan(kind)) is not None]
-            waiting = slices_for_tasks_of_their_own(plans, files, max_slices=conf.getint("core", "max_map_length"))
+            waiting = slices_for_tasks_of_their_own(plans, files)
+            chains = dealt_out(waiting, conf.getint("core", "max_map_length"))
+            ConvoyFiles(staging, run).save_chains(chains)
             closing = Closing(
                 run=run,
                 files=files,
@@ -58,7 +68,10 @@ class CloseOperator(BaseOperator):
             )
             closed = closing.all_of(finished(plans, waiting))
             closed_file.save([window for window in closed if window.own is not None])
-            self.log.info("%s windows closed; %s slices get tasks of their own.", len(closed), len(waiting))
-            return [
-                {**slice_.as_dict(), "label": slice_.label, PLANNED: msgspec.to_builtins(planned)} for slice_ in waiting
-            ]
+            self.log.info(
+                "%s windows closed; %s slices get tasks of their own, in %s chains.",
+                len(closed),
+                len(waiting),
+                len(chains),
+            )
+            return [entry_of(chain, planned) for chain in chains]

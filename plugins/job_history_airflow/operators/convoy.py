@@ -94,15 +94,9 @@ class ConvoyOperator(BaseOperator):
 
     def get_openlineage_facets_on_complete(self, _task_instance: Any) -> OperatorLineage[Any, Any] | None:
         """Return inputs and outputs with their sizes; Airflow's OpenLineage provider calls it after a success."""
-        from job_history_airflow.announce.lineage import lineage_of
+        from job_history_airflow.announce.lineage import lineage_of_slices
 
-        if not self._delivered:
-            return None
-        each = [lineage_of(account, slice_.kind, outcome) for account, slice_, outcome in self._delivered]
-        merged = each[0]
-        merged.inputs = [dataset for one in each for dataset in one.inputs]
-        merged.outputs = [dataset for one in each for dataset in one.outputs]
-        return merged
+        return lineage_of_slices(self._delivered)
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,9 @@ class PlanOperator(BaseOperator):
         limits = Limits(jobs=self.settings.max_jobs_per_convoy, accounts=self.settings.max_accounts_per_convoy)
         packed = pack_slices(run, plans, accounts.usable, limits)
         limit, hour = conf.getint("core", "max_map_length"), plans[0].window.start
-        convoys = fair_order(packed.convoys, lambda convoy: convoy.slices[0].user_id, hour, limit)[:limit]
+        taken = fair_order(packed.convoys, lambda convoy: convoy.slices[0].user_id, hour, limit)[:limit]
+        # A convoy's number is one more than its map index.
+        convoys = [msgspec.structs.replace(convoy, number=number) for number, convoy in enumerate(taken, start=1)]
         ConvoyFiles(self.staging, run).save(convoys)
         self.log.info(
             "%s slices: %s of them in %s convoys; the others get tasks of their own.",

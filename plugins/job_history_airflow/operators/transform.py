@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from job_history.accounts.account import Account
 from job_history.model.slice import Slice
-from job_history.pipeline.results import Extracted
+from job_history.pipeline.convoy_files import ConvoyFiles
+from job_history.pipeline.results import Extracted, Transformed
 from job_history_airflow.operators.base import SliceOperator
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
+from job_history_airflow.operators.chain import BY_CONVOY, result_of
 
 
 class TransformOperator(SliceOperator):
@@ -29,6 +28,19 @@ class TransformOperator(SliceOperator):
         super().__init__(**kwargs)
         self.extracted = extracted
 
-    def run_step(self, slice_: Slice, account: Account, context: Context) -> dict[str, Any]:  # noqa: ARG002
-        transformed = self.steps.transform(slice_, account, msgspec.convert(self.extracted, Extracted))
-        return msgspec.to_builtins(transformed)  # type: ignore[no-any-return]
+    def run_step(self, slice_: Slice, account: Account) -> dict[str, Any]:
+        extracted = msgspec.convert(result_of(self.extracted, slice_), Extracted)
+        return msgspec.to_builtins(self.steps.transform(slice_, account, extracted))  # type: ignore[no-any-return]
+
+    def has_input(self, slice_: Slice) -> bool:
+        return result_of(self.extracted, slice_) is not None
+
+    def made_by_convoy(self, slice_: Slice, account: Account) -> dict[str, Any] | None:
+        """It counts only if the chain's extract is the convoy's as well."""
+        if not (result_of(self.extracted, slice_) or {}).get(BY_CONVOY):
+            return None
+        files = ConvoyFiles(self.steps.staging, slice_.run)
+        made = files.taken(slice_, "transform", Transformed, account.settings_hash)
+        if made is None or not files.are_staged(slice_, [made.documents_path, made.skipped_path]):
+            return None
+        return msgspec.to_builtins(made)  # type: ignore[no-any-return]

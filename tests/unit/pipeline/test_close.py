@@ -13,7 +13,7 @@ from job_history.ledger.receipt import WindowState
 from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
-from job_history.pipeline.close import ClosedFile, Closing, finished, slices_for_tasks_of_their_own
+from job_history.pipeline.close import ClosedFile, Closing, dealt_out, finished, slices_for_tasks_of_their_own
 from job_history.pipeline.report import RunFailedError, report
 from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.pipeline.run_files import Failure, RunFiles
@@ -44,13 +44,12 @@ class Run:
         self.plans[0].windows.append(planned)
         return slice_
 
-    def waiting(self, max_slices: int = 100) -> list[int]:
-        slices = slices_for_tasks_of_their_own(self.plans, self.files, max_slices=max_slices)
-        return [slice_.user_id for slice_ in slices]
+    def waiting(self) -> list[int]:
+        return sorted(slice_.user_id for slice_ in slices_for_tasks_of_their_own(self.plans, self.files))
 
-    def close(self, max_slices: int = 100) -> list[int]:
+    def close(self) -> list[int]:
         """Do what the task `close` does; return the accounts whose windows it closed."""
-        waiting = slices_for_tasks_of_their_own(self.plans, self.files, max_slices=max_slices)
+        waiting = slices_for_tasks_of_their_own(self.plans, self.files)
         closing = Closing(
             run=RUN,
             files=self.files,
@@ -115,16 +114,23 @@ def test_report_takes_over_what_close_wrote_and_closes_the_rest(run: Run) -> Non
     assert [entry.finished_at for entry in complete.runs] == ["2018-05-21T02:00:00Z"]
 
 
-def test_what_exceeds_the_map_length_is_named_and_stays_open(run: Run) -> None:
+def test_beyond_the_map_length_chains_have_several_slices_and_none_is_left_out(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
     for user_id in range(1, 11):
         run.add(user_id)
 
-    waiting = run.waiting(max_slices=4)
+    chains = dealt_out(slices_for_tasks_of_their_own(run.plans, run.files), 4)
 
-    assert len(waiting) == 4
-    run.files = RunFiles(run.staging, RUN)
-    left = [user_id for user_id in range(1, 11) if user_id not in waiting]
-    for user_id in left:
-        failure = run.files.failure(next(s for p in run.plans[0].windows for s in p.slices if s.user_id == user_id))
-        assert failure is not None
-        assert "max_map_length = 4" in failure.message
+    assert sorted(slice_.user_id for chain in chains for slice_ in chain) == list(range(1, 11))
+    assert sorted(map(len, chains)) == [2, 2, 3, 3]
+    assert "max_map_length" in caplog.text
+    assert "1, 2, 3, 4, 5, 6, 7, 8, 9, 10" in caplog.text
+
+
+def test_within_the_map_length_each_slice_has_a_chain_of_its_own(run: Run) -> None:
+    for user_id in range(1, 5):
+        run.add(user_id)
+    waiting = slices_for_tasks_of_their_own(run.plans, run.files)
+    assert dealt_out(waiting, 4) == [[slice_] for slice_ in waiting]
+    assert dealt_out([], 4) == []

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from job_history.ledger.receipt import Receipt, RunEntry
-from job_history.model.slice import run_folder
+from job_history.model.slice import Slice, run_folder
 from job_history.pipeline.convoy_files import ConvoyFiles
 from job_history.storage import Storage
 from job_history_airflow.dag_ids import DAG_IDS
@@ -59,7 +59,6 @@ def _run(session: Session, entry: RunEntry, known: tuple[str, str] | None, recei
         return Run(entry, None, [])
     dag_id, run_id = known
     path = f"/dags/{dag_id}/runs/{quote(run_id, safe='')}"
-    slices = f"{receipt.label} {receipt.window.start_text}"
     tasks = list(
         session.scalars(
             select(TaskInstance)
@@ -68,7 +67,9 @@ def _run(session: Session, entry: RunEntry, known: tuple[str, str] | None, recei
         )
     )
     numbers = {task.map_index + 1 for task in tasks if task.task_id.startswith("shared.") and task.map_index >= 0}
-    convoys = {number for number in numbers if _is_in_convoy(receipt, ConvoyFiles(staging, entry.run), number)}
+    files = ConvoyFiles(staging, entry.run)
+    convoys = {number for number in numbers if (convoy := files.convoy(number)) and _has(convoy.slices, receipt)}
+    chains = {map_index for map_index, slices in enumerate(files.chains()) if _has(slices, receipt)}
     return Run(
         entry,
         path,
@@ -76,18 +77,17 @@ def _run(session: Session, entry: RunEntry, known: tuple[str, str] | None, recei
             _link(task, path)
             for task in tasks
             if task.task_id == "report"
-            or (task.rendered_map_index or "").startswith(slices)
+            or (task.rendered_map_index or "").startswith(f"{receipt.label} {receipt.window.start_text}")
+            or (task.task_id.startswith("single.") and task.map_index in chains)
             or (task.task_id.startswith("shared.") and task.map_index + 1 in convoys)
         ],
     )
 
 
-def _is_in_convoy(receipt: Receipt, files: ConvoyFiles, number: int) -> bool:
-    """Return whether a convoy had slices of the receipt's window; False if its file is gone, a week after the run."""
-    convoy = files.convoy(number)
-    return convoy is not None and any(
+def _has(slices: list[Slice], receipt: Receipt) -> bool:
+    return any(
         (slice_.user_id, slice_.kind, slice_.window) == (receipt.user_id, receipt.kind, receipt.window)
-        for slice_ in convoy.slices
+        for slice_ in slices
     )
 
 
