@@ -55,9 +55,14 @@ def unknown_objects(
                 closed.add(receipt.window)
             _take_out(database, receipt, ledger)
         for key, began in database.execute("SELECT key, began FROM listed ORDER BY key"):
-            hour = hour_of(bucket, key) if began else None
-            if hour is None or hour in closed:
-                unknown.add(key)
+            if began:
+                content = bucket.read(key)
+                if content is None:  # deleted since the bucket was listed
+                    continue
+                hour = hour_of(content)
+                if hour is not None and hour not in closed:
+                    continue
+            unknown.add(key)
     return UnknownObjects(kind.of(account.label), unknown)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import NamedTuple
 
 from job_history.destinations import StoredObject
@@ -32,6 +33,7 @@ class ExpectedObjects:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
+        database.create_function("shuffled", 1, lambda text: sha256(text.encode()).digest(), deterministic=True)
         database.execute(
             "CREATE TABLE expected (key TEXT PRIMARY KEY, bytes INT, e_tag TEXT, window TEXT, folder TEXT, found INT)"
         )
@@ -73,16 +75,20 @@ class ExpectedObjects:
                     (folder, began_at(stored.key), stored.key),
                 )
 
-    def unlisted(self, folder: str, hours: Window, limit: int) -> list[str]:
-        """Return keys that exist and that no receipt names: those that are no key of a document, and of the others, by
-        the time in the key, those of these hours, the newest first, at most `limit`.
+    def unlisted(self, folder: str, hours: Window, limit: int) -> tuple[list[str], int]:
+        """Return keys that exist and that no receipt names, and how many of them were left out.
+
+        They are those that are no key of a document, and, of the others, at most `limit` of those that began in these
+        hours by the time in the key: in an order that changes with `hours`, so that no key is left out each time.
         """
         bad = self._database.execute("SELECT key FROM unlisted WHERE folder = ? AND began = '' ORDER BY key", (folder,))
-        good = self._database.execute(
-            "SELECT key FROM unlisted WHERE folder = ? AND began >= ? AND began < ? ORDER BY began DESC LIMIT ?",
-            (folder, hours.start_text, hours.end_text, limit),
+        good = "FROM unlisted WHERE folder = ? AND began >= ? AND began < ?"
+        these = (folder, hours.start_text, hours.end_text)
+        ((count,),) = self._database.execute(f"SELECT count(*) {good}", these)
+        taken = self._database.execute(
+            f"SELECT key {good} ORDER BY shuffled(key || ?) LIMIT ?", (*these, hours.end_text, limit)
         )
-        return [key for rows in (bad, good) for (key,) in rows]
+        return [key for rows in (bad, sorted(taken)) for (key,) in rows], max(0, count - limit)
 
     def damages(self) -> Iterator[Damage]:
         for window, key, found in self._database.execute(

@@ -28,6 +28,7 @@ from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord
 from job_history.model.timestamp import format_time
 from job_history.model.window import Window
+from job_history.reconciliation import unknown_objects
 from job_history.reconciliation.compare import Comparing
 from job_history.reconciliation.findings import DamagedObject, Findings, WindowFinding
 from job_history.reconciliation.log_findings import log_findings
@@ -64,7 +65,7 @@ def item(job_id: object, outcome: Outcome = Outcome.DELIVERED) -> Item:
 class MemoryBucket:
     objects: dict[str, StoredObject] = field(default_factory=dict)
     fault: ReplicationError | None = None
-    contents: dict[str, bytes] = field(default_factory=dict)
+    contents: dict[str, bytes | None] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
 
     def listing(self, folder: str) -> Iterator[StoredObject]:
@@ -336,6 +337,39 @@ def test_an_object_that_is_no_document_or_under_no_key_of_one_is_unknown(world: 
 
     assert objects.count == 2
     assert world.bucket.reads == [real_key(2, "20180521001000")]
+
+
+@pytest.mark.promise("unknown-objects")
+def test_of_many_unnamed_objects_others_are_read_each_day_and_the_cut_is_named(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Objects of a killed load, which are not judged, must not keep a forged one out of the read ones for ever."""
+    monkeypatch.setattr(unknown_objects, "MAX_READS_PER_FOLDER", 5)
+    world.source.records = [job(1)]
+    world.receipt(0, item(1))
+    for number in range(2, 22):
+        key = real_key(number, f"201805210005{number:02d}")
+        world.bucket.objects[key] = StoredObject(key, 1, None)
+        world.bucket.contents[key] = document(2)
+
+    world.reconcile()
+    first, world.bucket.reads = world.bucket.reads, []
+    world.reconcile(hours=Window(DAY, DAY + timedelta(hours=2)))
+
+    assert len(first) == len(world.bucket.reads) == 5
+    assert set(first) != set(world.bucket.reads)
+    assert "15 objects more that no receipt names were not read" in caplog.text
+
+
+@pytest.mark.promise("unknown-objects")
+def test_an_object_that_was_deleted_since_the_listing_is_not_unknown(world: World) -> None:
+    world.source.records = [job(1)]
+    world.receipt(0, item(1))
+    gone = real_key(2, "20180521001000")
+    world.bucket.objects[gone] = StoredObject(gone, 1, None)
+    world.bucket.contents[gone] = None
+
+    assert world.reconcile().unknown == {}
 
 
 def test_the_document_of_a_conflict_is_not_unknown(world: World) -> None:
