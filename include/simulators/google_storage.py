@@ -25,6 +25,13 @@ from .serving import in_thread, served
 TOKEN = "local-google-token"  # noqa: S105 - of a stand-in
 MAX_OBJECT_BYTES = 100_000_000
 MAX_KEYS = 1_000
+_CODES = {
+    401: "AuthenticationRequired",
+    403: "AccessDenied",
+    404: "NoSuchBucket",
+    429: "SlowDown",
+    500: "InternalError",
+}
 _MIN_PART_BYTES = 5 * 1024 * 1024
 
 
@@ -51,13 +58,17 @@ class Refused(web.HTTPException):
 
 @dataclass
 class GoogleStorage:
-    """The service: buckets, and what tests ask of it. `failures`: statuses to answer next, before anything else."""
+    """The service: buckets, and what tests ask of it.
+
+    `failures`: what becomes of the next requests: a status to answer before anything else; `lost`: done, and the
+    connection breaks before the answer; None: nothing.
+    """
 
     token: str = TOKEN
     buckets: dict[str, dict[str, StoredObject]] = field(default_factory=dict)
     public: set[str] = field(default_factory=set)
     requests: list[tuple[str, str]] = field(default_factory=list)
-    failures: list[int] = field(default_factory=list)
+    failures: list[int | str | None] = field(default_factory=list)
     address: str = ""
     _uploads: dict[str, tuple[str, str, str, dict[int, bytes]]] = field(default_factory=dict)
     _generation: int = 1_700_000_000_000_000
@@ -69,8 +80,15 @@ class GoogleStorage:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.requests.append((request.method, request.raw_path))
-        if self.failures:
-            raise Refused(self.failures.pop(0), "ServiceUnavailable", "Service Unavailable")
+        failure = self.failures.pop(0) if self.failures else None
+        if isinstance(failure, int):
+            raise Refused(failure, _CODES.get(failure, "ServiceUnavailable"), "A failure that a test asks for.")
+        answer = await self._answer(request)
+        if failure == "lost" and request.transport is not None:
+            request.transport.abort()
+        return answer
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         bucket, key = request.match_info["bucket"], request.match_info.get("key", "")
         self._check_authorization(request, bucket)
         if bucket not in self.buckets:

@@ -44,15 +44,17 @@ class Request:
 class Receivers:
     """All three on one port. `stored`: the texts of messages; `faults`: what happens to the next requests.
 
-    A fault is a status, an answer (its status and body), or `lost` (stored, and the connection breaks before the
-    answer). `acknowledges`: the token of Splunk has indexer acknowledgement; `disabled`: it was switched off.
+    A fault is a status, an answer (its status and body), `lost` (stored, and the connection breaks before the answer),
+    or None (nothing). `truncate`: of Splunk's sourcetype, in bytes. `acknowledges`: the token of Splunk has indexer
+    acknowledgement; `disabled`: it was switched off.
     """
 
     token: str = TOKEN
     indexes: set[str] = field(default_factory=lambda: {"main"})
+    truncate: int = TRUNCATE
     acknowledges: bool = False
     disabled: bool = False
-    faults: list[int | tuple[int, str] | str] = field(default_factory=list)
+    faults: list[int | tuple[int, str] | str | None] = field(default_factory=list)
     stored: list[str] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     address: str = ""
@@ -76,7 +78,7 @@ class Receivers:
             if wrong := self._wrong_with(event):
                 # The events before it were taken up.
                 return _answer(400, {**wrong, "invalid-event-number": number})
-            self.stored.append(_cut(bytes(event["event"]), TRUNCATE))
+            self.stored.append(_cut(bytes(event["event"]), self.truncate))
         acknowledgement = {"ackId": len(self.requests)} if self.acknowledges else {}
         return self._answered(request, fault, _answer(200, {"text": "Success", "code": 0, **acknowledgement}))
 

@@ -23,6 +23,7 @@ GROUPS = {
     "killed": "A process is killed (SIGKILL)",
     "s3": "The bucket",
     "sumo_logic": "Sumo Logic",
+    "others": "Google, Splunk, Datadog, receivers of HTTP",
     "around": "Database, disk, scheduler, other runs",
 }
 _HEAD = """\
@@ -34,7 +35,7 @@ these tests checks that
 
 - the destination has exactly the source's documents, byte for byte, computed from the source's rows by separate code;
 - on S3 no key was written twice: one version per key;
-- on Sumo Logic a repeated message is equal under the same `delivery_id`, part for part;
+- on Sumo Logic, Splunk, Datadog and receivers of HTTP a repeated message is equal under the same `delivery_id`, part for part;
 - the window's receipt is closed, its counts balance, and its item list is what the source has.
 
 *Tried again*: the task's own retry, or a cleared task. *Run again*: another run of the window.

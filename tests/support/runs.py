@@ -41,6 +41,7 @@ from job_history.sources import Source
 
 STEPS = ("extract", "transform", "load")
 KINDS = ("s3", "sumo_logic")
+MESSAGES = ("sumo_logic", "splunk_hec", "datadog", "http")
 
 
 @dataclass
@@ -207,8 +208,8 @@ class Runs:
             destination=WatchedDestination(self.destination_of(account, slice_, repair), self.passes),
             staging=self.staging,
             ledger=self.ledger,
-            skip_delivered=account.destination.type == "sumo_logic" and run.mode != "repair",
-            count_repeats=account.destination.type == "sumo_logic" and run.mode == "repair",
+            skip_delivered=account.destination.type in MESSAGES and run.mode != "repair",
+            count_repeats=account.destination.type in MESSAGES and run.mode == "repair",
         )
         files.save_outcome(slice_, outcome)
         return outcome

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from tests.support.other_destinations import OtherDestination
 from tests.support.places import Passes
 from tests.support.runs import STEPS, Run, Runs
 from tests.support.world import accounts_of, bucket_at, sumo_logic_destination
@@ -50,7 +51,7 @@ _processes.set_forkserver_preload(["pytest", "job_history.pipeline.report", "tes
 
 @dataclass(frozen=True)
 class Setting:
-    """Where the account's window comes from and goes to: to a bucket, or to Sumo Logic where its URL is given.
+    """Where the account's window comes from and goes to: to a bucket, to Sumo Logic if its URL is given, or to `other`.
 
     Plain values, so that it can be handed to the other process. No file of its may grow beyond `max_file_bytes`.
     """
@@ -64,11 +65,14 @@ class Setting:
     endpoint_url: str
     bucket: str
     sumo_logic_url: str = ""
+    other: OtherDestination | None = None
     run: str = "run-1"
     max_file_bytes: int | None = None
 
     @property
     def destination(self) -> str:
+        if self.other:
+            return self.other.kind
         return "sumo_logic" if self.sumo_logic_url else "s3"
 
     @property
@@ -183,6 +187,8 @@ def _runs(setting: Setting, passes: Passes) -> Runs:
     staging, ledger = local_storage(Path(setting.staging)), local_storage(Path(setting.ledger))
 
     def destination_of(account: Account, slice_: Slice, _repair: bool) -> Destination:
+        if setting.other:
+            return setting.other.open(slice_, ledger, passes)
         if setting.sumo_logic_url:
             return sumo_logic_destination(slice_, setting.sumo_logic_url, ledger, passes, timeout=10)
         return bucket_of(account)
@@ -190,11 +196,13 @@ def _runs(setting: Setting, passes: Passes) -> Runs:
     def bucket_of(account: Account) -> ObjectStoreDestination:
         return ObjectStoreDestination(bucket_at(account, setting.endpoint_url), in_flight=16)
 
-    to_s3, to_sumo_logic = ([], [setting.user_id]) if setting.sumo_logic_url else ([setting.user_id], [])
+    to_s3 = [setting.user_id] if setting.destination == "s3" else []
+    to_sumo_logic = [setting.user_id] if setting.sumo_logic_url else []
+    others = {setting.user_id: setting.other.settings()} if setting.other else {}
     return Runs(
         staging=staging,
         ledger=ledger,
-        accounts=accounts_of(to_s3, to_sumo_logic, setting.bucket),
+        accounts=accounts_of(to_s3, to_sumo_logic, setting.bucket, others=others),
         source_of=lambda _account, _kind: _source(setting.store),
         destination_of=destination_of,
         bucket_of=bucket_of,

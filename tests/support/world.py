@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.support.deliveries import access
@@ -52,10 +53,19 @@ FAST = (0.001, 0.002)
 """Seconds before an upload is tried again."""
 
 
-def accounts_of(to_s3: Iterable[int], to_sumo_logic: Iterable[int], bucket: str = BUCKET) -> Accounts:
-    """Return the accounts with these user_ids."""
-    destinations = [(user_id, {"type": "s3", "conn_id": "s3", "bucket": bucket}) for user_id in to_s3]
+def accounts_of(
+    to_s3: Iterable[int],
+    to_sumo_logic: Iterable[int],
+    bucket: str = BUCKET,
+    *,
+    others: Mapping[int, Mapping[str, Any]] = MappingProxyType({}),
+) -> Accounts:
+    """Return the accounts with these user_ids. `others`: with the settings of their destinations."""
+    destinations: list[tuple[int, dict[str, Any]]] = [
+        (user_id, {"type": "s3", "conn_id": "s3", "bucket": bucket}) for user_id in to_s3
+    ]
     destinations += [(user_id, {"type": "sumo_logic", "conn_id": "sumo"}) for user_id in to_sumo_logic]
+    destinations += [(user_id, dict(settings)) for user_id, settings in others.items()]
     entries = [
         {
             "user_id": user_id,
