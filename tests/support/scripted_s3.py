@@ -14,12 +14,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 from xml.sax.saxutils import escape
 
 from aiohttp import web
 
 START_SECONDS = 10
+LONG_AGO = datetime(2018, 5, 21, tzinfo=UTC)
 
 
 class Request(NamedTuple):
@@ -171,6 +173,7 @@ class ScriptedS3:
         self.scheme = scheme
         self.objects: dict[str, bytes] = {}
         self.writes: Counter[str] = Counter()  # one for each version that a bucket with versions would have
+        self.times: dict[str, datetime] = {}
         self.requests: list[Request] = []
         self.seen: list[Seen] = []
         self.demands = Demands()
@@ -233,13 +236,14 @@ class ScriptedS3:
         if request.headers.get("If-None-Match") == "*" and key in self.objects:
             return 412
         self.objects[key] = body
+        self.times[key] = datetime.now(UTC)
         self.writes[key] += 1
         return None
 
     def _listed(self, prefix: str) -> web.Response:
         entries = "".join(
             f"<Contents><Key>{escape(key)}</Key><Size>{len(content)}</Size><ETag>{escape(_etag(content))}</ETag>"
-            "<LastModified>2018-05-21T00:00:00.000Z</LastModified></Contents>"
+            f"<LastModified>{self.times.get(key, LONG_AGO):%Y-%m-%dT%H:%M:%S.000Z}</LastModified></Contents>"
             for key, content in sorted(self.objects.items())
             if key.startswith(prefix)
         )
