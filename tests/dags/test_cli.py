@@ -155,6 +155,7 @@ def test_status_of_a_ledger_in_a_bucket(world: World, job_history: JobHistory, m
 
 
 def test_without_hours_status_shows_the_last_24(world: World, job_history: JobHistory) -> None:
+    world.ledger.mkdir()
     world.accounts(world.account(5234, "Acme"))
 
     assert len(json.loads(job_history("status", "--json").stdout)["windows"]) == 24
@@ -293,6 +294,7 @@ def test_show_receipt_as_json_is_the_receipt(world: World, job_history: JobHisto
 
 
 def test_show_receipt_exits_with_1_if_there_is_none(world: World, job_history: JobHistory) -> None:
+    world.ledger.mkdir()
     result = job_history(
         "show-receipt", 5234, "2018-05-21T00:00:00Z", "--window-end", "2018-05-21T00:30:00Z", "--kind", "admin_events"
     )
@@ -525,6 +527,7 @@ def test_variables_come_from_airflows_database_and_logs_go_to_stderr(world: Worl
     """As for Airflow's own commands: what was entered in the UI is seen, also where no task runs."""
     from airflow.models import Variable
 
+    world.ledger.mkdir()
     world.forget_accounts()
     Variable.set("job_history_accounts", json.dumps([world.account(5234, "Entered")]))  # noqa: AIR311
     try:
@@ -565,6 +568,47 @@ def test_status_fail_after_judges_the_status_file_as_the_watch_does(world: World
 
     ledger.write(PATH, b"{")
     assert job_history("status", "--fail-after", "2h").exit_code == 2
+
+
+@pytest.mark.promise("cli-json")
+def test_a_ledger_that_is_not_there_is_not_checked_and_not_created(world: World, job_history: JobHistory) -> None:
+    world.accounts(world.account(5234, "Acme"))
+    shutil.rmtree(world.ledger, ignore_errors=True)
+
+    result = job_history("status", "--json", *HOURS)
+
+    assert result.exit_code == 2
+    [fault] = json.loads(result.stdout)["faults"]
+    assert str(world.ledger) in fault
+    assert not world.ledger.exists()
+
+
+@pytest.mark.promise("cli-json")
+@pytest.mark.parametrize("command", ["check", "diff", "verify"])
+def test_a_command_that_imports_airflow_early_prints_one_json_value(world: World, command: str) -> None:
+    """Airflow warns of a password that is too short to mask; it logs to standard output."""
+    world.connect(
+        "s3", {"conn_type": "aws", "login": "a", "password": "b", "extra": {"endpoint_url": "http://[::1]:9"}}
+    )
+    world.accounts(world.account(5234, "Acme"))
+    save_receipt(world, 5234, 0, "complete")
+
+    reported = in_a_process(command, "--json")
+
+    assert isinstance(json.loads(reported.stdout), dict)
+    assert "[warning" not in reported.stderr
+    assert "[info" not in reported.stderr
+
+
+def test_a_database_that_is_away_is_one_line(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.forget_accounts()
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql+psycopg2://u:p@127.0.0.1:1/none")
+
+    reported = in_a_process("status", *HOURS)
+
+    assert reported.returncode == 2
+    assert len(reported.stderr.splitlines()) == 1
+    assert "cannot be read now" in reported.stderr
 
 
 def in_a_process(*arguments: str, code_after: str = "") -> subprocess.CompletedProcess[str]:

@@ -111,3 +111,30 @@ def test_import_refuses_if_the_accounts_come_from_the_environment(
 
     assert refused.exit_code == 2
     assert "EnvironmentVariablesBackend" in refused.stderr
+
+
+@pytest.mark.promise("cli-accounts")
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"\xff\xfe[", "not UTF-8"), (b'{"a": 1}', "not a list"), (b"[{", "not valid JSON")]
+)
+@pytest.mark.parametrize("command", ["validate", "import"])
+def test_a_file_without_a_list_of_accounts_is_named_in_one_line(
+    job_history: JobHistory, tmp_path: Path, content: bytes, words: str, command: str
+) -> None:
+    path = tmp_path / "accounts.json"
+    path.write_bytes(content)
+
+    refused = job_history("accounts", command, path, "--json")
+
+    [fault] = json.loads(refused.stdout)["faults"]
+    assert (refused.exit_code, words in fault, str(path) in fault) == (2, True, True)
+    assert refused.stderr == f"Error: {fault}\n"
+
+
+def test_a_file_of_windows_with_a_byte_order_mark_is_read(
+    world: World, job_history: JobHistory, tmp_path: Path
+) -> None:
+    path = tmp_path / "accounts.json"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps([world.account(5234, "Acme")]).encode())
+
+    assert job_history("accounts", "validate", path).exit_code == 0

@@ -54,9 +54,11 @@ class Accounts:
         )
 
 
-def read_accounts(text: str | None) -> Accounts:
-    """Read the Variable's text. Raises PermanentError if nothing in it can be read as accounts."""
-    cause = f"The Airflow Variable {ACCOUNTS_VARIABLE}"
+def read_accounts(text: str | None, cause: str = f"The Airflow Variable {ACCOUNTS_VARIABLE}") -> Accounts:
+    """Read the Variable's text; `cause` names another place that it comes from.
+
+    Raises PermanentError if nothing in it can be read as accounts.
+    """
     remedy = "Write it as docs/accounts.md shows: a JSON list with an object for each account."
     if text is None:
         raise PermanentError(f"{cause} does not exist, so no account can be replicated. {remedy}")

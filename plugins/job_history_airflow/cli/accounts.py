@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -25,17 +25,17 @@ def accounts() -> None:
 
 
 @accounts.command()
-@click.argument("file", type=click.File(encoding="utf-8"))
+@click.argument("file", type=click.File("rb"))
 @json_option
 @click.pass_context
-def validate(ctx: click.Context, file: TextIO, *, as_json: bool) -> None:
+def validate(ctx: click.Context, file: BinaryIO, *, as_json: bool) -> None:
     """Validate FILE (-: standard input), a list of accounts in JSON, without Airflow.
 
     Connections are not looked up: `job-history check` does that.
 
     Exits with 1 if an account cannot be used.
     """
-    read = _read(file)
+    read = _validated(file.read(), file.name)
     if as_json:
         print_json({"usable": list(read.usable), "faults": read.messages})
     else:
@@ -64,26 +64,26 @@ def export_accounts() -> None:
 
 
 @accounts.command(name="import")
-@click.argument("file", type=click.File(encoding="utf-8"))
+@click.argument("file", type=click.File("rb"))
 @click.option("--replace", is_flag=True, help="Remove the accounts that FILE does not have. Without it, they stay.")
 @click.option("--dry-run", is_flag=True, help="Show what would change, and write nothing.")
 @json_option
 @click.pass_context
-def import_accounts(ctx: click.Context, file: TextIO, *, replace: bool, dry_run: bool, as_json: bool) -> None:
+def import_accounts(ctx: click.Context, file: BinaryIO, *, replace: bool, dry_run: bool, as_json: bool) -> None:
     """Add the accounts of FILE (-: standard input) to the Variable, or change those that it has already.
 
     Nothing is written if FILE has an account that cannot be used, or if another user changes the accounts meanwhile.
 
     Exits with 1 if nothing was written because of FILE.
     """
-    text = file.read()
-    read = _validated(text)
+    content = file.read()
+    read = _validated(content, file.name)
     if read.problems:
         _refuse(read.messages, as_json=as_json)
         ctx.exit(EXIT_DIFFERS)
     reserve_stdout_for_answers()
     start_airflow(quickly=False)
-    given = {entry["user_id"]: entry for entry in json.loads(text)}
+    given = {entry["user_id"]: entry for entry in json.loads(content)}
     problem, done = _write(given, replace=replace, dry_run=dry_run)
     if problem:
         _refuse([problem], as_json=as_json)
@@ -133,14 +133,15 @@ def _write(given: Mapping[int, Any], *, replace: bool, dry_run: bool) -> tuple[s
     return None, done
 
 
-def _read(file: TextIO) -> Accounts:
-    return _validated(file.read())
-
-
-def _validated(text: str) -> Accounts:
+def _validated(content: bytes, name: str) -> Accounts:
+    """Read the accounts of a file. Raises PermanentError if it holds no list of accounts at all."""
     from job_history.accounts.variable import read_accounts
+    from job_history.errors import PermanentError
 
-    return read_accounts(text)
+    try:
+        return read_accounts(content.decode("utf-8-sig"), f"The file {name}")
+    except UnicodeDecodeError as error:
+        raise PermanentError(f"The file {name} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from None
 
 
 def _refuse(problems: list[str], *, as_json: bool) -> None:

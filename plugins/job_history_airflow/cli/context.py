@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from job_history.errors import PermanentError
+from job_history.storage import folder_of
 from job_history_airflow.cli.printing import reserve_stdout_for_answers
 from job_history_airflow.cli.start_airflow import finish_start, read_variable, start_airflow
 
@@ -37,7 +39,13 @@ class CommandContext:
 
     @cached_property
     def ledger(self) -> Storage:
-        return _storage_at(self.settings.ledger_path)
+        ledger = self.settings.ledger_path
+        if (folder := folder_of(ledger)) is not None and not folder.is_dir():
+            raise PermanentError(
+                f"There is no ledger at {folder}: no run has reported yet, or [job_history] ledger_path of this "
+                "machine is not that of the workers. Correct it."
+            )
+        return _storage_at(ledger)
 
     @cached_property
     def staging(self) -> Storage:
@@ -54,8 +62,6 @@ def load_context(*, quickly: bool = False) -> CommandContext:
 
 
 def _storage_at(path: str) -> Storage:
-    from job_history.storage import folder_of
-
     if folder_of(path) is None:
         finish_start()
     from job_history_airflow.factories.storage import storage_at

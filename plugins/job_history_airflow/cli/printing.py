@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import redirect_stdout
 from typing import Any
 
@@ -19,7 +20,18 @@ def reserve_stdout_for_answers() -> None:
     """Send everything except answers to standard error while the command runs: Airflow logs to standard output."""
     context = click.get_current_context()
     context.obj = sys.stdout
+    for handler in _handlers():
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
+            handler.setStream(sys.stderr)
     context.with_resource(redirect_stdout(sys.stderr))
+
+
+def _handlers() -> Iterator[logging.Handler]:
+    """Yield the handlers that exist already, if Airflow was imported before."""
+    yield from logging.getLogger().handlers
+    for each in list(logging.getLogger().manager.loggerDict.values()):
+        if isinstance(each, logging.Logger):
+            yield from each.handlers
 
 
 def print_line(text: str = "") -> None:

@@ -6,12 +6,36 @@ needs the config and at most one Variable, in half of that.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import Any
 
 _AS_LIBRARY = "_AIRFLOW__AS_LIBRARY"
+_LEVEL, _LEVELS = "AIRFLOW__LOGGING__LOGGING_LEVEL", "AIRFLOW__LOGGING__NAMESPACE_LEVELS"
+# Not `airflow` itself, whose level Airflow sets to that of all.
+_OF_AIRFLOW = {
+    **dict.fromkeys(("airflow.models", "airflow.providers", "airflow.sdk", "airflow._shared"), "ERROR"),
+    **dict.fromkeys(("task", "py.warnings"), "CRITICAL"),
+}
 _quick: bool = False
+
+
+def log_what_matters_alone() -> None:
+    """Have Airflow log our warnings, and only errors of its own, unless the environment sets a level.
+
+    What it logs of a Variable or connection that cannot be read, with a traceback, is in the message of the command.
+    """
+    if _LEVEL not in os.environ:
+        os.environ[_LEVEL] = "WARNING"
+        os.environ.setdefault(_LEVELS, " ".join(f"{name}={level}" for name, level in _OF_AIRFLOW.items()))
+        # These loggers of Python itself have no such level, and lose theirs when Airflow configures logging.
+        for package in ("airflow.sdk._shared", "airflow._shared"):
+            logging.getLogger(f"{package}.secrets_masker.secrets_masker").addFilter(_is_error)
+
+
+def _is_error(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR
 
 
 def start_airflow(*, quickly: bool) -> None:
@@ -19,11 +43,9 @@ def start_airflow(*, quickly: bool) -> None:
 
     That is: in the secrets backend, in the environment, then in Airflow's database. The Task SDK skips the database
     unless the process is marked as a server: a task asks the API server instead, which a command has no token for.
-    Only warnings are logged, unless the environment sets another level.
     """
     global _quick  # noqa: PLW0603 - Airflow's own state is the process's too
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
-    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
     if quickly and "airflow" not in sys.modules and _AS_LIBRARY not in os.environ:
         os.environ[_AS_LIBRARY] = "1"
         try:
