@@ -31,7 +31,7 @@ from tests.benchmarks.tasks import (
 from tests.benchmarks.tasks import closing as closing_windows
 
 from job_history.ledger.items import Item, items_at
-from job_history.ledger.receipt_store import receipt_files, receipt_path
+from job_history.ledger.receipt_files import receipt_files, receipt_path
 from job_history.model.event_kind import EventKind
 from job_history.model.window import HOUR, Window
 from job_history.seals.unsealed import mark_path_of

@@ -25,7 +25,7 @@ from tests.support.world import BUCKET, World, accounts_of
 from job_history.errors import PermanentError
 from job_history.ledger.open_windows import OpenWindows
 from job_history.ledger.receipt import Receipt
-from job_history.ledger.receipt_store import receipt_files, window_folder
+from job_history.ledger.receipt_files import receipt_files, window_folder
 from job_history.ledger.status_file import read_status
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import parse_time

@@ -15,7 +15,7 @@ from tests.support.sumo_logic_sender import Sender, joined
 from tests.unit.samples import EXAMPLE_KEY, HOUR, MemorySource, account, record, slice_of
 
 from job_history.destinations import Destination
-from job_history.ledger.receipt_store import receipt_files
+from job_history.ledger.receipt_files import receipt_files
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
 from job_history.pipeline.run_slice import SliceTools

@@ -28,7 +28,7 @@ from job_history.ledger.item import Item
 from job_history.ledger.items import ListHeader, item_writer, items_at
 from job_history.ledger.previous_run import read_previous_run
 from job_history.ledger.receipt import Counts, Receipt, WindowState
-from job_history.ledger.receipt_store import receipt_path
+from job_history.ledger.receipt_files import receipt_path
 from job_history.model.job import JobRecord
 from job_history.model.slice import Slice
 from job_history.model.timestamp import epoch_milliseconds, format_time, parse_time

@@ -22,7 +22,7 @@ from job_history.destinations import Destination
 from job_history.destinations.object_store import ObjectStoreDestination
 from job_history.ledger.quarantine import QuarantineEntry
 from job_history.ledger.receipt import Receipt, WindowState
-from job_history.ledger.receipt_store import receipt_path
+from job_history.ledger.receipt_files import receipt_path
 from job_history.model.event_kind import EventKind
 from job_history.model.record import Record
 from job_history.model.slice import Slice

@@ -24,7 +24,7 @@ from tests.unit.samples import HOUR as WINDOW
 from job_history.accounts.account import Account
 from job_history.documents.object_key import JobKeyParts, parts_of
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
-from job_history.ledger.receipt_store import receipt_path
+from job_history.ledger.receipt_files import receipt_path
 from job_history.ledger.status_file import PATH, AccountStatus, ExpectedBy, Status
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import format_time

@@ -21,7 +21,7 @@ from tests.support.mortal_storage import KilledError
 
 from job_history.accounts.account import Account
 from job_history.errors import TransientError
-from job_history.ledger.receipt_store import receipt_files
+from job_history.ledger.receipt_files import receipt_files
 from job_history.model.slice import Slice
 from job_history.model.window import Window
 from job_history.storage import local_storage

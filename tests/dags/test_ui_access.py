@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from job_history.ledger.receipt_store import receipt_path
+from job_history.ledger.receipt_files import receipt_path
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.storage import local_storage

@@ -10,7 +10,7 @@ import pytest
 from job_history.errors import QuarantineReason
 from job_history.ledger.quarantine import Quarantine
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
-from job_history.ledger.receipt_store import receipt_path
+from job_history.ledger.receipt_files import receipt_path
 from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord
 from job_history.model.slice import Slice

@@ -18,7 +18,7 @@ from job_history.errors.code import Code
 from job_history.ledger.lateness import Lateness
 from job_history.ledger.quarantine import Quarantine
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
-from job_history.ledger.receipt_store import receipt_path
+from job_history.ledger.receipt_files import receipt_path
 from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord
 from job_history.model.slice import Slice, run_folder

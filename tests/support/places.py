@@ -17,7 +17,7 @@ import requests
 
 from job_history.destinations import Delivery, Destination, OnDelivery
 from job_history.documents.staged import StagedDocument
-from job_history.ledger.receipt_store import receipt_files
+from job_history.ledger.receipt_files import receipt_files
 from job_history.model.job import JobRecord
 from job_history.model.unplaceable import Unplaceable
 from job_history.model.window import Window

@@ -16,7 +16,8 @@ from job_history.ledger.items import ListHeader, item_writer, new_list_path
 from job_history.ledger.merge import hash_of_lists
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
-from job_history.ledger.receipt_store import add_revision, window_folder
+from job_history.ledger.receipt_files import window_folder
+from job_history.ledger.receipt_store import add_revision
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import format_time
 from job_history.model.window import Window

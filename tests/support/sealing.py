@@ -18,7 +18,8 @@ from job_history.ledger.items import ListHeader, item_writer, new_list_path
 from job_history.ledger.merge import hash_of_lists
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
-from job_history.ledger.receipt_store import Recorded, record, window_folder
+from job_history.ledger.receipt_files import window_folder
+from job_history.ledger.receipt_store import Recorded, record
 from job_history.ledger.status_file import AccountStatus, Status, rewrite_status
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import format_time

@@ -19,7 +19,8 @@ from job_history.errors import PermanentError
 from job_history.ledger.decoding import decoded
 from job_history.ledger.lateness import Lateness
 from job_history.ledger.receipt import RECEIPT_VERSION, WindowState
-from job_history.ledger.receipt_store import ReceiptFiles, day_folder_of, read_by_files, receipt_files, window_folder
+from job_history.ledger.receipt_files import ReceiptFiles, day_folder_of, receipt_files, window_folder
+from job_history.ledger.receipt_store import read_by_files
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.storage import Storage

@@ -13,7 +13,8 @@ from job_history.destinations import Listable
 from job_history.documents.object_key import began_at
 from job_history.ledger.items import item_lists
 from job_history.ledger.receipt import Receipt
-from job_history.ledger.receipt_store import read_by_files, receipt_files
+from job_history.ledger.receipt_files import receipt_files
+from job_history.ledger.receipt_store import read_by_files
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.reconciliation.findings import Objects

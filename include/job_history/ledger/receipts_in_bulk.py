@@ -11,15 +11,8 @@ from typing import NamedTuple, TypeVar
 
 from job_history.errors import ReplicationError
 from job_history.ledger.receipt import Receipt
-from job_history.ledger.receipt_store import (
-    FoundReceipt,
-    ReceiptFiles,
-    day_folder_of,
-    decode_by_files,
-    look_up_receipt,
-    receipt_files,
-    window_folder,
-)
+from job_history.ledger.receipt_files import ReceiptFiles, day_folder_of, receipt_files, window_folder
+from job_history.ledger.receipt_store import FoundReceipt, decode_by_files, look_up_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.storage import Storage

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from job_history.ledger.decoding import decoded
 from job_history.ledger.quarantine import FOLDER as QUARANTINE
 from job_history.ledger.receipt import Receipt
-from job_history.ledger.receipt_store import VERSION_1, day_folder_of, receipt_files, revision_path
+from job_history.ledger.receipt_files import VERSION_1, day_folder_of, receipt_files, revision_path
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import parse_time
 from job_history.model.window import Window

@@ -18,7 +18,7 @@ from job_history.ledger.lateness import Late, Lateness
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.previous_run import PreviousRun, read_previous_run
 from job_history.ledger.quarantine import Quarantine
-from job_history.ledger.receipt_store import window_folder
+from job_history.ledger.receipt_files import window_folder
 from job_history.model.slice import Slice
 from job_history.pipeline.results import Extracted, SkippedRecord, SliceOutcome, Transformed
 from job_history.progress import Progress, readable_bytes

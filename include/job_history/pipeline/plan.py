@@ -11,7 +11,7 @@ from job_history.accounts.account import Account
 from job_history.accounts.variable import ACCOUNTS_VARIABLE, Accounts
 from job_history.errors import PermanentError
 from job_history.ledger.known_accounts import KnownAccounts
-from job_history.ledger.receipt_store import ReceiptFiles
+from job_history.ledger.receipt_files import ReceiptFiles
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.pipeline.count_unplaceable import count_unplaceable

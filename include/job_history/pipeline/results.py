@@ -12,7 +12,7 @@ from job_history.errors.finding import Finding
 from job_history.ledger.lateness import Lateness
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.receipt import JobRef
-from job_history.ledger.receipt_store import ReceiptFiles
+from job_history.ledger.receipt_files import ReceiptFiles
 from job_history.model.event_kind import EventKind
 from job_history.model.ids import Id
 from job_history.model.slice import Slice

@@ -14,7 +14,7 @@ from job_history.ledger.lateness import all_of
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.quarantine import reason_of
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
-from job_history.ledger.receipt_store import window_folder
+from job_history.ledger.receipt_files import window_folder
 from job_history.model.slice import Slice
 from job_history.model.timestamp import format_time
 from job_history.pipeline.make_receipt import merge_destinations, seconds_of, sum_counts

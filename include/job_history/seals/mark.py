@@ -6,7 +6,7 @@ import msgspec
 
 from job_history.ledger.decoding import decoded
 from job_history.ledger.receipt import Receipt
-from job_history.ledger.receipt_store import receipt_path
+from job_history.ledger.receipt_files import receipt_path
 from job_history.seals.unsealed import mark_path_of
 from job_history.storage import Storage
 

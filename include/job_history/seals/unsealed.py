@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from job_history.ledger.receipt_store import day_folder_of, receipt_files, revision_path
+from job_history.ledger.receipt_files import day_folder_of, receipt_files, revision_path
 from job_history.ledger.window_mark import WindowMark
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window

@@ -12,7 +12,7 @@ import msgspec
 from job_history.errors import PermanentError
 from job_history.ledger.decoding import decoded
 from job_history.ledger.receipt import Receipt
-from job_history.ledger.receipt_store import receipt_path
+from job_history.ledger.receipt_files import receipt_path
 from job_history.seals.chain_writer import ChainWriter, Head, SealedRevision
 from job_history.seals.mark import Mark, mark_path, read_mark
 from job_history.seals.seal_bytes import newest_destination, reason_of, seal_bytes, sealed_destination

@@ -7,7 +7,8 @@ import msgspec
 
 from job_history.ledger.quarantine import QuarantineEntry
 from job_history.ledger.receipt import Counts, Receipt, RunEntry
-from job_history.ledger.receipt_store import read_by_files, receipt_files
+from job_history.ledger.receipt_files import receipt_files
+from job_history.ledger.receipt_store import read_by_files
 from job_history.progress import readable_bytes
 from job_history.reconciliation.findings import Findings
 from job_history.storage import local_storage

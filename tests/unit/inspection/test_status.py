@@ -15,7 +15,7 @@ from job_history.accounts.account import Account
 from job_history.inspection.status import HourState, WindowStatus, statuses
 from job_history.ledger.lateness import Lateness
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
-from job_history.ledger.receipt_store import receipt_path
+from job_history.ledger.receipt_files import receipt_path
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.storage import Storage, local_storage

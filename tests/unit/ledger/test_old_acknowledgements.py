@@ -13,7 +13,8 @@ from job_history.errors import PermanentError
 from job_history.ledger.acknowledgements import window_folder
 from job_history.ledger.old_acknowledgements import delete_old_acknowledgements
 from job_history.ledger.receipt import Counts, RunEntry, WindowState
-from job_history.ledger.receipt_store import add_revision, receipt_path
+from job_history.ledger.receipt_files import receipt_path
+from job_history.ledger.receipt_store import add_revision
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import format_time
 from job_history.storage import Storage, local_storage

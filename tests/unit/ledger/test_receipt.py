@@ -18,12 +18,8 @@ from job_history.ledger.items import ListHeader, item_writer
 from job_history.ledger.merge import MAX_RUNS_REMEMBERED, hash_of_lists
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.receipt import Counts, JobRef, Receipt, RunEntry, WindowState
-from job_history.ledger.receipt_store import (
-    add_revision,
-    read_receipt,
-    receipt_files,
-    receipt_path,
-)
+from job_history.ledger.receipt_files import receipt_files, receipt_path
+from job_history.ledger.receipt_store import add_revision, read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.pipeline.make_receipt import make_receipt
 from job_history.pipeline.results import PlannedWindow, SliceOutcome

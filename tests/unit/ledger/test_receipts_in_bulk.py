@@ -12,7 +12,8 @@ from tests.unit.samples import DAY, receipt_of
 
 from job_history.errors import PermanentError, ReplicationError
 from job_history.ledger.receipt import WindowState
-from job_history.ledger.receipt_store import add_revision, receipt_path
+from job_history.ledger.receipt_files import receipt_path
+from job_history.ledger.receipt_store import add_revision
 from job_history.ledger.receipts_in_bulk import AskedReceipts, read_receipts_in_bulk
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window

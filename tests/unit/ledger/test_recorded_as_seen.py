@@ -11,7 +11,8 @@ import pytest
 from tests.unit.ledger.test_revisions import FOLDER, documents, listed, newest, reading, report, version_1
 from tests.unit.samples import HOUR
 
-from job_history.ledger.receipt_store import ReceiptFiles, look_up_receipt, read_history, record
+from job_history.ledger.receipt_files import ReceiptFiles
+from job_history.ledger.receipt_store import look_up_receipt, read_history, record
 from job_history.model.event_kind import EventKind
 from job_history.storage import Storage, local_storage
 

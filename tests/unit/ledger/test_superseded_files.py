@@ -11,7 +11,8 @@ from tests.unit.samples import HOUR, receipt_of
 
 from job_history.errors import PermanentError
 from job_history.ledger.receipt import Counts, RunEntry, WindowState
-from job_history.ledger.receipt_store import add_revision, window_folder
+from job_history.ledger.receipt_files import window_folder
+from job_history.ledger.receipt_store import add_revision
 from job_history.ledger.superseded_files import OldQuarantine, delete_superseded_files, swept_days
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import format_time

@@ -13,7 +13,8 @@ from tests.unit.samples import HOUR, account
 
 from job_history.errors import PermanentError
 from job_history.ledger.receipt import Counts, Receipt, WindowState
-from job_history.ledger.receipt_store import add_revision, receipt_path
+from job_history.ledger.receipt_files import receipt_path
+from job_history.ledger.receipt_store import add_revision
 from job_history.model.event_kind import EventKind
 from job_history.model.place import Place
 from job_history.model.timestamp import format_time

@@ -19,7 +19,8 @@ from job_history.accounts.variable import read_accounts
 from job_history.errors import TransientError
 from job_history.ledger.open_windows import OpenWindow, OpenWindows
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
-from job_history.ledger.receipt_store import add_revision, receipt_path
+from job_history.ledger.receipt_files import receipt_path
+from job_history.ledger.receipt_store import add_revision
 from job_history.ledger.reconciled import note_reconciled, reconciled_until
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window

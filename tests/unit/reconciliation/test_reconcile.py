@@ -23,7 +23,8 @@ from job_history.ledger.lateness import Lateness
 from job_history.ledger.open_windows import OpenWindow, OpenWindows
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
-from job_history.ledger.receipt_store import add_revision, window_folder
+from job_history.ledger.receipt_files import window_folder
+from job_history.ledger.receipt_store import add_revision
 from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord
 from job_history.model.timestamp import format_time
