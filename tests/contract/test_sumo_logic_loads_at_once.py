@@ -132,9 +132,12 @@ def copies(source: LocalSource) -> Counter[str]:
     return found
 
 
+REPEATED = {Delivery.REPEATED, Delivery.REPEATED_BEFORE}
+
+
 def repeated(*loads: Load) -> set[str]:
     """The documents that these loads have reported as repeated; one that was killed has reported nothing."""
-    return {key for load in loads for key, how in load.reported.items() if how is Delivery.REPEATED}
+    return {key for load in loads for key, how in load.reported.items() if how in REPEATED}
 
 
 def loads_at_once(source: LocalSource, order: list[int], kills: dict[int, int], runs: list[str]) -> None:

@@ -13,11 +13,13 @@ from job_history.documents.staged import StagedDocument
 class Delivery(StrEnum):
     """What a destination did with a document.
 
-    REPEATED: delivered, and may be there more than once. CONFLICT: its key was there with other bytes, and was left so.
+    REPEATED: delivered, and may be there more than once. REPEATED_BEFORE: it was there already, maybe more than once,
+    and was not sent. CONFLICT: its key was there with other bytes, and was left so.
     """
 
     DELIVERED = "delivered"
     REPEATED = "repeated"
+    REPEATED_BEFORE = "repeated_before"
     ALREADY_PRESENT = "already_present"
     CONFLICT = "conflict"
 
@@ -61,7 +63,7 @@ class CountsCopies(Protocol):
         ...
 
     def delivered_before(self, document: StagedDocument) -> Delivery:
-        """Return ALREADY_PRESENT or REPEATED for a document that a receipt has as delivered here.
+        """Return ALREADY_PRESENT or REPEATED_BEFORE for a document that a receipt has as delivered here.
 
         Raises PermanentError or TransientError.
         """

@@ -40,9 +40,9 @@ class WindowState(StrEnum):
 class Counts(msgspec.Struct, kw_only=True):
     """`listed = delivered + already_present + sum(filtered) + sum(quarantined)`; `filtered` by status.
 
-    `repeated`: delivered, and possibly at the destination more than once; `late`: delivered or present, and not listed
-    by the source in an earlier, closed run of the window. `unclear_masks`: lines that are masked because their
-    `mask_data` is neither true nor false: a warning, because more may be masked than was meant.
+    Of those delivered or present: `repeated`, possibly at the destination more than once; `late`, not listed by the
+    source in an earlier, closed run of the window. `unclear_masks`: lines that are masked because their `mask_data` is
+    neither true nor false: a warning, because more may be masked than was meant.
     `gone`: not part of `listed`; delivered to the same place by an earlier run, and not listed by this one.
     """
 

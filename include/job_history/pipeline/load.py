@@ -33,6 +33,7 @@ EXAMPLE_KEYS = 3
 _OUTCOMES = {
     Delivery.DELIVERED: Outcome.DELIVERED,
     Delivery.REPEATED: Outcome.DELIVERED,
+    Delivery.REPEATED_BEFORE: Outcome.ALREADY_PRESENT,
     Delivery.ALREADY_PRESENT: Outcome.ALREADY_PRESENT,
     Delivery.CONFLICT: Outcome.QUARANTINED,
 }
@@ -111,7 +112,7 @@ def load(
         extracted=extracted,
         transformed=transformed,
         delivered=books.counts[Delivery.DELIVERED] + books.counts[Delivery.REPEATED],
-        already_present=books.counts[Delivery.ALREADY_PRESENT],
+        already_present=books.counts[Delivery.ALREADY_PRESENT] + books.counts[Delivery.REPEATED_BEFORE],
         conflicts=books.counts[Delivery.CONFLICT],
         delivered_bytes=books.delivered_bytes,
         load_seconds=round(books.progress.seconds, 3),
@@ -120,7 +121,7 @@ def load(
         example_keys=books.example_keys,
         destination=destination.description(),
         settings_hash=account.settings_hash,
-        repeated=books.counts[Delivery.REPEATED],
+        repeated=books.counts[Delivery.REPEATED] + books.counts[Delivery.REPEATED_BEFORE],
         lateness=books.lateness,
         repair=repair,
     )
@@ -200,12 +201,13 @@ def _item(
 ) -> Item:
     # What a conflict has is another document's.
     e_tag, version_id = (None, None) if delivery is Delivery.CONFLICT else stored
-    has_detail = delivery in {Delivery.CONFLICT, Delivery.REPEATED}
+    detail = {Delivery.REPEATED_BEFORE: Delivery.REPEATED}.get(delivery, delivery)
+    has_detail = detail in {Delivery.CONFLICT, Delivery.REPEATED}
     return Item(
         job_id=str(document.job_id),
         completed_at=document.completed_at,
         outcome=_OUTCOMES[delivery],
-        detail=delivery.value if has_detail else "oversize" if document.oversize else None,
+        detail=detail.value if has_detail else "oversize" if document.oversize else None,
         key=document.key,
         sha256=document.sha256,
         bytes=size,

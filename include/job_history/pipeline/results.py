@@ -139,8 +139,8 @@ class Transformed(msgspec.Struct):
 class SliceOutcome(msgspec.Struct):
     """The outcome of a slice; its paths are in the ledger.
 
-    `conflicts` are part of `quarantined`, late jobs of `delivered` and `already_present`; `repeated`, which may be at
-    the destination more than once, of `delivered`. `repair`: the load replaced objects with other bytes.
+    `conflicts` are part of `quarantined`, late jobs of `delivered` and `already_present`, and so are those that
+    are `repeated`: they may be at the destination more than once. `repair`: the load replaced objects with other bytes.
     """
 
     extracted: Extracted

@@ -1,6 +1,7 @@
 """Load: what the destination did with each document is written down, and the books balance."""
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -8,8 +9,8 @@ import pytest
 from tests.unit.samples import DAY, HOUR, RUN, MemoryDestination, account, record, slice_of, without_random
 
 from job_history.accounts.account import Account
-from job_history.destinations import Destination
-from job_history.documents.staged import staged_documents
+from job_history.destinations import Delivery, Destination, OnDelivery
+from job_history.documents.staged import StagedDocument, staged_documents
 from job_history.errors import PermanentError, QuarantineReason, ReplicationError, TransientError
 from job_history.ledger.item import Item
 from job_history.ledger.items import items_at
@@ -265,3 +266,19 @@ def test_documents_from_earlier_settings_are_kept_except_by_repair(slices: Slice
 def test_an_empty_slice_is_loaded(slices: Slices) -> None:
     outcome = slices.loaded(MemoryDestination(), slices.transformed([]))
     assert (outcome.delivered, outcome.balanced, outcome.example_keys, slices.items()) == (0, True, [], [])
+
+
+class _HasAll(MemoryDestination):
+    """It has every document already, maybe more than once."""
+
+    def deliver(self, documents: Iterator[StagedDocument], on_delivery: OnDelivery) -> None:
+        for document in documents:
+            on_delivery(document, Delivery.REPEATED_BEFORE)
+
+
+@pytest.mark.promise("possible-repeats")
+def test_a_document_that_was_not_sent_is_not_counted_as_delivered(tmp_path: Path) -> None:
+    slices = Slices(tmp_path)
+    outcome = slices.loaded(_HasAll(), slices.transformed([record(job_id=1), record(job_id=2)]))
+    assert (outcome.delivered, outcome.delivered_bytes, outcome.already_present, outcome.repeated) == (0, 0, 2, 2)
+    assert {(item.outcome, item.detail) for item in slices.items()} == {("already_present", "repeated")}

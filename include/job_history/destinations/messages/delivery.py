@@ -109,8 +109,8 @@ class MessageDestination:
     """Sends documents as messages, in requests as large as the receiver takes, one after another, in the order given.
 
     The requests are a pure function of the documents. A document is `delivered` once all its requests are acknowledged;
-    `already_present` if they were acknowledged before, so that it was not sent; `repeated` if it, or a part of it, may
-    have been stored more than once: by an attempt, a try or a run whose outcome is unknown.
+    `already_present` if they were acknowledged before, so that it was not sent; `repeated`, or `repeated_before`, if
+    it, or a part of it, may have been stored more than once: by an attempt, a try or a run whose outcome is unknown.
     """
 
     def __init__(self, receiver: Receiver, encoder: Encoder, acknowledgements: Acknowledgements) -> None:
@@ -177,7 +177,7 @@ class MessageDestination:
 
     def _delivery_by_others(self, document: StagedDocument) -> Delivery:
         several = self._acknowledgements.copies(document.sha256) > 1
-        return Delivery.REPEATED if several else Delivery.ALREADY_PRESENT
+        return Delivery.REPEATED_BEFORE if several else Delivery.ALREADY_PRESENT
 
     def _delivery_of(self, span: _Span, tally: _Tally) -> Delivery:
         if tally.sent_until <= span.start:
