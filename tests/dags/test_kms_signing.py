@@ -105,6 +105,8 @@ def test_seals_that_kms_signs_are_proven(kms: type[Kms], tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("status", "error", "kind"),
     [
+        (400, "KeyUnavailableException", TransientError),
+        (400, "DependencyTimeoutException", TransientError),
         (400, "AccessDeniedException", PermanentError),
         (400, "DisabledException", PermanentError),
         (400, "KMSInvalidStateException", PermanentError),
@@ -124,6 +126,10 @@ def test_refusal_of_kms_delays_the_seals_and_names_the_connection(
         signer_of_installation()
     assert raised.value.code is Code.SIGNING_KEY_UNUSABLE
     assert "security" in str(raised.value)
+    assert f"KMS answered GetPublicKey with {status} {error}" in str(raised.value)
+    # The connection's credentials were accepted.
+    assert "S3_" not in str(raised.value)
+    assert "credentials" not in str(raised.value)
     assert "canary-secret" not in str(raised.value)
     assert [found.code for found in check_signing_key()] == [Code.SIGNING_KEY_UNUSABLE]
     report = one.run(1, {})
@@ -155,7 +161,8 @@ def test_kms_that_fails_between_two_seals_delays_the_second(kms: type[Kms], tmp_
     one.now = one.now.replace(hour=5)
     report = one.report([one.receipt(0, jobs_of(0, 1), "run"), one.receipt(1, jobs_of(1, 2), "run")])
     assert (report.unsealed, report.heads["5234/jobs"].seq) == (1, 1)
-    assert "security" in report.warnings[0]
+    assert "'security'" in report.warnings[0]
+    assert "KMS answered Sign with 500" in report.warnings[0]
     kms.refusal, one.signer = None, signer_of_installation
     assert one.report([]).unsealed == 0
     assert (one.verified().code, one.ledger_verified().code) == (0, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk.log import mask_secret
 from cachetools import LRUCache, cached
@@ -14,7 +14,7 @@ from job_history.errors import PermanentError, ReplicationError, TransientError
 from job_history.errors.catalogue import finding
 from job_history.errors.code import Code
 from job_history.errors.finding import Finding
-from job_history_airflow.factories.connections import connection_errors, connection_of_type, find_connection
+from job_history_airflow.factories.connections import connection_of_type, find_connection
 from job_history_airflow.settings import SECTION, load_accounts, read_signing_conn_id
 from job_history_verify.layout import SEALS
 
@@ -30,7 +30,6 @@ _NAMED_BY = f"[{SECTION}] signing_conn_id"
 _STORES_KEPT = 16
 _PROBE = b"A preflight shows with this file that seals can be copied here.\n"
 _PROBE_PATH = f"{SEALS}/preflight.txt"
-_KMS_TIMEOUTS = {"connect_timeout": 10, "read_timeout": 20, "retries": {"total_max_attempts": 3}}
 
 
 def sealing_of_installation() -> Sealing:
@@ -128,28 +127,11 @@ def signer_of_installation() -> Signer | None:
 
 def _signer_of(connection: Connection) -> Signer:
     from job_history.seals.signer import key_signer
+    from job_history_airflow.factories.kms import kms_signer
 
     if key_id := connection.extra_dejson.get("kms_key_id"):
-        return _kms_signer(str(key_id), str(connection.extra_dejson.get("aws_conn_id") or "aws_default"))
+        conn_id = str(connection.extra_dejson.get("aws_conn_id") or "aws_default")
+        return kms_signer(str(key_id), conn_id, f"extra aws_conn_id of the connection in {_NAMED_BY}")
     key = connection.password or ""
     mask_secret(key)
     return key_signer(key)
-
-
-def _kms_signer(key_id: str, aws_conn_id: str) -> Signer:
-    from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
-    from botocore.config import Config
-
-    from job_history.seals.signer import GuardedSigner, KmsSigner
-
-    named_by = f"extra aws_conn_id of the connection in {_NAMED_BY}"
-    find_connection(aws_conn_id, named_by)
-
-    with connection_errors(aws_conn_id, named_by):
-        hook: Any = AwsGenericHook(
-            aws_conn_id=aws_conn_id,
-            client_type="kms",
-            config=Config(**_KMS_TIMEOUTS),
-        )
-        signer = KmsSigner(hook.get_conn(), key_id)
-    return GuardedSigner(signer, functools.partial(connection_errors, aws_conn_id, named_by))
