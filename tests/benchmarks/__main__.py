@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.benchmarks import accounts, end_to_end, redaction, s3_load, scale, seals, sumo_logic
+from tests.benchmarks import accounts, end_to_end, object_stores, redaction, s3_load, scale, seals, sumo_logic
 from tests.benchmarks.table import Table
 
 from simulators.project import ROOT
@@ -30,6 +30,7 @@ VERSIONS_SHOWN = ("apache-airflow", "obstore", "uvloop", "msgspec", "boto3", "ps
 # Each yields its tables one by one, because there are minutes between them.
 BENCHMARKS: dict[str, Callable[..., Iterator[Table]]] = {
     "load": s3_load.tables,
+    "object_stores": object_stores.tables,
     "end_to_end": end_to_end.tables,
     "scale": scale.tables,
     "accounts": accounts.tables,

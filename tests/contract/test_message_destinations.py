@@ -27,7 +27,7 @@ from job_history.accounts.message_settings import (
 )
 from job_history.destinations import Delivery
 from job_history.destinations.messages.answers import Answers, AnySuccess, DatadogAnswers, SplunkAnswers
-from job_history.destinations.messages.delivery import Encoder, MessageDestination
+from job_history.destinations.messages.delivery import MessageDestination
 from job_history.destinations.messages.encoders import (
     DATADOG_BATCH_ENTRIES,
     DATADOG_ENTRY_BYTES,
@@ -37,6 +37,7 @@ from job_history.destinations.messages.encoders import (
 )
 from job_history.destinations.messages.joining import join_each
 from job_history.destinations.messages.receiver import Address, HttpReceiver
+from job_history.destinations.messages.requests import Encoder
 from job_history.documents.staged import StagedDocument
 from job_history.errors import PermanentError, ReplicationError, TransientError
 from job_history.errors.code import Code

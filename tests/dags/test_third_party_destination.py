@@ -63,6 +63,9 @@ def test_its_form_on_the_page_is_generated_and_saved(pages: Pages, tmp_path: Pat
 
     (entry,) = pages.accounts or []
     assert entry["destination"] == {"type": "folder", "conn_id": "folders", "name": "audit"}
+    shown = editor.get("/setup")
+    assert shown.status_code == 200, shown.text
+    assert "via folders" in shown.text
 
 
 @installed

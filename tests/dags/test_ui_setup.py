@@ -6,6 +6,7 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from job_history.accounts.account import Account
 from job_history.accounts.json_schema import accounts_json_schema
 from job_history.accounts.variable import read_accounts
+from job_history.destinations.kind import installed_kinds
 from job_history.ledger.receipt import WindowState
 from job_history.ledger.status_file import PATH, AccountStatus, SealHead, Status
 from job_history.model.event_kind import EventKind
@@ -93,6 +95,38 @@ def test_a_change_keeps_unknown_keys_and_all_other_entries(pages: Pages) -> None
     ((owner, event, details),) = pages.audit_log()
     assert (owner, event, details["user_id"]) == ("ona", "job_history_accounts_changed", 5238)
     assert {"name", "destination"} <= set(details["fields"])
+
+
+DESTINATIONS: dict[str, tuple[dict[str, Any], str]] = {
+    "s3": ({"bucket": "acme-audit", "prefix": "workato"}, "acme-audit/workato via c"),
+    "sumo_logic": ({"source_category": "audit/workato"}, "audit/workato via c"),
+    "azure_blob": ({"container": "audit", "prefix": "workato"}, "audit/workato via c"),
+    "google_storage": ({"bucket": "acme-audit"}, "acme-audit via c"),
+    "splunk_hec": ({"index": "audit-index"}, "audit-index via c"),
+    "datadog": ({"service": "workato"}, "workato via c"),
+    "http": ({"path": "/hook"}, "/hook via c"),
+}
+
+
+def test_the_table_and_the_form_show_an_account_of_each_kind_of_destination(pages: Pages) -> None:
+    """The table failed as soon as one account did not deliver to S3 or Sumo Logic."""
+    assert DESTINATIONS.keys() == {kind.name for kind in installed_kinds()}
+    accounts = [
+        account(user_id, kind, destination={"type": kind, "conn_id": "c", **settings})
+        for user_id, (kind, (settings, _)) in enumerate(DESTINATIONS.items(), start=1)
+    ]
+    pages.set_accounts(accounts)
+    viewer = pages.as_user("ada")
+
+    shown = viewer.get("/setup")
+
+    assert shown.status_code == 200, shown.text
+    for kind in installed_kinds():
+        assert kind.title in shown.text
+        assert DESTINATIONS[kind.name][1] in " ".join(shown.text.split())
+    for user_id in range(1, len(accounts) + 1):
+        assert viewer.get(f"/setup/accounts/{user_id}").status_code == 200
+        assert viewer.form(f"/setup/accounts/{user_id}")["user_id"] == str(user_id)
 
 
 @pytest.mark.promise("ui-audit-log")

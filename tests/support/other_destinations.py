@@ -29,7 +29,7 @@ from job_history.http.session import http_session
 from job_history.ledger.acknowledgements import Acknowledgements
 from job_history.model.slice import Slice
 from job_history.storage.object_store.access import StoreAccess
-from job_history.storage.object_store.container import open_container
+from job_history.storage.object_store.container import Container, open_container
 from simulators import google_storage, receivers
 
 OBJECT_STORES = ("azure_blob", "google_storage")
@@ -79,7 +79,8 @@ class OtherDestination:
         names = {"azure_blob": {"container": self.container}, "google_storage": {"bucket": self.container}}
         return {"type": self.kind, "conn_id": "c", **names.get(self.kind, {})}
 
-    def store(self) -> ObjectStoreDestination:
+    def opened(self, prefix: str = "") -> Container:
+        """Return a client of the container, which retries as the one of a ledger does."""
         is_azure = self.kind == "azure_blob"
         given = {"access_key": KEY} if is_azure else {"token": google_storage.TOKEN}
         access = StoreAccess(
@@ -89,11 +90,11 @@ class OtherDestination:
             credentials=lambda: {**given, "expires_at": None},
             mask=secret_masker(*given.values()),
         )
-        return ObjectStoreDestination(open_container(self.kind, access), in_flight=1, waits=FAST)
+        return open_container(self.kind, access, prefix=prefix, attempts=5 if prefix else 1)
 
     def open(self, slice_: Slice, ledger: Any, passes: Passes = lambda _: None) -> Destination:
         if self.keeps_objects:
-            return self.store()
+            return ObjectStoreDestination(self.opened(), in_flight=1, waits=FAST)
         authorization = {"DD-API-KEY": receivers.TOKEN}
         if self.kind != "datadog":
             authorization = {

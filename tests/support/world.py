@@ -41,7 +41,7 @@ from job_history.model.slice import Slice
 from job_history.model.window import Window
 from job_history.sources import Source
 from job_history.sources.sql import SqlJobSource, dialect_for
-from job_history.storage import local_storage
+from job_history.storage import Storage, local_storage
 from job_history.storage.s3.bucket import Bucket
 from job_history.storage.s3.open_bucket import open_bucket
 from simulators.job_store import SampleJob
@@ -81,7 +81,10 @@ def accounts_of(
 
 @dataclass
 class World:
-    """`jobs` are those that the store has; `source_fault` is asked before each connection and may raise."""
+    """`jobs` are those that the store has; `source_fault` is asked before each connection and may raise.
+
+    `storage_of` returns ledger or staging by its name; folders if it is left out.
+    """
 
     folder: Path
     accounts: Accounts
@@ -90,11 +93,12 @@ class World:
     jobs: list[SampleJob] = field(default_factory=list)
     request_timeout: timedelta = timedelta(seconds=10)
     source_fault: Callable[[], None] = lambda: None
+    storage_of: Callable[[str], Storage] | None = None
 
     def __post_init__(self) -> None:
+        storage_of = self.storage_of or (lambda name: local_storage(self.folder / name))
         self.store = SqliteStore(self.folder)
-        self.ledger = local_storage(self.folder / "ledger")
-        self.staging = local_storage(self.folder / "staging")
+        self.ledger, self.staging = storage_of("ledger"), storage_of("staging")
         self._buckets: dict[str, Bucket] = {}
 
     def add(self, jobs: Iterable[SampleJob]) -> None:

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import logging
-import zlib
-from collections import deque
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from job_history.destinations import Delivery, OnDelivery
 from job_history.destinations.messages.acknowledgements import Acknowledgements
-from job_history.destinations.messages.batches import Batch, Framing, batches
 from job_history.destinations.messages.prefetch import prefetch, with_next
+from job_history.destinations.messages.requests import Encoder, Request, Span, requests_of
 from job_history.documents.staged import StagedDocument
 from job_history.errors import ReplicationError
 from job_history.progress import readable_bytes
 
 log = logging.getLogger(__name__)
-
-# Level 6 gains a twelfth of the size for twice the time; level 1 is hardly faster.
-COMPRESSION_LEVEL = 3
-_GZIP_WITHOUT_TIME = 31  # zlib's own gzip header has no time, so that the same batch is the same bytes
 
 
 class Receiver(Protocol):
@@ -43,47 +36,8 @@ class Receiver(Protocol):
         ...
 
 
-class Encoder(Protocol):
-    """How a document becomes messages, and messages the body of a request: pure functions."""
-
-    @property
-    def framing(self) -> Framing: ...
-
-    def messages_of(self, document: StagedDocument) -> Iterator[bytes]: ...
-
-
-@dataclass
-class _Span:
-    """A document, and which messages carry it, counted through all documents: those after `start`, up to `end`.
-
-    `end` is None until its last message is made.
-    """
-
-    document: StagedDocument
-    start: int
-    end: int | None = None
-
-
-@dataclass(frozen=True)
-class _Request:
-    """A batch on its way, up to message `end`. `completed` end with this batch; `begun` goes on in the next one."""
-
-    sha256: str
-    key: str
-    body: bytes
-    plain_bytes: int
-    end: int
-    completed: list[_Span]
-    begun: StagedDocument | None
-
-    @property
-    def documents(self) -> list[str]:
-        begun = [self.begun.sha256] if self.begun else []
-        return [*(span.document.sha256 for span in self.completed), *begun]
-
-
 class _Tally:
-    """What was done; `sent_until` and `repeated_until` count messages, as `_Span` does.
+    """What was done; `sent_until` and `repeated_until` count messages, as `Span` does.
 
     `has_begun`: there may be a mark that this is under way. `known`: it is known of each request whether it was stored,
     and the acknowledgements have it.
@@ -95,7 +49,7 @@ class _Tally:
         self.sent_until = self.repeated_until = 0
         self.has_begun, self.known = False, True
 
-    def add(self, request: _Request, *, repeated: bool) -> None:
+    def add(self, request: Request, *, repeated: bool) -> None:
         self.sent += 1
         self.plain_bytes += request.plain_bytes
         self.gzip_bytes += len(request.body)
@@ -130,7 +84,7 @@ class MessageDestination:
         tally = _Tally()
         to_send = self._without_acknowledged(documents, on_delivery, tally)
         try:
-            with closing(prefetch(self._requests(to_send))) as requests:
+            with closing(prefetch(requests_of(to_send, self._encoder))) as requests:
                 for request, following in with_next(requests):
                     self._send(request, following, tally)
                     for span in request.completed:
@@ -179,7 +133,7 @@ class MessageDestination:
         several = self._acknowledgements.copies(document.sha256) > 1
         return Delivery.REPEATED_BEFORE if several else Delivery.ALREADY_PRESENT
 
-    def _delivery_of(self, span: _Span, tally: _Tally) -> Delivery:
+    def _delivery_of(self, span: Span, tally: _Tally) -> Delivery:
         if tally.sent_until <= span.start:
             return self._delivery_by_others(span.document)
         is_repeated = (
@@ -189,7 +143,7 @@ class MessageDestination:
         )
         return Delivery.REPEATED if is_repeated else Delivery.DELIVERED
 
-    def _send(self, request: _Request, following: _Request | None, tally: _Tally) -> None:
+    def _send(self, request: Request, following: Request | None, tally: _Tally) -> None:
         """Send a request and record its acknowledgement, unless another load has delivered all of it by now."""
         if not tally.has_begun:
             tally.has_begun = True
@@ -217,44 +171,6 @@ class MessageDestination:
         tally.known = True
         self._acknowledgements.look_again()
 
-    def _requests(self, documents: Iterator[StagedDocument]) -> Iterator[_Request]:
-        spans = deque[_Span]()
-        end = 0
-        for batch in batches(self._messages(documents, spans), self._encoder.framing):
-            end += batch.messages
-            completed = []
-            while spans and spans[0].end is not None and spans[0].end <= end:
-                completed.append(spans.popleft())
-            yield _Request(
-                sha256=batch.sha256,
-                key=_key_of(batch, completed, spans, end),
-                body=_gzip(batch.body),
-                plain_bytes=len(batch.body),
-                end=end,
-                completed=completed,
-                begun=spans[0].document if spans and spans[0].start < end else None,
-            )
-
-    def _messages(self, documents: Iterator[StagedDocument], spans: deque[_Span]) -> Iterator[bytes]:
-        end = 0
-        for document in documents:
-            span = _Span(document, start=end)
-            spans.append(span)
-            for message in self._encoder.messages_of(document):
-                end += 1
-                yield message
-            span.end = end
-
-
-def _key_of(batch: Batch, completed: list[_Span], spans: deque[_Span], end: int) -> str:
-    """Return the delivery id of a request of one document, with the number of the part if it has several."""
-    if batch.messages > 1:
-        return batch.sha256
-    span = completed[0] if completed else spans[0]
-    is_whole = span.end is not None and span.end - span.start == 1
-    # Another limit makes other parts: a receiver that remembers keys must not take one for the other.
-    return span.document.key if is_whole else f"{span.document.key}#{end - span.start}-{batch.sha256[:12]}"
-
 
 def _log_results(tally: _Tally) -> None:
     log.info(
@@ -271,8 +187,3 @@ def _log_results(tally: _Tally) -> None:
             "out the second.",
             f"{tally.repeated:,}",
         )
-
-
-def _gzip(body: bytes) -> bytes:
-    compressor = zlib.compressobj(COMPRESSION_LEVEL, zlib.DEFLATED, _GZIP_WITHOUT_TIME)
-    return compressor.compress(body) + compressor.flush()

@@ -19,8 +19,8 @@ from job_history.accounts.message_settings import (
     SplunkHecDestinationSettings,
 )
 from job_history.destinations.messages.batches import Framing
-from job_history.destinations.messages.delivery import Encoder
 from job_history.destinations.messages.messages import messages_of, timestamp_of
+from job_history.destinations.messages.requests import Encoder
 from job_history.documents.staged import StagedDocument
 
 SPLUNK_BATCH_BYTES = 1_000_000

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from job_history.accounts.destination_settings import DestinationSettings
 from job_history.destinations.kind import installed_kinds
 
 LABELS = {
+    # First: a kind of another package may be called as a field is.
+    **{kind.name: kind.title for kind in installed_kinds()},
     "user_id": "Workspace id",
     "name": "Name",
     "enabled": "Replicate this account",
@@ -23,7 +26,6 @@ LABELS = {
     "redaction_name": "Name of the redaction rules",
     "redaction_key_conn_id": "Connection with the key of redaction rules that hash",
     "witness_conn_id": "Connection of the witness of the seals",
-    **{kind.name: kind.title for kind in installed_kinds()},
     "sql": "SQL job store",
     "workato": "Workato API",
 }
@@ -31,6 +33,17 @@ HINTS = {
     "enabled": "Off: an explicit pause, which reports mention.",
     "conn_id": "The id of one of Airflow's connections of this type; never its secrets.",
 }
+
+
+_NAMES_A_PLACE = ("bucket", "container", "path", "index", "service", "source_category")
+
+
+def place_shown(settings: DestinationSettings) -> str:
+    """Return what the table of accounts shows of a destination besides kind and connection; empty if it has no name."""
+    found = next((named for name in _NAMES_A_PLACE if (named := getattr(settings, name, None))), "")
+    if settings.type == "s3" and not found:
+        found = "the connection's bucket"
+    return f"{found}/{settings.key_prefix}" if settings.key_prefix else str(found)
 
 
 def label_of(place: str) -> str:

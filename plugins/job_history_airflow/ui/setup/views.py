@@ -12,6 +12,7 @@ from job_history_airflow.ui.forms import token_for
 from job_history_airflow.ui.request_context import RequestContext
 from job_history_airflow.ui.setup.account_entries import Errors, position_of, rows_of, sentences, text_of
 from job_history_airflow.ui.setup.account_form import account_form
+from job_history_airflow.ui.setup.labels import label_of, place_shown
 from job_history_airflow.ui.setup.latest_states import latest_states
 from job_history_airflow.ui.setup.offered_connections import names_for, visible_connections
 from job_history_airflow.ui.setup.redaction_rows import ACTIONS, FORMS, PATTERNS, rows_in
@@ -37,6 +38,8 @@ def accounts_view(
         search=search,
         latest=latest_states(),
         words=WORDS,
+        label_of=label_of,
+        place_shown=place_shown,
         stored=stored,
         allowed=allowed,
         editable=allowed and stored.can_change,
