@@ -29,6 +29,9 @@ HOUR_END = datetime(2018, 5, 21, 1, tzinfo=UTC)
 def airflow_home() -> Path:
     """Make the database of the home that the whole test run has."""
     subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+    # Its import configures logging, and would remove the handler of `caplog` in the middle of the first test.
+    import airflow  # noqa: F401
+
     return Path(os.environ["AIRFLOW_HOME"])
 
 

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.unit.samples import account
 
+from job_history.model.event_kind import EventKind
 from simulators.project import ROOT
 
 from .conftest import World
@@ -58,3 +60,21 @@ def test_lineage_of_a_load_has_relation_bucket_rows_and_bytes_and_no_secret(worl
     )
     secret = json.loads(world.s3.airflow_connection())["password"]
     assert secret not in text
+
+
+@pytest.mark.promise("openlineage")
+@pytest.mark.parametrize(
+    ("kind", "own", "namespace"),
+    [
+        ("s3", {"bucket": "acme-audit"}, "s3://acme-audit"),
+        ("google_storage", {"bucket": "acme-audit"}, "gs://acme-audit"),
+        ("azure_blob", {"container": "acme-audit"}, "wasbs://acme-audit@acme.blob.core.windows.net"),
+    ],
+)
+def test_lineage_of_each_object_store_names_bucket_and_prefix(kind: str, own: dict[str, str], namespace: str) -> None:
+    from job_history_airflow.announce.lineage import _target
+
+    one = account(destination={"type": kind, "conn_id": "store", "prefix": "logs", **own})
+    described = {"type": kind, "bucket": "acme-audit", "host": "acme.blob.core.windows.net"}
+
+    assert _target(one, EventKind.JOBS, described) == (namespace, f"logs/{one.user_id}/jobs")

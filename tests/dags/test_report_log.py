@@ -26,6 +26,9 @@ def test_log_of_report_names_account_cause_and_fix_without_a_traceback(
     log = "\n".join(record.getMessage() for record in caplog.records)
     after_report = log[log.index("FAILED 9001 Wrong database 00:00") :]
     assert after_report.index("There is no Airflow connection") < after_report.index("Create it (Admin")
+    # One line for each chain: it comes after what failed.
+    assert "Heads of the seals" in after_report
+    assert "Heads of the seals" not in log[: log.index("FAILED 9001")]
     rows = [" ".join(line.split()) for line in after_report.splitlines()]
     assert any(row.startswith("state account window counted delivered ") for row in rows)
     assert any(row.startswith("complete 5236 Initech 00:00 ") for row in rows)

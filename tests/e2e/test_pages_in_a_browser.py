@@ -12,8 +12,15 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 from tests.support.chromium import chromium
+from tests.unit.samples import receipt_of
 
 from job_history.accounts.variable import read_accounts
+from job_history.errors.catalogue import finding
+from job_history.errors.code import Code
+from job_history.ledger.receipt import Counts, RunEntry, WindowState
+from job_history.ledger.receipt_store import record
+from job_history.model.window import Window
+from job_history.storage import local_storage
 from job_history_airflow.ui.setup.account_entries import entry_ids
 from simulators.job_store import fill, plain_job
 from simulators.processes import ChildProcess, free_port
@@ -244,3 +251,28 @@ def test_nothing_is_wider_than_a_phone(installation: Installation, browser: Brow
         for path in ("setup", "setup/accounts/5234", "status", "status?span=30d"):
             page.goto(f"{installation.stack.url}/job-history/{path}")
             assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+@pytest.mark.promise("ui-browser")
+@pytest.mark.parametrize("width", [1208, 390])
+def test_newest_hour_and_last_error_are_seen_without_scrolling(
+    installation: Installation, browser: Browser, width: int
+) -> None:
+    """Beside the menu of the UI, 1,208 of 1,280 px are left for the page."""
+    hour = Window(START + 3 * HOUR, START + 4 * HOUR)
+    fault = str(finding(Code.S3_NO_SUCH_BUCKET, f"load of account 5234 Acme, window {hour}", detail="404"))
+    entry = RunEntry("by-hand", hour.end_text, WindowState.FAILED, Counts(), [fault])
+    failed = receipt_of(WindowState.FAILED, user_id=5234, name="Acme", window=hour, runs=[entry])
+    installation.set_accounts([account(5234, "Acme")])
+    record(local_storage(installation.ledger), failed)
+
+    with new_page(browser) as page:
+        page.set_viewport_size({"width": width, "height": 844})
+        page.goto(f"{installation.stack.url}/job-history/status?until={UNTIL}")
+        seen = [page.locator(f'a[href*="start={hour.start:%Y-%m-%dT%H}"]').first]
+        if width > 1000:
+            seen.append(page.get_by_text("S3_NO_SUCH_BUCKET", exact=True))
+        for each in seen:
+            box = each.bounding_box()
+            assert box is not None
+            assert box["x"] + box["width"] <= width

@@ -38,7 +38,7 @@ from job_history.reconciliation.log_findings import log_findings
 from job_history.reconciliation.open_problems import open_problems
 from job_history.reconciliation.repaired import not_back
 from job_history.seals.needs import Sealing
-from job_history.seals.sealing import SealsOfRun
+from job_history.seals.sealing import SealsOfRun, log_heads
 from job_history.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -116,8 +116,11 @@ def report(
         _remember_accounts(ledger, plans)
     delete_old_runs(staging, finished_at - STAGED_FILES_KEPT)
     _log_warnings(plans, receipts, ledger)
-    problems += [*too_many_unplaceable(receipts, quarantine_threshold), *clock_problems(clocks)]
-    problems += [] if accept_fewer else [each for recorded in newest for each in shrinkage(run, recorded.receipt)]
+    problems += [
+        *too_many_unplaceable(receipts, quarantine_threshold),
+        *clock_problems(clocks),
+        *(each for recorded in newest if not accept_fewer for each in shrinkage(run, recorded.receipt)),
+    ]
     reconciled = [findings for each in destinations if (findings := files.findings(each)) is not None]
     seals.look_back([each for plan in plans for each in plan.active], {findings.window for findings in reconciled})
     sealed = seals.seal(newest, datetime.now(UTC))
@@ -140,6 +143,7 @@ def report(
             note_reconciled(ledger, min(findings.window.end for findings in reconciled))
     rest_of = _rest(plans, receipts) if plans and len(plans) == len(destinations) else _NOT_ALL_PLANNED
     log_run_summary(receipts, problems, rest_of, status_url)
+    log_heads(sealed)
     outcome = RunOutcome(
         run,
         plans,

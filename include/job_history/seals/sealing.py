@@ -115,9 +115,13 @@ def seal_windows(
     show_to_witnesses(sealing, report, sorted(by_chain))
     if waits:
         _add_overdue(ledger, report, now)
+    return report
+
+
+def log_heads(report: SealReport) -> None:
+    """Log the heads, for a witness: one line for each chain, so this is for the end of a log."""
     if report.heads:
         log.info("Heads of the seals, for a witness:\n%s", "\n".join(head_lines(report.heads)))
-    return report
 
 
 def seal_heads(ledger: Storage) -> dict[str, SealHead]:

@@ -69,8 +69,9 @@ def _source(account: Account, kind: EventKind) -> tuple[str, str]:
 
 
 def _target(account: Account, kind: EventKind, destination: dict[str, Any]) -> tuple[str, str]:
-    if destination.get("type") == "s3":
-        prefix = account.destination.key_prefix
-        folder = f"{account.user_id}/{kind}"
-        return f"s3://{destination['bucket']}", f"{prefix}/{folder}" if prefix else folder
-    return str(destination.get("type")), str(destination.get("X-Sumo-Category") or account.user_id)
+    kind_name, bucket, host = destination.get("type"), destination.get("bucket"), destination.get("host")
+    if bucket is None:
+        return str(kind_name), str(destination.get("X-Sumo-Category") or account.user_id)
+    namespaces = {"s3": f"s3://{bucket}", "google_storage": f"gs://{bucket}", "azure_blob": f"wasbs://{bucket}@{host}"}
+    prefix, folder = account.destination.key_prefix, f"{account.user_id}/{kind}"
+    return namespaces.get(str(kind_name), f"{kind_name}://{host}/{bucket}"), f"{prefix}/{folder}" if prefix else folder

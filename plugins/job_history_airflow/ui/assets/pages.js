@@ -113,3 +113,9 @@ addEventListener("submit", async (event) => {
   link.textContent = run.dag_run_id;
   status.replaceChildren("Started: ", link);
 });
+
+// On a narrow screen, begin with the newest hour, which is the one that people look for.
+for (const box of document.querySelectorAll(".scrolls")) {
+  const newest = [...box.querySelectorAll("tbody tr:first-child td:not(.fact)")].at(-1);
+  if (newest) box.scrollLeft = newest.offsetLeft + newest.offsetWidth - box.clientWidth;
+}
