@@ -37,7 +37,8 @@ class TextAnswer:
         for chain in chains:
             until = f", the last at {moment_text(chain.sealed_at)}" if chain.sealed_at else ""
             signed = "signed" if chain.signed == chain.seals else f"{chain.signed} of them signed"
-            self._line(f"{chain.id}: {chain.seals} seals, {signed}{until}")
+            place = f", of {chain.place.text}" if chain.place else ""
+            self._line(f"{chain.id}: {chain.seals} seals, {signed}{until}{place}")
             self._line(f"  head {chain.head}")
         self._counts("Documents", findings.documents)
         self._counts("Hours", findings.windows)

@@ -17,6 +17,7 @@ from job_history_verify.findings import Finding, Findings
 from job_history_verify.hours import judge_hours, judge_receipts
 from job_history_verify.judge import Judge, Range
 from job_history_verify.layout import CONTROL, RECEIPTS, SEALS, ChainId, parse_chain
+from job_history_verify.moments import parse_moment
 from job_history_verify.parallel import Digest, in_another_process
 from job_history_verify.seal import Place
 from job_history_verify.verdicts import Verdict
@@ -91,7 +92,8 @@ class Verification:
                 places, wanted = self._places_by_number(), self._wanted()
                 for one in documents.deciding(wanted):
                     is_file = one.place == wanted[one.chain] and places[one.place].keeps_objects
-                    if is_file and one.left_out != Verdict.ERASED.value:
+                    is_asked_for = parse_moment(one.window) in self._options.hours
+                    if is_file and is_asked_for and one.left_out != Verdict.ERASED.value:
                         yield one.sha256.decode(), one.key.decode()
         self._findings.flush()
 

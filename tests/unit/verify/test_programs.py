@@ -76,6 +76,7 @@ def test_program_verifies_without_network_environment_and_packages(
     archive.signature_path(2).write_text(ssh_signature(key_pair(), b"other"))
     changed = run(command)
     assert changed.returncode == 1
+    assert b"the last at 2018-05-21T06:00:00Z, of s3://acme-audit\n" in changed.stdout
     assert b"bad signature   5234/jobs seal 2:" in changed.stdout
 
 

@@ -101,6 +101,13 @@ def test_head_before_the_first_seal_here_could_not_be_checked(archive: SealedArc
     assert (result.code, result.verdicts) == (2, {"could not check"})
 
 
+def test_sums_are_of_the_range(archive: SealedArchive, capsys: pytest.CaptureFixture[str]) -> None:
+    hours = ["--since", "2018-05-21T03:00:00Z", "--until", "2018-05-21T04:00:00Z"]
+    assert exit_code(archive, "--print-sums", *hours) == 0
+    keys = [line.partition("  ")[2] for line in capsys.readouterr().out.splitlines()]
+    assert keys == sorted(archive.documents[START + 3 * HOUR])
+
+
 def test_sums_of_messages_are_no_files(archive: SealedArchive, capsys: pytest.CaptureFixture[str]) -> None:
     for hour in range(5):
         archive.seal_hour(hour, destination={"type": "sumo_logic", "target": "collectors.example"})
