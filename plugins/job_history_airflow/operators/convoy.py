@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,8 +12,9 @@ from job_history.accounts.account import Account
 from job_history.errors import PermanentError
 from job_history.model.slice import Slice
 from job_history.pipeline.convoy_files import ConvoyFiles
+from job_history.pipeline.convoy_results import ConvoyResults
 from job_history.pipeline.convoy_step import ConvoyStep
-from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
+from job_history.pipeline.results import SliceOutcome
 from job_history.pipeline.run_files import RunFiles
 from job_history_airflow.factories.sharing import shared_clients
 from job_history_airflow.operators.failures import reason_of
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 CONVOY_MAP_INDEX_TEMPLATE = "{{ task.convoy['label'] }}"
-RESULTS: dict[str, type[msgspec.Struct]] = {"extract": Extracted, "transform": Transformed}
 BEFORE = {"transform": "extract", "load": "transform"}
 
 
@@ -68,7 +67,7 @@ class ConvoyOperator(BaseOperator):
         return {str(each): number for each, number in did.items()}
 
     def _step(self, steps: Steps, files: ConvoyFiles, run_files: RunFiles) -> ConvoyStep:
-        results = _Results(self.step, files, run_files)
+        results = ConvoyResults(self.step, files, run_files)
 
         def work(slice_: Slice, account: Account) -> msgspec.Struct:
             if self.step == "extract":
@@ -97,43 +96,3 @@ class ConvoyOperator(BaseOperator):
         from job_history_airflow.announce.lineage import lineage_of_slices
 
         return lineage_of_slices(self._delivered)
-
-
-@dataclass(frozen=True)
-class _Results:
-    """What a step and the ones before it have left of a slice."""
-
-    step: str
-    files: ConvoyFiles
-    run_files: RunFiles
-    _ready: dict[Slice, tuple[msgspec.Struct, str]] = field(default_factory=dict)
-    """The result of the step before, of the one slice that is ready."""
-
-    def needed(self, step: str, slice_: Slice) -> Any:
-        is_step_before = step == BEFORE.get(self.step)
-        found = self._ready.pop(slice_, None) if is_step_before else None
-        found = found or self.files.result(slice_, step, RESULTS[step])
-        if found is None:
-            raise PermanentError(f"{slice_.about} was not {step}ed. Clear its {step} task.")
-        return found[0]
-
-    def is_done(self, slice_: Slice, account: Account) -> bool:
-        if self.step == "load":
-            outcome = self.run_files.outcome(slice_)
-            return outcome is not None and outcome.settings_hash == account.settings_hash
-        found = self.files.result(slice_, self.step, RESULTS[self.step])
-        return found is not None and found[1] == account.settings_hash
-
-    def is_ready(self, slice_: Slice) -> bool:
-        if (before := BEFORE.get(self.step)) is None:
-            return True
-        self._ready.clear()
-        if (found := self.files.result(slice_, before, RESULTS[before])) is not None:
-            self._ready[slice_] = found
-        return found is not None
-
-    def save(self, slice_: Slice, account: Account, made: msgspec.Struct) -> None:
-        if isinstance(made, SliceOutcome):
-            self.run_files.save_outcome(slice_, made)
-        else:
-            self.files.save_result(slice_, self.step, account.settings_hash, made)

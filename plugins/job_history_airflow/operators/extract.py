@@ -9,7 +9,7 @@ import msgspec
 from job_history.accounts.account import Account
 from job_history.model.slice import Slice
 from job_history.pipeline.convoy_files import ConvoyFiles
-from job_history.pipeline.results import Extracted
+from job_history.pipeline.convoy_results import extracted_by_convoy
 from job_history_airflow.operators.base import SliceOperator
 from job_history_airflow.operators.chain import BY_CONVOY
 
@@ -24,13 +24,7 @@ class ExtractOperator(SliceOperator):
     def run_step(self, slice_: Slice, account: Account) -> dict[str, Any]:
         return msgspec.to_builtins(self.steps.extract(slice_, account))  # type: ignore[no-any-return]
 
-    def made_by_convoy(self, slice_: Slice, account: Account) -> dict[str, Any] | None:
-        """If the transform failed by itself, and was not killed, the records may be what it failed on: read again."""
+    def made_by_convoy(self, slice_: Slice, account: Account, *, again: bool) -> dict[str, Any] | None:
         files = ConvoyFiles(self.steps.staging, slice_.run)
-        made = files.taken(slice_, "extract", Extracted, account.settings_hash)
-        if made is None or not files.are_staged(slice_, [made.path]):
-            return None
-        failure = self.files_of(slice_).failure(slice_)
-        if failure is not None and failure.step == "transform" and not failure.abandoned:
-            return None
-        return {**msgspec.to_builtins(made), BY_CONVOY: True}
+        made = extracted_by_convoy(files, self.files_of(slice_), slice_, account.settings_hash, again=again)
+        return None if made is None else {**msgspec.to_builtins(made), BY_CONVOY: True}
