@@ -173,6 +173,48 @@ def test_a_step_that_was_killed_and_run_again_ends_as_if_undisturbed(
         assert (delivered, already_present) == (FINISHED - len(there), len(there))
 
 
+CONVOY = ["convoy extract", "convoy transform", "convoy load"]
+CONVOY_DEATHS = [
+    (Death("convoy extract", "record", 110), "within fetch"),
+    (Death("convoy extract", "after extracted"), "after its result is noted"),
+    (Death("convoy transform", "write", 115), "within transform"),
+    (Death("convoy load", "before put", 20), "before put"),
+    (Death("convoy load", "after put", 60), "after put"),
+    (Death("convoy load", "after outcome"), "after its outcome is noted"),
+]
+
+
+@pytest.mark.promise("killed-steps", "no-second-extract", "crash-matrix")
+@pytest.mark.parametrize(
+    "death",
+    [
+        pytest.param(
+            death,
+            marks=crash_cell(
+                "killed", f"{death.step.replace('convoy', 'a convoy,')}", at, "tried again, its own chain"
+            ),
+            id=f"{death.step} {at}",
+        )
+        for death, at in CONVOY_DEATHS
+    ],
+)
+def test_a_convoy_that_was_killed_ends_in_a_chain_of_its_own_and_reads_nothing_twice(
+    run: Run, undisturbed: dict[str, tuple[int, str]], death: Death
+) -> None:
+    assert run.steps(["plan", *CONVOY], death) == (-signal.SIGKILL, "")
+    there = run.objects()
+    if death != CONVOY_DEATHS[0][0]:
+        run.lose_the_source()
+
+    assert run.steps([*CONVOY[CONVOY.index(death.step) :], "chains", "report"]) == (0, "")
+
+    assert there.items() <= run.objects().items()
+    assert run.objects() == undisturbed
+    receipt = run.setting.receipt()
+    assert receipt is not None
+    assert keys_of(receipt, local_storage(Path(run.setting.ledger))) == sorted(undisturbed)
+
+
 def test_what_a_killed_step_left_on_the_disk_is_cleared_away_with_the_rest(run: Run) -> None:
     assert run.steps(["plan", "extract"], Death("extract", "write", 115)) == (-signal.SIGKILL, "")
     [unfinished] = run.staged()

@@ -6,6 +6,7 @@ has been used in a process, forked children hang in it.
 
 from __future__ import annotations
 
+import functools
 import logging
 import multiprocessing
 import os
@@ -215,6 +216,11 @@ def _source(store: str) -> Source[JobRecord]:
     return SqlJobSource(lambda: sqlite3.connect(f"file:{store}?mode=ro", uri=True), dialect_for("sqlite"))
 
 
+def _convoys(runs: Runs, run: Run, step: str) -> None:
+    for convoy in runs.convoys(run):
+        runs.convoy_step(run, convoy, step)
+
+
 def _main(setting: Setting, steps: list[str], death: Death | None, printed: Path) -> None:
     with printed.open("wb") as file:
         os.dup2(file.fileno(), 1)
@@ -227,6 +233,8 @@ def _main(setting: Setting, steps: list[str], death: Death | None, printed: Path
     of_run: dict[str, Callable[[], object]] = {
         "plan": lambda: runs.plan(run, setting.destination),
         "report": lambda: runs.report(run),
+        "chains": lambda: [runs.step(run, slice_, step) for slice_ in runs.close(run) for step in STEPS],
+        **{f"convoy {step}": functools.partial(_convoys, runs, run, step) for step in STEPS},
     }
     for name in steps:
         killer.step = name

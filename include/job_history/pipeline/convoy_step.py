@@ -71,7 +71,15 @@ class ConvoyStep:
                 did = self._slice(convoy, place, interrupted, files, run_files)
             rows.append((slice_.label, did))
         log.info("\n%s", text_table(["account and hour", self.name], rows))
-        return Counter(did for _, did in rows)
+        counts = Counter(did for _, did in rows)
+        log.info(
+            "%s of %s slices in %.1f s: %s.",
+            self.name,
+            f"{len(rows):,}",
+            self.clock() - began,
+            ", ".join(f"{counts[did]:,} {did}" for did in Did if counts[did]),
+        )
+        return counts
 
     def _slice(
         self, convoy: Convoy, place: int, interrupted: int | None, files: ConvoyFiles, run_files: RunFiles

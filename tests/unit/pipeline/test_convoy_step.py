@@ -151,6 +151,21 @@ def test_after_its_time_limit_a_step_ends_well_and_leaves_the_rest(world: World)
     assert world.run_files.failure(slice_of(3)) is None
 
 
+def test_its_log_has_a_heading_for_each_account_then_a_table_and_a_summary(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    world.does[2] = raising(PermanentError("no such bucket"))
+
+    world.run()
+
+    assert [message.split()[1] for message in caplog.messages if message.startswith("────")] == ["1", "2", "3"]
+    *_, table, summary = caplog.messages
+    assert [line.split()[0] for line in table.strip().splitlines()[1:]] == ["1", "2", "3"]
+    assert summary.startswith("extract of 3 slices in ")
+    assert summary.endswith(": 2 done, 1 failed.")
+
+
 def test_label_names_the_first_account_and_how_many_others(world: World) -> None:
     assert world.convoy.label == "1 Acme +2"
     assert Convoy(RUN, 1, [slice_of(1), slice_of(1)]).label == "1 Acme"
