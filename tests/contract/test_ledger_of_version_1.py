@@ -25,7 +25,8 @@ from job_history.errors.code import Code
 from job_history.inspection.status import statuses
 from job_history.ledger.known_accounts import read_known_accounts
 from job_history.ledger.receipt import Receipt
-from job_history.ledger.receipt_store import read_history, read_receipt
+from job_history.ledger.receipt_history import read_history
+from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.pipeline.run_files import RunFiles

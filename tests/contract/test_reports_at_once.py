@@ -14,7 +14,7 @@ from tests.support.scripted_s3 import scripted_s3
 
 from job_history.ledger.items import items_at
 from job_history.ledger.receipt import Receipt, WindowState
-from job_history.ledger.receipt_store import read_history
+from job_history.ledger.receipt_history import read_history
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.storage import Storage

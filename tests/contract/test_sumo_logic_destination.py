@@ -27,7 +27,7 @@ from job_history.errors import PermanentError
 from job_history.ledger.item import Item
 from job_history.ledger.items import ListHeader, item_writer, items_at
 from job_history.ledger.previous_run import read_previous_run
-from job_history.ledger.receipt import Counts, Receipt, WindowState
+from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
 from job_history.ledger.receipt_files import receipt_path
 from job_history.model.job import JobRecord
 from job_history.model.slice import Slice
@@ -467,6 +467,7 @@ def _receipt(slice_: Slice, items: list[str]) -> bytes:
         Receipt(
             user_id=slice_.user_id,
             name=slice_.name,
+            revision=1,
             window=slice_.window,
             state=WindowState.FAILED,
             counts=Counts(),
@@ -475,5 +476,6 @@ def _receipt(slice_: Slice, items: list[str]) -> bytes:
             code_version="",
             destination={"type": "sumo_logic"},
             items=items,
+            runs=[RunEntry(slice_.run, "2018-05-21T01:15:00Z", WindowState.FAILED, Counts(), [])],
         )
     )

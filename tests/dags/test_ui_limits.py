@@ -148,6 +148,7 @@ def test_long_ids_and_errors_are_cut(pages: Pages, tmp_path: Path) -> None:
     receipt = Receipt(
         user_id=5234,
         name="Acme",
+        revision=1,
         window=window,
         state=WindowState.FAILED,
         counts=counts,

@@ -6,19 +6,19 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from job_history.accounts.account import Account
 from job_history.destinations import Delivery, OnDelivery
 from job_history.documents.staged import StagedDocument
 from job_history.errors import ReplicationError
-from job_history.ledger.receipt import Counts, Receipt, WindowState
+from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
 from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord, LineRecord
 from job_history.model.record import Record
 from job_history.model.slice import Slice
-from job_history.model.timestamp import parse_time
+from job_history.model.timestamp import format_time, parse_time
 from job_history.model.window import Window
 from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
 
@@ -76,8 +76,10 @@ def receipt_of(state: WindowState = WindowState.COMPLETE, **changes: Any) -> Rec
         "settings_hash": "",
         "code_version": "",
         "destination": {},
-    }
-    return Receipt(state=state, **{**fields, **changes})
+    } | changes
+    ended = format_time(fields["window"].end + timedelta(minutes=15))
+    runs = [RunEntry("run", ended, state, fields["counts"], [])]
+    return Receipt(state=state, **{"runs": runs, **fields})
 
 
 def record(**changes: Any) -> JobRecord:

@@ -16,9 +16,8 @@ from msgspec.structs import replace
 
 from job_history.accounts.account import Account
 from job_history.errors import PermanentError
-from job_history.ledger.decoding import decoded
 from job_history.ledger.lateness import Lateness
-from job_history.ledger.receipt import RECEIPT_VERSION, WindowState
+from job_history.ledger.receipt import WindowState
 from job_history.ledger.receipt_files import ReceiptFiles, day_folder_of, receipt_files, window_folder
 from job_history.ledger.receipt_store import read_by_files
 from job_history.model.event_kind import EventKind
@@ -100,14 +99,13 @@ class _Counts(msgspec.Struct, gc=False):
 
 
 class _ReceiptPart(msgspec.Struct, gc=False):
-    """The part of a receipt that a status needs; the rest is not decoded."""
+    """The part of a receipt that a status needs; the rest is not kept."""
 
     state: WindowState
     counts: _Counts
     read_at: str = ""
     lateness: Lateness = msgspec.field(default_factory=Lateness)
     runs: list[_Run] = []
-    version: int = RECEIPT_VERSION
 
 
 def statuses(
@@ -198,10 +196,7 @@ class _Day(NamedTuple):
 def _receipt_part(ledger: Storage, files: ReceiptFiles, version: str) -> _ReceiptPart | str:  # noqa: ARG001 - the version is for the cache
     """Read a receipt. A damaged one is returned as a message, so that the others are shown all the same."""
     try:
-        if len(files.paths) > 1:
-            [receipt] = read_by_files(ledger, [files])
-            return msgspec.convert(receipt, _ReceiptPart, from_attributes=True)
-        [path] = files.paths
-        return decoded(ledger.read(path) or b"", _ReceiptPart, ledger.url(path))
+        [receipt] = read_by_files(ledger, [files])
+        return msgspec.convert(receipt, _ReceiptPart, from_attributes=True)
     except PermanentError as damaged:
         return str(damaged)

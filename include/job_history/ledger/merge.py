@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -21,14 +21,14 @@ def merge(earlier: Receipt, own: Receipt) -> Receipt | None:
 
     Rules, in order: (1) a report repeated after a redrive changes nothing, nor does one whose run is recorded with the
     same outcome; (2) a pause clears no other state; (3) a closed window stays closed; (4) of two closed readings the
-    later one gives the counts: by `read_at`, or the later report if a `read_at` is missing or cannot be right. The
+    later one gives the counts: by `read_at`, or the later report if a `read_at` is missing or after its own report. The
     runs of both are kept. The item lists are those of the one that gives the counts: the others are carried forward
     by `add_revision`.
     """
     if _was_redriven_since(earlier, own) or all(_is_recorded(entry, earlier) for entry in own.runs):
         return None
     if gives_counts(earlier, own):
-        return replace(earlier, runs=_joined(earlier.runs, own.runs))
+        return replace(earlier, runs=_joined(earlier.runs, own.runs), reported_at=_reported_at(earlier))
     return replace(own, runs=_joined(earlier.runs, _with_shrinkage(earlier, own)))
 
 
@@ -77,10 +77,20 @@ def gives_counts(earlier: Receipt, own: Receipt) -> bool:
 
 
 def _was_read_before(own: Receipt, earlier: Receipt) -> bool:
-    if not own.read_at or not earlier.read_at:
-        return False
-    latest = parse_time(own.runs[-1].finished_at) + MAX_CLOCK_ERROR
-    return parse_time(own.read_at) < parse_time(earlier.read_at) <= latest
+    own_read, earlier_read = _read_at(own), _read_at(earlier)
+    return own_read is not None and earlier_read is not None and own_read < earlier_read
+
+
+def _read_at(receipt: Receipt) -> datetime | None:
+    """Return when the source was read; None if that is not known, or in the future of the report that it is of."""
+    if not receipt.read_at:
+        return None
+    read_at = parse_time(receipt.read_at)
+    return read_at if read_at <= parse_time(_reported_at(receipt)) + MAX_CLOCK_ERROR else None
+
+
+def _reported_at(receipt: Receipt) -> str:
+    return receipt.reported_at or receipt.runs[-1].finished_at
 
 
 def _with_shrinkage(earlier: Receipt, own: Receipt) -> list[RunEntry]:

@@ -64,7 +64,12 @@ class OpenWindows:
             self.mark([OpenWindow.of(receipt)])
 
     def after(self, newest: Receipt) -> None:
-        """Call this with the newest revision of the window: the mark of one that no run can change is deleted."""
+        """Call this with the newest revision of the window: the mark of one that no run can change is deleted.
+
+        Another report may have deleted the mark of a window that has failed again since.
+        """
+        if newest.state is WindowState.FAILED and newest.has_history:
+            self._ledger.create(OpenWindow.of(newest).path, b"{}\n")
         if newest.state.closed or newest.state is WindowState.UNRECOVERABLE:
             self.remove([OpenWindow.of(newest)])
 

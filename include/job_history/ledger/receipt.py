@@ -108,6 +108,8 @@ class Receipt(msgspec.Struct, kw_only=True):
 
     `redaction`: the policies that its documents were made under (more than one if it was changed between slices).
 
+    `reported_at`: the end of the report that `read_at` and the counts are of, if it is not the last of `runs`.
+
     `counted_by`: how the source counted (`query`; for the platform's API `counters`, `second_listing` or both).
     `settings_changes`: settings that are not as in the previous run.
     `unplaceable`: records of the account that no window contains, as of this run; not among the counts.
@@ -126,6 +128,7 @@ class Receipt(msgspec.Struct, kw_only=True):
     gap: int
     counted_by: str = "query"
     read_at: str = ""
+    reported_at: str = ""
     first_job: JobRef | None = None
     last_job: JobRef | None = None
     lateness: Lateness = msgspec.field(default_factory=Lateness)
@@ -145,9 +148,9 @@ class Receipt(msgspec.Struct, kw_only=True):
     runs: list[RunEntry] = []
 
     def __post_init__(self) -> None:
-        """Raise ValueError if `read_at` is no moment."""
-        if self.read_at:
-            parse_time(self.read_at)
+        """Raise ValueError if `read_at` or `reported_at` is no moment."""
+        for moment in filter(None, (self.read_at, self.reported_at)):
+            parse_time(moment)
 
     @property
     def label(self) -> str:

@@ -6,22 +6,27 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from job_history.errors.code import Code
+from job_history.ledger.decoding import decoded, ledger_error
+from job_history.ledger.receipt import Receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 
 VERSION_1 = "receipt.json"
-_REVISION = re.compile(r"r(\d{6,})\.json")
+_REVISION = re.compile(r"r(\d{6}|[1-9]\d{6,})\.json")
 
 
 class ReceiptFiles(NamedTuple):
     """The files of a window that say what its receipt is.
 
     `revision`: the number of the newest, 0 if there is none. `has_version_1`: there is a receipt of version 1.
+    `missing`: the lowest number below the newest that was not listed, 0 if all were.
     """
 
     folder: str
     revision: int = 0
     has_version_1: bool = False
+    missing: int = 0
 
     def __bool__(self) -> bool:
         return self.revision > 0 or self.has_version_1
@@ -54,12 +59,39 @@ def revision_path(folder: str, revision: int) -> str:
 
 def receipt_files(paths: Iterable[str]) -> dict[str, ReceiptFiles]:
     """Return the receipt files among these paths, by the folder of their window."""
-    found: dict[str, ReceiptFiles] = {}
+    found: dict[str, set[int]] = {}
     for path in paths:
         folder, _, name = path.rpartition("/")
-        files = found.get(folder, ReceiptFiles(folder))
         if name == VERSION_1:
-            found[folder] = files._replace(has_version_1=True)
+            found.setdefault(folder, set()).add(0)
         elif number := _REVISION.fullmatch(name):
-            found[folder] = files._replace(revision=max(files.revision, int(number[1])))
-    return found
+            found.setdefault(folder, set()).add(int(number[1]))
+    return {folder: _files(folder, numbers) for folder, numbers in found.items()}
+
+
+def _files(folder: str, numbers: set[int]) -> ReceiptFiles:
+    newest = max(numbers)
+    missing = next((number for number in range(1, newest) if number not in numbers), 0)
+    return ReceiptFiles(folder, newest, 0 in numbers, missing)
+
+
+def decode_receipt(content: bytes, path: str, where: str) -> Receipt:
+    """Decode the file of a receipt; `where` is its URL.
+
+    Raises PermanentError as `decoded` does, and if the file is that of another path: a copy, or restored to a wrong
+    place.
+    """
+    receipt = decoded(content, Receipt, where)
+    own = receipt_path(receipt.user_id, receipt.kind, receipt.window, receipt.revision)
+    if own != path:
+        raise ledger_error(Code.LEDGER_FILE_DAMAGED, where, detail=f"it is the file of {own}")
+    if not receipt.runs:
+        raise ledger_error(Code.LEDGER_FILE_DAMAGED, where, detail="it has no run")
+    return receipt
+
+
+def check_follows(revision: Receipt, sha256: str | None, where: str) -> None:
+    """Raise PermanentError if a revision was not made of the one before, which has this hash; `where` is its URL."""
+    if revision.previous_sha256 != sha256:
+        detail = f"it was made of another revision {revision.revision - 1} than the one beside it"
+        raise ledger_error(Code.LEDGER_FILE_DAMAGED, where, detail=detail)

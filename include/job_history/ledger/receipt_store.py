@@ -14,12 +14,15 @@ import msgspec
 from msgspec.structs import replace
 
 from job_history.errors import TransientError
-from job_history.ledger.decoding import decoded
+from job_history.errors.code import Code
+from job_history.ledger.decoding import ledger_error
 from job_history.ledger.merge import gives_counts, merge
 from job_history.ledger.receipt import RECEIPT_VERSION, Receipt
 from job_history.ledger.receipt_files import (
     ReceiptFiles,
+    check_follows,
     day_folder_of,
+    decode_receipt,
     receipt_files,
     receipt_path,
     revision_path,
@@ -97,19 +100,6 @@ def decode_by_files(
     return [None if each is None else each.with_version_1 for each in newest]
 
 
-def read_history(ledger: Storage, user_id: int, kind: EventKind, window: Window) -> list[Receipt]:
-    """Read all revisions of a window's receipt, the oldest first."""
-    folder = window_folder(user_id, kind, window)
-    files = receipt_files(ledger.paths(folder)).get(folder, ReceiptFiles(folder))
-    numbers = [*([0] if files.has_version_1 else []), *range(1, files.revision + 1)]
-    paths = [revision_path(folder, number) for number in numbers]
-    return [
-        decoded(content, Receipt, ledger.url(path))
-        for path, content in zip(paths, ledger.read_all(paths), strict=True)
-        if content is not None
-    ]
-
-
 def add_revision(ledger: Storage, own: Receipt, *, only_after: int | None = None) -> Receipt:
     """Add the receipt of one run to the window's record, and return the newest revision. Raises as below."""
     return record(ledger, own, only_after=only_after).receipt
@@ -153,7 +143,10 @@ def record(
                 return Recorded(made, is_new=True, sha256=hashlib.sha256(receipt_bytes(made)).hexdigest())
             if made is None and is_newest and newest is not None:
                 return Recorded(newest.receipt, is_new=False, sha256=newest.sha256)
-        newest, is_newest = _newest(ledger, folder)[1], True
+        files, newest = _newest(ledger, folder)
+        is_newest = True
+        if made is not None and files.revision < made.revision:
+            _check_is_there(ledger, revision_path(folder, made.revision))
 
 
 def _after(
@@ -198,7 +191,10 @@ def _newest(ledger: Storage, folder: str) -> tuple[ReceiptFiles, _Newest | None]
         return files._replace(has_version_1=newest is not None), newest
     files = receipt_files(ledger.paths(folder)).get(folder, ReceiptFiles(folder, 1))
     known = {revision_path(folder, 1): first}
-    return files, _of_contents(ledger, files, [known.get(path) or ledger.read(path) for path in files.paths])
+    newest = _of_contents(ledger, files, [known.get(path) or ledger.read(path) for path in files.paths])
+    if newest is not None and newest.receipt.revision == 2:
+        check_follows(newest.receipt, hashlib.sha256(first).hexdigest(), ledger.url(files.paths[0]))
+    return files, newest
 
 
 def _as_seen(ledger: Storage, files: ReceiptFiles) -> _Newest | None:
@@ -211,10 +207,11 @@ def _as_seen(ledger: Storage, files: ReceiptFiles) -> _Newest | None:
 
 def _of_contents(ledger: Storage, files: ReceiptFiles, contents: list[bytes | None]) -> _Newest | None:
     """Decode what the paths of `files` contain."""
+    _check_whole(ledger, files)
     if files.revision and contents[0] is None:
         raise TransientError(f"{ledger.url(files.paths[0])} was listed and is not there. Try again.")
     readings = [
-        _Reading(decoded(content, Receipt, ledger.url(path)), hashlib.sha256(content).hexdigest())
+        _Reading(decode_receipt(content, path, ledger.url(path)), hashlib.sha256(content).hexdigest())
         for path, content in zip(files.paths, contents, strict=True)
         if content is not None
     ]
@@ -227,3 +224,16 @@ def _of_contents(ledger: Storage, files: ReceiptFiles, contents: list[bytes | No
         return newest
     is_new = merge(newest.receipt, readings[1].receipt) is not None
     return newest._replace(version_1=readings[1]) if is_new else newest
+
+
+def _check_whole(ledger: Storage, files: ReceiptFiles) -> None:
+    """Raise PermanentError if a revision before the newest is missing; a listing may lack one that was just written."""
+    path = revision_path(files.folder, files.missing)
+    if files.missing and ledger.read(path) is None:
+        raise ledger_error(Code.LEDGER_FILE_MISSING, ledger.url(path))
+
+
+def _check_is_there(ledger: Storage, path: str) -> None:
+    """Raise an error if a file that could not be created, because it exists, cannot be read."""
+    if ledger.read(path) is None:
+        raise TransientError(f"{ledger.url(path)} could not be created, and is not there. Try again.")

@@ -8,13 +8,11 @@ Killed and repeated tries leave such files. They are kept for some days: another
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from job_history.ledger.decoding import decoded
 from job_history.ledger.quarantine import FOLDER as QUARANTINE
-from job_history.ledger.receipt import Receipt
-from job_history.ledger.receipt_files import VERSION_1, day_folder_of, receipt_files, revision_path
+from job_history.ledger.receipt_files import day_folder_of, receipt_files
+from job_history.ledger.receipt_history import history_in
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import parse_time
 from job_history.model.window import Window
@@ -72,25 +70,14 @@ def delete_superseded_files(
     named: set[str] = set()
     quarantine: set[str] = set()
     named_quarantine: set[str] = set()
-    for revisions in _revisions(ledger, folder):
-        named.update(path for each in revisions for path in (*each.items, *each.elsewhere))
-        earlier = [each for each in revisions if each.runs and parse_time(each.runs[-1].finished_at) < before]
-        quarantine |= {path for each in earlier for path in each.quarantine} - {*revisions[-1].quarantine}
-        named_quarantine.update(path for each in revisions for path in each.quarantine)
+    for files in receipt_files(ledger.paths(folder)).values():
+        history = history_in(ledger, files)
+        newest = {*history.newest.quarantine} if history.newest else set()
+        named.update(path for each in history.receipts for path in (*each.items, *each.elsewhere))
+        earlier = [each for each in history.receipts if parse_time(each.runs[-1].finished_at) < before]
+        quarantine |= {path for each in earlier for path in each.quarantine} - newest
+        named_quarantine.update(path for each in history.receipts for path in each.quarantine)
     quarantine |= old.of(folder) - named_quarantine
     to_delete = [*(path for path in lists if path not in named), *sorted(quarantine)]
     ledger.delete_all(to_delete)
     return len(to_delete)
-
-
-def _revisions(ledger: Storage, folder: str) -> Iterator[list[Receipt]]:
-    """Yield for each window all revisions of its receipt, the oldest first."""
-    for window, files in receipt_files(ledger.paths(folder)).items():
-        paths = [revision_path(window, number) for number in range(1, files.revision + 1)]
-        if files.has_version_1:
-            paths.insert(0, f"{window}/{VERSION_1}")
-        yield [
-            decoded(content, Receipt, ledger.url(path))
-            for path, content in zip(paths, ledger.read_all(paths), strict=True)
-            if content is not None
-        ]

@@ -24,7 +24,10 @@ class WindowMark(NamedTuple):
     def at(cls, path: str, folder: str) -> Self:
         """Return the window that a path in the folder marks. Raises ValueError if it marks none."""
         user_id, kind, slug = path.removeprefix(f"{folder}/").split("/")
-        return cls(int(user_id), EventKind(kind), Window.from_slug(slug))
+        mark = cls(int(user_id), EventKind(kind), Window.from_slug(slug))
+        if mark.path_in(folder) != path:
+            raise ValueError(f"{path} is not the path of a mark")
+        return mark
 
     def path_in(self, folder: str) -> str:
         return f"{folder}/{self.user_id}/{self.kind}/{self.window.slug}"

@@ -69,9 +69,13 @@ class Closing:
     code_version: str
 
     def all_of(self, windows: list[PlannedWindow]) -> list[ClosedWindow]:
-        """Close windows, several at once: each has a folder of its own, and a write to a bucket takes its time."""
+        """Close windows, several at once: each has a folder of its own, and a write to a bucket takes its time.
+
+        Raises TransientError if it is worth another try, when all others are closed.
+        """
         with ThreadPoolExecutor(WINDOWS_AT_A_TIME, "receipts") as pool:
-            return list(pool.map(self.window, windows))
+            closing = [pool.submit(self.window, planned) for planned in windows]
+        return [closed.result() for closed in closing]
 
     def window(self, planned: PlannedWindow) -> ClosedWindow:
         """Write a window's receipt, and delete what its run no longer needs."""

@@ -149,6 +149,11 @@ class Storage:
                 f"{self.url(path)} is gone, so this step has nothing to work on. Clear the run's extract task of this "
                 "account as well, so that it is made again."
             ) from missing
+        except (IsADirectoryError, NotADirectoryError) as error:
+            raise PermanentError(
+                f"Cannot {doing} {self.url(path)}: {_cause(error)}. A folder is in the place of a file, or a file in "
+                "that of a folder: move it elsewhere."
+            ) from None
         except (OSError, ValueError) as error:
             raise TransientError(f"Cannot {doing} {self.url(path)}: {_cause(error)}") from None
         except ReplicationError as error:

@@ -42,7 +42,8 @@ def show_receipt(
 
     Exits with 1 if there is no receipt, or if the window is not closed.
     """
-    from job_history.ledger.receipt_store import read_history, read_receipt
+    from job_history.ledger.receipt_history import read_history
+    from job_history.ledger.receipt_store import read_receipt
     from job_history.model.event_kind import EventKind
     from job_history.model.window import HOUR, Window
     from job_history_airflow.cli.context import load_context

@@ -36,6 +36,7 @@ def save(ledger: Storage, state: str, hour: Window = HOUR, user_id: int = 5234, 
     receipt = Receipt(
         user_id=user_id,
         name="Acme",
+        revision=1,
         window=hour,
         state=WindowState(state),
         counts=reported,

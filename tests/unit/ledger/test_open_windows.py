@@ -8,7 +8,8 @@ import pytest
 from tests.unit.samples import HOUR, receipt_of
 
 from job_history.ledger.open_windows import OpenWindow, OpenWindows
-from job_history.ledger.receipt import WindowState
+from job_history.ledger.receipt import Counts, RunEntry, WindowState
+from job_history.ledger.receipt_store import add_revision
 from job_history.model.event_kind import EventKind
 from job_history.storage import Storage, local_storage
 
@@ -70,11 +71,34 @@ def test_a_mark_that_came_after_the_listing_is_not_deleted(ledger: Storage) -> N
 
 def test_a_file_that_marks_no_window_is_named_and_the_others_are_read(ledger: Storage) -> None:
     OpenWindows(ledger).mark([OPEN])
-    for path in ("5234/jobs/yesterday", "5234/bills/20180521T000000Z-20180521T010000Z", "notes.txt", "x/jobs/1-2"):
+    for path in (
+        "05234/jobs/20180521T000000Z-20180521T010000Z",
+        "5234/jobs/yesterday",
+        "5234/bills/20180521T000000Z-20180521T010000Z",
+        "notes.txt",
+        "x/jobs/1-2",
+    ):
         ledger.write(f"_control/open/{path}", b"")
 
     found = OpenWindows(ledger)
 
     assert found.windows == {OPEN}
-    assert len(found.unreadable_problems()) == 4
+    assert len(found.unreadable_problems()) == 5
     assert all(any(path in problem for path in found.unreadable) for problem in found.unreadable_problems())
+
+
+@pytest.mark.promise("open-windows")
+def test_a_window_that_fails_after_another_report_deleted_its_mark_is_marked_again(ledger: Storage) -> None:
+    """The other report found that the source no longer has the hour, between the mark and the revision of this one."""
+    OpenWindows(ledger).mark([OPEN])
+    own, other = OpenWindows(ledger), OpenWindows(ledger)
+    failed = receipt_of(
+        WindowState.FAILED, runs=[RunEntry("own", "2018-05-21T01:20:00Z", WindowState.FAILED, Counts(), [])]
+    )
+
+    own.before(failed)
+    other.after(add_revision(ledger, receipt_of(WindowState.UNRECOVERABLE)))
+    newest = add_revision(ledger, failed)
+    own.after(newest)
+
+    assert (newest.state, marks(ledger)) == (WindowState.FAILED, [PATH])

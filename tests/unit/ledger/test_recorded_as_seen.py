@@ -12,7 +12,8 @@ from tests.unit.ledger.test_revisions import FOLDER, documents, listed, newest, 
 from tests.unit.samples import HOUR
 
 from job_history.ledger.receipt_files import ReceiptFiles
-from job_history.ledger.receipt_store import look_up_receipt, read_history, record
+from job_history.ledger.receipt_history import read_history
+from job_history.ledger.receipt_store import look_up_receipt, record
 from job_history.model.event_kind import EventKind
 from job_history.storage import Storage, local_storage
 

@@ -23,7 +23,8 @@ from job_history.ledger.merge import gives_counts, hash_of_lists, merge
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
 from job_history.ledger.receipt_files import receipt_path, window_folder
-from job_history.ledger.receipt_store import add_revision, read_history, read_receipt, read_receipts
+from job_history.ledger.receipt_history import read_history
+from job_history.ledger.receipt_store import add_revision, read_receipt, read_receipts
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import format_time
 from job_history.storage import Storage, local_storage

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from tests.unit.samples import HOUR, RUN
 
+from job_history.errors import TransientError
 from job_history.ledger.open_windows import OpenWindows
 from job_history.ledger.receipt import WindowState
+from job_history.ledger.receipt_files import receipt_path
 from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
@@ -17,7 +19,7 @@ from job_history.pipeline.close import ClosedFile, Closing, dealt_out, finished,
 from job_history.pipeline.report import RunFailedError, report
 from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.pipeline.run_files import Failure, RunFiles
-from job_history.storage import local_storage
+from job_history.storage import Storage, local_storage
 
 
 class Run:
@@ -88,6 +90,35 @@ def test_receipts_of_finished_windows_are_there_before_the_slow_ones_are_done(ru
 
     assert run.close() == [2, 3]
     assert [run.state(user_id) for user_id in (1, 2, 3)] == [None, WindowState.FAILED, WindowState.COMPLETE]
+
+
+@pytest.mark.promise("strict-decoding")
+def test_a_folder_in_place_of_a_receipt_stops_its_own_account_alone(run: Run) -> None:
+    run.add(1, jobs=False)
+    run.add(2, jobs=False)
+    run.ledger.write(f"{receipt_path(1, EventKind.JOBS, HOUR)}/x", b"")
+
+    assert run.close() == [1, 2]
+    closed = ClosedFile(run.staging, RUN).read()
+    assert [len(each.problems) for each in closed.values()] == [1, 0]
+    assert receipt_path(1, EventKind.JOBS, HOUR) in next(iter(closed.values())).problems[0]
+    assert run.state(2) is WindowState.COMPLETE
+
+
+def test_a_store_that_fails_for_one_window_lets_the_others_be_closed(run: Run) -> None:
+    class Busy(Storage):
+        def create(self, path: str, content: bytes) -> bool:
+            if path.startswith("receipts/1/"):
+                raise TransientError("busy")
+            return super().create(path, content)
+
+    run.ledger = Busy(run.ledger.files, run.ledger.root)
+    for user_id in range(1, 41):
+        run.add(user_id, jobs=False)
+
+    with pytest.raises(TransientError):
+        run.close()
+    assert [run.state(user_id) for user_id in range(1, 41)] == [None, *[WindowState.COMPLETE] * 39]
 
 
 def test_report_takes_over_what_close_wrote_and_closes_the_rest(run: Run) -> None:

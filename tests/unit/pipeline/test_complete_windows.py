@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.samples import HOUR, account
+from tests.unit.samples import HOUR, account, receipt_of
 
 from job_history.errors import PermanentError
-from job_history.ledger.receipt import Counts, Receipt, WindowState
+from job_history.ledger.receipt import WindowState
 from job_history.ledger.receipt_files import receipt_path
 from job_history.ledger.receipt_store import add_revision
 from job_history.model.event_kind import EventKind
@@ -60,16 +60,7 @@ AFTER, BEFORE = (format_time(HOUR.end + timedelta(microseconds=late)) for late i
 def test_missing_only_skips_complete_windows(tmp_path: Path, detail: dict[str, Any], state: str | None) -> None:
     ledger, acme = local_storage(tmp_path), account()
     fields = {"state": WindowState.COMPLETE, "destination_hash": acme.destination_hash, "read_at": AFTER, **detail}
-    receipt = Receipt(
-        user_id=acme.user_id,
-        name=acme.name,
-        window=HOUR,
-        counts=Counts(),
-        gap=0,
-        settings_hash="",
-        code_version="",
-        **{"destination": {"type": "s3", "bucket": "acme-audit"}, **fields},
-    )
+    receipt = receipt_of(**{"destination": {"type": "s3", "bucket": "acme-audit"}, **fields})
 
     add_revision(ledger, receipt)
 
@@ -82,16 +73,9 @@ def test_the_receipts_of_a_day_are_read_by_one_listing_and_a_damaged_one_stops_n
     acme, storage = account(), CountingStorage(tmp_path)
     hours = list(Window(HOUR.start, HOUR.start + timedelta(days=1)).hours())
     for hour in hours:
-        receipt = Receipt(
-            user_id=acme.user_id,
-            name=acme.name,
+        receipt = receipt_of(
             window=hour,
-            state=WindowState.COMPLETE,
-            counts=Counts(),
-            gap=0,
             read_at=format_time(hour.end),
-            settings_hash="",
-            code_version="",
             destination={"type": "s3", "bucket": "acme-audit"},
             destination_hash=acme.destination_hash,
         )
@@ -115,16 +99,9 @@ def test_the_receipts_of_many_accounts_are_read_together(tmp_path: Path) -> None
     accounts = [account(user_id=user_id) for user_id in range(1, 101)]
     ledger = SlowStorage(tmp_path)
     for each in accounts[::2]:
-        receipt = Receipt(
+        receipt = receipt_of(
             user_id=each.user_id,
-            name=each.name,
-            window=HOUR,
-            state=WindowState.COMPLETE,
-            counts=Counts(),
-            gap=0,
             read_at=AFTER,
-            settings_hash="",
-            code_version="",
             destination={"type": "s3", "bucket": "acme-audit"},
             destination_hash=each.destination_hash,
         )

@@ -18,7 +18,8 @@ from job_history.ledger.known_accounts import KnownAccounts, read_known_accounts
 from job_history.ledger.open_windows import OpenWindows
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_files import receipt_path
-from job_history.ledger.receipt_store import add_revision, read_history, read_receipt
+from job_history.ledger.receipt_history import read_history
+from job_history.ledger.receipt_store import add_revision, read_receipt
 from job_history.ledger.status_file import ExpectedBy, read_status
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice

@@ -18,7 +18,7 @@ from job_history.ledger.item import Item
 from job_history.ledger.items import ListHeader, item_writer, items_at
 from job_history.ledger.known_accounts import KnownAccounts, read_known_accounts
 from job_history.ledger.outcome import Outcome
-from job_history.ledger.receipt_store import read_history
+from job_history.ledger.receipt_history import read_history
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
 from job_history.pipeline.report import report

@@ -23,7 +23,8 @@ from job_history.ledger.items import items_at
 from job_history.ledger.quarantine import QuarantineEntry
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_files import receipt_path
-from job_history.ledger.receipt_store import add_revision, read_history, read_receipt
+from job_history.ledger.receipt_history import read_history
+from job_history.ledger.receipt_store import add_revision, read_receipt
 from job_history.model.admin_event import EventRecord
 from job_history.model.event_kind import EventKind
 from job_history.pipeline.run_slice import SliceTools

@@ -7,7 +7,7 @@ from threading import Barrier
 import pytest
 from tests.support.folder_as_bucket import FolderAsBucket
 
-from job_history.errors import TransientError
+from job_history.errors import PermanentError
 from job_history.storage import FILES_AHEAD_IN_A_BUCKET, Storage, folder_of, local_storage
 
 
@@ -94,7 +94,7 @@ def test_url_of_a_file(tmp_path: Path) -> None:
 def test_storage_error_names_action_and_path(tmp_path: Path) -> None:
     storage = local_storage(tmp_path)
     (tmp_path / "a").write_text("a file where a folder should be")
-    with pytest.raises(TransientError) as refused:
+    with pytest.raises(PermanentError) as refused:
         storage.write("a/b.json", b"1")
     assert str(refused.value).startswith(f"Cannot write file://{tmp_path}/a/b.json: ")
     assert "\n" not in str(refused.value)

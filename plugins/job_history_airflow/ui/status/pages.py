@@ -15,7 +15,8 @@ from job_history.errors.problem import parse_problem
 from job_history.inspection.status import HourState
 from job_history.ledger.quarantine import QuarantineEntry
 from job_history.ledger.receipt import Receipt
-from job_history.ledger.receipt_store import read_history, read_receipt
+from job_history.ledger.receipt_history import read_history
+from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import parse_time
 from job_history.progress import readable_bytes
