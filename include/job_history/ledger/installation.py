@@ -22,6 +22,11 @@ class Installation(msgspec.Struct, frozen=True):
     id: str
     version: int = 1
 
+    def __post_init__(self) -> None:
+        """Raise ValueError if there is no id."""
+        if not self.id:
+            raise ValueError("the id is empty")
+
 
 def installation_of(ledger: Storage) -> str:
     """Return the id of a ledger; the first call creates it. Raises PermanentError if the file is damaged."""

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 FOLDER = "_control/accounts"
 VERSION_1 = "_control/accounts.json"
 _REVISION = re.compile(rf"{FOLDER}/r(\d{{6,}})\.json")
+_UNNOTICED = "Changed settings and lost accounts go unnoticed in this run: %s"
 
 
 class KnownAccounts(msgspec.Struct):
@@ -77,18 +78,36 @@ class _Newest(NamedTuple):
 
 
 def read_known_accounts(ledger: Storage) -> KnownAccounts:
-    """Return the accounts of the newest revision; none if there is no file, or one that cannot be decoded."""
-    return _newest(ledger).known
+    """Return the accounts of the newest revision; none if there is no file, or one that cannot be read or decoded."""
+    try:
+        return _newest(ledger).known
+    except PermanentError as unreadable:
+        log.warning(_UNNOTICED, unreadable)
+        return KnownAccounts()
 
 
 def update_known_accounts(ledger: Storage, change: Callable[[KnownAccounts], KnownAccounts]) -> None:
-    """Add the changed accounts as the next revision; if another report adds it first, change that one."""
-    while True:
-        revision, known = _newest(ledger)
-        changed = change(known)
-        content = msgspec.json.encode(changed, order="deterministic")
-        if changed == known or ledger.create(f"{FOLDER}/r{revision + 1:06d}.json", content):
-            return
+    """Add the changed accounts as the next revision; if another report adds it first, change that one.
+
+    A file that cannot be read or written is a warning.
+    """
+    refused = 0
+    try:
+        while True:
+            revision, known = _newest(ledger)
+            if revision < refused:
+                log.warning(_UNNOTICED, f"{ledger.url(_path(refused))} exists and cannot be read. Delete it.")
+                return
+            changed, refused = change(known), revision + 1
+            content = msgspec.json.encode(changed, order="deterministic")
+            if changed == known or ledger.create(_path(refused), content):
+                return
+    except PermanentError as unwritable:
+        log.warning(_UNNOTICED, unwritable)
+
+
+def _path(revision: int) -> str:
+    return f"{FOLDER}/r{revision:06d}.json"
 
 
 def _newest(ledger: Storage) -> _Newest:
@@ -101,7 +120,7 @@ def _newest(ledger: Storage) -> _Newest:
     try:
         return _Newest(revision, decoded(content, KnownAccounts, ledger.url(path)))
     except PermanentError as damaged:
-        log.warning("Changed settings and lost accounts go unnoticed in this run: %s", damaged)
+        log.warning(_UNNOTICED, damaged)
         return _Newest(revision, KnownAccounts())
 
 

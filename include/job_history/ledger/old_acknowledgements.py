@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from datetime import datetime
 from itertools import islice
@@ -15,6 +16,8 @@ from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import parse_time
 from job_history.model.window import Window
 from job_history.storage import Storage
+
+log = logging.getLogger(__name__)
 
 DAYS_AT_ONCE = 64
 """The receipts of so many accounts' days are in memory together."""
@@ -33,7 +36,7 @@ def delete_old_acknowledgements(ledger: Storage, before: datetime) -> int:
 
     Returns their number. Files of a load that is later than the closing run are kept: a rerun that failed is in no item
     list. Costs one listing of all acknowledgements, one listing for each account and day that has such old ones, and a
-    request for each receipt there. Raises PermanentError, and deletes nothing, if a receipt is damaged.
+    request for each receipt there. An account's day with a receipt that cannot be read is left, with a warning.
     """
     written = {path: moment for path, moment in ledger.written(FOLDER) if moment < before}
     days: dict[_Day, dict[Window, list[str]]] = defaultdict(lambda: defaultdict(list))
@@ -51,7 +54,8 @@ def delete_old_acknowledgements(ledger: Storage, before: datetime) -> int:
         asked = [AskedReceipts(day.user_id, day.kind, list(windows)) for day, windows in some]
         for (_, windows), receipts in zip(some, read_receipts_in_bulk(ledger, asked), strict=True):
             if isinstance(receipts, ReplicationError):
-                raise receipts
+                log.warning("Old acknowledgements are kept: %s", receipts)
+                continue
             for paths, receipt in zip(windows.values(), receipts, strict=True):
                 closed_at = _closed_at(receipt, before)
                 to_delete += [path for path in paths if closed_at is not None and written[path] <= closed_at]

@@ -5,17 +5,27 @@ The next one looks back at least that far, so that days on which none ran are no
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 
 from job_history.storage import Storage
+
+log = logging.getLogger(__name__)
 
 FOLDER = "_control/reconciled"
 _FORM = "%Y%m%dT%H%M%SZ"
 
 
 def reconciled_until(ledger: Storage) -> datetime | None:
-    """Return where the look-back of the newest finished reconciliation ended; None if none has finished yet."""
-    return max(_moments(ledger).values(), default=None)
+    """Return where the look-back of the newest finished reconciliation ended; None if none has finished yet.
+
+    A moment of the future, by a wrong clock, is left out: all hours until then would be skipped.
+    """
+    now = datetime.now(UTC)
+    moments = _moments(ledger)
+    for path in [path for path, moment in moments.items() if moment > now]:
+        log.warning("%s is of the future, and is left out: a clock is wrong.", ledger.url(path))
+    return max((moment for moment in moments.values() if moment <= now), default=None)
 
 
 def note_reconciled(ledger: Storage, until: datetime) -> None:
@@ -23,7 +33,7 @@ def note_reconciled(ledger: Storage, until: datetime) -> None:
     known = _moments(ledger)
     ledger.create(f"{FOLDER}/{until.astimezone(UTC):{_FORM}}", b"{}\n")
     for path, moment in known.items():
-        if moment < until:
+        if moment < until or moment > datetime.now(UTC):
             ledger.delete(path)
 
 

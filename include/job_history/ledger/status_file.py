@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Annotated
 
 import msgspec
 
@@ -27,6 +28,7 @@ from job_history_verify.moments import CLOCK_TOLERANCE
 log = logging.getLogger(__name__)
 
 PATH = "_control/status.json"
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 VERSION = 1
 # A reconciliation looks back no further, and starts each account again from what it saw.
 MAX_REMEMBERED = timedelta(days=31)
@@ -35,14 +37,14 @@ MAX_REMEMBERED = timedelta(days=31)
 class ExpectedBy(msgspec.Struct):
     """When the next scheduled run of each DAG must have reported; None: no scheduled run of it has reported yet."""
 
-    replication: datetime | None = None
-    reconciliation: datetime | None = None
+    replication: Moment | None = None
+    reconciliation: Moment | None = None
 
 
 class Notified(msgspec.Struct):
     """What was notified of an account, or of the installation, and when last. `open`: it had a window to run."""
 
-    at: datetime
+    at: Moment
     open: bool
 
 
@@ -58,7 +60,7 @@ class SealHead(msgspec.Struct):
     key: str | None = None
     copied: int = 0
     copied_to: str | None = None
-    not_copied_since: datetime | None = None
+    not_copied_since: Moment | None = None
 
 
 class UnusualWindow(msgspec.Struct, omit_defaults=True):
@@ -86,13 +88,18 @@ class AccountStatus(msgspec.Struct, kw_only=True):
     state: WindowState | None = None
     newest: Window | None = None
     last_complete: Window | None = None
-    since: datetime | None = None
+    since: Moment | None = None
     windows: int = 0
     unusual: dict[str, UnusualWindow] = {}
     open: int = 0
     oldest_open: Window | None = None
     seals: SealHead | None = None
-    compared_until: datetime | None = None
+    compared_until: Moment | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if a key of `unusual` is no window."""
+        for slug in self.unusual:
+            Window.from_slug(slug)
 
     @property
     def key(self) -> str:
@@ -161,7 +168,7 @@ class Status(msgspec.Struct, kw_only=True):
     """
 
     version: int = VERSION
-    generated_at: datetime
+    generated_at: Moment
     expected_by: ExpectedBy = msgspec.field(default_factory=ExpectedBy)
     states: dict[str, int] = {}
     open: int = 0
@@ -174,6 +181,11 @@ class Status(msgspec.Struct, kw_only=True):
     left_by_backfills: dict[str, str] = {}
     unsealed: int = 0
     accounts: dict[str, AccountStatus] = {}
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if an account is not at its own key."""
+        if any(key != account.key for key, account in self.accounts.items()):
+            raise ValueError("an account is at the key of another")
 
 
 def account_status(receipts: list[Receipt]) -> AccountStatus | None:

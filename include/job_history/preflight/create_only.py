@@ -26,11 +26,12 @@ def check_create_only(ledger: Storage, staging: Storage) -> None:
     """
     stores = {_identity(store): store for store in (ledger, staging)}
     note = f"{PASSED}/{hashlib.sha256(' '.join(sorted(stores)).encode()).hexdigest()[:16]}.json"
-    if ledger.read(note) is not None:
+    passed = msgspec.json.encode({"passed": sorted(stores)})
+    if ledger.read(note) == passed:
         return
     for store in stores.values():
         _check(store)
-    ledger.create(note, msgspec.json.encode({"passed": sorted(stores)}))
+    ledger.create(note, passed)
 
 
 def _identity(store: Storage) -> str:

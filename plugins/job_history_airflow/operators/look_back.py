@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -79,7 +79,8 @@ class LookBackOperator(BaseOperator):
             return {}
         known: dict[int, datetime] = {}
         for each in status.accounts.values() if status else []:
-            if each.compared_until is not None:
+            # One of the future, by a wrong clock, would make the account the last one for ever.
+            if each.compared_until is not None and each.compared_until <= datetime.now(UTC):
                 known[each.user_id] = min(known.get(each.user_id, each.compared_until), each.compared_until)
         return known
 

@@ -47,3 +47,12 @@ def test_a_damaged_id_is_an_error_and_is_not_replaced(tmp_path: Path) -> None:
         installation_of(ledger)
     assert raised.value.code is Code.LEDGER_FILE_DAMAGED
     assert ledger.read(PATH) == b""
+
+
+@pytest.mark.promise("strict-decoding")
+def test_an_empty_id_is_no_id(tmp_path: Path) -> None:
+    ledger = local_storage(tmp_path)
+    ledger.write(PATH, b'{"id":""}')
+    with pytest.raises(PermanentError) as raised:
+        installation_of(ledger)
+    assert raised.value.code is Code.LEDGER_FILE_DAMAGED

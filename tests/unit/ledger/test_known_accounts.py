@@ -83,3 +83,18 @@ def test_changed_settings_are_listed_with_both_values() -> None:
         'destination.write_mode: "create_only" became null',
         f'name: "Acme" became "{"A" * 96}...',
     ]
+
+
+@pytest.mark.promise("strict-decoding")
+@pytest.mark.parametrize("path", ["_control/accounts", "_control/accounts/r000001.json/x", "_control/accounts.json/x"])
+def test_known_accounts_that_cannot_be_read_or_written_stop_no_run(
+    tmp_path: Path, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A folder in the place of a file, or a file in that of a folder."""
+    ledger = local_storage(tmp_path)
+    ledger.write(path, b"")
+
+    update_known_accounts(ledger, lambda _: KnownAccounts({"1": {}}))
+
+    assert read_known_accounts(ledger) == KnownAccounts()
+    assert "_control/accounts" in caplog.text

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from tests.unit.samples import HOUR, receipt_of
 
-from job_history.errors import PermanentError
 from job_history.ledger.acknowledgements import window_folder
 from job_history.ledger.old_acknowledgements import delete_old_acknowledgements
 from job_history.ledger.receipt import Counts, RunEntry, WindowState
@@ -96,11 +95,18 @@ def test_acknowledgements_of_a_rerun_that_failed_after_the_window_was_closed_are
     assert left(ledger) == {of_rerun}
 
 
-def test_a_damaged_receipt_keeps_the_acknowledgements(ledger: Storage, tmp_path: Path) -> None:
-    path = acknowledged(ledger, tmp_path, "run-1-batch.json", days_ago=9)
-    ledger.write(receipt_path(5234, EventKind.JOBS, HOUR), b"{")
+@pytest.mark.promise("strict-decoding")
+def test_a_damaged_receipt_keeps_the_acknowledgements_of_its_own_account_alone(
+    ledger: Storage, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    acknowledged(ledger, tmp_path, "run-1-batch.json", days_ago=9)
+    reported(ledger, "run-1", WindowState.COMPLETE, days_ago=8)
+    of_damaged = f"{window_folder(77, EventKind.JOBS, HOUR)}/target/run-1-batch.json"
+    ledger.write(of_damaged, b"{}")
+    os.utime(tmp_path / of_damaged, (0, 0))
+    ledger.write(receipt_path(77, EventKind.JOBS, HOUR), b"{")
 
-    with pytest.raises(PermanentError):
-        delete_old_acknowledgements(ledger, BEFORE)
+    assert delete_old_acknowledgements(ledger, BEFORE) == 1
 
-    assert left(ledger) == {path}
+    assert (left(ledger), ledger.read(of_damaged)) == (set(), b"{}")
+    assert receipt_path(77, EventKind.JOBS, HOUR) in caplog.text

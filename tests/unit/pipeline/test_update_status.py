@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -201,3 +202,32 @@ def test_a_month_of_windows_is_remembered_and_no_more(ledger: Ledger) -> None:
     assert entry.newest.end - entry.since == timedelta(days=31)
     assert len(entry.unusual) <= 24 * 31 / 7 + 1
     assert msgspec.json.decode(ledger.storage.read(PATH) or b"")["version"] == 1
+
+
+@pytest.mark.promise("status-file", "strict-decoding")
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda status, _: status.update(generated_at="2018-05-21T00:00:00"),
+        lambda status, _: status["expected_by"].update(replication="2018-05-21T00:00:00"),
+        lambda _, account: account.update(since="2018-05-21T00:00:00"),
+        lambda _, account: account.update(compared_until="2018-05-21T00:00:00"),
+        lambda _, account: account["seals"].update(not_copied_since="2018-05-21T00:00:00"),
+        lambda _, account: account["unusual"].update(yesterday={"state": "failed"}),
+        lambda _, account: account.update(user_id=77),
+        lambda status, _: status.update(notified={"email": {"5234": {"at": "2018-05-21T00:00:00", "open": True}}}),
+    ],
+)
+def test_a_damaged_status_is_built_again(ledger: Ledger, damage: Callable[[Any, Any], None]) -> None:
+    """A moment without a zone, a window or a key that is none: each would stop the report of all accounts."""
+    ledger.run(receipt(4), now=NOW - timedelta(hours=1))
+    status = msgspec.json.decode(ledger.storage.read(PATH) or b"")
+    status["accounts"]["5234/jobs"]["seals"] = {"seq": 1, "sha256": "00"}
+    damage(status, status["accounts"]["5234/jobs"])
+    ledger.storage.write(PATH, msgspec.json.encode(status))
+    with pytest.raises(PermanentError):
+        read_status(ledger.storage)
+
+    again = ledger.run(receipt(5), expected=ExpectedBy(replication=NOW))
+
+    assert (again.generated_at, again.accounts["5234/jobs"].newest) == (NOW, hour(5))

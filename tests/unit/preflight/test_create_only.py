@@ -89,3 +89,16 @@ def test_a_store_that_refuses_conditional_writes_is_named_with_the_remedy(tmp_pa
     s3.always_answer("PUT", Refusal(503, "SlowDown"))
     with pytest.raises(TransientError):
         check_create_only(ledger, local_storage(tmp_path))
+
+
+@pytest.mark.promise("ledger-create-only")
+def test_a_note_of_something_else_is_no_proof(tmp_path: Path) -> None:
+    careless = Storage(Careless(tmp_path), f"file://{tmp_path}")
+    honest = local_storage(tmp_path)
+    check_create_only(honest, honest)
+    [note] = honest.paths(PASSED)
+    honest.write(note, b"")
+
+    with pytest.raises(PermanentError) as refused:
+        check_create_only(careless, careless)
+    assert refused.value.code is Code.LEDGER_NOT_CREATE_ONLY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -263,3 +263,17 @@ def test_the_newest_finished_reconciliation_is_remembered(ledger: Ledger) -> Non
 
     assert reconciled_until(ledger.storage) == hour(9).end
     assert len(list(ledger.storage.paths("_control/reconciled"))) == 3
+
+
+@pytest.mark.promise("open-windows-run")
+def test_a_moment_of_the_future_does_not_shorten_the_look_back(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    future = datetime.now(UTC) + timedelta(days=1)
+    for moment in (hour(1).end, future):
+        note_reconciled(ledger.storage, moment)
+
+    assert reconciled_until(ledger.storage) == hour(1).end
+    assert "a clock is wrong" in caplog.text
+    note_reconciled(ledger.storage, hour(2).end)
+    assert len(list(ledger.storage.paths("_control/reconciled"))) == 1
