@@ -47,7 +47,7 @@ def test_a_package_of_others_adds_a_kind_of_destination(airflow_home: Path, tmp_
         env={**os.environ, "PYTHONPATH": str(beside)},
     )
 
-    assert "10 passed, 1 skipped" in done.stdout, done.stdout[-4000:]
+    assert "13 passed, 1 skipped" in done.stdout, done.stdout[-4000:]
 
 
 @installed

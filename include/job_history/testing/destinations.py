@@ -1,4 +1,4 @@
-"""What a destination that recognises repeats must do, as tests that pytest runs in a subclass.
+"""What a destination must do, as tests that pytest runs in a subclass: one suite for every kind, one for stores.
 
 A subclass defines `destination` and `stored`; docs/add-a-destination.md has an example.
 """
@@ -38,8 +38,8 @@ def deliver(destination: Destination, *documents: StagedDocument) -> dict[str, D
     return dict(reported)
 
 
-class StoreContract:
-    """Tests of one kind. Each test begins with a place that holds nothing."""
+class DestinationContract:
+    """Tests of any kind, such as one that sends messages. Each test begins with a place that holds nothing."""
 
     @abstractmethod
     def destination(self, **options: Any) -> Destination:
@@ -47,11 +47,60 @@ class StoreContract:
 
     @abstractmethod
     def stored(self) -> dict[str, bytes]:
-        """Return what the place holds, by key, read by other code than the kind's."""
+        """Return the documents that the place holds, by key, read by other code than the kind's.
+
+        Of a place that may hold a document twice, each once.
+        """
 
     def test_a_document_is_stored_under_its_key_byte_for_byte(self) -> None:
         assert deliver(self.destination(), document(1)) == {document(1).key: Delivery.DELIVERED}
         assert self.stored() == {document(1).key: document(1).content()}
+
+    def test_each_of_many_documents_is_reported_once_and_stored(self) -> None:
+        everything = [document(number, "Grüße, 世界" * number) for number in range(300)]
+        assert set(deliver(self.destination(), *everything).values()) == {Delivery.DELIVERED}
+        assert self.stored() == {each.key: each.content() for each in everything}
+
+    def test_nothing_to_deliver_is_no_error(self) -> None:
+        assert deliver(self.destination()) == {}
+
+    def test_an_error_of_the_documents_ends_the_delivery(self) -> None:
+        """The file of staged documents may be damaged: what it raises is not the destination's to catch."""
+
+        def damaged() -> Iterator[StagedDocument]:
+            yield document(1)
+            raise LookupError("damaged")
+
+        try:
+            self.destination().deliver(damaged(), lambda *_: None)
+        except (LookupError, ExceptionGroup):  # a group: of a kind that works on many at once
+            return
+        raise AssertionError("the error was lost")
+
+    def test_after_a_kill_the_next_delivery_completes_the_place(self) -> None:
+        """SIGKILL in a child process, after it has taken 20 of 40 documents."""
+        everything = [document(number) for number in range(40)]
+        child = os.fork()
+        if child == 0:
+            self.destination().deliver(_killed_after(20, everything), lambda *_: None)
+            os._exit(1)
+        assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+        expected = {each.key: each.content() for each in everything}
+        assert self.stored().items() <= expected.items()
+
+        outcomes = set(deliver(self.destination(), *everything).values())
+
+        assert outcomes <= {Delivery.DELIVERED, Delivery.ALREADY_PRESENT, Delivery.REPEATED}
+        assert self.stored() == expected
+
+    def test_the_description_has_a_type_and_is_json(self) -> None:
+        description = self.destination().description()
+        assert description["type"]
+        assert msgspec.json.decode(msgspec.json.encode(description)) == description
+
+
+class StoreContract(DestinationContract):
+    """Tests of a kind that recognises repeats: `readable` and `recognises_repeats`."""
 
     def test_the_same_document_again_is_already_present(self) -> None:
         deliver(self.destination(), document(1))
@@ -83,27 +132,6 @@ class StoreContract:
             Delivery.DELIVERED,
         ]
         assert self.stored() == before
-
-    def test_after_a_kill_the_next_delivery_completes_the_place(self) -> None:
-        """SIGKILL in a child process, after it has taken 20 of 40 documents."""
-        everything = [document(number) for number in range(40)]
-        child = os.fork()
-        if child == 0:
-            self.destination().deliver(_killed_after(20, everything), lambda *_: None)
-            os._exit(1)
-        assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
-        expected = {each.key: each.content() for each in everything}
-        assert self.stored().items() <= expected.items()
-
-        outcomes = set(deliver(self.destination(), *everything).values())
-
-        assert outcomes <= {Delivery.DELIVERED, Delivery.ALREADY_PRESENT}
-        assert self.stored() == expected
-
-    def test_the_description_has_a_type_and_is_json(self) -> None:
-        description = self.destination().description()
-        assert description["type"]
-        assert msgspec.json.decode(msgspec.json.encode(description)) == description
 
 
 def _killed_after(count: int, documents: list[StagedDocument]) -> Iterator[StagedDocument]:
