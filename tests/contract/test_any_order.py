@@ -169,7 +169,7 @@ class AnyOrder(RuleBasedStateMachine):
     def a_receipt_is_damaged_while_its_hour_is_run(
         self, user_id: int, hour: Window, mode: str, misfortune: Misfortune
     ) -> None:
-        """It is restored from a backup afterwards. Nobody writes over it meanwhile."""
+        """It is restored from a backup afterwards. Nothing writes over it meanwhile."""
         folder = window_folder(user_id, EventKind.JOBS, hour)
         files = receipt_files(self.world.ledger.paths(folder)).get(folder)
         if files is None:

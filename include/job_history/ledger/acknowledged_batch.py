@@ -52,7 +52,7 @@ class TryOfLoad:
         self.next |= digests(batch.next)
 
     def copies(self, document: bytes) -> int:
-        """Return how many copies of a document there may be by this try: 2 stands for several."""
+        """Return how many copies of a document there may be by this try: 2 means several."""
         if document in self.acknowledged:
             return 2 if document in self.repeated else 1
         return int(document in self.begun or (self.is_under_way and document in self.next))

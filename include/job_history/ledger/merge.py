@@ -17,7 +17,7 @@ MAX_CLOCK_ERROR = timedelta(minutes=1)
 
 
 def merge(earlier: Receipt, own: Receipt) -> Receipt | None:
-    """Return what the next revision says, or None if it would add nothing.
+    """Return the next revision, or None if it would add nothing.
 
     Rules, in order: (1) a report repeated after a redrive changes nothing, nor does one whose run is recorded with the
     same outcome; (2) a pause clears no other state; (3) a closed window stays closed; (4) of two closed readings the

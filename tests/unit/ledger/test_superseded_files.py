@@ -10,6 +10,7 @@ import pytest
 from tests.unit.samples import HOUR, receipt_of
 
 from job_history.errors import PermanentError
+from job_history.errors.code import Code
 from job_history.ledger.receipt import Counts, RunEntry, WindowState
 from job_history.ledger.receipt_files import window_folder
 from job_history.ledger.receipt_store import add_revision
@@ -88,6 +89,19 @@ def test_a_damaged_receipt_keeps_its_files(ledger: Storage, tmp_path: Path) -> N
 
 
 @pytest.mark.promise("old-files")
+def test_a_lost_revision_keeps_the_files_of_its_day(ledger: Storage, tmp_path: Path) -> None:
+    old = written(ledger, tmp_path, f"{FOLDER}/items-old.parquet", days_ago=9)
+    recorded(ledger, "run-1", days_ago=9, items=[old], quarantine=[])
+    recorded(ledger, "run-2", days_ago=9, items=[old], quarantine=["_control/quarantine/another"])
+    ledger.delete(f"{FOLDER}/r000001.json")
+
+    with pytest.raises(PermanentError) as missing:
+        delete_superseded_files(ledger, 5234, EventKind.JOBS, HOUR, BEFORE, old=OldQuarantine(ledger, BEFORE))
+
+    assert missing.value.code is Code.LEDGER_FILE_MISSING
+    assert ledger.read(old) is not None
+
+
 def test_quarantine_that_no_revision_ever_named_is_deleted_after_some_days(ledger: Storage, tmp_path: Path) -> None:
     folder = f"_control/quarantine/bad_json/5234/jobs/{HOUR.slug}"
     never, young, named = (

@@ -14,6 +14,7 @@ from tests.support.mortal_storage import KilledError, Life, MortalStorage
 from tests.unit.samples import HOUR, RUN, account, outcome, slice_of
 
 from job_history.errors import PermanentError
+from job_history.errors.code import Code
 from job_history.ledger.item import Item
 from job_history.ledger.items import ListHeader, item_writer, items_at
 from job_history.ledger.known_accounts import KnownAccounts, read_known_accounts
@@ -113,7 +114,7 @@ class World:
 
 
 @pytest.mark.promise("receipts-are-revisions")
-@crash_cell("killed", "the report", "between any two writes", "tried again")
+@crash_cell("killed", "the report, also while it carries items forward", "between any two writes", "tried again")
 def test_a_report_killed_between_any_two_writes_ends_the_same_when_it_is_tried_again(tmp_path: Path) -> None:
     undisturbed = World(tmp_path / "undisturbed")
     red = undisturbed.report()
@@ -131,3 +132,45 @@ def test_a_report_killed_between_any_two_writes_ends_the_same_when_it_is_tried_a
         assert again.report() == red
         assert again.state() == expected, f"killed at step {steps}"
     assert killed > 12
+
+
+@pytest.mark.promise("receipts-never-forget", "failures-stay")
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        pytest.param(
+            content,
+            code,
+            marks=crash_cell("around", f"an item list of the ledger is {what}", "while it is carried forward", by),
+        )
+        for by in ["restored, and the report tried again"]
+        for content, code, what in [
+            (None, Code.LEDGER_FILE_MISSING, "lost"),
+            (b"PAR1 cut off", Code.LEDGER_FILE_DAMAGED, "damaged"),
+        ]
+    ],
+)
+def test_an_item_list_that_cannot_be_read_forgets_nothing_and_stops_its_account_alone(
+    tmp_path: Path, content: bytes | None, code: Code
+) -> None:
+    undisturbed, world = World(tmp_path / "undisturbed"), World(tmp_path / "world")
+    red = undisturbed.report()
+    before = world.state()
+    [lost] = read_history(world.ledger, CLOSED, EventKind.JOBS, HOUR)[-1].items
+    whole = world.ledger.read(lost) or b""
+    if content is None:
+        world.ledger.delete(lost)
+    else:
+        world.ledger.write(lost, content)
+
+    problems = world.report()
+
+    assert code in problems
+    assert world.ledger.url(lost) in problems
+    world.ledger.write(lost, whole)
+    meanwhile = world.state()
+    assert meanwhile["revisions"][CLOSED] == before["revisions"][CLOSED]
+    assert len(meanwhile["revisions"][OPEN]) == 2
+
+    assert world.report() == red
+    assert world.state() == undisturbed.state()
