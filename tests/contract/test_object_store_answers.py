@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -137,3 +139,23 @@ def test_a_page_to_log_in_is_no_written_object(store: ScriptedStore, kind: str) 
     store.answers = {"PUT": (200, {"Content-Type": "text/html"}, b"<html>Please log in</html>")}
     with pytest.raises(TransientError):
         delivered(store, kind)
+
+
+@pytest.mark.promise("masked-secrets")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_token_that_no_connection_has_is_masked_where_a_store_repeats_it(store: ScriptedStore, kind: str) -> None:
+    """An identity service gives it; the connection's own secrets do not help to find it. Also after a renewal."""
+    tokens = [f"a-token-of-an-identity-service-{number}" for number in range(3)]
+    left = iter(tokens)
+    message = " ".join(tokens).encode()
+    store.answers = {"PUT": (403, {}, b"<Error><Code>AccessDenied</Code><Message>%b</Message></Error>" % message)}
+    access = opened(store, kind).access
+    renewed = replace(access, credentials=lambda: {"token": next(left), "expires_at": datetime.now(UTC)})
+    destination = ObjectStoreDestination(open_container(kind, renewed), in_flight=1, waits=())
+
+    for _ in tokens:
+        with pytest.raises(PermanentError) as refused:
+            deliver(destination, [DOCUMENT])
+
+    assert "403 AccessDenied" in str(refused.value)
+    assert not [token for token in tokens if token in str(refused.value)]

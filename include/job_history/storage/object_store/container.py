@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
+from collections import deque
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from obstore.store import AzureStore, GCSStore, ObjectStore
 
 from job_history.errors import PermanentError, ReplicationError
 from job_history.errors.code import Code
+from job_history.errors.masking import mask_secrets
 from job_history.storage.object_store.access import StoreAccess
 from job_history.storage.object_store.problems import (
     MISSING_CONTAINER,
@@ -42,6 +45,9 @@ class Container(ObstoreFiles):
     def __init__(self, access: StoreAccess, *, prefix: str = "", attempts: int = 1) -> None:
         super().__init__(prefix)
         self.access = access
+        # A token that an identity service gave is in no connection, and a store may repeat it. Requests that are under
+        # way may still have the one before.
+        self._given = deque[str](maxlen=4)
         with self._errors("use", ""):
             self._reader = self._writer = self.store(attempts)
 
@@ -49,16 +55,22 @@ class Container(ObstoreFiles):
     def store(self, attempts: int) -> ObjectStore:
         """Make the client, which sends a request at most `attempts` times."""
 
+    def credentials(self) -> Mapping[str, Any]:
+        """Return the credentials of the next requests, and remember them for masking."""
+        found = self.access.credentials() if self.access.credentials else {}
+        self._given += [value for value in found.values() if isinstance(value, str) and value not in self._given]
+        return found
+
     def description(self) -> dict[str, Any]:
         return {"type": self.type, "bucket": self.access.container, "host": self.access.host}
 
     def error_of(self, text: str, doing: str, key: str) -> ReplicationError:
         if doing == "use":  # the client could not be made
             return self.unusable(before_debug(text), doing, key)
-        return store_error(problem_of_store(self.access.mask(text)), self.access.about, doing, key)
+        return store_error(problem_of_store(self._mask(text)), self.access.about, doing, key)
 
     def unusable(self, text: str, doing: str, key: str) -> ReplicationError:
-        problem = Problem(Code.STORE_ENDPOINT_UNUSABLE, quoted(self.access.mask(text)))
+        problem = Problem(Code.STORE_ENDPOINT_UNUSABLE, quoted(self._mask(text)))
         return store_error(problem, self.access.about, doing, key)
 
     def reports_missing_bucket(self, text: str) -> bool:
@@ -66,6 +78,12 @@ class Container(ObstoreFiles):
 
     def reports_existing(self, error: Exception) -> bool:
         return reports_existing(str(error), by_status=super().reports_existing(error))
+
+    def _mask(self, text: str) -> str:
+        return mask_secrets(self.access.mask(text), self._given)
+
+    def _provider(self) -> Any:
+        return self.credentials if self.access.credentials else None
 
     def _refuse(self, variables: tuple[str, ...]) -> None:
         for name in variables:
@@ -111,7 +129,7 @@ class AzureContainer(Container):
             },
             client_options=self._client_options(),
             retry_config=self._retries(attempts),
-            credential_provider=cast("Any", self.access.credentials),
+            credential_provider=self._provider(),
         )
 
 
@@ -130,7 +148,7 @@ class GoogleBucket(Container):
             },
             client_options=self._client_options(),
             retry_config=self._retries(attempts),
-            credential_provider=cast("Any", self.access.credentials),
+            credential_provider=self._provider(),
         )
 
 
