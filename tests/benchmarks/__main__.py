@@ -1,7 +1,7 @@
 """The command of `make bench`: run all benchmarks, or the named ones, and print their tables.
 
-`--quick` takes fewer and smaller ones; `--write` puts the tables into docs/performance.md. Exit code 1: a promise of
-docs/performance.md was not kept.
+`--quick` takes fewer and smaller ones; `--write` puts the tables into the benchmark's section of docs/performance.md.
+Exit code 1: a promise of docs/performance.md was not kept.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from tests.benchmarks.table import Table
 from simulators.project import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
-BEGIN, END = "<!-- written by `make bench`: begin -->", "<!-- end -->"
 VERSIONS_SHOWN = ("apache-airflow", "obstore", "uvloop", "msgspec", "boto3", "psycopg2-binary")
 
 
@@ -42,23 +41,25 @@ BENCHMARKS: dict[str, Callable[..., Iterator[Table]]] = {
 
 def main() -> int:
     asked = _arguments()
-    load_before = os.getloadavg()[0]
-    started = time.monotonic()
-    tables: list[Table] = []
+    is_kept = True
     with tempfile.TemporaryDirectory() as home:
         # For the processes that import Airflow. The logs of its tasks would fill the screen.
         os.environ.update(AIRFLOW_HOME=home, AIRFLOW__LOGGING__LOGGING_LEVEL="ERROR", NO_PROXY="127.0.0.1,localhost")
         for name in asked.names or BENCHMARKS:
+            load_before, started = os.getloadavg()[0], time.monotonic()
+            tables: list[Table] = []
             for table in BENCHMARKS[name](quick=asked.quick):
                 tables.append(table)
                 print(table.as_markdown(), end="\n\n", flush=True)
-    circumstances = _circumstances(load_before, time.monotonic() - started)
-    print(circumstances)
-    if asked.write:
-        _write(PAGE, "\n\n".join([circumstances, *(table.as_markdown() for table in tables)]))
-        for plot in (table.plot for table in tables if table.plot):
-            (PAGE.parent / plot.file_name).write_text(plot.as_svg())
-    return int(any(row.get("kept") == "NO" for table in tables for row in table.rows))
+            circumstances = _circumstances(name, load_before, time.monotonic() - started)
+            print(circumstances, end="\n\n", flush=True)
+            is_kept &= all(row.get("kept") != "NO" for table in tables for row in table.rows)
+            if asked.write:
+                text = "\n\n".join([circumstances, *(table.as_markdown() for table in tables)])
+                PAGE.write_text(with_section(PAGE.read_text(), name, text))
+                for plot in (table.plot for table in tables if table.plot):
+                    (PAGE.parent / plot.file_name).write_text(plot.as_svg())
+    return int(not is_kept)
 
 
 def _arguments() -> argparse.Namespace:
@@ -74,13 +75,13 @@ def _arguments() -> argparse.Namespace:
     return asked
 
 
-def _circumstances(load_before: float, seconds: float) -> str:
+def _circumstances(name: str, load_before: float, seconds: float) -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in VERSIONS_SHOWN)
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {_processor()}, {platform.system()} "
         f"{platform.release()}, Python {platform.python_version()}; {versions}.\n"
-        f"Command: `python -m tests.benchmarks {' '.join(sys.argv[1:])}`; it took {seconds / 60:.0f} minutes, on a "
-        f"machine whose load average was {load_before:.1f} before."
+        f"Command: `python -m tests.benchmarks {' '.join(sys.argv[1:])}`; `{name}` took {seconds / 60:.0f} minutes, on "
+        f"a machine whose load average was {load_before:.1f} before."
     )
 
 
@@ -92,10 +93,12 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _write(page: Path, text: str) -> None:
-    before, rest = page.read_text().split(BEGIN)
-    _, after = rest.split(END)
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+def with_section(page: str, name: str, text: str) -> str:
+    """Return the page with the text as the section of a benchmark; those of the others stay."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    before, rest = page.split(begin)
+    _, after = rest.split(end)
+    return f"{before}{begin}\n\n{text}\n\n{end}{after}"
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import runpy
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.many_accounts import (
     HOURS,
+    JOBS_EACH,
     Installation,
     Tasks,
     fill_job_store,
@@ -32,12 +33,14 @@ BUSY = 20
 """One of so many accounts has jobs."""
 DELAY_MS = 30
 ALONE = 20
+ACCOUNT_COSTS = "What an account costs"
 MAX_TASK_INSTANCES = 30
 MAX_PLAN_SECONDS = 60
 MAX_REPORT_SECONDS = 120
 MAX_RECONCILIATION_SECONDS = 600
 MAX_MEGABYTES = 300
 MAX_RATIO = 1.2
+KINDS = ("PUT", "GET", "LIST", "DELETE")
 # Fields that depend on the time and the run, not on the jobs.
 OF_THE_RUN = {"runs", "read_at", "seconds", "items"}
 # Each run has a store of its own, on another port.
@@ -55,7 +58,8 @@ class Size:
             self.first_plan = hourly_run(where, "first-plan", whole=False)
             self.hour = hourly_run(where, "hour")
             self.receipts, self.items = where.receipts(), where.items()
-            where.quiet_hours()
+            self.quiet_hour = hourly_run(where, "quiet-hour", hour=HOURS[1])
+            where.quiet_hours(HOURS[2:])
             self.reconciliation = reconciliation(where)
 
     @property
@@ -98,6 +102,7 @@ def tables(*, quick: bool) -> Iterator[Table]:
         yield Table(
             f"A reconciliation of {len(HOURS)} hours of the same accounts", [_reconciliation(size) for size in sizes]
         )
+        yield Table(ACCOUNT_COSTS, _costs(sizes[-1]))
         alone = [FIRST_USER_ID + number * BUSY + idle for number in range(ALONE) for idle in (0, 1)]
         differing = _differing(Path(folder), server, sizes[-1], alone)
     yield Table("Promises for many accounts", _promises(*sizes, alone, differing))
@@ -115,7 +120,7 @@ def _hour(size: Size) -> dict[str, Any]:
         "wall s": run.seconds,
         "CPU s": run.cpu_seconds,
         "peak MB": run.peak_megabytes,
-        **{kind: run.requests[kind] for kind in ("PUT", "GET", "LIST", "DELETE")},
+        **{kind: run.requests[kind] for kind in KINDS},
     }
 
 
@@ -128,8 +133,27 @@ def _reconciliation(size: Size) -> dict[str, Any]:
         "wall s": run.seconds,
         "CPU s": run.cpu_seconds,
         "peak MB": run.peak_megabytes,
-        **{kind: run.requests[kind] for kind in ("PUT", "GET", "LIST", "DELETE")},
+        **{kind: run.requests[kind] for kind in KINDS},
     }
+
+
+def _costs(size: Size) -> list[dict[str, Any]]:
+    """Return what an account and hour costs, with and without jobs, and the reconciliation of an account a day."""
+    quiet, hour = size.quiet_hour, size.hour
+
+    def row(what: str, cost: Callable[[Callable[[Tasks], float]], float]) -> dict[str, Any]:
+        kinds = {kind: cost(lambda run, kind=kind: run.requests[kind]) for kind in KINDS}
+        kept = {f"{unit} kept": cost(lambda run, unit=unit: run.kept[unit]) for unit in ("objects", "bytes")}
+        return {"what": what, **kinds, "CPU s": cost(lambda run: run.cpu_seconds), **kept}
+
+    return [
+        row("an hour without jobs", lambda of: of(quiet) / size.accounts),
+        row(
+            f"an hour with {JOBS_EACH} jobs",
+            lambda of: of(quiet) / size.accounts + (of(hour) - of(quiet)) / size.busy,
+        ),
+        row(f"its reconciliation, {len(HOURS)} hours", lambda of: of(size.reconciliation) / size.accounts),
+    ]
 
 
 def _differing(home: Path, server: PostgresServer, size: Size, user_ids: list[int]) -> list[int]:

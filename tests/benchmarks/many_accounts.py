@@ -92,8 +92,8 @@ class Installation:
         with ThreadPoolExecutor(TASKS_AT_A_TIME) as pool:
             return list(pool.map(lambda arguments: self.measure(prepare, *arguments), several))
 
-    def quiet_hours(self) -> None:
-        """Give each account a sealed receipt of no jobs for each hour after the first, as if these had run."""
+    def quiet_hours(self, hours: list[Window]) -> None:
+        """Give each account a sealed receipt of no jobs for each of these hours, as if they had run."""
         receipts = self.receipts()
         template = next(receipt for receipt in receipts.values() if not receipt["items"])
         receipts_of_hours = (
@@ -102,12 +102,12 @@ class Installation:
                 json.dumps({**template, "user_id": user_id, "window": _json_of(hour, template)}).encode(),
             )
             for user_id in self.user_ids
-            for hour in HOURS[1:]
+            for hour in hours
         )
         marks = (
             (f"{LEDGER}/{mark_path_of(receipt_path(user_id, EventKind.JOBS, hour))}", b'{"seq": 1, "sha256": ""}')
             for user_id in self.user_ids
-            for hour in HOURS[1:]
+            for hour in hours
         )
         lines = chain(receipts_of_hours, marks)
         while some := list(islice(lines, LINES_AT_ONCE)):
@@ -136,8 +136,13 @@ class Installation:
             if receipt["items"]
         }
 
-    def _ledger_files(self) -> dict[str, bytes]:
-        found = self.store.below(f"{LEDGER}/receipts/")
+    def kept(self) -> Counter[str]:
+        """Return the number of files that the ledger keeps for good, and their bytes."""
+        kept = {path: content for path, content in self._ledger_files("").items() if not path.startswith("_control/")}
+        return Counter(objects=len(kept), bytes=sum(map(len, kept.values())))
+
+    def _ledger_files(self, folder: str = "receipts/") -> dict[str, bytes]:
+        found = self.store.below(f"{LEDGER}/{folder}")
         return {key.removeprefix(f"{LEDGER}/"): content for key, content in found.items()}
 
 
@@ -149,10 +154,13 @@ def _json_of(hour: Window, template: dict[str, Any]) -> Any:
 
 @dataclass
 class Tasks:
-    """What the tasks of a run took, by task id; `requests` to the store by kind; `seconds` of wall clock."""
+    """What the tasks of a run took, by task id; `requests` to the store by kind; `kept`: the objects and bytes that it
+    added to the ledger; `seconds` of wall clock.
+    """
 
     by_id: dict[str, list[Measured]] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
 
     def of(self, task: str) -> float:
@@ -168,9 +176,10 @@ class Tasks:
         return max(each.peak_bytes for several in self.by_id.values() for each in several) / 1e6
 
 
-def hourly_run(where: Installation, run_id: str, *, whole: bool = True) -> Tasks:
+def hourly_run(where: Installation, run_id: str, *, hour: Window = WINDOW, whole: bool = True) -> Tasks:
     """Do an hourly run over all accounts; not `whole`: its plan alone."""
-    tasks, context = Tasks(), context_of(run_id)
+    tasks, context = Tasks(), context_of(run_id, hour=hour)
+    before = where.kept()
     where.store.counts()
     began = time.perf_counter()
     plan = where.measure(planning, context)
@@ -185,6 +194,7 @@ def hourly_run(where: Installation, run_id: str, *, whole: bool = True) -> Tasks
             raise AssertionError(f"{len(closed.result)} slices are left to tasks of their own")
         tasks.by_id["report"] = [where.measure(reporting, context)]
     tasks.seconds, tasks.requests = time.perf_counter() - began, where.store.counts()
+    tasks.kept = where.kept() - before
     return tasks
 
 

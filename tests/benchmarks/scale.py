@@ -38,6 +38,7 @@ from simulators.postgres import PostgresServer, local_postgres
 
 DOCUMENT_BYTES = 1_000
 SLICES_AT_A_TIME = 2
+WINDOWS = "One window from PostgreSQL to S3, documents of 1 kB, two slices at a time"
 MAX_TIME_RATIO = 1.2
 MAX_MEMORY_RATIO = 1.2
 MAX_MEGABYTES = 280
@@ -76,9 +77,7 @@ def tables(*, quick: bool) -> Iterator[Table]:
         _fill(server, [few, middling, many])
         sizes = (middling, few, many, replace(many, jobs_a_slice=middle), middling)
         runs = [(size, run_of(Path(folder), server, size)) for size in sizes]
-    yield Table(
-        "One window from PostgreSQL to S3, documents of 1 kB, two slices at a time", [_times(*run) for run in runs]
-    )
+    yield Table(WINDOWS, [_times(*run) for run in runs])
     in_one_slice = [runs[1], runs[0], runs[2]]
     yield Table(
         "Peak memory of a task in those runs, MB",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from tests.benchmarks.plot import Plot
@@ -32,6 +33,17 @@ class Table(NamedTuple):
         ]
         plot = f"\n\n![{self.plot.y_title} by {self.plot.x_title}]({self.plot.file_name})" if self.plot else ""
         return f"**{self.title}**\n\n" + "\n".join(lines) + plot
+
+
+def read_table(page: str, title: str) -> list[dict[str, str]]:
+    """Return the rows of a table that `as_markdown` has written into a page. Raises ValueError if it is not there."""
+    if f"**{title}**" not in page:
+        raise ValueError(f"The page has no table {title!r}: run `make bench ARGS='--write accounts'`.")
+    lines = page.split(f"**{title}**")[1].lstrip().splitlines()
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split("|")] for line in takewhile(lambda each: "|" in each, lines)
+    ]
+    return [dict(zip(rows[0], row, strict=True)) for row in rows[2:]]
 
 
 def promise(

@@ -15,6 +15,7 @@ from tests.benchmarks.sink import Sink
 from tests.benchmarks.store import RunningStore
 
 from job_history.accounts.account import Account
+from job_history.model.window import Window
 from job_history_airflow.dag_ids import REPLICATION_DAG
 from simulators.postgres import PostgresServer
 
@@ -42,17 +43,17 @@ def environment_of(
 
 
 def context_of(
-    run_id: str, *, dag_id: str = REPLICATION_DAG, run_after: datetime = AFTER, **params: Any
+    run_id: str, *, dag_id: str = REPLICATION_DAG, run_after: datetime = AFTER, hour: Window = WINDOW, **params: Any
 ) -> dict[str, Any]:
     """Return the part of a task's context that the operators use."""
     dag_run = SimpleNamespace(
         dag_id=dag_id,
         run_id=run_id,
-        data_interval_start=WINDOW.start,
-        data_interval_end=WINDOW.end,
+        data_interval_start=hour.start,
+        data_interval_end=hour.end,
         run_after=run_after,
         run_type="manual",
-        logical_date=WINDOW.start,
+        logical_date=hour.start,
     )
     return {"params": params, "dag_run": dag_run, "ti": _TaskInstance(run_id)}
 

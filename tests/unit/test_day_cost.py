@@ -1,0 +1,69 @@
+"""What a day costs is computed from the benchmarks' own tables, and adds up."""
+
+from __future__ import annotations
+
+import pytest
+from tests.benchmarks.__main__ import with_section
+from tests.benchmarks.accounts import ACCOUNT_COSTS
+from tests.benchmarks.day_cost import BEGIN, DAYS, END, FIGURES, PAGE, Day, costs, tables, write
+from tests.benchmarks.scale import WINDOWS
+from tests.benchmarks.table import Table, read_table
+
+NOTHING = {"PUT": 0, "GET": 0, "LIST": 0, "DELETE": 0, "CPU s": 0.0, "objects kept": 0, "bytes kept": 0}
+COSTS = Table(
+    ACCOUNT_COSTS,
+    [
+        {"what": "an hour without jobs", **NOTHING, "PUT": 3, "GET": 2, "objects kept": 2, "bytes kept": 1_500},
+        {"what": "an hour with 20 jobs", **NOTHING, "PUT": 30, "objects kept": 3, "bytes kept": 5_000},
+        {"what": "its reconciliation", **NOTHING, "LIST": 4, "GET": 25, "CPU s": 0.01},
+    ],
+)
+FIGURES_OF_A_TEST = "\n\n".join(
+    ["# Page", COSTS.as_markdown(), Table(WINDOWS, [{"jobs": 1, "CPU s/1,000": 0.2}]).as_markdown(), "The end."]
+)
+
+
+def test_a_table_is_read_as_it_was_written() -> None:
+    rows = read_table(FIGURES_OF_A_TEST, ACCOUNT_COSTS)
+
+    assert [row["what"] for row in rows] == [row["what"] for row in COSTS.rows]
+    assert (rows[0]["bytes kept"], rows[2]["CPU s"]) == ("1,500", "0.01")
+    with pytest.raises(ValueError, match="no table 'Another'"):
+        read_table(FIGURES_OF_A_TEST, "Another")
+
+
+def test_the_requests_of_a_day_are_those_of_its_hours_its_further_jobs_and_its_reconciliation() -> None:
+    cost = Day(accounts=10, busy=2, jobs=2 * 24 * 20 + 7).cost(costs(FIGURES_OF_A_TEST))
+
+    assert cost.requests["PUT"] == 8 * 24 * 3 + 2 * 24 * 30 + 7
+    assert (cost.requests["LIST"], cost.requests["GET"]) == (10 * 4, 8 * 24 * 2 + 10 * 25)
+    assert cost.objects == 8 * 24 * 2 + 2 * 24 * 3
+    assert cost.bytes == 8 * 24 * 1_500 + 2 * 24 * 5_000 + 7 * 65
+
+
+def test_convoys_follow_from_accounts_and_jobs() -> None:
+    assert [Day(*day).convoys for day in [(10_000, 0, 0), (10_000, 500, 1_000), (10_000, 501, 1_000)]] == [0, 1, 2]
+    assert Day(10_000, 10, 24 * 150_000).convoys == 3
+    assert Day(1_000, 50, 24_000).task_instances == 24 * 10 + 10 + 2
+
+
+def test_a_year_of_10000_accounts_is_about_90_million_receipts() -> None:
+    _, year = tables([Day(10_000, 500, 1_000_000)], FIGURES_OF_A_TEST)
+
+    assert year.rows[0]["receipts (million)"] == pytest.approx(87.6)
+
+
+def test_the_page_has_the_tables_of_the_last_benchmark() -> None:
+    made = tables([Day(*day) for day in DAYS], FIGURES.read_text())
+
+    written = PAGE.read_text().split(BEGIN)[1].split(END)[0].strip()
+
+    assert written == "\n\n".join(table.as_markdown() for table in made), f"run: {write.__module__}"
+
+
+def test_a_benchmark_writes_its_own_section_alone() -> None:
+    page = "<!-- a: begin -->old<!-- a: end --> between <!-- b: begin -->kept<!-- b: end -->"
+
+    assert with_section(page, "a", "new") == (
+        "<!-- a: begin -->\n\nnew\n\n<!-- a: end --> between <!-- b: begin -->kept<!-- b: end -->"
+    )
