@@ -17,7 +17,17 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.benchmarks import accounts, end_to_end, object_stores, redaction, s3_load, scale, seals, sumo_logic
+from tests.benchmarks import (
+    accounts,
+    end_to_end,
+    object_stores,
+    redaction,
+    s3_load,
+    scale,
+    scheduler,
+    seals,
+    sumo_logic,
+)
 from tests.benchmarks.table import Table
 
 from simulators.project import ROOT
@@ -33,6 +43,7 @@ BENCHMARKS: dict[str, Callable[..., Iterator[Table]]] = {
     "end_to_end": end_to_end.tables,
     "scale": scale.tables,
     "accounts": accounts.tables,
+    "scheduler": scheduler.tables,
     "sumo_logic": sumo_logic.tables,
     "redaction": redaction.tables,
     "seals": seals.tables,
