@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.benchmarks.__main__ import with_section
+from tests.benchmarks.__main__ import BENCHMARKS, with_section
 from tests.benchmarks.accounts import ACCOUNT_COSTS
 from tests.benchmarks.day_cost import BEGIN, DAYS, END, FIGURES, PAGE, Day, costs, tables, write
 from tests.benchmarks.scale import WINDOWS
@@ -67,3 +67,9 @@ def test_a_benchmark_writes_its_own_section_alone() -> None:
     assert with_section(page, "a", "new") == (
         "<!-- a: begin -->\n\nnew\n\n<!-- a: end --> between <!-- b: begin -->kept<!-- b: end -->"
     )
+
+
+def test_each_benchmark_has_a_section_of_the_page() -> None:
+    page = FIGURES.read_text()
+
+    assert [name for name in BENCHMARKS if with_section(page, name, "new") == page] == []
