@@ -27,9 +27,10 @@ def merge(earlier: Receipt, own: Receipt) -> Receipt | None:
     """
     if _was_redriven_since(earlier, own) or all(_is_recorded(entry, earlier) for entry in own.runs):
         return None
+    runs = _joined(earlier.runs, _with_shrinkage(earlier, own))
     if gives_counts(earlier, own):
-        return replace(earlier, runs=_joined(earlier.runs, own.runs), reported_at=_reported_at(earlier))
-    return replace(own, runs=_joined(earlier.runs, _with_shrinkage(earlier, own)))
+        return replace(earlier, runs=runs, reported_at=_reported_at(earlier))
+    return replace(own, runs=runs)
 
 
 def hash_of_lists(paths: Iterable[str]) -> str:
@@ -94,9 +95,13 @@ def _reported_at(receipt: Receipt) -> str:
 
 
 def _with_shrinkage(earlier: Receipt, own: Receipt) -> list[RunEntry]:
-    """Note in the entry of the run if it listed much less than the closed reading before; a repeated run keeps that."""
+    """Note in the run's entry if the later one of two closed readings listed much less; a repeated run keeps that.
+
+    Of two reports at once, the one that is recorded last may have read first: it notes what the other listed.
+    """
+    first, later = (own, earlier) if gives_counts(earlier, own) else (earlier, own)
     *others, entry = own.runs
     recorded = _entry_of(entry.run, earlier)
-    before = max(earlier.counts.listed if earlier.state.closed else 0, (recorded and recorded.shrank_from) or 0)
-    shrank = own.state.closed and has_shrunk(own.counts.listed, before)
+    before = max(first.counts.listed if first.state.closed else 0, (recorded and recorded.shrank_from) or 0)
+    shrank = later.state.closed and has_shrunk(later.counts.listed, before)
     return [*others, replace(entry, shrank_from=before if shrank else None)]

@@ -68,8 +68,8 @@ class Counts(msgspec.Struct, kw_only=True):
 class RunEntry(msgspec.Struct):
     """The result of one run of the window.
 
-    `lists`: a hash of the paths of its item lists. `shrank_from`: what the closed reading before had listed, if this
-    one listed nothing, or less than half of that. `repair`: it replaced objects with other bytes.
+    `lists`: a hash of the paths of its item lists. `shrank_from`: what a closed reading had listed, if the next one,
+    mostly that of this run, listed nothing or less than half of that. `repair`: it replaced objects with other bytes.
     """
 
     run: str

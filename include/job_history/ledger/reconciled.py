@@ -30,11 +30,11 @@ def reconciled_until(ledger: Storage) -> datetime | None:
 
 def note_reconciled(ledger: Storage, until: datetime) -> None:
     """Note that a reconciliation has finished whose look-back ended then. An earlier one takes nothing back."""
-    known = _moments(ledger)
+    known = sorted((moment, path) for path, moment in _moments(ledger).items())
+    # The newest one before is kept: if this host's clock is wrong, the others go on from there.
+    earlier = [path for moment, path in known if moment < until][:-1]
     ledger.create(f"{FOLDER}/{until.astimezone(UTC):{_FORM}}", b"{}\n")
-    for path, moment in known.items():
-        if moment < until or moment > datetime.now(UTC):
-            ledger.delete(path)
+    ledger.delete_all([*earlier, *(path for moment, path in known if moment > datetime.now(UTC))])
 
 
 def _moments(ledger: Storage) -> dict[str, datetime]:

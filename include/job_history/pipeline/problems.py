@@ -130,13 +130,13 @@ def receipt_problems(receipt: Receipt, quarantine_threshold: int) -> list[str]:
 
 
 def shrinkage(run: str, newest: Receipt) -> list[str]:
-    """Return a problem if this run listed nothing, or less than half, of what the closed reading before had listed."""
+    """Return a problem if a reading listed nothing, or less than half of the one before: this run is one of the two."""
     return [
         str(
             finding(
                 Code.SOURCE_SHRANK,
                 f"Account {newest.label}, window {newest.window}",
-                listed=f"{entry.counts.listed:,}",
+                listed=f"{min(entry.counts.listed, newest.counts.listed):,}",
                 before=f"{entry.shrank_from:,}",
             )
         )

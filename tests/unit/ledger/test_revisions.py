@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from tests.unit.samples import HOUR
 
 from job_history.errors import TransientError
+from job_history.errors.code import Code
 from job_history.ledger.item import Item
 from job_history.ledger.items import ListHeader, item_writer, items_at, new_list_path
 from job_history.ledger.merge import gives_counts, hash_of_lists, merge
@@ -27,6 +28,7 @@ from job_history.ledger.receipt_history import read_history
 from job_history.ledger.receipt_store import add_revision, read_receipt, read_receipts
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import format_time
+from job_history.pipeline.problems import shrinkage
 from job_history.storage import Storage, local_storage
 
 HERE = {"type": "s3", "bucket": "acme-audit", "host": "minio.example:9000"}
@@ -348,3 +350,12 @@ def test_a_reading_of_nothing_or_less_than_half_is_noted(ledger: Storage, before
     again = [report(ledger, "run-2", range(now), minute=20) for _ in range(2)]
     assert [each.runs[-1].shrank_from for each in again] == [before if shrank else None] * 2
     assert report(ledger, "run-3", range(now), minute=30).runs[-1].shrank_from is None
+
+
+@pytest.mark.promise("source-shrank")
+def test_the_order_of_two_reports_does_not_hide_that_the_source_shrank(ledger: Storage) -> None:
+    report(ledger, "later", [], minute=14)
+    made = report(ledger, "first", range(50), minute=10)
+    assert (made.counts.listed, made.counts.gone, made.runs[-1].shrank_from) == (0, 50, 50)
+    [problem] = shrinkage("first", made)
+    assert (problem.count(Code.SOURCE_SHRANK), problem.count(" 0 "), problem.count(" 50 ")) == (1, 1, 1)
