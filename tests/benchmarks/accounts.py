@@ -120,6 +120,7 @@ def _hour(size: Size) -> dict[str, Any]:
         "wall s": run.seconds,
         "CPU s": run.cpu_seconds,
         "peak MB": run.peak_megabytes,
+        "which is of": run.largest_task,
         **{kind: run.requests[kind] for kind in KINDS},
     }
 
@@ -133,6 +134,7 @@ def _reconciliation(size: Size) -> dict[str, Any]:
         "wall s": run.seconds,
         "CPU s": run.cpu_seconds,
         "peak MB": run.peak_megabytes,
+        "which is of": run.largest_task,
         **{kind: run.requests[kind] for kind in KINDS},
     }
 

@@ -173,7 +173,16 @@ class Tasks:
 
     @property
     def peak_megabytes(self) -> float:
-        return max(each.peak_bytes for several in self.by_id.values() for each in several) / 1e6
+        return max(self.peaks.values())
+
+    @property
+    def peaks(self) -> dict[str, float]:
+        """Return the peak of each task in MB: of a mapped one, that of its largest instance."""
+        return {task: max(each.peak_bytes for each in several) / 1e6 for task, several in self.by_id.items()}
+
+    @property
+    def largest_task(self) -> str:
+        return max(self.peaks, key=self.peaks.__getitem__)
 
 
 def hourly_run(where: Installation, run_id: str, *, hour: Window = WINDOW, whole: bool = True) -> Tasks:
