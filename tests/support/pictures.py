@@ -1,4 +1,5 @@
-"""Takes the pictures of docs/pictures: `make up`, then `python -m tests.support.pictures http://127.0.0.1:8080`.
+"""Takes the pictures of docs/pictures: `make up`, then `python -m tests.support.pictures http://127.0.0.1:8080`, once
+the last full hour is replicated.
 
 Look at each: nothing else does.
 """
@@ -30,7 +31,8 @@ def take(browser: Browser, url: str, path: str, theme: str, name: str) -> None:
     page = context.new_page()
     page.goto(url)
     page.evaluate(f"localStorage.setItem('theme', '{theme}')")
-    page.goto(f"{url}{path}", wait_until="networkidle")
+    page.goto(f"{url}{path}")
+    page.frame_locator("iframe").locator("main table, main form").first.wait_for(timeout=120_000)
     page.wait_for_timeout(1_000 * SECONDS_TO_DRAW)
     page.screenshot(path=FOLDER / f"{name}.png")
     context.close()
