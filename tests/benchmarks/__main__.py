@@ -20,6 +20,7 @@ from pathlib import Path
 from tests.benchmarks import (
     accounts,
     end_to_end,
+    large_account,
     object_stores,
     redaction,
     s3_load,
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Callable[..., Iterator[Table]]] = {
     "scale": scale.tables,
     "accounts": accounts.tables,
     "scheduler": scheduler.tables,
+    "large_account": large_account.tables,
     "sumo_logic": sumo_logic.tables,
     "redaction": redaction.tables,
     "seals": seals.tables,
