@@ -7,12 +7,25 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 
 from job_history.accounts.account import Account
+from job_history.ledger.status_file import AccountStatus
 from job_history.model.window import Window
 from job_history.pipeline.comparison_files import AccountToCompare, Comparison
 from job_history.pipeline.packing import Limits, Load, pack
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _NO_LIMIT = 1 << 60
+
+
+def last_compared(accounts: Iterable[AccountStatus], now: datetime) -> dict[int, datetime]:
+    """Return until when each account was compared last, for all of its kinds of events.
+
+    A moment of the future, by a wrong clock, is left out: the account would always be the last one.
+    """
+    known: dict[int, datetime] = {}
+    for each in accounts:
+        if each.compared_until is not None and each.compared_until <= now:
+            known[each.user_id] = min(known.get(each.user_id, each.compared_until), each.compared_until)
+    return known
 
 
 def share_out(

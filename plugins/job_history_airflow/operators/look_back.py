@@ -17,7 +17,7 @@ from job_history.ledger.status_file import read_status
 from job_history.model.slice import run_folder
 from job_history.pipeline.comparison_files import ComparisonFiles
 from job_history.pipeline.run_files import RunFiles
-from job_history.pipeline.share_out_comparisons import share_out
+from job_history.pipeline.share_out_comparisons import last_compared, share_out
 from job_history.pipeline.shared_staging import note_planned
 from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.operators.failures import reported_failure
@@ -71,18 +71,13 @@ class LookBackOperator(BaseOperator):
             return [{"run": run, "number": each.number, "label": each.label, PLANNED: planned} for each in comparisons]
 
     def _compared_until(self, ledger: Storage) -> dict[int, datetime]:
-        """Return until when each account was compared last, for all of its kinds of events."""
+        """Return until when each account was compared last."""
         try:
             status = read_status(ledger)
         except PermanentError as damaged:
             self.log.warning("It is not known which accounts were compared last: %s", damaged)
             return {}
-        known: dict[int, datetime] = {}
-        for each in status.accounts.values() if status else []:
-            # One of the future, by a wrong clock, would make the account the last one for ever.
-            if each.compared_until is not None and each.compared_until <= datetime.now(UTC):
-                known[each.user_id] = min(known.get(each.user_id, each.compared_until), each.compared_until)
-        return known
+        return last_compared(status.accounts.values() if status else [], datetime.now(UTC))
 
 
 def accounts_asked_for(context: Context) -> list[Account]:

@@ -13,11 +13,13 @@ from tests.unit.samples import DAY, MemorySource, account
 from job_history.accounts.account import Account
 from job_history.errors import TransientError
 from job_history.ledger.open_windows import OpenWindows
+from job_history.ledger.status_file import AccountStatus
+from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.pipeline import compare_accounts
 from job_history.pipeline.compare_accounts import MAX_SECONDS, CompareAccounts, left_over
 from job_history.pipeline.comparison_files import AccountToCompare, Comparison, ComparisonFiles, Progress
-from job_history.pipeline.share_out_comparisons import share_out
+from job_history.pipeline.share_out_comparisons import last_compared, share_out
 from job_history.reconciliation.compare import Comparing
 from job_history.storage import Storage, local_storage
 
@@ -192,3 +194,13 @@ def test_accounts_that_were_compared_longest_ago_come_first() -> None:
     order = [each.user_id for each in comparison.accounts]
     assert order[:3] == [4, 3, 1]
     assert {*order[3:]} == {2, 5}
+
+
+@pytest.mark.promise("reconciliation-in-convoys")
+def test_a_comparison_of_the_future_makes_no_account_the_last_one() -> None:
+    kinds = list(EventKind)[:2]
+    status = [
+        AccountStatus(user_id=user_id, kind=kind, compared_until=HOURS.end + timedelta(hours=hours))
+        for user_id, kind, hours in ((1, kinds[0], -1), (1, kinds[1], -2), (2, kinds[0], 1), (3, kinds[0], 0))
+    ]
+    assert last_compared(status, HOURS.end) == {1: HOURS.end - timedelta(hours=2), 3: HOURS.end}
