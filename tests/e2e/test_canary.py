@@ -18,8 +18,10 @@ import zstandard
 from tests.support.canary import Found, Place, files_below, rows_of, versions_in
 from tests.support.echoing_accounts import (
     BUCKET,
+    OTHERS_REFUSE,
     PASSED_ALREADY,
     PLAIN,
+    RULED_OTHERS,
     RULED_S3,
     RULED_SUMO_LOGIC,
     RULED_WORKATO,
@@ -75,6 +77,13 @@ class Searched:
         assert self.made.sumo_logic is not None
         for message in self.made.sumo_logic.messages():
             yield Place("sumo logic", message.source_category, message.text.encode())
+        assert self.made.receivers is not None
+        for text in self.made.receivers.stored:
+            yield Place("receiver", "", text.encode())
+        assert self.made.google is not None
+        for key, stored in self.made.google.buckets[BUCKET].items():
+            yield Place("google", key, stored.content)
+            yield Place("google", key, json.dumps(stored.metadata).encode())
         for path, body in self.installation.posts:
             yield Place("notification", path, json.dumps(body).encode())
         yield Place("metrics", "udp", "\n".join(self.metrics).encode())
@@ -179,6 +188,8 @@ def test_the_run_came_to_what_it_was_to_come_to(searched: Searched) -> None:
         RULED_WORKATO: "complete",
         **dict.fromkeys((S3_REFUSES_PROBE, S3_REFUSES_LOAD), "failed"),
         **dict.fromkeys((SUMO_LOGIC_REFUSES_PROBE, SUMO_LOGIC_REFUSES_LOAD), "failed"),
+        **dict.fromkeys(RULED_OTHERS.values(), "complete"),
+        **dict.fromkeys(OTHERS_REFUSE.values(), "failed"),
         **dict.fromkeys((WORKATO_REFUSES, SQL_REFUSES, SQL_QUOTES_A_VALUE), "failed"),
     }
 
@@ -189,6 +200,10 @@ def test_no_secret_and_no_ruled_value_is_where_it_may_not_be(searched: Searched)
 
     assert {each for each in found if not may_be(each)} == set()
     # And it was looked where something is.
+    assert searched.made.receivers is not None
+    assert len(searched.made.receivers.stored) >= len(RULED_OTHERS) - 1
+    assert searched.made.google is not None
+    assert searched.made.google.buckets[BUCKET]
     assert str(S3_REFUSES_LOAD) in json.dumps(searched.installation.posts)
     assert any("job_history.documents" in line for line in searched.metrics)
     assert "shared.load" in (searched.installation.stack.home / "openlineage.jsonl").read_text()

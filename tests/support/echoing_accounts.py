@@ -12,11 +12,14 @@ from urllib.parse import quote
 
 from tests.support.canary import Canaries
 from tests.support.canary_records import RULES, broken_jobs, planted_event, planted_job, too_deep_job
+from tests.support.echoing_receivers import connections_of, echoing_server, service_account
 from tests.support.refusing_postgres import refusing_postgres
 from tests.support.scripted_s3 import Refusal, scripted_s3
 
+from simulators.google_storage import GoogleStorage, google_storage
 from simulators.job_store import create, fill, fill_events, plain_job
 from simulators.postgres import PostgresServer
+from simulators.receivers import HTTP_PATH, Receivers, local_receivers
 from simulators.s3_endpoint import S3Endpoint
 from simulators.sumo_logic import Fault as SumoLogicFault
 from simulators.sumo_logic import LocalSource, local_source
@@ -28,8 +31,12 @@ REFUSING_BUCKET = "canary-refused"
 PLAIN, RULED_S3, RULED_SUMO_LOGIC, RULED_WORKATO = 5401, 5402, 5403, 5404
 S3_REFUSES_PROBE, S3_REFUSES_LOAD, SUMO_LOGIC_REFUSES_PROBE, SUMO_LOGIC_REFUSES_LOAD = 5405, 5406, 5407, 5408
 WORKATO_REFUSES, SQL_REFUSES, SQL_QUOTES_A_VALUE = 5409, 5410, 5411
-PASSED_ALREADY = (S3_REFUSES_LOAD, SUMO_LOGIC_REFUSES_LOAD)
+RULED_OTHERS = {"canary_splunk": 5412, "canary_datadog": 5413, "canary_http": 5414, "canary_google": 5415}
+OTHERS_REFUSE = {f"{conn_id}_refusing": user_id + 10 for conn_id, user_id in RULED_OTHERS.items()}
+PASSED_ALREADY = (S3_REFUSES_LOAD, SUMO_LOGIC_REFUSES_LOAD, *OTHERS_REFUSE.values())
 """Accounts whose preflight is to be taken for passed, so that it is their load that is refused."""
+RULED_AND_PLAIN = (PLAIN, RULED_S3, RULED_SUMO_LOGIC, *RULED_OTHERS.values())
+_KINDS = {"aws": "s3", "google_cloud_platform": "google_storage"}
 JOBS_ONLY = {"job_history": True, "line_details": True}
 ALL_EVENTS = {**JOBS_ONLY, "admin_events": True}
 
@@ -43,6 +50,8 @@ class EchoingAccounts:
     accounts: list[dict[str, Any]] = field(default_factory=list)
     connections: dict[str, dict[str, Any]] = field(default_factory=dict)
     sumo_logic: LocalSource | None = None
+    receivers: Receivers | None = None
+    google: GoogleStorage | None = None
 
     def secret(self, name: str) -> str:
         """A secret of a connection, with the letters that real ones have."""
@@ -52,13 +61,14 @@ class EchoingAccounts:
         """Add an account between two connections."""
         kinds = {conn_id: connection["conn_type"] for conn_id, connection in self.connections.items()}
         buckets = {"canary_s3": BUCKET, "canary_s3_refusing": REFUSING_BUCKET}
+        buckets |= {"canary_google": BUCKET, "canary_google_refusing": BUCKET}
         bucket = {"bucket": buckets[destination]} if destination in buckets else {}
         account = {
             "user_id": user_id,
             "name": f"Echo {user_id}",
             "source": {"type": "workato" if kinds[source] == "workato" else "sql", "conn_id": source},
             "destination": {
-                "type": "s3" if kinds[destination] == "aws" else "sumo_logic",
+                "type": _KINDS.get(kinds[destination], kinds[destination]),
                 "conn_id": destination,
                 **bucket,
             },
@@ -75,6 +85,7 @@ def echoing_accounts(postgres: PostgresServer, s3: S3Endpoint, hour: datetime) -
         _sources(made, postgres, running)
         _buckets(made, s3, running)
         _sumo_logic(made, running)
+        _others(made, running)
         ruled = {
             "redaction": RULES,
             "redaction_name": "canaries",
@@ -95,19 +106,23 @@ def echoing_accounts(postgres: PostgresServer, s3: S3Endpoint, hour: datetime) -
         made.add(WORKATO_REFUSES, "canary_workato_refusing", "canary_s3")
         made.add(SQL_REFUSES, "canary_store_refusing", "canary_s3")
         made.add(SQL_QUOTES_A_VALUE, "canary_store_quoting", "canary_s3")
+        for conn_id, user_id in RULED_OTHERS.items():
+            made.add(user_id, "canary_store", conn_id, **ruled)
+        for conn_id, user_id in OTHERS_REFUSE.items():
+            made.add(user_id, "canary_store", conn_id)
         yield made
 
 
 def _sources(made: EchoingAccounts, postgres: PostgresServer, running: ExitStack) -> None:
     jobs = [
-        *(planted_job(made.canaries, user_id, made.hour, 1) for user_id in (PLAIN, RULED_S3, RULED_SUMO_LOGIC)),
+        *(planted_job(made.canaries, user_id, made.hour, 1) for user_id in RULED_AND_PLAIN),
         planted_job(made.canaries, RULED_S3, made.hour, 9),  # the first meets another object under its key
         too_deep_job(made.canaries, RULED_S3, made.hour, 2),
         *broken_jobs(made.canaries, RULED_S3, made.hour, 3),
         *broken_jobs(made.canaries, PLAIN, made.hour, 3),
         *(
             plain_job(user_id, made.hour, 1)
-            for user_id in (S3_REFUSES_PROBE, S3_REFUSES_LOAD, SUMO_LOGIC_REFUSES_PROBE, SUMO_LOGIC_REFUSES_LOAD)
+            for user_id in (S3_REFUSES_PROBE, S3_REFUSES_LOAD, SUMO_LOGIC_REFUSES_PROBE, *PASSED_ALREADY[1:])
         ),
     ]
     postgres.create_database("canary_store")
@@ -206,3 +221,27 @@ def _sumo_logic(made: EchoingAccounts, running: ExitStack) -> None:
         "host": refusing.receiver_url,
         "password": token,
     }
+
+
+def _others(made: EchoingAccounts, running: ExitStack) -> None:
+    """Add Splunk, Datadog, HTTP and Google: one of each that takes documents, and one that repeats secrets."""
+    token = made.secret("token of receivers")
+    made.receivers = running.enter_context(local_receivers())
+    made.receivers.token, made.receivers.truncate = token, 1_000_000
+    made.google = running.enter_context(google_storage())
+    made.google.token = made.secret("token of Google")
+    made.google.create_bucket(BUCKET)
+    word = made.canaries.word("connection: key id of Google")
+    giver = running.enter_context(echoing_server(made.google.token))
+    tokens = dict.fromkeys(("splunk_hec", "datadog", "http"), token)
+    found = connections_of(made.secret, made.receivers.address, tokens, "", service_account(f"{giver}/token", word))
+    google = json.loads(found["canary_google"]["extra"]) | {"endpoint_url": made.google.address}
+    # The path of the plain receiver is a setting of the account; here it is in the host.
+    found["canary_http"]["host"] += HTTP_PATH
+    made.connections |= {**found, "canary_google": {**found["canary_google"], "extra": json.dumps(google)}}
+
+    refused = {kind: made.secret(f"token that {kind} refuses") for kind in tokens}
+    echo = running.enter_context(echoing_server(made.secret("token that Google refuses")))
+    word = made.canaries.word("connection: key id that Google refuses")
+    key = service_account(f"{echo}/token", word)
+    made.connections |= connections_of(made.secret, echo, refused, "_refusing", key)
