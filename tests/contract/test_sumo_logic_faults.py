@@ -13,14 +13,15 @@ from pathlib import Path
 import pytest
 from tests.support.certificates import self_signed_server
 from tests.support.deliveries import deliver
-from tests.support.sockets import full_port, tls_server
+from tests.support.sockets import endless_answers, full_port, tls_server
 from tests.support.sumo_logic_sender import DOCUMENTS, Sender, batches_of, bodies, joined
 
 from job_history.destinations import Delivery
-from job_history.destinations.sumo_logic import SumoLogicDestination
+from job_history.destinations.sumo_logic import HttpSource, SumoLogicDestination, endpoint_of
 from job_history.errors import PermanentError, ReplicationError, TransientError
 from job_history.errors.catalogue import fix_of
 from job_history.errors.code import Code
+from job_history.http.session import http_session
 from simulators.processes import free_port
 from simulators.sumo_logic import (
     Fault,
@@ -421,3 +422,11 @@ class TestSecretsInLogs:
         logging.getLogger("urllib3.connectionpool").debug("%s wrote of %s", "another library", source.receiver_url)
         assert caplog.messages[-1] == f"another library wrote of {source.receiver_url}"
         assert logging.getLogger("urllib3.connectionpool").filters == []
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_answer_without_end_is_not_read_to_its_end(status: int) -> None:
+    with endless_answers(status) as port:
+        endpoint = endpoint_of(host=None, password=f"http://127.0.0.1:{port}/receiver/v1/http/abcdefgh==")
+        assert HttpSource(endpoint, http_session()).send_once(b"x").status == status

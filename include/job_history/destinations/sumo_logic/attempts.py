@@ -37,10 +37,10 @@ CODES = Codes(
 )
 
 
-def attempt_of(response: requests.Response, endpoint: Endpoint, *, now: float) -> Attempt:
-    """Sort an answer; `now` is in seconds since 1970."""
+def attempt_of(response: requests.Response, answer: bytes, endpoint: Endpoint, *, now: float) -> Attempt:
+    """Sort an answer; `answer` is the beginning of its body, `now` in seconds since 1970."""
     status = response.status_code
-    body = excerpt(response.content.decode(errors="replace"), endpoint.without_secrets)
+    body = excerpt(answer.decode(errors="replace"), endpoint.without_secrets)
     if status in {200, 204}:
         code = Code.SUMO_LOGIC_WARNED if body else None
         return Attempt(detail=f"answered {status}", code=code, status=status, accepted=True, warning=body)
