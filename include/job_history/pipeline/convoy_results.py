@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
 from job_history.pipeline.run_files import RunFiles
 
 RESULTS: dict[str, type[msgspec.Struct]] = {"extract": Extracted, "transform": Transformed}
+BEFORE = {"transform": "extract", "load": "transform"}
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,12 @@ class ConvoyResults:
     step: str
     files: ConvoyFiles
     run_files: RunFiles
+    _ready: dict[Slice, tuple[msgspec.Struct, str]] = field(default_factory=dict)
+    """The result of the step before, of the one slice that is ready: it is read once."""
 
     def needed(self, step: str, slice_: Slice) -> Any:
-        found = self.files.result(slice_, step, RESULTS[step])
+        found = self._ready.pop(slice_, None) if step == BEFORE.get(self.step) else None
+        found = found or self.files.result(slice_, step, RESULTS[step])
         if found is None:
             raise PermanentError(f"{slice_.about} was not {step}ed. Clear its {step} task.")
         return found[0]
@@ -39,8 +43,12 @@ class ConvoyResults:
         return found is not None and found[1] == account.settings_hash
 
     def is_ready(self, slice_: Slice) -> bool:
-        before = {"transform": "extract", "load": "transform"}.get(self.step)
-        return before is None or self.files.result(slice_, before, RESULTS[before]) is not None
+        if (before := BEFORE.get(self.step)) is None:
+            return True
+        self._ready.clear()
+        if (found := self.files.result(slice_, before, RESULTS[before])) is not None:
+            self._ready[slice_] = found
+        return found is not None
 
     def save(self, slice_: Slice, account: Account, made: msgspec.Struct) -> None:
         if isinstance(made, SliceOutcome):
