@@ -27,7 +27,7 @@ from simulators.job_store import create, fill, small_jobs
 HOUR = datetime(2018, 5, 21, tzinfo=UTC)
 ACCOUNTS, WITH_JOBS = 40, 4
 BEFORE = 276
-MAX_REQUESTS = 266
+MAX_REQUESTS = 273
 MAX_LISTINGS = 12
 MAX_REQUESTS_OF_SEALS = 4 * ACCOUNTS + 2 * WITH_JOBS
 

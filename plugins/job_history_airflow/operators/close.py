@@ -57,7 +57,9 @@ class CloseOperator(BaseOperator):
             plans = [found for kind in planned.kinds if (found := files.plan(kind)) is not None]
             waiting = slices_for_tasks_of_their_own(plans, files)
             chains = dealt_out(waiting, conf.getint("core", "max_map_length"))
-            ConvoyFiles(staging, run).save_chains(chains)
+            if len(chains) < len(waiting):
+                # Else the name of a chain tells whose it is.
+                ConvoyFiles(staging, run).save_chains(chains)
             closing = Closing(
                 run=run,
                 files=files,
