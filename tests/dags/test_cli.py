@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -54,6 +55,7 @@ def save_receipt(world: World, user_id: int, hour: int, state: str, **changes: A
     fields: dict[str, Any] = {
         "user_id": user_id,
         "name": "Acme",
+        "revision": 1,
         "window": window,
         "state": WindowState(state),
         "counts": counts,
@@ -67,7 +69,10 @@ def save_receipt(world: World, user_id: int, hour: int, state: str, **changes: A
     }
     receipt = Receipt(**{**fields, **changes})
     ledger = local_storage(world.ledger)
-    path = receipt_path(user_id, EventKind.JOBS, window, receipt.revision or 1)
+    if receipt.revision > 1:
+        before = ledger.read(receipt_path(user_id, EventKind.JOBS, window, receipt.revision - 1)) or b""
+        receipt.previous_sha256 = hashlib.sha256(before).hexdigest()
+    path = receipt_path(user_id, EventKind.JOBS, window, receipt.revision)
     ledger.write(path, msgspec.json.encode(receipt))
     return receipt
 
@@ -224,7 +229,7 @@ def test_show_receipt_prints_counts_paths_and_runs(world: World, job_history: Jo
     assert result.stdout == (
         "account         5234 Acme\n"
         "window          2018-05-21T00:00:00Z to 2018-05-21T01:00:00Z\n"
-        "revision        0\n"
+        "revision        1\n"
         "state           complete\n"
         "destination     type s3, bucket acme-audit\n"
         "settings now    connection s3, prefix daily\n"

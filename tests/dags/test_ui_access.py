@@ -126,6 +126,7 @@ def save_receipt(ledger: Path) -> None:
     counts = {"counted": 1, "listed": 1, "delivered": 1, "already_present": 0, "filtered": {}, "quarantined": {}}
     receipt = {
         "user_id": 5234,
+        "revision": 1,
         "name": "Acme",
         "window": {"start": "2018-05-21T00:00:00Z", "end": "2018-05-21T01:00:00Z"},
         "state": "failed",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -67,11 +68,13 @@ def save(
     **counts: Any,
 ) -> None:
     reported = Counts(**counts)
+    previous = ledger.read(receipt_path(user_id, EventKind.JOBS, window, revision - 1)) if revision > 1 else None
     entry = RunEntry(run, format_time(window.end + timedelta(minutes=minutes)), state, reported, list(faults))
     receipt = Receipt(
         user_id=user_id,
         name="Acme",
         revision=revision,
+        previous_sha256=None if previous is None else hashlib.sha256(previous).hexdigest(),
         window=window,
         state=state,
         counts=reported,
