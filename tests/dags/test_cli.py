@@ -617,7 +617,12 @@ def test_a_database_that_is_away_is_one_line(world: World, monkeypatch: pytest.M
 
 
 def in_a_process(*arguments: str, code_after: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a command as a shell does, in a process that has not imported Airflow."""
+    """Run a command as a shell does, in a process that has not imported Airflow.
+
+    A command that ran in this process has set the levels of Airflow's log for itself.
+    """
+    levels = {"AIRFLOW__LOGGING__LOGGING_LEVEL", "AIRFLOW__LOGGING__NAMESPACE_LEVELS"}
+    environment = {name: value for name, value in os.environ.items() if name not in levels}
     code = f"""import sys
 from job_history_airflow.cli import main
 try:
@@ -626,7 +631,9 @@ except SystemExit as end:
     code = end.code
 {code_after}
 sys.exit(code)"""
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 @pytest.mark.promise("cli-quick")

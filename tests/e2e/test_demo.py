@@ -11,7 +11,8 @@ import pytest
 
 from simulators.project import ROOT
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+# One after the other: the demo has one folder.
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("demo")]
 
 
 @pytest.mark.promise("demo")

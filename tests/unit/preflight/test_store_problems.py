@@ -35,7 +35,7 @@ def answer(status: int, code: str = "", message: str = "") -> str:
         (answer(500, "InternalError"), Code.STORE_BUSY),
         (answer(503, "ServerBusy"), Code.STORE_BUSY),
         (answer(429), Code.STORE_BUSY),
-        (answer(409, "BlobBeingRehydrated"), Code.STORE_BUSY),
+        (answer(409, "BlobBeingRehydrated"), Code.STORE_REFUSED),
         (answer(400, "InvalidMetadata"), Code.STORE_REFUSED),
         ("HTTP error: dns error: failed to lookup address", Code.STORE_NO_ADDRESS),
         ('kind: Connect, message: "Connection refused"', Code.STORE_UNREACHABLE),
