@@ -132,7 +132,7 @@ def test_failed_account_is_named_and_completed_by_a_cleared_task(installation: I
     start = "2018-05-21T06:00:00Z"
     assert installation.receipts(5234)[start]["state"] == "failed"
     assert installation.receipts(5235)[start]["state"] == "complete"
-    assert passed.not_passed([acme]) == [acme]
+    assert PreflightNotes(local_storage(installation.ledger)).not_passed([acme]) == [acme]
 
     # The user corrects the Variable and clears the load of the convoy: the source is not asked again.
     installation.set_accounts(ACCOUNTS)

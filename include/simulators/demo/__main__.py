@@ -136,7 +136,7 @@ def _show(s3: S3Endpoint, sumo_logic: SourceProcess) -> None:
     console.print(f"Objects      {_shown(folder)}")
     console.print(f"Messages     {len(messages)} that Sumo Logic got: {_shown(folder / 'sumo_logic.jsonl')}")
     console.print(f"Receipts     {_shown(HOME / 'ledger' / 'receipts')}")
-    console.print("Not here     Azure, Google, Splunk, Datadog and HTTP are destinations, too: README.md")
+    console.print("Not here     Azure, Google, Splunk, Datadog, HTTP: destinations, too (README.md)")
     console.print("Next         `make up` runs the same with the Airflow UI.")
 
 
