@@ -10,16 +10,16 @@ from functools import partial
 from typing import NamedTuple
 
 from job_history_verify.allowed_signers import AllowedSigners
-from job_history_verify.archive import Archive, start_of
+from job_history_verify.archive import Archive
 from job_history_verify.documents import SealedDocuments
 from job_history_verify.ed25519 import SignatureCheck
 from job_history_verify.findings import Finding, Findings
-from job_history_verify.layout import ChainId, parse_chain, seq_of_seal, seq_of_signature
+from job_history_verify.layout import ChainId
 from job_history_verify.moments import HOUR, moment_text
 from job_history_verify.parallel import in_order
-from job_history_verify.seal import ERASURE, MAX_SEAL_BYTES, NewerFormatError, Place, Seal, WindowOfSeal, parse_seal
+from job_history_verify.seal import ERASURE, NewerFormatError, Place, Seal, WindowOfSeal, parse_seal
+from job_history_verify.seal_files import SealFile, seal_files
 from job_history_verify.signatures import verdict_of_signature
-from job_history_verify.sshsig import SshSignature, parse_signature
 from job_history_verify.sums import Line, SumsError, read_sums
 from job_history_verify.verdicts import Verdict
 
@@ -90,13 +90,6 @@ class Chain:
         return self.fault or self.untrusted.get(seq, Verdict.PROVEN)
 
 
-class _SealFile(NamedTuple):
-    seq: int
-    content: bytes
-    signature: SshSignature | None
-    is_signature_good: bool
-
-
 class ChainReader:
     """Reads chains of an archive. `places`: a number for each place, shared by all chains."""
 
@@ -121,7 +114,7 @@ class ChainReader:
         """Read a chain to its end. Raises OSError if a file cannot be read."""
         # By window and place, the last seal whose sums could be read: a later one must name the same keys.
         named: dict[tuple[WindowOfSeal, Place], int] = {}
-        for file in in_order(self._with_check, _seal_files(self._archive, chain.id), self._signer.at_once):
+        for file in in_order(self._with_check, seal_files(self._archive, chain.id), self._signer.at_once):
             seal = self._linked(chain, file)
             if seal is not None:
                 self._judge_signature(chain, seal, file)
@@ -131,12 +124,12 @@ class ChainReader:
                 chain.windows[seal.window] = WindowSeal(seal.seq, seal.state, seal.revision)
                 chain.receipts[seal.window, seal.revision] = SealedReceipt(seal.seq, seal.receipt_sha256)
 
-    def _with_check(self, file: _SealFile) -> _SealFile:
+    def _with_check(self, file: SealFile) -> SealFile:
         if self._signer.check is None or file.signature is None:
             return file
         return file._replace(is_signature_good=self._signer.check(file.signature, file.content))
 
-    def _linked(self, chain: Chain, file: _SealFile) -> Seal | None:
+    def _linked(self, chain: Chain, file: SealFile) -> Seal | None:
         """Judge the links of a seal, and return it if it can be read."""
         broken = partial(self._log, chain, Verdict.BROKEN_CHAIN, file.seq)
         previous = chain.sha256
@@ -172,7 +165,7 @@ class ChainReader:
         chain.sealed_at = max(seal.sealed_at, chain.sealed_at or seal.sealed_at)
         return seal
 
-    def _judge_signature(self, chain: Chain, seal: Seal, file: _SealFile) -> None:
+    def _judge_signature(self, chain: Chain, seal: Seal, file: SealFile) -> None:
         if seal.key is None and not chain.signed:
             chain.untrusted[seal.seq] = Verdict.UNSIGNED
             self._findings.of_log(Finding(Verdict.UNSIGNED, "no signature", chain.id, seal.seq))
@@ -217,41 +210,3 @@ class ChainReader:
     def _log(self, chain: Chain, verdict: Verdict, seq: int, detail: str) -> None:
         chain.fault = chain.fault or verdict
         self._findings.of_log(Finding(verdict, detail, chain.id, seq))
-
-
-def chain_ids(archive: Archive, below: str, accounts: frozenset[int]) -> Iterator[ChainId]:
-    """Yield the chains that have a folder `<user_id>/<kind>` below this one. `accounts`: empty for all."""
-    own = [
-        f"{user_id}/{kind}" for user_id in sorted(accounts) for kind in archive.folders(f"{below}/{user_id}", depth=1)
-    ]
-    for text in own if accounts else archive.folders(below, depth=2):
-        try:
-            yield parse_chain(text)
-        except ValueError:
-            continue
-
-
-def _seal_files(archive: Archive, chain: ChainId) -> Iterator[_SealFile]:
-    """Yield the seals of a chain, in the order of seq. What killed reports left beside them is passed over."""
-    signatures: set[str] = set()
-    for key in archive.keys(chain.folder, without=(f"{chain.folder}/sums/",)):
-        # A file in a folder deeper down is none of the chain's: its name has a `/`.
-        name = key[len(chain.folder) + 1 :]
-        seq = seq_of_seal(name)
-        if seq is None:
-            if seq_of_signature(name) is not None:
-                signatures.add(key)
-            continue
-        content = start_of(archive, key, MAX_SEAL_BYTES + 1)
-        if content is None:
-            raise OSError(None, "it disappeared while it was read", key)
-        wanted = chain.signature(seq, hashlib.sha256(content).hexdigest())
-        yield _SealFile(seq, content, _signature_at(archive, wanted) if wanted in signatures else None, False)
-        signatures.clear()
-
-
-def _signature_at(archive: Archive, key: str) -> SshSignature | None:
-    try:
-        return parse_signature((start_of(archive, key, MAX_SEAL_BYTES) or b"").decode())
-    except ValueError:
-        return None

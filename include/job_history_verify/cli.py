@@ -14,13 +14,14 @@ from job_history_verify.allowed_signers import AllowedSigners, parse_allowed_sig
 from job_history_verify.answers import JsonAnswer, TextAnswer
 from job_history_verify.archive import Archive, Folder
 from job_history_verify.ed25519 import TOOLS, NoToolError
+from job_history_verify.expected_head import heads_of, parse_head
 from job_history_verify.findings import Finding, Findings
 from job_history_verify.judge import range_of
 from job_history_verify.moments import moment_text, parse_moment
 from job_history_verify.proof import ProofError, check_proof
 from job_history_verify.seal import NewerFormatError
 from job_history_verify.verdicts import EXIT_NOT_CHECKED, EXIT_PROVEN, Verdict
-from job_history_verify.verify import Options, Verification, heads_of, parse_head
+from job_history_verify.verify import Options, Verification
 
 Parsed = TypeVar("Parsed")
 

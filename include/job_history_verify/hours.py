@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 
 from job_history_verify.archive import Archive
-from job_history_verify.chain import Chain, chain_ids
+from job_history_verify.chain import Chain
 from job_history_verify.findings import Finding, Findings
 from job_history_verify.judge import Range
 from job_history_verify.layout import RECEIPTS
 from job_history_verify.moments import HOUR, moment_text
 from job_history_verify.seal import DISABLED, FAILED, UNRECOVERABLE, WindowOfSeal
+from job_history_verify.seal_files import chain_ids
 from job_history_verify.verdicts import Verdict
 
 _OF_STATE = {

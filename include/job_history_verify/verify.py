@@ -3,52 +3,28 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from job_history_verify.allowed_signers import AllowedSigners
 from job_history_verify.archive import Archive, Folder
-from job_history_verify.chain import Chain, ChainReader, Signer, chain_ids
+from job_history_verify.chain import Chain, ChainReader, Signer
 from job_history_verify.documents import SealedDocuments, sealed_documents
 from job_history_verify.ed25519 import NoToolError, signature_check
+from job_history_verify.expected_head import ExpectedHead
 from job_history_verify.findings import Finding, Findings
 from job_history_verify.hours import judge_hours, judge_receipts
 from job_history_verify.judge import Judge, Range
-from job_history_verify.layout import CONTROL, RECEIPTS, SEALS, ChainId, parse_chain
+from job_history_verify.layout import CONTROL, RECEIPTS, SEALS, ChainId
 from job_history_verify.moments import parse_moment
 from job_history_verify.parallel import Digest, in_another_process
 from job_history_verify.seal import Place
+from job_history_verify.seal_files import chain_ids
 from job_history_verify.verdicts import Verdict
 
 LEDGER = "none"
 """As `place`: the archive is a ledger, which has receipts and no documents."""
-_HEAD = re.compile(r"(.+)/([1-9][0-9]{0,11}):([0-9a-fA-F]{64})")
-
-
-class ExpectedHead(NamedTuple):
-    """The head of a chain as a witness has it."""
-
-    chain: ChainId
-    seq: int
-    sha256: str
-
-
-def parse_head(text: str) -> ExpectedHead:
-    """Read `5234/jobs/8760:3f81...`. Raises ValueError."""
-    match = _HEAD.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{text!r:.120} is not USER_ID/KIND/SEQ:SHA256, with all 64 digits")
-    return ExpectedHead(parse_chain(match[1]), int(match[2]), match[3].lower())
-
-
-def heads_of(heads: Sequence[ExpectedHead], accounts: Collection[int]) -> Sequence[ExpectedHead]:
-    """Return the heads. Raises ValueError for one of an account that is not verified. `accounts`: empty for all."""
-    for head in heads:
-        if accounts and head.chain.user_id not in accounts:
-            raise ValueError(f"the expected head {head.chain}/{head.seq} is of an account that is not verified here")
-    return heads
 
 
 class Options(NamedTuple):

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from job_history_verify.allowed_signers import AllowedSigners
 from job_history_verify.archive import Folder
+from job_history_verify.expected_head import parse_head
 from job_history_verify.findings import Finding, Findings
 from job_history_verify.judge import Range
-from job_history_verify.verify import Options, Verification, parse_head
+from job_history_verify.verify import Options, Verification
 
 
 @dataclass(frozen=True)

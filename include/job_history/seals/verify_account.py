@@ -11,11 +11,12 @@ from job_history.seals.archive import StorageArchive
 from job_history.seals.chain_writer import find_head
 from job_history.seals.unsealed import unsealed_of
 from job_history.storage import Storage
+from job_history_verify.expected_head import ExpectedHead
 from job_history_verify.findings import Finding, Findings
 from job_history_verify.layout import ChainId
 from job_history_verify.moments import moment_text
 from job_history_verify.verdicts import Verdict
-from job_history_verify.verify import LEDGER, ExpectedHead, Options, Verification
+from job_history_verify.verify import LEDGER, Options, Verification
 
 
 @dataclass

@@ -57,8 +57,9 @@ def verify(
     from job_history.seals.verify_account import verify_account
     from job_history_airflow.cli.context import load_context
     from job_history_airflow.factories.sealing import open_store
+    from job_history_verify.expected_head import heads_of, parse_head
     from job_history_verify.judge import range_of
-    from job_history_verify.verify import Options, heads_of, parse_head
+    from job_history_verify.verify import Options
 
     context = load_context()
     accounts = requested_accounts(context.accounts, chosen)
