@@ -18,7 +18,7 @@ from job_history.ledger.receipt_store import read_by_files
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.reconciliation.findings import Objects
-from job_history.reconciliation.unknown_objects import hour_of
+from job_history.reconciliation.unknown_objects import is_unknown
 from job_history.storage import Storage
 from job_history.storage.scratch_database import scratch_database
 
@@ -55,15 +55,9 @@ def unknown_objects(
             if receipt.state.closed and receipt.window.is_within(window):
                 closed.add(receipt.window)
             _take_out(database, receipt, ledger)
-        for key, began in database.execute("SELECT key, began FROM listed ORDER BY key"):
-            if began:
-                content = bucket.read(key)
-                if content is None:  # deleted since the bucket was listed
-                    continue
-                hour = hour_of(content)
-                if hour is not None and hour not in closed:
-                    continue
-            unknown.add(key)
+        for (key,) in database.execute("SELECT key FROM listed ORDER BY key"):
+            if is_unknown(bucket, key, is_closed=closed.__contains__):
+                unknown.add(key)
     return UnknownObjects(kind.of(account.label), unknown)
 
 

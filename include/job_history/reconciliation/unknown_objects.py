@@ -7,6 +7,7 @@ closed are not judged, because a load that was killed leaves such objects until 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import msgspec
 
@@ -52,18 +53,28 @@ def unknown_keys(
                 "%s: %s objects more that no receipt names were not read; job-history diff reads all.", folder, left
             )
         for key in keys:
-            if began_at(key):
-                content = bucket.read(key)
-                if content is None:  # deleted since the folder was listed
-                    continue
-                window = hour_of(content)
-                if window is not None and (window not in closed or _has_changed(closed[window], ledger)):
-                    continue
-            unknown.add(key)
+            if is_unknown(
+                bucket, key, is_closed=lambda hour: hour in closed and not _has_changed(closed[hour], ledger)
+            ):
+                unknown.add(key)
     return unknown
 
 
-def hour_of(content: bytes) -> Window | None:
+def is_unknown(bucket: Listable, key: str, *, is_closed: Callable[[Window], bool]) -> bool:
+    """Return whether an object that no receipt names is no document, or one of an hour that is closed.
+
+    Raises what the bucket raises.
+    """
+    if not began_at(key):
+        return True
+    content = bucket.read(key)
+    if content is None:
+        return False  # deleted since it was listed
+    hour = _hour_of(content)
+    return hour is None or is_closed(hour)
+
+
+def _hour_of(content: bytes) -> Window | None:
     """Return the hour that a document belongs to; None if the object is no document."""
     try:
         document = msgspec.json.decode(content, type=_Document)
