@@ -20,13 +20,13 @@ from job_history.destinations.messages.attempts import Attempt, Codes
 from job_history.errors.code import Code
 from job_history.errors.masking import mask_secrets
 from job_history.http.failures import REQUEST_ERRORS, Cause, excerpt, failure_of
+from job_history.http.post import post
 from job_history.http.retry import Retries, RetryLoop
 from job_history.http.session import http_session
 
 CONNECT_SECONDS, READ_SECONDS = 10.0, 60.0
 # At most 123 s of waits, or 360 s if each attempt is throttled.
 RETRIES = Retries(attempts=8, first_throttled=20.0)
-MAX_ANSWER_BYTES = 64_000
 SIGNATURE_HEADER = "X-Job-History-Signature"
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 
@@ -136,9 +136,7 @@ class HttpReceiver:
             signature = hmac.new(self.address.signing_key.encode(), sent, hashlib.sha256).hexdigest()
             headers[SIGNATURE_HEADER] = f"sha256={signature}"
         try:
-            options: dict[str, Any] = {"data": sent, "headers": headers, "timeout": self._timeout, "stream": True}
-            response = self._session.post(self.address.url, **options)
-            answer = beginning_of(response)
+            response, answer = post(self._session, self.address.url, data=sent, headers=headers, timeout=self._timeout)
         except REQUEST_ERRORS as error:
             # The loop raises an error of its own: one raised here would carry this one, and its words, along.
             return CODES.failed(failure_of(error, self.address.host))
@@ -172,17 +170,3 @@ class HttpReceiver:
     def _counted(self, attempt: Attempt) -> Attempt:
         self.unknown_outcomes += attempt.unknown
         return attempt
-
-
-def beginning_of(response: requests.Response) -> bytes:
-    """Read an answer to its end, or as much as a message may need of it: it may be of any size.
-
-    Raises one of `REQUEST_ERRORS` if it breaks off.
-    """
-    read = bytearray()
-    for piece in response.iter_content(MAX_ANSWER_BYTES):
-        read += piece
-        if len(read) >= MAX_ANSWER_BYTES:
-            response.close()
-            break
-    return bytes(read)

@@ -123,8 +123,7 @@ class Split:
 
     @property
     def _largest(self) -> int:
-        # Used for numbers not known yet: nothing is counted, of lines, parts or pieces, that has not a byte
-        # each.
+        # For numbers that are not known yet: each line, part and piece that is counted has at least a byte.
         return len(self.document)
 
     def _replication(self, holds: Holds, **what_it_holds: Any) -> Replication:

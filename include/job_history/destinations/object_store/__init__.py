@@ -1,4 +1,4 @@
-"""Amazon S3, or a store that speaks its protocol, as a destination."""
+"""A bucket or container of Amazon S3, Azure or Google Cloud as a destination."""
 
 from job_history.destinations.object_store.destination import ObjectStoreDestination
 
