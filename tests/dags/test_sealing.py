@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tests.support.sealed_archive import allowed_signers, key_pair
 from tests.support.verifying import Verified, verified
 
+from job_history.accounts.variable import Accounts
 from job_history.errors import PermanentError
 from job_history.errors.code import Code
+from job_history_airflow.factories import sealing
+from job_history_airflow.settings import load_accounts
 from job_history_verify.allowed_signers import parse_allowed_signers
 from job_history_verify.cli import main as verify_main
 
@@ -159,3 +164,21 @@ def test_preflight_warns_of_an_unusable_key_and_of_a_bucket_that_takes_no_seals(
     assert [found.code for found in check_seals_can_be_copied(account)] == [Code.SEALS_NOT_WRITABLE]
     signing.connect("seals", {"conn_type": "generic", "password": "not a key"})
     assert [found.code for found in check_signing_key()] == [Code.SIGNING_KEY_UNUSABLE]
+
+
+def test_threads_that_seal_many_chains_read_the_accounts_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.accounts(world.account(5234, "Acme"))
+    read: list[object] = []
+
+    def load_slowly() -> Accounts:
+        read.append(object())
+        time.sleep(0.05)
+        return load_accounts()
+
+    monkeypatch.setattr(sealing, "load_accounts", load_slowly)
+    place_of = sealing.sealing_of_installation().place_of
+    with ThreadPoolExecutor(8) as threads:
+        places = list(threads.map(place_of, [5234] * 8))
+
+    assert all(places)
+    assert len(read) == 1

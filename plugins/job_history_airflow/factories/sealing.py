@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from threading import Lock
+from threading import Condition
 from typing import TYPE_CHECKING
 
 from airflow.sdk.log import mask_secret
@@ -36,10 +36,12 @@ def sealing_of_installation() -> Sealing:
     """Return what a report needs to seal. Raises nothing; what cannot be used is raised when it is needed."""
     from job_history.seals.needs import AccountPlace, Sealing, Witness
 
-    accounts = functools.cache(load_accounts)
-    # Making a client takes some 0.2 s and 8 MB, and many accounts share one bucket.
-    # Chains are sealed in several threads.
-    kept = cached(LRUCache(_STORES_KEPT), key=lambda account: account.destination.model_dump_json(), lock=Lock())
+    # Chains are sealed in many threads, which wait for the one that makes what they share: the list of accounts may
+    # have 50 MB, and a client takes 0.2 s and 8 MB.
+    accounts = cached({}, condition=Condition())(load_accounts)
+    kept = cached(
+        LRUCache(_STORES_KEPT), key=lambda account: account.destination.model_dump_json(), condition=Condition()
+    )
     store_of = kept(open_store)
 
     def place_of(user_id: int) -> AccountPlace | None:
