@@ -58,7 +58,7 @@ class CloseOperator(BaseOperator):
             waiting = slices_for_tasks_of_their_own(plans, files)
             chains = dealt_out(waiting, conf.getint("core", "max_map_length"))
             if len(chains) < len(waiting):
-                # Else the name of a chain tells whose it is.
+                # Else the name of a chain shows its account.
                 ConvoyFiles(staging, run).save_chains(chains)
             closing = Closing(
                 run=run,

@@ -10,10 +10,11 @@ from airflow.sdk import BaseOperator
 
 from job_history.errors import PermanentError
 from job_history.pipeline.comparison_files import ComparisonFiles
-from job_history_airflow.operators.look_back import accounts_asked_for
+from job_history_airflow.operators.look_back import accounts_asked_for, looks_back
 from job_history_airflow.operators.quiet_errors import without_traceback
 from job_history_airflow.operators.staging_check import check_ledger, check_staging, planned_of
 from job_history_airflow.operators.steps import Steps
+from job_history_airflow.settings import load_accounts
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -77,14 +78,13 @@ class CompareOperator(BaseOperator):
                     marks=marks,
                 )
 
-            looks_back = not (context["params"].get("accounts") or context["params"].get("window_start"))
             compare = CompareAccounts(
                 files=files,
                 comparing_of=comparing_of,
-                sweep=Sweep(steps.ledger, datetime.now(UTC)).sweep if looks_back else lambda _: None,
+                sweep=Sweep(steps.ledger, datetime.now(UTC)).sweep if looks_back(context) else lambda _: None,
             )
             # The settings are read again, so that clearing a task uses the corrected Variable.
-            progress = compare.run(comparison, accounts_asked_for(context))
+            progress = compare.run(comparison, accounts_asked_for(context, load_accounts()))
         return {
             "accounts": len(progress.done),
             "windows": sum(found.compared for found in progress.found.values()),

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 CONVOY_MAP_INDEX_TEMPLATE = "{{ task.convoy['label'] }}"
-BEFORE = {"transform": "extract", "load": "transform"}
 
 
 class ConvoyOperator(BaseOperator):

@@ -10,6 +10,7 @@ from airflow.configuration import conf
 from airflow.sdk import BaseOperator
 
 from job_history.accounts.account import Account
+from job_history.accounts.variable import Accounts
 from job_history.errors import PermanentError
 from job_history.ledger.installation import installation_of
 from job_history.ledger.reconciled import reconciled_until
@@ -58,7 +59,7 @@ class LookBackOperator(BaseOperator):
             )
             comparisons = share_out(
                 hours,
-                accounts_asked_for(context),
+                accounts_asked_for(context, load_accounts()),
                 compared_until=self._compared_until(ledger),
                 day=dag_run.run_after.date(),
                 at_most=settings.max_accounts_per_convoy,
@@ -80,11 +81,14 @@ class LookBackOperator(BaseOperator):
         return last_compared(status.accounts.values() if status else [], datetime.now(UTC))
 
 
-def accounts_asked_for(context: Context) -> list[Account]:
+def accounts_asked_for(context: Context, accounts: Accounts) -> list[Account]:
     """Return the accounts that a reconciliation is about, and that are not paused."""
     chosen = {int(user_id) for user_id in context["params"].get("accounts") or []}
     return [
-        account
-        for user_id, account in load_accounts().usable.items()
-        if account.enabled and (not chosen or user_id in chosen)
+        account for user_id, account in accounts.usable.items() if account.enabled and (not chosen or user_id in chosen)
     ]
+
+
+def looks_back(context: Context) -> bool:
+    """Return whether a reconciliation is of all accounts over the look-back, and not of what a run by hand asks for."""
+    return not (context["params"].get("accounts") or context["params"].get("window_start"))

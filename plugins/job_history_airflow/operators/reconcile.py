@@ -11,12 +11,12 @@ from job_history.errors import PermanentError, ReplicationError
 from job_history.ledger.open_windows import OpenWindows
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
-from job_history.pipeline.comparison_files import ComparisonFiles
+from job_history.pipeline.comparison_files import Comparison, ComparisonFiles, Progress
 from job_history.pipeline.plan import WindowsOf
 from job_history.reconciliation.findings import Findings
 from job_history.reconciliation.resting import resting_windows
 from job_history_airflow.hourly_runs import hours_of_hourly_runs
-from job_history_airflow.operators.look_back import accounts_asked_for
+from job_history_airflow.operators.look_back import accounts_asked_for, looks_back
 from job_history_airflow.operators.plan import PlanOperator
 from job_history_airflow.operators.staging_check import check_staging, read_planned
 from job_history_airflow.params import RECONCILIATION_PARAMETERS
@@ -38,18 +38,21 @@ class ReconcileOperator(PlanOperator):
 
     known_parameters = RECONCILIATION_PARAMETERS
 
-    comparisons: ComparisonFiles
     hours: Window
+    compared: list[tuple[Comparison, Progress]]
 
     def begin(self, context: Context, run: str) -> None:
         check_staging(self.staging, read_planned(context, task_id="look_back"))
-        self.comparisons = ComparisonFiles(self.staging, run)
-        hours = self.comparisons.hours()
+        files = ComparisonFiles(self.staging, run)
+        hours = files.hours()
         if hours is None:
             failure = self.run_files.task_failure("look_back")
             reason = failure.message if failure else "see its log for the reason."
             raise PermanentError(f"Nothing was compared, because `look_back` failed: {reason}")
         self.hours = hours
+        self.compared = [(each, files.progress(each.number)) for each in files.comparisons()]
+        if looks_back(context):
+            self._delete_old_acknowledgements()
 
     def window(self, context: Context) -> Window:  # noqa: ARG002
         return self.hours
@@ -58,37 +61,35 @@ class ReconcileOperator(PlanOperator):
         from job_history.reconciliation.windows_to_run import Choice, choose_windows
 
         params = context["params"]
-        chosen, asked = params.get("accounts") or [], bool(params.get("window_start"))
         marks = OpenWindows(self.ledger)
         now = datetime.now(UTC)
-        findings = self._found(context, window)
+        findings = self._found(context, accounts, window)
         findings.repair = bool(params.get("repair"))
         choice = Choice(
             limit=MAX_WINDOWS,
             day=context["dag_run"].run_after.date(),
             hourly_runs=lambda hours: hours_of_hourly_runs(context["ti"], hours, now),
-            whole_record=not asked,
+            whole_record=not params.get("window_start"),
         )
         choose_windows(findings, marks, self.ledger, choice)
-        findings.looks_back = not chosen and not asked
-        if findings.looks_back:
-            self._delete_old_acknowledgements(now)
-        findings.resting = {} if chosen or asked else resting_windows(accounts, marks)
+        findings.looks_back = looks_back(context)
+        findings.resting = resting_windows(accounts, marks) if findings.looks_back else {}
         self.run_files.save_findings(findings)
         to_run: dict[int, list[tuple[EventKind, Window]]] = {}
         for each in sorted(findings.to_run()):
             to_run.setdefault(each.user_id, []).append((each.kind, each.window))
         return lambda account: to_run.get(account.user_id, [])
 
-    def _found(self, context: Context, window: Window) -> Findings:
+    def _found(self, context: Context, accounts: Accounts, window: Window) -> Findings:
         """Return what all comparisons have found of this kind of destination."""
         from job_history.pipeline.compare_accounts import left_over
 
         listable = kind_named(self.destination).listable
         findings = Findings(destination=self.destination, window=window, is_readable=listable)
-        here = [account for account in accounts_asked_for(context) if account.destination.type == self.destination]
-        for comparison in self.comparisons.comparisons():
-            progress = self.comparisons.progress(comparison.number)
+        here = [
+            account for account in accounts_asked_for(context, accounts) if account.destination.type == self.destination
+        ]
+        for comparison, progress in self.compared:
             if (found := progress.found.get(self.destination)) is not None:
                 findings.add(found)
             for account, reason in left_over(comparison, progress, here):
@@ -102,12 +103,12 @@ class ReconcileOperator(PlanOperator):
         )
         return findings
 
-    def _delete_old_acknowledgements(self, now: datetime) -> None:
+    def _delete_old_acknowledgements(self) -> None:
         """Delete acknowledgements that receipts replace."""
         from job_history.ledger.old_acknowledgements import delete_old_acknowledgements
         from job_history.ledger.superseded_files import KEPT
 
         try:
-            delete_old_acknowledgements(self.ledger, now - KEPT)
+            delete_old_acknowledgements(self.ledger, datetime.now(UTC) - KEPT)
         except ReplicationError as error:
             self.log.warning("Old acknowledgements in the ledger were not deleted: %s", error)
