@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from tests.support import sqlite_store
 from tests.support.azure import Azurite, azurite
 from tests.support.crash_matrix import crash_cell
-from tests.support.oracle import expected_documents
+from tests.support.large_jobs import EXPECTED, START, TAKEN, USER_ID, jobs
 from tests.support.other_destinations import NAMES, OBJECT_STORES, RECEIVERS, OtherDestination, documents_in
 from tests.support.steps import WHOLE_RUN, Death, Setting, run_steps
 from tests.support.world import keys_of
@@ -23,32 +23,14 @@ from tests.support.world import keys_of
 from job_history.model.window import Window
 from job_history.storage import local_storage
 from simulators.google_storage import google_storage
-from simulators.job_store import SampleJob, create, fill, plain_job
 from simulators.receivers import local_receivers
 
-USER_ID, TAKEN = 5234, 12
-START = datetime(2018, 5, 21, tzinfo=UTC)
-OUTPUT = f'{{"text":"{"x" * 300_000}"}}'  # a few jobs make a request
 LASTING = 1_000  # requests
-
-
-def jobs() -> Iterator[SampleJob]:
-    for number in range(1, TAKEN + 1):
-        job = plain_job(USER_ID, START, number)
-        yield job._replace(lines=(job.lines[0], job.lines[1]._replace(output=OUTPUT)))
-    yield plain_job(USER_ID, START, 100)._replace(status="aborted")
-
-
-EXPECTED = expected_documents(jobs())
 
 
 @pytest.fixture(scope="module")
 def filled_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("store") / "jobs.sqlite"
-    with closing(sqlite3.connect(path)) as connection:
-        create(connection, "sqlite")
-        fill(connection, "sqlite", jobs())
-    return path
+    return sqlite_store.filled_store(tmp_path_factory.mktemp("store") / "jobs.sqlite", jobs())
 
 
 @pytest.fixture(scope="module")

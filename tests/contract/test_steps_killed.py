@@ -4,11 +4,9 @@ import base64
 import os
 import re
 import signal
-import sqlite3
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import md5
@@ -17,6 +15,7 @@ from random import Random
 from uuid import uuid4
 
 import pytest
+from tests.support import sqlite_store
 from tests.support.crash_matrix import crash_cell
 from tests.support.oracle import expected_documents
 from tests.support.steps import Death, Setting, outcome, run_steps, start_steps
@@ -27,7 +26,7 @@ from job_history.ledger.items import items_at
 from job_history.model.window import Window
 from job_history.pipeline.run_files import RunFiles
 from job_history.storage import local_storage
-from simulators.job_store import SampleJob, broken_jobs, create, fill, plain_job
+from simulators.job_store import SampleJob, broken_jobs, plain_job
 from simulators.s3_endpoint import S3Endpoint
 
 USER_ID = 5234
@@ -52,11 +51,7 @@ def jobs() -> Iterator[SampleJob]:
 
 @pytest.fixture(scope="module")
 def filled_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("store") / "jobs.sqlite"
-    with closing(sqlite3.connect(path)) as connection:
-        create(connection, "sqlite")
-        fill(connection, "sqlite", jobs())
-    return path
+    return sqlite_store.filled_store(tmp_path_factory.mktemp("store") / "jobs.sqlite", jobs())
 
 
 @dataclass
