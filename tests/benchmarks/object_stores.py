@@ -10,14 +10,21 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.benchmarks.jobs import account, airflow_environment, s3_connection, stage_documents, whole_window
+from tests.benchmarks.jobs import airflow_environment, s3_connection, stage_documents, whole_window
 from tests.benchmarks.measuring import Work, measured
-from tests.benchmarks.s3_load import DOCUMENT_BYTES, IN_FLIGHT, TOLD_DELAYS_MS, USER_ID, Staged, deliver_with_ours
+from tests.benchmarks.s3_load import (
+    DOCUMENT_BYTES,
+    IN_FLIGHT,
+    TOLD_DELAYS_MS,
+    USER_ID,
+    Staged,
+    deliver,
+    deliver_with_ours,
+)
 from tests.benchmarks.sink import sink
 from tests.benchmarks.table import Table
 
 from job_history.destinations.object_store import ObjectStoreDestination
-from job_history.pipeline.load import load
 from job_history.storage import local_storage
 from job_history.storage.object_store.access import StoreAccess
 from job_history.storage.object_store.container import open_container
@@ -70,7 +77,6 @@ def _row(  # noqa: PLR0917 - what a row is about
 
 
 def deliver_to(kind: str, home: Path, staged: Staged, count: int, port: int) -> Work:
-    a_slice, extracted, transformed = staged
     access = StoreAccess(
         container="bench",
         url=f"http://127.0.0.1:{port}",
@@ -78,18 +84,4 @@ def deliver_to(kind: str, home: Path, staged: Staged, count: int, port: int) -> 
         credentials=lambda: CREDENTIALS[kind],
         mask=str,
     )
-    destination = ObjectStoreDestination(open_container(kind, access), in_flight=IN_FLIGHT)
-
-    def work() -> None:
-        outcome = load(
-            a_slice,
-            account(USER_ID),
-            extracted=extracted,
-            transformed=transformed,
-            destination=destination,
-            staging=local_storage(home / "staging"),
-            ledger=local_storage(home / "ledger"),
-        )
-        assert outcome.delivered == count
-
-    return work
+    return deliver(ObjectStoreDestination(open_container(kind, access), in_flight=IN_FLIGHT), home, staged, count)

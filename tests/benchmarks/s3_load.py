@@ -27,6 +27,7 @@ from tests.benchmarks.raw_sockets import Object, Signer, put_all
 from tests.benchmarks.sink import sink
 from tests.benchmarks.table import Table, promise
 
+from job_history.destinations import Destination
 from job_history.documents.staged import StagedDocument, staged_documents
 from job_history.model.slice import Slice
 from job_history.pipeline.load import load
@@ -133,8 +134,12 @@ def _row(client: Client, delay_ms: int, rates: Rates, home: Path, staged: Staged
 def deliver_with_ours(home: Path, staged: Staged, count: int, _port: int) -> Work:
     from job_history_airflow.factories.destinations import s3_destination
 
+    return deliver(s3_destination(account(USER_ID), in_flight=IN_FLIGHT, repair=False), home, staged, count)
+
+
+def deliver(destination: Destination, home: Path, staged: Staged, count: int) -> Work:
+    """Load staged documents by the step that the product uses."""
     a_slice, extracted, transformed = staged
-    destination = s3_destination(account(USER_ID), in_flight=IN_FLIGHT, repair=False)
 
     def work() -> None:
         outcome = load(
