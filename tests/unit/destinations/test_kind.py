@@ -124,7 +124,7 @@ BROKEN: dict[str, tuple[str, Callable[..., Any]]] = {
     "deliver reports nothing": ("deliver", lambda given, _: [*given]),
     "deliver leaves one out": ("deliver", reports((0, DONE), (1, DONE))),
     "deliver reports one twice, for another": ("deliver", reports((0, DONE), (0, DONE), (1, DONE))),
-    "deliver catches what it is told": ("deliver", reports_twice_and_catches_the_error),
+    "deliver catches our error": ("deliver", reports_twice_and_catches_the_error),
     "deliver reports a text": ("deliver", reports((0, "delivered"), (1, DONE), (2, DONE))),
     "deliver reports a truth": ("deliver", reports((0, True), (1, DONE), (2, DONE))),
     "description raises": ("description", raises(KeyError(SECRET))),

@@ -28,7 +28,7 @@ TODAY = date(2018, 5, 22)
 
 
 class KilledError(BaseException):
-    """Stands for the end of the process."""
+    """The end of the process, as an exception that nothing catches."""
 
 
 class Task:
