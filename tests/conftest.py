@@ -70,7 +70,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("judge")
         # With `-n` and `--dist loadgroup`, a group's tests run in one process: a file's, and all that share the one
         # Airflow.
-        item.add_marker(pytest.mark.xdist_group("e2e" if item.get_closest_marker("e2e") else str(item.path)))
+        item.add_marker(
+            pytest.mark.xdist_group("e2e" if item.get_closest_marker("e2e") else item.nodeid.partition("::")[0])
+        )
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    # pytest-xdist passes on a group as the end of a test's id. If it cannot, it says nothing, and tests that share one
+    # folder run at the same time.
+    if session.config.getoption("loadgroup", False) and not all("@" in item.nodeid for item in session.items):
+        raise pytest.UsageError("This pytest-xdist does not group tests with this pytest: see requirements-dev.txt.")
 
 
 @pytest.hookimpl(wrapper=True)
