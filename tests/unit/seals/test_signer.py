@@ -40,7 +40,11 @@ class Kms:
         return {"KeyId": KeyId, "Signature": self._key.sign(Message), "SigningAlgorithm": SigningAlgorithm}
 
 
-@pytest.mark.parametrize("text", [OPENSSH, PEM, OPENSSH.replace("\n", "\\n"), f"  {PEM}\n\n"])
+@pytest.mark.parametrize(
+    "text",
+    [OPENSSH, PEM, OPENSSH.replace("\n", "\\n"), f"  {PEM}\n\n"],
+    ids=["openssh", "pem", "escaped line ends", "white space around"],
+)
 def test_key_is_read_as_openssh_writes_it_and_as_pem(text: str) -> None:
     assert fingerprint_of(key_signer(text)) == fingerprint_by_hand(key_pair())
 
@@ -53,6 +57,7 @@ def test_key_is_read_as_openssh_writes_it_and_as_pem(text: str) -> None:
         OPENSSH[:-60],
         generate_private_key(SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
     ],
+    ids=["empty", "no key", "cut off", "another kind of key"],
 )
 def test_unusable_key_is_an_error_that_repeats_none_of_it(text: str) -> None:
     with pytest.raises(PermanentError) as error:
