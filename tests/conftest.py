@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
+import zlib
 from collections.abc import Generator
 from pathlib import Path
 
@@ -61,6 +62,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if home := config.stash.get(_home, None):
         shutil.rmtree(home, ignore_errors=True)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    is_too_long_for_a_log = isinstance(val, str | bytes) and len(val) > 1_000
+    return f"{argname}-{zlib.crc32(repr(val).encode()):08x}" if is_too_long_for_a_log else None
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest deselects by marks
