@@ -29,13 +29,10 @@ MAX_SECONDS = 1_200.0
 
 @dataclass(frozen=True, kw_only=True)
 class CompareAccounts:
-    """`comparing_of` returns how accounts with a kind of destination are compared. `sweep` deletes old files of an
-    account. `clock` is in seconds.
-    """
+    """`comparing_of` returns how accounts with a kind of destination are compared. `clock` is in seconds."""
 
     files: ComparisonFiles
     comparing_of: Callable[[str], Comparing]
-    sweep: Callable[[list[Account]], None] = lambda _: None
     clock: Callable[[], float] = time.monotonic
     _comparing: dict[str, Comparing] = field(default_factory=dict, init=False)
 
@@ -65,7 +62,6 @@ class CompareAccounts:
             progress.add(self._compared(comparison, group))
             progress.done += progress.begun
             progress.begun = []
-            self.sweep(group)
         progress.is_whole = not progress.time_is_over
         self.files.save_progress(comparison.number, progress)
         return progress

@@ -1,6 +1,6 @@
 """What a redrive stages, and leaves if it is killed.
 
-Quarantine that no receipt names any more is left to `delete_superseded_files`: another redrive may be about to name it.
+Quarantine that no receipt names any more is left to the reconciliation: another redrive may be about to name it.
 """
 
 from __future__ import annotations

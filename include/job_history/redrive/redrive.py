@@ -2,7 +2,7 @@
 
 No existing file is changed before the new revision of the receipt is created. A redrive that is killed before has only
 delivered; the next one has the same name and finds those documents present. Quarantine files that the new revision no
-longer names stay: `delete_superseded_files` deletes old ones.
+longer names stay: the reconciliation deletes old ones.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 
 from job_history.accounts.account import Account
 from job_history.errors import PermanentError
+from job_history.ledger.days_to_sweep import note_windows
 from job_history.ledger.receipt import REDRIVE, Receipt, WindowState
 from job_history.ledger.receipt_store import add_revision, read_receipt
 from job_history.model.event_kind import EventKind
@@ -75,6 +76,7 @@ def redrive(
     taken = _to_take(receipt, account, about, tools, replace=replace)
     if not taken:
         return _redriven(receipt, [])
+    note_windows(tools.ledger, [(account.user_id, kind, window)], finished_at)
     outcomes = run_the_steps(slice_, account, receipt, taken, destination_of=destination_of, tools=tools)
     made = receipt_with(receipt, outcomes, taken, run=slice_.run, finished_at=finished_at, code_version=code_version)
     if made.counts.quarantined == receipt.counts.quarantined:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
 from job_history.errors import PermanentError
 from job_history.pipeline.comparison_files import ComparisonFiles
-from job_history_airflow.operators.look_back import accounts_asked_for, looks_back
+from job_history_airflow.operators.look_back import accounts_asked_for
 from job_history_airflow.operators.quiet_errors import without_traceback
 from job_history_airflow.operators.staging_check import check_ledger, check_staging, planned_of
 from job_history_airflow.operators.steps import Steps
@@ -45,7 +44,6 @@ class CompareOperator(BaseOperator):
         from job_history.destinations.kind import kind_named
         from job_history.ledger.open_windows import OpenWindows
         from job_history.pipeline.compare_accounts import CompareAccounts
-        from job_history.pipeline.sweep import Sweep
         from job_history.reconciliation.compare import Comparing
 
         with without_traceback(self.log):
@@ -78,11 +76,7 @@ class CompareOperator(BaseOperator):
                     marks=marks,
                 )
 
-            compare = CompareAccounts(
-                files=files,
-                comparing_of=comparing_of,
-                sweep=Sweep(steps.ledger, datetime.now(UTC)).sweep if looks_back(context) else lambda _: None,
-            )
+            compare = CompareAccounts(files=files, comparing_of=comparing_of)
             # The settings are read again, so that clearing a task uses the corrected Variable.
             progress = compare.run(comparison, accounts_asked_for(context, load_accounts()))
         return {

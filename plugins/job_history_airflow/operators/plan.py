@@ -27,6 +27,7 @@ from job_history.pipeline.plan import SkipWindow, WindowsOf, plan, skip_none
 from job_history.pipeline.results import Plan
 from job_history.pipeline.run_files import RunFiles
 from job_history.pipeline.shared_staging import note_planned
+from job_history.pipeline.sweep import note_planned_days
 from job_history.preflight.blocking import block_failing_accounts
 from job_history.preflight.create_only import check_create_only
 from job_history.preflight.notes import PreflightNotes
@@ -124,6 +125,7 @@ class PlanOperator(BaseOperator):
 
         Which convoys come first changes each hour.
         """
+        note_planned_days(self.ledger, plans, datetime.now(UTC))
         limits = Limits(jobs=self.settings.max_jobs_per_convoy, accounts=self.settings.max_accounts_per_convoy)
         packed = pack_slices(run, plans, accounts.usable, limits)
         limit, hour = conf.getint("core", "max_map_length"), plans[0].window.start

@@ -52,7 +52,7 @@ class ReconcileOperator(PlanOperator):
         self.hours = hours
         self.compared = [(each, files.progress(each.number)) for each in files.comparisons()]
         if looks_back(context):
-            self._delete_old_acknowledgements()
+            self._delete_old_files()
 
     def window(self, context: Context) -> Window:  # noqa: ARG002
         return self.hours
@@ -103,12 +103,15 @@ class ReconcileOperator(PlanOperator):
         )
         return findings
 
-    def _delete_old_acknowledgements(self) -> None:
-        """Delete acknowledgements that receipts replace."""
+    def _delete_old_files(self) -> None:
+        """Delete acknowledgements that receipts replace, and files that no receipt names."""
         from job_history.ledger.old_acknowledgements import delete_old_acknowledgements
         from job_history.ledger.superseded_files import KEPT
+        from job_history.pipeline.sweep import sweep
 
+        now = datetime.now(UTC)
         try:
-            delete_old_acknowledgements(self.ledger, datetime.now(UTC) - KEPT)
+            delete_old_acknowledgements(self.ledger, now - KEPT)
         except ReplicationError as error:
             self.log.warning("Old acknowledgements in the ledger were not deleted: %s", error)
+        sweep(self.ledger, now)

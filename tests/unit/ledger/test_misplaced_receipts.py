@@ -18,11 +18,11 @@ from job_history.errors import PermanentError, ReplicationError
 from job_history.errors.code import Code
 from job_history.ledger.merge import merge
 from job_history.ledger.receipt import Receipt, WindowState
-from job_history.ledger.receipt_files import receipt_path
+from job_history.ledger.receipt_files import day_folder_of, receipt_path
 from job_history.ledger.receipt_history import read_history
 from job_history.ledger.receipt_store import add_revision, read_receipt, read_receipts, receipt_bytes
 from job_history.ledger.receipts_in_bulk import AskedReceipts, read_receipts_in_bulk
-from job_history.ledger.superseded_files import OldQuarantine, delete_superseded_files
+from job_history.ledger.superseded_files import QuarantineFiles, delete_superseded_files
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.storage import Storage, local_storage
@@ -193,8 +193,8 @@ def test_quarantine_that_a_rolled_back_release_names_is_kept(ledger: Storage, tm
     assert newest is not None
     assert newest.quarantine == [quarantined]
 
-    before = REPORTED + timedelta(days=8)
-    assert delete_superseded_files(ledger, 5234, EventKind.JOBS, HOUR, before, old=OldQuarantine(ledger, before)) == 0
+    before, day = REPORTED + timedelta(days=8), day_folder_of(5234, EventKind.JOBS, HOUR)
+    assert delete_superseded_files(ledger, day, before, QuarantineFiles(ledger, before))
     assert ledger.read(quarantined) is not None
 
 
@@ -204,9 +204,9 @@ def test_a_missing_revision_keeps_the_item_lists_that_it_may_name(ledger: Storag
     items = f"{path(1).rpartition('/')[0]}/items-run-2.parquet"
     ledger.write(items, b"")
     os.utime(tmp_path / items, (0, 0))
-    before = REPORTED + timedelta(days=8)
+    before, day = REPORTED + timedelta(days=8), day_folder_of(5234, EventKind.JOBS, HOUR)
     with pytest.raises(PermanentError):
-        delete_superseded_files(ledger, 5234, EventKind.JOBS, HOUR, before, old=OldQuarantine(ledger, before))
+        delete_superseded_files(ledger, day, before, QuarantineFiles(ledger, before))
     assert ledger.read(items) is not None
 
 

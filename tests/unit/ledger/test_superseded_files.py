@@ -12,14 +12,15 @@ from tests.unit.samples import HOUR, receipt_of
 from job_history.errors import PermanentError
 from job_history.errors.code import Code
 from job_history.ledger.receipt import Counts, RunEntry, WindowState
-from job_history.ledger.receipt_files import window_folder
+from job_history.ledger.receipt_files import day_folder_of, window_folder
 from job_history.ledger.receipt_store import add_revision
-from job_history.ledger.superseded_files import OldQuarantine, delete_superseded_files, swept_days
+from job_history.ledger.superseded_files import QuarantineFiles, delete_superseded_files
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import format_time
 from job_history.storage import Storage, local_storage
 
 FOLDER = window_folder(5234, EventKind.JOBS, HOUR)
+DAY = day_folder_of(5234, EventKind.JOBS, HOUR)
 NOW = datetime.now(UTC)
 BEFORE = NOW - timedelta(days=7)
 
@@ -51,6 +52,12 @@ def recorded(ledger: Storage, run: str, *, days_ago: int, items: list[str], quar
     )
 
 
+def swept(ledger: Storage) -> bool:
+    """Sweep the day, and return whether no later sweep would find more."""
+    return delete_superseded_files(ledger, DAY, BEFORE, QuarantineFiles(ledger, BEFORE))
+
+
+@pytest.mark.promise("old-files")
 def test_lists_that_no_revision_names_are_deleted_after_some_days(ledger: Storage, tmp_path: Path) -> None:
     named, unnamed, young = (
         written(ledger, tmp_path, f"{FOLDER}/items-{name}.parquet", days_ago=days)
@@ -58,12 +65,13 @@ def test_lists_that_no_revision_names_are_deleted_after_some_days(ledger: Storag
     )
     recorded(ledger, "run-1", days_ago=9, items=[named], quarantine=[])
 
-    assert delete_superseded_files(ledger, 5234, EventKind.JOBS, HOUR, BEFORE, old=OldQuarantine(ledger, BEFORE)) == 1
+    assert not swept(ledger)
 
     assert {path for path in ledger.paths(FOLDER) if path.endswith(".parquet")} == {named, young}
     assert ledger.read(unnamed) is None
 
 
+@pytest.mark.promise("old-files")
 def test_quarantine_that_the_newest_revision_does_not_name_is_deleted(ledger: Storage, tmp_path: Path) -> None:
     first, second, third = (
         written(ledger, tmp_path, f"_control/quarantine/bad_json/5234/jobs/{HOUR.slug}/{name}", days_ago=days)
@@ -73,17 +81,18 @@ def test_quarantine_that_the_newest_revision_does_not_name_is_deleted(ledger: St
     for run, days, path in (("run-1", 9, first), ("run-2", 2, second), ("run-3", 1, third)):
         recorded(ledger, run, days_ago=days, items=items, quarantine=[path])
 
-    assert delete_superseded_files(ledger, 5234, EventKind.JOBS, HOUR, BEFORE, old=OldQuarantine(ledger, BEFORE)) == 1
+    assert not swept(ledger)
 
     assert set(ledger.paths("_control/quarantine")) == {second, third}
 
 
+@pytest.mark.promise("old-files")
 def test_a_damaged_receipt_keeps_its_files(ledger: Storage, tmp_path: Path) -> None:
     path = written(ledger, tmp_path, f"{FOLDER}/items-unknown.parquet", days_ago=9)
     ledger.write(f"{FOLDER}/r000001.json", b"{")
 
     with pytest.raises(PermanentError):
-        delete_superseded_files(ledger, 5234, EventKind.JOBS, HOUR, BEFORE, old=OldQuarantine(ledger, BEFORE))
+        swept(ledger)
 
     assert path in set(ledger.paths(FOLDER))
 
@@ -96,12 +105,13 @@ def test_a_lost_revision_keeps_the_files_of_its_day(ledger: Storage, tmp_path: P
     ledger.delete(f"{FOLDER}/r000001.json")
 
     with pytest.raises(PermanentError) as missing:
-        delete_superseded_files(ledger, 5234, EventKind.JOBS, HOUR, BEFORE, old=OldQuarantine(ledger, BEFORE))
+        swept(ledger)
 
     assert missing.value.code is Code.LEDGER_FILE_MISSING
     assert ledger.read(old) is not None
 
 
+@pytest.mark.promise("old-files")
 def test_quarantine_that_no_revision_ever_named_is_deleted_after_some_days(ledger: Storage, tmp_path: Path) -> None:
     folder = f"_control/quarantine/bad_json/5234/jobs/{HOUR.slug}"
     never, young, named = (
@@ -111,17 +121,6 @@ def test_quarantine_that_no_revision_ever_named_is_deleted_after_some_days(ledge
     of_another_account = written(ledger, tmp_path, never.replace("5234", "5235"), days_ago=9)
     recorded(ledger, "run-1", days_ago=9, items=[], quarantine=[named])
 
-    assert delete_superseded_files(ledger, 5234, EventKind.JOBS, HOUR, BEFORE, old=OldQuarantine(ledger, BEFORE)) == 1
+    assert not swept(ledger)
 
     assert set(ledger.paths("_control/quarantine")) == {young, named, of_another_account}
-
-
-@pytest.mark.promise("old-files")
-def test_days_without_a_reconciliation_are_swept_by_the_next_one() -> None:
-    now = datetime(2026, 5, 21, 2, tzinfo=UTC)
-
-    assert [day.start.day for day in swept_days(now, None)] == [13]
-    assert [day.start.day for day in swept_days(now, now - timedelta(days=1))] == [13]
-    assert [day.start.day for day in swept_days(now, now - timedelta(days=4))] == [10, 11, 12, 13]
-    assert [day.start.day for day in swept_days(now, now)] == [13]
-    assert len(swept_days(now, now - timedelta(days=400))) == 31
