@@ -5,6 +5,7 @@ should be.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -166,3 +167,23 @@ def hourly_run(state: str, at: datetime) -> Iterator[None]:
     yield
     with create_session() as session:
         session.delete(session.get(DagRun, number))
+
+
+@pytest.mark.promise("old-files")
+def test_files_that_a_killed_run_left_are_deleted_later_though_the_account_is_paused(world: World) -> None:
+    world.accounts(world.account(5234, "Acme"))
+    assert replicate() == "success"
+    [named] = world.ledger.glob("receipts/5234/**/*.parquet")
+    unnamed = named.with_name("items-killed-1-00000000.parquet")
+    unnamed.write_bytes(b"")
+    [note] = world.ledger.glob("_control/sweep/*")
+    for path in (named, unnamed):
+        os.utime(path, (0, 0))
+    world.accounts(world.account(5234, "Acme", enabled=False), world.account(5236, "Initech"))
+
+    assert look_back() == "success"
+    assert unnamed.exists()  # the run was less than seven days ago
+    note.rename(note.with_name(f"20180521T000000Z-{note.name.partition('-')[2]}"))
+
+    assert look_back() == "success"
+    assert (unnamed.exists(), named.exists()) == (False, True)
