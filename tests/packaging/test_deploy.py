@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,13 +19,14 @@ import requests
 import yaml
 from tests.support.client_environments import python_environment
 from tests.support.debian_packages import PackagesUnavailable
+from tests.support.wheel import build_wheel
 
 from job_history_airflow.provider_info import get_provider_info
 from simulators.project import ROOT
 
 DEPLOY = ROOT / "deploy"
 VALUES = ["values-celery.yaml", "values-kubernetes.yaml"]
-CHART = "1.20.0"
+CHART = "1.22.0"
 CHART_SCHEMA = f"https://raw.githubusercontent.com/apache/airflow/helm-chart/{CHART}/chart/values.schema.json"
 LONGEST_TASK = timedelta(hours=4)
 
@@ -83,12 +86,28 @@ def test_versions_are_those_that_the_tests_ran_with() -> None:
     assert len(set(backend)) == 1
 
 
-def test_files_that_the_build_needs_are_in_its_context() -> None:
-    ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
-    kept = {line[1:] for line in ignored if line.startswith("!")}
+@pytest.mark.parametrize("name", [f"deploy/{name}" for name in (*VALUES, "README.md")] + ["docs/install.md"])
+def test_values_name_the_version_of_the_chart_whose_schema_they_are_checked_with(name: str) -> None:
+    named = re.findall(r"(?:chart \(?|--version |the chart )(\d+\.\d+\.\d+)", (ROOT / name).read_text())
 
-    assert [path for path in kept if not (ROOT / path).exists()] == []
-    assert {"pyproject.toml", "hatch_build.py", "README.md", "docs", "include/job_history", "plugins"} <= kept
+    assert set(named) == {CHART}
+
+
+def test_the_image_gets_the_whole_wheel(tmp_path: Path) -> None:
+    """Docker copies what the ignore file lets through, and the wheel is built of that."""
+    context = tmp_path / "context"
+    ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    for kept in [line[1:] for line in ignored if line.startswith("!")]:
+        there = ROOT / kept
+        copy = shutil.copytree if there.is_dir() else shutil.copy
+        (context / kept).parent.mkdir(parents=True, exist_ok=True)
+        copy(there, context / kept)
+
+    built, whole = (build_wheel(tmp_path / name, root) for name, root in (("built", context), ("whole", ROOT)))
+
+    assert ignored[0] == "*"
+    assert sorted(zipfile.ZipFile(built).namelist()) == sorted(zipfile.ZipFile(whole).namelist())
+    assert (context / "requirements.txt").exists()
 
 
 def tool(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:

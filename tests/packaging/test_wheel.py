@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.client_environments import UV, run_installer
+from tests.support.wheel import build_wheel
 
 from simulators.project import DAGS, ROOT
 
@@ -29,20 +30,6 @@ from airflow.api_fastapi.app import create_app
 with TestClient(create_app(), follow_redirects=False) as client:
     print(json.dumps({page: client.get("/job-history" + page).status_code for page in ("/setup", "/status", "/none")}))
 """
-
-
-def build_wheel(folder: Path, **environment: str) -> Path:
-    """Build the wheel with the pinned backend. Returns its path."""
-    code = f"from hatchling.build import build_wheel; print(build_wheel({str(folder)!r}))"
-    built = subprocess.run(
-        [sys.executable, "-c", code],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if name != "PROJECT_URL"} | environment,
-    )
-    return folder / built.stdout.splitlines()[-1]
 
 
 def metadata(wheel: Path) -> Message:
