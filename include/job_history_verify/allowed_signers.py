@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from job_history_verify.sshsig import IDENTITY, KEY_TYPE, NAMESPACE, key_blob, public_key_of
 
-_OPTION = re.compile(r'(?:(namespaces|valid-after|valid-before)="([^"]*)"|(cert-authority))(?:,|$)', re.IGNORECASE)
-_TIME = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})(?:([0-9]{2})([0-9]{2})([0-9]{2})?)?(Z?)")
+_OPTION = re.compile(r'(?:(namespaces|valid-after|valid-before)="([^"]*)"|(cert-authority))(?:,(?!$)|$)', re.IGNORECASE)
+_TIME = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})(?:([0-9]{2})([0-9]{2})([0-9]{2})?)?(Z|UTC)?", re.IGNORECASE)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class AllowedKey(NamedTuple):
@@ -49,10 +50,11 @@ def parse_allowed_signers(text: str) -> AllowedSigners:
     Raises ValueError, with the line's number, for a line that is not understood.
     """
     keys = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip() and not line.lstrip().startswith("#"):
+    # Only these end or indent a line for OpenSSH: a comment may hold what Python takes for a line end.
+    for number, line in enumerate((each.strip(" \t\r") for each in text.split("\n")), 1):
+        if line and not line.startswith("#"):
             try:
-                keys += _key_of(line.strip())
+                keys += _key_of(line)
             except ValueError as error:
                 raise ValueError(f"line {number}: {error}") from error
     return AllowedSigners(keys)
@@ -65,11 +67,10 @@ def allowed_signers_line(public_key: bytes, comment: str = "") -> str:
 
 def _key_of(line: str) -> list[AllowedKey]:
     # OpenSSH takes a tab for a space, also within quotation marks, in which none of ours has either.
-    principals, _, rest = line.replace("\t", " ").partition(" ")
-    rest = rest.lstrip()
+    principals, rest = _word_and_rest(line.replace("\t", " "))
     options = ""
     if not rest.startswith(("ssh-", "ecdsa-", "sk-")):
-        options, rest = _options_and_rest(rest)
+        options, rest = _word_and_rest(rest)
     key_type, _, blob = rest.partition(" ")
     # A key of another type signs no seal, and an authority's certificates are not used.
     chosen = _options(options)
@@ -81,29 +82,34 @@ def _key_of(line: str) -> list[AllowedKey]:
         public_key = public_key_of(base64.b64decode(blob.split()[0] if blob.split() else "", validate=True))
     except binascii.Error as error:
         raise ValueError(f"the key is not base64: {error}") from error
-    return [
-        AllowedKey(public_key, _time(chosen.get("valid-after")), _time(chosen.get("valid-before"))),
-    ]
+    valid_after, valid_before = _time(chosen.get("valid-after")), _time(chosen.get("valid-before"))
+    if valid_after and valid_before and valid_before <= valid_after:
+        raise ValueError("valid-before is not after valid-after")
+    return [AllowedKey(public_key, valid_after, valid_before)]
 
 
-def _options_and_rest(text: str) -> tuple[str, str]:
-    """Split after the options: at the first space outside of quotation marks."""
+def _word_and_rest(text: str) -> tuple[str, str]:
+    """Split at the first space outside of quotation marks. Raises ValueError if there is none."""
     quoted = False
     for position, letter in enumerate(text):
         quoted ^= letter == '"'
         if letter == " " and not quoted:
-            return text[:position], text[position:].lstrip()
+            return text[:position], text[position:].lstrip(" ")
     raise ValueError("there is no key")
 
 
 def _options(text: str) -> dict[str, str]:
     """Read options, as `valid-before="20260601Z",namespaces="file"`. Raises ValueError, as OpenSSH refuses a line."""
-    options, position = {}, 0
+    options: dict[str, str] = {}
+    position = 0
     while position < len(text):
         match = _OPTION.match(text, position)
         if match is None:
             raise ValueError(f"{text[position:]!r:.60} does not begin with an option that OpenSSH knows")
-        options[(match[1] or match[3]).lower()] = match[2] or ""
+        name = (match[1] or match[3]).lower()
+        if name in options:
+            raise ValueError(f"the option {name} is there twice")
+        options[name] = match[2] or ""
         position = match.end()
     return options
 
@@ -128,7 +134,12 @@ def _time(text: str | None) -> datetime | None:
     *fields, zone = match.groups()
     year, month, day, hour, minute, second = (int(field or 0) for field in fields)
     moment = datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
-    if zone:
-        return moment
-    # Without a Z it is in the machine's own time zone.
-    return datetime.fromtimestamp(time.mktime((year, month, day, hour, minute, second, 0, 0, -1)), timezone.utc)
+    try:
+        if not zone:
+            # It is in the machine's own time zone.
+            moment = datetime.fromtimestamp(time.mktime((*moment.timetuple()[:8], -1)), timezone.utc)
+    except (OverflowError, OSError) as error:
+        raise ValueError(f"{text!r} is a time that this machine cannot convert") from error
+    if moment <= _EPOCH:
+        raise ValueError(f"{text!r} is before 1970")
+    return moment

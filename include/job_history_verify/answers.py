@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, TextIO
 
 from job_history_verify.chain import Chain
 from job_history_verify.findings import Finding, Findings
 from job_history_verify.moments import moment_text
+from job_history_verify.proof import Proven
 from job_history_verify.verdicts import Verdict
 
 PROVES = (
@@ -22,6 +24,23 @@ DOES_NOT_PROVE = (
     "Without a head that a witness noted (--expect-head): sealed_at itself, and that no seals were cut off at the end.",
 )
 _RESULTS = ("proven", "something differs", "could not be checked")
+_UNSIGNED_RESULT = "as sealed, and unsigned"
+OF_UNSIGNED_SEALS = "Who wrote the seals without a signature: whoever can write here can write such ones."
+
+
+def _result(findings: Findings, code: int) -> str:
+    return _UNSIGNED_RESULT if code == 0 and _is_unsigned(findings) else _RESULTS[code]
+
+
+def _is_unsigned(findings: Findings) -> bool:
+    return bool(findings.log[Verdict.UNSIGNED])
+
+
+def print_line(out: TextIO, text: str) -> None:
+    """Print a line that may hold anything, as the key of a document: also what a terminal would obey or cannot show."""
+    encoding = getattr(out, "encoding", None) or "utf-8"
+    shown = "".join(letter if letter.isprintable() else "?" for letter in text)
+    out.write(shown.encode(encoding, "replace").decode(encoding) + "\n")
 
 
 class TextAnswer:
@@ -44,13 +63,13 @@ class TextAnswer:
         self._counts("Hours", findings.windows)
         self._counts("Log", findings.log)
         if code == 0:
-            self._line("What this proves:")
-            for sentence in PROVES:
-                self._line(f"  - {sentence}")
-            self._line("What it does not prove:")
-            for sentence in DOES_NOT_PROVE:
-                self._line(f"  - {sentence}")
-        self._line(f"Result: {_RESULTS[code]} (exit code {code})")
+            self._sentences("What this proves:", _proves(findings))
+            self._sentences("What it does not prove:", _does_not_prove(findings))
+        self._line(f"Result: {_result(findings, code)} (exit code {code})")
+
+    def _sentences(self, title: str, sentences: Sequence[str]) -> None:
+        for line in [title, *(f"  - {sentence}" for sentence in sentences)] if sentences else ():
+            self._line(line)
 
     def _counts(self, title: str, counts: Counter[Verdict]) -> None:
         if counts:
@@ -58,8 +77,7 @@ class TextAnswer:
             self._line(f"{title}: {numbers}")
 
     def _line(self, text: str) -> None:
-        # A key may hold anything, also what a terminal would obey.
-        self._out.write("".join(letter if letter.isprintable() else "?" for letter in text) + "\n")
+        print_line(self._out, text)
 
 
 class JsonAnswer:
@@ -80,12 +98,42 @@ class JsonAnswer:
             "documents": _numbers(findings.documents),
             "hours": _numbers(findings.windows),
             "log": _numbers(findings.log),
-            "proves": PROVES,
-            "does_not_prove": DOES_NOT_PROVE,
-            "result": _RESULTS[code],
+            "proves": _proves(findings),
+            "does_not_prove": _does_not_prove(findings),
+            "result": _result(findings, code),
             "exit_code": code,
         }
         self._out.write(f"],\n{json.dumps(rest, indent=1)[1:]}\n")
+
+
+def _proves(findings: Findings) -> Sequence[str]:
+    # No key's holder has sealed a log without a signature.
+    return () if _is_unsigned(findings) else PROVES
+
+
+def _does_not_prove(findings: Findings) -> Sequence[str]:
+    return (OF_UNSIGNED_SEALS, *DOES_NOT_PROVE) if _is_unsigned(findings) else DOES_NOT_PROVE
+
+
+def write_proven(out: TextIO, proven: Proven, code: int, *, as_json: bool) -> None:
+    """Write what a proof shows of its document: a line, or one JSON value."""
+    seal = proven.seal
+    fields = {
+        "verdict": proven.verdict.value,
+        "key": proven.key,
+        "user_id": seal.chain.user_id,
+        "kind": seal.chain.kind,
+        "seq": seal.seq,
+        "signed_by": seal.key,
+        "sealed_at": moment_text(seal.sealed_at),
+        "detail": proven.detail,
+        "exit_code": code,
+    }
+    if as_json:
+        out.write(json.dumps(fields, indent=1) + "\n")
+        return
+    about = f"(seal {seal.seq} of {seal.chain}, key {seal.key}, sealed at {fields['sealed_at']})"
+    print_line(out, f"{proven.verdict}: {proven.key}: {proven.detail} {about}")
 
 
 def _numbers(counts: Counter[Verdict]) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -11,19 +12,25 @@ from typing import TypeVar
 
 from job_history_verify import __version__
 from job_history_verify.allowed_signers import AllowedSigners, parse_allowed_signers
-from job_history_verify.answers import JsonAnswer, TextAnswer
+from job_history_verify.answers import JsonAnswer, TextAnswer, write_proven
 from job_history_verify.archive import Archive, Folder
 from job_history_verify.ed25519 import TOOLS, NoToolError
 from job_history_verify.expected_head import heads_of, parse_head
 from job_history_verify.findings import Finding, Findings
 from job_history_verify.judge import range_of
-from job_history_verify.moments import moment_text, parse_moment
+from job_history_verify.moments import parse_moment
 from job_history_verify.proof import ProofError, check_proof
 from job_history_verify.seal import NewerFormatError
 from job_history_verify.verdicts import EXIT_NOT_CHECKED, EXIT_PROVEN, Verdict
 from job_history_verify.verify import Options, Verification
 
 Parsed = TypeVar("Parsed")
+
+# An option that is not looked at is refused: exit code 0 would be taken for an answer about it.
+_WITHOUT = {
+    "proof": ("accounts", "since", "until", "expect_head", "place", "strict", "print_sums"),
+    "print_sums": ("json", "strict"),
+}
 
 _EXIT_CODES = """\
 exit codes: 0 all is as it was sealed; 1 something differs; 2 it could not be checked.
@@ -32,7 +39,12 @@ docs/proof.md of the project explains each verdict."""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    for mode, without in _WITHOUT.items():
+        unused = [name for name in without if getattr(options, mode) and getattr(options, name)]
+        if unused:
+            parser.error(f"{_as_option(mode)} does not look at {', '.join(map(_as_option, unused))}")
     try:
         return _run(options)
     except BrokenPipeError:
@@ -63,8 +75,7 @@ def _run(options: argparse.Namespace) -> int:
         if options.print_sums:
             return print_sums(Folder(options.folder), verify_options, allow_unsigned=options.allow_unsigned)
     except (OSError, ValueError, ProofError, NewerFormatError, NoToolError) as error:
-        sys.stderr.write(f"{Verdict.COULD_NOT_CHECK}: {error}\n")
-        return EXIT_NOT_CHECKED
+        return _could_not_check(str(error), as_json=options.json)
     return verify(
         Folder(options.folder),
         verify_options,
@@ -72,6 +83,18 @@ def _run(options: argparse.Namespace) -> int:
         strict=options.strict,
         allow_unsigned=options.allow_unsigned,
     )
+
+
+def _could_not_check(reason: str, *, as_json: bool) -> int:
+    if as_json:
+        answer = JsonAnswer(sys.stdout)
+        findings = Findings(answer.on_finding)
+        findings.of_log(Finding(Verdict.COULD_NOT_CHECK, reason))
+        findings.flush()
+        answer.finish([], findings, EXIT_NOT_CHECKED)
+    else:
+        sys.stderr.write(f"{Verdict.COULD_NOT_CHECK}: {reason}\n")
+    return EXIT_NOT_CHECKED
 
 
 def verify(archive: Archive, options: Options, *, as_json: bool, strict: bool, allow_unsigned: bool) -> int:
@@ -101,12 +124,9 @@ def _warn(finding: Finding) -> None:
 def _check_proof(options: argparse.Namespace, keys: AllowedSigners | None) -> int:
     proof, document = Path(options.proof).read_bytes(), Path(options.folder).read_bytes()
     proven = check_proof(proof, document, keys, signature_tool=options.signature_tool)
-    seal = proven.seal
-    sys.stdout.write(
-        f"{proven.verdict}: {proven.key}: {proven.detail} (seal {seal.seq} of {seal.chain}, key {seal.key}, sealed at "
-        f"{moment_text(seal.sealed_at)})\n"
-    )
-    return proven.verdict.exit_code(allow_unsigned=options.allow_unsigned)
+    code = proven.verdict.exit_code(allow_unsigned=options.allow_unsigned)
+    write_proven(sys.stdout, proven, code, as_json=options.json)
+    return code
 
 
 def read_keys(path: str | None) -> AllowedSigners | None:
@@ -129,7 +149,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", metavar="FOLDER", help="the copy; with --proof, the document")
     parser.add_argument("--keys", metavar="FILE", help="the keys that you trust: an OpenSSH allowed_signers file")
     parser.add_argument(
-        "--accounts", type=_accounts, default=(), metavar="USER_ID,...", help="only these accounts [default: all]"
+        "--accounts",
+        type=_or_usage_error(_accounts),
+        default=(),
+        metavar="USER_ID,...",
+        help="only these accounts [default: all]",
     )
     parser.add_argument(
         "--since", type=_or_usage_error(parse_moment), metavar="MOMENT", help="only hours that begin then or later"
@@ -161,7 +185,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _accounts(text: str) -> list[int]:
+    if not re.fullmatch(r"[0-9]+(,[0-9]+)*", text):
+        raise ValueError(f"{text!r:.60} is not a list of user IDs such as 5234,5235")
     return [int(part) for part in text.split(",")]
+
+
+def _as_option(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def _or_usage_error(parse: Callable[[str], Parsed]) -> Callable[[str], Parsed]:

@@ -12,7 +12,7 @@ from job_history_verify.chain import Chain
 from job_history_verify.findings import Finding, Findings
 from job_history_verify.judge import Range
 from job_history_verify.layout import RECEIPTS
-from job_history_verify.moments import HOUR, moment_text
+from job_history_verify.moments import moment_text, whole_hour_from
 from job_history_verify.seal import DISABLED, FAILED, UNRECOVERABLE, WindowOfSeal
 from job_history_verify.seal_files import chain_ids
 from job_history_verify.verdicts import Verdict
@@ -27,7 +27,7 @@ _RECEIPT = re.compile(r"([0-9]{8})/(\1T[0-9]{6})Z-([0-9]{8}T[0-9]{6})Z/(?:r([0-9
 
 def judge_hours(chain: Chain, hours: Range, findings: Findings) -> None:
     """Report the windows of a chain that are not closed, and the hours that no seal is about."""
-    covered = _whole_hour_from(hours.since)
+    covered = None if hours.since is None else whole_hour_from(hours.since)
     windows = [window for window in sorted(chain.windows) if window.start in hours]
     if not windows and (hours.since is None or hours.until is None):
         # Without both ends there is no hour to call a gap, and nothing was checked.
@@ -92,14 +92,6 @@ def _receipts(archive: Archive, chain: Chain) -> Iterator[tuple[WindowOfSeal, in
 
 def _moment(text: str) -> datetime:
     return datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=timezone.utc)
-
-
-def _whole_hour_from(moment: datetime | None) -> datetime | None:
-    """Return the first hour that begins then or later."""
-    if moment is None:
-        return None
-    hour = moment.replace(minute=0, second=0, microsecond=0)
-    return hour if hour == moment else hour + HOUR
 
 
 def _report_gap(chain: Chain, start: datetime, end: datetime, findings: Findings) -> None:

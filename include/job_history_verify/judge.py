@@ -14,7 +14,7 @@ from job_history_verify.document import document_of
 from job_history_verify.documents import Sealed
 from job_history_verify.findings import Finding, Findings
 from job_history_verify.layout import ChainId
-from job_history_verify.moments import moment_text, parse_moment
+from job_history_verify.moments import hour_of, moment_text, parse_moment, whole_hour_from
 from job_history_verify.parallel import Digest
 from job_history_verify.seal import COMPLETE, COMPLETE_WITH_QUARANTINE, Place
 from job_history_verify.verdicts import Verdict
@@ -36,8 +36,10 @@ class Range(NamedTuple):
 
 def range_of(since: datetime | None, until: datetime | None) -> Range:
     """Return a range. Raises ValueError if it has no hour."""
-    if since is not None and until is not None and since >= until:
-        raise ValueError(f"no hour is from {moment_text(since)} until {moment_text(until)}: nothing would be checked")
+    if since is not None and until is not None and whole_hour_from(since) >= until:
+        raise ValueError(
+            f"no hour begins from {moment_text(since)} until {moment_text(until)}: nothing would be checked"
+        )
     return Range(since, until)
 
 
@@ -131,7 +133,7 @@ class Judge:
         except ValueError as error:
             self._findings.of_document(Finding(Verdict.EXTRA, f"it is in no seal; {error}", key=key))
             return
-        if moment not in self._hours:
+        if hour_of(moment) not in self._hours:
             return
         chain = self._by_id.get(chain_id)
         if chain is None:
@@ -160,7 +162,7 @@ class Judge:
 def _window_of(chain: Chain, moment: datetime) -> tuple[str, str] | None:
     """Return start and state of the window that contains the moment, if it is sealed."""
     # Windows are whole hours.
-    window = chain.window_at(moment.replace(minute=0, second=0, microsecond=0))
+    window = chain.window_at(hour_of(moment))
     return None if window is None else (moment_text(window.start), chain.windows[window].state)
 
 

@@ -27,6 +27,17 @@ def parse_moment(text: object) -> datetime:
     return datetime(year, month, day, hour, minute, second, microsecond, tzinfo=timezone.utc)
 
 
+def whole_hour_from(moment: datetime) -> datetime:
+    """Return the first hour that begins then or later."""
+    hour = hour_of(moment)
+    return hour if hour == moment else hour + HOUR
+
+
+def hour_of(moment: datetime) -> datetime:
+    """Return the beginning of the hour that contains the moment."""
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
 def moment_text(moment: datetime) -> str:
     text = moment.astimezone(timezone.utc).replace(tzinfo=None).isoformat()
     return (text.rstrip("0") if "." in text else text) + "Z"

@@ -19,7 +19,7 @@ _HASHES = {b"sha512": hashlib.sha512, b"sha256": hashlib.sha256}
 
 
 class SshSignature(NamedTuple):
-    """`public_key` has 32 bytes, `signature` 64; `armored` is the file's text."""
+    """`public_key` has 32 bytes, `signature` 64; `armored` is the file's text with line ends that ssh-keygen reads."""
 
     public_key: bytes
     namespace: str
@@ -62,7 +62,7 @@ def armored_signature(public_key: bytes, signature: bytes, namespace: str = NAME
 
 def parse_signature(text: str) -> SshSignature:
     """Read a signature file. Raises ValueError if it is not a signature of an Ed25519 key."""
-    lines = text.strip().splitlines()
+    lines = [line.rstrip() for line in text.strip().split("\n")]
     if len(lines) < 3 or lines[0] != _BEGIN or lines[-1] != _END:
         raise ValueError("this is not an SSH signature")
     try:
@@ -78,7 +78,7 @@ def parse_signature(text: str) -> SshSignature:
         raise ValueError("the signature is not one of an Ed25519 key")
     if hash_name not in _HASHES:
         raise ValueError("the signature uses an unknown hash")
-    return SshSignature(public_key, namespace.decode("utf-8", "replace"), hash_name, raw, text)
+    return SshSignature(public_key, namespace.decode("utf-8", "replace"), hash_name, raw, "\n".join([*lines, ""]))
 
 
 def key_blob(public_key: bytes) -> bytes:

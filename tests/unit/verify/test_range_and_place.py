@@ -6,7 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.sealed_archive import HOUR, START, SealedArchive, allowed_signers, five_hours, key_pair
+from tests.support.sealed_archive import (
+    HOUR,
+    START,
+    SealedArchive,
+    allowed_signers,
+    five_hours,
+    job_document,
+    key_pair,
+)
 from tests.support.verifying import verified
 
 from job_history_verify.allowed_signers import parse_allowed_signers
@@ -42,6 +50,22 @@ def test_range_without_a_sealed_hour_could_not_be_checked(archive: SealedArchive
 @pytest.mark.parametrize("until", ["2018-05-21T03:00:00Z", "2018-05-21T01:00:00Z"])
 def test_range_that_ends_before_it_begins_is_refused(archive: SealedArchive, until: str) -> None:
     assert exit_code(archive, "--since", "2018-05-21T03:00:00Z", "--until", until) == 2
+
+
+@pytest.mark.promise("proof-unchecked")
+@pytest.mark.parametrize("until", ["2018-05-21T00:45:00Z", "2018-05-21T01:00:00Z"])
+def test_range_in_which_no_hour_begins_is_refused(archive: SealedArchive, until: str) -> None:
+    assert exit_code(archive, "--since", "2018-05-21T00:30:00Z", "--until", until) == 2
+
+
+@pytest.mark.promise("proof-unchecked")
+def test_document_in_no_seal_belongs_to_the_range_of_its_hour(archive: SealedArchive) -> None:
+    key, body = job_document(99, START + timedelta(minutes=45))
+    archive.deliver(key, body)
+    half = START + timedelta(minutes=30)
+    until, since = verified(archive.folder, KEYS, until=half), verified(archive.folder, KEYS, since=half)
+    assert (until.code, until.verdicts, until.documents) == (1, {"extra"}, {"proven": 2, "extra": 1})
+    assert (since.code, since.verdicts, since.documents) == (0, set(), {"proven": 6})
 
 
 def test_range_from_the_middle_of_an_hour_has_no_gap(archive: SealedArchive) -> None:
