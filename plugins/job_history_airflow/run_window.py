@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from job_history.errors import PermanentError
+from job_history.ledger.reconciled import MAX_LOOK_BACK
 from job_history.ledger.status_file import ExpectedBy
 from job_history.model.timestamp import format_time
 from job_history.model.window import HOUR, Window, last_full_hour, requested_window
@@ -15,7 +16,6 @@ from job_history_airflow.dag_ids import RECONCILIATION_DAG
 # After its window has ended and settled, a run has so long until it must have reported.
 TIME_TO_REPORT = timedelta(hours=1)
 BETWEEN_RECONCILIATIONS = timedelta(days=1)
-MAX_LOOK_BACK = timedelta(days=31)
 
 
 class DagRun(Protocol):
@@ -58,10 +58,10 @@ def look_back_of(
 
     They end with the newest hour that has settled and whose own run has had another hour, and begin a day plus the
     look-back earlier: so each hour is compared once it is as old as the look-back, whatever its time of day
-    (docs/decisions/0007). They begin at the latest where the last finished reconciliation ended (`reconciled_until`),
-    at most 31 days earlier, so that days on which none ran are not left out. If the parameters ask for hours that have
-    not settled, those are left out: their receipts would close them too early. Hours before `start_date` are left out
-    unless the parameters ask for them.
+    (docs/decisions/0007). If days had no reconciliation, they begin the look-back before the last finished one ended
+    (`reconciled_until`), at most 31 days earlier. If the parameters ask for hours that have not settled, those are left
+    out: their receipts would close them too early. Hours before `start_date` are left out unless the parameters ask for
+    them.
     """
     asked = requested_window(params.get("window_start"), params.get("window_end"))
     if asked is not None:
@@ -75,7 +75,7 @@ def look_back_of(
     end = last_full_hour(dag_run.run_after - settle - HOUR).end
     start = end - BETWEEN_RECONCILIATIONS - lookback
     if reconciled_until is not None:
-        start = min(start, max(last_full_hour(reconciled_until).end, end - MAX_LOOK_BACK))
+        start = min(start, max(last_full_hour(reconciled_until).end - lookback, end - MAX_LOOK_BACK))
     if start_date is not None:
         first_whole_hour = last_full_hour(start_date + HOUR - timedelta.resolution).end
         start = min(max(start, first_whole_hour), end - HOUR)

@@ -54,11 +54,11 @@ def test_reconciliation_compares_no_hour_before_start_date_but_always_one(
     ("until", "first"),
     [
         (AT, AT.replace(day=20, hour=2, minute=0)),
-        (AT.replace(day=15, hour=4, minute=0), AT.replace(day=15, hour=4, minute=0)),
+        (AT.replace(day=15, hour=4, minute=0), AT.replace(day=15, hour=4, minute=0) - LOOKBACK),
         (AT.replace(month=1), AT.replace(hour=4, minute=0) - timedelta(days=31)),
     ],
 )
-def test_the_look_back_begins_at_the_latest_where_the_last_finished_reconciliation_ended(
+def test_each_hour_is_compared_once_it_is_as_old_as_the_look_back_although_days_had_no_reconciliation(
     until: datetime, first: datetime
 ) -> None:
     assert looked_back(until=until) == Window(first, AT.replace(hour=4, minute=0))

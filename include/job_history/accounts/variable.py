@@ -43,6 +43,12 @@ class Accounts:
     def messages(self) -> list[str]:
         return [problem.message for problem in self.problems]
 
+    @property
+    def unusable_ids(self) -> set[int]:
+        """Return the user_ids of the entries that cannot be used, as far as they have one."""
+        ids = {each.user_id for each in self.problems if each.user_id}
+        return {int(text) for text in ids if text.isascii() and text.isdecimal() and len(text) < 19} - {*self.usable}
+
     def get(self, user_id: int) -> Account:
         """Return an account. Raises PermanentError if it is not (or no longer) among the usable ones."""
         if user_id in self.usable:

@@ -7,8 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from job_history.accounts.account import Account
+from job_history.model.window import Window
 from job_history.pipeline.comparison_files import (
     AccountToCompare,
     Comparison,
@@ -22,7 +24,7 @@ from job_history.reconciliation.findings import Findings, WindowFinding
 log = logging.getLogger(__name__)
 
 ACCOUNTS_A_GROUP = 64
-"""Their receipts of the look-back are in memory together, some 10 MB."""
+"""Their receipts of the look-back are in memory together, some 10 MB. One with a longer look-back counts as several."""
 MAX_SECONDS = 1_200.0
 """After this time a task begins no further group."""
 
@@ -51,7 +53,10 @@ class CompareAccounts:
         waiting = {account.user_id: account for account in accounts}
         in_order = [waiting[each.user_id] for each in comparison.accounts if each.user_id in waiting]
         to_do = [account for account in in_order if account.user_id not in progress.done]
-        for group in _groups(to_do, suspects):
+        weights = {
+            user_id: -(-_length(own) // _length(comparison.hours)) for user_id, own in comparison.own_hours.items()
+        }
+        for group in _groups(to_do, suspects, weights):
             if self.clock() - began > MAX_SECONDS:
                 progress.time_is_over = True
                 left = len(in_order) - len(progress.done)
@@ -83,15 +88,22 @@ class CompareAccounts:
         return found
 
 
-def _groups(accounts: list[Account], suspects: set[int]) -> Iterator[list[Account]]:
-    """Yield groups with one kind of destination each, in the order in which they are full; a suspect is alone."""
+def _length(hours: Window) -> timedelta:
+    return hours.end - hours.start
+
+
+def _groups(accounts: list[Account], suspects: set[int], weights: dict[int, int]) -> Iterator[list[Account]]:
+    """Yield groups with one kind of destination each, in the order in which they are full; a suspect is alone.
+
+    `weights`: as how many an account counts, by user_id, if it is not one.
+    """
     filling: dict[str, list[Account]] = {}
     for account in accounts:
         if account.user_id in suspects:
             continue
         group = filling.setdefault(account.destination.type, [])
         group.append(account)
-        if len(group) == ACCOUNTS_A_GROUP:
+        if sum(weights.get(each.user_id, 1) for each in group) >= ACCOUNTS_A_GROUP:
             yield filling.pop(account.destination.type)
     yield from filling.values()
     yield from ([account] for account in accounts if account.user_id in suspects)

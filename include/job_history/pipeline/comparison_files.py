@@ -16,8 +16,11 @@ from job_history.storage.staging import StagedWriter, staged_writer
 
 
 class AccountToCompare(msgspec.Struct, frozen=True):
+    """`hours`: its own, if they begin before those of the others."""
+
     user_id: int
     name: str
+    hours: Window | None = None
 
     @property
     def label(self) -> str:
@@ -30,6 +33,11 @@ class Comparison(msgspec.Struct, frozen=True):
     number: int
     hours: Window
     accounts: list[AccountToCompare]
+
+    @property
+    def own_hours(self) -> dict[int, Window]:
+        """Return the hours of the accounts that have their own, by user_id."""
+        return {each.user_id: each.hours for each in self.accounts if each.hours is not None}
 
     @property
     def label(self) -> str:

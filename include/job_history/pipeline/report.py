@@ -11,7 +11,6 @@ from job_history.ledger.known_accounts import KnownAccounts, update_known_accoun
 from job_history.ledger.open_windows import OpenWindow, OpenWindows
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import Recorded
-from job_history.ledger.reconciled import note_reconciled
 from job_history.ledger.status_file import ExpectedBy
 from job_history.model.slice import RUNS
 from job_history.pipeline.close import ClosedFile, Closing
@@ -35,6 +34,7 @@ from job_history.pipeline.worker_clock import ClockOff, clock_problems
 from job_history.progress import readable_counts
 from job_history.reconciliation.findings import Findings, Objects
 from job_history.reconciliation.log_findings import log_findings
+from job_history.reconciliation.note_finished import note_finished
 from job_history.reconciliation.open_problems import open_problems
 from job_history.reconciliation.repaired import not_back
 from job_history.seals.needs import Sealing
@@ -140,7 +140,7 @@ def report(
         left = _not_repaired(files, reconciled, receipts, ledger)
         problems += log_findings(reconciled, receipts, left) + open_problems(reconciled, receipts, closing.marks)
         if len(reconciled) == len(destinations) and all(findings.looks_back for findings in reconciled):
-            note_reconciled(ledger, min(findings.window.end for findings in reconciled))
+            note_finished(ledger, reconciled)
     rest_of = _rest(plans, receipts) if plans and len(plans) == len(destinations) else _NOT_ALL_PLANNED
     log_run_summary(receipts, problems, rest_of, status_url)
     log_heads(sealed)

@@ -4,35 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from job_history.accounts.account import Account
-from job_history.ledger.status_file import AccountStatus
 from job_history.model.window import Window
 from job_history.pipeline.comparison_files import AccountToCompare, Comparison
 from job_history.pipeline.packing import Limits, Load, pack
 
-_NEVER = datetime.min.replace(tzinfo=UTC)
 _NO_LIMIT = 1 << 60
-
-
-def last_compared(accounts: Iterable[AccountStatus], now: datetime) -> dict[int, datetime]:
-    """Return until when each account was compared last, for all of its kinds of events.
-
-    A moment of the future, by a wrong clock, is left out: the account would always be the last one.
-    """
-    known: dict[int, datetime] = {}
-    for each in accounts:
-        if each.compared_until is not None and each.compared_until <= now:
-            known[each.user_id] = min(known.get(each.user_id, each.compared_until), each.compared_until)
-    return known
 
 
 def share_out(
     hours: Window,
     accounts: Iterable[Account],
     *,
-    compared_until: Mapping[int, datetime],
+    behind: Mapping[int, Window],
     day: date,
     at_most: int,
     tasks: int,
@@ -40,14 +26,16 @@ def share_out(
     """Return what each task compares: accounts of one source and bucket together where that can be.
 
     Each has at most `at_most` accounts, or more if that makes more than `tasks` tasks: Airflow maps no more, and an
-    account without a task would not be compared. A task begins with the accounts that were compared the longest time
-    ago, because its time may not suffice for all; each day another one of them is the first.
+    account without a task would not be compared. `behind`: the hours of accounts, by user_id, that were not compared
+    the last time. A task begins with those that were compared the longest time ago, because its time may not suffice
+    for all; each day another one of the rest is the first.
     """
     several = list(accounts)
 
     def turn(account: Account) -> tuple[datetime, bytes]:
-        last = compared_until.get(account.user_id, _NEVER)
-        return last, hashlib.sha256(f"{account.user_id} {day.isoformat()}".encode()).digest()
+        return behind.get(account.user_id, hours).start, hashlib.sha256(
+            f"{account.user_id} {day.isoformat()}".encode()
+        ).digest()
 
     limits = Limits(jobs=0, accounts=max(at_most, -(-len(several) // tasks)), seconds=_NO_LIMIT)
     convoys, _ = pack(
@@ -61,6 +49,10 @@ def share_out(
         limits,
     )
     return [
-        Comparison(number, hours, [AccountToCompare(each.user_id, each.name) for each in sorted(convoy, key=turn)])
+        Comparison(
+            number,
+            hours,
+            [AccountToCompare(each.user_id, each.name, behind.get(each.user_id)) for each in sorted(convoy, key=turn)],
+        )
         for number, convoy in enumerate(convoys, start=1)
     ]

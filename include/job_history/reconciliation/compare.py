@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -49,8 +49,9 @@ SourceOf = Callable[[Account, EventKind], RemoteSource[Record]]
 class Comparing:
     """How the accounts with one kind of destination are compared.
 
-    Hours without a receipt are marked as open before the source is asked. `bucket_of` is None for destinations that
-    cannot be listed. `clock` is in seconds.
+    Hours without a receipt are marked as open before the source is asked. `own_hours`: those of accounts, by user_id,
+    that are looked back for further, because they could not be compared the last time. `bucket_of` is None for
+    destinations that cannot be listed. `clock` is in seconds.
     """
 
     destination: str
@@ -59,6 +60,7 @@ class Comparing:
     source_of: SourceOf
     bucket_of: Callable[[Account], Listable] | None
     marks: OpenWindows
+    own_hours: Mapping[int, Window] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
     _time_left: defaultdict[str, float] = field(
         default_factory=lambda: defaultdict(lambda: FAILED_COUNT_LIMIT_SECONDS), init=False
@@ -81,16 +83,15 @@ class Comparing:
             if account.enabled
             for kind in account.events.kinds
         ]
-        hours = list(self.hours.hours())
         read = read_receipts_in_bulk(
-            self.ledger, [AskedReceipts(each.account.user_id, each.kind, hours) for each in all_of_them]
+            self.ledger, [AskedReceipts(each.account.user_id, each.kind, [*each.hours.hours()]) for each in all_of_them]
         )
         with_receipts = [
             (each, receipts)
             for each, found in zip(all_of_them, read, strict=True)
-            if (receipts := each.noted(hours, found)) is not None
+            if (receipts := each.noted(found)) is not None
         ]
-        counted = count_batch([(each.account, each.kind, self.hours) for each, _ in with_receipts], self.source_of)
+        counted = count_batch([(each.account, each.kind, each.hours) for each, _ in with_receipts], self.source_of)
         with (
             ThreadPoolExecutor(LISTINGS_AT_ONCE, "listings") as listings,
             ThreadPoolExecutor(BUCKETS_AT_ONCE, "buckets") as buckets,
@@ -113,7 +114,7 @@ class Comparing:
             each.skip()
             return None
         began, faults = self.clock(), len(each.findings.faults)
-        reported = each.with_source(receipts, counted.get((each.account.user_id, each.kind, self.hours)))
+        reported = each.with_source(receipts, counted.get((each.account.user_id, each.kind, each.hours)))
         if len(each.findings.faults) > faults:
             self._time_left[its_source] -= self.clock() - began
         return reported
@@ -129,6 +130,10 @@ class _Comparison:
     findings: Findings
     on_damage: OnDamage
 
+    @property
+    def hours(self) -> Window:
+        return self.how.own_hours.get(self.account.user_id, self.how.hours)
+
     def skip(self) -> None:
         self._not_compared(
             f"skipped, because the source already timed out for other accounts ({FAILED_COUNT_LIMIT_SECONDS:.0f} s in "
@@ -138,24 +143,24 @@ class _Comparison:
     def _not_compared(self, problem: str) -> None:
         self.findings.not_compare(self.account.user_id, self.account.name, self.kind, f"{problem} {RUN_AGAIN}")
 
-    def noted(self, hours: list[Window], found: list[Receipt | None] | ReplicationError) -> list[Receipt | None] | None:
+    def noted(self, found: list[Receipt | None] | ReplicationError) -> list[Receipt | None] | None:
         """Add the account's status, and mark hours that are open; None, and a fault, if a receipt cannot be read."""
         status = AccountStatus(user_id=self.account.user_id, name=self.account.name, kind=self.kind)
         self.findings.accounts.append(status)
         try:
             if isinstance(found, ReplicationError):
                 raise found
-            self._mark(hours, found)
+            self._mark(found)
         except ReplicationError as error:
-            self._not_compared(f"its receipts of {self.how.hours} cannot be read: {error}")
+            self._not_compared(f"its receipts of {self.hours} cannot be read: {error}")
             return None
         for receipt in found:
             if receipt is not None:
                 status.add(receipt)
         return found
 
-    def _mark(self, hours: list[Window], receipts: list[Receipt | None]) -> None:
-        windows = [OpenWindow(self.account.user_id, self.kind, hour) for hour in hours]
+    def _mark(self, receipts: list[Receipt | None]) -> None:
+        windows = [OpenWindow(self.account.user_id, self.kind, hour) for hour in self.hours.hours()]
         with_receipts = list(zip(windows, receipts, strict=True))
         # One that failed has a mark already, unless an earlier release ran it.
         self.how.marks.mark(
@@ -164,7 +169,7 @@ class _Comparison:
         self.how.marks.remove(each for each, receipt in with_receipts if receipt is not None and needs_no_run(receipt))
 
     def with_source(self, receipts: list[Receipt | None], counted: int | None) -> Compared:
-        hours = self.how.hours
+        hours = self.hours
         reported: Compared = []
         try:
             # Most accounts have no job: they need no connection of their own.
@@ -194,7 +199,7 @@ class _Comparison:
             return None
         how = self.how
         return buckets.submit(
-            compared_with_bucket, reported, how.hours, bucket, how.ledger, on_damage=self.on_damage, listings=listings
+            compared_with_bucket, reported, self.hours, bucket, how.ledger, on_damage=self.on_damage, listings=listings
         )
 
     def finish(self, reported: Compared, in_bucket: Future[InBucket] | None) -> None:
@@ -211,6 +216,7 @@ class _Comparison:
         self._add_windows(reported)
 
     def _bucket_fault(self, error: Exception) -> None:
+        self.findings.behind.add(self.account.user_id)
         self.findings.faults.append(
             f"Account {self.kind.of(self.account.label)}: its objects could not be compared with the receipts: {error} "
             f"{RUN_AGAIN}"

@@ -75,10 +75,11 @@ class Findings(msgspec.Struct, kw_only=True):
     `lateness`: of the windows that are not run again (of those without a finding, until the windows are chosen).
     `damages`: the staged files of the lost and altered objects. `faults`: a message for each account that could not be
     compared. `accounts`: the status of each account by its receipts of the look-back; `not_compared`: the keys of those
-    with such a fault, of the receipts or the source. `left_to_hourly`: hours that an hourly run does. `resting`: the
-    number of open windows of each account that is paused or no longer in the Variable. `unknown`: objects that no
-    receipt names, by account. `looks_back`: these are all accounts over the look-back, not what a run by hand asked
-    for. `is_readable`: the destination can be listed.
+    with such a fault, of the receipts or the source; `behind`: user_ids to look back for further, also because of their
+    objects, or because their entry in the Variable cannot be used. `left_to_hourly`: hours that an hourly run does.
+    `resting`: the number of open windows of each account that is paused or no longer in the Variable. `unknown`:
+    objects that no receipt names, by account. `looks_back`: these are all accounts over the look-back, not what a run
+    by hand asked for. `is_readable`: the destination can be listed.
     """
 
     destination: str
@@ -91,6 +92,7 @@ class Findings(msgspec.Struct, kw_only=True):
     repair: bool = False
     accounts: list[AccountStatus] = []
     not_compared: set[str] = set()
+    behind: set[int] = set()
     left_to_hourly: list[Window] = []
     resting: dict[str, int] = {}
     unknown: dict[str, Objects] = {}
@@ -105,6 +107,7 @@ class Findings(msgspec.Struct, kw_only=True):
     def not_compare(self, user_id: int, name: str, kind: EventKind, problem: str) -> None:
         """Note that an account could not be compared, and why."""
         self.not_compared.add(f"{user_id}/{kind}")
+        self.behind.add(user_id)
         self.faults.append(f"Account {kind.of(f'{user_id} {name}')}: {problem}")
 
     def add(self, other: Findings) -> None:
@@ -116,6 +119,7 @@ class Findings(msgspec.Struct, kw_only=True):
         self.faults += other.faults
         self.accounts += other.accounts
         self.not_compared |= other.not_compared
+        self.behind |= other.behind
         self.unknown |= other.unknown
         self.damages += other.damages
 

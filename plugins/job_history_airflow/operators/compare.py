@@ -74,6 +74,7 @@ class CompareOperator(BaseOperator):
                     source_of=source_of,
                     bucket_of=kind_named(destination).open_listing,
                     marks=marks,
+                    own_hours=comparison.own_hours,
                 )
 
             compare = CompareAccounts(files=files, comparing_of=comparing_of)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,14 +11,13 @@ from airflow.sdk import BaseOperator
 
 from job_history.accounts.account import Account
 from job_history.accounts.variable import Accounts
-from job_history.errors import PermanentError
 from job_history.ledger.installation import installation_of
-from job_history.ledger.reconciled import reconciled_until
-from job_history.ledger.status_file import read_status
+from job_history.ledger.reconciled import read_reconciled
 from job_history.model.slice import run_folder
+from job_history.model.window import Window
 from job_history.pipeline.comparison_files import ComparisonFiles
 from job_history.pipeline.run_files import RunFiles
-from job_history.pipeline.share_out_comparisons import last_compared, share_out
+from job_history.pipeline.share_out_comparisons import share_out
 from job_history.pipeline.shared_staging import note_planned
 from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.operators.failures import reported_failure
@@ -29,8 +28,6 @@ from job_history_airflow.settings import load_accounts, read_settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-    from job_history.storage import Storage
 
 
 class LookBackOperator(BaseOperator):
@@ -49,18 +46,24 @@ class LookBackOperator(BaseOperator):
             staging, ledger = storage_at(settings.staging_path), storage_at(settings.ledger_path)
             RunFiles(staging, run).begin_plan()
             check_parameters(context, RECONCILIATION_PARAMETERS)
-            hours = look_back_of(
-                dag_run,
-                context["params"],
-                settle=settings.settle,
-                lookback=settings.lookback,
-                start_date=settings.start_date,
-                reconciled_until=reconciled_until(ledger),
-            )
+            last = read_reconciled(ledger)
+
+            def hours_since(reconciled_until: datetime | None) -> Window:
+                return look_back_of(
+                    dag_run,
+                    context["params"],
+                    settle=settings.settle,
+                    lookback=settings.lookback,
+                    start_date=settings.start_date,
+                    reconciled_until=reconciled_until,
+                )
+
+            hours = hours_since(last.until if last else None)
+            behind = last.behind if last and looks_back(context) else {}
             comparisons = share_out(
                 hours,
                 accounts_asked_for(context, load_accounts()),
-                compared_until=self._compared_until(ledger),
+                behind={user_id: hours_since(until) for user_id, until in behind.items()},
                 day=dag_run.run_after.date(),
                 at_most=settings.max_accounts_per_convoy,
                 tasks=conf.getint("core", "max_map_length"),
@@ -70,15 +73,6 @@ class LookBackOperator(BaseOperator):
             planned = msgspec.to_builtins(note_planned(staging, run, installation_of(ledger)))
             context["ti"].xcom_push(PLANNED, planned)
             return [{"run": run, "number": each.number, "label": each.label, PLANNED: planned} for each in comparisons]
-
-    def _compared_until(self, ledger: Storage) -> dict[int, datetime]:
-        """Return until when each account was compared last."""
-        try:
-            status = read_status(ledger)
-        except PermanentError as damaged:
-            self.log.warning("It is not known which accounts were compared last: %s", damaged)
-            return {}
-        return last_compared(status.accounts.values() if status else [], datetime.now(UTC))
 
 
 def accounts_asked_for(context: Context, accounts: Accounts) -> list[Account]:

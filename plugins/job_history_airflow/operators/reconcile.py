@@ -95,6 +95,7 @@ class ReconcileOperator(PlanOperator):
             for account, reason in left_over(comparison, progress, here):
                 for kind in account.events.kinds:
                     findings.not_compare(account.user_id, account.name, kind, reason)
+        findings.behind |= accounts.unusable_ids
         self.log.info(
             "Compared %s windows of %s accounts with their sources, and %s objects with their buckets.",
             f"{findings.compared:,}",

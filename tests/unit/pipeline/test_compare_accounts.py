@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,16 @@ from tests.unit.samples import DAY, MemorySource, account
 from job_history.accounts.account import Account
 from job_history.errors import TransientError
 from job_history.ledger.open_windows import OpenWindows
-from job_history.ledger.status_file import AccountStatus
-from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.pipeline import compare_accounts
 from job_history.pipeline.compare_accounts import MAX_SECONDS, CompareAccounts, left_over
 from job_history.pipeline.comparison_files import AccountToCompare, Comparison, ComparisonFiles, Progress
-from job_history.pipeline.share_out_comparisons import last_compared, share_out
+from job_history.pipeline.share_out_comparisons import share_out
 from job_history.reconciliation.compare import Comparing
 from job_history.storage import Storage, local_storage
 
 HOURS = Window(DAY, DAY + timedelta(hours=2))
+LONGER = Window(DAY - timedelta(hours=4), HOURS.end)
 TODAY = date(2018, 5, 22)
 
 
@@ -61,6 +60,7 @@ class Task:
                 source_of=self.source_of,
                 bucket_of=None,
                 marks=OpenWindows(self.storage),
+                own_hours=self.comparison.own_hours,
             ),
             clock=lambda: self.now,
         )
@@ -120,10 +120,9 @@ def test_what_the_time_limit_leaves_out_is_named_and_comes_first_the_next_day(ta
 
     assert {*task.left_over()} == {5, 6, 7, 8, 9, 10}
     assert all("limit of 20 minutes" in reason for reason in task.left_over().values())
-    compared_until = {
-        each.user_id: each.compared_until for each in progress.found["s3"].accounts if each.compared_until
-    }
-    [tomorrow] = share_out(HOURS, task.accounts, compared_until=compared_until, day=TODAY, at_most=500, tasks=10)
+    done = {each.user_id for each in progress.found["s3"].accounts if each.compared_until}
+    behind = {each.user_id: LONGER for each in task.accounts if each.user_id not in done}
+    [tomorrow] = share_out(HOURS, task.accounts, behind=behind, day=TODAY, at_most=500, tasks=10)
     assert {each.user_id for each in tomorrow.accounts[:6]} == {5, 6, 7, 8, 9, 10}
 
 
@@ -153,7 +152,7 @@ def test_accounts_of_one_source_and_bucket_share_a_task() -> None:
     sources = [{"type": "sql", "conn_id": f"store_{number % 2}"} for number in range(6)]
     accounts = [account(user_id=number, name="A", source=source) for number, source in enumerate(sources, start=1)]
 
-    first, second = share_out(HOURS, accounts, compared_until={}, day=TODAY, at_most=3, tasks=10)
+    first, second = share_out(HOURS, accounts, behind={}, day=TODAY, at_most=3, tasks=10)
 
     assert [sorted(each.user_id for each in comparison.accounts) for comparison in (first, second)] == [
         [1, 3, 5],
@@ -166,7 +165,7 @@ def test_accounts_of_one_source_and_bucket_share_a_task() -> None:
 def test_no_account_is_without_a_task_however_few_tasks_airflow_maps() -> None:
     accounts = [account(user_id=number, name="A") for number in range(1, 101)]
 
-    comparisons = share_out(HOURS, accounts, compared_until={}, day=TODAY, at_most=10, tasks=3)
+    comparisons = share_out(HOURS, accounts, behind={}, day=TODAY, at_most=10, tasks=3)
 
     assert len(comparisons) == 3
     assert sorted(each.user_id for every in comparisons for each in every.accounts) == list(range(1, 101))
@@ -177,8 +176,7 @@ def test_each_day_another_account_is_the_first() -> None:
     days = [TODAY + timedelta(days=number) for number in range(30)]
 
     firsts = {
-        share_out(HOURS, accounts, compared_until={}, day=day, at_most=10, tasks=3)[0].accounts[0].user_id
-        for day in days
+        share_out(HOURS, accounts, behind={}, day=day, at_most=10, tasks=3)[0].accounts[0].user_id for day in days
     }
 
     assert firsts == {1, 2, 3, 4, 5}
@@ -186,21 +184,27 @@ def test_each_day_another_account_is_the_first() -> None:
 
 def test_accounts_that_were_compared_longest_ago_come_first() -> None:
     accounts = [account(user_id=number, name="A") for number in range(1, 6)]
-    at = datetime(2018, 5, 20, tzinfo=UTC)
-    compared_until = {user_id: at + timedelta(days=user_id % 3) for user_id in (1, 2, 3, 5)}
+    behind = {4: Window(DAY - timedelta(days=9), HOURS.end), 3: LONGER, 1: Window(DAY - timedelta(hours=1), HOURS.end)}
 
-    [comparison] = share_out(HOURS, accounts, compared_until=compared_until, day=TODAY, at_most=10, tasks=3)
+    [comparison] = share_out(HOURS, accounts, behind=behind, day=TODAY, at_most=10, tasks=3)
 
     order = [each.user_id for each in comparison.accounts]
     assert order[:3] == [4, 3, 1]
     assert {*order[3:]} == {2, 5}
 
 
-@pytest.mark.promise("reconciliation-in-convoys")
-def test_a_comparison_of_the_future_makes_no_account_the_last_one() -> None:
-    kinds = list(EventKind)[:2]
-    status = [
-        AccountStatus(user_id=user_id, kind=kind, compared_until=HOURS.end + timedelta(hours=hours))
-        for user_id, kind, hours in ((1, kinds[0], -1), (1, kinds[1], -2), (2, kinds[0], 1), (3, kinds[0], 0))
-    ]
-    assert last_compared(status, HOURS.end) == {1: HOURS.end - timedelta(hours=2), 3: HOURS.end}
+@pytest.mark.promise("looked-back-further")
+def test_an_account_with_a_longer_look_back_is_compared_over_it_and_counts_as_several(task: Task) -> None:
+    assert [len(list(each.hours())) for each in (HOURS, LONGER)] == [2, 6]
+    [task.comparison] = share_out(HOURS, task.accounts, behind={7: LONGER}, day=TODAY, at_most=500, tasks=10)
+    groups = []
+    save = task.files.save_progress
+    task.files.save_progress = lambda number, progress: (groups.append([*progress.begun]), save(number, progress))[1]
+
+    found = task.run().found["s3"]
+
+    assert {(each.user_id, each.window) for each in found.windows} == {
+        (user_id, hour) for user_id in range(1, 11) for hour in (LONGER if user_id == 7 else HOURS).hours()
+    }
+    assert [len(group) for group in groups if group] == [2, 4, 4]
+    assert groups[0][0] == 7

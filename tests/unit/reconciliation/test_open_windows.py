@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from job_history.ledger.open_windows import OpenWindow, OpenWindows
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
 from job_history.ledger.receipt_files import receipt_path
 from job_history.ledger.receipt_store import add_revision
-from job_history.ledger.reconciled import note_reconciled, reconciled_until
+from job_history.ledger.reconciled import MAX_LOOK_BACK, Reconciled, note_reconciled, read_reconciled
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.reconciliation.compare import Comparing
@@ -255,13 +256,62 @@ def test_findings_are_read_back_from_their_file(ledger: Ledger) -> None:
     assert msgspec.json.decode(msgspec.json.encode(findings), type=Findings) == findings
 
 
+def finish(ledger: Ledger, until: datetime, *, behind: Iterable[int] = (), done: Iterable[int] = ()) -> None:
+    note_reconciled(ledger.storage, until - timedelta(days=2), until, behind, {*done})
+
+
+@pytest.mark.promise("looked-back-further")
+def test_an_account_that_could_not_be_compared_stays_behind_until_it_is(ledger: Ledger) -> None:
+    day = timedelta(days=1)
+    finish(ledger, DAY, done=[1, 2, 3])
+    finish(ledger, DAY + day, behind=[1], done=[2, 3])
+    finish(ledger, DAY + 2 * day, behind=[1, 2], done=[3])
+    finish(ledger, DAY + 3 * day, done=[2, 3])  # 1 is paused
+
+    assert read_reconciled(ledger.storage) == Reconciled(DAY + 3 * day, {1: DAY})
+    finish(ledger, DAY + 40 * day, behind=[1], done=[2])
+    assert read_reconciled(ledger.storage) == Reconciled(DAY + 40 * day, {1: DAY + 40 * day - MAX_LOOK_BACK})
+    finish(ledger, DAY + 41 * day, done=[1])
+    assert read_reconciled(ledger.storage) == Reconciled(DAY + 41 * day)
+
+
+def test_an_account_that_the_first_reconciliation_could_not_compare_is_looked_back_for_from_its_start(
+    ledger: Ledger,
+) -> None:
+    finish(ledger, DAY, behind=[1])
+
+    assert read_reconciled(ledger.storage) == Reconciled(DAY, {1: DAY - timedelta(days=2)})
+
+
+@pytest.mark.promise("strict-decoding")
+def test_a_damaged_moment_or_a_file_in_place_of_the_folder_stops_nothing_and_skips_nothing(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    finish(ledger, hour(1).end, behind=[1])
+    finish(ledger, hour(9).end)
+    newest = max(ledger.storage.paths("_control/reconciled"))
+    ledger.storage.write(newest, b'{"behind": {"1": "yesterday"}}')
+
+    last = read_reconciled(ledger.storage)
+    assert last is not None
+    assert (last.until, [*last.behind]) == (hour(1).end, [1])
+    assert newest in caplog.text
+
+    ledger.storage.delete_below("_control/reconciled")
+    (Path(ledger.storage.root.removeprefix("file://")) / "_control/reconciled").rmdir()
+    ledger.storage.write("_control/reconciled", b"")
+    assert read_reconciled(ledger.storage) is None
+    finish(ledger, hour(9).end)
+    assert "move it elsewhere" in caplog.text
+
+
 def test_the_newest_finished_reconciliation_is_remembered(ledger: Ledger) -> None:
-    assert reconciled_until(ledger.storage) is None
+    assert read_reconciled(ledger.storage) is None
     for moment in (hour(1).end, hour(9).end, hour(4).end):
-        note_reconciled(ledger.storage, moment)
+        finish(ledger, moment)
     ledger.storage.write("_control/reconciled/notes", b"")
 
-    assert reconciled_until(ledger.storage) == hour(9).end
+    assert read_reconciled(ledger.storage) == Reconciled(hour(9).end)
     assert len(list(ledger.storage.paths("_control/reconciled"))) == 4
 
 
@@ -271,9 +321,9 @@ def test_a_moment_of_the_future_does_not_shorten_the_look_back(
 ) -> None:
     future = datetime.now(UTC) + timedelta(days=1)
     for moment in (hour(0).end, hour(1).end, future):
-        note_reconciled(ledger.storage, moment)
+        finish(ledger, moment)
 
-    assert reconciled_until(ledger.storage) == hour(1).end
+    assert read_reconciled(ledger.storage) == Reconciled(hour(1).end)
     assert "a clock is wrong" in caplog.text
-    note_reconciled(ledger.storage, hour(2).end)
+    finish(ledger, hour(2).end)
     assert len(list(ledger.storage.paths("_control/reconciled"))) == 2
