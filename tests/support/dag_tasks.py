@@ -44,10 +44,18 @@ def replicate_hour(hour: Window, name: str = "", **params: Any) -> TaskRun:
 
 def reconcile(hours: Window, name: str = "", **params: Any) -> TaskRun:
     """Do what the daily DAG does for these hours."""
+    window = {"window_start": hours.start_text, "window_end": hours.end_text}
+    return _reconcile(_context(RECONCILIATION_DAG, f"{hours.slug}{name}", hours, {**window, **params}))
+
+
+def look_back(at: datetime) -> TaskRun:
+    """Do what the daily DAG does at this moment, without parameters."""
+    return _reconcile(_context(RECONCILIATION_DAG, f"{at:%Y%m%dT%H}", Window(at - timedelta(days=1), at), {}))
+
+
+def _reconcile(context: Any) -> TaskRun:
     from job_history_airflow.operators import CompareOperator, LookBackOperator
 
-    window = {"window_start": hours.start_text, "window_end": hours.end_text}
-    context = _context(RECONCILIATION_DAG, f"{hours.slug}{name}", hours, {**window, **params})
     comparisons = LookBackOperator(task_id="look_back").execute(context)
     run = TaskRun(Counter(look_back=1, compare=len(comparisons)))
     for comparison in comparisons:

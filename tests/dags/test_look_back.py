@@ -1,0 +1,68 @@
+"""How far a reconciliation looks back for each account: no day on which one could not be compared is left out."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.support.dag_tasks import look_back, replicate_hour
+
+from job_history.model.window import Window
+from simulators.job_store import create, fill, small_jobs
+
+from .conftest import HOUR, World
+
+DAYS = 10
+
+
+def job_at(store: Path, moment: datetime, job_id: int) -> None:
+    """Have account 1 list a job that completed then."""
+    with closing(sqlite3.connect(store)) as connection:
+        end = moment + timedelta(seconds=10)
+        fill(connection, "sqlite", small_jobs(1, user_id=1, first_job_id=job_id, start=moment, end=end))
+        connection.commit()
+
+
+@pytest.mark.promise("looked-back-further")
+def test_late_jobs_of_days_on_which_the_source_was_away_are_found_when_it_is_back(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__JOB_HISTORY__LOOKBACK_HOURS", "1")
+    store = tmp_path / "own.db"
+    with closing(sqlite3.connect(store)) as connection:
+        create(connection, "sqlite")
+        connection.commit()
+    world.connect("one", {"conn_type": "sqlite", "host": str(store)})
+    world.connect("two", {"conn_type": "sqlite", "host": str(store)})
+    world.accounts(
+        world.account(1, "Away", source={"type": "sql", "conn_id": "one"}),
+        world.account(2, "There", source={"type": "sql", "conn_id": "two"}),
+    )
+    start, end = HOUR, HOUR + timedelta(days=DAYS)
+    assert replicate_hour(Window(start, end)).error is None
+    days = [start + timedelta(days=number, hours=3) for number in range(1, DAYS)]
+    assert look_back(days[0]).error is None
+    late = HOUR + timedelta(days=3, hours=12)
+    job_at(store, late, 1)
+
+    world.connect("one", {"conn_type": "sqlite", "host": "/nowhere/jobs.db"})
+    for day in days[1:-1]:
+        error = look_back(day).error
+        assert error is not None
+        assert "Account 1 Away" in str(error)
+        assert "Account 2 There" not in str(error)
+    [newest] = [json.loads(path.read_bytes()) for path in [max(world.ledger.glob("_control/reconciled/*"))]]
+    assert [*newest["behind"]] == ["1"]
+    assert (1, Window(late, late + timedelta(hours=1)).start_text) in world.receipts()
+
+    world.connect("one", {"conn_type": "sqlite", "host": str(store)})
+    assert look_back(days[-1]).error is None
+
+    counts = world.receipts()[1, Window(late, late + timedelta(hours=1)).start_text]["counts"]
+    assert (counts["listed"], counts["delivered"], counts["late"]) == (1, 1, 1)
+    assert len(world.keys()) == 1
+    assert json.loads(max(world.ledger.glob("_control/reconciled/*")).read_bytes()) == {"behind": {}}
