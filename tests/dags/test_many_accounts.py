@@ -132,13 +132,16 @@ def test_one_slice_of_a_chain_that_fails_stops_no_other(
 
 
 class WatchedSteps:
-    """Notes which steps work on which accounts; a step may be set to fail for one account, at its first time."""
+    """Notes which steps work on which accounts. A step may be set to fail for one account, at its first time, or to do
+    something before.
+    """
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         from job_history_airflow.operators.steps import Steps
 
         self.worked: list[tuple[str, int]] = []
         self.errors: dict[tuple[str, int], BaseException] = {}
+        self.before: dict[tuple[str, int], Callable[[], None]] = {}
         for step in ("extract", "transform", "load"):
             patch.setattr(Steps, step, self._noting(step, getattr(Steps, step)))
 
@@ -147,6 +150,7 @@ class WatchedSteps:
             self.worked.append((step, slice_.user_id))
             if (error := self.errors.pop((step, slice_.user_id), None)) is not None:
                 raise error
+            self.before.pop((step, slice_.user_id), lambda: None)()
             return work(steps, slice_, account, *made)
 
         return do

@@ -27,6 +27,7 @@ class TaskRun:
     chains: list[dict[str, Any]] = field(default_factory=list)
     returned: dict[str, Any] = field(default_factory=dict)
     error: ReplicationError | None = None
+    context: Any = None
 
     @property
     def task_instances(self) -> int:
@@ -64,21 +65,35 @@ def _reconcile(context: Any) -> TaskRun:
     return run
 
 
-def _replicate(run: TaskRun, context: Any, plan: str) -> None:
+def clear(run: TaskRun, task: str) -> None:
+    """Do what Airflow does if a user clears a task of an hourly run (`plan`, `shared.extract`, ...) with what is
+    downstream: it starts again, and so do those after it.
+    """
+    run.returned, run.error = {}, None
+    tasks = ["plan", *(f"shared.{step}" for step in STEPS)]
+    _replicate(run, run.context, "PlanOperator", tasks[tasks.index(task) :] if task in tasks else [])
+
+
+def _replicate(run: TaskRun, context: Any, plan: str, tasks: list[str] | None = None) -> None:
+    """Do the tasks, and `close` with all after it. A task that was there before is tried again."""
     from job_history_airflow import operators
 
-    # Its plan fails if no account can be planned; the report has the reason.
-    run.convoys = getattr(operators, plan)(task_id="plan").execute(context)
+    is_again, run.context = run.context is not None, context
+    context["ti"].try_number = 2 if is_again else 1
+    if tasks is None or "plan" in tasks:
+        # It fails if no account can be planned; the report has the reason.
+        run.convoys = getattr(operators, plan)(task_id="plan").execute(context)
     for step in STEPS:
         run.instances[f"shared.{step}"] = len(run.convoys)
-        for convoy in run.convoys:
+        for convoy in run.convoys if tasks is None or f"shared.{step}" in tasks else []:
             # A task that is killed leaves the rest to the second stage.
             with suppress(KilledError):
                 operators.ConvoyOperator(task_id=f"shared.{step}", step=step, convoy=convoy).execute(context)
-    run.chains = operators.CloseOperator(task_id="close").execute(context)
+    chains_before, run.chains = len(run.chains), operators.CloseOperator(task_id="close").execute(context)
     run.instances.update(dict.fromkeys(("plan", "close", "report"), 1))
     run.instances.update({f"single.{step}": len(run.chains) for step in STEPS})
-    for entry in run.chains:
+    for number, entry in enumerate(run.chains):
+        context["ti"].try_number = 2 if number < chains_before else 1
         with suppress(ReplicationError):  # it is in the report
             handed: dict[str, Any] = {"slice": entry}
             handed["extracted"] = operators.ExtractOperator(task_id="single.extract", **handed).execute(context)

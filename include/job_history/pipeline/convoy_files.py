@@ -13,6 +13,7 @@ from job_history.pipeline.convoy import Convoy, convoy_path
 from job_history.storage import Storage
 
 FILES_AT_A_TIME = 16
+STEPS = ("extract", "transform", "load")
 Result = TypeVar("Result", bound=msgspec.Struct)
 
 
@@ -77,8 +78,9 @@ class ConvoyFiles:
         """Return whether these files of a slice are in the staging area."""
         return set(paths) <= set(self._staging.paths(slice_.folder))
 
-    def forget_result(self, slice_: Slice, step: str) -> None:
-        self._staging.delete(self._result(slice_, step))
+    def forget_results(self, slice_: Slice, step: str) -> None:
+        """Forget the step's result for the slice, and those of later steps, which were made of it."""
+        self._staging.delete_all([self._result(slice_, each) for each in STEPS[STEPS.index(step) :]])
 
     @staticmethod
     def _progress(convoy: Convoy, step: str) -> str:

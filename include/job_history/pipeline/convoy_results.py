@@ -10,7 +10,7 @@ import msgspec
 from job_history.accounts.account import Account
 from job_history.errors import PermanentError
 from job_history.model.slice import Slice
-from job_history.pipeline.convoy_files import ConvoyFiles
+from job_history.pipeline.convoy_files import STEPS, ConvoyFiles
 from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
 from job_history.pipeline.run_files import RunFiles
 
@@ -36,11 +36,30 @@ class ConvoyResults:
         return found[0]
 
     def is_done(self, slice_: Slice, account: Account) -> bool:
+        """Return whether a further try, or a cleared task, has nothing to do for the slice.
+
+        It is delivered, under these settings or so that no file is left to do it again; or the step has a result of
+        these settings that is still there, and on which no later step failed.
+        """
+        outcome = self.run_files.outcome(slice_)
+        if outcome is not None and (
+            outcome.settings_hash == account.settings_hash or self._lacks_input(slice_, outcome)
+        ):
+            return True
         if self.step == "load":
-            outcome = self.run_files.outcome(slice_)
-            return outcome is not None and outcome.settings_hash == account.settings_hash
+            return False
         found = self.files.result(slice_, self.step, RESULTS[self.step])
-        return found is not None and found[1] == account.settings_hash
+        if found is None or found[1] != account.settings_hash or self._failed_later(slice_):
+            return False
+        return self.files.are_staged(slice_, staged_by(found[0]))
+
+    def _lacks_input(self, slice_: Slice, outcome: SliceOutcome) -> bool:
+        made = {"transform": outcome.extracted, "load": outcome.transformed}.get(self.step)
+        return made is not None and not self.files.are_staged(slice_, staged_by(made))
+
+    def _failed_later(self, slice_: Slice) -> bool:
+        failure = self.run_files.failure(slice_)
+        return failure is not None and failure.step in STEPS[STEPS.index(self.step) + 1 :]
 
     def is_ready(self, slice_: Slice) -> bool:
         if (before := BEFORE.get(self.step)) is None:
@@ -57,6 +76,13 @@ class ConvoyResults:
             self.files.save_result(slice_, self.step, account.settings_hash, made)
 
 
+def staged_by(made: msgspec.Struct) -> list[str]:
+    """Return the staged files of what a step has made."""
+    if isinstance(made, Transformed):
+        return [made.documents_path, made.skipped_path]
+    return [made.path] if isinstance(made, Extracted) else []
+
+
 def extracted_by_convoy(
     files: ConvoyFiles, run_files: RunFiles, slice_: Slice, settings_hash: str, *, again: bool
 ) -> Extracted | None:
@@ -71,11 +97,10 @@ def extracted_by_convoy(
     made, made_with = found
     failure = run_files.failure(slice_)
     is_suspect = failure is not None and failure.step == "transform" and not failure.abandoned
-    if not (again or is_suspect) and made_with == settings_hash and files.are_staged(slice_, [made.path]):
+    if not (again or is_suspect) and made_with == settings_hash and files.are_staged(slice_, staged_by(made)):
         return made
     # What is read now gets the same file.
-    files.forget_result(slice_, "extract")
-    files.forget_result(slice_, "transform")
+    files.forget_results(slice_, "extract")
     return None
 
 
@@ -85,8 +110,7 @@ def transformed_by_convoy(files: ConvoyFiles, slice_: Slice, settings_hash: str,
     if found is None:
         return None
     made, made_with = found
-    paths = [made.documents_path, made.skipped_path]
-    if not again and made_with == settings_hash and files.are_staged(slice_, paths):
+    if not again and made_with == settings_hash and files.are_staged(slice_, staged_by(made)):
         return made
-    files.forget_result(slice_, "transform")
+    files.forget_results(slice_, "transform")
     return None

@@ -97,7 +97,7 @@ class ConvoyStep:
             if interrupted is not None:
                 # The result of an earlier try must not count for this one, even if this one is killed.
                 run_files.begin(slice_)
-                files.forget_result(slice_, self.name)
+                files.forget_results(slice_, self.name)
             with self.time_limit():
                 self.save(slice_, account, self.work(slice_, account))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this slice's, and stops no other

@@ -137,8 +137,7 @@ def load(
         raise TransientError(
             f"The counts of {slice_.about} do not balance: of {extracted.listed:,} listed {slice_.kind.words}, "
             f"{outcome.delivered:,} were delivered, {outcome.already_present:,} already present, {outcome.filtered:,} "
-            f"filtered and {outcome.quarantined:,} quarantined. The window stays open; clear this slice from its "
-            "extract task on."
+            f"filtered and {outcome.quarantined:,} quarantined. The window stays open; run the hour again."
         )
     return outcome
 

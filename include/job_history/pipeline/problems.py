@@ -166,15 +166,15 @@ def _contradictions(planned: PlannedWindow, outcomes: list[SliceOutcome]) -> lis
     if counted != listed:
         return [
             (
-                f"{about}: the source counted {counted:,} {what}, and listed {listed:,}. The window stays open; clear "
-                "the account's extract task."
+                f"{about}: the source counted {counted:,} {what}, and listed {listed:,}. The window stays open; run "
+                "the hour again."
             )
         ]
     if planned.counted and not counted:
         return [
             (
                 f"{about}: the source counted {planned.counted:,} {what} when the run was planned, and none when they "
-                "were read. Check whether it has deleted them, then clear the account's extract task."
+                "were read. Check whether it has deleted them, then run the hour again."
             )
         ]
     return []

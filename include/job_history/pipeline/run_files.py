@@ -47,9 +47,13 @@ class RunFiles:
         self._staging.write(f"{RUNS}/{self._run}/plan-{plan.destination}.json", msgspec.json.encode(plan))
 
     def begin_plan(self) -> None:
-        """Delete the failures of earlier tries to plan, and of the tasks before it, which have succeeded now."""
-        for task in TASKS_UNTIL_PLANNED:
-            self._staging.delete(self._task_failure(task))
+        """Delete what an earlier plan of the run, and the tasks after it, have left: a cleared run begins anew.
+
+        Kept are what the tasks before the plan hand to it: the note of the worker that planned, and the comparisons.
+        """
+        folder = f"{RUNS}/{self._run}/"
+        kept = (f"{folder}planned.json", f"{folder}comparisons/")
+        self._staging.delete_all([path for path in self._staging.paths(folder) if not path.startswith(kept)])
 
     def save_task_failure(self, task: str, message: str) -> None:
         """Save why a task that is not about a slice failed, for the report to repeat."""

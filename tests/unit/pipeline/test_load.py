@@ -197,8 +197,8 @@ def test_counts_that_do_not_balance_fail_the_load(slices: Slices) -> None:
         slices.loaded(MemoryDestination(forgets=[first.key]), steps)
     assert str(refused.value) == (
         "The counts of account 5234 Acme, window [2018-05-21T00:00:00Z, 2018-05-21T01:00:00Z) do not balance: of 3 "
-        "listed jobs, 2 were delivered, 0 already present, 0 filtered and 0 quarantined. The window stays open; clear "
-        "this slice from its extract task on."
+        "listed jobs, 2 were delivered, 0 already present, 0 filtered and 0 quarantined. The window stays open; run "
+        "the hour again."
     )
 
 

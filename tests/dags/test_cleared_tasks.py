@@ -1,0 +1,112 @@
+"""Tasks of a run that a user clears: what they do again, and what they leave alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.support.dag_tasks import clear, replicate_hour
+from tests.support.mortal_storage import KilledError
+
+from job_history.errors import PermanentError
+
+from .conftest import World, show
+from .test_many_accounts import HOURS, WatchedSteps, fill_store, receipts
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> WatchedSteps:
+    return WatchedSteps(monkeypatch)
+
+
+@pytest.fixture
+def three_accounts(world: World, tmp_path: Path) -> World:
+    fill_store(world, tmp_path, range(1, 4), HOURS[:1], jobs=2)
+    world.accounts(*(world.account(user_id, "Acme") for user_id in (1, 2, 3)))
+    return world
+
+
+@pytest.mark.promise("cleared-tasks")
+def test_a_run_that_is_cleared_reads_the_source_again(world: World, store: Path) -> None:
+    world.accounts(world.account(5234, "Acme"))
+    run = replicate_hour(HOURS[0], mode="repair")
+    before = world.keys()
+    show(store, 5234, 777_777)
+
+    clear(run, "plan")
+
+    assert (run.error, run.returned["delivered"], run.returned["already_present"]) == (None, 1, len(before))
+    assert len(world.keys()) == len(before) + 1
+
+
+@pytest.mark.promise("cleared-tasks")
+@pytest.mark.parametrize("task", ["shared.extract", "shared.transform", "shared.load", "close"])
+@pytest.mark.parametrize("step", ["extract", "transform", "load"])
+def test_cleared_tasks_leave_slices_alone_that_a_task_of_their_own_has_done(
+    three_accounts: World, steps: WatchedSteps, step: str, task: str
+) -> None:
+    """Tasks of their own did what a killed convoy left: staged files are deleted, and some results are not there."""
+    steps.errors[step, 2] = KilledError(step)
+    run = replicate_hour(HOURS[0])
+    assert run.error is None
+    steps.worked.clear()
+
+    clear(run, task)
+
+    assert (run.error, steps.worked, run.chains) == (None, [], [])
+    assert {each["state"] for each in receipts(three_accounts)} == {"complete"}
+
+
+@pytest.mark.promise("cleared-tasks")
+@pytest.mark.parametrize("step", ["extract", "transform", "load"])
+def test_a_cleared_task_does_again_what_failed_for_good_in_it_or_later(
+    three_accounts: World, steps: WatchedSteps, step: str
+) -> None:
+    steps.errors[step, 2] = PermanentError("its bucket, or a staged file, was not there")
+    run = replicate_hour(HOURS[0])
+    assert "account 2 Acme" in str(run.error)
+    steps.worked.clear()
+
+    clear(run, f"shared.{step}")
+
+    assert run.error is None
+    assert {user_id for _, user_id in steps.worked} == {2}
+
+    # From the first step on, all steps are done again: the source may have been what they failed on.
+    again = replicate_hour(HOURS[0], "again", mode="repair")
+    steps.errors[step, 2] = PermanentError("again")
+    clear(again, "plan")
+    steps.worked.clear()
+    clear(again, "shared.extract")
+    assert (again.error, steps.times(2), steps.times(1)) == (None, [1, 1, 1], [0, 0, 0])
+
+
+@pytest.mark.promise("cleared-tasks")
+def test_a_staged_file_that_is_gone_is_made_again_by_the_cleared_extract(
+    three_accounts: World, steps: WatchedSteps, tmp_path: Path
+) -> None:
+    def lose(*_: object) -> None:
+        next((tmp_path / "staging").rglob("2/jobs/*/*/jobs.jsonl.zst")).unlink()
+
+    steps.before["transform", 2] = lose
+    run = replicate_hour(HOURS[0])
+    assert "account 2 Acme" in str(run.error)
+
+    clear(run, "shared.extract")
+
+    assert (run.error, run.returned["delivered"]) == (None, 6)
+
+
+@pytest.mark.promise("cleared-tasks")
+def test_a_cleared_load_leaves_a_closed_window_alone_whose_settings_were_changed(
+    three_accounts: World, steps: WatchedSteps
+) -> None:
+    steps.errors["load", 3] = PermanentError("no such bucket")
+    run = replicate_hour(HOURS[0])
+    renamed = three_accounts.account(2, "Acme Europe")
+    three_accounts.accounts(three_accounts.account(1, "Acme"), renamed, three_accounts.account(3, "Acme"))
+    steps.worked.clear()
+
+    clear(run, "shared.load")
+
+    assert (run.error, steps.worked) == (None, [("load", 3)])
