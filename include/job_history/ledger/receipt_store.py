@@ -14,15 +14,12 @@ import msgspec
 from msgspec.structs import replace
 
 from job_history.errors import TransientError
-from job_history.errors.code import Code
-from job_history.ledger.decoding import ledger_error
 from job_history.ledger.merge import gives_counts, merge
+from job_history.ledger.newest_revision import Newest, check_first_is_not_lost, newest_as_seen, newest_in, newest_of
 from job_history.ledger.receipt import RECEIPT_VERSION, Receipt
 from job_history.ledger.receipt_files import (
     ReceiptFiles,
-    check_follows,
     day_folder_of,
-    decode_receipt,
     receipt_files,
     receipt_path,
     revision_path,
@@ -31,32 +28,6 @@ from job_history.ledger.receipt_files import (
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.storage import Storage
-
-
-class _Reading(NamedTuple):
-    """A receipt of version 1, and the hash of its bytes."""
-
-    receipt: Receipt
-    sha256: str
-
-
-class _Newest(NamedTuple):
-    """`sha256`: of the bytes of the newest revision. `version_1`: a reading that is part of no revision yet: a release
-    of version 1 has written it after the first revision.
-    """
-
-    receipt: Receipt
-    sha256: str
-    version_1: _Reading | None = None
-
-    @property
-    def with_version_1(self) -> Receipt:
-        """The receipt as the next revision will have it, with the item lists of both readings."""
-        if self.version_1 is None:
-            return self.receipt
-        merged = merge(self.receipt, self.version_1.receipt) or self.receipt
-        others = [path for path in (*self.receipt.items, *self.version_1.receipt.items) if path not in merged.items]
-        return replace(merged, revision=self.receipt.revision, items=[*others, *merged.items])
 
 
 def read_receipt(ledger: Storage, user_id: int, kind: EventKind, window: Window) -> Receipt | None:
@@ -73,7 +44,7 @@ class FoundReceipt(NamedTuple):
 
 def look_up_receipt(ledger: Storage, user_id: int, kind: EventKind, window: Window) -> FoundReceipt:
     """Read the newest revision of a receipt. Raises as above."""
-    files, newest = _newest(ledger, window_folder(user_id, kind, window))
+    files, newest = newest_in(ledger, window_folder(user_id, kind, window), window)
     return FoundReceipt(files, None if newest is None else newest.with_version_1)
 
 
@@ -96,7 +67,7 @@ def decode_by_files(
     ledger: Storage, of_windows: list[ReceiptFiles], contents: Iterator[bytes | None]
 ) -> list[Receipt | None]:
     """Return the receipts in these files; `contents` are those of their paths, in order."""
-    newest = [_of_contents(ledger, files, [next(contents) for _ in files.paths]) for files in of_windows]
+    newest = [newest_of(ledger, files, [next(contents) for _ in files.paths]) for files in of_windows]
     return [None if each is None else each.with_version_1 for each in newest]
 
 
@@ -127,7 +98,9 @@ def record(
     # Most windows have no revision yet, and trying to create the first one costs less than to look for one before.
     is_newest = only_after is not None
     first_look = ReceiptFiles(folder, has_version_1=True) if seen is None else seen
-    newest = _newest(ledger, folder)[1] if is_newest else _as_seen(ledger, first_look)
+    newest = newest_in(ledger, folder, own.window)[1] if is_newest else newest_as_seen(ledger, first_look, own.window)
+    if newest is None and seen is None:
+        check_first_is_not_lost(ledger, folder, own.window)
     while True:
         if newest is not None and newest.version_1 is not None:
             if (made := _after(ledger, newest, newest.version_1.receipt, newest.version_1.sha256)) is not None:
@@ -143,15 +116,13 @@ def record(
                 return Recorded(made, is_new=True, sha256=hashlib.sha256(receipt_bytes(made)).hexdigest())
             if made is None and is_newest and newest is not None:
                 return Recorded(newest.receipt, is_new=False, sha256=newest.sha256)
-        files, newest = _newest(ledger, folder)
+        files, newest = newest_in(ledger, folder, own.window)
         is_newest = True
         if made is not None and files.revision < made.revision:
             _check_is_there(ledger, revision_path(folder, made.revision))
 
 
-def _after(
-    ledger: Storage, newest: _Newest | None, own: Receipt, version_1_sha256: str | None = None
-) -> Receipt | None:
+def _after(ledger: Storage, newest: Newest | None, own: Receipt, version_1_sha256: str | None = None) -> Receipt | None:
     """Return the revision that `own` makes of the newest one; None if it adds nothing."""
     if newest is None:
         return replace(own, version=RECEIPT_VERSION, revision=1, previous_sha256=None)
@@ -180,57 +151,6 @@ def _create(ledger: Storage, made: Receipt) -> bool:
 def receipt_bytes(receipt: Receipt) -> bytes:
     """Return the bytes of a revision's file, as this release writes them."""
     return msgspec.json.format(msgspec.json.encode(receipt), indent=1)
-
-
-def _newest(ledger: Storage, folder: str) -> tuple[ReceiptFiles, _Newest | None]:
-    # One hour mostly has one revision or none, and a listing costs about twelve times as much as reading a file.
-    first = ledger.read(revision_path(folder, 1))
-    if first is None:
-        files = ReceiptFiles(folder, has_version_1=True)
-        newest = _of_contents(ledger, files, [ledger.read(path) for path in files.paths])
-        return files._replace(has_version_1=newest is not None), newest
-    files = receipt_files(ledger.paths(folder)).get(folder, ReceiptFiles(folder, 1))
-    known = {revision_path(folder, 1): first}
-    newest = _of_contents(ledger, files, [known.get(path) or ledger.read(path) for path in files.paths])
-    if newest is not None and newest.receipt.revision == 2:
-        check_follows(newest.receipt, hashlib.sha256(first).hexdigest(), ledger.url(files.paths[0]))
-    return files, newest
-
-
-def _as_seen(ledger: Storage, files: ReceiptFiles) -> _Newest | None:
-    """Read the receipt in these files, or the newest one if they are not there any more."""
-    contents = [ledger.read(path) for path in files.paths]
-    if files.revision and contents[0] is None:
-        return _newest(ledger, files.folder)[1]
-    return _of_contents(ledger, files, contents)
-
-
-def _of_contents(ledger: Storage, files: ReceiptFiles, contents: list[bytes | None]) -> _Newest | None:
-    """Decode what the paths of `files` contain."""
-    _check_whole(ledger, files)
-    if files.revision and contents[0] is None:
-        raise TransientError(f"{ledger.url(files.paths[0])} was listed and is not there. Try again.")
-    readings = [
-        _Reading(decode_receipt(content, path, ledger.url(path)), hashlib.sha256(content).hexdigest())
-        for path, content in zip(files.paths, contents, strict=True)
-        if content is not None
-    ]
-    if not readings:
-        return None
-    newest = _Newest(*readings[0])
-    if not files.revision:
-        return newest._replace(receipt=replace(newest.receipt, version_1_sha256=newest.sha256))
-    if len(readings) == 1 or readings[1].sha256 == newest.receipt.version_1_sha256:
-        return newest
-    is_new = merge(newest.receipt, readings[1].receipt) is not None
-    return newest._replace(version_1=readings[1]) if is_new else newest
-
-
-def _check_whole(ledger: Storage, files: ReceiptFiles) -> None:
-    """Raise PermanentError if a revision before the newest is missing; a listing may lack one that was just written."""
-    path = revision_path(files.folder, files.missing)
-    if files.missing and ledger.read(path) is None:
-        raise ledger_error(Code.LEDGER_FILE_MISSING, ledger.url(path))
 
 
 def _check_is_there(ledger: Storage, path: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tests.unit.samples import HOUR
 
 from job_history.errors import PermanentError, ReplicationError
 from job_history.errors.code import Code
+from job_history.ledger import newest_revision
 from job_history.ledger.merge import merge
 from job_history.ledger.receipt import Receipt, WindowState
 from job_history.ledger.receipt_files import day_folder_of, receipt_path
@@ -121,15 +122,53 @@ def test_a_revision_that_is_missing_is_an_error_and_nothing_is_written_or_delete
     assert set(ledger.paths("")) == before
 
 
+READERS: dict[str, Callable[[Storage], object]] = {
+    "one hour": lambda ledger: read_receipt(ledger, 5234, EventKind.JOBS, HOUR),
+    "a day": lambda ledger: read_receipts(ledger, 5234, EventKind.JOBS, [HOUR, NEXT]),
+    "a report": lambda ledger: add_revision(ledger, own("next")),
+}
+
+
 @pytest.mark.promise("strict-decoding")
-def test_a_first_revision_that_was_written_again_beside_the_second_is_an_error(ledger: Storage) -> None:
-    """An hour is looked up by its first revision, without a listing."""
-    revisions(ledger, [2])
+@pytest.mark.parametrize("last", [2, 3])
+@pytest.mark.parametrize("reader", READERS)
+def test_a_first_revision_that_was_lost_is_an_error_and_is_not_written_again(
+    ledger: Storage, reader: str, last: int
+) -> None:
+    revisions(ledger, range(2, last + 1))
+    with pytest.raises(PermanentError) as caught:
+        READERS[reader](ledger)
+    assert (caught.value.code, path(1) in str(caught.value)) == (Code.LEDGER_FILE_MISSING, True)
+    assert ledger.read(path(1)) is None
+
+
+@pytest.mark.promise("strict-decoding")
+@pytest.mark.parametrize("last", [2, 3])
+@pytest.mark.parametrize("reader", READERS)
+def test_a_first_revision_of_a_young_window_that_was_written_again_is_an_error_from_then_on(
+    ledger: Storage, monkeypatch: pytest.MonkeyPatch, reader: str, last: int
+) -> None:
+    """An hourly run saves the request for the second revision: it creates the first one, and the rest notice."""
+    monkeypatch.setattr(newest_revision, "CHECKED_AFTER", datetime.now(UTC) - HOUR.start)
+    revisions(ledger, range(2, last + 1))
+    assert read_receipt(ledger, 5234, EventKind.JOBS, HOUR) is None
     add_revision(ledger, own())
-    for use in (lambda: read_receipt(ledger, 5234, EventKind.JOBS, HOUR), lambda: add_revision(ledger, own("next"))):
-        with pytest.raises(PermanentError) as caught:
-            use()
-        assert (caught.value.code, path(2) in str(caught.value)) == (Code.LEDGER_FILE_DAMAGED, True)
+
+    with pytest.raises(PermanentError) as caught:
+        READERS[reader](ledger)
+    assert (caught.value.code, path(2) in str(caught.value)) == (Code.LEDGER_FILE_DAMAGED, True)
+
+
+@pytest.mark.promise("strict-decoding")
+def test_two_revisions_that_appear_while_a_window_is_read_are_no_error(ledger: Storage) -> None:
+    class Racing(Storage):
+        def read(self, at: str) -> bytes | None:
+            found = super().read(at)
+            if at == path(1) and found is None:
+                revisions(ledger, [1, 2])
+            return found
+
+    assert read_receipt(Racing(ledger.files, ledger.root), 5234, EventKind.JOBS, HOUR) is None
 
 
 @pytest.mark.promise("strict-decoding")
