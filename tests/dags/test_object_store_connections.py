@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -13,7 +16,6 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.support.azure import KEY, install_provider
 
-from job_history.accounts.destination_settings import AzureBlobDestinationSettings, GoogleStorageDestinationSettings
 from job_history.errors import PermanentError, ReplicationError, TransientError
 from job_history.errors.code import Code
 from job_history.storage.object_store.access import StoreAccess
@@ -22,7 +24,7 @@ from job_history_airflow.factories.google import google_access
 from simulators.processes import free_port
 
 SECRET = "CANARY-secret-0123456789"
-LABEL = "5234 Acme"
+NAMED_BY = "destination.conn_id of account 5234 Acme"
 Connect = Callable[..., None]
 
 
@@ -35,19 +37,17 @@ def connect(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Connect:
 
 
 def google() -> StoreAccess:
-    settings = GoogleStorageDestinationSettings(type="google_storage", conn_id="store", bucket="acme-audit")
-    return google_access(settings, LABEL)
+    return google_access("store", "acme-audit", NAMED_BY)
 
 
 def azure() -> StoreAccess:
-    settings = AzureBlobDestinationSettings(type="azure_blob", conn_id="store", container="acme-audit")
-    return azure_access(settings, LABEL)
+    return azure_access("store", "acme-audit", NAMED_BY)
 
 
 def refused(access: Callable[[], StoreAccess]) -> ReplicationError:
     with pytest.raises(ReplicationError) as raised:
         access()
-    assert "destination.conn_id of account 5234 Acme" in str(raised.value)
+    assert NAMED_BY in str(raised.value)
     assert SECRET not in str(raised.value)
     assert "BEGIN PRIVATE KEY" not in str(raised.value)
     return raised.value
@@ -64,6 +64,24 @@ def service_account_key(token_uri: str) -> dict[str, str]:
         "client_email": "replication@acme.iam.gserviceaccount.com",
         "token_uri": token_uri,
     }
+
+
+@contextmanager
+def answering(status: int, body: bytes) -> Iterator[str]:
+    """Answer each POST with this."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/token"
+        server.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +196,18 @@ class TestGoogle:
         assert raised.value.code is Code.STORE_CREDENTIALS_AWAY
         assert keyfile["private_key"] not in str(raised.value)
 
+    @pytest.mark.parametrize(("status", "code"), [(503, Code.STORE_CREDENTIALS_AWAY), (400, Code.STORE_NO_CREDENTIALS)])
+    def test_an_identity_service_that_is_busy_is_transient_and_one_that_refuses_is_not(
+        self, connect: Connect, status: int, code: Code
+    ) -> None:
+        from job_history.storage.object_store.container import open_container
+
+        with answering(status, b'{"error":"invalid_grant"}') as url:
+            connect("google_cloud_platform", extra={"keyfile_dict": service_account_key(url)})
+            with pytest.raises(ReplicationError) as raised:
+                open_container("google_storage", google(), attempts=1).read("x")
+        assert raised.value.code is code
+
     def test_an_anonymous_connection_and_an_endpoint_of_its_own(self, connect: Connect) -> None:
         connect(
             "google_cloud_platform",
@@ -186,9 +216,13 @@ class TestGoogle:
         access = google()
         assert (access.credentials, access.url) == (None, "https://storage-acme.p.googleapis.com")
 
-    def test_the_private_key_is_masked(self, connect: Connect, keyfile: dict[str, str]) -> None:
-        connect("google_cloud_platform", extra={"keyfile_dict": keyfile})
-        assert keyfile["private_key"] not in google().mask(f"the service quotes {keyfile['private_key']}")
+    @pytest.mark.parametrize("form", [dict, json.dumps])
+    def test_the_private_key_is_masked(self, connect: Connect, keyfile: dict[str, str], form: Any) -> None:
+        connect("google_cloud_platform", extra={"keyfile_dict": form(keyfile)})
+        for text in (keyfile["private_key"], json.dumps(keyfile)):
+            masked = google().mask(f"the service quotes {text}")
+            assert "***" in masked
+            assert keyfile["private_key"][40:80] not in masked
 
 
 @pytest.mark.azure

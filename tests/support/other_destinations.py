@@ -92,9 +92,9 @@ class OtherDestination:
         )
         return open_container(self.kind, access, prefix=prefix, attempts=5 if prefix else 1)
 
-    def open(self, slice_: Slice, ledger: Any, passes: Passes = lambda _: None) -> Destination:
+    def open(self, slice_: Slice, ledger: Any, passes: Passes = lambda _: None, *, repair: bool = False) -> Destination:
         if self.keeps_objects:
-            return ObjectStoreDestination(self.opened(), in_flight=1, waits=FAST)
+            return ObjectStoreDestination(self.opened(), in_flight=1, waits=FAST, repair=repair)
         authorization = {"DD-API-KEY": receivers.TOKEN}
         if self.kind != "datadog":
             authorization = {
@@ -108,13 +108,14 @@ class OtherDestination:
             headers=authorization,
             secrets=(receivers.TOKEN,),
             idempotent=self.kind == "http",
+            key_suffix=f"#repair-{slice_.run}" if repair else "",
             answers=_ANSWERS[self.kind],
         )
         session = watched_session(http_session(), passes)
         retries = Retries(attempts=3, first_throttled=1.0)
         client = HttpReceiver(address, session, retries=retries, sleep=lambda _: None)
         encoder = _ENCODERS[self.kind](_SETTINGS[self.kind]())
-        return MessageDestination(client, encoder, Acknowledgements(ledger, slice_, address.target))
+        return MessageDestination(client, encoder, Acknowledgements(ledger, slice_, address.target, repair=repair))
 
 
 def documents_in(stored: list[str]) -> dict[str, bytes]:

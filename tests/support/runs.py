@@ -28,7 +28,7 @@ from job_history.model.window import Window
 from job_history.pipeline.close import ClosedFile, Closing, finished, slices_for_tasks_of_their_own
 from job_history.pipeline.compare_accounts import CompareAccounts
 from job_history.pipeline.comparison_files import AccountToCompare, Comparison, ComparisonFiles
-from job_history.pipeline.complete_windows import complete_windows
+from job_history.pipeline.complete_windows import PlaceOf, complete_windows
 from job_history.pipeline.convoy import Convoy, pack_slices
 from job_history.pipeline.convoy_files import ConvoyFiles
 from job_history.pipeline.convoy_results import ConvoyResults, extracted_by_convoy, transformed_by_convoy
@@ -47,6 +47,7 @@ from job_history.sources import Source
 
 STEPS = ("extract", "transform", "load")
 KINDS = ("s3", "sumo_logic")
+STORES = ("s3", "azure_blob", "google_storage")
 MESSAGES = ("sumo_logic", "splunk_hec", "datadog", "http")
 
 
@@ -84,6 +85,7 @@ class Runs:
     passes: Passes = lambda _: None
     tries: int = 1
     max_jobs_per_slice: int = 50_000
+    place_of: PlaceOf = lambda _: None
 
     def __post_init__(self) -> None:
         self.staging = WatchedStorage(self.staging, self.passes)
@@ -192,7 +194,7 @@ class Runs:
             source_of=self._source,
             max_jobs_per_slice=self.max_jobs_per_slice,
             planned_at=planned_at,
-            skip=complete_windows(self.ledger, lambda _: None, run.window) if run.mode == "missing_only" else skip_none,
+            skip=complete_windows(self.ledger, self.place_of, run.window) if run.mode == "missing_only" else skip_none,
             windows_of=self._reconciled(run, kind) if run.mode == "reconciliation" else None,
         )
         RunFiles(self.staging, run.name).save_plan(made)
@@ -201,13 +203,15 @@ class Runs:
     def _reconciled(self, run: Run, kind: str) -> WindowsOf:
         marks, files = OpenWindows(self.ledger), ComparisonFiles(self.staging, run.name)
         accounts = [account for account in self.accounts.usable.values() if account.destination.type == kind]
-        comparison = Comparison(KINDS.index(kind), run.window, [AccountToCompare(a.user_id, a.name) for a in accounts])
+        comparison = Comparison(
+            run.kinds.index(kind), run.window, [AccountToCompare(a.user_id, a.name) for a in accounts]
+        )
         comparing = Comparing(
             destination=kind,
             hours=run.window,
             ledger=self.ledger,
             source_of=self._source,
-            bucket_of=self.bucket_of if kind == "s3" else None,
+            bucket_of=self.bucket_of if kind in STORES else None,
             marks=marks,
         )
         progress = CompareAccounts(files=files, comparing_of=lambda _: comparing).run(comparison, accounts)
@@ -286,7 +290,7 @@ class Runs:
             return transform(
                 slice_, account, made[0], staging=self.staging, ledger=self.ledger, max_document_bytes=40_000_000
             )
-        repair = run.mode == "repair" or (run.repair and account.destination.type == "s3")
+        repair = run.mode == "repair" or (run.repair and account.destination.type in STORES)
         return load(
             slice_,
             account,

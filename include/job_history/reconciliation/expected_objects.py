@@ -64,8 +64,8 @@ class ExpectedObjects:
         """Note which objects exist: with the bytes that were delivered, or with others, or named by no receipt."""
         for stored in objects:
             noted = self._database.execute(
-                "UPDATE expected SET found = CASE WHEN bytes = ? AND (e_tag IS NULL OR e_tag = ?) THEN 1 ELSE 2 END "
-                "WHERE key = ?",
+                "UPDATE expected SET found = CASE WHEN bytes = ?1 AND coalesce(e_tag = ?2, TRUE) THEN 1 ELSE 2 END "
+                "WHERE key = ?3",
                 (stored.bytes, stored.e_tag, stored.key),
             )
             if not noted.rowcount:

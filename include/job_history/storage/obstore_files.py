@@ -51,7 +51,7 @@ class ObstoreFiles(ABC):
                 mode="create" if create else "overwrite",
                 use_multipart=False,
             )
-        return Written(stored["e_tag"], stored["version"])
+        return Written(_quoted(stored["e_tag"]), stored["version"])
 
     async def head(self, key: str) -> Entry | None:
         with self._errors("read", key):
@@ -156,4 +156,9 @@ class ObstoreFiles(ABC):
 
 
 def _entry(path: str, found: Any) -> Entry:
-    return Entry(path, found["size"], found["e_tag"], found["last_modified"], found["version"])
+    return Entry(path, found["size"], _quoted(found["e_tag"]), found["last_modified"], found["version"])
+
+
+def _quoted(e_tag: str | None) -> str | None:
+    """Return an ETag with quotes, as headers have it: in a listing of Azure's it has none."""
+    return e_tag if not e_tag or e_tag.endswith('"') else f'"{e_tag}"'

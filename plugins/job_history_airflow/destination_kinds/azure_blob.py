@@ -7,10 +7,10 @@ from job_history.storage.object_store.access import StoreAccess
 from job_history_airflow.destination_kinds.containers import container_kind
 
 
-def _access_of(settings: AzureBlobDestinationSettings, label: str) -> StoreAccess:
+def _access_of(settings: AzureBlobDestinationSettings, named_by: str) -> StoreAccess:
     from job_history_airflow.factories.azure import azure_access
 
-    return azure_access(settings, label)
+    return azure_access(settings.conn_id, settings.container, named_by)
 
 
 KIND = container_kind(

@@ -28,13 +28,13 @@ def container_kind(
     connection_type: str,
     access_of: Callable[[Settings, str], StoreAccess],
 ) -> DestinationKind:
-    """Make a kind. `access_of` returns how the connection of an account's settings and label reaches its container."""
+    """Make a kind. `access_of` reads the connection; its second argument names the setting for messages."""
 
     def access(account: Account) -> tuple[Settings, StoreAccess]:
         from job_history_airflow.factories.destinations import settings_of
 
         found = settings_of(account, settings)
-        return found, access_of(found, account.label)
+        return found, access_of(found, f"destination.conn_id of account {account.label}")
 
     def open_(account: Account, opening: Opening) -> Destination:
         from job_history.destinations.object_store import ObjectStoreDestination

@@ -7,10 +7,10 @@ from job_history.storage.object_store.access import StoreAccess
 from job_history_airflow.destination_kinds.containers import container_kind
 
 
-def _access_of(settings: GoogleStorageDestinationSettings, label: str) -> StoreAccess:
+def _access_of(settings: GoogleStorageDestinationSettings, named_by: str) -> StoreAccess:
     from job_history_airflow.factories.google import google_access
 
-    return google_access(settings, label)
+    return google_access(settings.conn_id, settings.bucket, named_by)
 
 
 KIND = container_kind(

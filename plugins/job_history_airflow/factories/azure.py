@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from job_history.accounts.destination_settings import AzureBlobDestinationSettings
 from job_history.errors import PermanentError
 from job_history.errors.masking import secret_masker
 from job_history.http.url import checked_url
 from job_history.storage.object_store.access import Credentials, StoreAccess
-from job_history.storage.object_store.problems import AWAY
+from job_history.storage.object_store.problems import identity_service
+from job_history.storage.problems import TRANSIENT_STATUS
 from job_history_airflow.factories.connections import (
     connection_errors,
     connection_of_type,
@@ -24,13 +24,11 @@ CONNECTION_TYPE = "wasb"
 _SCOPE = "https://storage.azure.com/.default"
 
 
-def azure_access(settings: AzureBlobDestinationSettings, label: str) -> StoreAccess:
-    """Return how an account's connection reaches its container. Raises PermanentError or TransientError."""
-    return container_access(settings.conn_id, settings.container, f"destination.conn_id of account {label}")
+def azure_access(conn_id: str, container: str, named_by: str) -> StoreAccess:
+    """Return how a connection reaches a container, with the credentials that its hook chooses.
 
-
-def container_access(conn_id: str, container: str, named_by: str) -> StoreAccess:
-    """Return how a connection reaches a container, with the credentials that its hook chooses."""
+    Raises PermanentError or TransientError.
+    """
     connection = connection_of_type(conn_id, CONNECTION_TYPE, named_by)
     with needs_extra("azure", named_by):
         from airflow.providers.microsoft.azure.hooks.wasb import WasbHook
@@ -64,8 +62,10 @@ def _credentials_of(credential: Any, key: str | None, signature: str) -> Credent
 def _token_of(credential: Any) -> Mapping[str, Any]:
     from azure.core.exceptions import ServiceRequestError, ServiceResponseError
 
-    try:
+    def is_away(error: Exception) -> bool:
+        no_answer = isinstance(error, (ServiceRequestError, ServiceResponseError))
+        return no_answer or getattr(error, "status_code", None) in TRANSIENT_STATUS
+
+    with identity_service(is_away):
         token = credential.get_token(_SCOPE)
-    except (ServiceRequestError, ServiceResponseError) as error:
-        raise ConnectionError(f"{AWAY}: {type(error).__name__}") from None
     return {"token": token.token, "expires_at": datetime.fromtimestamp(token.expires_on, UTC)}

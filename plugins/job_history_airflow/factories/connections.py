@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
@@ -124,9 +124,20 @@ def connection_errors(conn_id: str, named_by: str) -> Iterator[None]:
 
 def secrets_of(connection: Connection) -> list[str]:
     """Return what another program may repeat of a connection that must not be read elsewhere."""
-    extra: dict[str, Any] = connection.extra_dejson
-    named_so = [value for name, value in extra.items() if isinstance(value, str) and _NAME_OF_A_SECRET.search(name)]
-    return [connection.password or "", *named_so]
+    return [connection.password or "", *_secrets_in(connection.extra_dejson)]
+
+
+def _secrets_in(extra: dict[str, Any]) -> Iterator[str]:
+    """Find secrets by their names, also in an object below an extra, such as a key file that is there as text."""
+    for name, value in extra.items():
+        found = value
+        if isinstance(value, str):
+            if _NAME_OF_A_SECRET.search(name):
+                yield value
+            with suppress(ValueError):
+                found = json.loads(value)
+        if isinstance(found, dict):
+            yield from _secrets_in(found)
 
 
 def _masker_of(conn_id: str) -> Masker:

@@ -51,13 +51,13 @@ def _bucket(place: BucketPath, named_by: str) -> Files:
     from job_history.storage.object_store.container import AzureContainer, GoogleBucket
 
     if place.scheme == "az":
-        from job_history_airflow.factories.azure import container_access
+        from job_history_airflow.factories.azure import azure_access
 
-        reached = container_access(place.conn_id, place.bucket, named_by)
+        reached = azure_access(place.conn_id, place.bucket, named_by)
         return AzureContainer(reached, prefix=place.prefix, attempts=ATTEMPTS)
-    from job_history_airflow.factories.google import google_bucket_access
+    from job_history_airflow.factories.google import google_access
 
-    reached = google_bucket_access(place.conn_id, place.bucket, named_by)
+    reached = google_access(place.conn_id, place.bucket, named_by)
     return GoogleBucket(reached, prefix=place.prefix, attempts=ATTEMPTS)
 
 

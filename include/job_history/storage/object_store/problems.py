@@ -7,6 +7,8 @@ codes for XML".
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from job_history.errors import ReplicationError
 from job_history.errors.code import Code
@@ -15,8 +17,8 @@ from job_history.storage.problems import SLOW_DOWN_STATUS, TRANSIENT_STATUS, Att
 
 _MESSAGE = re.compile(r"<Message>([^<\n]+)")
 _CREDENTIALS = re.compile(r"External (?:Azure|GCP|Google) credential provider: (.+)")
-# In the text of the exception that our own function for the credentials raises.
-AWAY = "the identity service did not answer"
+# obstore shows no more of an exception than its text.
+_AWAY = "the identity service did not answer"
 _CODES = {
     "ContainerNotFound": Code.STORE_NO_SUCH_CONTAINER,
     "ContainerBeingDeleted": Code.STORE_NO_SUCH_CONTAINER,
@@ -51,12 +53,26 @@ _BY_STATUS = {401: Code.STORE_NO_CREDENTIALS, 403: Code.STORE_ACCESS_DENIED, 404
 MISSING_CONTAINER = ("<Code>ContainerNotFound", "<Code>ContainerBeingDeleted", "<Code>NoSuchBucket")
 
 
+@contextmanager
+def identity_service(is_away: Callable[[Exception], bool]) -> Iterator[None]:
+    """Ask an identity service for credentials inside. `is_away`: whether its error may pass by itself.
+
+    Such an error is raised as ConnectionError, with the text by which `problem_of_store` recognises it.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_away(error):
+            raise
+        raise ConnectionError(f"{_AWAY}: {type(error).__name__}") from None
+
+
 def problem_of_store(text: str) -> Problem:
     """Classify an error of obstore by its text, from which secrets are masked."""
     if (status := int(first(STATUS, text) or 0)) or first(CODE, text):
         return _of_answer(status, first(CODE, text), first(_MESSAGE, text) or "")
     if reported := first(_CREDENTIALS, text):
-        code = Code.STORE_CREDENTIALS_AWAY if AWAY in reported else Code.STORE_NO_CREDENTIALS
+        code = Code.STORE_CREDENTIALS_AWAY if _AWAY in reported else Code.STORE_NO_CREDENTIALS
         return Problem(code, quoted(reported))
     failure = client_failure_of(text)
     return Problem(Code[f"STORE_{failure.code}"], failure.detail)
