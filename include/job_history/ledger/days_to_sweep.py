@@ -39,23 +39,26 @@ class OldNote(NamedTuple):
     folders: list[str]
 
 
-def note_windows(ledger: Storage, windows: Iterable[tuple[int, EventKind, Window]], now: datetime) -> None:
-    """Note the days of windows whose files are about to be written or superseded. One request; none without a window.
+def note_windows(ledger: Storage, windows: Iterable[tuple[int, EventKind, Window]], now: datetime) -> str | None:
+    """Note the days of windows whose files are about to be written or superseded; returns the note's path.
 
-    An error is a warning.
+    One request; none without a window. An error is a warning.
     """
     folders = list(dict.fromkeys(day_folder_of(*window) for window in windows))
     try:
-        note_to_sweep(ledger, folders, now)
+        return note_to_sweep(ledger, folders, now)
     except ReplicationError as unwritable:
         log.warning("Superseded files of %s days will stay in the ledger: %s", len(folders), unwritable)
+        return None
 
 
-def note_to_sweep(ledger: Storage, folders: list[str], at: datetime) -> None:
+def note_to_sweep(ledger: Storage, folders: list[str], at: datetime) -> str | None:
     """Note folders whose files are old enough some days after `at`. Raises what the ledger raises."""
-    if folders:
-        path = f"{FOLDER}/{at.astimezone(UTC):{_FORM}}-{secrets.token_hex(4)}.json"
-        ledger.create(path, msgspec.json.encode(SweepNote(folders)))
+    if not folders:
+        return None
+    path = f"{FOLDER}/{at.astimezone(UTC):{_FORM}}-{secrets.token_hex(4)}.json"
+    ledger.create(path, msgspec.json.encode(SweepNote(folders)))
+    return path
 
 
 def notes_before(ledger: Storage, before: datetime) -> Iterator[OldNote]:

@@ -79,7 +79,7 @@ class ConvoyResults:
 def staged_by(made: msgspec.Struct) -> list[str]:
     """Return the staged files of what a step has made."""
     if isinstance(made, Transformed):
-        return [made.documents_path, made.skipped_path]
+        return [path for path in (made.documents_path, made.skipped_path) if path is not None]
     return [made.path] if isinstance(made, Extracted) else []
 
 

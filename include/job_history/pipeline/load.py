@@ -106,7 +106,7 @@ def load(
         if count_repeats and isinstance(destination, CountsCopies):
             destination.expect_repeats(previous.delivered)
         destination.deliver(to_deliver(), books.note)
-        if transformed.filtered or transformed.quarantined:
+        if transformed.skipped_path is not None:
             _add_skipped(items, staging, transformed.skipped_path)
     outcome = SliceOutcome(
         extracted=extracted,

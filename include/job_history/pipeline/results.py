@@ -120,10 +120,13 @@ class SkippedRecord(msgspec.Struct):
 
 
 class Transformed(msgspec.Struct):
-    """The outcome of what was listed; `quarantine_paths` are in the ledger, the other paths in staging."""
+    """The outcome of what was listed; `quarantine_paths` are in the ledger, the other paths in staging.
+
+    `skipped_path` is None if no record was skipped.
+    """
 
     documents_path: str
-    skipped_path: str
+    skipped_path: str | None
     documents: int
     filtered: dict[str, int]
     quarantined: dict[str, int]

@@ -103,7 +103,8 @@ class RunFiles:
     def delete_staged_files(self, slice_: Slice, outcome: SliceOutcome) -> None:
         """Delete the large files of a slice that is done, which its outcome names; the outcome stays."""
         transformed = outcome.transformed
-        self._staging.delete_all([outcome.extracted.path, transformed.documents_path, transformed.skipped_path])
+        paths = (outcome.extracted.path, transformed.documents_path, transformed.skipped_path)
+        self._staging.delete_all(path for path in paths if path is not None)
         self._staging.delete_unfinished(slice_.folder)
 
     def _read(self, path: str, kind: type[FileContent]) -> FileContent | None:

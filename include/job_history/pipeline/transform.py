@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from contextlib import ExitStack
 
 from job_history.accounts.account import Account
 from job_history.documents.event_document import event_document_of
@@ -26,7 +27,7 @@ from job_history.pipeline.results import Extracted, SkippedRecord, Transformed
 from job_history.progress import Progress, readable_bytes, readable_counts
 from job_history.redaction import Redaction
 from job_history.storage import Storage
-from job_history.storage.staging import staged_records, staged_writer
+from job_history.storage.staging import WriterIfNeeded, staged_records, staged_writer
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,6 @@ def transform(
         max_document_bytes=max_document_bytes,
     )
     documents_path = f"{slice_.folder}/documents.jsonl.zst"
-    skipped_path = f"{slice_.folder}/skipped.jsonl.zst"
     log.info("Asked for: documents of %s, from %s.", slice_.about, staging.url(extracted.path))
     progress = Progress(log, "Made documents of", extracted.listed, of=slice_.kind.words)
     filtered: Counter[str] = Counter()
@@ -73,9 +73,10 @@ def transform(
     last: JobRef | None = None
     with (
         staged_writer(staging, documents_path) as documents,
-        staged_writer(staging, skipped_path) as skipped,
+        ExitStack() as if_needed,
         Quarantine(ledger, slice_) as quarantine,
     ):
+        skipped = WriterIfNeeded(staging, f"{slice_.folder}/skipped.jsonl.zst", if_needed)
         for record in staged_records(staging, extracted.path, RECORD_TYPES[slice_.kind]):
             if (status := status_without_a_file(record)) is not None:
                 filtered[status] += 1
@@ -108,7 +109,7 @@ def transform(
     )
     return Transformed(
         documents_path=documents_path,
-        skipped_path=skipped_path,
+        skipped_path=skipped.path,
         documents=documents.records,
         filtered=dict(filtered),
         quarantined=dict(quarantine.counts),

@@ -28,8 +28,8 @@ def stage_conflicts(
     slice_: Slice, receipt: Receipt, paths: list[str], ledger: Storage, staging: Storage
 ) -> tuple[Extracted, Transformed]:
     """Stage the documents of the entries, as a transform would. Their bytes are counted in the receipt already."""
-    documents_path, skipped_path = f"{slice_.folder}/documents.jsonl.zst", f"{slice_.folder}/skipped.jsonl.zst"
-    with staged_writer(staging, documents_path) as documents, staged_writer(staging, skipped_path):
+    documents_path = f"{slice_.folder}/documents.jsonl.zst"
+    with staged_writer(staging, documents_path) as documents:
         for entry in entries(ledger, paths, receipt):
             stage_document(documents, _document(entry, slice_))
     extracted = Extracted(
@@ -42,7 +42,7 @@ def stage_conflicts(
     )
     transformed = Transformed(
         documents_path=documents_path,
-        skipped_path=skipped_path,
+        skipped_path=None,
         documents=documents.records,
         filtered={},
         quarantined={},

@@ -76,11 +76,11 @@ def redrive(
     taken = _to_take(receipt, account, about, tools, replace=replace)
     if not taken:
         return _redriven(receipt, [])
-    note_windows(tools.ledger, [(account.user_id, kind, window)], finished_at)
+    note = note_windows(tools.ledger, [(account.user_id, kind, window)], finished_at)
     outcomes = run_the_steps(slice_, account, receipt, taken, destination_of=destination_of, tools=tools)
     made = receipt_with(receipt, outcomes, taken, run=slice_.run, finished_at=finished_at, code_version=code_version)
     if made.counts.quarantined == receipt.counts.quarantined:
-        _take_back(outcomes, tools.ledger)
+        _take_back(outcomes, note, tools.ledger)
         made, outcomes = receipt, []
     else:
         made.items = [*items_without(tools.ledger, receipt, taken, slice_), *made.items, *receipt.gone_list]
@@ -133,8 +133,10 @@ def _to_take(receipt: Receipt, account: Account, about: str, tools: SliceTools, 
     return records + conflicts
 
 
-def _take_back(outcomes: list[SliceOutcome], ledger: Storage) -> None:
+def _take_back(outcomes: list[SliceOutcome], note: str | None, ledger: Storage) -> None:
     """Nothing came out of quarantine: delete what this redrive wrote."""
+    if note is not None:
+        ledger.delete(note)
     for path in [path for outcome in outcomes for path in (outcome.items_path, *outcome.quarantine_paths)]:
         ledger.delete(path)
 

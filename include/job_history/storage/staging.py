@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 import msgspec
@@ -45,6 +45,24 @@ def staged_writer(storage: Storage, path: str) -> Iterator[StagedWriter]:
         writer = StagedWriter(compressed)
         yield writer
         compressed.write(b"%s%d}\n" % (_END, writer.records))
+
+
+class WriterIfNeeded:
+    """Writes a staged file if there is a record for it; `path` is None as long as there was none."""
+
+    def __init__(self, storage: Storage, path: str, stack: ExitStack) -> None:
+        """The file becomes readable when the stack is closed without an exception."""
+        self._storage, self._path, self._stack = storage, path, stack
+        self._writer: StagedWriter | None = None
+
+    @property
+    def path(self) -> str | None:
+        return None if self._writer is None else self._path
+
+    def append(self, record: msgspec.Struct) -> None:
+        if self._writer is None:
+            self._writer = self._stack.enter_context(staged_writer(self._storage, self._path))
+        self._writer.append(record)
 
 
 def staged_records(storage: Storage, path: str, record_type: type[Record]) -> Iterator[Record]:

@@ -121,11 +121,14 @@ def test_each_record_is_a_document_or_skipped_or_quarantined(staging: Storage, l
 
 def test_the_same_records_give_the_same_staged_bytes(staging: Storage, ledger: Storage) -> None:
     records = [record(job_id=number) for number in range(20)]
+    skipped = record(job_id=20, status="canceled")
     contents = []
     for _ in range(2):
-        result = transformed(staging, ledger, records)
+        result = transformed(staging, ledger, [*records, skipped])
+        assert result.skipped_path is not None
         contents.append([staging.read(path) for path in (result.documents_path, result.skipped_path)])
     assert contents[0] == contents[1]
+    assert transformed(staging, ledger, records).skipped_path is None
 
 
 def test_nothing_staged_gives_nothing(staging: Storage, ledger: Storage) -> None:

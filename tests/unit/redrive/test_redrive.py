@@ -359,7 +359,8 @@ class MortalDestination(MemoryDestination):
 def state_of(world: World) -> tuple[Any, ...]:
     """All that there is in the end, but whether a document was delivered by the killed redrive or by the next.
 
-    Item lists and quarantine of the killed redrive, which no receipt names, may be left for some days.
+    Item lists and quarantine of the killed redrive, which no receipt names, may be left for some days; it has noted
+    their day.
     """
     receipt = world.receipt()
     named = {*receipt.items, *receipt.quarantine}
@@ -368,10 +369,12 @@ def state_of(world: World) -> tuple[Any, ...]:
         for path in world.ledger.paths("")
         if ("/items-" in path or path.startswith("_control/quarantine/")) and path not in named
     ]
+    notes = [*world.ledger.paths("_control/sweep")]
+    assert notes
     there = {"delivered": "there", "already_present": "there"}
     return (
         world.destination.objects,
-        sorted(without_random(path) for path in world.ledger.paths("") if path not in unnamed),
+        sorted(without_random(path) for path in world.ledger.paths("") if path not in {*unnamed, *notes}),
         sorted(world.staging.paths("")),
         world.quarantine(),
         {job: (there.get(outcome, outcome), detail) for job, (outcome, detail) in world.items().items()},
