@@ -77,6 +77,19 @@ class Closing:
             closing = [pool.submit(self.window, planned) for planned in windows]
         return [closed.result() for closed in closing]
 
+    def those_possible(self, windows: list[PlannedWindow]) -> list[ClosedWindow]:
+        """Close windows; one whose receipt cannot be written now is left to the report, and holds no other up."""
+
+        def close(planned: PlannedWindow) -> ClosedWindow | None:
+            try:
+                return self.window(planned)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's, and stops no other
+                log.warning("Account %s, window %s is left to the report: %s", planned.label, planned.window, error)
+                return None
+
+        with ThreadPoolExecutor(WINDOWS_AT_A_TIME, "receipts") as pool:
+            return [closed for closed in pool.map(close, windows) if closed is not None]
+
     def window(self, planned: PlannedWindow) -> ClosedWindow:
         """Write a window's receipt, and delete what its run no longer needs."""
         results = slice_results(planned, self.files)

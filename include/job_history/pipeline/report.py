@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from job_history.errors import PermanentError
+from job_history.errors import PermanentError, ReplicationError
 from job_history.ledger.known_accounts import KnownAccounts, update_known_accounts
 from job_history.ledger.open_windows import OpenWindow, OpenWindows
 from job_history.ledger.receipt import Receipt
@@ -114,7 +114,7 @@ def report(
     if plans and len(plans) == len(destinations):
         problems += planning_problems(plans)
         _remember_accounts(ledger, plans)
-    delete_old_runs(staging, finished_at - STAGED_FILES_KEPT)
+    problems += delete_old_runs(staging, finished_at - STAGED_FILES_KEPT)
     _log_warnings(plans, receipts, ledger)
     problems += [
         *too_many_unplaceable(receipts, quarantine_threshold),
@@ -221,7 +221,12 @@ def _log_warnings(plans: list[Plan], receipts: list[Receipt], ledger: Storage) -
         log.warning("%s", message)
 
 
-def delete_old_runs(staging: Storage, before: datetime) -> None:
-    """Delete the staged files that no run has touched since then."""
-    # Only below the folder of runs: the same bucket may hold a ledger, or what was delivered.
-    staging.delete_all(list(staging.paths_untouched_since(before, below=RUNS)))
+def delete_old_runs(staging: Storage, before: datetime) -> list[str]:
+    """Delete the staged files that no run has touched since then. Returns a problem if that failed."""
+    try:
+        # Only below the folder of runs: the same bucket may hold a ledger, or what was delivered.
+        staging.delete_all(list(staging.paths_untouched_since(before, below=RUNS)))
+    except ReplicationError as error:
+        # The rest of the report does not wait for it.
+        return [f"Staged files of old runs were not deleted: {error}"]
+    return []

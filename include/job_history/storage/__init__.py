@@ -110,12 +110,24 @@ class Storage:
             self.files.delete(path)
 
     def delete_all(self, paths: Iterable[str]) -> None:
-        """Delete files; in a bucket, many at a time: not every store knows the request that deletes several."""
+        """Delete files; in a bucket, many at a time: not every store knows the request that deletes several.
+
+        A file that cannot be deleted keeps no other; its error is raised at the end.
+        """
         if self.is_local:
-            deque(map(self.delete, paths), maxlen=0)
-            return
-        with ThreadPoolExecutor(FILES_AHEAD_IN_A_BUCKET, "delete") as threads:
-            deque(threads.map(self.delete, paths), maxlen=0)
+            errors = [error for error in map(self._try_to_delete, paths) if error is not None]
+        else:
+            with ThreadPoolExecutor(FILES_AHEAD_IN_A_BUCKET, "delete") as threads:
+                errors = [error for error in threads.map(self._try_to_delete, paths) if error is not None]
+        if errors:
+            raise errors[0]
+
+    def _try_to_delete(self, path: str) -> ReplicationError | None:
+        try:
+            self.delete(path)
+        except ReplicationError as error:
+            return error
+        return None
 
     def delete_below(self, folder: str) -> None:
         self.delete_all(list(self.paths(folder)))

@@ -68,7 +68,7 @@ class CloseOperator(BaseOperator):
                 finished_at=datetime.now(UTC),
                 code_version=__version__,
             )
-            closed = closing.all_of(finished(plans, waiting))
+            closed = closing.those_possible(finished(plans, waiting))
             closed_file.save([window for window in closed if window.own is not None])
             self.log.info(
                 "%s windows closed; %s slices get tasks of their own, in %s chains.",

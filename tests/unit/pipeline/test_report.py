@@ -1,5 +1,6 @@
 """Report: every account and window of a run is in it, and nothing that failed is green."""
 
+import errno
 import logging
 import os
 from datetime import UTC, datetime, timedelta
@@ -342,12 +343,34 @@ def test_staged_files_of_old_runs_are_deleted(run: Run, tmp_path: Path) -> None:
         run.staging.write(f"{name}/jobs.jsonl.zst", b"large")
         moment = (FINISHED - age).timestamp()
         os.utime(tmp_path / "staging" / name / "jobs.jsonl.zst", (moment, moment))
-    delete_old_runs(run.staging, FINISHED - STAGED_FILES_KEPT)
+    assert delete_old_runs(run.staging, FINISHED - STAGED_FILES_KEPT) == []
     assert sorted(run.staging.paths("")) == [
         "5234/jobs.jsonl.zst",
         "receipts/5234/jobs.jsonl.zst",
         "runs/young/jobs.jsonl.zst",
     ]
+
+
+def test_old_files_that_cannot_be_deleted_are_a_problem_and_the_report_goes_on(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("1", "2", "3"):
+        run.staging.write(f"runs/old/{name}", b"")
+        os.utime(tmp_path / "staging" / "runs" / "old" / name, (0, 0))
+    delete = run.staging.files.delete
+
+    def refusing(path: str) -> None:
+        if path == "runs/old/1":
+            raise OSError(errno.EPERM, "Operation not permitted")
+        delete(path)
+
+    monkeypatch.setattr(run.staging.files, "delete", refusing)
+    run.plan(window_of(account(), slices=0, counted=0))
+
+    assert "runs/old/1" in run.failure()
+    assert list(run.staging.paths("runs/old")) == ["runs/old/1"]
+    assert run.receipt(5234).state == "complete"
+    assert read_status(run.ledger) is not None
 
 
 # What changed under way
