@@ -12,6 +12,7 @@ import msgspec
 
 from job_history.model.slice import RUNS, Slice
 from job_history.pipeline.results import Plan, SliceOutcome
+from job_history.pipeline.shared_staging import NOTES
 from job_history.reconciliation.findings import DamagedObject, Findings
 from job_history.storage import Storage
 from job_history.storage.staging import staged_records
@@ -49,10 +50,10 @@ class RunFiles:
     def begin_plan(self) -> None:
         """Delete what an earlier plan of the run, and the tasks after it, have left: a cleared run begins anew.
 
-        Kept are what the tasks before the plan hand to it: the note of the worker that planned, and the comparisons.
+        Kept are the notes of workers that planned, and what a reconciliation has compared before.
         """
         folder = f"{RUNS}/{self._run}/"
-        kept = (f"{folder}planned.json", f"{folder}comparisons/")
+        kept = (f"{folder}{NOTES}", f"{folder}comparisons/")
         self._staging.delete_all([path for path in self._staging.paths(folder) if not path.startswith(kept)])
 
     def save_task_failure(self, task: str, message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 from datetime import UTC, datetime, timedelta
 
@@ -16,6 +17,10 @@ from job_history.storage import Storage
 
 # Staged files of a failed slice are kept, because its load task may be cleared.
 STAGED_FILES_KEPT = timedelta(days=7)
+
+
+NOTES = "planned-"
+"""With what the names of the plans' notes begin, in the folder of their run."""
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -34,7 +39,8 @@ class Planned(msgspec.Struct, frozen=True):
 
 def note_planned(staging: Storage, run: str, installation: str = "", kinds: list[str] | None = None) -> Planned:
     """Leave a note in a run's folder, for its other steps to look for."""
-    path = f"{RUNS}/{run}/planned.json"
+    # Of its own for each plan: a worker may have planned the same run before, in a staging area that is not shared.
+    path = f"{RUNS}/{run}/{NOTES}{secrets.token_hex(4)}.json"
     planned = Planned(socket.gethostname(), datetime.now(UTC), path, installation, kinds or [])
     staging.write(planned.path, msgspec.json.encode(planned))
     return planned

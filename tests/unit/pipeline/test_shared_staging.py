@@ -26,6 +26,19 @@ def test_a_worker_that_sees_the_plans_note_works(tmp_path: Path) -> None:
     check_shared(staging, planned, datetime.now(UTC))
 
 
+def test_a_worker_that_planned_the_run_before_does_not_take_its_own_note_for_that_of_the_plan(tmp_path: Path) -> None:
+    """A cleared run was planned on one worker first, then on another one, and they share no folder."""
+    mine, theirs = local_storage(tmp_path / "mine"), local_storage(tmp_path / "theirs")
+    note_planned(mine, "scheduled-1")
+    planned = note_planned(theirs, "scheduled-1")
+
+    check_shared(theirs, planned, datetime.now(UTC))
+    with pytest.raises(PermanentError) as raised:
+        check_shared(mine, planned, datetime.now(UTC))
+
+    assert raised.value.code is Code.STAGING_NOT_SHARED
+
+
 def test_another_workers_folder_is_staging_not_shared(tmp_path: Path) -> None:
     with pytest.raises(PermanentError) as raised:
         check_shared(local_storage(tmp_path), ELSEWHERE, NOW + timedelta(minutes=1))
