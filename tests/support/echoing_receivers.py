@@ -16,8 +16,9 @@ from simulators.serving import in_thread, served
 
 
 def _with_secrets(request: web.Request, body: bytes) -> str:
-    """Return what came with a request: each header, the credentials of Basic authorization also decoded."""
-    texts = [f"{name}: {value}" for name, value in request.headers.items()]
+    """Return what came with a request: path, query and headers; credentials of Basic authorization also decoded."""
+    texts = [request.raw_path, *request.query.values()]
+    texts += [f"{name}: {value}" for name, value in request.headers.items()]
     scheme, _, pair = request.headers.get("Authorization", "").partition(" ")
     if scheme == "Basic":
         texts.append(base64.b64decode(pair).decode())
@@ -34,7 +35,7 @@ def echoing_server(token: str) -> Iterator[str]:
 
     async def echo(request: web.Request) -> web.Response:
         text = _with_secrets(request, await request.read())
-        if request.headers.get("Authorization", "").startswith("Bearer ") and request.method in {"PUT", "GET", "HEAD"}:
+        if request.method in {"PUT", "GET", "HEAD"}:
             message = text.replace("&", "&amp;").replace("<", "&lt;")
             body = f"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>{message}</Message></Error>"
             return web.Response(status=403, text=body, content_type="application/xml")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from job_history.errors import PermanentError
 from job_history.errors.masking import secret_masker
@@ -36,6 +37,7 @@ def azure_access(conn_id: str, container: str, named_by: str) -> StoreAccess:
         service = WasbHook(wasb_conn_id=conn_id).get_conn()
         url = urlsplit(service.url)
         signature = str(getattr(service.credential, "signature", url.query)).lstrip("?")
+        sig = signature.partition("sig=")[2].partition("&")[0]
         key = getattr(service.credential, "account_key", None)
         plain = urlunsplit((url.scheme, url.netloc, url.path.rstrip("/"), "", ""))
         if key is None:  # a key signs requests; a SAS or a token goes with each
@@ -45,7 +47,8 @@ def azure_access(conn_id: str, container: str, named_by: str) -> StoreAccess:
             url=plain,
             account=service.account_name or "",
             credentials=_credentials_of(service.credential, key, signature),
-            mask=secret_masker(*secrets_of(connection), key, signature),
+            # Of a SAS, the store may repeat what it was signed with alone.
+            mask=secret_masker(*secrets_of(connection), key, signature, sig, unquote(sig)),
         )
 
 
@@ -66,6 +69,8 @@ def _token_of(credential: Any) -> Mapping[str, Any]:
         no_answer = isinstance(error, (ServiceRequestError, ServiceResponseError))
         return no_answer or getattr(error, "status_code", None) in TRANSIENT_STATUS
 
+    # Its warnings quote the service's answer, which may repeat the secret; the error has it without.
+    logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
     with identity_service(is_away):
         token = credential.get_token(_SCOPE)
     return {"token": token.token, "expires_at": datetime.fromtimestamp(token.expires_on, UTC)}
