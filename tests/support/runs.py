@@ -25,7 +25,8 @@ from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord
 from job_history.model.slice import Slice
 from job_history.model.window import Window
-from job_history.pipeline.close import ClosedFile, Closing, finished, slices_for_tasks_of_their_own
+from job_history.pipeline.close import Closing, finished, slices_for_tasks_of_their_own
+from job_history.pipeline.closed_file import ClosedFile
 from job_history.pipeline.compare_accounts import CompareAccounts
 from job_history.pipeline.comparison_files import AccountToCompare, Comparison, ComparisonFiles
 from job_history.pipeline.complete_windows import PlaceOf, complete_windows

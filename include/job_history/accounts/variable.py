@@ -94,6 +94,7 @@ def _accounts_of(entries: list[Any]) -> Accounts:
     times_named = Counter(_user_id(entry) for entry in entries)
     usable: dict[int, Account] = {}
     problems: list[EntryProblem] = []
+    shared: dict[tuple[str, bytes], Any] = {}
     for number, entry in enumerate(entries, start=1):
         user_id = _user_id(entry)
         if user_id is not None and times_named[user_id] > 1:
@@ -107,8 +108,17 @@ def _accounts_of(entries: list[Any]) -> Accounts:
             errors = "; ".join(whole for _, _, whole in described) + "."
             problems.append(_problem(number, entry, [place for place, _, _ in described], errors))
         else:
-            usable[account.user_id] = account
+            usable[account.user_id] = _sharing(account, entry, shared)
     return Accounts(usable, problems)
+
+
+def _sharing(account: Account, entry: dict[str, Any], shared: dict[tuple[str, bytes], Any]) -> Account:
+    """Return the account with settings that are in memory once for all accounts that have the same."""
+    alike = {
+        name: shared.setdefault((name, msgspec.json.encode(entry[name])), getattr(account, name))
+        for name in ("source", "destination", "events")
+    }
+    return account.model_copy(update=alike)
 
 
 def _user_id(entry: Any) -> int | None:

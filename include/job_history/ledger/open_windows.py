@@ -13,10 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from job_history.ledger.receipt import Receipt, WindowState
 from job_history.ledger.window_mark import WindowMark
-from job_history.storage import Storage
+from job_history.storage import REQUESTS_AT_ONCE, Storage
 
 FOLDER = "_control/open"
-REQUESTS_AT_ONCE = 16
 
 
 class OpenWindow(WindowMark):

@@ -122,10 +122,15 @@ def record(
             _check_is_there(ledger, revision_path(folder, made.revision))
 
 
+def first_revision(own: Receipt) -> Receipt:
+    """Return the first revision of a window, made of the receipt of one run."""
+    return replace(own, version=RECEIPT_VERSION, revision=1, previous_sha256=None)
+
+
 def _after(ledger: Storage, newest: Newest | None, own: Receipt, version_1_sha256: str | None = None) -> Receipt | None:
     """Return the revision that `own` makes of the newest one; None if it adds nothing."""
     if newest is None:
-        return replace(own, version=RECEIPT_VERSION, revision=1, previous_sha256=None)
+        return first_revision(own)
     earlier = newest.receipt
     merged = merge(earlier, own)
     if merged is None:

@@ -15,12 +15,10 @@ from job_history.ledger.receipt_files import ReceiptFiles, day_folder_of, receip
 from job_history.ledger.receipt_store import FoundReceipt, decode_by_files, look_up_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
-from job_history.storage import Storage
+from job_history.storage import REQUESTS_AT_ONCE, Storage
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
-
-REQUESTS_AT_ONCE = 32
 
 
 class AskedReceipts(NamedTuple):

@@ -16,7 +16,7 @@ from job_history.ledger.open_windows import OpenWindows
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import record
 from job_history.model.event_kind import EventKind
-from job_history.model.slice import RUNS, Slice
+from job_history.model.slice import Slice
 from job_history.model.window import Window
 from job_history.pipeline.fair_order import order_of_hour
 from job_history.pipeline.make_receipt import make_receipt
@@ -25,11 +25,10 @@ from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.pipeline.run_files import RunFiles
 from job_history.pipeline.worker_clock import ClockOff
 from job_history.progress import readable_ids
-from job_history.storage import Storage
+from job_history.storage import REQUESTS_AT_ONCE, Storage
 
 log = logging.getLogger(__name__)
 
-WINDOWS_AT_A_TIME = 16
 Key = tuple[int, EventKind, Window]
 
 
@@ -73,7 +72,7 @@ class Closing:
 
         Raises TransientError if it is worth another try, when all others are closed.
         """
-        with ThreadPoolExecutor(WINDOWS_AT_A_TIME, "receipts") as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE, "receipts") as pool:
             closing = [pool.submit(self.window, planned) for planned in windows]
         return [closed.result() for closed in closing]
 
@@ -142,34 +141,10 @@ class Closing:
             return 0, unreadable
 
 
-class ClosedFile:
-    """The windows that the task `close` has closed, for the report of the run."""
-
-    def __init__(self, staging: Storage, run: str) -> None:
-        self._staging = staging
-        self._path = f"{RUNS}/{run}/closed.json"
-
-    def save(self, windows: list[ClosedWindow]) -> None:
-        self._staging.write(self._path, msgspec.json.encode(windows))
-
-    def note_announced(self, windows: Iterable[ClosedWindow]) -> None:
-        """Note that a report has announced these windows: another try of it does not do so again."""
-        if windows := [msgspec.structs.replace(window, announced=True) for window in windows]:
-            self.save(windows)
-
-    def delete(self) -> None:
-        self._staging.delete(self._path)
-
-    def read(self) -> dict[Key, ClosedWindow]:
-        content = self._staging.read(self._path)
-        windows = [] if content is None else msgspec.json.decode(content, type=list[ClosedWindow])
-        return {closed.key: msgspec.structs.replace(closed, is_new=False) for closed in windows}
-
-
 def slices_for_tasks_of_their_own(plans: list[Plan], files: RunFiles) -> list[Slice]:
     """Return the slices without an outcome, except those that failed for good, in the order of the hour."""
     waiting = [slice_ for plan in plans for planned in plan.windows for slice_ in planned.slices]
-    with ThreadPoolExecutor(WINDOWS_AT_A_TIME, "outcomes") as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE, "outcomes") as pool:
         needs = [slice_ for slice_, need in zip(waiting, pool.map(_needs_task(files), waiting), strict=True) if need]
     # The oldest hours first: they are the first that a reconciliation no longer looks back to.
     of_hour = order_of_hour(needs, lambda slice_: slice_.user_id, plans[0].window.start) if plans else []

@@ -10,9 +10,8 @@ import msgspec
 
 from job_history.model.slice import RUNS, Slice
 from job_history.pipeline.convoy import Convoy, convoy_path
-from job_history.storage import Storage
+from job_history.storage import REQUESTS_AT_ONCE, Storage
 
-FILES_AT_A_TIME = 16
 STEPS = ("extract", "transform", "load")
 Result = TypeVar("Result", bound=msgspec.Struct)
 
@@ -32,7 +31,7 @@ class ConvoyFiles:
         self._run = run
 
     def save(self, convoys: Iterable[Convoy]) -> None:
-        with ThreadPoolExecutor(FILES_AT_A_TIME, "convoys") as threads:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE, "convoys") as threads:
             for _ in threads.map(lambda convoy: self._staging.write(convoy.path, msgspec.json.encode(convoy)), convoys):
                 pass
 

@@ -13,7 +13,8 @@ from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import Recorded
 from job_history.ledger.status_file import ExpectedBy
 from job_history.model.slice import RUNS
-from job_history.pipeline.close import ClosedFile, Closing
+from job_history.pipeline.close import Closing
+from job_history.pipeline.closed_file import ClosedFile
 from job_history.pipeline.plan import readable_skipped
 from job_history.pipeline.problems import (
     planning_problems,
@@ -156,7 +157,7 @@ def report(
         frozenset(key for key, window in closed_before.items() if window.announced),
     )
     announce(outcome)
-    closed_file.note_announced(closed_before.values())
+    closed_file.note_announced()
     notify(outcome)
     if problems:
         raise RunFailedError(f"This run failed in {len(problems)} places; {rest_of}.\n- " + "\n- ".join(problems))

@@ -11,10 +11,9 @@ from enum import Enum, auto
 
 from job_history.errors import ReplicationError
 from job_history.ledger.days_to_sweep import note_to_sweep, note_windows, notes_before
-from job_history.ledger.receipts_in_bulk import REQUESTS_AT_ONCE
 from job_history.ledger.superseded_files import KEPT, QuarantineFiles, delete_superseded_files
 from job_history.pipeline.results import Plan
-from job_history.storage import Storage
+from job_history.storage import REQUESTS_AT_ONCE, Storage
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 Check = Callable[[], list[Finding]]
 
-CHECKS_AT_ONCE = 16
+CHECKS_AT_ONCE = 64
 """They wait for answers nearly all the time."""
 
 

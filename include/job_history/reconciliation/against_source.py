@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import TypeGuard
 
@@ -19,7 +20,7 @@ from job_history.model.ids import MAX_ID_DIGITS
 from job_history.model.record import Record
 from job_history.model.window import Window
 from job_history.reconciliation.findings import MAX_EXAMPLES, OPEN, WindowFinding
-from job_history.sources import RemoteSource
+from job_history.sources import RemoteSource, SupportsIdListing
 from job_history.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -33,17 +34,30 @@ def no_ids(_hour: Window) -> Iterable[str]:
     return ()
 
 
-def ids_of(account: Account, hours: Window, source: RemoteSource[Record], counted: int | None) -> Ids:
-    """Return how an account's hours are listed. One without any job in `hours` is asked only once.
+@contextmanager
+def ids_of(account: Account, hours: Window, source: RemoteSource[Record], counted: int | None) -> Iterator[Ids]:
+    """Open how an account's hours are listed. One without any job in `hours` is asked only once.
 
     `counted`: the number of its jobs there, if that is known.
     """
+    if counted is None:
+        counted = _count(account, hours, source)
+    if counted == 0:
+        yield no_ids
+    elif isinstance(source, SupportsIdListing):
+        with source.id_listing(account.user_id) as listing:
+            yield listing
+    else:
+        yield lambda hour: source.ids(account.user_id, hour)
+
+
+def _count(account: Account, hours: Window, source: RemoteSource[Record]) -> int | None:
+    """Return the number of an account's jobs in these hours; None if the source no longer holds all of them."""
     try:
-        if not (source.count(account.user_id, hours) if counted is None else counted):
-            return no_ids
+        return source.count(account.user_id, hours)
     except UnrecoverableError:
         log.info("Account %s: the source no longer holds all of %s, so it is asked hour by hour.", account.label, hours)
-    return lambda hour: source.ids(account.user_id, hour)
+        return None
 
 
 def compared_with_source(

@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from job_history.accounts.account import Account
@@ -27,7 +28,7 @@ from job_history.reconciliation.against_bucket import (
     compared_with_bucket,
     names_objects,
 )
-from job_history.reconciliation.against_source import compared_with_source, ids_of, no_ids
+from job_history.reconciliation.against_source import Ids, compared_with_source, ids_of, no_ids
 from job_history.reconciliation.findings import OPEN, Findings, WindowFinding
 from job_history.reconciliation.listings import LISTINGS_AT_ONCE
 from job_history.reconciliation.windows_to_run import needs_no_run
@@ -173,19 +174,23 @@ class _Comparison:
         reported: Compared = []
         try:
             # Most accounts have no job: they need no connection of their own.
-            ids = (
-                no_ids
-                if counted == 0
-                else ids_of(self.account, hours, self.how.source_of(self.account, self.kind), counted)
-            )
-            for each in compared_with_source(self.account, self.kind, hours, ids, self.how.ledger, receipts=receipts):
-                reported.append(each)  # hours that were compared before an error count
+            with self._ids(counted) as ids:
+                for each in compared_with_source(
+                    self.account, self.kind, hours, ids, self.how.ledger, receipts=receipts
+                ):
+                    reported.append(each)  # hours that were compared before an error count
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's, and stops no other
             self._not_compared(
                 f"{len(reported)} hours of {hours} could be compared with the source, the others not: {error}"
             )
         self.findings.compared += sum(finding.compared for finding, _ in reported)
         return reported
+
+    def _ids(self, counted: int | None) -> AbstractContextManager[Ids]:
+        # Most accounts have no job: they need no connection of their own.
+        if counted == 0:
+            return nullcontext(no_ids)
+        return ids_of(self.account, self.how.hours, self.how.source_of(self.account, self.kind), counted)
 
     def with_bucket(self, reported: Compared, buckets: Executor, listings: Executor) -> Future[InBucket] | None:
         """Begin to compare the account with its bucket; None: there is nothing to compare."""

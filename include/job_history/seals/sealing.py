@@ -18,12 +18,11 @@ from job_history.seals.signer import Signer
 from job_history.seals.unsealed import UnsealedWindow, find_unsealed, mark_unsealed, unsealed_windows
 from job_history.seals.window_seal import Revision
 from job_history.seals.witness import show_to_witnesses
-from job_history.storage import Storage
+from job_history.storage import REQUESTS_AT_ONCE, Storage
 from job_history_verify.layout import ChainId
 
 log = logging.getLogger(__name__)
 
-CHAINS_AT_A_TIME = 32
 DAYS_TO_COMPARE_ALL = 7
 """Each copy is compared as a whole once in so many days: the listing of a year of seals takes 26 requests."""
 
@@ -47,7 +46,7 @@ class SealsOfRun:
             return
         self._chains |= {ChainId(user_id, str(kind)) for user_id, kind in chains}
         wanted = [(user_id, kind, window) for window in hours for user_id, kind in chains]
-        with ThreadPoolExecutor(CHAINS_AT_A_TIME, "unsealed") as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE, "unsealed") as pool:
             try:
                 several = pool.map(lambda each: find_unsealed(self._ledger, *each), wanted)
                 found = [window for each in several for window in each]
@@ -97,7 +96,7 @@ def seal_windows(
         signer = sealing.signer()
     except ReplicationError as error:
         failure = error
-    with ThreadPoolExecutor(CHAINS_AT_A_TIME, "seals") as pool:
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE, "seals") as pool:
 
         def seal(chain: ChainId) -> ChainSealing:
             work = ChainSealing(

@@ -6,7 +6,7 @@ uses what a source has.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol, TypeVar, runtime_checkable
@@ -59,6 +59,15 @@ class RemoteSource(Source[Record_co], Protocol[Record_co]):
 
     def ids(self, user_id: int, window: Window) -> Iterator[str]:
         """List what `count` counts, in any order, each by its id as an item list has it; `None` if a job has none."""
+        ...
+
+
+@runtime_checkable
+class SupportsIdListing(Protocol):
+    """A source that can list the ids of several windows over one connection, as they were at one moment."""
+
+    def id_listing(self, user_id: int) -> AbstractContextManager[Callable[[Window], Iterator[str]]]:
+        """Open a function that returns what `ids` would for a window. Raises as `ids`."""
         ...
 
 

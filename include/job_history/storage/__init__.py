@@ -20,7 +20,9 @@ from job_history.errors import PermanentError, ReplicationError, TransientError
 from job_history.storage.files import Files, GuardedFile
 from job_history.storage.local_folder import PRIVATE, SHARED_WITH_GROUP, LocalFolder
 
-# An answer takes some 30 ms; a list of items, the largest of what is read in this way, has a few megabytes.
+REQUESTS_AT_ONCE = 64
+"""To a bucket, by one task: an answer takes some 30 ms, and ten thousand accounts need a hundred thousand of them."""
+# Fewer are read ahead: a list of items, the largest of what is read in this way, has a few megabytes.
 FILES_AHEAD_IN_A_BUCKET = 16
 
 
@@ -117,7 +119,7 @@ class Storage:
         if self.is_local:
             errors = [error for error in map(self._try_to_delete, paths) if error is not None]
         else:
-            with ThreadPoolExecutor(FILES_AHEAD_IN_A_BUCKET, "delete") as threads:
+            with ThreadPoolExecutor(REQUESTS_AT_ONCE, "delete") as threads:
                 errors = [error for error in threads.map(self._try_to_delete, paths) if error is not None]
         if errors:
             raise errors[0]

@@ -12,7 +12,7 @@ from job_history.accounts.destination_settings import (
 )
 from job_history.errors import PermanentError
 from job_history.model.slice import Slice
-from job_history.storage import Storage
+from job_history.storage import REQUESTS_AT_ONCE, Storage
 from job_history_airflow.factories.connections import find_connection
 from job_history_airflow.factories.s3 import access_key, account_access
 from job_history_airflow.factories.sharing import shared
@@ -55,7 +55,10 @@ def listable_bucket(account: Account) -> ObjectStoreDestination:
 
     settings = settings_of(account, S3DestinationSettings)
     access = account_access(settings, account.label)
-    bucket = open_bucket(access, attempts=access.attempts or ATTEMPTS)
+    bucket = shared(
+        ("listing", *access_key(settings)),
+        lambda: open_bucket(access, concurrency=REQUESTS_AT_ONCE, attempts=access.attempts or ATTEMPTS),
+    )
     return ObjectStoreDestination(bucket, write_mode=settings.write_mode)
 
 
@@ -66,7 +69,8 @@ def document_store(account: Account) -> DocumentStore:
 
     settings = settings_of(account, S3DestinationSettings)
     access = account_access(settings, account.label)
-    bucket = open_bucket(access, prefix=settings.prefix, attempts=access.attempts or ATTEMPTS)
+    attempts = access.attempts or ATTEMPTS
+    bucket = open_bucket(access, prefix=settings.prefix, concurrency=REQUESTS_AT_ONCE, attempts=attempts)
     root = f"s3://{access.bucket}/{settings.prefix}".rstrip("/")
     return DocumentStore(Storage(bucket, root), settings.write_mode != "create_only", bucket.description())
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from job_history.errors import PermanentError
 from job_history.errors.quoting import quoted
 from job_history.model.settings_model import is_connection_id
-from job_history.storage import Storage, folder_of, local_storage
+from job_history.storage import REQUESTS_AT_ONCE, Storage, folder_of, local_storage
 from job_history.storage.files import Files
 from job_history_airflow.settings import read_shared_group
 
@@ -47,7 +47,9 @@ def _bucket(place: BucketPath, named_by: str) -> Files:
         from job_history_airflow.factories.s3 import bucket_access
 
         access = bucket_access(place.conn_id, place.bucket, named_by)
-        return open_bucket(access, prefix=place.prefix, attempts=access.attempts or ATTEMPTS)
+        return open_bucket(
+            access, prefix=place.prefix, concurrency=REQUESTS_AT_ONCE, attempts=access.attempts or ATTEMPTS
+        )
     from job_history.storage.object_store.container import AzureContainer, GoogleBucket
 
     if place.scheme == "az":

@@ -9,6 +9,7 @@ from airflow.sdk import BaseOperator
 
 from job_history.errors import PermanentError
 from job_history.pipeline.comparison_files import ComparisonFiles
+from job_history_airflow.factories.sharing import shared_clients
 from job_history_airflow.operators.look_back import accounts_asked_for
 from job_history_airflow.operators.quiet_errors import without_traceback
 from job_history_airflow.operators.staging_check import check_ledger, check_staging, planned_of
@@ -46,7 +47,7 @@ class CompareOperator(BaseOperator):
         from job_history.pipeline.compare_accounts import CompareAccounts
         from job_history.reconciliation.compare import Comparing
 
-        with without_traceback(self.log):
+        with without_traceback(self.log), shared_clients():
             steps = Steps.of(context)
             planned = planned_of(self.comparison)
             check_staging(steps.staging, planned)

@@ -187,6 +187,21 @@ def test_an_id_that_is_repeated_in_another_part_of_the_window_is_found(store: Sq
     assert list(store.source().repeated_ids(USER_ID + 1, HOUR)) == []
 
 
+@every_database
+def test_an_id_listing_lists_each_window_as_ids_does(store: SqlStore) -> None:
+    """In any order of windows, and over one connection."""
+    store.fill(job(n, f"2018-05-21T0{n % 4}:30:00Z") for n in range(1, 20))
+    hour = timedelta(hours=1)
+    windows = [Window(START + n * hour, START + (n + 1) * hour) for n in (3, 0, 1, 2, 4)]
+    source = store.source()
+
+    with source.id_listing(USER_ID) as listing:
+        found = [sorted(listing(window)) for window in windows]
+
+    assert found == [sorted(source.ids(USER_ID, window)) for window in windows]
+    assert [len(ids) for ids in found] == [5, 4, 5, 5, 0]
+
+
 @every_source
 def test_handles_and_ids_of_21_digits_come_back_as_they_are(store: JobStore) -> None:
     big, its_parent = "123456789012345678901", "123456789012345678900"

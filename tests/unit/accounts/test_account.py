@@ -178,6 +178,16 @@ def test_all_errors_of_an_entry_are_reported_together() -> None:
     ]
 
 
+def test_equal_settings_of_accounts_are_in_memory_once() -> None:
+    elsewhere = {**entry()["destination"], "prefix": "elsewhere"}
+    accounts = read(entry(user_id=1), entry(user_id=2), entry(user_id=3, destination=elsewhere)).usable
+
+    assert accounts[1].destination is accounts[2].destination
+    assert accounts[1].source is accounts[3].source
+    assert accounts[1].settings_hash != accounts[2].settings_hash
+    assert accounts[3] == Account.model_validate(entry(user_id=3, destination=elsewhere))
+
+
 def test_both_entries_with_the_same_user_id_are_refused() -> None:
     read_ = read(entry(name="One"), entry(77, "Good"), entry(name="Two"))
     assert (read_.usable, read_.messages) == (

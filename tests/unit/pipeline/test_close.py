@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.unit.samples import HOUR, RUN
 
 from job_history.errors import TransientError
@@ -15,7 +16,8 @@ from job_history.ledger.receipt_files import receipt_path
 from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
-from job_history.pipeline.close import ClosedFile, Closing, dealt_out, finished, slices_for_tasks_of_their_own
+from job_history.pipeline.close import Closing, dealt_out, finished, slices_for_tasks_of_their_own
+from job_history.pipeline.closed_file import ClosedFile
 from job_history.pipeline.report import RunFailedError, report
 from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.pipeline.run_files import Failure, RunFiles
@@ -114,6 +116,28 @@ def test_a_folder_in_place_of_a_receipt_stops_its_own_account_alone(run: Run) ->
     assert [len(each.problems) for each in closed.values()] == [1, 0]
     assert receipt_path(1, EventKind.JOBS, HOUR) in next(iter(closed.values())).problems[0]
     assert run.state(2) is WindowState.COMPLETE
+
+
+def test_closed_windows_are_read_as_they_were_saved(run: Run) -> None:
+    run.add(1, jobs=False)
+    run.add(2, jobs=False)
+    run.add(3, jobs=False)
+    run.close()
+    closed_file = ClosedFile(run.staging, RUN)
+    closed = list(closed_file.read().values())
+    closed[2] = replace(closed[2], newest=replace(closed[2].newest, revision=7))
+
+    closed_file.save(closed)
+    saved = closed_file.read()
+    closed_file.note_announced()
+    announced = closed_file.read()
+
+    assert list(saved.values()) == closed
+    assert [each.newest and each.newest.revision for each in saved.values()] == [1, 1, 7]
+    assert [each.announced for each in [*saved.values(), *announced.values()]] == [False] * 3 + [True] * 3
+    closed_file.delete()
+    closed_file.note_announced()
+    assert closed_file.read() == {}
 
 
 def test_a_store_that_fails_for_one_window_lets_the_others_be_closed(run: Run) -> None:

@@ -24,7 +24,8 @@ from job_history.ledger.receipt_store import add_revision, read_receipt
 from job_history.ledger.status_file import ExpectedBy, read_status
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
-from job_history.pipeline.close import ClosedFile, Closing
+from job_history.pipeline.close import Closing
+from job_history.pipeline.closed_file import ClosedFile
 from job_history.pipeline.report import STAGED_FILES_KEPT, delete_old_runs, report
 from job_history.pipeline.results import Extracted, Plan, PlannedWindow
 from job_history.pipeline.run_files import Failure, RunFiles

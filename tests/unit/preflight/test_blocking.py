@@ -285,7 +285,7 @@ def test_within_a_day_the_time_limit_leaves_no_account_unchecked(
 
 def test_few_more_connections_are_looked_up_than_checks_are_under_way(passed: PreflightNotes) -> None:
     """A connection has memory; a first plan checks as many as there are accounts."""
-    accounts = [account(number) for number in range(1, 201)]
+    accounts = [account(number) for number in range(1, 1_001)]
     looked_up = ended = most = 0
 
     def check_of(_: Account) -> Check:
@@ -304,7 +304,7 @@ def test_few_more_connections_are_looked_up_than_checks_are_under_way(passed: Pr
         planned(*accounts), {each.user_id: each for each in accounts}, check_of=check_of, passed=passed, now=NOW
     )
 
-    assert looked_up == 200
+    assert looked_up == 1_000
     assert most <= 3 * CHECKS_AT_ONCE
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.support.folder_as_bucket import FolderAsBucket
 
 from job_history.errors import PermanentError
-from job_history.storage import FILES_AHEAD_IN_A_BUCKET, Storage, folder_of, local_storage
+from job_history.storage import FILES_AHEAD_IN_A_BUCKET, REQUESTS_AT_ONCE, Storage, folder_of, local_storage
 
 
 def test_files_are_written_read_listed_and_deleted(tmp_path: Path) -> None:
@@ -52,9 +52,9 @@ def test_many_files_are_read_in_the_order_asked_for(storage_in: Callable[[Path],
 def test_of_a_bucket_many_files_are_deleted_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each request waits until others are under way: one after another, none would end."""
     storage = in_a_bucket(tmp_path)
-    for number in range(FILES_AHEAD_IN_A_BUCKET):
+    for number in range(REQUESTS_AT_ONCE):
         storage.write(f"a/{number}", b"1")
-    together, delete = Barrier(FILES_AHEAD_IN_A_BUCKET), storage.files.delete
+    together, delete = Barrier(REQUESTS_AT_ONCE), storage.files.delete
 
     def delete_with_others(path: str) -> None:
         together.wait(timeout=20)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
 from typing import Any
 
 from job_history.errors import BadRecordError, QuarantineReason, TransientError
@@ -58,10 +59,12 @@ class SqlJobSource:
 
     def ids(self, user_id: int, window: Window) -> Iterator[str]:
         with self._snapshot(_jobs_of(user_id, window)) as opened:
-            condition, parameters = opened.within(JOBS, user_id, window)
-            statement = f"SELECT j.job_id FROM {JOBS} WHERE {condition}"  # noqa: S608 - constants
-            for (job_id,) in opened.rows(JOBS, statement, parameters):
-                yield id_text(job_id)
+            yield from _ids(opened, user_id, window)
+
+    @contextmanager
+    def id_listing(self, user_id: int) -> Iterator[Callable[[Window], Iterator[str]]]:
+        with self._snapshot(f"the jobs of account {user_id}") as opened:
+            yield partial(_ids, opened, user_id)
 
     def repeated_ids(self, user_id: int, window: Window) -> Iterator[str]:
         with self._snapshot(_jobs_of(user_id, window)) as opened:
@@ -133,6 +136,13 @@ class SqlJobSource:
             f" WHERE {condition.text} ORDER BY {order('j.job_id')}, l.line_index"
         )
         return opened.rows(LINES, statement, condition.parameters)
+
+
+def _ids(opened: Snapshot, user_id: int, window: Window) -> Iterator[str]:
+    condition, parameters = opened.within(JOBS, user_id, window)
+    statement = f"SELECT j.job_id FROM {JOBS} WHERE {condition}"  # noqa: S608 - constants
+    for (job_id,) in opened.rows(JOBS, statement, parameters):
+        yield id_text(job_id)
 
 
 def _of_the_job(dialect: Dialect) -> str:

@@ -1,0 +1,75 @@
+"""The windows that the task `close` has closed, for the report of the run.
+
+They are streamed: ten thousand have some 80 MB. A small file beside them is the last one written, and names them.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec.structs import replace
+
+from job_history.ledger.receipt_store import first_revision
+from job_history.model.slice import RUNS
+from job_history.pipeline.close import ClosedWindow, Key
+from job_history.storage import Storage
+from job_history.storage.staging import staged_records, staged_writer
+
+
+class _Saved(msgspec.Struct):
+    """`windows`: the path of the file that has them. `announced`: a report has announced them."""
+
+    windows: str
+    announced: bool = False
+
+
+class ClosedFile:
+    """Reads and writes them."""
+
+    def __init__(self, staging: Storage, run: str) -> None:
+        self._staging = staging
+        self._path = f"{RUNS}/{run}/closed_windows.json"
+        self._windows = f"{RUNS}/{run}/closed_windows.jsonl.zst"
+
+    def save(self, windows: list[ClosedWindow]) -> None:
+        with staged_writer(self._staging, self._windows) as writer:
+            for window in windows:
+                writer.append(_without_first_revision(window))
+        self._write(_Saved(self._windows))
+
+    def note_announced(self) -> None:
+        """Note that a report has announced these windows: another try of it does not do so again."""
+        if (saved := self._saved()) is not None:
+            self._write(replace(saved, announced=True))
+
+    def delete(self) -> None:
+        self._staging.delete(self._path)
+
+    def read(self) -> dict[Key, ClosedWindow]:
+        """Return the windows; none if `close` has not saved any."""
+        if (saved := self._saved()) is None:
+            return {}
+        return {
+            window.key: replace(_with_first_revision(window), announced=saved.announced, is_new=False)
+            for window in staged_records(self._staging, saved.windows, ClosedWindow)
+        }
+
+    def _saved(self) -> _Saved | None:
+        content = self._staging.read(self._path)
+        return None if content is None else msgspec.json.decode(content, type=_Saved)
+
+    def _write(self, saved: _Saved) -> None:
+        self._staging.write(self._path, msgspec.json.encode(saved))
+
+
+def _without_first_revision(window: ClosedWindow) -> ClosedWindow:
+    """Leave out a newest revision that can be made of the run's own receipt, as that of most windows: it is then in
+    memory once.
+    """
+    is_first = window.own is not None and window.newest == first_revision(window.own)
+    return replace(window, newest=None) if is_first else window
+
+
+def _with_first_revision(window: ClosedWindow) -> ClosedWindow:
+    if window.newest is not None or window.own is None:
+        return window
+    return replace(window, newest=first_revision(window.own))
