@@ -155,13 +155,14 @@ def _json_of(hour: Window, template: dict[str, Any]) -> Any:
 @dataclass
 class Tasks:
     """What the tasks of a run took, by task id; `requests` to the store by kind; `kept`: the objects and bytes that it
-    added to the ledger; `seconds` of wall clock.
+    added to the ledger; `seconds` of wall clock; `store_cpu_seconds`: of the store, which has the same cores.
     """
 
     by_id: dict[str, list[Measured]] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
+    store_cpu_seconds: float = 0.0
 
     def of(self, task: str) -> float:
         """Return the wall time of the longest instance of a task."""
@@ -190,7 +191,7 @@ def hourly_run(where: Installation, run_id: str, *, hour: Window = WINDOW, whole
     tasks, context = Tasks(), context_of(run_id, hour=hour)
     before = where.kept()
     where.store.counts()
-    began = time.perf_counter()
+    began, store_cpu = time.perf_counter(), where.store.cpu_seconds()
     plan = where.measure(planning, context)
     tasks.by_id["plan"] = [plan]
     if whole:
@@ -203,6 +204,7 @@ def hourly_run(where: Installation, run_id: str, *, hour: Window = WINDOW, whole
             raise AssertionError(f"{len(closed.result)} slices are left to tasks of their own")
         tasks.by_id["report"] = [where.measure(reporting, context)]
     tasks.seconds, tasks.requests = time.perf_counter() - began, where.store.counts()
+    tasks.store_cpu_seconds = where.store.cpu_seconds() - store_cpu
     tasks.kept = where.kept() - before
     return tasks
 
@@ -212,7 +214,7 @@ def reconciliation(where: Installation) -> Tasks:
     tasks = Tasks()
     context = context_of("reconciliation", dag_id=RECONCILIATION_DAG, run_after=RECONCILED_AT)
     where.store.counts()
-    began = time.perf_counter()
+    began, store_cpu = time.perf_counter(), where.store.cpu_seconds()
     tasks.by_id["look_back"] = [look_back := where.measure(looking_back, context)]
     tasks.by_id["compare"] = where.measure_all(comparing, [(context, each) for each in look_back.result])
     tasks.by_id["plan"] = [plan := where.measure(reconciling, context)]
@@ -220,6 +222,7 @@ def reconciliation(where: Installation) -> Tasks:
         raise AssertionError("the reconciliation found something to run")
     tasks.by_id["report"] = [where.measure(reporting, context)]
     tasks.seconds, tasks.requests = time.perf_counter() - began, where.store.counts()
+    tasks.store_cpu_seconds = where.store.cpu_seconds() - store_cpu
     return tasks
 
 

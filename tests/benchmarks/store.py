@@ -3,7 +3,7 @@
 `python -m tests.benchmarks.store PORT DELAY_MS` listens until it is ended. It takes what clients of S3 ask for, but
 multipart uploads, and does not look at signatures; every object is as new as the answer. `POST /-/objects` takes lines
 of `key<tab>content`, without delay; `GET /-/counts` shows how many requests of each kind came since the last look, and
-`GET /-/below/PREFIX` objects.
+`GET /-/below/PREFIX` objects, `GET /-/cpu` the CPU seconds of the store.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 import sys
+import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -153,6 +154,8 @@ class Store:
         if path.startswith("/-/below/"):
             prefix = unquote(path.removeprefix("/-/below/"))
             return _reply(200, msgspec.msgpack.encode(list(self._objects.below(prefix))))
+        if path == "/-/cpu":
+            return _reply(200, json.dumps(time.process_time()).encode())
         counts, self._counts = self._counts, Counter()
         return _reply(200, json.dumps(counts).encode())
 
@@ -186,6 +189,10 @@ class RunningStore:
     def counts(self) -> Counter[str]:
         """Return the requests by kind since the last call."""
         return Counter(json.loads(self._ask("counts")))
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU seconds that the store has used since its start."""
+        return float(json.loads(self._ask("cpu")))
 
     def _ask(self, what: str, body: bytes | None = None) -> bytes:
         with urllib.request.urlopen(f"{self.url}/-/{what}", body, timeout=600) as answer:  # noqa: S310 - http:// it is

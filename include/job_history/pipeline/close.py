@@ -86,7 +86,7 @@ class Closing:
                 log.warning("Account %s, window %s is left to the report: %s", planned.label, planned.window, error)
                 return None
 
-        with ThreadPoolExecutor(WINDOWS_AT_A_TIME, "receipts") as pool:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE, "receipts") as pool:
             return [closed for closed in pool.map(close, windows) if closed is not None]
 
     def window(self, planned: PlannedWindow) -> ClosedWindow:
