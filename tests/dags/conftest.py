@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.support.watched_steps import WatchedSteps
 
 from simulators.job_store import demo_store
 from simulators.project import DAGS
@@ -144,6 +145,11 @@ def store(world: World, job_store: Path, tmp_path: Path) -> Path:
     shutil.copy(job_store, own)
     world.connect("job_store", {"conn_type": "sqlite", "host": str(own)})
     return own
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> WatchedSteps:
+    return WatchedSteps(monkeypatch)
 
 
 def show(store: Path, user_id: int, job_id: int) -> None:

@@ -7,16 +7,12 @@ from pathlib import Path
 import pytest
 from tests.support.dag_tasks import clear, replicate_hour
 from tests.support.mortal_storage import KilledError
+from tests.support.watched_steps import WatchedSteps
 
 from job_history.errors import PermanentError
 
 from .conftest import World, show
-from .test_many_accounts import HOURS, WatchedSteps, fill_store, receipts
-
-
-@pytest.fixture
-def steps(monkeypatch: pytest.MonkeyPatch) -> WatchedSteps:
-    return WatchedSteps(monkeypatch)
+from .test_many_accounts import HOURS, fill_store, receipts
 
 
 @pytest.fixture

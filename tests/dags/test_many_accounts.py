@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from itertools import chain
@@ -14,15 +14,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.execution_time.timeout import timeout
 from tests.benchmarks.jobs import s3_connection
 from tests.benchmarks.sink import sink
 from tests.support.dag_tasks import TaskRun, reconcile, replicate_hour
 from tests.support.mortal_storage import KilledError
+from tests.support.watched_steps import WatchedSteps
 
-from job_history.accounts.account import Account
 from job_history.errors import TransientError
 from job_history.ledger.receipt_files import receipt_files
-from job_history.model.slice import Slice
 from job_history.model.window import Window
 from job_history.storage import local_storage
 from job_history_airflow.operators import CloseOperator
@@ -131,37 +131,25 @@ def test_one_slice_of_a_chain_that_fails_stops_no_other(
     assert (again.error, again.returned["delivered"]) == (None, 2)
 
 
-class WatchedSteps:
-    """Notes which steps work on which accounts. A step may be set to fail for one account, at its first time, or to do
-    something before.
-    """
+def test_one_slice_of_a_chain_that_hangs_stops_no_other(
+    world: World, tmp_path: Path, settings: SimpleNamespace, steps: WatchedSteps
+) -> None:
+    """It gets half of the time that its task has left."""
+    fill_store(world, tmp_path, range(1, 6), HOURS[:1], jobs=2)
+    world.accounts(*(world.account(user_id, "Acme") for user_id in range(1, 6)))
+    settings.core(max_map_length=1)
+    settings.ours(max_jobs_per_convoy=0)
+    steps.before["extract", 3] = lambda: time.sleep(60)
+    began = time.monotonic()
 
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        from job_history_airflow.operators.steps import Steps
+    with timeout(10):  # Airflow's own, which it sets for a task
+        run = replicate_hour(HOURS[0])
 
-        self.worked: list[tuple[str, int]] = []
-        self.errors: dict[tuple[str, int], BaseException] = {}
-        self.before: dict[tuple[str, int], Callable[[], None]] = {}
-        for step in ("extract", "transform", "load"):
-            patch.setattr(Steps, step, self._noting(step, getattr(Steps, step)))
-
-    def _noting(self, step: str, work: Callable[..., Any]) -> Callable[..., Any]:
-        def do(steps: Any, slice_: Slice, account: Account, *made: Any) -> Any:
-            self.worked.append((step, slice_.user_id))
-            if (error := self.errors.pop((step, slice_.user_id), None)) is not None:
-                raise error
-            self.before.pop((step, slice_.user_id), lambda: None)()
-            return work(steps, slice_, account, *made)
-
-        return do
-
-    def times(self, user_id: int) -> list[int]:
-        return [self.worked.count((step, user_id)) for step in ("extract", "transform", "load")]
-
-
-@pytest.fixture
-def steps(monkeypatch: pytest.MonkeyPatch) -> WatchedSteps:
-    return WatchedSteps(monkeypatch)
+    assert time.monotonic() - began < 10
+    assert "the other slices of its task go on" in str(run.error)
+    assert {each["user_id"]: each["state"] for each in receipts(world)} == {
+        user_id: "failed" if user_id == 3 else "complete" for user_id in range(1, 6)
+    }
 
 
 @pytest.mark.promise("no-second-extract")

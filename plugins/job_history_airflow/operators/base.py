@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -19,6 +20,7 @@ from job_history_airflow.factories.sharing import shared_clients
 from job_history_airflow.operators.chain import BY_SLICE, slices_of
 from job_history_airflow.operators.failures import reason_of
 from job_history_airflow.operators.quiet_errors import without_traceback
+from job_history_airflow.operators.slice_time_limit import part_of_the_time_left
 from job_history_airflow.operators.staging_check import check_ledger, check_staging, planned_of
 from job_history_airflow.operators.steps import Steps
 from job_history_airflow.settings import load_accounts
@@ -70,16 +72,22 @@ class SliceOperator(BaseOperator):
         """Return what a convoy has made of the slice in this step; None if it is to be made, or made `again`."""
         return None
 
-    def _several(self, slices: list[Slice], one: Callable[[Slice], dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        """Run the step for each slice; one that fails is in the report, and stops no other. Raises if all fail."""
+    def _several(self, slices: list[Slice], one: Callable[..., dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Run the step for each slice; one that fails is in the report, and stops no other. Raises if all fail.
+
+        Those on which an earlier try failed come last: one of them may have ended it. None may take all the time that
+        the task has left.
+        """
         returned: dict[str, dict[str, Any]] = {}
         errors: list[Exception] = []
-        for place, slice_ in enumerate(slices, start=1):
-            if not self.has_input(slice_):
-                continue
-            self.log.info(HEADING, slice_.label, place, len(slices))
+        in_order = sorted(
+            filter(self.has_input, slices), key=lambda slice_: self.files_of(slice_).failure(slice_) is not None
+        )
+        for place, slice_ in enumerate(in_order, start=1):
+            self.log.info(HEADING, slice_.label, place, len(in_order))
+            limit = functools.partial(part_of_the_time_left, 0.5 if place < len(in_order) else 0.9)
             try:
-                returned[slice_.folder] = one(slice_)
+                returned[slice_.folder] = one(slice_, time_limit=limit)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this slice's, and stops no other
                 self.log.error("%s of %s failed: %s", self._step, slice_.about, reason_of(error))  # noqa: TRY400
                 errors.append(error)
@@ -87,7 +95,14 @@ class SliceOperator(BaseOperator):
             raise errors[0]
         return returned
 
-    def _one(self, slice_: Slice, *, accounts: Callable[[], Accounts], is_first_try: bool) -> dict[str, Any]:
+    def _one(
+        self,
+        slice_: Slice,
+        *,
+        accounts: Callable[[], Accounts],
+        is_first_try: bool,
+        time_limit: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> dict[str, Any]:
         try:
             account = accounts().get(slice_.user_id)
             made = self.made_by_convoy(slice_, account, again=not is_first_try)
@@ -98,7 +113,8 @@ class SliceOperator(BaseOperator):
             if self.uses_ledger:
                 check_ledger(self.steps.ledger, planned_of(self.slice))
             if made is None:
-                return self.run_step(slice_, account)
+                with time_limit():
+                    return self.run_step(slice_, account)
             self.log.info("The %s of its convoy is used: account %s.", self._step, slice_.label)
         except BaseException as fault:
             self._save_failure(slice_, fault)
