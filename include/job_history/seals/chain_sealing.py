@@ -11,14 +11,25 @@ from job_history.errors import PermanentError, ReplicationError
 from job_history.errors.catalogue import finding
 from job_history.errors.code import Code
 from job_history.ledger.status_file import SealHead
+from job_history.model.timestamp import format_time
 from job_history.seals.bucket_copy import CopiedChain
-from job_history.seals.chain_writer import ChainWriter, Head, Sealed, find_head, head_at, refuse_unsigned, seal_of
+from job_history.seals.chain_writer import (
+    ChainWriter,
+    Head,
+    Sealed,
+    find_head,
+    head_at,
+    read_seal,
+    refuse_unsigned,
+    seal_of,
+)
 from job_history.seals.needs import RED_AFTER, AccountPlace, Sealing
 from job_history.seals.signer import Signer, fingerprint_of
 from job_history.seals.take_back import take_back
 from job_history.seals.unsealed import UnsealedWindow, mark_unsealed
 from job_history.seals.window_seal import Revision, seal_window, with_unsealed_before
 from job_history.storage import Storage
+from job_history_verify.chain import MAX_CLOCK_ERROR
 from job_history_verify.layout import ChainId
 
 SEALS_READ_AGAIN = 64
@@ -81,15 +92,27 @@ class ChainSealing:
             if failure is not None:
                 raise failure
             start = self._start(bucket, away, signer, seals=bool(waiting))
-            writer = ChainWriter(self._ledger, self.chain, signer, start)
+            writer = ChainWriter(self._ledger, self.chain, signer, start, self._newest_sealed_at())
             while waiting:
                 for revision in with_unsealed_before(self._ledger, waiting[0]):
                     self._seal(revision, writer, signer, bucket)
                 self._no_longer_waits(waiting.pop(0))
         except ReplicationError as error:
             self._note_waiting(waiting, error)
+        if writer is not None and revisions:
+            self._warn_of_clock(writer.sealed_at)
         if self.head is not None and self._place is not None:
             self._copy(bucket, away, writer.written if writer else [])
+
+    def _newest_sealed_at(self) -> datetime | None:
+        return None if self._newest is None else read_seal(self._newest, f"The newest seal of {self.chain}").sealed_at
+
+    def _warn_of_clock(self, sealed_at: datetime | None) -> None:
+        if sealed_at is not None and sealed_at - self._now > MAX_CLOCK_ERROR:
+            self.warnings.append(
+                f"Account {self.chain}: a seal of it was made at {format_time(sealed_at)}, which is later than now: "
+                "the clock of a worker is or was wrong. New seals name that time until it is past."
+            )
 
     def _seal(
         self, revision: Revision, writer: ChainWriter, signer: Signer | None, bucket: DocumentStore | None
@@ -109,11 +132,32 @@ class ChainSealing:
         self._newest = None if named is None else seal_of(self._ledger, self.chain, Head(named.seq, named.sha256))
         if named is not None and self._newest is not None:
             start = Head(named.seq, named.sha256)
+            if seals and bucket is not None:
+                self._take_back_later(bucket.storage, signer, start)
         else:
             start = self._start_without_status(bucket, away, signer)
         if seals:
             refuse_unsigned(self.chain, self._newest, signer)
         return start
+
+    def _take_back_later(self, bucket: Storage, signer: Signer | None, named: Head) -> None:
+        """Take back what the bucket has after the status: a ledger that was restored from a backup is older."""
+        try:
+            if bucket.read(self.chain.seal(named.seq + 1)) is None:
+                return
+        except ReplicationError:
+            # A bucket that is away delays the copy, and no seal.
+            return
+        head = find_head(self._ledger, self.chain)
+        try:
+            head = take_back(self._ledger, bucket, self.chain, signer, head)
+        except ReplicationError as error:
+            if error.code is not Code.SEALS_OF_ANOTHER:
+                raise
+            # Who can write to the bucket cannot stop the chain; its copy reports the error.
+        if self.head is not None and head.seq > self.head.seq:
+            self.head = replace(self.head, seq=head.seq, sha256=head.sha256 or "")
+            self._newest = seal_of(self._ledger, self.chain, head)
 
     def _start_without_status(
         self, bucket: DocumentStore | None, away: ReplicationError | None, signer: Signer | None

@@ -43,18 +43,21 @@ class ChainWriter:
     Another writer may have sealed a revision and not have marked it yet, so all that was followed is remembered.
     """
 
-    def __init__(self, ledger: Storage, chain: ChainId, signer: Signer | None, head: Head) -> None:
-        """`head`: a seal that the chain has; those after it are followed."""
+    def __init__(
+        self, ledger: Storage, chain: ChainId, signer: Signer | None, head: Head, sealed_at: datetime | None = None
+    ) -> None:
+        """`head`: a seal that the chain has; those after it are followed. `sealed_at`: of the newest seal known."""
         self.chain = chain
         self._ledger = ledger
         self._signer = signer
         self.head = head
+        self.sealed_at = sealed_at
         self.written: list[Sealed] = []
         self._of_others: dict[SealedRevision, Head] = {}
 
     def append(
         self,
-        make: Callable[[Head], bytes],
+        make: Callable[[Head, datetime | None], bytes],
         revision: SealedRevision,
         *,
         sums_sha256: str,
@@ -62,13 +65,14 @@ class ChainWriter:
     ) -> Head:
         """Append a seal, and return it; or the one that another writer has appended for this revision meanwhile.
 
-        `make` returns the bytes of the seal after a head. Raises PermanentError or TransientError: nothing is appended,
-        or it is not known. What is left of a failure are sums and a signature that no seal needs.
+        `make` returns the bytes of the seal after a head; it gets the time of that head, too. Raises PermanentError or
+        TransientError: nothing is appended, or it is not known. What is left of a failure are sums and a signature that
+        no seal needs.
         """
         if packed_sums is not None:
             self._ledger.create(self.chain.sums(sums_sha256), packed_sums)
         while revision not in self._of_others:
-            content = make(self.head)
+            content = make(self.head, self.sealed_at)
             head = Head(self.head.seq + 1, hashlib.sha256(content).hexdigest())
             signature = self._signed(head, content)
             if self._ledger.create(self.chain.seal(head.seq), content):
@@ -92,6 +96,7 @@ class ChainWriter:
             self.head = Head(self.head.seq + 1, hashlib.sha256(content).hexdigest())
             seal = read_seal(content, self._ledger.url(self.chain.seal(self.head.seq)))
             refuse_unsigned(self.chain, content, self._signer)
+            self.sealed_at = max(seal.sealed_at, self.sealed_at or seal.sealed_at)
             about = SealedRevision((seal.window.start, seal.window.end), seal.receipt_sha256)
             self._of_others.setdefault(about, self.head)
 

@@ -81,7 +81,7 @@ def seal_window(
     destination = sealed_destination(description, store[1] if sums.prefix is None else sums.prefix)
     key = None if signer is None else fingerprint_of(signer)
 
-    def make(head: Head) -> bytes:
+    def make(head: Head, sealed_before: datetime | None) -> bytes:
         return seal_bytes(
             receipt,
             receipt_sha256,
@@ -90,7 +90,8 @@ def seal_window(
             previous=head.sha256,
             reason=revision.reason or reason_of(receipt),
             destination=destination,
-            sealed_at=now,
+            # A clock that was wrong once may not break the chain for ever: time does not go back in it.
+            sealed_at=max(now, sealed_before or now),
             key=key,
         )
 

@@ -97,6 +97,48 @@ def test_end_that_the_ledger_lost_is_taken_back_from_the_bucket(
     assert (one.verified().code, one.ledger_verified().code) == (0, 0)
 
 
+@pytest.mark.promise("proof-chain")
+@crash_cell("around", "the ledger is restored from a backup", "between two reports", "the next report, from the bucket")
+@pytest.mark.parametrize("reads_again", [True, False])
+def test_ledger_restored_with_its_status_takes_later_seals_back_and_forks_nothing(
+    one: Installation, tmp_path: Path, reads_again: bool
+) -> None:
+    shutil.copytree(one.folder / "ledger", tmp_path / "backup")
+    for hour in (3, 4):
+        one.run(hour, jobs_of(hour, hour + 1))
+    shutil.rmtree(one.folder / "ledger")
+    shutil.copytree(tmp_path / "backup", one.folder / "ledger")
+    hours = (3, 4, 5) if reads_again else (5,)
+    reports = [one.run(hour, jobs_of(hour, hour + 1)) for hour in hours]
+    assert [(report.problems, report.warnings) for report in reports] == [([], [])] * len(hours)
+    assert numbers(one) == list(range(1, 6 + len(hours)))
+    assert (one.verified().code, one.verified().documents) == (0, {"proven": 6})
+
+
+@pytest.mark.promise("proof-chain")
+@pytest.mark.parametrize("content", [b"{}", b"\xff"])
+def test_forged_seal_in_the_bucket_does_not_stop_the_chain(one: Installation, content: bytes) -> None:
+    (one.copy / SEALS / f"{4:012d}.json").write_bytes(content)
+    report = one.run(3, jobs_of(3, 4))
+    assert [Code.SEALS_OF_ANOTHER in each for each in report.problems] == [True]
+    assert (report.unsealed, numbers(one), one.ledger_verified().code) == (0, [1, 2, 3, 4], 0)
+
+
+@pytest.mark.promise("proof-chain")
+@pytest.mark.parametrize("status_is", ["there", "lost"])
+def test_clock_that_was_ahead_once_breaks_no_chain(one: Installation, status_is: str) -> None:
+    right = one.now
+    one.now += timedelta(days=2)
+    one.run(3, jobs_of(3, 4))
+    one.now = right
+    if status_is == "lost":
+        one.ledger.delete(STATUS)
+    report = one.run(4, jobs_of(4, 5))
+    assert (report.problems, len(report.warnings)) == ([], 1)
+    assert "clock" in report.warnings[0]
+    assert (one.verified().code, one.verified().documents) == (0, {"proven": 5})
+
+
 def test_lost_end_waits_for_a_bucket_that_is_away(one: Installation) -> None:
     lose_seals(one, 3)
     one.bucket_error = TransientError("The bucket is away.")
