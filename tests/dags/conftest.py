@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.support.watched_steps import WatchedSteps
@@ -150,6 +151,17 @@ def store(world: World, job_store: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> WatchedSteps:
     return WatchedSteps(monkeypatch)
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    def set_(section: str, **options: int) -> None:
+        for name, value in options.items():
+            monkeypatch.setenv(f"AIRFLOW__{section}__{name.upper()}", str(value))
+
+    return SimpleNamespace(
+        core=lambda **options: set_("CORE", **options), ours=lambda **options: set_("JOB_HISTORY", **options)
+    )
 
 
 def show(store: Path, user_id: int, job_id: int) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.support.dag_tasks import clear, replicate_hour
 from tests.support.mortal_storage import KilledError
 from tests.support.watched_steps import WatchedSteps
 
-from job_history.errors import PermanentError
+from job_history.errors import PermanentError, TransientError
+from job_history.pipeline.convoy_files import ConvoyFiles
+from job_history.storage import local_storage
 
 from .conftest import World, show
 from .test_many_accounts import HOURS, fill_store, receipts
@@ -106,3 +109,20 @@ def test_a_cleared_load_leaves_a_closed_window_alone_whose_settings_were_changed
     clear(run, "shared.load")
 
     assert (run.error, steps.worked) == (None, [("load", 3)])
+
+
+def test_chains_of_an_earlier_try_are_forgotten(
+    three_accounts: World, steps: WatchedSteps, settings: SimpleNamespace, tmp_path: Path
+) -> None:
+    """Else the page of a window leads to the log of another account's task."""
+    settings.core(max_map_length=1)
+    settings.ours(max_jobs_per_convoy=0)
+    steps.errors["extract", 3] = TransientError("away")
+    run = replicate_hour(HOURS[0])
+    files = ConvoyFiles(local_storage(tmp_path / "staging"), run.chains[0]["run"])
+    assert [len(chain) for chain in files.chains()] == [3]
+
+    clear(run, "close")
+
+    assert (run.error, len(run.chains)) == (None, 1)
+    assert [[slice_.user_id for slice_ in chain] for chain in files.chains()] == [[3]]

@@ -63,17 +63,6 @@ def receipts(world: World) -> list[dict]:
     ]
 
 
-@pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    def set_(section: str, **options: int) -> None:
-        for name, value in options.items():
-            monkeypatch.setenv(f"AIRFLOW__{section}__{name.upper()}", str(value))
-
-    return SimpleNamespace(
-        core=lambda **options: set_("CORE", **options), ours=lambda **options: set_("JOB_HISTORY", **options)
-    )
-
-
 @pytest.mark.promise("no-account-waits")
 @pytest.mark.parametrize(
     ("limits", "in_convoys"),

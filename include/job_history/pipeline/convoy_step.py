@@ -34,7 +34,7 @@ class Did(StrEnum):
     DONE = "done"
     DONE_EARLIER = "done by an earlier try"
     FAILED = "failed"
-    NOT_READY = "failed in an earlier step"
+    NOT_READY = "not done by the step before"
     LEFT = "left to a task of its own"
 
 

@@ -57,8 +57,8 @@ class CloseOperator(BaseOperator):
             plans = [found for kind in planned.kinds if (found := files.plan(kind)) is not None]
             waiting = slices_for_tasks_of_their_own(plans, files)
             chains = dealt_out(waiting, conf.getint("core", "max_map_length"))
-            if len(chains) < len(waiting):
-                # Else the name of a chain shows its account.
+            if len(chains) < len(waiting) or context["ti"].try_number > 1:
+                # Else the name of a chain shows its account, and there are no chains of an earlier try.
                 ConvoyFiles(staging, run).save_chains(chains)
             closing = Closing(
                 run=run,
