@@ -25,7 +25,7 @@ def merge(earlier: Receipt, own: Receipt) -> Receipt | None:
     runs of both are kept. The item lists are those of the one that gives the counts: the others are carried forward
     by `add_revision`.
     """
-    if _was_redriven_since(earlier, own) or all(_is_recorded(entry, earlier) for entry in own.runs):
+    if _was_redriven_since(earlier, own) or all(is_recorded(entry, earlier) for entry in own.runs):
         return None
     runs = _joined(earlier.runs, _with_shrinkage(earlier, own))
     if gives_counts(earlier, own):
@@ -49,7 +49,7 @@ def _was_redriven_since(earlier: Receipt, own: Receipt) -> bool:
     return any(run.startswith(REDRIVE) for run in runs[runs.index(own.runs[-1].run) + 1 :])
 
 
-def _is_recorded(entry: RunEntry, earlier: Receipt) -> bool:
+def is_recorded(entry: RunEntry, earlier: Receipt) -> bool:
     """Return whether the run is in the receipt with the same outcome: same state, counts, errors and lists."""
     recorded = _entry_of(entry.run, earlier)
     return (
@@ -97,11 +97,14 @@ def _reported_at(receipt: Receipt) -> str:
 def _with_shrinkage(earlier: Receipt, own: Receipt) -> list[RunEntry]:
     """Note in the run's entry if the later one of two closed readings listed much less; a repeated run keeps that.
 
-    Of two reports at once, the one that is recorded last may have read first: it notes what the other listed.
+    Of two reports at once, the one that is recorded last may have read first: it notes what the other listed. It is
+    noted in each later run as well, until one lists more again or accepts it.
     """
     first, later = (own, earlier) if gives_counts(earlier, own) else (earlier, own)
     *others, entry = own.runs
-    recorded = _entry_of(entry.run, earlier)
-    before = max(first.counts.listed if first.state.closed else 0, (recorded and recorded.shrank_from) or 0)
-    shrank = later.state.closed and has_shrunk(later.counts.listed, before)
+    noted = [_entry_of(entry.run, earlier), next((each for each in reversed(earlier.runs) if each.state.closed), None)]
+    before = max(
+        first.counts.listed if first.state.closed else 0, *((each and each.shrank_from) or 0 for each in noted)
+    )
+    shrank = later.state.closed and has_shrunk(later.counts.listed, before) and not entry.accepts_fewer
     return [*others, replace(entry, shrank_from=before if shrank else None)]

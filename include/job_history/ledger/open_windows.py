@@ -8,12 +8,17 @@ by the next report or reconciliation that meets it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from job_history.errors import PermanentError
 from job_history.ledger.receipt import Receipt, WindowState
+from job_history.ledger.receipt_store import read_receipt
 from job_history.ledger.window_mark import WindowMark
 from job_history.storage import REQUESTS_AT_ONCE, Storage
+
+log = logging.getLogger(__name__)
 
 FOLDER = "_control/open"
 
@@ -35,15 +40,24 @@ class OpenWindows:
     """
 
     def __init__(self, ledger: Storage) -> None:
-        """List the marks: one request for each thousand. Raises what the ledger raises."""
+        """List the marks: one request for each thousand.
+
+        Raises TransientError if the ledger cannot be asked. If there is a file in place of the folder, no window is
+        known: that is a problem, and those that fail get no receipt.
+        """
         self._ledger = ledger
         self.windows: set[OpenWindow] = set()
         self.unreadable: list[str] = []
-        for path in ledger.paths(FOLDER):
-            try:
-                self.windows.add(OpenWindow.at(path, FOLDER))
-            except ValueError:
-                self.unreadable.append(path)
+        self._not_listed: list[str] = []
+        try:
+            for path in ledger.paths(FOLDER):
+                try:
+                    self.windows.add(OpenWindow.at(path, FOLDER))
+                except ValueError:
+                    self.unreadable.append(path)
+        except PermanentError as not_listed:
+            self._not_listed = [f"It is not known which windows are open: {not_listed}"]
+            log.warning("%s", self._not_listed[0])
 
     def mark(self, windows: Iterable[OpenWindow]) -> None:
         """Mark windows that need a run. Those that were marked already cost no request."""
@@ -70,11 +84,25 @@ class OpenWindows:
         if newest.state is WindowState.FAILED and newest.has_history:
             self._ledger.create(OpenWindow.of(newest).path, b"{}\n")
         if newest.state.closed or newest.state is WindowState.UNRECOVERABLE:
-            self.remove([OpenWindow.of(newest)])
+            self.settle([newest])
+
+    def settle(self, receipts: Iterable[Receipt]) -> None:
+        """Delete the marks of windows that no run can change any more, by their receipts.
+
+        A window that its source no longer holds may have failed again since its receipt was read; the report of that
+        saw the mark. So it is looked at once more. A closed window stays closed.
+        """
+        marked = [receipt for receipt in receipts if OpenWindow.of(receipt) in self.windows]
+        self.remove(OpenWindow.of(receipt) for receipt in marked)
+        for receipt in marked:
+            if receipt.state is WindowState.UNRECOVERABLE:
+                now = read_receipt(self._ledger, receipt.user_id, receipt.kind, receipt.window)
+                if now is not None and now.state is WindowState.FAILED:
+                    self.mark([OpenWindow.of(now)])
 
     def unreadable_problems(self) -> list[str]:
-        """Return a problem for each file below the folder that marks no window."""
-        return [
+        """Return a problem for each file below the folder that marks no window, or for the folder itself."""
+        return self._not_listed + [
             f"{self._ledger.url(path)} is in the folder of open windows and names none "
             f"({FOLDER}/<user_id>/<kind>/<start>-<end>). Find out which window it was meant for, run it, and delete "
             "the file."

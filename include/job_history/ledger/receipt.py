@@ -70,6 +70,7 @@ class RunEntry(msgspec.Struct):
 
     `lists`: a hash of the paths of its item lists. `shrank_from`: what a closed reading had listed, if the next one,
     mostly that of this run, listed nothing or less than half of that. `repair`: it replaced objects with other bytes.
+    `accepts_fewer`: it had the parameter `accept_fewer`.
     """
 
     run: str
@@ -81,6 +82,7 @@ class RunEntry(msgspec.Struct):
     lists: str = ""
     shrank_from: int | None = None
     repair: bool = False
+    accepts_fewer: bool = False
 
     def __post_init__(self) -> None:
         """Raise ValueError if `finished_at` is no moment."""

@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from job_history.errors import TransientError
-from job_history.ledger.merge import gives_counts, merge
+from job_history.ledger.merge import MAX_RUNS_REMEMBERED, gives_counts, is_recorded, merge
 from job_history.ledger.newest_revision import Newest, check_first_is_not_lost, newest_as_seen, newest_in, newest_of
 from job_history.ledger.receipt import RECEIPT_VERSION, Receipt
 from job_history.ledger.receipt_files import (
@@ -133,7 +133,7 @@ def _after(ledger: Storage, newest: Newest | None, own: Receipt, version_1_sha25
         return first_revision(own)
     earlier = newest.receipt
     merged = merge(earlier, own)
-    if merged is None:
+    if merged is None or (len(earlier.runs) >= MAX_RUNS_REMEMBERED and _is_in_history(ledger, own)):
         return None
     # It needs pyarrow, which each reader of a receipt, the DAG processor too, would wait for.
     from job_history.ledger.carried_lists import with_carried_lists  # noqa: PLC0415
@@ -146,6 +146,14 @@ def _after(ledger: Storage, newest: Newest | None, own: Receipt, version_1_sha25
         previous_sha256=newest.sha256,
         version_1_sha256=version_1_sha256 or earlier.version_1_sha256,
     )
+
+
+def _is_in_history(ledger: Storage, own: Receipt) -> bool:
+    """Return whether a run that the newest revision no longer names is in an earlier one with the same outcome."""
+    from job_history.ledger.receipt_history import read_history  # noqa: PLC0415 - it reads by this module
+
+    history = read_history(ledger, own.user_id, own.kind, own.window)
+    return any(all(is_recorded(entry, earlier) for entry in own.runs) for earlier in history)
 
 
 def _create(ledger: Storage, made: Receipt) -> bool:

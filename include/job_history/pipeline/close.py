@@ -66,6 +66,7 @@ class Closing:
     marks: OpenWindows
     finished_at: datetime
     code_version: str
+    accepts_fewer: bool = False
 
     def all_of(self, windows: list[PlannedWindow]) -> list[ClosedWindow]:
         """Close windows, several at once: each has a folder of its own, and a write to a bucket takes its time.
@@ -109,6 +110,7 @@ class Closing:
             run=self.run,
             finished_at=self.finished_at,
             code_version=self.code_version,
+            accepts_fewer=self.accepts_fewer,
         )
         try:
             self.marks.before(receipt)

@@ -25,6 +25,7 @@ def make_receipt(
     code_version: str,
     unrecoverable: bool = False,
     repeated: int = 0,
+    accepts_fewer: bool = False,
 ) -> Receipt:
     """Make the receipt of one run of an account's window.
 
@@ -74,6 +75,7 @@ def make_receipt(
                 seconds,
                 hash_of_lists(items),
                 repair=any(outcome.repair for outcome in outcomes),
+                accepts_fewer=accepts_fewer,
             )
         ],
     )

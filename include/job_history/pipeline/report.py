@@ -89,6 +89,7 @@ def report(
         marks=OpenWindows(ledger),
         finished_at=finished_at,
         code_version=code_version,
+        accepts_fewer=accept_fewer,
     )
     receipts: list[Receipt] = []
     newest: list[Recorded] = []

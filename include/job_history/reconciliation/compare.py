@@ -167,7 +167,7 @@ class _Comparison:
         self.how.marks.mark(
             each for each, receipt in with_receipts if receipt is None or receipt.state is WindowState.FAILED
         )
-        self.how.marks.remove(each for each, receipt in with_receipts if receipt is not None and needs_no_run(receipt))
+        self.how.marks.settle(receipt for receipt in receipts if receipt is not None and needs_no_run(receipt))
 
     def with_source(self, receipts: list[Receipt | None], counted: int | None) -> Compared:
         hours = self.hours

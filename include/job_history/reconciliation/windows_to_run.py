@@ -94,26 +94,30 @@ def _chosen(
         unchecked = [window for window in chosen if window not in checked]
         if not unchecked:
             return chosen
-        done = set(_needing_no_run(unchecked, ledger))
-        marks.remove(done)
+        done = list(_needing_no_run(unchecked, ledger))
+        marks.settle(done)
         checked.update(unchecked)
-        in_order = [window for window in in_order if window not in done]
+        in_need = {*in_order} - {OpenWindow.of(receipt) for receipt in done}
+        in_order = [window for window in in_order if window in in_need]
 
 
-def _needing_no_run(windows: list[OpenWindow], ledger: Storage) -> Iterator[OpenWindow]:
+def _needing_no_run(windows: list[OpenWindow], ledger: Storage) -> Iterator[Receipt]:
     of_account: defaultdict[tuple[int, EventKind], list[OpenWindow]] = defaultdict(list)
     for window in windows:
         of_account[window.user_id, window.kind].append(window)
-    several = list(of_account.items())
-    asked = [AskedReceipts(user_id, kind, [each.window for each in marked]) for (user_id, kind), marked in several]
-    for ((user_id, _), marked), receipts in zip(several, read_receipts_in_bulk(ledger, asked), strict=True):
+    asked = [
+        AskedReceipts(user_id, kind, [each.window for each in marked]) for (user_id, kind), marked in of_account.items()
+    ]
+    for each, receipts in zip(asked, read_receipts_in_bulk(ledger, asked), strict=True):
         if isinstance(receipts, PermanentError):
             # Its tasks meet the receipt again, and fail under the account's name.
-            log.warning("Account %s: an open window is run, although its receipt cannot be read: %s", user_id, receipts)
+            log.warning(
+                "Account %s: an open window is run, although its receipt cannot be read: %s", each.user_id, receipts
+            )
         elif isinstance(receipts, ReplicationError):
             raise receipts
         else:
-            yield from (mark for mark, found in zip(marked, receipts, strict=True) if found and needs_no_run(found))
+            yield from (found for found in receipts if found and needs_no_run(found))
 
 
 def needs_no_run(receipt: Receipt) -> bool:

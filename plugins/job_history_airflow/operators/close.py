@@ -67,6 +67,7 @@ class CloseOperator(BaseOperator):
                 marks=OpenWindows(ledger),
                 finished_at=datetime.now(UTC),
                 code_version=__version__,
+                accepts_fewer=bool(context["params"].get("accept_fewer")),
             )
             closed = closing.those_possible(finished(plans, waiting))
             closed_file.save([window for window in closed if window.own is not None])

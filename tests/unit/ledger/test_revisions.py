@@ -20,7 +20,7 @@ from job_history.errors import TransientError
 from job_history.errors.code import Code
 from job_history.ledger.item import Item
 from job_history.ledger.items import ListHeader, item_writer, items_at, new_list_path
-from job_history.ledger.merge import gives_counts, hash_of_lists, merge
+from job_history.ledger.merge import MAX_RUNS_REMEMBERED, gives_counts, hash_of_lists, merge
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
 from job_history.ledger.receipt_files import receipt_path, window_folder
@@ -349,7 +349,44 @@ def test_a_reading_of_nothing_or_less_than_half_is_noted(ledger: Storage, before
     report(ledger, "run-1", range(before))
     again = [report(ledger, "run-2", range(now), minute=20) for _ in range(2)]
     assert [each.runs[-1].shrank_from for each in again] == [before if shrank else None] * 2
-    assert report(ledger, "run-3", range(now), minute=30).runs[-1].shrank_from is None
+
+
+@pytest.mark.promise("source-shrank")
+def test_that_a_source_shrank_is_noted_in_each_run_until_one_accepts_it_or_lists_more(ledger: Storage) -> None:
+    report(ledger, "run-1", range(50))
+    report(ledger, "run-2", [], minute=20)
+    add_revision(ledger, reading("failed", state=WindowState.FAILED, faults=["away"]))
+    assert report(ledger, "run-3", [], minute=30).runs[-1].shrank_from == 50
+    accepting = reading("run-4", 0, minute=40)
+    accepting.runs[0].accepts_fewer = True
+    assert add_revision(ledger, accepting).runs[-1].shrank_from is None
+    assert report(ledger, "run-5", [], minute=50).runs[-1].shrank_from is None
+    report(ledger, "run-6", range(50), minute=51)
+    report(ledger, "run-7", [], minute=52)
+    assert report(ledger, "run-8", range(25), minute=53).runs[-1].shrank_from is None
+
+
+@pytest.mark.promise("source-shrank")
+def test_a_run_that_folds_in_a_smaller_reading_of_a_rolled_back_release_notes_that_the_source_shrank(
+    ledger: Storage,
+) -> None:
+    report(ledger, "run-1", range(50))
+    version_1(ledger, reading("rolled back", 0, minute=20))
+    made = report(ledger, "run-2", [], minute=30)
+    assert [(entry.run, entry.shrank_from) for entry in made.runs][1:] == [("rolled back", 50), ("run-2", 50)]
+    assert len(shrinkage("run-2", made)) == 1
+
+
+@pytest.mark.promise("receipts-are-revisions")
+def test_a_report_that_is_repeated_after_many_other_runs_adds_no_revision(ledger: Storage) -> None:
+    """`runs` names the last fifty; the runs before them are in earlier revisions."""
+    first = report(ledger, "run-0", [], state=WindowState.FAILED, faults=["away"])
+    for number in range(1, MAX_RUNS_REMEMBERED + 1):
+        newest = report(ledger, f"run-{number}", [], state=WindowState.FAILED, faults=["away"])
+    assert first.runs[0].run not in {entry.run for entry in newest.runs}
+
+    assert report(ledger, "run-0", [], state=WindowState.FAILED, faults=["away"]) == newest
+    assert report(ledger, "run-0", [], state=WindowState.FAILED, faults=["other"]).revision == newest.revision + 1
 
 
 @pytest.mark.promise("source-shrank")

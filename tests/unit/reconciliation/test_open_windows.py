@@ -17,7 +17,7 @@ from tests.support.golden_messages import CheckMessage
 from tests.unit.samples import DAY, MemorySource, account, entry, receipt_of, record
 
 from job_history.accounts.variable import read_accounts
-from job_history.errors import TransientError
+from job_history.errors import PermanentError, TransientError
 from job_history.ledger.open_windows import OpenWindow, OpenWindows
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
 from job_history.ledger.receipt_files import receipt_path
@@ -108,6 +108,56 @@ def test_hours_of_the_look_back_without_a_receipt_are_marked_also_if_the_source_
 
     assert ledger.marks == {mark(hour(1)), mark(OLD)}
     assert (len(findings.faults), findings.to_run()) == (1, set())
+
+
+@pytest.mark.promise("open-windows")
+@pytest.mark.parametrize("settles", ["a report", "a reconciliation"])
+def test_a_window_that_fails_while_another_process_deletes_its_mark_is_marked_again(
+    ledger: Ledger, settles: str
+) -> None:
+    """The failing report saw the mark in its listing, so it creates none before its revision."""
+    unrecoverable = ledger.receipt(hour(0), WindowState.UNRECOVERABLE)
+    marks = OpenWindows(ledger.storage)
+    marks.mark([mark(hour(0))])
+    other = OpenWindows(ledger.storage)
+    failed = receipt_of(
+        WindowState.FAILED,
+        window=hour(0),
+        runs=[RunEntry("b", "2018-05-21T05:00:00Z", WindowState.FAILED, Counts(), [])],
+    )
+    other.before(failed)
+    other.after(add_revision(ledger.storage, failed))
+
+    if settles == "a report":
+        marks.after(unrecoverable)
+    else:
+        marks.settle([unrecoverable])
+
+    assert mark(hour(0)) in ledger.marks
+
+
+@pytest.mark.promise("strict-decoding")
+def test_a_file_in_place_of_the_folder_of_marks_is_a_problem_and_stops_only_windows_that_fail(ledger: Ledger) -> None:
+    ledger.storage.write("_control/open", b"")
+
+    findings = ledger.reconcile(5234)
+    assert findings.not_compared == {"5234/jobs"}
+    [problem] = OpenWindows(ledger.storage).unreadable_problems()
+    assert "move it elsewhere" in problem
+    assert "_control/open" in problem
+    assert ledger.receipt(hour(1), WindowState.COMPLETE).state is WindowState.COMPLETE
+    with pytest.raises(PermanentError, match="move it elsewhere"):
+        ledger.receipt(hour(0), WindowState.FAILED)
+
+
+def test_a_file_in_place_of_an_accounts_folder_of_marks_stops_that_account_alone(ledger: Ledger) -> None:
+    ledger.storage.write("_control/open/77", b"")
+
+    findings = ledger.reconcile(5234, 77)
+
+    assert findings.not_compared == {"77/jobs"}
+    assert OpenWindows(ledger.storage).unreadable == ["_control/open/77"]
+    assert ledger.marks == {mark(hour(0)), mark(hour(1))}
 
 
 def test_a_failed_window_of_an_earlier_release_is_marked(ledger: Ledger) -> None:
