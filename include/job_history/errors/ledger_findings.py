@@ -45,8 +45,8 @@ LEDGER_FINDINGS: dict[Code, Entry] = {
     Code.SOURCE_SHRANK: Entry(
         ERROR,
         "the source listed {listed} records, and {before} before. What was delivered stays where it is and on record",
-        "Find out why the source lists so few: its retention, a changed view, a lost permission. If it is intended, a run "
-        "of the hour with `accept_fewer` ends this error; without, each further run of it fails.",
+        "Find out why the source lists so few: its retention, a changed view, a lost permission. If it is intended, a "
+        "run of the hour with `accept_fewer` ends this error; without, each further run of it fails.",
     ),
     Code.SEALS_CUT: Entry(
         ERROR,
