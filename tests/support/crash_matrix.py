@@ -80,7 +80,7 @@ def page(cells: Iterable[tuple[str, Cell]]) -> str:
     rows = "".join(
         f"\n## {title}\n\n| what happens | at | recovered by | test |\n|---|---|---|---|\n"
         + "".join(
-            f"{row} {', '.join(recovered_by)} | {_test_name(tests[row])} |\n"
+            f"{row} {', '.join(dict.fromkeys(recovered_by))} | {_test_name(tests[row])} |\n"
             for row, recovered_by in tables[group].items()
         )
         for group, title in GROUPS.items()
