@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from job_history.accounts.account import Account
@@ -15,6 +16,8 @@ from job_history.model.timestamp import parse_time
 from job_history.model.window import Window
 from job_history.pipeline.plan import SeenWindow, SkipWindow
 from job_history.storage import Storage
+
+log = logging.getLogger(__name__)
 
 RECEIPTS_AT_A_TIME = 5_000
 """Each has about 2 kB."""
@@ -34,15 +37,23 @@ def complete_windows(
 
     A window with quarantined records is not skipped: records that were fixed since are delivered when it runs again.
     One that is complete with quarantine only because of its account's unplaceable records is skipped. A window whose
-    source was read before it ended is not skipped.
+    source was read before it ended is not skipped, nor is one if it is not known now where its account's connection
+    leads.
     """
-    places: dict[int, Place | None] = {}
+    places: dict[int, Place | ReplicationError | None] = {}
     receipts = _Receipts(ledger, list(asked.hours()) if asked else [], accounts)
 
     def leads_elsewhere(account: Account, receipt: Receipt) -> bool:
         if account.user_id not in places:
-            places[account.user_id] = account_place(account)
+            try:
+                places[account.user_id] = account_place(account)
+            except ReplicationError as unknown:
+                # Its tasks meet the error again, and fail under its name.
+                log.warning("Account %s: its complete windows are replicated again: %s", account.label, unknown)
+                places[account.user_id] = unknown
         now, then = places[account.user_id], place_of(receipt.destination)
+        if isinstance(now, ReplicationError):
+            return True
         # The receipt of no jobs may not know where they would have gone.
         return now is not None and then.name is not None and not then.is_same(now)
 

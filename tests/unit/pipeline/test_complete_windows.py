@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from tests.unit.samples import HOUR, account, receipt_of
 
-from job_history.errors import PermanentError
+from job_history.accounts.account import Account
+from job_history.errors import PermanentError, ReplicationError, TransientError
 from job_history.ledger.receipt import WindowState
 from job_history.ledger.receipt_files import receipt_path
 from job_history.ledger.receipt_store import add_revision
@@ -67,6 +68,27 @@ def test_missing_only_skips_complete_windows(tmp_path: Path, detail: dict[str, A
     complete = complete_windows(ledger, lambda _: Place("s3", "minio.example:9000", "acme-audit"))
     assert complete(acme, EventKind.JOBS, HOUR).complete_as == state
     assert complete(account(user_id=77), EventKind.JOBS, HOUR).complete_as is None
+
+
+@pytest.mark.parametrize("error", [TransientError("no token now"), PermanentError("no such connection")])
+def test_a_connection_that_cannot_be_looked_up_stops_no_plan_and_is_asked_once(
+    tmp_path: Path, error: ReplicationError
+) -> None:
+    """The plan of all accounts must not fail because the role of one cannot be assumed now."""
+    ledger, acme, asked = local_storage(tmp_path), account(), list[int]()
+    hours = list(Window(HOUR.start, HOUR.start + timedelta(hours=3)).hours())
+    for hour in hours:
+        read_at = format_time(hour.end)
+        add_revision(ledger, receipt_of(window=hour, destination_hash=acme.destination_hash, read_at=read_at))
+
+    def place(its: Account) -> Place:
+        asked.append(its.user_id)
+        raise error
+
+    complete = complete_windows(ledger, place)
+
+    assert [complete(acme, EventKind.JOBS, hour).complete_as for hour in hours] == [None] * 3
+    assert asked == [acme.user_id]
 
 
 def test_the_receipts_of_a_day_are_read_by_one_listing_and_a_damaged_one_stops_no_other(tmp_path: Path) -> None:
