@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import posixpath
 import re
 import shutil
 import subprocess
@@ -59,6 +60,22 @@ def test_description_without_an_address_names_installed_pages_and_has_no_dead_li
     assert "job_history_airflow/docs/operations.md" in named
     installed = zipfile.ZipFile(wheel).namelist()
     assert [page for page in named if not any(name.startswith(page) for name in installed)] == []
+
+
+def test_links_of_installed_pages_lead_to_installed_files(wheel: Path) -> None:
+    """Except to tests, which the contract page names."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        pages = [name for name in names if name.startswith("job_history_airflow/") and name.endswith(".md")]
+        links = {
+            (page, posixpath.normpath(posixpath.join(posixpath.dirname(page), link)))
+            for page in pages
+            for link in re.findall(r"\]\((?!https?://|#)([^)#\s]+)", archive.read(page).decode())
+        }
+
+    assert "job_history_airflow/docs/operations.md" in {target for _, target in links}
+    dead = {(page, target) for page, target in links if not any(name.startswith(target) for name in names)}
+    assert [link for link in dead if not link[1].startswith("job_history_airflow/tests/")] == []
 
 
 def test_an_address_given_at_the_build_becomes_links_and_project_urls(tmp_path: Path) -> None:
