@@ -48,8 +48,8 @@ def read_stored(session: Session) -> StoredAccounts:
     """Read the accounts from the backend that a task would read them from."""
     for backend in ensure_secrets_loaded():
         if not isinstance(backend, MetastoreBackend) and (text := backend.get_variable(ACCOUNTS_VARIABLE)) is not None:
-            return _stored(text, held_elsewhere=type(backend).__name__)
-    return _stored(_text_in(session))
+            return stored_accounts(text, held_elsewhere=type(backend).__name__)
+    return stored_accounts(_text_in(session))
 
 
 def replace_entries(session: Session, stored: StoredAccounts, entries: list[Any]) -> None:
@@ -97,7 +97,8 @@ def _text_in(session: Session) -> str | None:
     return None if variable is None else variable.get_val()
 
 
-def _stored(text: str | None, *, held_elsewhere: str | None = None) -> StoredAccounts:
+def stored_accounts(text: str | None, *, held_elsewhere: str | None = None) -> StoredAccounts:
+    """Return the Variable whose text this is; None: there is none."""
     entries: Any = []
     unreadable = None
     if text is not None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from tests.benchmarks import (
     accounts,
+    commands,
     end_to_end,
     large_account,
     object_stores,
@@ -49,6 +50,7 @@ BENCHMARKS: dict[str, Callable[..., Iterator[Table]]] = {
     "sumo_logic": sumo_logic.tables,
     "redaction": redaction.tables,
     "seals": seals.tables,
+    "commands": commands.tables,
 }
 
 

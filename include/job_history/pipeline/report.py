@@ -39,13 +39,13 @@ from job_history.reconciliation.note_finished import note_finished
 from job_history.reconciliation.open_problems import open_problems
 from job_history.reconciliation.repaired import not_back
 from job_history.seals.needs import Sealing
-from job_history.seals.sealing import SealsOfRun, log_heads
+from job_history.seals.sealing import SealsOfRun, log_seals
 from job_history.storage import Storage
 
 log = logging.getLogger(__name__)
 
 _ALL_PLANNED = "what is not named here was replicated"
-_ALL_BUT_WARNINGS = "what is named neither here nor in the warnings above was replicated"
+_ALL_BUT_WARNINGS = "what is named neither here nor in the warnings was replicated"
 _NOT_ALL_PLANNED = "what was not planned was not replicated"
 
 
@@ -117,7 +117,6 @@ def report(
         problems += planning_problems(plans)
         _remember_accounts(ledger, plans)
     problems += delete_old_runs(staging, finished_at - STAGED_FILES_KEPT)
-    _log_warnings(plans, receipts, ledger)
     problems += [
         *too_many_unplaceable(receipts, quarantine_threshold),
         *clock_problems(clocks),
@@ -145,7 +144,8 @@ def report(
             note_finished(ledger, reconciled)
     rest_of = _rest(plans, receipts) if plans and len(plans) == len(destinations) else _NOT_ALL_PLANNED
     log_run_summary(receipts, problems, rest_of, status_url)
-    log_heads(sealed)
+    _log_warnings(plans, receipts, ledger)
+    log_seals(sealed)
     outcome = RunOutcome(
         run,
         plans,

@@ -55,15 +55,12 @@ class SealsOfRun:
                 log.warning("Windows without a seal were not looked for: %s", error)
 
     def seal(self, recorded: Iterable[Recorded], now: datetime) -> SealReport:
-        """Seal the newest revisions of the run's windows. Warnings are logged."""
+        """Seal the newest revisions of the run's windows."""
         if self._sealing is None:
             return SealReport()
         revisions = [Revision(each.receipt, each.is_new, each.sha256) for each in recorded]
         whole = {chain for chain in self._chains if (chain.user_id + now.toordinal()) % DAYS_TO_COMPARE_ALL == 0}
-        report = seal_windows(self._ledger, self._sealing, revisions, self._heads, now, whole=whole)
-        for warning in report.warnings:
-            log.warning("%s", warning)
-        return report
+        return seal_windows(self._ledger, self._sealing, revisions, self._heads, now, whole=whole)
 
 
 def seal_windows(
@@ -117,8 +114,10 @@ def seal_windows(
     return report
 
 
-def log_heads(report: SealReport) -> None:
-    """Log the heads, for a witness: one line for each chain, so this is for the end of a log."""
+def log_seals(report: SealReport) -> None:
+    """Log the warnings, and the heads for a witness: one line for each chain, so this is for the end of a log."""
+    for warning in report.warnings:
+        log.warning("%s", warning)
     if report.heads:
         log.info("Heads of the seals, for a witness:\n%s", "\n".join(head_lines(report.heads)))
 
@@ -171,5 +170,5 @@ def _add_overdue(ledger: Storage, report: SealReport, now: datetime) -> None:
         first = overdue[0]
         report.problems.append(
             f"{len(overdue)} windows are unsealed for more than 24 hours, the first of account {first.user_id}, window "
-            f"{first.window.start_text}. The warnings above have the reason."
+            f"{first.window.start_text}. The warnings in this log have the reason."
         )

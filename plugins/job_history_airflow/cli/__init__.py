@@ -22,7 +22,7 @@ from job_history_airflow.cli.redact import redact
 from job_history_airflow.cli.redrive import redrive
 from job_history_airflow.cli.seals import keys, prove, seal, verify
 from job_history_airflow.cli.show_receipt import show_receipt
-from job_history_airflow.cli.start_airflow import log_what_matters_alone
+from job_history_airflow.cli.start_airflow import log_what_matters_alone, rare_collections
 from job_history_airflow.cli.status import status
 
 
@@ -33,7 +33,8 @@ class _Commands(click.Group):
         as_json = "--json" in ctx.args
         log_what_matters_alone()
         try:
-            return super().invoke(ctx)
+            with rare_collections():
+                return super().invoke(ctx)
         except ReplicationError as error:
             click.echo(f"Error: {error}", err=True)
             reason = str(error)

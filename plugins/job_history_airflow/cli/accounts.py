@@ -11,7 +11,7 @@ import click
 
 from job_history_airflow.cli.command import EXIT_DIFFERS, EXIT_NOT_CHECKED, EXIT_OK
 from job_history_airflow.cli.printing import json_option, print_json, print_line, reserve_stdout_for_answers
-from job_history_airflow.cli.start_airflow import start_airflow
+from job_history_airflow.cli.start_airflow import prepare_database, read_variable, start_airflow
 
 if TYPE_CHECKING:
     from job_history.accounts.variable import Accounts
@@ -49,13 +49,19 @@ def validate(ctx: click.Context, file: BinaryIO, *, as_json: bool) -> None:
 def export_accounts() -> None:
     """Print the accounts as JSON, as `import` reads them. Connections hold the secrets; they are not in it."""
     reserve_stdout_for_answers()
-    start_airflow(quickly=False)
-    from airflow.utils.session import create_session
+    start_airflow(quickly=True)
+    from job_history.accounts.variable import ACCOUNTS_VARIABLE
+    from job_history_airflow.accounts_variable import read_stored, stored_accounts
 
-    from job_history_airflow.accounts_variable import read_stored
+    if (text := read_variable(ACCOUNTS_VARIABLE)) is not None:
+        stored = stored_accounts(text)
+    else:
+        # Slower, and raises what keeps it from being read.
+        from airflow.utils.session import create_session
 
-    with create_session() as session:
-        stored = read_stored(session)
+        prepare_database()
+        with create_session() as session:
+            stored = read_stored(session)
     if stored.text is None or stored.unreadable:
         reason = "does not exist" if stored.text is None else stored.unreadable
         click.echo(f"Error: The Airflow Variable job_history_accounts {reason}.", err=True)
@@ -82,7 +88,8 @@ def import_accounts(ctx: click.Context, file: BinaryIO, *, replace: bool, dry_ru
         _refuse(read.messages, as_json=as_json)
         ctx.exit(EXIT_DIFFERS)
     reserve_stdout_for_answers()
-    start_airflow(quickly=False)
+    start_airflow(quickly=True)
+    prepare_database()
     given = {entry["user_id"]: entry for entry in json.loads(content)}
     problem, done = _write(given, replace=replace, dry_run=dry_run)
     if problem:

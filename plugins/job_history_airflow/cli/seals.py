@@ -232,10 +232,14 @@ def keys(ctx: click.Context, *, as_json: bool) -> None:
     """
     from job_history.seals.signer import fingerprint_of
     from job_history_airflow.cli.context import load_context
+    from job_history_airflow.cli.start_airflow import finish_start
     from job_history_airflow.factories.sealing import signer_of_installation
+    from job_history_airflow.settings import read_signing_conn_id
     from job_history_verify.allowed_signers import allowed_signers_line
 
-    load_context()
+    load_context(quickly=True)
+    if read_signing_conn_id() is not None:
+        finish_start()
     signer = signer_of_installation()
     if signer is None:
         click.echo("Seals are not signed: [job_history] signing_conn_id names no connection.", err=True)

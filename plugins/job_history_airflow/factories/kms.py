@@ -31,8 +31,10 @@ def kms_signer(key_id: str, conn_id: str, named_by: str) -> Signer:
     from botocore.config import Config
 
     from job_history.seals.signer import GuardedSigner, KmsSigner
+    from job_history_airflow.factories.s3 import quiet_about_credentials
 
     find_connection(conn_id, named_by)
+    quiet_about_credentials()
     with _kms_errors(conn_id, named_by):
         hook: Any = AwsGenericHook(aws_conn_id=conn_id, client_type="kms", config=Config(**_TIMEOUTS))
         signer = KmsSigner(hook.get_conn(), key_id)

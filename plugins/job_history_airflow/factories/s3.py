@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -143,7 +144,21 @@ def _bucket_of(hook: Any) -> str | None:
 def _hook(conn_id: str) -> Any:
     from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 
+    quiet_about_credentials()
     return S3Hook(aws_conn_id=conn_id)
+
+
+def quiet_about_credentials() -> None:
+    """Have the hooks of this process no longer log, each time, which part of a connection gave the credentials.
+
+    A report opens each account's bucket, and its log begins with what failed.
+    """
+    from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
+
+    quiet = logging.getLogger(f"{__name__}.credentials")
+    quiet.setLevel(logging.WARNING)
+    # The hook gives it no logger that can be set by a public name; without this attribute, the lines are logged.
+    AwsConnectionWrapper._log = quiet  # noqa: SLF001
 
 
 def _check_extra(connection: Connection) -> None:

@@ -145,17 +145,23 @@ def test_failed_accounts_are_reported_and_the_others_are_replicated(run: Run) ->
 
 @pytest.mark.promise("report-gives-reasons")
 @pytest.mark.parametrize("quarantined", [0, 1])
-def test_a_failed_run_claims_nothing_of_records_that_only_a_warning_names(run: Run, quarantined: int) -> None:
+def test_a_failed_run_claims_nothing_of_records_that_only_a_warning_names(
+    run: Run, quarantined: int, caplog: pytest.LogCaptureFixture
+) -> None:
     acme, globex = window_of(ACME), window_of(GLOBEX)
     run.plan(acme, globex)
     reasons = {"bad_json": quarantined} if quarantined else {}
     run.files.save_outcome(acme.slices[0], outcome(acme.slices[0], delivered=1 - quarantined, quarantined=reasons))
     run.files.save_failure(globex.slices[0], Failure("load", "Bucket globex-audit: the store answered 403."))
 
-    failure = run.failure()
+    with caplog.at_level("INFO", "job_history.pipeline"):
+        failure = run.failure()
 
+    # The log begins with what failed; warnings come after it.
+    assert "FAILED" in caplog.messages[0]
+    assert any("in quarantine" in message for message in caplog.messages[1:]) is bool(quarantined)
     assert ("what is not named here was replicated" in failure) is not bool(quarantined)
-    assert ("neither here nor in the warnings above" in failure) is bool(quarantined)
+    assert ("neither here nor in the warnings was" in failure) is bool(quarantined)
 
 
 def test_a_slice_without_a_result_fails_the_window(run: Run, check_message: CheckMessage) -> None:
