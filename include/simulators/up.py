@@ -34,6 +34,7 @@ from simulators.demo.accounts import (
 )
 from simulators.end_signals import in_order_at_end_signals
 from simulators.job_store import DEMO_ACCOUNTS, broken_jobs, create, fill, fill_events, plain_job
+from simulators.one_at_a_time import AlreadyRunningError, one_at_a_time
 from simulators.past_hours import replicate_past_hours
 from simulators.postgres import PostgresServer, local_postgres
 from simulators.processes import free_port, listens_on
@@ -73,8 +74,11 @@ class Parts:
 def main() -> int:
     """Run until Ctrl-C or SIGTERM; return the exit code."""
     try:
-        with in_order_at_end_signals():
+        with in_order_at_end_signals(), one_at_a_time(HOME, "make up"):
             _run()
+    except AlreadyRunningError as refused:
+        print(refused, file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         console.print("All of it has ended.")
     return 0

@@ -68,7 +68,7 @@ def _row(command: str, runs: list[Measured], cpu_of_version: float) -> dict[str,
 
 
 def _commands(folder: Path) -> dict[str, list[str]]:
-    ours = str(Path(sys.executable).with_name("job-history"))
+    ours = _program()
     file = str(folder / "accounts.json")
     arguments: dict[str, tuple[str, ...]] = {
         "key": (KEY,),
@@ -87,6 +87,10 @@ def _commands(folder: Path) -> dict[str, list[str]]:
     }
     commands = {name: [ours, *name.split(), *words] for name, words in arguments.items()}
     return {VERSION: [sys.executable, "-m", "airflow", "version"], "--help": [ours, "--help"], **commands}
+
+
+def _program() -> str:
+    return str(Path(sys.executable).with_name("job-history"))
 
 
 def _installation(folder: Path, s3: S3Endpoint) -> dict[str, str]:
@@ -113,4 +117,6 @@ def _installation(folder: Path, s3: S3Endpoint) -> dict[str, str]:
     for words in (("db", "migrate"), *((name, "import", str(folder / f"{name}.json")) for name in list(written)[:2])):
         subprocess.run([sys.executable, "-m", "airflow", *words], env=environment, check=True, capture_output=True)
     replicate_past_hours(environment, [WINDOW])
+    seal = [_program(), "seal", *HOURS]
+    subprocess.run(seal, env=environment, check=True, capture_output=True)
     return changed

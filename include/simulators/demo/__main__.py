@@ -29,6 +29,7 @@ from simulators.demo.progress import python, run_with_progress
 from simulators.demo.proof import verified, verified_with_a_flipped_byte
 from simulators.end_signals import in_order_at_end_signals
 from simulators.job_store import broken_jobs, demo_store, fill
+from simulators.one_at_a_time import AlreadyRunningError, one_at_a_time
 from simulators.project import ROOT, STATE
 from simulators.s3_endpoint import S3Endpoint, local_s3
 from simulators.sumo_logic import SourceProcess, source_process
@@ -44,8 +45,11 @@ console = Console(highlight=False, soft_wrap=True)
 def main() -> int:
     """Run the demo; return its exit code."""
     try:
-        with in_order_at_end_signals():
+        with in_order_at_end_signals(), one_at_a_time(HOME, "make demo"):
             return _run()
+    except AlreadyRunningError as refused:
+        print(refused, file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         console.print("\nThe demo was interrupted; all its processes have ended.")
         return 128 + signal.SIGINT
