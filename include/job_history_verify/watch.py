@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from job_history_verify import __version__
-from job_history_verify.moments import CLOCK_TOLERANCE, LATEST_EXPECTED, moment_text, parse_moment
+from job_history_verify.moments import CLOCK_TOLERANCE, HOUR, LATEST_EXPECTED, moment_text, parse_moment
 
 EXIT_OK, EXIT_LATE, EXIT_NOT_READ = 0, 1, 2
 VERSION = 1
@@ -109,22 +109,41 @@ def _judge_dags(status: dict[str, Any], now: datetime) -> tuple[list[str], list[
 
 
 def _late_accounts(status: dict[str, Any], fail_after: timedelta, now: datetime) -> list[str]:
-    """Return the active accounts with a window that is open for longer."""
-    late = []
+    """Return the active accounts with a window that is open for longer, or that no run has touched."""
+    late: list[str] = []
     accounts = _fields(status, "accounts")
     for name in sorted(accounts):
         account = _fields(accounts, name)
         number, active = account.get("open"), account.get("active")
         if type(number) is not int or type(active) is not bool:
             raise StatusError(f"account {_printable(name)} has no number of open windows, or is neither active nor not")
-        if not number:
-            continue
-        end = parse_moment(_fields(account, "oldest_open").get("end"))
-        if active and now - end > fail_after:
-            windows = "1 window is" if number == 1 else f"{number} windows are"
-            label = _printable(f"{name} {account.get('name', '')}".strip())
-            late.append(f"account {label}: {windows} open, the oldest since {moment_text(end)}")
+        label = _printable(f"{name} {account.get('name', '')}".strip())
+        problems = (_open_windows(account, number, fail_after, now), _missed_hours(account, fail_after, now))
+        late += [f"account {label}: {problem}" for problem in problems if active and problem]
     return late
+
+
+def _open_windows(account: dict[str, Any], number: int, fail_after: timedelta, now: datetime) -> str:
+    if not number:
+        return ""
+    end = parse_moment(_fields(account, "oldest_open").get("end"))
+    windows = "1 window is" if number == 1 else f"{number} windows are"
+    return f"{windows} open, the oldest since {moment_text(end)}" if now - end > fail_after else ""
+
+
+def _missed_hours(account: dict[str, Any], fail_after: timedelta, now: datetime) -> str:
+    """Return the problem if scheduled runs left out hours, which an earlier release does not write down."""
+    missed = account.get("missed", [])
+    if not isinstance(missed, list) or not all(isinstance(each, dict) for each in missed):
+        raise StatusError("the missed hours of an account are not a list of windows")
+    ranges = sorted((parse_moment(each.get("start")), parse_moment(each.get("end"))) for each in missed)
+    hours = sum((end - start) / HOUR for start, end in ranges)
+    if not ranges or now - ranges[0][0] - HOUR <= fail_after:
+        return ""
+    return (
+        f"{hours:.0f} hours that no run has touched, the first from {moment_text(ranges[0][0])}: start a backfill, or "
+        "let job_history_reconciliation run"
+    )
 
 
 def _fields(status: dict[str, Any], name: str) -> dict[str, Any]:

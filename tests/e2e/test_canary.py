@@ -207,7 +207,10 @@ def test_no_secret_and_no_ruled_value_is_where_it_may_not_be(searched: Searched)
     assert str(S3_REFUSES_LOAD) in json.dumps(searched.installation.posts)
     assert any("job_history.documents" in line for line in searched.metrics)
     assert "shared.load" in (searched.installation.stack.home / "openlineage.jsonl").read_text()
-    assert read_status(local_storage(searched.installation.ledger)) is not None
+    status = read_status(local_storage(searched.installation.ledger))
+    assert status is not None
+    # What was notified is among what was searched.
+    assert any(str(S3_REFUSES_LOAD) in taken for taken in status.notified.values())
     job_data = searched.made.canaries.named(f"{PLAIN} ")
     assert {each.canary for each in found if each.kind == "bucket"} == {name for name in job_data if "bad" not in name}
     assert {each.canary for each in found if each.kind == "quarantine"} == {

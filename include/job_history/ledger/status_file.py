@@ -16,6 +16,7 @@ import msgspec
 
 from job_history.errors import PermanentError
 from job_history.errors.code import Code
+from job_history.ledger import missed_hours
 from job_history.ledger.decoding import decoded
 from job_history.ledger.lateness import Lateness
 from job_history.ledger.open_windows import OpenWindow
@@ -77,8 +78,9 @@ class AccountStatus(msgspec.Struct, kw_only=True):
 
     `active`: it is in the Variable, not paused, and the kind is switched on. `state` is that of `newest`, the newest
     window with a receipt. `windows`: the number of windows with a receipt from `since` on; those that are not plainly
-    complete are in `unusual`, by the slug of the window. `open`: windows that need a run, however old.
-    `compared_until`: the end of the newest look-back that compared the account; None: none has.
+    complete are in `unusual`, by the slug of the window. `open`: windows that need a run, however old. `missed`: hours
+    after a scheduled run that have no receipt, although a later hour has one. `compared_until`: the end of the newest
+    look-back that compared the account; None: none has.
     """
 
     user_id: int
@@ -93,6 +95,7 @@ class AccountStatus(msgspec.Struct, kw_only=True):
     unusual: dict[str, UnusualWindow] = {}
     open: int = 0
     oldest_open: Window | None = None
+    missed: list[Window] = []
     seals: SealHead | None = None
     compared_until: Moment | None = None
 
@@ -105,10 +108,17 @@ class AccountStatus(msgspec.Struct, kw_only=True):
     def key(self) -> str:
         return f"{self.user_id}/{self.kind}"
 
-    def add(self, receipt: Receipt) -> None:
-        """Add a window, or replace what is known of it. A window before `since` changes `last_complete` alone."""
+    def add(self, receipt: Receipt, scheduled_until: datetime | None = None) -> None:
+        """Add a window, or replace what is known of it. Of one before `since`, little is kept.
+
+        `scheduled_until`: the end of the last scheduled run's window. Hours from then on that the new window leaves out
+        are `missed`; None: no hour is expected.
+        """
         window = receipt.window
         self.name = receipt.name
+        self.missed = missed_hours.without(self.missed, window)
+        if self.newest and scheduled_until and (expected := max(self.newest.end, scheduled_until)) < window.start:
+            self.missed.append(Window(expected, window.start))
         if receipt.state.closed and (self.last_complete is None or window > self.last_complete):
             self.last_complete = window
         if self.newest is None or self.since is None:
@@ -128,10 +138,16 @@ class AccountStatus(msgspec.Struct, kw_only=True):
         if self.since is not None and self.since < before:
             self.since, self.windows = before, min(self.windows, MAX_REMEMBERED // HOUR)
             self.unusual = {slug: each for slug, each in self.unusual.items() if Window.from_slug(slug).start >= before}
+        self.missed = missed_hours.since(self.missed, before)
 
     def add_newer(self, before: AccountStatus) -> None:
-        """Take from an earlier status its seals, and the windows that are later than those of this one."""
+        """Take from an earlier status its seals, and the windows that are later than those of this one.
+
+        Of its missed hours, those that this one compared are marked as open, or have a receipt.
+        """
         self.seals = before.seals
+        compared = self.newest and self.since and Window(self.since, self.newest.end)
+        self.missed = missed_hours.without(before.missed, compared) if compared else before.missed
         self.compared_until = max(filter(None, [self.compared_until, before.compared_until]), default=None)
         self.last_complete = max(filter(None, [self.last_complete, before.last_complete]), default=None)
         if before.newest is None:
@@ -163,6 +179,7 @@ class Status(msgspec.Struct, kw_only=True):
     a seal. `accounts` by `<user_id>/<kind>`.
 
     `notified`, by notifier: who was notified to fail, and has not recovered since: user_ids, and `installation`.
+    `scheduled_until`: the end of the newest window of a scheduled hourly run that planned each account.
     `left_by_backfills`: the last problem of each account that backfills left, for the next other run to notify.
     `late_p95_seconds`: 95 of 100 late records were found within so many seconds of their end; None: none was late.
     """
@@ -170,6 +187,7 @@ class Status(msgspec.Struct, kw_only=True):
     version: int = VERSION
     generated_at: Moment
     expected_by: ExpectedBy = msgspec.field(default_factory=ExpectedBy)
+    scheduled_until: Moment | None = None
     states: dict[str, int] = {}
     open: int = 0
     resting: int = 0

@@ -129,7 +129,7 @@ def report(
     status = update_status(
         ledger,
         plans=plans,
-        whole_list=bool(plans) and len(plans) == len(destinations) and all(plan.whole_list for plan in plans),
+        whole_list=_is_planned(plans, destinations) and all(plan.whole_list for plan in plans),
         receipts=[recorded.receipt for recorded in newest],
         marks=closing.marks.windows,
         reconciled=reconciled,

@@ -50,12 +50,17 @@ def update_status(
 
     def make(before: Status | None) -> Status:
         accounts = before.accounts if before else {}
-        _add_windows(accounts, receipts, reconciled)
+        scheduled_until = before.scheduled_until if before else None
+        _add_windows(accounts, receipts, reconciled, scheduled_until)
         accounts = _of_the_variable(accounts, plans, marks, whole_list=whole_list)
         for key, head in (seals.heads if seals else {}).items():
             if key in accounts:
                 accounts[key].seals = later_head(accounts[key].seals, head)
         status = _status(accounts, marks, _latest(before.expected_by if before else ExpectedBy(), expected, now), now)
+        # Only a scheduled hourly run sets this.
+        newest = [receipt.window.end for receipt in receipts] if expected.replication else []
+        ends = [each for each in (scheduled_until, *newest) if each is not None and each <= now]
+        status.scheduled_until = max(ends, default=None)
         status.unsealed = seals.unsealed if seals else 0
         if before is not None:
             status.notified, status.left_by_backfills = before.notified, before.left_by_backfills
@@ -71,13 +76,18 @@ def update_status(
     return written
 
 
-def _add_windows(accounts: dict[str, AccountStatus], receipts: list[Receipt], reconciled: list[Findings]) -> None:
+def _add_windows(
+    accounts: dict[str, AccountStatus],
+    receipts: list[Receipt],
+    reconciled: list[Findings],
+    scheduled_until: datetime | None,
+) -> None:
     for rebuilt in [each for findings in reconciled for each in findings.accounts]:
         if (earlier := accounts.get(rebuilt.key)) is not None:
             rebuilt.add_newer(earlier)
         accounts[rebuilt.key] = rebuilt
     for receipt in sorted(receipts, key=lambda each: each.window):
-        _entry(accounts, receipt.user_id, receipt.kind).add(receipt)
+        _entry(accounts, receipt.user_id, receipt.kind).add(receipt, scheduled_until)
 
 
 def _of_the_variable(

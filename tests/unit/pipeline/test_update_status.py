@@ -163,6 +163,71 @@ def test_expected_by_moves_forward_only(ledger: Ledger) -> None:
     assert ledger.run(receipt(5)).expected_by == ExpectedBy(replication=NOW, reconciliation=NOW)
 
 
+def scheduled(ledger: Ledger, number: int, *user_ids: int, is_planned: bool = True) -> Status:
+    """Report a scheduled hourly run; `is_planned`: each account could be planned."""
+    expected = ExpectedBy(replication=hour(number).end + timedelta(hours=2)) if is_planned else ExpectedBy()
+    receipts = [receipt(number, user_id=user_id) for user_id in user_ids or (5234,)]
+    active = user_ids or (5234,)
+    return ledger.run(*receipts, active=active, whole_list=is_planned, expected=expected, now=hour(number).end)
+
+
+def missed(status: Status, user_id: int = 5234) -> list[tuple[int, int]]:
+    """Return the ranges of missed hours, by the numbers of the hours."""
+    ranges = status.accounts[f"{user_id}/jobs"].missed
+    return [((each.start - DAY) // timedelta(hours=1), (each.end - DAY) // timedelta(hours=1)) for each in ranges]
+
+
+@pytest.mark.promise("silence")
+def test_hours_that_no_scheduled_run_came_for_are_missed_until_a_run_has_them(ledger: Ledger) -> None:
+    """The DAG was paused from 02:00 to 06:00; the reconciliation never ran."""
+    assert missed(scheduled(ledger, 1)) == []
+    assert missed(scheduled(ledger, 6)) == [(2, 6)]
+    assert missed(ledger.run(receipt(3))) == [(2, 3), (4, 6)]
+    assert missed(ledger.run(receipt(2), receipt(4), receipt(5, FAILED), marks={open_at(5)})) == []
+
+
+@pytest.mark.promise("silence")
+def test_hours_of_a_malformed_variable_are_missed(ledger: Ledger) -> None:
+    scheduled(ledger, 1, 5234, 77)
+    # The entry of 77 could not be used for two hours.
+    scheduled(ledger, 2, 5234, is_planned=False)
+    scheduled(ledger, 3, 5234, is_planned=False)
+
+    status = scheduled(ledger, 4, 5234, 77)
+
+    assert (missed(status), missed(status, 77)) == ([], [(2, 4)])
+
+
+def test_no_hour_is_missed_before_an_accounts_first_scheduled_run(ledger: Ledger) -> None:
+    """An hour of the past was tried by hand first; another account comes later."""
+    ledger.run(receipt(0))
+    assert missed(scheduled(ledger, 5)) == []
+    ledger.run(receipt(1, user_id=77), whole_list=False)
+    status = scheduled(ledger, 6, 5234, 77)
+    assert (missed(status), missed(status, 77)) == ([], [])
+
+
+def test_runs_that_end_in_another_order_miss_nothing_in_the_end(ledger: Ledger) -> None:
+    scheduled(ledger, 1)
+    assert missed(scheduled(ledger, 4)) == [(2, 4)]
+    scheduled(ledger, 2)
+    assert missed(scheduled(ledger, 3)) == []
+
+
+def test_missed_hours_that_a_reconciliation_compared_are_open_instead(ledger: Ledger) -> None:
+    scheduled(ledger, 1)
+    assert missed(scheduled(ledger, 9)) == [(2, 9)]
+    seen = account_status([receipt(6), receipt(9)])
+    assert seen is not None
+
+    status = ledger.run(
+        reconciled=[Findings(destination="s3", window=Window(hour(6).start, hour(9).end), accounts=[seen])],
+        marks={open_at(7), open_at(8)},
+    )
+
+    assert (missed(status), status.open) == ([(2, 6)], 2)
+
+
 @pytest.mark.promise("status-file")
 def test_a_status_that_was_generated_later_is_not_overwritten(ledger: Ledger) -> None:
     later = ledger.run(receipt(5), now=NOW)

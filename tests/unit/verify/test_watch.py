@@ -68,6 +68,20 @@ def test_watch_fails_if_a_window_is_open_for_longer(tmp_path: Path, capsys: pyte
     assert main([path, "--fail-after", "4h"], NOW) == 0
 
 
+@pytest.mark.promise("silence")
+def test_watch_fails_if_no_run_has_touched_hours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The DAG was paused for three hours, and runs again."""
+    missed = [Window(NOW - 5 * HOUR, NOW - 2 * HOUR)]
+    account = AccountStatus(user_id=5234, name="Acme", kind=EventKind.JOBS, missed=missed)
+    path = status_file(tmp_path, in_time(accounts={account.key: account}))
+
+    assert main([path, "--fail-after", "2h"], NOW) == 1
+    assert "account 5234/jobs Acme: 3 hours" in capsys.readouterr().out
+    assert main([path, "--fail-after", "4h"], NOW) == 0
+    account.active = False
+    assert main([status_file(tmp_path, in_time(accounts={account.key: account}))], NOW) == 0
+
+
 def test_open_windows_of_paused_accounts_are_not_late(tmp_path: Path) -> None:
     accounts = account_with_open_window(NOW - 30 * HOUR, active=False)
     assert main([status_file(tmp_path, in_time(accounts=accounts))], NOW) == 0
@@ -103,6 +117,8 @@ def test_watch_reads_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         {"accounts": {"1/jobs": {}}},
         {"accounts": {"1/jobs": {"open": 3, "active": True}}},
         {"accounts": {"1/jobs": {"open": 3, "active": True, "oldest_open": None}}},
+        {"accounts": {"1/jobs": {"open": 0, "active": True, "missed": {"start": "2026-05-01T11:00:00Z"}}}},
+        {"accounts": {"1/jobs": {"open": 0, "active": True, "missed": [{"start": "2026-05-01T11:00:00Z"}]}}},
         {"accounts": {"1/jobs": {"open": 3, "active": True, "oldest_open": "2026-05-01T11:00:00Z"}}},
         {"accounts": {"1/jobs": {"open": 3, "active": "no", "oldest_open": {"end": "2026-05-01T11:00:00Z"}}}},
     ],
