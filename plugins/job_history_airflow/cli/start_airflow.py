@@ -108,7 +108,7 @@ def prepare_database() -> None:
 
     if settings.engine is None:
         settings.configure_vars()  # type: ignore[no-untyped-call]
-        settings.configure_adapters()
+        settings.configure_adapters()  # type: ignore[no-untyped-call]
         settings.configure_orm()  # type: ignore[no-untyped-call]
 
 

@@ -155,7 +155,7 @@ def quiet_about_credentials() -> None:
     """
     from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 
-    quiet = logging.getLogger(f"{__name__}.credentials")
+    quiet: Any = logging.getLogger(f"{__name__}.credentials")
     quiet.setLevel(logging.WARNING)
     # The hook gives it no logger that can be set by a public name; without this attribute, the lines are logged.
     AwsConnectionWrapper._log = quiet  # noqa: SLF001
