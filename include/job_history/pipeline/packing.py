@@ -10,6 +10,8 @@ Item = TypeVar("Item")
 
 CONVOY_SECONDS = 600.0
 """Estimated seconds that a step of a convoy may take."""
+SLICE_SECONDS = 120.0
+"""Seconds that a step of a convoy may take for one slice. Then it ends the slice, which gets tasks of its own."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +26,17 @@ class Load:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a convoy may hold. A slice that alone exceeds `jobs` or `seconds` is large, and gets tasks of its own."""
+    """What a convoy may hold. A slice that alone exceeds `jobs`, `seconds` or `slice_seconds` is large, and gets tasks
+    of its own: a convoy would end it, and it would be read twice.
+    """
 
     jobs: int
     accounts: int
     seconds: float = CONVOY_SECONDS
+    slice_seconds: float = SLICE_SECONDS
 
     def is_large(self, load: Load) -> bool:
-        return load.jobs > self.jobs or load.seconds > self.seconds
+        return load.jobs > self.jobs or load.seconds > min(self.seconds, self.slice_seconds)
 
 
 @dataclass

@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 
 from job_history.errors import TransientError
+from job_history.pipeline.packing import SLICE_SECONDS
 
-MAX_SECONDS = 120.0
 AGAIN_SECONDS = 10.0
 """The end is asked for again after so long: code that cannot raise, such as a destructor, may have swallowed it."""
 
@@ -20,7 +20,7 @@ class _OverError(BaseException):
 
 
 @contextmanager
-def slice_time_limit(seconds: float = MAX_SECONDS, then: str = "it gets a task of its own") -> Iterator[None]:
+def slice_time_limit(seconds: float = SLICE_SECONDS, then: str = "it gets a task of its own") -> Iterator[None]:
     """Raise TransientError in the block after this time. `then`: what happens to the slice, for the message.
 
     Airflow's own limit uses the same timer of the process: it holds in the block too, and is set again after it, less

@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from job_history.pipeline.packing import Limits, Load, pack
+from job_history.pipeline.packing import SLICE_SECONDS, Limits, Load, pack
 
 LOADS = st.lists(
     st.builds(
@@ -19,7 +19,13 @@ LOADS = st.lists(
     ),
     max_size=80,
 )
-LIMITS = st.builds(Limits, jobs=st.integers(1, 100), accounts=st.integers(1, 10), seconds=st.floats(1, 10))
+LIMITS = st.builds(
+    Limits,
+    jobs=st.integers(1, 100),
+    accounts=st.integers(1, 10),
+    seconds=st.floats(1, 10),
+    slice_seconds=st.floats(1, 10),
+)
 
 
 def packed(loads: list[Load], limits: Limits) -> tuple[list[list[int]], list[int]]:
@@ -44,6 +50,15 @@ def test_no_convoy_exceeds_a_limit(loads: list[Load], limits: Limits) -> None:
         assert sum(load.seconds for load in held) <= limits.seconds + 1e-6
         assert len({load.account for load in held}) <= limits.accounts
     assert all(limits.is_large(loads[number]) for number in large)
+    in_convoys = [loads[number] for convoy in convoys for number in convoy]
+    assert all(load.seconds <= limits.slice_seconds and not limits.is_large(load) for load in in_convoys)
+
+
+def test_a_slice_that_its_convoy_would_end_gets_tasks_of_its_own_at_once() -> None:
+    """Of the API, at a rate limit: it would be read for two minutes for nothing, each hour."""
+    loads = [Load(account=1, jobs=100, seconds=SLICE_SECONDS), Load(account=2, jobs=100, seconds=SLICE_SECONDS + 1)]
+
+    assert packed(loads, Limits(jobs=50_000, accounts=500)) == ([[0]], [1])
 
 
 @given(LOADS, LIMITS)
