@@ -11,7 +11,7 @@ from job_history.errors.finding import Finding
 from job_history.model.event_kind import EventKind
 from job_history.preflight.check import Check, run_check
 from job_history.storage import folder_of
-from job_history.storage.local_folder import folder_findings
+from job_history.storage.folder_checks import folder_findings
 from job_history_airflow.factories.sealing import check_seals_can_be_copied, check_signing_key, check_witness
 from job_history_airflow.factories.sources import source_of
 from job_history_airflow.factories.storage import storage_at

@@ -12,11 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from job_history.errors import PermanentError
-from job_history.errors.catalogue import finding
-from job_history.errors.code import Code
-from job_history.errors.finding import Finding
 from job_history.storage.files import Entry
+from job_history.storage.folder_checks import check_member, check_owner, check_parents, check_writers
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -45,13 +42,20 @@ class LocalFolder:
     is_local = True
 
     def __init__(self, folder: Path, modes: Modes = PRIVATE) -> None:
-        """Make the folder if it is missing. Raises PermanentError if others could replace it, or files in it."""
+        """Make the folder if it is missing. Raises PermanentError if others could replace it, or files in it.
+
+        What is made for a group gets the group of this folder: a user's own primary group may be another one.
+        """
         self.folder = folder
         self._modes = modes
         self._numbers = itertools.count(1)
         _make_folders(folder, modes.folder)
         about = folder.stat()
-        check_owner(folder, about)
+        self._group = about.st_gid if modes == SHARED_WITH_GROUP else None
+        if self._group is None or not about.st_mode & stat.S_IWGRP:
+            check_owner(folder, about)
+        else:
+            check_member(folder, about)
         check_writers(folder, about)
         check_parents(folder)
 
@@ -135,6 +139,7 @@ class LocalFolder:
             unfinished = f"{name}#{os.getpid()}{next(self._numbers)}"
             with suppress(FileExistsError):
                 file = os.open(unfinished, _CREATE, self._modes.file, dir_fd=parent)
+                self._give_to_group(file)
                 os.fchmod(file, self._modes.file)  # whatever the umask is
                 return unfinished, os.fdopen(file, "wb")
 
@@ -177,53 +182,14 @@ class LocalFolder:
             raise OSError(errno.ELOOP, f"{name} is a symbolic link, and links are not followed") from None
         with suppress(FileExistsError):
             os.mkdir(name, self._modes.folder, dir_fd=parent)
+            self._give_to_group(name, parent)
             os.chmod(name, self._modes.folder, dir_fd=parent)
         return os.open(name, _FOLDER, dir_fd=parent)
 
-
-def check_owner(folder: Path, about: os.stat_result) -> None:
-    """Raise PermanentError if someone else owns the folder."""
-    if about.st_uid not in {0, os.geteuid()}:
-        raise PermanentError(
-            f"The folder {folder} belongs to user {about.st_uid}, and this process runs as user {os.geteuid()}: its "
-            f"owner could replace receipts and staged files. Run `chown -R {os.geteuid()} {folder}`, or name another "
-            "folder."
-        )
-
-
-def check_writers(folder: Path, about: os.stat_result) -> None:
-    """Raise PermanentError if everyone may replace what is in the folder."""
-    if _everyone_can_replace(about):
-        raise PermanentError(
-            f"Every user of this machine can replace files in the folder {folder}. Run `chmod o-rwx {folder}`, or name "
-            "another folder."
-        )
-
-
-def check_parents(folder: Path) -> None:
-    """Raise PermanentError if everyone may put another folder in the place of this one, or of one above it."""
-    for parent in folder.resolve().parents:
-        if _everyone_can_replace(parent.stat()):
-            raise PermanentError(
-                f"Every user of this machine can replace the folder {folder}, because {parent} is open to them. Run "
-                f"`chmod o-w {parent}` or `chmod +t {parent}`, or name another folder."
-            )
-
-
-def _everyone_can_replace(about: os.stat_result) -> bool:
-    return bool(about.st_mode & stat.S_IWOTH and not about.st_mode & stat.S_ISVTX)
-
-
-def folder_findings(folder: Path, *, shared_group: bool) -> list[Finding]:
-    """Return a warning if other users can read the folder, or its group can write to it without `shared_group`."""
-    mode = folder.stat().st_mode
-    takes = ["g-w"] if mode & stat.S_IWGRP and not shared_group else []
-    takes += ["o-rwx"] if mode & stat.S_IRWXO else []
-    if not takes:
-        return []
-    command = f"chmod {','.join(takes)} {folder}"
-    about = f"Folder {folder}"
-    return [finding(Code.FOLDER_OPEN_TO_OTHERS, about, mode=f"{stat.S_IMODE(mode):04o}", command=command)]
+    def _give_to_group(self, made: int | str, parent: int | None = None) -> None:
+        # Not every mount lets a user change a group, even to the one that there is.
+        if self._group is not None and os.stat(made, dir_fd=parent).st_gid != self._group:
+            os.chown(made, -1, self._group, dir_fd=parent)
 
 
 def _make_folders(folder: Path, mode: int) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from job_history.errors.code import Code, Severity
-from job_history.storage.local_folder import folder_findings
+from job_history.storage.folder_checks import folder_findings
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -125,6 +126,44 @@ def test_a_folder_inside_that_another_user_made_is_refused_unless_a_group_shares
 
     assert attempts(local_storage(tmp_path), "receipts/a") == [PermanentError, PermanentError]
     assert attempts(local_storage(tmp_path, shared_group=True), "receipts/a") == [b"of someone else"] * 2
+
+
+def as_user(uid: int, group: int, does: Callable[[], object]) -> int:
+    """Do something as a user whose primary group is its own, and who is in another group; return 0 if it succeeds."""
+    if child := os.fork():
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    try:
+        os.setgroups([group])
+        os.setgid(uid)
+        os.setuid(uid)
+        os._exit(0 if does() is not False else 1)
+    except BaseException:  # noqa: BLE001 - a child process must not go on with the tests
+        os._exit(2)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.promise("private-files")
+@pytest.mark.parametrize("mode", [0o770, 0o2770])
+def test_users_of_a_group_share_what_each_of_them_makes(mode: int) -> None:
+    """The primary group of each is its own, as `useradd` makes it."""
+    group, owner = 7000, 1500
+    with TemporaryDirectory(dir="/var/tmp") as top:
+        Path(top).chmod(0o755)
+        folder = Path(top) / "ledger"
+        folder.mkdir()
+        os.chown(folder, owner, group)
+        folder.chmod(mode)
+
+        def storage() -> Storage:
+            return local_storage(folder, shared_group=True)
+
+        assert as_user(1501, group, lambda: storage().write("receipts/1/a", b"1")) == 0
+        assert as_user(1502, group, lambda: storage().read("receipts/1/a") == b"1") == 0
+        assert as_user(1502, group, lambda: storage().create("receipts/1/b", b"2")) == 0
+        assert as_user(1501, group, lambda: storage().delete("receipts/1/b")) == 0
+        assert {path.stat().st_gid for path in folder.rglob("*")} == {group}
+        assert set(modes(folder).values()) == {"0660", "0770"}
+        assert as_user(1503, 7001, storage) == 2
 
 
 @pytest.fixture
