@@ -14,7 +14,7 @@ from job_history_verify.merkle import inclusion_path, leaf_hash, root_by_path
 from job_history_verify.seal import NewerFormatError, Seal, parse_seal
 from job_history_verify.signatures import verdict_of_signature
 from job_history_verify.sshsig import SshSignature, parse_signature
-from job_history_verify.sums import read_sums, sums_line
+from job_history_verify.sums import SumsError, read_sums, sums_line
 from job_history_verify.verdicts import Verdict
 
 TYPE = "job-history/proof/v1"
@@ -35,6 +35,13 @@ class Proven(NamedTuple):
 
 def make_proof(archive: Archive, chain: ChainId, seq: int, key: str) -> dict[str, Any]:
     """Return the proof, for JSON, that a seal names a document. Raises ProofError, OSError."""
+    try:
+        return _proof_of(archive, chain, seq, key)
+    except (ValueError, NewerFormatError, SumsError) as error:
+        raise ProofError(f"seal {seq} of {chain} cannot be read: {error}") from error
+
+
+def _proof_of(archive: Archive, chain: ChainId, seq: int, key: str) -> dict[str, Any]:
     content = archive.read(chain.seal(seq))
     if content is None:
         raise ProofError(f"{chain.seal(seq)} is not here")
@@ -49,6 +56,8 @@ def make_proof(archive: Archive, chain: ChainId, seq: int, key: str) -> dict[str
     if index is None:
         raise ProofError(f"seal {seq} of {chain} does not name {key}")
     signature = archive.read(chain.signature(seq, seal.sha256)) if seal.key else None
+    if seal.key and signature is None:
+        raise ProofError(f"{chain.signature(seq, seal.sha256)} is not here, and the seal is signed")
     return {
         "type": TYPE,
         "line": line.decode(),
@@ -56,7 +65,7 @@ def make_proof(archive: Archive, chain: ChainId, seq: int, key: str) -> dict[str
         "count": len(leaves),
         "path": [each.hex() for each in inclusion_path(leaves, index)],
         "seal": content.decode(),
-        "signature": None if signature is None else signature.decode(),
+        "signature": None if signature is None else parse_signature(signature.decode()).armored,
     }
 
 

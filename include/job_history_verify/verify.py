@@ -19,6 +19,7 @@ from job_history_verify.judge import Judge, Range
 from job_history_verify.layout import CONTROL, RECEIPTS, SEALS, ChainId
 from job_history_verify.moments import parse_moment
 from job_history_verify.parallel import Digest, in_another_process
+from job_history_verify.proof import ProofError
 from job_history_verify.seal import Place
 from job_history_verify.seal_files import chain_ids
 from job_history_verify.verdicts import Verdict
@@ -223,9 +224,19 @@ def _reason(error: Exception) -> str:
 
 
 def deciding_seq(archive: Archive, chain_id: ChainId, key: str) -> int | None:
-    """Return the seal whose line decides a document's bytes; None if none names it. Raises OSError."""
-    findings = Findings(lambda _: None)
+    """Return the seal whose line decides a document's bytes; None if none names it.
+
+    Raises OSError, and ProofError if none names it of those that can be read.
+    """
+    found: list[Finding] = []
+    findings = Findings(found.append)
     with sealed_documents() as documents:
         reader = ChainReader(archive, Signer(None, None), documents, {}, findings, start_may_be_cut_off=True)
-        reader.read(Chain(chain_id, 0))
-        return documents.seq_of(key.encode())
+        chain = Chain(chain_id, 0)
+        reader.read(chain)
+        seq = documents.seq_of(key.encode())
+    findings.flush()
+    if seq is None and chain.fault is not None:
+        fault = next(each for each in found if each.verdict is chain.fault)
+        raise ProofError(f"no seal that can be read names {key}, but: {fault}")
+    return seq

@@ -109,6 +109,14 @@ def test_commands_verify_prove_and_name_the_key(signing: World, tmp_path: Path) 
     assert verify_main(check) == 0
     document.write_bytes(document.read_bytes() + b" ")
     assert verify_main(check) == 1
+    for nowhere in (["--out", tmp_path / "nowhere" / "proof.json"], ["--out", tmp_path]):
+        refused = job_history("prove", key, *nowhere)
+        assert (refused.exit_code, "Traceback" in refused.output) == (2, False)
+    sums = next((signing.ledger / "_control/seals/5236/jobs/sums").iterdir())
+    sums.rename(tmp_path / "sums.gz")
+    lost = job_history("prove", key)
+    assert (lost.exit_code, "sums differ" in lost.output) == (2, True)
+    (tmp_path / "sums.gz").rename(sums)
     assert job_history("prove", key.replace("5236", "9999")).exit_code == 1
 
     for arguments in (

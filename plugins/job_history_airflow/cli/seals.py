@@ -215,7 +215,10 @@ def prove(ctx: click.Context, *, object_key: str, out: Path | None, as_json: boo
     if out is None:
         print_json(proof)
     else:
-        out.write_text(json.dumps(proof, indent=1) + "\n")
+        try:
+            out.write_text(json.dumps(proof, indent=1) + "\n")
+        except OSError as error:
+            raise PermanentError(f"The proof cannot be written: {error}") from error
         if as_json:
             print_json({"proof": str(out), "seq": seq})
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from job_history_verify.archive import Folder
 from job_history_verify.cli import main
 from job_history_verify.ed25519 import TOOLS
 from job_history_verify.layout import ChainId
-from job_history_verify.proof import make_proof
+from job_history_verify.proof import ProofError, make_proof
+from job_history_verify.verify import deciding_seq
 
 
 @pytest.fixture
@@ -79,6 +81,35 @@ def test_proof_is_answered_in_json(
     answer = json.loads(capsys.readouterr().out)
     assert (answer["verdict"], answer["exit_code"], answer["seq"]) == (verdict, code, 1)
     assert document.endswith(answer["key"])
+
+
+@pytest.mark.promise("proof-unchecked")
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda archive: archive.signature_path(1).unlink(),
+        lambda archive: archive.signature_path(1).write_bytes(b"\xff"),
+        lambda archive: archive.signature_path(1).write_bytes(b"no signature"),
+        lambda archive: archive.seal_path(1).write_bytes(b"{}"),
+        lambda archive: archive.sums_path(1).unlink(),
+        lambda archive: archive.sums_path(1).write_bytes(b"\x1f\x8b"),
+    ],
+)
+def test_no_proof_is_made_of_a_seal_that_cannot_be_checked(
+    archive: SealedArchive, damage: Callable[[SealedArchive], None]
+) -> None:
+    damage(archive)
+    with pytest.raises(ProofError):
+        proof_of(archive)
+
+
+@pytest.mark.promise("proof-unchecked")
+def test_seal_that_cannot_be_read_is_not_taken_for_one_that_does_not_name_a_document(archive: SealedArchive) -> None:
+    folder, chain, key = Folder(str(archive.folder)), ChainId(5234, "jobs"), next(iter(archive.documents[START]))
+    assert (deciding_seq(folder, chain, key), deciding_seq(folder, chain, f"{key}x")) == (1, None)
+    archive.sums_path(1).unlink()
+    with pytest.raises(ProofError, match="sums differ"):
+        deciding_seq(folder, chain, key)
 
 
 def test_keys_that_cannot_be_read_are_answered_in_json(
