@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
+from tests.support.mortal_storage import KilledError, Life, MortalStorage
 from tests.unit.samples import HOUR, receipt_of
 
 from job_history.ledger.days_to_sweep import FOLDER, note_windows
@@ -161,3 +163,27 @@ def test_a_damaged_note_or_a_file_in_place_of_the_folder_stops_nothing(
     noted(ledger, 8)
     sweep(ledger, NOW)
     assert caplog.text.count("move it elsewhere") == 2
+
+
+@pytest.mark.promise("old-files")
+def test_a_sweep_that_was_killed_is_finished_by_the_next_one(tmp_path: Path) -> None:
+    for steps in count(1):
+        ledger = local_storage(tmp_path / str(steps))
+        named = aged(ledger, list_path("named"), 8)
+        add_revision(ledger, receipt_of(WindowState.COMPLETE, items=[named]))
+        aged(ledger, list_path("unnamed"), 8)
+        aged(ledger, list_path("young", 77), 2)
+        for user_id in (5234, 77):
+            noted(ledger, 8, user_id)
+        was_killed = False
+        try:
+            sweep(MortalStorage(tmp_path / str(steps), Life(steps)), NOW)
+        except KilledError:
+            was_killed = True
+        assert named in left(ledger)
+        for later in (0, 8, 16):
+            sweep(ledger, NOW + timedelta(days=later))
+        assert (left(ledger), notes(ledger)) == ({named}, [])
+        if not was_killed:
+            assert steps > 6
+            return
