@@ -13,9 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tests.support.sealed_archive import allowed_signers, key_pair
 from tests.support.verifying import Verified, verified
 
+from job_history.accounts.account import Account
 from job_history.accounts.variable import Accounts
+from job_history.destinations.kind import DocumentStore
 from job_history.errors import PermanentError
 from job_history.errors.code import Code
+from job_history.storage import Storage, local_storage
 from job_history_airflow.factories import sealing
 from job_history_airflow.settings import load_accounts
 from job_history_verify.allowed_signers import parse_allowed_signers
@@ -156,7 +159,6 @@ def test_command_seals_windows_that_have_no_seal(
 
 
 def test_preflight_warns_of_an_unusable_key_and_of_a_bucket_that_takes_no_seals(signing: World) -> None:
-    from job_history.accounts.account import Account
     from job_history_airflow.factories.sealing import check_seals_can_be_copied, check_signing_key, check_witness
 
     account = Account.model_validate(signing.account(5236, "Initech"))
@@ -172,6 +174,21 @@ def test_preflight_warns_of_an_unusable_key_and_of_a_bucket_that_takes_no_seals(
     assert [found.code for found in check_seals_can_be_copied(account)] == [Code.SEALS_NOT_WRITABLE]
     signing.connect("seals", {"conn_type": "generic", "password": "not a key"})
     assert [found.code for found in check_signing_key()] == [Code.SIGNING_KEY_UNUSABLE]
+
+
+def test_preflight_writes_as_the_copy_does_to_a_store_that_cannot_create_only(
+    signing: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class NoConditions(Storage):
+        def create(self, path: str, content: bytes) -> bool:
+            raise PermanentError(f"501 NotImplemented: If-None-Match of {path}, {len(content)} bytes")
+
+    kept = local_storage(tmp_path)
+    store = DocumentStore(NoConditions(kept.files, kept.root), overwrites=True, description={})
+    monkeypatch.setattr(sealing, "open_store", lambda _: store)
+    account = Account.model_validate(signing.account(5236, "Initech"))
+    assert [sealing.check_seals_can_be_copied(account) for _ in range(2)] == [[], []]
+    assert kept.read("_control/seals/preflight.txt")
 
 
 def test_threads_that_seal_many_chains_read_the_accounts_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

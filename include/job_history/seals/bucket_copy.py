@@ -103,14 +103,7 @@ class CopiedChain:
         return sums
 
     def _create(self, path: str, content: bytes) -> None:
-        if self._overwrites:
-            found = self._bucket.read(path)
-            if found is None:
-                self._bucket.write(path, content)
-        elif self._bucket.create(path, content):
-            return
-        else:
-            found = self._bucket.read(path)
+        found = create_in_bucket(self._bucket, path, content, overwrites=self._overwrites)
         if found is not None and path.endswith(".json"):
             self._compare(path, found, content)
 
@@ -118,3 +111,16 @@ class CopiedChain:
         if in_bucket != in_ledger:
             found = finding(Code.SEALS_OF_ANOTHER, self._bucket.url(path))
             raise PermanentError(str(found), code=found.code)
+
+
+def create_in_bucket(bucket: Storage, path: str, content: bytes, *, overwrites: bool) -> bytes | None:
+    """Write a file that is not there yet, and return None; else return what is there.
+
+    `overwrites`: the bucket cannot create only, so that it is read first.
+    """
+    if not overwrites:
+        return None if bucket.create(path, content) else bucket.read(path)
+    found = bucket.read(path)
+    if found is None:
+        bucket.write(path, content)
+    return found

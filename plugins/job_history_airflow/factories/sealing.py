@@ -102,10 +102,12 @@ def check_seals_can_be_copied(account: Account) -> list[Finding]:
 
     The file stays: a bucket that keeps its seals lets nothing be deleted there.
     """
+    from job_history.seals.bucket_copy import create_in_bucket
+
     try:
         store = open_store(account)
         if store is not None:
-            store.storage.create(_PROBE_PATH, _PROBE)
+            create_in_bucket(store.storage, _PROBE_PATH, _PROBE, overwrites=store.overwrites)
     except ReplicationError as error:
         return [finding(Code.SEALS_NOT_WRITABLE, f"Account {account.label}, {SEALS}/", detail=error)]
     return []
