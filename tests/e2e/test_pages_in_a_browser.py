@@ -276,3 +276,54 @@ def test_newest_hour_and_last_error_are_seen_without_scrolling(
             box = each.bounding_box()
             assert box is not None
             assert box["x"] + box["width"] <= width
+
+
+@pytest.mark.promise("ui-browser")
+def test_on_a_phone_the_grid_and_its_legend_come_before_the_sums(installation: Installation, browser: Browser) -> None:
+    installation.set_accounts([account(5234, "Acme")])
+    with new_page(browser, is_mobile=True, has_touch=True) as page:
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.goto(f"{installation.stack.url}/job-history/status")
+        tops = [height_of(page, selector)[0] for selector in ("table.grid", ".legend", ".sums")]
+        assert max(tops[:2]) < tops[2]
+
+
+@pytest.mark.promise("ui-browser")
+@pytest.mark.parametrize("width", [1208, 390])
+def test_the_code_of_an_error_is_not_broken_and_remove_does_not_stretch_edit(
+    installation: Installation, browser: Browser, width: int
+) -> None:
+    hour = Window(START + 3 * HOUR, START + 4 * HOUR)
+    fault = str(
+        finding(Code.STORE_CREATE_ONLY_IGNORED, f"load of account 5234 Acme, window {hour}", detail="409", key="a")
+    )
+    entry = RunEntry("by-hand", hour.end_text, WindowState.FAILED, Counts(), [fault])
+    installation.set_accounts([account(5234, "Acme")])
+    record(
+        local_storage(installation.ledger),
+        receipt_of(WindowState.FAILED, user_id=5234, name="Acme", window=hour, runs=[entry]),
+    )
+    with new_page(browser) as page:
+        page.set_viewport_size({"width": width, "height": 844})
+        page.goto(f"{installation.stack.url}/job-history/status?until={UNTIL}")
+        code = page.locator("td.error code").first
+        line = code.evaluate("each => parseFloat(getComputedStyle(each).fontSize)")
+        assert height_of(page, "td.error code")[1] < 2 * line
+
+        page.goto(f"{installation.stack.url}/job-history/setup")
+        row = page.get_by_role("row").filter(has_text="5234")
+        edit = row.get_by_role("link", name="Edit")
+        before = edit.bounding_box()
+        row.locator("summary").filter(has_text="Remove").click()
+        expect(row.get_by_role("button", name="Remove")).to_be_visible()
+        after = edit.bounding_box()
+        assert before is not None
+        assert after is not None
+        assert (after["width"], after["height"]) == (before["width"], before["height"])
+
+
+def height_of(page: Page, selector: str) -> tuple[float, float]:
+    """Return where an element begins, and its height, in pixels."""
+    box = page.locator(selector).first.bounding_box()
+    assert box is not None
+    return box["y"], box["height"]

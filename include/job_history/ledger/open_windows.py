@@ -16,6 +16,7 @@ from job_history.errors import PermanentError
 from job_history.ledger.receipt import Receipt, WindowState
 from job_history.ledger.receipt_store import read_receipt
 from job_history.ledger.window_mark import WindowMark
+from job_history.model.window import Window
 from job_history.storage import REQUESTS_AT_ONCE, Storage
 
 log = logging.getLogger(__name__)
@@ -116,3 +117,11 @@ class OpenWindows:
             return
         with ThreadPoolExecutor(min(REQUESTS_AT_ONCE, len(windows)), "open-windows") as threads:
             list(threads.map(do, windows))
+
+
+def open_by_account(marks: set[OpenWindow]) -> dict[str, list[Window]]:
+    """Return the marked windows of each account and kind, the oldest first."""
+    found: dict[str, list[Window]] = {}
+    for mark in sorted(marks):
+        found.setdefault(f"{mark.user_id}/{mark.kind}", []).append(mark.window)
+    return found

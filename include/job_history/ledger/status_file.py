@@ -19,7 +19,6 @@ from job_history.errors.code import Code
 from job_history.ledger import missed_hours
 from job_history.ledger.decoding import decoded
 from job_history.ledger.lateness import Lateness
-from job_history.ledger.open_windows import OpenWindow
 from job_history.ledger.receipt import Receipt, WindowState
 from job_history.model.event_kind import EventKind
 from job_history.model.window import HOUR, Window
@@ -204,23 +203,6 @@ class Status(msgspec.Struct, kw_only=True):
         """Raise ValueError if an account is not at its own key."""
         if any(key != account.key for key, account in self.accounts.items()):
             raise ValueError("an account is at the key of another")
-
-
-def account_status(receipts: list[Receipt]) -> AccountStatus | None:
-    """Return the status of an account by its receipts of one kind, in the order of their windows."""
-    status: AccountStatus | None = None
-    for receipt in receipts:
-        status = status or AccountStatus(user_id=receipt.user_id, kind=receipt.kind)
-        status.add(receipt)
-    return status
-
-
-def open_by_account(marks: set[OpenWindow]) -> dict[str, list[Window]]:
-    """Return the marked windows of each account and kind, the oldest first."""
-    found: dict[str, list[Window]] = {}
-    for mark in sorted(marks):
-        found.setdefault(f"{mark.user_id}/{mark.kind}", []).append(mark.window)
-    return found
 
 
 def read_status(ledger: Storage) -> Status | None:

@@ -8,14 +8,13 @@ from datetime import datetime
 
 from job_history.errors import ReplicationError
 from job_history.ledger.lateness import all_of
-from job_history.ledger.open_windows import OpenWindow
+from job_history.ledger.open_windows import OpenWindow, open_by_account
 from job_history.ledger.receipt import Receipt, WindowState
 from job_history.ledger.status_file import (
     AccountStatus,
     ExpectedBy,
     OldestOpen,
     Status,
-    open_by_account,
     rewrite_status,
 )
 from job_history.model.event_kind import EventKind

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from job_history.ledger.open_windows import OpenWindow, OpenWindows
+from job_history.ledger.open_windows import OpenWindow, OpenWindows, open_by_account
 from job_history.ledger.receipt import Receipt
-from job_history.ledger.status_file import open_by_account
 from job_history.model.window import Window
 from job_history.reconciliation.findings import Findings
 

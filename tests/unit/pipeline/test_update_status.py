@@ -15,7 +15,7 @@ from job_history.errors import PermanentError
 from job_history.ledger.lateness import Lateness
 from job_history.ledger.open_windows import OpenWindow
 from job_history.ledger.receipt import Counts, Receipt, WindowState
-from job_history.ledger.status_file import PATH, ExpectedBy, Status, account_status, read_status
+from job_history.ledger.status_file import PATH, AccountStatus, ExpectedBy, Status, read_status
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.pipeline.results import Plan
@@ -66,6 +66,14 @@ class Ledger:
         status = read_status(self.storage)
         assert status is not None
         return status
+
+
+def account_of(receipts: list[Receipt]) -> AccountStatus:
+    """The account as a look-back that read these receipts has it."""
+    status = AccountStatus(user_id=5234, kind=JOBS)
+    for each in receipts:
+        status.add(each)
+    return status
 
 
 @pytest.fixture
@@ -142,8 +150,7 @@ def test_windows_of_paused_and_removed_accounts_are_not_open(ledger: Ledger) -> 
 def test_a_reconciliation_rebuilds_the_accounts_from_its_look_back(ledger: Ledger) -> None:
     ledger.run(*(receipt(number, FAILED) for number in range(4)))
     ledger.run(receipt(4), receipt(5, FAILED))
-    seen = account_status([receipt(1), receipt(2), receipt(3, QUARANTINE)])
-    assert seen is not None
+    seen = account_of([receipt(1), receipt(2), receipt(3, QUARANTINE)])
 
     status = ledger.run(
         reconciled=[Findings(destination="s3", window=Window(hour(1).start, hour(3).end), accounts=[seen])]
@@ -217,8 +224,7 @@ def test_runs_that_end_in_another_order_miss_nothing_in_the_end(ledger: Ledger) 
 def test_missed_hours_that_a_reconciliation_compared_are_open_instead(ledger: Ledger) -> None:
     scheduled(ledger, 1)
     assert missed(scheduled(ledger, 9)) == [(2, 9)]
-    seen = account_status([receipt(6), receipt(9)])
-    assert seen is not None
+    seen = account_of([receipt(6), receipt(9)])
 
     status = ledger.run(
         reconciled=[Findings(destination="s3", window=Window(hour(6).start, hour(9).end), accounts=[seen])],
