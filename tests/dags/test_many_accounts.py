@@ -155,9 +155,13 @@ def test_one_slice_of_a_chain_that_hangs_stops_no_other(
     ],
 )
 def test_a_task_of_its_own_goes_on_with_what_the_convoy_has_made(
-    world: World, tmp_path: Path, steps: WatchedSteps, fails: tuple[str, BaseException], times: list[int]
+    world: World,
+    steps: WatchedSteps,
+    capsys: pytest.CaptureFixture[str],
+    fails: tuple[str, BaseException],
+    times: list[int],
 ) -> None:
-    fill_store(world, tmp_path, range(1, 3), HOURS[:1], jobs=2)
+    fill_store(world, world.ledger.parent, range(1, 3), HOURS[:1], jobs=2)
     world.accounts(*(world.account(user_id, "Acme") for user_id in (1, 2)))
     steps.errors[fails[0], 2] = fails[1]
 
@@ -165,6 +169,9 @@ def test_a_task_of_its_own_goes_on_with_what_the_convoy_has_made(
 
     assert (run.error, run.returned["delivered"], len(run.chains)) == (None, 4, 1)
     assert (steps.times(1), steps.times(2)) == ([1, 1, 1], times)
+    # Else convoys that never work would be green, hour by hour.
+    warning = f"Convoys failed, and tasks of their own did what they left: shared.{fails[0]}_0."
+    assert (warning in capsys.readouterr().out) is isinstance(fails[1], KilledError)
 
 
 @pytest.mark.promise("no-second-extract")

@@ -85,10 +85,11 @@ def _replicate(run: TaskRun, context: Any, plan: str, tasks: list[str] | None = 
         run.convoys = getattr(operators, plan)(task_id="plan").execute(context)
     for step in STEPS:
         run.instances[f"shared.{step}"] = len(run.convoys)
-        for convoy in run.convoys if tasks is None or f"shared.{step}" in tasks else []:
-            # A task that is killed leaves the rest to the second stage.
-            with suppress(KilledError):
+        for number, convoy in enumerate(run.convoys if tasks is None or f"shared.{step}" in tasks else []):
+            try:
                 operators.ConvoyOperator(task_id=f"shared.{step}", step=step, convoy=convoy).execute(context)
+            except KilledError:  # the rest is left to the second stage
+                context["ti"].states[f"shared.{step}_{number}"] = "failed"
     chains_before, run.chains = len(run.chains), operators.CloseOperator(task_id="close").execute(context)
     run.instances.update(dict.fromkeys(("plan", "close", "report"), 1))
     run.instances.update({f"single.{step}": len(run.chains) for step in STEPS})
@@ -125,6 +126,7 @@ class _TaskInstance:
     try_number = 1
 
     def __init__(self) -> None:
+        self.states: dict[str, str] = {}
         self._pushed: dict[str, Any] = {}
 
     def xcom_push(self, key: str, value: Any) -> None:
@@ -134,7 +136,7 @@ class _TaskInstance:
         return self._pushed.get(key)
 
     def get_task_states(self, *, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:  # noqa: ARG002
-        return {run_id: {} for run_id in run_ids}
+        return dict.fromkeys(run_ids, self.states)
 
     def get_dr_count(self, *, dag_id: str, logical_dates: list[datetime], states: list[str]) -> int:  # noqa: ARG002
         return 0

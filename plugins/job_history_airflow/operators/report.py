@@ -89,7 +89,12 @@ class ReportOperator(BaseOperator):
         dag_run = context["dag_run"]
         states = context["ti"].get_task_states(dag_id=dag_run.dag_id, run_ids=[dag_run.run_id])[dag_run.run_id]
         failed = sorted(task for task, state in states.items() if state in {"failed", "upstream_failed"})
-        if failed := [task for task in failed if not task.startswith("shared.")]:
+        if convoys := [task for task in failed if task.startswith("shared.")]:
+            self.log.warning(
+                "Convoys failed, and tasks of their own did what they left: %s. Read their logs if it happens often.",
+                ", ".join(convoys),
+            )
+        if failed := [task for task in failed if task not in convoys]:
             raise PermanentError(
                 f"Every window of this run is complete, and yet tasks failed: {', '.join(failed)}. See their logs, and "
                 "clear them."
