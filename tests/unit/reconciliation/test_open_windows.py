@@ -27,6 +27,7 @@ from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.reconciliation.compare import Comparing
 from job_history.reconciliation.findings import Findings
+from job_history.reconciliation.note_finished import note_finished
 from job_history.reconciliation.open_problems import open_problems
 from job_history.reconciliation.resting import resting_windows
 from job_history.reconciliation.windows_to_run import Choice, choose_windows, in_turn
@@ -323,6 +324,24 @@ def test_an_account_that_could_not_be_compared_stays_behind_until_it_is(ledger: 
     assert read_reconciled(ledger.storage) == Reconciled(DAY + 40 * day, {1: DAY + 40 * day - MAX_LOOK_BACK})
     finish(ledger, DAY + 41 * day, done=[1])
     assert read_reconciled(ledger.storage) == Reconciled(DAY + 41 * day)
+
+
+@pytest.mark.promise("looked-back-further")
+def test_accounts_whose_source_or_entry_cannot_be_used_are_behind(ledger: Ledger) -> None:
+    ledger.source.fault = TransientError("Away.")
+    findings = ledger.reconcile(5234)
+    findings.add(ledger.reconcile(77))
+    assert findings.behind == {5234, 77}
+    bad = {**entry(99, "Bad"), "events": {}}
+    without_id, too_long = {**bad, "user_id": None}, {**bad, "user_id": "9" * 5_000}
+    twice = [entry(77, "One"), entry(77, "Another")]
+    accounts = read_accounts(json.dumps([entry(), bad, without_id, too_long, *twice]))
+    assert ({*accounts.usable}, accounts.unusable_ids) == ({5234}, {77, 99})
+
+    note_finished(ledger.storage, [findings])
+
+    last = read_reconciled(ledger.storage)
+    assert last == Reconciled(LOOK_BACK.end, {5234: LOOK_BACK.start, 77: LOOK_BACK.start})
 
 
 def test_an_account_that_the_first_reconciliation_could_not_compare_is_looked_back_for_from_its_start(
