@@ -13,8 +13,11 @@ import pytest
 from tests.support.sealed_archive import SealedArchive, allowed_signers, five_hours, key_pair, ssh_signature
 
 import job_history_verify
+from job_history_verify.layout import SEALS
 from job_history_verify.pack import pack
+from simulators.project import ROOT
 
+PAGE = ROOT / "docs" / "proof.md"
 NO_NETWORK = ["unshare", "-rn"]
 
 
@@ -102,6 +105,30 @@ def test_strangers_tools_verify_sums_and_signatures(programs: Path, bare_python:
     assert run(["sha256sum", "-c", "--quiet"], cwd=archive.folder, stdin=unpacked.stdout).returncode == 0
     next(archive.folder.glob("5234/jobs/**/5234-234-12-*.json")).write_text("{}")
     assert run(["sha256sum", "-c", "--quiet"], cwd=archive.folder, stdin=sums.stdout).returncode == 1
+
+
+@pytest.mark.promise("proof-strangers")
+@pytest.mark.parametrize("number", [2, 3, 4])
+def test_commands_of_the_page_verify_a_copy(
+    programs: Path, bare_python: Path, archive: SealedArchive, tmp_path: Path, number: int
+) -> None:
+    """Word by word, but for the download and Python; the fifth goes on from the fourth."""
+    commands = PAGE.read_text().split("\n## Check a copy")[1].split("\n```\n")[1].splitlines()
+    shutil.copy(programs / "job-history-verify.pyz", tmp_path)
+    command = "\n".join(commands[number - 1 :][: 2 if number == 4 else 1]).replace("python3", str(bare_python))
+    script = ["bash", "-e", "-o", "pipefail", "-c", command]
+    done = run(script, cwd=archive.folder)
+    assert done.returncode == 0, done.stderr
+    assert len(commands) == 5
+    archive.signature_path(1).write_text(ssh_signature(key_pair(2), archive.seal_path(1).read_bytes()))
+    next(archive.folder.glob("5234/jobs/**/5234-234-12-*.json")).write_text("{}")
+    assert run(script, cwd=archive.folder).returncode != 0
+
+
+def test_policy_of_the_page_covers_the_folder_of_the_seals() -> None:
+    policy = json.loads(PAGE.read_text().split("```json\n")[1].split("```")[0])
+    assert {each["Effect"] for each in policy["Statement"]} == {"Deny"}
+    assert {each["Resource"].partition("acme-audit/")[2] for each in policy["Statement"]} == {f"{SEALS}/*"}
 
 
 @pytest.mark.promise("proof-strangers")
