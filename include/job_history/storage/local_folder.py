@@ -182,14 +182,16 @@ class LocalFolder:
             raise OSError(errno.ELOOP, f"{name} is a symbolic link, and links are not followed") from None
         with suppress(FileExistsError):
             os.mkdir(name, self._modes.folder, dir_fd=parent)
-            self._give_to_group(name, parent)
             os.chmod(name, self._modes.folder, dir_fd=parent)
+            made = os.open(name, _FOLDER, dir_fd=parent)
+            self._give_to_group(made)
+            return made
         return os.open(name, _FOLDER, dir_fd=parent)
 
-    def _give_to_group(self, made: int | str, parent: int | None = None) -> None:
+    def _give_to_group(self, descriptor: int) -> None:
         # Not every mount lets a user change a group, even to the one that there is.
-        if self._group is not None and os.stat(made, dir_fd=parent).st_gid != self._group:
-            os.chown(made, -1, self._group, dir_fd=parent)
+        if self._group is not None and os.fstat(descriptor).st_gid != self._group:
+            os.fchown(descriptor, -1, self._group)
 
 
 def _make_folders(folder: Path, mode: int) -> None:
