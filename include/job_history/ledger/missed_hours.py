@@ -7,7 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from job_history.ledger.receipt_files import day_folder_of, receipt_files, window_folder
+from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
+from job_history.storage import Storage
 
 
 def without(missed: Iterable[Window], window: Window) -> list[Window]:
@@ -23,3 +26,18 @@ def without(missed: Iterable[Window], window: Window) -> list[Window]:
 def since(missed: Iterable[Window], moment: datetime) -> list[Window]:
     """Return the ranges as far as they are not before a moment."""
     return [Window(max(each.start, moment), each.end) for each in missed if each.end > moment]
+
+
+def without_receipts(ledger: Storage, user_id: int, kind: EventKind, missed: Iterable[Window]) -> list[Window]:
+    """Return the ranges without the hours that have a receipt after all.
+
+    Of two reports that write the status at the same moment, only one is in it. Raises what the ledger raises.
+    """
+    left = list(missed)
+    hours = [hour for each in left for hour in each.hours()]
+    days = {day_folder_of(user_id, kind, hour) for hour in hours}
+    found = {folder for day in days for folder in receipt_files(path for path, _ in ledger.versions(day))}
+    for hour in hours:
+        if window_folder(user_id, kind, hour) in found:
+            left = without(left, hour)
+    return left

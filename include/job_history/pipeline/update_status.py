@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from job_history.errors import ReplicationError
 from job_history.ledger.lateness import all_of
+from job_history.ledger.missed_hours import without_receipts
 from job_history.ledger.open_windows import OpenWindow, open_by_account
 from job_history.ledger.receipt import Receipt, WindowState
 from job_history.ledger.status_file import (
@@ -22,7 +25,7 @@ from job_history.pipeline.results import Plan
 from job_history.reconciliation.findings import Findings
 from job_history.seals.needs import SealReport
 from job_history.seals.sealing import later_head
-from job_history.storage import Storage
+from job_history.storage import REQUESTS_AT_ONCE, Storage
 from job_history_verify.moments import LATEST_EXPECTED
 
 log = logging.getLogger(__name__)
@@ -52,6 +55,7 @@ def update_status(
         scheduled_until = before.scheduled_until if before else None
         _add_windows(accounts, receipts, reconciled, scheduled_until)
         accounts = _of_the_variable(accounts, plans, marks, whole_list=whole_list)
+        _drop_reported_hours(ledger, accounts.values())
         for key, head in (seals.heads if seals else {}).items():
             if key in accounts:
                 accounts[key].seals = later_head(accounts[key].seals, head)
@@ -87,6 +91,17 @@ def _add_windows(
         accounts[rebuilt.key] = rebuilt
     for receipt in sorted(receipts, key=lambda each: each.window):
         _entry(accounts, receipt.user_id, receipt.kind).add(receipt, scheduled_until)
+
+
+def _drop_reported_hours(ledger: Storage, accounts: Iterable[AccountStatus]) -> None:
+    """Take from the missed hours those that have a receipt. Nothing is asked if none is missed, which is usual."""
+
+    def look(entry: AccountStatus) -> None:
+        entry.missed = without_receipts(ledger, entry.user_id, entry.kind, entry.missed)
+
+    if missing := [entry for entry in accounts if entry.missed]:
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE, "missed hours") as pool:
+            list(pool.map(look, missing))
 
 
 def _of_the_variable(

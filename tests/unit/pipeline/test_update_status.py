@@ -15,6 +15,7 @@ from job_history.errors import PermanentError
 from job_history.ledger.lateness import Lateness
 from job_history.ledger.open_windows import OpenWindow
 from job_history.ledger.receipt import Counts, Receipt, WindowState
+from job_history.ledger.receipt_files import receipt_path
 from job_history.ledger.status_file import PATH, AccountStatus, ExpectedBy, Status, read_status
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
@@ -219,6 +220,16 @@ def test_runs_that_end_in_another_order_miss_nothing_in_the_end(ledger: Ledger) 
     assert missed(scheduled(ledger, 4)) == [(2, 4)]
     scheduled(ledger, 2)
     assert missed(scheduled(ledger, 3)) == []
+
+
+def test_an_hour_whose_report_is_not_in_the_status_is_not_missed(ledger: Ledger) -> None:
+    """Two reports wrote the status at the same moment; its receipt is in the ledger all the same."""
+    scheduled(ledger, 1)
+    ledger.storage.write(receipt_path(5234, JOBS, hour(3)), b"{}")
+    assert missed(scheduled(ledger, 5)) == [(2, 3), (4, 5)]
+    ledger.storage.write(receipt_path(5234, JOBS, hour(2)), b"{}")
+    ledger.storage.write(receipt_path(5234, JOBS, hour(4)), b"{}")
+    assert missed(scheduled(ledger, 6)) == []
 
 
 def test_missed_hours_that_a_reconciliation_compared_are_open_instead(ledger: Ledger) -> None:
