@@ -19,6 +19,7 @@ from job_history.destinations.object_store import ObjectStoreDestination
 from job_history.documents.staged import StagedDocument
 from job_history.errors import PermanentError, TransientError
 from job_history.storage.s3.open_bucket import open_bucket
+from job_history.testing.destinations import StoreContract
 from simulators.s3_endpoint import S3Endpoint
 
 DELIVERED, ALREADY_PRESENT, CONFLICT = Delivery.DELIVERED, Delivery.ALREADY_PRESENT, Delivery.CONFLICT
@@ -324,3 +325,21 @@ def test_a_description_can_be_written_into_a_receipt_and_holds_no_secret(moto_bu
     )
     assert moto_bucket.endpoint.secret_key.encode() not in text
     assert moto_bucket.endpoint.access_key.encode() not in text
+
+
+class TestImportableSuite(StoreContract):
+    """What packages of others run against their own kinds holds for ours."""
+
+    @pytest.fixture(autouse=True)
+    def _bucket(self, bucket: Bucket) -> None:
+        self.bucket = bucket
+
+    def destination(self, **options: Any) -> ObjectStoreDestination:
+        made: ObjectStoreDestination = self.bucket.destination(**options)
+        return made
+
+    def stored(self) -> dict[str, bytes]:
+        return self.bucket.objects()
+
+    def test_after_a_kill_the_next_delivery_completes_the_place(self) -> None:
+        pytest.skip("threads of obstore do not survive a fork; docs/crash-matrix.md has the kills")

@@ -7,39 +7,39 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.support.client_environments import UV
 
-from job_history.destinations import Destination
-from job_history.testing.destinations import StoreContract
 from simulators.project import ROOT
 
 from .conftest import World
 from .test_replication_run import FINISHED, of_run, run
 from .ui import Pages, inputs
 
-PACKAGE = ROOT / "tests" / "support" / "third_party_destination"
 installed = pytest.mark.skipif(
-    find_spec("acme_folder") is None, reason="run by test_a_package_of_others_adds_a_kind_of_destination"
+    find_spec("acme_folder") is None, reason="run by test_a_package_of_others_adds_kinds_of_destination"
 )
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(find_spec("acme_folder") is not None, reason="in the inner run")
 @pytest.mark.promise("third-party-kind")
-def test_a_package_of_others_adds_a_kind_of_destination(airflow_home: Path, tmp_path: Path) -> None:
-    beside = tmp_path / "site"
+def test_a_package_of_others_adds_kinds_of_destination(airflow_home: Path, tmp_path: Path) -> None:
+    package, beside = tmp_path / "package", tmp_path / "site"
+    package.mkdir()
+    for name, text in files_of_the_page().items():
+        (package / name).write_text(text)
     install = ["pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--python", sys.executable]
-    subprocess.run([UV, *install, "--target", str(beside), str(PACKAGE)], check=True)
+    subprocess.run([UV, *install, "--target", str(beside), str(package)], check=True)
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, str(package / "test_acme.py")],
         capture_output=True,
         text=True,
         check=False,
@@ -47,7 +47,15 @@ def test_a_package_of_others_adds_a_kind_of_destination(airflow_home: Path, tmp_
         env={**os.environ, "PYTHONPATH": str(beside)},
     )
 
-    assert "13 passed, 1 skipped" in done.stdout, done.stdout[-4000:]
+    assert "21 passed, 1 skipped" in done.stdout, done.stdout[-4000:]
+
+
+def files_of_the_page() -> dict[str, str]:
+    """Return the files of the page's example; each begins with its name as a comment."""
+    page = (ROOT / "docs" / "add-a-destination.md").read_text()
+    found = dict(re.findall(r"```(?:toml|python)\n# (\S+)\n(.*?)```", page, re.DOTALL))
+    assert found.keys() == {"pyproject.toml", "acme_folder.py", "acme_lines.py", "test_acme.py"}
+    return found
 
 
 @installed
@@ -104,24 +112,21 @@ def test_its_errors_cost_its_own_accounts_and_name_its_package(world: World) -> 
 
     receipts = world.receipts()
     assert receipts[5236, "2018-05-21T00:00:00Z"]["state"] == "complete"
-    assert "acme-folder-destination 1.0" in json.dumps(receipts[5234, "2018-05-21T00:00:00Z"]["faults"])
+    assert "acme-destinations 1.0" in json.dumps(receipts[5234, "2018-05-21T00:00:00Z"]["faults"])
 
 
 @installed
-class TestFolder(StoreContract):
-    """The suite of docs/add-a-destination.md."""
+@pytest.mark.promise("third-party-kind")
+def test_its_messages_are_sent_once(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    world.connect("lines", {"conn_type": "fs", "extra": {"path": str(path)}})
+    world.accounts(world.account(5235, "Globex", destination={"type": "lines", "conn_id": "lines"}))
 
-    @pytest.fixture(autouse=True)
-    def _folder(self, tmp_path: Path) -> None:
-        self.root = tmp_path
+    assert [run()[0], run()[0], run(mode="missing_only")[0]] == ["success"] * 3
 
-    def destination(self, **options: Any) -> Destination:
-        from acme_folder import Folder
-
-        return Folder(self.root, **options)
-
-    def stored(self) -> dict[str, bytes]:
-        return {str(path.relative_to(self.root)): path.read_bytes() for path in self.root.rglob("*.json")}
+    assert of_run(world.receipts()[5235, "2018-05-21T00:00:00Z"]) == ("complete", FINISHED[5235], 0)
+    keys = [json.loads(line)["delivery_id"] for line in path.read_text().split("\n")[1:]]
+    assert len(set(keys)) == len(keys) == FINISHED[5235]
 
 
 def diff() -> dict[str, int]:

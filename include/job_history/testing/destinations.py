@@ -10,6 +10,7 @@ import os
 import signal
 from abc import abstractmethod
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -111,6 +112,14 @@ class StoreContract(DestinationContract):
             expected = Delivery.CONFLICT if self.stored() else Delivery.DELIVERED
             assert set(deliver(self.destination(), document(1, title)).values()) == {expected}
         assert self.stored() == {document(1).key: document(1, "hello").content()}
+
+    def test_deliveries_at_the_same_time_create_each_document_once(self) -> None:
+        everything = [document(number) for number in range(50)]
+        with ThreadPoolExecutor(3) as pool:
+            reports = list(pool.map(lambda _: deliver(self.destination(), *everything), range(3)))
+        delivered = [key for report in reports for key, found in report.items() if found is Delivery.DELIVERED]
+        assert sorted(delivered) == sorted(each.key for each in everything)
+        assert self.stored() == {each.key: each.content() for each in everything}
 
     def test_repair_replaces_what_differs_and_nothing_else(self) -> None:
         deliver(self.destination(), document(1, "hello"), document(2))
