@@ -195,6 +195,14 @@ class TestReconciliationAndRepair:
         assert set(delivered.at.copies().values()) == {2}
 
     @of(MESSAGES)
+    def test_a_refused_request_names_its_documents_and_stops_until_it_is_accepted(self, hour: Hour) -> None:
+        hour.at.break_next(400)
+        assert f"-{RECORDS[0].job_id}-" in hour.run()
+        assert hour.run() == ""
+        assert len(hour.at.documents()) == len(RECORDS)
+        assert set(hour.at.copies().values()) == {1}
+
+    @of(MESSAGES)
     def test_a_reconciliation_sends_nothing_that_was_delivered(self, delivered: Hour) -> None:
         late = record(job_id=200)
         delivered.records = [*RECORDS, late]

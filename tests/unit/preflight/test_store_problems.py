@@ -32,6 +32,8 @@ def answer(status: int, code: str = "", message: str = "") -> str:
         (answer(403, "AuthorizationPermissionMismatch"), Code.STORE_ACCESS_DENIED),
         (answer(403, "AccessDenied"), Code.STORE_ACCESS_DENIED),
         (answer(403, "AccountIsDisabled"), Code.STORE_ACCESS_DENIED),
+        (answer(403, "RetentionPolicyNotMet"), Code.STORE_REFUSED),
+        (answer(403, "ObjectUnderActiveHold"), Code.STORE_REFUSED),
         (answer(500, "InternalError"), Code.STORE_BUSY),
         (answer(503, "ServerBusy"), Code.STORE_BUSY),
         (answer(429), Code.STORE_BUSY),

@@ -153,9 +153,9 @@ class MessageDestination:
         unknown_before = self._receiver.unknown_outcomes
         try:
             self._receiver.send(request.body, request.key)
-        except ReplicationError:
+        except ReplicationError as error:
             tally.known = self._receiver.unknown_outcomes == unknown_before
-            raise
+            raise _with_documents(error, request) from None
         tally.add(request, repeated=self._receiver.unknown_outcomes > unknown_before)
         completed = [span for span in request.completed if not self._acknowledgements.has(span.document.sha256)]
         tally.known = False
@@ -170,6 +170,14 @@ class MessageDestination:
             tally.repeated_until = request.end
         tally.known = True
         self._acknowledgements.look_again()
+
+
+def _with_documents(error: ReplicationError, request: Request) -> ReplicationError:
+    """Name the documents of a refused request: a receiver may refuse it for one of them."""
+    given = [*(span.document for span in request.completed), *([request.begun] if request.begun else [])]
+    last = f" to {given[-1].key}" if len(given) > 1 else ""
+    text = f"{error} The request had {len(given):,} documents, {given[0].key}{last}."
+    return type(error)(text, code=error.code, detail=error.detail, facts=error.facts)
 
 
 def _log_results(tally: _Tally) -> None:

@@ -43,6 +43,9 @@ _CODES = {
     "InvalidBlobType": Code.STORE_REFUSED,
     "PublicAccessNotPermitted": Code.STORE_REFUSED,
     "SnapshotsPresent": Code.STORE_REFUSED,
+    # Google answers 403 to a repair of what must stay: no right would help.
+    "ObjectUnderActiveHold": Code.STORE_REFUSED,
+    "RetentionPolicyNotMet": Code.STORE_REFUSED,
 }
 # Of answers to a create: there is an object, whatever may be done with it. Google answers 412 to each.
 _EXISTING = {
