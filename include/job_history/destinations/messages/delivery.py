@@ -153,9 +153,10 @@ class MessageDestination:
         unknown_before = self._receiver.unknown_outcomes
         try:
             self._receiver.send(request.body, request.key)
-        except ReplicationError as error:
+        except ReplicationError:
             tally.known = self._receiver.unknown_outcomes == unknown_before
-            raise _with_documents(error, request) from None
+            _log_refused(request)
+            raise
         tally.add(request, repeated=self._receiver.unknown_outcomes > unknown_before)
         completed = [span for span in request.completed if not self._acknowledgements.has(span.document.sha256)]
         tally.known = False
@@ -172,12 +173,10 @@ class MessageDestination:
         self._acknowledgements.look_again()
 
 
-def _with_documents(error: ReplicationError, request: Request) -> ReplicationError:
-    """Name the documents of a refused request: a receiver may refuse it for one of them."""
+def _log_refused(request: Request) -> None:
+    """Name the documents of a request that failed: a receiver may refuse it for one of them."""
     given = [*(span.document for span in request.completed), *([request.begun] if request.begun else [])]
-    last = f" to {given[-1].key}" if len(given) > 1 else ""
-    text = f"{error} The request had {len(given):,} documents, {given[0].key}{last}."
-    return type(error)(text, code=error.code, detail=error.detail, facts=error.facts)
+    log.warning("The request that failed had %s documents, %s to %s.", f"{len(given):,}", given[0].key, given[-1].key)
 
 
 def _log_results(tally: _Tally) -> None:
