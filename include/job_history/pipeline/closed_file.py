@@ -29,6 +29,7 @@ class ClosedFile:
         self._staging = staging
         self._path = f"{RUNS}/{run}/closed_windows.json"
         self._windows = f"{RUNS}/{run}/closed_windows.jsonl.zst"
+        self._saved: _Saved | None = None
 
     def save(self, windows: list[ClosedWindow]) -> None:
         with staged_writer(self._staging, self._windows) as writer:
@@ -37,25 +38,24 @@ class ClosedFile:
         self._write(_Saved(self._windows))
 
     def note_announced(self) -> None:
-        """Note that a report has announced these windows: another try of it does not do so again."""
-        if (saved := self._saved()) is not None:
-            self._write(replace(saved, announced=True))
+        """Note that a report has announced the windows that it has read: another try of it does not do so again."""
+        if self._saved is not None:
+            self._write(replace(self._saved, announced=True))
 
     def delete(self) -> None:
         self._staging.delete(self._path)
+        self._saved = None
 
     def read(self) -> dict[Key, ClosedWindow]:
         """Return the windows; none if `close` has not saved any."""
-        if (saved := self._saved()) is None:
+        content = self._staging.read(self._path)
+        if content is None:
             return {}
+        saved = self._saved = msgspec.json.decode(content, type=_Saved)
         return {
             window.key: replace(_with_first_revision(window), announced=saved.announced, is_new=False)
             for window in staged_records(self._staging, saved.windows, ClosedWindow)
         }
-
-    def _saved(self) -> _Saved | None:
-        content = self._staging.read(self._path)
-        return None if content is None else msgspec.json.decode(content, type=_Saved)
 
     def _write(self, saved: _Saved) -> None:
         self._staging.write(self._path, msgspec.json.encode(saved))
