@@ -6,6 +6,7 @@ A list is written once, under a name of its own, and never again: receipts name 
 from __future__ import annotations
 
 import secrets
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from job_history.storage import Storage
 
 # A larger group makes the file no smaller; 5,000 rows cost 15 MB more, and delay the uploads while they are written.
 ROWS_A_GROUP = 2_000
+MAX_BYTES_IN_MEMORY = 8_000_000
 
 
 LIST_VERSION = 2
@@ -140,8 +142,10 @@ class ItemList:
         """Open a list. Raises PermanentError that names it if it is missing, damaged, or of a newer release."""
         if content is None:
             raise ledger_error(Code.LEDGER_FILE_MISSING, url)
+        source = _source(content)
+        del content
         with _decoding(url):
-            parquet = pq.ParquetFile(pa.BufferReader(content))
+            parquet = pq.ParquetFile(source)
             metadata = parquet.schema_arrow.metadata or {}
             version = int(metadata.get(b"version", b"1"))
             opened = cls(url, parquet, msgspec.json.decode(metadata.get(_DESTINATION, b"null")))
@@ -159,15 +163,29 @@ class ItemList:
 
     def __iter__(self) -> Iterator[Item]:
         with _decoding(self._url):
-            for batch in self._parquet.iter_batches(ROWS_A_GROUP):
-                rows = batch.to_pylist()
-                yield from [Item(**row) for row in rows]
+            for batch in self._batches():
+                yield from [Item(**row) for row in batch.to_pylist()]
 
     def columns(self, *names: str) -> Iterator[tuple[list[Any], ...]]:
         """Stream some columns, a batch of rows at a time: a tenth of what the items cost."""
         with _decoding(self._url):
-            for batch in self._parquet.iter_batches(ROWS_A_GROUP, columns=list(names)):
+            for batch in self._batches(*names):
                 yield tuple(batch.column(name).to_pylist() for name in names)
+
+    def _batches(self, *names: str) -> Iterator[pa.RecordBatch]:
+        # Group by group: a reader of several keeps what it has read of all of them.
+        for group in range(self._parquet.num_row_groups):
+            yield from self._parquet.iter_batches(ROWS_A_GROUP, row_groups=[group], columns=list(names) or None)
+
+
+def _source(content: bytes) -> pa.NativeFile:
+    """Return a list to read from. A large one is on disk, in a file without a name: a million jobs are 60 MB."""
+    if len(content) < MAX_BYTES_IN_MEMORY:
+        return pa.BufferReader(content)
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - it is closed with the list
+    file.write(content)
+    file.seek(0)
+    return pa.PythonFile(file, mode="r")
 
 
 @contextmanager

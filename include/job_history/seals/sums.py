@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,6 +18,8 @@ from job_history.storage.scratch_database import scratch_database
 from job_history_verify.merkle import Root
 
 _COMPRESSION = 1
+_MAX_BYTES_IN_MEMORY = 8_000_000
+"""More of them are on disk until the item lists are read: those of a million documents are 49 MB."""
 _MUST_BE_THERE = {Outcome.DELIVERED, Outcome.ALREADY_PRESENT, Outcome.GONE}
 """As `Item.must_be_there`."""
 
@@ -44,30 +46,33 @@ def sums_of(ledger: Storage, receipt: Receipt, destination: dict[str, Any]) -> S
 
     A key is named once: of several lists the first counts, which is the newest. Raises what the ledger raises.
     """
-    text, root, packed = hashlib.sha256(), Root(), io.BytesIO()
+    text, root = hashlib.sha256(), Root()
     gone = size = 0
     prefix: str | None = None
-    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=_COMPRESSION, mtime=0) as file:
-        for batch in _in_order(ledger, receipt, destination):
-            if prefix is None:
-                prefix = parts_of(batch[0].key).prefix
-            # A destination's prefix that was changed makes another place of the same bucket.
-            before = f"{prefix}/" if prefix else ""
-            here = [each for each in batch if each.key.startswith(f"{before}{receipt.user_id}/")]
-            lines = [f"{each.sha256}  {each.key[len(before) :]}".encode() for each in here]
-            block = b"".join([line + b"\n" for line in lines])
-            root.add_all(lines)
-            text.update(block)
-            file.write(block)
-            gone += sum(each.gone for each in here)
-            size += sum(each.size for each in here)
+    with tempfile.SpooledTemporaryFile(_MAX_BYTES_IN_MEMORY) as packed:
+        with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=_COMPRESSION, mtime=0) as file:
+            for batch in _in_order(ledger, receipt, destination):
+                if prefix is None:
+                    prefix = parts_of(batch[0].key).prefix
+                # A destination's prefix that was changed makes another place of the same bucket.
+                before = f"{prefix}/" if prefix else ""
+                here = [each for each in batch if each.key.startswith(f"{before}{receipt.user_id}/")]
+                lines = [f"{each.sha256}  {each.key[len(before) :]}".encode() for each in here]
+                block = b"".join([line + b"\n" for line in lines])
+                root.add_all(lines)
+                text.update(block)
+                file.write(block)
+                gone += sum(each.gone for each in here)
+                size += sum(each.size for each in here)
+        packed.seek(0)
+        content = packed.read() if root.count else None
     return Sums(
         count=root.count,
         gone=gone,
         size=size,
         sha256=text.hexdigest(),
         merkle_root=root.digest().hex(),
-        packed=packed.getvalue() if root.count else None,
+        packed=content,
         prefix=prefix,
     )
 
