@@ -17,13 +17,16 @@ from job_history_airflow.cli.check import check
 from job_history_airflow.cli.command import EXIT_NOT_CHECKED
 from job_history_airflow.cli.diff import diff
 from job_history_airflow.cli.key import key
+from job_history_airflow.cli.keys import keys
 from job_history_airflow.cli.printing import print_json
+from job_history_airflow.cli.prove import prove
 from job_history_airflow.cli.redact import redact
 from job_history_airflow.cli.redrive import redrive
-from job_history_airflow.cli.seals import keys, prove, seal, verify
+from job_history_airflow.cli.seal import seal
 from job_history_airflow.cli.show_receipt import show_receipt
 from job_history_airflow.cli.start_airflow import log_what_matters_alone, rare_collections
 from job_history_airflow.cli.status import status
+from job_history_airflow.cli.verify import verify
 
 
 class _Commands(click.Group):

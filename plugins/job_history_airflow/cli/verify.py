@@ -1,14 +1,14 @@
-"""`job-history verify`, `seal`, `prove` and `keys`: the commands about seals."""
+"""`job-history verify`: an account's bucket against its seals."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from job_history_airflow.cli.command import EXIT_DIFFERS, EXIT_NOT_CHECKED, EXIT_OK, Answer, Request, over_accounts
+from job_history_airflow.cli.command import EXIT_DIFFERS, EXIT_NOT_CHECKED, EXIT_OK
 from job_history_airflow.cli.options import MOMENT, accounts_option, requested_accounts
 from job_history_airflow.cli.printing import json_option, print_json, print_line
 
@@ -129,128 +129,3 @@ def _keys(path: Path | None) -> AllowedSigners | None:
         return read_keys(str(path))
     except (OSError, ValueError) as error:
         raise PermanentError(f"The file {path} cannot be used as allowed_signers: {error}") from error
-
-
-@click.command()
-@over_accounts()
-def seal(request: Request) -> Answer:
-    """Seal windows whose receipts have no seal yet, such as those of an earlier release.
-
-    A seal of such a window says that it was sealed later (reason sealed_later). Windows without a receipt are left.
-    What the accounts' buckets lack of their seals is copied again.
-
-    Exits with 1 if a window is still unsealed.
-    """
-    from job_history.ledger.receipt_store import read_receipts
-    from job_history.seals.seal_bytes import SEALED_LATER
-    from job_history.seals.sealing import seal_heads, seal_windows
-    from job_history.seals.window_seal import Revision
-    from job_history_airflow.factories.sealing import sealing_of_installation
-    from job_history_verify.layout import ChainId
-
-    ledger = request.context.ledger
-    hours = list(request.window.hours())
-    revisions = [
-        Revision(receipt, is_new=False, reason=SEALED_LATER)
-        for account in request.accounts
-        for kind in account.events.kinds
-        for receipt in read_receipts(ledger, account.user_id, kind, hours)
-        if receipt is not None
-    ]
-    chains = {ChainId(account.user_id, str(kind)) for account in request.accounts for kind in account.events.kinds}
-    report = seal_windows(
-        ledger, sealing_of_installation(), revisions, seal_heads(ledger), datetime.now(UTC), whole=chains
-    )
-
-    def print_text() -> None:
-        print_line(f"{len(revisions)} windows have a receipt; {report.unsealed} windows wait for a seal.")
-        for message in [*report.problems, *report.warnings]:
-            print_line(message)
-
-    values = {"windows": len(revisions), "unsealed": report.unsealed, "warnings": report.warnings}
-    return Answer(values, print_text, report.unsealed > 0, [*request.unusable_accounts, *report.problems])
-
-
-@click.command()
-@click.argument("object_key", metavar="KEY")
-@click.option("--out", type=click.Path(path_type=Path), help="Write the proof into this file.  [default: print it]")
-@json_option
-@click.pass_context
-def prove(ctx: click.Context, *, object_key: str, out: Path | None, as_json: bool) -> None:
-    """Write an inclusion proof of one document: KEY, as it is in the bucket.
-
-    The proof holds the document's sum, its way to a seal, and that seal with its signature; nothing of other documents.
-    `job-history-verify --proof FILE DOCUMENT --keys allowed_signers` checks it.
-
-    Exits with 1 if no seal names the document.
-    """
-    import json
-
-    from job_history.documents.object_key import JobKeyParts, parts_of
-    from job_history.errors import PermanentError
-    from job_history.seals.archive import StorageArchive
-    from job_history_airflow.cli.context import load_context
-    from job_history_verify.layout import ChainId
-    from job_history_verify.proof import ProofError, make_proof
-    from job_history_verify.verify import deciding_seq
-
-    context = load_context(quickly=True)
-    try:
-        parts = parts_of(object_key)
-    except ValueError as error:
-        raise PermanentError(str(error)) from error
-    chain = ChainId(parts.user_id, "jobs" if isinstance(parts, JobKeyParts) else "admin_events")
-    logical = object_key.removeprefix(f"{parts.prefix}/") if parts.prefix else object_key
-    archive = StorageArchive(context.ledger)
-    try:
-        seq = deciding_seq(archive, chain, logical)
-        proof = None if seq is None else make_proof(archive, chain, seq, logical)
-    except (OSError, ProofError) as error:
-        raise PermanentError(str(error)) from error
-    if proof is None:
-        click.echo(f"No seal of {chain} names {logical}.", err=True)
-        if as_json:
-            print_json(None)
-        ctx.exit(EXIT_DIFFERS)
-    if out is None:
-        print_json(proof)
-    else:
-        try:
-            out.write_text(json.dumps(proof, indent=1) + "\n")
-        except OSError as error:
-            raise PermanentError(f"The proof cannot be written: {error}") from error
-        if as_json:
-            print_json({"proof": str(out), "seq": seq})
-        else:
-            print_line(f"{out}: seal {seq} of {chain} names it.")
-
-
-@click.command()
-@json_option
-@click.pass_context
-def keys(ctx: click.Context, *, as_json: bool) -> None:
-    """Print the line of the signing key for an allowed_signers file.
-
-    Add `valid-after` and `valid-before` when you change the key: docs/proof.md. Exits with 1 if seals are not signed.
-    """
-    from job_history.seals.signer import fingerprint_of
-    from job_history_airflow.cli.context import load_context
-    from job_history_airflow.cli.start_airflow import finish_start
-    from job_history_airflow.factories.sealing import signer_of_installation
-    from job_history_airflow.settings import read_signing_conn_id
-    from job_history_verify.allowed_signers import allowed_signers_line
-
-    load_context(quickly=True)
-    if read_signing_conn_id() is not None:
-        finish_start()
-    signer = signer_of_installation()
-    if signer is None:
-        click.echo("Seals are not signed: [job_history] signing_conn_id names no connection.", err=True)
-        if as_json:
-            print_json(None)
-        ctx.exit(EXIT_DIFFERS)
-    line = allowed_signers_line(signer.public_key)
-    if as_json:
-        print_json({"fingerprint": fingerprint_of(signer), "allowed_signers": line})
-    else:
-        print_line(line)
