@@ -29,7 +29,7 @@ from job_history.reconciliation.against_bucket import (
     names_objects,
 )
 from job_history.reconciliation.against_source import Ids, compared_with_source, ids_of, no_ids
-from job_history.reconciliation.findings import OPEN, Findings, WindowFinding
+from job_history.reconciliation.findings import Findings
 from job_history.reconciliation.listings import LISTINGS_AT_ONCE
 from job_history.reconciliation.windows_to_run import needs_no_run
 from job_history.sources import RemoteSource
@@ -173,7 +173,6 @@ class _Comparison:
         hours = self.hours
         reported: Compared = []
         try:
-            # Most accounts have no job: they need no connection of their own.
             with self._ids(counted) as ids:
                 for each in compared_with_source(
                     self.account, self.kind, hours, ids, self.how.ledger, receipts=receipts
@@ -190,7 +189,7 @@ class _Comparison:
         # Most accounts have no job: they need no connection of their own.
         if counted == 0:
             return nullcontext(no_ids)
-        return ids_of(self.account, self.how.hours, self.how.source_of(self.account, self.kind), counted)
+        return ids_of(self.account, self.hours, self.how.source_of(self.account, self.kind), counted)
 
     def with_bucket(self, reported: Compared, buckets: Executor, listings: Executor) -> Future[InBucket] | None:
         """Begin to compare the account with its bucket; None: there is nothing to compare."""
@@ -230,7 +229,7 @@ class _Comparison:
     def _add_windows(self, reported: Compared) -> None:
         for finding, receipt in reported:
             lateness = receipt.lateness if receipt is not None and receipt.lateness.jobs else None
-            if _has_findings(finding):
+            if finding.is_any:
                 finding.lateness = lateness
                 self.findings.windows.append(finding)
             elif lateness is not None:
@@ -244,12 +243,3 @@ class _Comparison:
             sum(finding.lost for finding, _ in reported),
             sum(finding.altered for finding, _ in reported),
         )
-
-
-def _has_findings(finding: WindowFinding) -> bool:
-    return bool(
-        finding.missing
-        or finding.gone
-        or finding.damaged
-        or finding.state in {OPEN, WindowState.FAILED, WindowState.UNRECOVERABLE}
-    )

@@ -6,6 +6,7 @@ import msgspec
 
 from job_history.ledger.lateness import Lateness, all_of
 from job_history.ledger.open_windows import OpenWindow
+from job_history.ledger.receipt import WindowState
 from job_history.ledger.status_file import AccountStatus
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
@@ -58,6 +59,12 @@ class WindowFinding(msgspec.Struct, kw_only=True):
     @property
     def damaged(self) -> int:
         return self.lost + self.altered
+
+    @property
+    def is_any(self) -> bool:
+        """Whether there is something to report, or to run again."""
+        is_open = self.state in {OPEN, WindowState.FAILED, WindowState.UNRECOVERABLE}
+        return bool(self.missing or self.gone or self.damaged or is_open)
 
 
 class DamagedObject(msgspec.Struct):

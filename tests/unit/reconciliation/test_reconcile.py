@@ -218,6 +218,16 @@ def test_missing_jobs_run_the_window_again_and_gone_jobs_are_reported(world: Wor
 
 
 @pytest.mark.promise("open-windows-run")
+def test_jobs_of_the_hours_that_an_account_is_looked_back_further_for_are_missed(world: World) -> None:
+    for hour in range(3):
+        world.receipt(hour)
+    world.source.records = [job(1, hour=0)]
+
+    findings = world.reconcile(hours=HOURS[2], own_hours={5234: THREE_HOURS})
+
+    assert [(found.window, found.missing) for found in findings.windows] == [(HOURS[0], 1)]
+
+
 def test_only_windows_that_failed_or_have_no_receipt_are_run(world: World) -> None:
     world.receipt(1, state=WindowState.FAILED)
     world.receipt(2, state=WindowState.UNRECOVERABLE)
