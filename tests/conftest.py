@@ -75,10 +75,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if any(item.get_closest_marker(name) for name in JUDGES):
             item.add_marker("judge")
         # With `-n` and `--dist loadgroup`, a group's tests run in one process: a file's, and all that share the one
-        # Airflow.
-        item.add_marker(
-            pytest.mark.xdist_group("e2e" if item.get_closest_marker("e2e") else item.nodeid.partition("::")[0])
-        )
+        # Airflow. Several groups of one test would be joined to a further one.
+        if not item.get_closest_marker("xdist_group"):
+            group = "e2e" if item.get_closest_marker("e2e") else item.nodeid.partition("::")[0]
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

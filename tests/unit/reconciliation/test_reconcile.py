@@ -217,7 +217,6 @@ def test_missing_jobs_run_the_window_again_and_gone_jobs_are_reported(world: Wor
     assert findings.to_run() == {(5234, EventKind.JOBS, HOURS[0])}
 
 
-@pytest.mark.promise("open-windows-run")
 def test_jobs_of_the_hours_that_an_account_is_looked_back_further_for_are_missed(world: World) -> None:
     for hour in range(3):
         world.receipt(hour)
@@ -228,6 +227,7 @@ def test_jobs_of_the_hours_that_an_account_is_looked_back_further_for_are_missed
     assert [(found.window, found.missing) for found in findings.windows] == [(HOURS[0], 1)]
 
 
+@pytest.mark.promise("open-windows-run")
 def test_only_windows_that_failed_or_have_no_receipt_are_run(world: World) -> None:
     world.receipt(1, state=WindowState.FAILED)
     world.receipt(2, state=WindowState.UNRECOVERABLE)
