@@ -98,14 +98,18 @@ def test_beyond_the_map_length_each_account_is_complete_after_one_run(
     assert (day.error, day.convoys, day.chains) == (None, [], [])
 
 
-def test_one_slice_of_a_chain_that_fails_stops_no_other(
-    world: World, tmp_path: Path, settings: SimpleNamespace, steps: WatchedSteps
-) -> None:
-    """Chains have several slices beyond the map length: the one that fails is named, the others are complete."""
+def _five_slices_in_one_chain(world: World, tmp_path: Path, settings: SimpleNamespace) -> None:
     fill_store(world, tmp_path, range(1, 6), HOURS[:1], jobs=2)
     world.accounts(*(world.account(user_id, "Acme") for user_id in range(1, 6)))
     settings.core(max_map_length=1)
     settings.ours(max_jobs_per_convoy=0)
+
+
+def test_one_slice_of_a_chain_that_fails_stops_no_other(
+    world: World, tmp_path: Path, settings: SimpleNamespace, steps: WatchedSteps
+) -> None:
+    """Chains have several slices beyond the map length: the one that fails is named, the others are complete."""
+    _five_slices_in_one_chain(world, tmp_path, settings)
     steps.errors["extract", 3] = TransientError("the database is away")
 
     run = replicate_hour(HOURS[0])
@@ -124,10 +128,7 @@ def test_one_slice_of_a_chain_that_hangs_stops_no_other(
     world: World, tmp_path: Path, settings: SimpleNamespace, steps: WatchedSteps
 ) -> None:
     """It gets half of the time that its task has left."""
-    fill_store(world, tmp_path, range(1, 6), HOURS[:1], jobs=2)
-    world.accounts(*(world.account(user_id, "Acme") for user_id in range(1, 6)))
-    settings.core(max_map_length=1)
-    settings.ours(max_jobs_per_convoy=0)
+    _five_slices_in_one_chain(world, tmp_path, settings)
     steps.before["extract", 3] = lambda: time.sleep(60)
     began = time.monotonic()
 
