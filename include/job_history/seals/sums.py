@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from job_history.documents.object_key import parts_of
-from job_history.ledger.items import item_list
+from job_history.ledger.items import MAX_BYTES_IN_MEMORY, item_list
 from job_history.ledger.outcome import Outcome
 from job_history.ledger.receipt import Receipt
 from job_history.storage import Storage
@@ -18,8 +18,6 @@ from job_history.storage.scratch_database import scratch_database
 from job_history_verify.merkle import Root
 
 _COMPRESSION = 1
-_MAX_BYTES_IN_MEMORY = 8_000_000
-"""More of them are on disk until the item lists are read: those of a million documents are 49 MB."""
 _MUST_BE_THERE = {Outcome.DELIVERED, Outcome.ALREADY_PRESENT, Outcome.GONE}
 """As `Item.must_be_there`."""
 
@@ -49,7 +47,8 @@ def sums_of(ledger: Storage, receipt: Receipt, destination: dict[str, Any]) -> S
     text, root = hashlib.sha256(), Root()
     gone = size = 0
     prefix: str | None = None
-    with tempfile.SpooledTemporaryFile(_MAX_BYTES_IN_MEMORY) as packed:
+    # More are on disk until the item lists are read: those of a million documents are 49 MB.
+    with tempfile.SpooledTemporaryFile(MAX_BYTES_IN_MEMORY) as packed:
         with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=_COMPRESSION, mtime=0) as file:
             for batch in _in_order(ledger, receipt, destination):
                 if prefix is None:
