@@ -20,7 +20,7 @@ from xml.sax.saxutils import escape
 
 from aiohttp import web
 
-from .serving import in_thread, served
+from .stand_in.serving import in_thread, served
 
 TOKEN = "local-google-token"  # noqa: S105 - of a stand-in
 MAX_OBJECT_BYTES = 100_000_000

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from .serving import in_thread, served
+from .stand_in.serving import in_thread, served
 
 TOKEN = "local-receiver-token-0123"  # noqa: S105 - of a stand-in
 SPLUNK_PATH, DATADOG_PATH, HTTP_PATH = "/services/collector/event", "/api/v2/logs", "/hook"

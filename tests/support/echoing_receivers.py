@@ -12,7 +12,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from simulators.serving import in_thread, served
+from simulators.stand_in.serving import in_thread, served
 
 
 def _with_secrets(request: web.Request, body: bytes) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 
@@ -83,32 +80,3 @@ def reset_after_ingest() -> Fault:
 def cut_answer() -> Fault:
     """Everything is stored, and the connection closes in the middle of the answer."""
     return Fault(breaks=Break.IN_ANSWER)
-
-
-class Script:
-    """The faults of the next requests, in order; after the last one, requests succeed again."""
-
-    def __init__(self) -> None:
-        self._faults: deque[Fault] = deque()
-        self._lock = threading.Lock()
-
-    def extend(self, faults: Sequence[Fault | int]) -> None:
-        """Append faults; a bare number stands for its HTTP status."""
-        checked = [msgspec.convert(msgspec.to_builtins(_fault(fault)), Fault) for fault in faults]
-        with self._lock:
-            self._faults.extend(checked)
-
-    def clear(self) -> None:
-        with self._lock:
-            self._faults.clear()
-
-    def next(self) -> Fault:
-        with self._lock:
-            return self._faults.popleft() if self._faults else Fault()
-
-    def __len__(self) -> int:
-        return len(self._faults)
-
-
-def _fault(fault: Fault | int) -> Fault:
-    return Fault(status=fault) if isinstance(fault, int) else fault

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
 from aiohttp import web
+
+from simulators.stand_in.control import json_answer
 
 from .source import Source
 
@@ -23,8 +22,3 @@ class Reports:
     async def requests(self, _request: web.Request) -> web.Response:
         """Return every request, in the order of arrival."""
         return json_answer(self._source.store.requests())
-
-
-def json_answer(value: Any) -> web.Response:
-    """Return a 200 with a JSON document."""
-    return web.Response(body=msgspec.json.encode(value), content_type="application/json")

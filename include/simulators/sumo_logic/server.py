@@ -9,9 +9,9 @@ from typing import Any
 
 from aiohttp import web
 
-from simulators.serving import in_thread, served
+from simulators.stand_in.control import Control
+from simulators.stand_in.serving import in_thread, served
 
-from .control import Control
 from .faults import Fault
 from .page import Page
 from .records import Message, ReceivedRequest
@@ -37,7 +37,7 @@ def serving(source: Source, *, port: int = 0) -> AbstractAsyncContextManager[str
 
 
 def _application(source: Source) -> web.Application:
-    reports, control = Reports(source), Control(source)
+    reports = Reports(source)
     application = web.Application()
     application.add_routes(
         [
@@ -48,10 +48,7 @@ def _application(source: Source) -> web.Application:
             web.get("/", Page(source).show),
             web.get("/messages", reports.messages),
             web.get("/requests", reports.requests),
-            web.post("/_control/script", control.script),
-            web.post("/_control/recover", control.recover),
-            web.post("/_control/settings", control.settings),
-            web.post("/_control/reset", control.reset),
+            *Control(source, Fault).routes(),
         ]
     )
     return application

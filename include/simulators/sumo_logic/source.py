@@ -9,11 +9,14 @@ from typing import Any
 
 from aiohttp import web
 
+from simulators.stand_in.broken_answers import cut_answer, reset
+from simulators.stand_in.script import FaultScript
+
 from . import answers
 from .arrival import Arrival
+from .body import Body, Reading, read_body
 from .compression import BadEncodingError, decompress, decompress_beginning
-from .connection import Body, Reading, cut_answer, read_body, reset
-from .faults import Break, Fault, Script
+from .faults import Break, Fault
 from .metadata import BadHeaderError, Metadata
 from .records import Kind, Message, Slice
 from .settings import SourceSettings, Storage, convert_settings
@@ -32,7 +35,7 @@ class Source:
 
     def __init__(self, settings: SourceSettings, *, clock: Callable[[], float] = time.time) -> None:
         self.settings = settings
-        self.script = Script()
+        self.script = FaultScript(Fault)
         self.store = Store()
         self._clock = clock
         self._stamper = Stamper(settings)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,12 +16,13 @@ from typing import Any
 
 from aiohttp import web
 
-from simulators.sumo_logic.connection import cut_answer, reset
+from simulators.stand_in.broken_answers import cut_answer, reset
+from simulators.stand_in.script import FaultScript
 
 from .answers import ApiError, answer, document, encode
 from .clock import SimulatedClock
 from .endpoints import Endpoint, Visit
-from .faults import OK, Break, Fault, Script
+from .faults import OK, Break, Fault
 from .history import View
 from .holders import Holder, place_of, token_of
 from .limits import Quota
@@ -60,7 +62,7 @@ class Api:
     ) -> None:
         self.settings = settings
         self.clock = SimulatedClock(now)
-        self.script = Script()
+        self.script = FaultScript(Fault)
         self.log = RequestLog()
         self._seconds = clock
         self._on_request = on_request
@@ -146,7 +148,7 @@ class Api:
         if wait > 0:
             headers = {"Retry-After": str(math.ceil(wait))} if self.settings.retry_after else {}
             return _failure(429, "over the quota", headers), Fault()
-        fault = self.script.next(request.path_qs)
+        fault = self.script.next(lambda each: re.search(each.path, request.path_qs))
         try:
             return self._outcome(request, endpoint, holder, now, fault), fault
         except ApiError as problem:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 
@@ -36,6 +34,13 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     breaks: Break | None = None
     path: str = ""
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a path that is no regular expression."""
+        try:
+            re.compile(self.path)
+        except re.error as problem:
+            raise ValueError(f"The fault's path {self.path} is no regular expression: {problem}") from problem
+
 
 def slow(seconds: float, *, path: str = "") -> Fault:
     """The real answer, but it takes its time."""
@@ -60,41 +65,3 @@ def cut_answer(*, path: str = "") -> Fault:
 def truncated(*, path: str = "") -> Fault:
     """200, whole as HTTP goes, with half of the JSON text."""
     return Fault(breaks=Break.TRUNCATED, path=path)
-
-
-class Script:
-    """The faults of the next requests, in order; after the last one, requests succeed again."""
-
-    def __init__(self) -> None:
-        self._faults: list[Fault] = []
-        self._lock = threading.Lock()
-
-    def extend(self, faults: Sequence[Fault | int]) -> None:
-        """Append faults; a bare number stands for its HTTP status. Raises ValueError for one that makes no sense."""
-        checked = [msgspec.convert(msgspec.to_builtins(_fault(fault)), Fault) for fault in faults]
-        for fault in checked:
-            try:
-                re.compile(fault.path)
-            except re.error as problem:
-                raise ValueError(f"The fault's path {fault.path} is no regular expression: {problem}") from problem
-        with self._lock:
-            self._faults.extend(checked)
-
-    def clear(self) -> None:
-        with self._lock:
-            self._faults.clear()
-
-    def next(self, path: str) -> Fault:
-        """Take the first fault that is meant for this path and query."""
-        with self._lock:
-            for index, fault in enumerate(self._faults):
-                if re.search(fault.path, path):
-                    return self._faults.pop(index)
-            return Fault()
-
-    def __len__(self) -> int:
-        return len(self._faults)
-
-
-def _fault(fault: Fault | int) -> Fault:
-    return Fault(status=fault) if isinstance(fault, int) else fault

@@ -10,10 +10,10 @@ from typing import Any
 
 from aiohttp import web
 
-from simulators.serving import in_thread, served
+from simulators.stand_in.serving import in_thread, served
 
 from .api import Api, OnRequest
-from .control import Control
+from .control import WorkatoControl
 from .endpoints import ENDPOINTS
 from .faults import Fault
 from .records import ReceivedRequest
@@ -27,17 +27,12 @@ def serving(api: Api, *, port: int = 0) -> AbstractAsyncContextManager[str]:
 
 
 def _application(api: Api) -> web.Application:
-    control = Control(api)
     application = web.Application()
     application.add_routes(
         [
             *(web.get(path, api.handler(endpoint)) for path, endpoint in ENDPOINTS.items()),
             web.route("*", "/api/{rest:.*}", api.handler(None)),
-            web.post("/_control/script", control.script),
-            web.post("/_control/settings", control.settings),
-            web.post("/_control/clock", control.clock),
-            web.post("/_control/reset", control.reset),
-            web.get("/_control/requests", control.requests),
+            *WorkatoControl(api).routes(),
         ]
     )
     return application

@@ -1,17 +1,12 @@
-"""The rough side of HTTP: bodies that do not come, answers that do not arrive."""
+"""The body of a request, which may come late, in part, or not at all."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from enum import Enum, auto
 from typing import NamedTuple
 
 from aiohttp import ClientPayloadError, web
-
-# With a linger time of zero a close sends RST, where it would otherwise send FIN.
-_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class Reading(Enum):
@@ -41,21 +36,3 @@ async def read_body(request: web.Request, deadline: float) -> Body:
     except (ConnectionError, ClientPayloadError, web.RequestPayloadError):
         return Body(bytes(wire), Reading.SENDER_GONE)
     return Body(bytes(wire), Reading.COMPLETE)
-
-
-def reset(request: web.Request) -> web.Response:
-    """Break the connection with RST; the response returned is for the framework and is not sent."""
-    if request.transport is not None:
-        request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        request.transport.abort()
-    return web.Response()
-
-
-async def cut_answer(request: web.Request) -> web.StreamResponse:
-    """Promise an answer of 100 bytes, send one, and close."""
-    answer = web.StreamResponse(headers={"Content-Length": "100"})
-    await answer.prepare(request)
-    await answer.write(b"{")
-    if request.transport is not None:
-        request.transport.close()
-    return answer
