@@ -49,9 +49,9 @@ class S3Endpoint:
         if versioned:
             client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
 
-    def airflow_connection(self, *, region: str = DEFAULT_REGION, bucket: str | None = None) -> str:
+    def airflow_connection(self, *, bucket: str | None = None) -> str:
         """The JSON of an Airflow connection of type `aws`, for an AIRFLOW_CONN_ variable. Holds the secret key."""
-        extra: dict[str, Any] = {"endpoint_url": self.url, "region_name": region}
+        extra: dict[str, Any] = {"endpoint_url": self.url, "region_name": DEFAULT_REGION}
         if bucket is not None:
             extra["service_config"] = {"s3": {"bucket_name": bucket}}
         return json.dumps(

@@ -13,11 +13,10 @@ from .api_session import AirflowApiError, ApiSession
 from .models import Backfill, DagRun, TaskInstance
 from .task_log import as_text
 
-_REQUEST_SECONDS = 60
 _POLL_SECONDS = 0.25
-_PAGE = 100
 _PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 _ENDED = ("success", "failed")
+_DAG_SECONDS = 60
 
 Reprocess = Literal["none", "failed", "completed"]
 Model = TypeVar("Model", bound=msgspec.Struct)
@@ -34,9 +33,9 @@ class AirflowApi(ApiSession):
             return ["api_server", *_PARTS]
         return [part for part in _PARTS if health[part]["status"] != "healthy"]
 
-    def wait_for_dag(self, dag_id: str, *, timeout: float = 60) -> None:
+    def wait_for_dag(self, dag_id: str) -> None:
         """Wait until the DAG processor has read the DAG; the error names the files that cannot be imported."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + _DAG_SECONDS
         while True:
             try:
                 self.get(f"/dags/{quote(dag_id)}/details")
@@ -45,7 +44,7 @@ class AirflowApi(ApiSession):
                     raise
                 if time.monotonic() > deadline:
                     raise AirflowApiError(
-                        f"No DAG {dag_id!r} after {timeout:g} s. {self._import_errors()}", error.status_code
+                        f"No DAG {dag_id!r} after {_DAG_SECONDS} s. {self._import_errors()}", error.status_code
                     ) from None
                 time.sleep(_POLL_SECONDS)
             else:
@@ -57,26 +56,9 @@ class AirflowApi(ApiSession):
     def pause(self, dag_id: str) -> None:
         self.patch(f"/dags/{quote(dag_id)}", {"is_paused": True})
 
-    def trigger(
-        self,
-        dag_id: str,
-        *,
-        conf: Mapping[str, Any] | None = None,
-        logical_date: datetime | None = None,
-        data_interval: tuple[datetime, datetime] | None = None,
-        run_id: str | None = None,
-        note: str | None = None,
-    ) -> DagRun:
-        """Start a manual run. Without a `logical_date` it has no data interval either, whatever is given."""
-        start, end = data_interval or (None, None)
-        body = {
-            "dag_run_id": run_id,
-            "logical_date": _iso(logical_date),
-            "data_interval_start": _iso(start),
-            "data_interval_end": _iso(end),
-            "conf": conf,
-            "note": note,
-        }
+    def trigger(self, dag_id: str, *, conf: Mapping[str, Any] | None = None) -> DagRun:
+        """Start a manual run, without a logical date."""
+        body = {"logical_date": None, "conf": conf}
         return _model(self.post(f"/dags/{quote(dag_id)}/dagRuns", body), DagRun)
 
     def run(self, dag_id: str, run_id: str) -> DagRun:
@@ -105,9 +87,9 @@ class AirflowApi(ApiSession):
         tasks = [_model(item, TaskInstance) for item in found]
         return sorted(tasks, key=lambda task: (task.task_id, task.map_index))
 
-    def task_log(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1, try_number: int = 1) -> str:
-        """The log of one try, as a person would read it: one line an entry, with its fields and tracebacks."""
-        path = f"{_run_path(dag_id, run_id)}/taskInstances/{quote(task_id)}/logs/{try_number}"
+    def task_log(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1) -> str:
+        """The log of the first try, as a person would read it: one line an entry, with its fields and tracebacks."""
+        path = f"{_run_path(dag_id, run_id)}/taskInstances/{quote(task_id)}/logs/1"
         log = self._request(
             "GET", path, params={"map_index": map_index, "full_content": True}, headers={"Accept": "application/json"}
         )
@@ -124,7 +106,6 @@ class AirflowApi(ApiSession):
         run_id: str,
         *,
         tasks: Sequence[str | tuple[str, int]] | None = None,
-        only_failed: bool = False,
         include_downstream: bool = False,
     ) -> list[TaskInstance]:
         """Clear tasks of a run (all, or those named, with a map index or without), and return which will run again."""
@@ -132,7 +113,7 @@ class AirflowApi(ApiSession):
             "dry_run": False,
             "dag_run_id": run_id,
             "task_ids": None if tasks is None else [task if isinstance(task, str) else list(task) for task in tasks],
-            "only_failed": only_failed,
+            "only_failed": False,
             "include_downstream": include_downstream,
             "reset_dag_runs": True,
         }
@@ -207,8 +188,8 @@ def _model(value: Any, model: type[Model]) -> Model:
     return msgspec.convert(value, model)
 
 
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat()
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
 
 
 def _describe(task: TaskInstance) -> str:

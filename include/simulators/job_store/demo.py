@@ -67,7 +67,7 @@ DEMO_ACCOUNTS = (
 )
 
 
-def demo_store(path: Path, start: datetime, end: datetime, *, seed: int = DEMO_SEED) -> dict[int, int]:
+def demo_store(path: Path, start: datetime, end: datetime) -> dict[int, int]:
     """Write the SQLite job store of the demo for [start, end) and return the number of jobs by user_id.
 
     A file that is there is replaced, once the new one is whole.
@@ -79,10 +79,11 @@ def demo_store(path: Path, start: datetime, end: datetime, *, seed: int = DEMO_S
         connection.execute("PRAGMA synchronous = OFF")  # an unfinished file is thrown away anyway
         create(connection, "sqlite")
         counts = {
-            account.user_id: fill(connection, "sqlite", account.jobs(seed, start, end)) for account in DEMO_ACCOUNTS
+            account.user_id: fill(connection, "sqlite", account.jobs(DEMO_SEED, start, end))
+            for account in DEMO_ACCOUNTS
         }
         for account in DEMO_ACCOUNTS:
-            fill_events(connection, "sqlite", account.events(seed, start, end))
+            fill_events(connection, "sqlite", account.events(DEMO_SEED, start, end))
     unfinished.replace(path)
     return counts
 
