@@ -60,9 +60,9 @@ def parse_allowed_signers(text: str) -> AllowedSigners:
     return AllowedSigners(keys)
 
 
-def allowed_signers_line(public_key: bytes, comment: str = "") -> str:
+def allowed_signers_line(public_key: bytes) -> str:
     blob = base64.b64encode(key_blob(public_key)).decode()
-    return f'{IDENTITY} namespaces="{NAMESPACE}" {KEY_TYPE.decode()} {blob} {comment}'.rstrip()
+    return f'{IDENTITY} namespaces="{NAMESPACE}" {KEY_TYPE.decode()} {blob}'
 
 
 def _key_of(line: str) -> list[AllowedKey]:

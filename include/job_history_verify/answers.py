@@ -25,7 +25,7 @@ DOES_NOT_PROVE = (
 )
 _RESULTS = ("proven", "something differs", "could not be checked")
 _UNSIGNED_RESULT = "as sealed, and unsigned"
-OF_UNSIGNED_SEALS = "Who wrote the seals without a signature: whoever can write here can write such ones."
+OF_UNSIGNED_SEALS = "Who wrote the seals without a signature: anyone who can write here can write such ones."
 
 
 def _result(findings: Findings, code: int) -> str:
@@ -37,7 +37,7 @@ def _is_unsigned(findings: Findings) -> bool:
 
 
 def print_line(out: TextIO, text: str) -> None:
-    """Print a line that may hold anything, as the key of a document: also what a terminal would obey or cannot show."""
+    """Print a line; `?` stands for what a terminal would obey or cannot show, as in the key of a document."""
     encoding = getattr(out, "encoding", None) or "utf-8"
     shown = "".join(letter if letter.isprintable() else "?" for letter in text)
     out.write(shown.encode(encoding, "replace").decode(encoding) + "\n")

@@ -101,7 +101,7 @@ class Folder:
             except OSError as error:
                 yield error
 
-    def digests_below(self, below: str = "", without: tuple[str, ...] = ()) -> Iterator[tuple[bytes, bytes | None]]:
+    def digests_below(self, below: str, without: tuple[str, ...]) -> Iterator[tuple[bytes, bytes | None]]:
         """Yield the keys that `keys` lists, as bytes, with their digests; None for a file that cannot be read."""
         for name in self._names(below, without):
             try:

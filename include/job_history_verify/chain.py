@@ -1,4 +1,4 @@
-"""Reads one chain of seals: its links, its signatures, its sums; what each window's newest seal says."""
+"""Reads one chain of seals: its links, its signatures, its sums; the newest seal of each window."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class WindowSeal(NamedTuple):
 
 
 class SealedReceipt(NamedTuple):
-    """What the newest seal of a revision says of its receipt."""
+    """The receipt of a revision, as its newest seal names it."""
 
     seq: int
     sha256: str

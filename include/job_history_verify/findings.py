@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from job_history_verify.layout import ChainId
-from job_history_verify.verdicts import EXIT_DIFFERS, EXIT_NOT_CHECKED, EXIT_PROVEN, Verdict
+from job_history_verify.verdicts import EXIT_DIFFERS, EXIT_PROVEN, Verdict
 
 
 class Finding(NamedTuple):
@@ -87,6 +87,3 @@ class Findings:
         found = {*self.documents, *self.windows, *self.log}
         codes = {verdict.exit_code(strict=strict, allow_unsigned=allow_unsigned) for verdict in found}
         return EXIT_DIFFERS if EXIT_DIFFERS in codes else max(codes, default=EXIT_PROVEN)
-
-
-__all__ = ["EXIT_NOT_CHECKED", "Finding", "Findings"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import reduce
 
 _sha256 = hashlib.sha256
@@ -61,12 +61,6 @@ def _root_of_block(entries: Sequence[bytes]) -> bytes:
         pairs = iter(nodes)
         nodes = [_sha256(b"\1" + left + right).digest() for left, right in zip(pairs, pairs)]
     return nodes[0]
-
-
-def root_of(entries: Iterable[bytes]) -> bytes:
-    root = Root()
-    root.add_all(list(entries))
-    return root.digest()
 
 
 def inclusion_path(leaves: Sequence[bytes], index: int) -> list[bytes]:

@@ -37,24 +37,16 @@ def signed_data(message: bytes, namespace: str = NAMESPACE, hash_name: bytes = b
     return _MAGIC + b"".join(map(_string, (namespace.encode(), b"", hash_name, digest)))
 
 
-def armored_signature(public_key: bytes, signature: bytes, namespace: str = NAMESPACE) -> str:
+def armored_signature(public_key: bytes, signature: bytes) -> str:
     """Return the text of a signature file for an Ed25519 signature of `signed_data(message)`."""
-    blob = (
-        _MAGIC
-        + struct.pack(">I", _VERSION)
-        + b"".join(
-            map(
-                _string,
-                (
-                    key_blob(public_key),
-                    namespace.encode(),
-                    b"",
-                    b"sha512",
-                    _string(KEY_TYPE) + _string(signature),
-                ),
-            )
-        )
+    fields = (
+        key_blob(public_key),
+        NAMESPACE.encode(),
+        b"",
+        b"sha512",
+        _string(KEY_TYPE) + _string(signature),
     )
+    blob = _MAGIC + struct.pack(">I", _VERSION) + b"".join(map(_string, fields))
     text = base64.b64encode(blob).decode()
     lines = [text[start : start + _LINE_LENGTH] for start in range(0, len(text), _LINE_LENGTH)]
     return "\n".join([_BEGIN, *lines, _END, ""])

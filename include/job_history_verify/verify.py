@@ -206,11 +206,11 @@ class Verification:
         judge.judge(documents.deciding(wanted), iter(found))
 
     @contextmanager
-    def _could_not_check(self, chain: ChainId | None = None) -> Iterator[None]:
+    def _could_not_check(self) -> Iterator[None]:
         try:
             yield
         except (OSError, ValueError) as error:
-            self._cannot(_reason(error), chain)
+            self._cannot(_reason(error))
 
     def _cannot(self, detail: str, chain: ChainId | None = None) -> None:
         self._findings.of_log(Finding(Verdict.COULD_NOT_CHECK, detail, chain))

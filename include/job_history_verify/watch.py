@@ -1,4 +1,4 @@
-"""`job-history-watch`: fail if the replication stopped or fell behind, from `_control/status.json` alone."""
+"""`job-history-watch`: fail if the replication stopped or is late, from `_control/status.json` alone."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ def _print(options: argparse.Namespace, result: str, found: Judgement) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="job-history-watch",
-        description="Fail if the replication stopped or fell behind; reads the ledger's _control/status.json alone.",
+        description="Fail if the replication stopped or is late; reads the ledger's _control/status.json alone.",
         epilog="exit codes: 0 in time; 1 late; 2 the status could not be read.",
     )
     parser.add_argument("status", metavar="FILE", help="status.json: a file, - for standard input, or an https:// URL")

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 from tests.support.sealed_archive import merkle_root
 
-from job_history_verify.merkle import Root, inclusion_path, leaf_hash, root_by_path, root_of
+from job_history_verify.merkle import Root, inclusion_path, leaf_hash, root_by_path
+
+
+def root_of(entries: list[bytes]) -> bytes:
+    root = Root()
+    root.add_all(entries)
+    return root.digest()
 
 
 @pytest.mark.parametrize("count", [*range(20), 31, 32, 33, 100, 1_023, 1_024, 1_025, 2_048, 3_100])
