@@ -31,7 +31,7 @@ from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import format_time
 from job_history.model.unplaceable import Unplaceable
 from job_history.model.window import Window
-from job_history.seals.unsealed import UnsealedWindow, mark_unsealed
+from job_history.seals.unsealed import UnsealedWindow
 from job_history.storage import local_storage
 from simulators.project import ROOT
 
@@ -144,7 +144,7 @@ def test_status_counts_the_windows_that_wait_for_a_seal(world: World, job_histor
         save_receipt(world, 5234, hour, "complete")
     waiting = Window.from_slug("20180520T000000Z-20180520T010000Z")
     for user_id in (5234, 77):
-        mark_unsealed(local_storage(world.ledger), UnsealedWindow(user_id, EventKind.JOBS, waiting))
+        UnsealedWindow(user_id, EventKind.JOBS, waiting).write(local_storage(world.ledger))
 
     result = job_history("status", *HOURS)
 

@@ -25,7 +25,7 @@ from job_history.model.job import JobRecord
 from job_history.model.slice import Slice, run_folder
 from job_history.model.timestamp import format_time
 from job_history.model.window import Window
-from job_history.seals.unsealed import UnsealedWindow, mark_path_of, mark_unsealed
+from job_history.seals.unsealed import UnsealedWindow, mark_path_of
 from job_history.storage import Storage, local_storage
 from simulators.project import ROOT
 
@@ -368,7 +368,7 @@ def test_the_overview_counts_the_windows_that_wait_for_a_seal(pages: Pages, ledg
     save(ledger, 5234, hour(0), listed=1, delivered=1)
     assert "Not sealed" not in pages.as_user("vic").get(f"/status?{UNTIL}").text
     for user_id, number in ((5234, 0), (5234, 1), (7, 0), (9999, 0)):
-        mark_unsealed(ledger, UnsealedWindow(user_id, EventKind.JOBS, hour(number)))
+        UnsealedWindow(user_id, EventKind.JOBS, hour(number)).write(ledger)
     page = pages.as_user("vic").get(f"/status?{UNTIL}").text
     assert re.search(r"<dt>Not sealed</dt><dd[^>]*>3</dd>", page)
     assert pages.as_user("vic").get(f"/api/status?{UNTIL}&search=acme").json()["unsealed"] == 2

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
@@ -19,13 +19,13 @@ from job_history.errors import PermanentError, ReplicationError
 from job_history.ledger.decoding import decoded
 from job_history.ledger.receipt_files import day_folder_of
 from job_history.model.event_kind import EventKind
+from job_history.model.timestamp import parse_time_slug, time_slug
 from job_history.model.window import Window
 from job_history.storage import Storage
 
 log = logging.getLogger(__name__)
 
 FOLDER = "_control/sweep"
-_FORM = "%Y%m%dT%H%M%SZ"
 
 
 class SweepNote(msgspec.Struct):
@@ -56,7 +56,7 @@ def note_to_sweep(ledger: Storage, folders: list[str], at: datetime) -> str | No
     """Note folders whose files are old enough some days after `at`. Raises what the ledger raises."""
     if not folders:
         return None
-    path = f"{FOLDER}/{at.astimezone(UTC):{_FORM}}-{secrets.token_hex(4)}.json"
+    path = f"{FOLDER}/{time_slug(at)}-{secrets.token_hex(4)}.json"
     ledger.create(path, msgspec.json.encode(SweepNote(folders)))
     return path
 
@@ -79,6 +79,6 @@ def notes_before(ledger: Storage, before: datetime) -> Iterator[OldNote]:
 
 def _moment(path: str, written: datetime) -> datetime:
     try:
-        return datetime.strptime(path.removeprefix(f"{FOLDER}/").partition("-")[0], _FORM).replace(tzinfo=UTC)
+        return parse_time_slug(path.removeprefix(f"{FOLDER}/").partition("-")[0])
     except ValueError:
         return written

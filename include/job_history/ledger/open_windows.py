@@ -9,15 +9,14 @@ by the next report or reconciliation that meets it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 
 from job_history.errors import PermanentError
 from job_history.ledger.receipt import Receipt, WindowState
 from job_history.ledger.receipt_store import read_receipt
 from job_history.ledger.window_mark import WindowMark
 from job_history.model.window import Window
-from job_history.storage import REQUESTS_AT_ONCE, Storage
+from job_history.storage import Storage, at_once
 
 log = logging.getLogger(__name__)
 
@@ -27,9 +26,7 @@ FOLDER = "_control/open"
 class OpenWindow(WindowMark):
     """A window of an account that needs a run."""
 
-    @property
-    def path(self) -> str:
-        return self.path_in(FOLDER)
+    folder = FOLDER
 
 
 class OpenWindows:
@@ -53,7 +50,7 @@ class OpenWindows:
         try:
             for path in ledger.paths(FOLDER):
                 try:
-                    self.windows.add(OpenWindow.at(path, FOLDER))
+                    self.windows.add(OpenWindow.at(path))
                 except ValueError:
                     self.unreadable.append(path)
         except PermanentError as not_listed:
@@ -63,13 +60,13 @@ class OpenWindows:
     def mark(self, windows: Iterable[OpenWindow]) -> None:
         """Mark windows that need a run. Those that were marked already cost no request."""
         new = [window for window in windows if window not in self.windows]
-        self._at_once(lambda window: self._ledger.create(window.path, b"{}\n"), new)
+        at_once(lambda window: window.write(self._ledger), new)
         self.windows.update(new)
 
     def remove(self, windows: Iterable[OpenWindow]) -> None:
         """Delete the marks of windows that need no run any more. Windows without a mark cost no request."""
         marked = [window for window in windows if window in self.windows]
-        self._at_once(lambda window: self._ledger.delete(window.path), marked)
+        at_once(lambda window: self._ledger.delete(window.path), marked)
         self.windows.difference_update(marked)
 
     def before(self, receipt: Receipt) -> None:
@@ -83,7 +80,7 @@ class OpenWindows:
         Another report may have deleted the mark of a window that has failed again since.
         """
         if newest.state is WindowState.FAILED and newest.has_history:
-            self._ledger.create(OpenWindow.of(newest).path, b"{}\n")
+            OpenWindow.of(newest).write(self._ledger)
         if newest.state.closed or newest.state is WindowState.UNRECOVERABLE:
             self.settle([newest])
 
@@ -109,14 +106,6 @@ class OpenWindows:
             "the file."
             for path in self.unreadable
         ]
-
-    def _at_once(self, do: Callable[[OpenWindow], object], windows: list[OpenWindow]) -> None:
-        if len(windows) < 2:
-            for window in windows:
-                do(window)
-            return
-        with ThreadPoolExecutor(min(REQUESTS_AT_ONCE, len(windows)), "open-windows") as threads:
-            list(threads.map(do, windows))
 
 
 def open_by_account(marks: set[OpenWindow]) -> dict[str, list[Window]]:

@@ -15,13 +15,13 @@ import msgspec
 
 from job_history.errors import PermanentError
 from job_history.ledger.decoding import decoded
+from job_history.model.timestamp import parse_time_slug, time_slug
 from job_history.storage import Storage
 
 log = logging.getLogger(__name__)
 
 FOLDER = "_control/reconciled"
 MAX_LOOK_BACK = timedelta(days=31)
-_FORM = "%Y%m%dT%H%M%SZ"
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -69,7 +69,7 @@ def note_reconciled(ledger: Storage, start: datetime, until: datetime, behind: I
     earlier = [path for moment, path in known if moment < until][:-1]
     content = msgspec.json.encode(_Note(_still_behind(read_reconciled(ledger), start, until, behind, done)))
     try:
-        ledger.create(f"{FOLDER}/{until.astimezone(UTC):{_FORM}}", content)
+        ledger.create(f"{FOLDER}/{time_slug(until)}", content)
         ledger.delete_all([*earlier, *(path for moment, path in known if moment > datetime.now(UTC))])
     except PermanentError as unwritten:
         log.warning("The next reconciliation compares these hours again: %s", unwritten)
@@ -94,7 +94,7 @@ def _moments(ledger: Storage) -> dict[str, datetime]:
     try:
         for path in ledger.paths(FOLDER):
             try:
-                found[path] = datetime.strptime(path.rpartition("/")[2], _FORM).replace(tzinfo=UTC)
+                found[path] = parse_time_slug(path.rpartition("/")[2])
             except ValueError:
                 continue
     except PermanentError as unreadable:

@@ -10,6 +10,7 @@ from job_history.errors.quoting import quoted
 # fromisoformat also takes bare dates and week dates; the time of a job without a time of day is a mistake, not
 # midnight.
 _DATE_AND_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}")
+_SLUG = "%Y%m%dT%H%M%SZ"
 
 
 def parse_time(text: str) -> datetime:
@@ -35,6 +36,16 @@ def format_time(moment: datetime) -> str:
     if "." in text:
         text = text.rstrip("0")
     return text + "Z"
+
+
+def time_slug(moment: datetime) -> str:
+    """Write a moment, to the second, as part of a file name: `20180521T000000Z`."""
+    return f"{moment.astimezone(UTC):{_SLUG}}"
+
+
+def parse_time_slug(text: str) -> datetime:
+    """Read what `time_slug` writes. Raises ValueError for any other text."""
+    return datetime.strptime(text, _SLUG).replace(tzinfo=UTC)
 
 
 def epoch_milliseconds(moment: datetime) -> int:

@@ -11,7 +11,7 @@ from msgspec.structs import force_setattr
 
 from job_history.errors import PermanentError
 from job_history.errors.quoting import quoted
-from job_history.model.timestamp import format_time, parse_time
+from job_history.model.timestamp import format_time, parse_time, parse_time_slug, time_slug
 
 HOUR = timedelta(hours=1)
 # A window is not cut below this: jobs that complete in the same second stay together.
@@ -79,13 +79,14 @@ class Window(msgspec.Struct, frozen=True, order=True, dict=True):
 
 
 def _compact(moment: datetime) -> str:
-    fraction = f".{moment.microsecond:06d}" if moment.microsecond else ""
-    return f"{moment:%Y%m%dT%H%M%S}{fraction}Z"
+    slug = time_slug(moment)
+    return f"{slug[:-1]}.{moment.microsecond:06d}Z" if moment.microsecond else slug
 
 
 def _moment(compact: str) -> datetime:
-    form = "%Y%m%dT%H%M%S.%fZ" if "." in compact else "%Y%m%dT%H%M%SZ"
-    return datetime.strptime(compact, form).replace(tzinfo=UTC)
+    if "." in compact:
+        return datetime.strptime(compact, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
+    return parse_time_slug(compact)
 
 
 def _full_hour(moment: datetime) -> datetime:

@@ -25,7 +25,7 @@ from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.pipeline.run_files import RunFiles
 from job_history.pipeline.worker_clock import ClockOff
 from job_history.progress import readable_ids
-from job_history.storage import REQUESTS_AT_ONCE, Storage
+from job_history.storage import REQUESTS_AT_ONCE, Storage, at_once
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +87,7 @@ class Closing:
                 log.warning("Account %s, window %s is left to the report: %s", planned.label, planned.window, error)
                 return None
 
-        with ThreadPoolExecutor(REQUESTS_AT_ONCE, "receipts") as pool:
-            return [closed for closed in pool.map(close, windows) if closed is not None]
+        return [closed for closed in at_once(close, windows) if closed is not None]
 
     def window(self, planned: PlannedWindow) -> ClosedWindow:
         """Write a window's receipt, and delete what its run no longer needs."""
@@ -146,8 +145,7 @@ class Closing:
 def slices_for_tasks_of_their_own(plans: list[Plan], files: RunFiles) -> list[Slice]:
     """Return the slices without an outcome, except those that failed for good, in the order of the hour."""
     waiting = [slice_ for plan in plans for planned in plan.windows for slice_ in planned.slices]
-    with ThreadPoolExecutor(REQUESTS_AT_ONCE, "outcomes") as pool:
-        needs = [slice_ for slice_, need in zip(waiting, pool.map(_needs_task(files), waiting), strict=True) if need]
+    needs = [slice_ for slice_, need in zip(waiting, at_once(_needs_task(files), waiting), strict=True) if need]
     # The oldest hours first: they are the first that a reconciliation no longer looks back to.
     of_hour = order_of_hour(needs, lambda slice_: slice_.user_id, plans[0].window.start) if plans else []
     return sorted(of_hour, key=lambda slice_: slice_.window.start)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import msgspec
 
 from job_history.model.slice import RUNS, Slice
 from job_history.pipeline.convoy import Convoy, convoy_path
-from job_history.storage import REQUESTS_AT_ONCE, Storage
+from job_history.storage import Storage, at_once
 
 STEPS = ("extract", "transform", "load")
 Result = TypeVar("Result", bound=msgspec.Struct)
@@ -31,9 +30,7 @@ class ConvoyFiles:
         self._run = run
 
     def save(self, convoys: Iterable[Convoy]) -> None:
-        with ThreadPoolExecutor(REQUESTS_AT_ONCE, "convoys") as threads:
-            for _ in threads.map(lambda convoy: self._staging.write(convoy.path, msgspec.json.encode(convoy)), convoys):
-                pass
+        at_once(lambda convoy: self._staging.write(convoy.path, msgspec.json.encode(convoy)), convoys)
 
     def convoy(self, number: int) -> Convoy | None:
         content = self._staging.read(convoy_path(self._run, number))

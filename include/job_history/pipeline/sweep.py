@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
@@ -13,7 +12,7 @@ from job_history.errors import ReplicationError
 from job_history.ledger.days_to_sweep import note_to_sweep, note_windows, notes_before
 from job_history.ledger.superseded_files import KEPT, QuarantineFiles, delete_superseded_files
 from job_history.pipeline.results import Plan
-from job_history.storage import REQUESTS_AT_ONCE, Storage
+from job_history.storage import Storage, at_once
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +52,7 @@ def sweep(ledger: Storage, now: datetime, clock: Callable[[], float] = time.mono
         def swept(folder: str) -> _Swept:
             return _sweep_day(ledger, folder, before, quarantine) if clock() < end else _Swept.NO_TIME
 
-        with ThreadPoolExecutor(REQUESTS_AT_ONCE, "sweep") as threads:
-            results = dict(zip(folders, threads.map(swept, folders), strict=True))
+        results = dict(zip(folders, at_once(swept, folders), strict=True))
         note_to_sweep(ledger, _with(results, _Swept.TO_REPEAT), now)
         note_to_sweep(ledger, _with(results, _Swept.NO_TIME), before - timedelta(seconds=1))
         ledger.delete_all(notes)

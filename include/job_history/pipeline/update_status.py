@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from job_history.errors import ReplicationError
@@ -25,7 +24,7 @@ from job_history.pipeline.results import Plan
 from job_history.reconciliation.findings import Findings
 from job_history.seals.needs import SealReport
 from job_history.seals.sealing import later_head
-from job_history.storage import REQUESTS_AT_ONCE, Storage
+from job_history.storage import Storage, at_once
 from job_history_verify.moments import LATEST_EXPECTED
 
 log = logging.getLogger(__name__)
@@ -100,8 +99,7 @@ def _drop_reported_hours(ledger: Storage, accounts: Iterable[AccountStatus]) -> 
         entry.missed = without_receipts(ledger, entry.user_id, entry.kind, entry.missed)
 
     if missing := [entry for entry in accounts if entry.missed]:
-        with ThreadPoolExecutor(REQUESTS_AT_ONCE, "missed hours") as pool:
-            list(pool.map(look, missing))
+        at_once(look, missing)
 
 
 def _of_the_variable(

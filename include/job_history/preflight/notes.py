@@ -13,14 +13,13 @@ import msgspec
 
 from job_history.accounts.account import Account
 from job_history.errors.finding import Finding
-from job_history.model.timestamp import format_time
+from job_history.model.timestamp import format_time, parse_time_slug, time_slug
 from job_history.storage import Storage
 
 PASSED = "_control/preflight"
 FAILED = "_control/preflight_failed"
 # A little less than a day, so that the hourly run of the same hour checks again.
 RECHECK_AFTER = timedelta(hours=23, minutes=30)
-_STAMP = "%Y%m%dT%H%M%SZ"
 
 
 class PreflightNotes:
@@ -75,7 +74,7 @@ class PreflightNotes:
     def note_failed(self, account: Account, found: list[Finding], at: datetime) -> None:
         """Remember when the account failed, in the name of the note, and with which findings."""
         self._forget_failures(account)
-        path = f"{FAILED}/{_name(account)}-{at.astimezone(UTC):{_STAMP}}.json"
+        path = f"{FAILED}/{_name(account)}-{time_slug(at)}.json"
         self._ledger.write(path, msgspec.json.encode({"user_id": account.user_id, "findings": found}))
         self._failed_paths()[account.user_id] = {path}
 
@@ -118,7 +117,7 @@ def _name_and_time(path: str) -> tuple[str, datetime | None]:
     """Return whose note of a failure has this path, and of when; None for a file that is no note."""
     name, _, stamp = path.rpartition("/")[2].removesuffix(".json").rpartition("-")
     try:
-        return name, datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
+        return name, parse_time_slug(stamp)
     except ValueError:
         return name, None
 

@@ -27,7 +27,7 @@ from job_history.redrive.books import items_without, receipt_with
 from job_history.redrive.leftovers import delete_staged_files
 from job_history.redrive.quarantined import records_and_conflicts
 from job_history.redrive.steps import DestinationOf, run_the_steps
-from job_history.seals.unsealed import UnsealedWindow, mark_unsealed
+from job_history.seals.unsealed import UnsealedWindow
 from job_history.storage import Storage
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ def redrive(
     else:
         made.items = [*items_without(tools.ledger, receipt, taken, slice_), *made.items, *receipt.gone_list]
         # The next report seals it. Before, so that a kill leaves a mark too many and no revision without a seal.
-        mark_unsealed(tools.ledger, UnsealedWindow.of(made))
+        UnsealedWindow.of(made).write(tools.ledger)
         made = add_revision(tools.ledger, made, only_after=receipt.revision)
     delete_staged_files(tools.staging, slice_)
     return _redriven(made, outcomes)

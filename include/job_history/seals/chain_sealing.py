@@ -26,7 +26,7 @@ from job_history.seals.chain_writer import (
 from job_history.seals.needs import RED_AFTER, AccountPlace, Sealing
 from job_history.seals.signer import Signer, fingerprint_of
 from job_history.seals.take_back import take_back
-from job_history.seals.unsealed import UnsealedWindow, mark_unsealed
+from job_history.seals.unsealed import UnsealedWindow
 from job_history.seals.window_seal import Revision, seal_window, with_unsealed_before
 from job_history.storage import Storage
 from job_history_verify.chain import MAX_CLOCK_ERROR
@@ -187,7 +187,7 @@ class ChainSealing:
             self.waits = True
             window = UnsealedWindow.of(revision.receipt)
             try:
-                mark_unsealed(self._ledger, window)
+                window.write(self._ledger)
             except ReplicationError as unwritten:
                 self.problems.append(f"Account {self.chain}, window {window.window}: not sealed: {unwritten}")
 

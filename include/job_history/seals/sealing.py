@@ -15,10 +15,10 @@ from job_history.model.window import Window
 from job_history.seals.chain_sealing import ChainSealing
 from job_history.seals.needs import RED_AFTER, Sealing, SealReport
 from job_history.seals.signer import Signer
-from job_history.seals.unsealed import UnsealedWindow, find_unsealed, mark_unsealed, unsealed_windows
+from job_history.seals.unsealed import UnsealedWindow, find_unsealed, unsealed_windows
 from job_history.seals.window_seal import Revision
 from job_history.seals.witness import show_to_witnesses
-from job_history.storage import REQUESTS_AT_ONCE, Storage
+from job_history.storage import REQUESTS_AT_ONCE, Storage, at_once
 from job_history_verify.layout import ChainId
 
 log = logging.getLogger(__name__)
@@ -46,13 +46,11 @@ class SealsOfRun:
             return
         self._chains |= {ChainId(user_id, str(kind)) for user_id, kind in chains}
         wanted = [(user_id, kind, window) for window in hours for user_id, kind in chains]
-        with ThreadPoolExecutor(REQUESTS_AT_ONCE, "unsealed") as pool:
-            try:
-                several = pool.map(lambda each: find_unsealed(self._ledger, *each), wanted)
-                found = [window for each in several for window in each]
-                list(pool.map(lambda window: mark_unsealed(self._ledger, window), found))
-            except ReplicationError as error:
-                log.warning("Windows without a seal were not looked for: %s", error)
+        try:
+            found = at_once(lambda each: find_unsealed(self._ledger, *each), wanted)
+            at_once(lambda window: window.write(self._ledger), [window for several in found for window in several])
+        except ReplicationError as error:
+            log.warning("Windows without a seal were not looked for: %s", error)
 
     def seal(self, recorded: Iterable[Recorded], now: datetime) -> SealReport:
         """Seal the newest revisions of the run's windows."""

@@ -21,9 +21,7 @@ FOLDER = "_control/unsealed"
 class UnsealedWindow(WindowMark):
     """A window whose newest revision has no seal yet."""
 
-    @property
-    def path(self) -> str:
-        return self.path_in(FOLDER)
+    folder = FOLDER
 
 
 def unsealed_windows(ledger: Storage, *, since_before: datetime | None = None) -> list[UnsealedWindow]:
@@ -32,7 +30,7 @@ def unsealed_windows(ledger: Storage, *, since_before: datetime | None = None) -
     found = []
     for path in paths:
         try:
-            found.append(UnsealedWindow.at(path, FOLDER))
+            found.append(UnsealedWindow.at(path))
         except ValueError:
             continue
     return sorted(found)
@@ -42,10 +40,6 @@ def unsealed_of(ledger: Storage, user_ids: Iterable[int]) -> list[UnsealedWindow
     """List the windows of some accounts that wait for a seal, of any time."""
     wanted = set(user_ids)
     return [window for window in unsealed_windows(ledger) if window.user_id in wanted]
-
-
-def mark_unsealed(ledger: Storage, window: UnsealedWindow) -> None:
-    ledger.create(window.path, b"{}\n")
 
 
 def find_unsealed(ledger: Storage, user_id: int, kind: EventKind, hours: Window) -> list[UnsealedWindow]:

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TypeVar, cast
 
 from job_history.errors import PermanentError, ReplicationError, TransientError
 from job_history.storage.files import Files, GuardedFile
 from job_history.storage.local_folder import PRIVATE, SHARED_WITH_GROUP, LocalFolder
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 REQUESTS_AT_ONCE = 64
 """To a bucket, by one task: an answer takes some 30 ms, and ten thousand accounts need a hundred thousand of them."""
@@ -116,12 +119,8 @@ class Storage:
 
         A file that cannot be deleted keeps no other; its error is raised at the end.
         """
-        if self.is_local:
-            errors = [error for error in map(self._try_to_delete, paths) if error is not None]
-        else:
-            with ThreadPoolExecutor(REQUESTS_AT_ONCE, "delete") as threads:
-                errors = [error for error in threads.map(self._try_to_delete, paths) if error is not None]
-        if errors:
+        results = map(self._try_to_delete, paths) if self.is_local else at_once(self._try_to_delete, paths)
+        if errors := [error for error in results if error is not None]:
             raise errors[0]
 
     def _try_to_delete(self, path: str) -> ReplicationError | None:
@@ -174,6 +173,15 @@ class Storage:
             raise type(error)(
                 f"Cannot {doing} {self.url(path)}. {error}", code=error.code, detail=error.detail, facts=error.facts
             ) from None
+
+
+def at_once(do: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Call a function for each item, for up to REQUESTS_AT_ONCE of them at the same time; results are in their order.
+
+    Raises the first error, once the calls under way have ended; the others are not made.
+    """
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE, "requests") as threads:
+        return list(threads.map(do, items))
 
 
 def _cause(error: Exception) -> str:

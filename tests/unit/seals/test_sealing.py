@@ -23,7 +23,7 @@ from job_history.model.window import Window
 from job_history.seals.needs import Sealing, Witness
 from job_history.seals.sealing import SealsOfRun
 from job_history.seals.signer import KeySigner
-from job_history.seals.unsealed import UnsealedWindow, mark_unsealed, unsealed_windows
+from job_history.seals.unsealed import UnsealedWindow, unsealed_windows
 
 
 @pytest.fixture
@@ -306,7 +306,7 @@ def test_reconciliation_finds_what_a_killed_report_left_unsealed(one: Installati
 def test_redriven_revision_is_sealed_by_the_next_report(one: Installation) -> None:
     one.run(0, jobs_of(0, 1))
     one.deliver(jobs_of(0, 2))
-    mark_unsealed(one.ledger, UnsealedWindow(5234, EventKind.JOBS, window_of(0)))
+    UnsealedWindow(5234, EventKind.JOBS, window_of(0)).write(one.ledger)
     record(one.ledger, one.receipt(0, jobs_of(0, 1, 2), f"{REDRIVE}1"))
     one.run(1, {})
     assert (seal(one, 2)["reason"], unsealed_windows(one.ledger)) == ("redrive", [])
