@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.dag_tasks import look_back, replicate_hour
+from tests.support.dag_tasks import context_of_reconciliation, look_back, reconcile, replicate_hour
 
+from job_history.errors import PermanentError
 from job_history.model.window import Window
+from job_history_airflow.operators import ReconcileOperator
 from simulators.job_store import create, fill, small_jobs
 
-from .conftest import HOUR, World
+from .conftest import HOUR, World, show
 
 DAYS = 10
 
@@ -66,3 +68,26 @@ def test_late_jobs_of_days_on_which_the_source_was_away_are_found_when_it_is_bac
     assert (counts["listed"], counts["delivered"], counts["late"]) == (1, 1, 1)
     assert len(world.keys()) == 1
     assert json.loads(max(world.ledger.glob("_control/reconciled/*")).read_bytes()) == {"behind": {}}
+
+
+@pytest.mark.promise("cleared-tasks")
+def test_a_cleared_look_back_that_fails_leaves_no_earlier_comparison(world: World, store: Path) -> None:
+    world.accounts(world.account(5234, "Acme"))
+    hours = Window(HOUR, HOUR + timedelta(hours=1))
+    assert replicate_hour(hours).error is None
+    assert reconcile(hours).error is None
+    show(store, 5234, 777_777)
+    world.forget_accounts()
+
+    with pytest.raises(PermanentError):
+        reconcile(hours)
+
+    # Airflow has deleted what an earlier try handed over; `plan` runs although `look_back` failed.
+    [run] = [path.parent for path in (store.parent / "staging").rglob("failure-look_back.json")]
+    assert not (run / "comparisons").exists() or not [*(run / "comparisons").iterdir()]
+    world.accounts(world.account(5234, "Acme"))
+    with pytest.raises(PermanentError, match="because `look_back` failed"):
+        ReconcileOperator(task_id="plan").execute(context_of_reconciliation(hours))
+    assert (5234, hours.start_text) in world.receipts()
+    assert reconcile(hours).error is None
+    assert world.receipts()[5234, hours.start_text]["counts"]["late"] == 1

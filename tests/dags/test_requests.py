@@ -28,8 +28,9 @@ from simulators.job_store import create, fill, small_jobs
 HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
 ACCOUNTS, WITH_JOBS = 40, 4
 BEFORE = 276
-# Three of them, for any number of accounts: what `close` leaves for `report` is a stream and the file that names it.
-MAX_REQUESTS = 258
+# Four of them, for any number of accounts: what `close` leaves for `report` is a stream and the file that names it, and
+# the plan leaves a note in the ledger.
+MAX_REQUESTS = 259
 MAX_LISTINGS = 12
 MAX_REQUESTS_OF_SEALS = 4 * ACCOUNTS + 2 * WITH_JOBS
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from job_history.errors import PermanentError
 from job_history.errors.code import Code
+from job_history.ledger.installation import installation_of
 from job_history.storage import Storage, local_storage
 from job_history_airflow.dag_ids import REPLICATION_DAG
 from job_history_airflow.operators import ConvoyOperator, ReportOperator
 
-from .conftest import World, run_dag
+from .conftest import HOUR_END, World, run_dag
 
 
 def code_of(message: str) -> str:
@@ -71,13 +74,20 @@ def test_a_report_on_another_worker_fails_with_the_code(
 
 
 @pytest.mark.promise("one-ledger")
-@pytest.mark.parametrize("theirs", [None, b'{"id": "another"}'])
+@pytest.mark.parametrize("has", ["another", "none", "copy"])
 def test_a_worker_with_another_ledger_fails_with_the_code(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: list[str], theirs: bytes | None
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: list[str], has: str
 ) -> None:
     ledger = local_storage(tmp_path / "another-ledger")
-    if theirs is not None:
-        ledger.write("_control/installation", theirs)
+    if has == "another":
+        installation_of(ledger)
+    if has == "copy":
+        # Of the ledger as it was after the run of the hour before.
+        world.accounts(world.account(77, "Before"))
+        assert run_dag(REPLICATION_DAG, HOUR_END - timedelta(hours=1))[0] == "success"
+        shutil.copytree(world.ledger, tmp_path / "another-ledger", dirs_exist_ok=True)
+    before = sorted(ledger.paths("receipts"))
+    own_before = world.receipts()
 
     def storage_of_another_worker(url: str) -> Storage:
         return ledger if Path(url).name == "ledger" else local_storage(Path(url))
@@ -90,8 +100,9 @@ def test_a_worker_with_another_ledger_fails_with_the_code(
     assert state == "failed"
     assert {code_of(message) for message in raised[:-1]} == {Code.LEDGER_NOT_SHARED}
     assert str(tmp_path / "another-ledger") in raised[0]
+    assert ("it is a copy" in raised[0]) is (has == "copy")
     assert world.keys() == set()
-    assert not list(ledger.paths("receipts"))
-    [receipt] = world.receipts().values()
+    assert sorted(ledger.paths("receipts")) == before
+    [receipt] = [own for key, own in world.receipts().items() if key not in own_before]
     assert receipt["state"] == "failed"
     assert Code.LEDGER_NOT_SHARED in receipt["faults"][0]

@@ -45,8 +45,13 @@ def replicate_hour(hour: Window, name: str = "", **params: Any) -> TaskRun:
 
 def reconcile(hours: Window, name: str = "", **params: Any) -> TaskRun:
     """Do what the daily DAG does for these hours."""
+    return _reconcile(context_of_reconciliation(hours, name, **params))
+
+
+def context_of_reconciliation(hours: Window, name: str = "", **params: Any) -> Any:
+    """Return the context of a task of the daily DAG in a run for these hours."""
     window = {"window_start": hours.start_text, "window_end": hours.end_text}
-    return _reconcile(_context(RECONCILIATION_DAG, f"{hours.slug}{name}", hours, {**window, **params}))
+    return _context(RECONCILIATION_DAG, f"{hours.slug}{name}", hours, {**window, **params})
 
 
 def look_back(at: datetime) -> TaskRun:

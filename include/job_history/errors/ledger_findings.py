@@ -25,8 +25,8 @@ LEDGER_FINDINGS: dict[Code, Entry] = {
     ),
     Code.LEDGER_NOT_SHARED: Entry(
         ERROR,
-        "this worker, {here}, has another ledger than {there}, where the run was planned: {path} is another one or is "
-        "not there",
+        "this worker, {here}, does not have the ledger of {there}, where the run was planned: {path}, which the plan "
+        "wrote, is not there ({detail})",
         "Set `[job_history] ledger_path` to a folder or bucket that all workers and the API server share: "
         "operations.md#several-workers. Then clear the run's `plan` and what is downstream.",
     ),

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 import uuid
 
 import msgspec
 
-from job_history.errors import PermanentError
-from job_history.errors.catalogue import finding
-from job_history.errors.code import Code
 from job_history.ledger.decoding import decoded
 from job_history.storage import Storage
 
@@ -30,26 +26,15 @@ class Installation(msgspec.Struct, frozen=True):
 
 def installation_of(ledger: Storage) -> str:
     """Return the id of a ledger; the first call creates it. Raises PermanentError if the file is damaged."""
-    if (found := _read(ledger)) is not None:
+    if (found := read_installation(ledger)) is not None:
         return found
     made = Installation(uuid.uuid4().hex)
     if ledger.create(PATH, msgspec.json.encode(made)):
         return made.id
-    return _read(ledger) or made.id
+    return read_installation(ledger) or made.id
 
 
-def check_installation(ledger: Storage, planned: str, planned_on: str) -> None:
-    """Raise PermanentError, with code LEDGER_NOT_SHARED, unless the ledger has the id that the plan found in its own.
-
-    `planned_on`: the host of the plan.
-    """
-    if _read(ledger) == planned:
-        return
-    facts = {"here": socket.gethostname(), "there": planned_on, "path": ledger.url(PATH)}
-    found = finding(Code.LEDGER_NOT_SHARED, "The ledger", **facts)
-    raise PermanentError(str(found), code=found.code, facts=facts)
-
-
-def _read(ledger: Storage) -> str | None:
+def read_installation(ledger: Storage) -> str | None:
+    """Return the id of a ledger; None if it has none yet. Raises PermanentError if the file is damaged."""
     content = ledger.read(PATH)
     return None if content is None else decoded(content, Installation, ledger.url(PATH)).id

@@ -71,8 +71,7 @@ class ComparisonFiles:
         self._folder = f"{RUNS}/{run}/comparisons"
 
     def save_all(self, hours: Window, comparisons: list[Comparison]) -> None:
-        """Save which accounts are compared, in place of those of an earlier try."""
-        self._staging.delete_below(self._folder)
+        """Save which accounts are compared."""
         for comparison in comparisons:
             self._staging.write(self._path(comparison.number), msgspec.json.encode(comparison))
         # The last one: with it, all are there.

@@ -47,14 +47,24 @@ class RunFiles:
     def save_plan(self, plan: Plan) -> None:
         self._staging.write(f"{RUNS}/{self._run}/plan-{plan.destination}.json", msgspec.json.encode(plan))
 
+    def begin_look_back(self) -> None:
+        """Delete what an earlier try of a reconciliation, and the tasks after it, have left.
+
+        Kept are the notes of workers that planned.
+        """
+        self._delete_all_but(NOTES)
+
     def begin_plan(self) -> None:
-        """Delete what an earlier plan of the run, and the tasks after it, have left: a cleared run begins anew.
+        """Delete what an earlier plan of the run, and the tasks after it, have left.
 
         Kept are the notes of workers that planned, and what a reconciliation has compared before.
         """
+        self._delete_all_but(NOTES, "comparisons/")
+
+    def _delete_all_but(self, *kept: str) -> None:
         folder = f"{RUNS}/{self._run}/"
-        kept = (f"{folder}{NOTES}", f"{folder}comparisons/")
-        self._staging.delete_all([path for path in self._staging.paths(folder) if not path.startswith(kept)])
+        kept_paths = tuple(f"{folder}{each}" for each in kept)
+        self._staging.delete_all([path for path in self._staging.paths(folder) if not path.startswith(kept_paths)])
 
     def save_task_failure(self, task: str, message: str) -> None:
         """Save why a task that is not about a slice failed, for the report to repeat."""

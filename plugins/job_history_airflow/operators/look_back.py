@@ -11,7 +11,6 @@ from airflow.sdk import BaseOperator
 
 from job_history.accounts.account import Account
 from job_history.accounts.variable import Accounts
-from job_history.ledger.installation import installation_of
 from job_history.ledger.reconciled import read_reconciled
 from job_history.model.slice import run_folder
 from job_history.model.window import Window
@@ -44,7 +43,7 @@ class LookBackOperator(BaseOperator):
             dag_run = context["dag_run"]
             run = run_folder(dag_run.dag_id, dag_run.run_id)
             staging, ledger = storage_at(settings.staging_path), storage_at(settings.ledger_path)
-            RunFiles(staging, run).begin_plan()
+            RunFiles(staging, run).begin_look_back()
             check_parameters(context, RECONCILIATION_PARAMETERS)
             last = read_reconciled(ledger)
 
@@ -70,7 +69,7 @@ class LookBackOperator(BaseOperator):
             )
             ComparisonFiles(staging, run).save_all(hours, comparisons)
             self.log.info("%s tasks compare the hours of %s.", len(comparisons), hours)
-            planned = msgspec.to_builtins(note_planned(staging, run, installation_of(ledger)))
+            planned = msgspec.to_builtins(note_planned(staging, ledger, run))
             context["ti"].xcom_push(PLANNED, planned)
             return [{"run": run, "number": each.number, "label": each.label, PLANNED: planned} for each in comparisons]
 

@@ -12,7 +12,6 @@ from airflow.sdk import BaseOperator
 from job_history.accounts.account import Account
 from job_history.accounts.variable import Accounts
 from job_history.destinations.kind import kind_of
-from job_history.ledger.installation import installation_of
 from job_history.ledger.known_accounts import read_known_accounts
 from job_history.model.event_kind import EventKind
 from job_history.model.record import Record
@@ -140,7 +139,7 @@ class PlanOperator(BaseOperator):
             len(convoys),
         )
         kinds = [made.destination for made in plans]
-        planned = msgspec.to_builtins(note_planned(self.staging, run, installation_of(self.ledger), kinds))
+        planned = msgspec.to_builtins(note_planned(self.staging, self.ledger, run, kinds))
         context["ti"].xcom_push(PLANNED, planned)
         return [{"run": run, "number": convoy.number, "label": convoy.label, PLANNED: planned} for convoy in convoys]
 

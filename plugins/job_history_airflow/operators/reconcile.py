@@ -13,12 +13,13 @@ from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.pipeline.comparison_files import Comparison, ComparisonFiles, Progress
 from job_history.pipeline.plan import WindowsOf
+from job_history.pipeline.shared_staging import STAGED_FILES_KEPT
 from job_history.reconciliation.findings import Findings
 from job_history.reconciliation.resting import resting_windows
 from job_history_airflow.hourly_runs import hours_of_hourly_runs
 from job_history_airflow.operators.look_back import accounts_asked_for, looks_back
 from job_history_airflow.operators.plan import PlanOperator
-from job_history_airflow.operators.staging_check import check_staging, read_planned
+from job_history_airflow.operators.staging_check import check_ledger, check_staging, read_planned
 from job_history_airflow.params import RECONCILIATION_PARAMETERS
 
 if TYPE_CHECKING:
@@ -42,9 +43,12 @@ class ReconcileOperator(PlanOperator):
     compared: list[tuple[Comparison, Progress]]
 
     def begin(self, context: Context, run: str) -> None:
-        check_staging(self.staging, read_planned(context, task_id="look_back"))
+        planned = read_planned(context, task_id="look_back")
+        check_staging(self.staging, planned)
+        check_ledger(self.ledger, planned)
         files = ComparisonFiles(self.staging, run)
-        hours = files.hours()
+        # It leaves no note if it failed, and what an earlier try of it compared does not count.
+        hours = files.hours() if planned else None
         if hours is None:
             failure = self.run_files.task_failure("look_back")
             reason = failure.message if failure else "see its log for the reason."
@@ -105,14 +109,16 @@ class ReconcileOperator(PlanOperator):
         return findings
 
     def _delete_old_files(self) -> None:
-        """Delete acknowledgements that receipts replace, and files that no receipt names."""
+        """Delete notes of old plans, acknowledgements that receipts replace, and files that no receipt names."""
         from job_history.ledger.old_acknowledgements import delete_old_acknowledgements
+        from job_history.ledger.plan_notes import delete_old_plan_notes
         from job_history.ledger.superseded_files import KEPT
         from job_history.pipeline.sweep import sweep
 
         now = datetime.now(UTC)
         try:
+            delete_old_plan_notes(self.ledger, now - STAGED_FILES_KEPT)
             delete_old_acknowledgements(self.ledger, now - KEPT)
         except ReplicationError as error:
-            self.log.warning("Old acknowledgements in the ledger were not deleted: %s", error)
+            self.log.warning("Old notes and acknowledgements in the ledger were not deleted: %s", error)
         sweep(self.ledger, now)

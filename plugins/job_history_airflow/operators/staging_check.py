@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from job_history.ledger.installation import check_installation
-from job_history.pipeline.shared_staging import Planned, check_shared
+from job_history.pipeline.shared_staging import Planned, check_ledger_shared, check_shared
 from job_history.storage import Storage
 
 if TYPE_CHECKING:
@@ -37,5 +36,5 @@ def check_staging(staging: Storage, planned: Planned | None) -> None:
 
 def check_ledger(ledger: Storage, planned: Planned | None) -> None:
     """Raise PermanentError if this worker has another ledger than the plan."""
-    if planned is not None and planned.installation:
-        check_installation(ledger, planned.installation, planned.host)
+    if planned is not None:
+        check_ledger_shared(ledger, planned, datetime.now(UTC))

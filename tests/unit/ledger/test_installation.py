@@ -8,7 +8,7 @@ import pytest
 
 from job_history.errors import PermanentError
 from job_history.errors.code import Code
-from job_history.ledger.installation import PATH, check_installation, installation_of
+from job_history.ledger.installation import PATH, installation_of
 from job_history.storage import Storage, local_storage
 
 
@@ -27,16 +27,6 @@ def test_of_two_that_create_the_id_at_once_both_have_the_same(tmp_path: Path) ->
 
     ledger = local_storage(tmp_path)
     assert installation_of(Overtaken(ledger.files, ledger.root)) == installation_of(ledger)
-
-
-@pytest.mark.promise("one-ledger")
-def test_a_ledger_with_another_id_or_none_is_not_shared(tmp_path: Path) -> None:
-    ledger = local_storage(tmp_path)
-    for _ in range(2):
-        with pytest.raises(PermanentError, match="worker-1") as raised:
-            check_installation(ledger, "another", "worker-1")
-        assert raised.value.code is Code.LEDGER_NOT_SHARED
-        check_installation(ledger, installation_of(ledger), "worker-1")
 
 
 @pytest.mark.promise("strict-decoding")
