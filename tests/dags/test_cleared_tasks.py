@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,9 +14,15 @@ from tests.support.watched_steps import WatchedSteps
 from job_history.errors import PermanentError, TransientError
 from job_history.pipeline.convoy_files import ConvoyFiles
 from job_history.storage import local_storage
+from job_history_airflow.operators import ExtractOperator
+from job_history_airflow.operators.chain import slices_of
 
 from .conftest import World, show
 from .test_many_accounts import HOURS, fill_store, receipts
+
+
+def failing() -> None:
+    raise TransientError("503")
 
 
 @pytest.fixture
@@ -111,6 +118,68 @@ def test_a_cleared_load_leaves_a_closed_window_alone_whose_settings_were_changed
     clear(run, "shared.load")
 
     assert (run.error, steps.worked) == (None, [("load", 3)])
+
+
+@pytest.mark.promise("no-second-extract")
+@pytest.mark.parametrize(("cleared", "times"), [("plan", [1, 1, 2]), ("shared.load", [0, 0, 1]), ("close", [0, 0, 1])])
+def test_after_a_clear_a_task_of_its_own_goes_on_with_what_the_convoy_has_made(
+    three_accounts: World, steps: WatchedSteps, cleared: str, times: list[int]
+) -> None:
+    steps.errors["load", 2] = TransientError("503")
+    steps.before["load", 2] = failing
+    run = replicate_hour(HOURS[0], mode="repair")
+    assert "account 2 Acme" in str(run.error)
+    assert steps.times(2) == [1, 1, 2]
+    steps.worked.clear()
+    if cleared == "plan":
+        steps.errors["load", 2] = TransientError("503")
+
+    clear(run, cleared)
+
+    assert (run.error, steps.times(2)) == (None, times)
+
+
+@pytest.mark.promise("cleared-tasks")
+def test_a_task_of_its_own_that_is_cleared_alone_reads_the_source_again(
+    three_accounts: World, steps: WatchedSteps
+) -> None:
+    steps.errors["load", 2] = TransientError("503")
+    run = replicate_hour(HOURS[0])
+    assert (run.error, steps.times(2)) == (None, [1, 1, 2])
+    [entry] = run.chains
+
+    ExtractOperator(task_id="single.extract", slice=entry).execute(run.context)
+
+    assert steps.times(2) == [2, 1, 2]
+
+
+@pytest.mark.promise("small-xcom")
+def test_what_close_returns_beyond_the_map_length_does_not_grow_with_the_slices(
+    world: World, tmp_path: Path, settings: SimpleNamespace
+) -> None:
+    fill_store(world, tmp_path, range(1, 31), HOURS[:1], jobs=2)
+    world.accounts(*(world.account(user_id, f"Account {user_id}") for user_id in range(1, 31)))
+    settings.core(max_map_length=2)
+    settings.ours(max_jobs_per_convoy=0)
+
+    run = replicate_hour(HOURS[0])
+
+    assert (run.error, run.returned["delivered"]) == (None, 60)
+    assert [entry["label"].endswith(" +14") for entry in run.chains] == [True, True]
+    assert all(len(json.dumps(entry)) < 500 for entry in run.chains)
+
+
+def test_a_chain_whose_slices_are_gone_says_which_task_to_clear(
+    three_accounts: World, settings: SimpleNamespace, tmp_path: Path
+) -> None:
+    settings.core(max_map_length=1)
+    settings.ours(max_jobs_per_convoy=0)
+    [entry] = replicate_hour(HOURS[0]).chains
+    staging = local_storage(tmp_path / "staging")
+    staging.delete(f"runs/{entry['run']}/chains.json")
+
+    with pytest.raises(PermanentError, match="Clear the run's `close`"):
+        slices_of(entry, staging)
 
 
 def test_chains_of_an_earlier_try_are_forgotten(

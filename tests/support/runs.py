@@ -32,7 +32,7 @@ from job_history.pipeline.comparison_files import AccountToCompare, Comparison, 
 from job_history.pipeline.complete_windows import PlaceOf, complete_windows
 from job_history.pipeline.convoy import Convoy, pack_slices
 from job_history.pipeline.convoy_files import ConvoyFiles
-from job_history.pipeline.convoy_results import ConvoyResults, extracted_by_convoy, transformed_by_convoy
+from job_history.pipeline.convoy_results import ConvoyResults, TakeOver
 from job_history.pipeline.convoy_step import ConvoyStep
 from job_history.pipeline.extract import extract, read_at
 from job_history.pipeline.load import load
@@ -241,17 +241,15 @@ class Runs:
         run.returned[f"{name} {slice_.folder}"] = msgspec.json.encode(result)
 
     def _made_by_convoy(self, run: Run, slice_: Slice, name: str, files: RunFiles) -> Extracted | Transformed | None:
-        """A chain's first try goes on with it; what the transform was made of must be the convoy's too."""
+        """What the transform was made of must be the convoy's too."""
         account, of_convoy = self.accounts.get(slice_.user_id), f"by convoy {slice_.folder}"
-        convoy_files, tried = ConvoyFiles(self.staging, run.name), f"tried {name} {slice_.folder}"
-        again = tried in run.returned
-        run.returned[tried] = b""
+        take_over = TakeOver(ConvoyFiles(self.staging, run.name), slice_, account.settings_hash, close="1")
         if name == "extract":
-            extracted = extracted_by_convoy(convoy_files, files, slice_, account.settings_hash, again=again)
+            extracted = take_over.extracted(files)
             run.returned[of_convoy] = b"1" if extracted else b""
             return extracted
         if name == "transform" and run.returned.get(of_convoy):
-            return transformed_by_convoy(convoy_files, slice_, account.settings_hash, again=again)
+            return take_over.transformed()
         return None
 
     def report(self, run: Run) -> list[Receipt]:

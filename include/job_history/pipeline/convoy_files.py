@@ -16,10 +16,14 @@ Result = TypeVar("Result", bound=msgspec.Struct)
 
 
 class StepResult(msgspec.Struct, frozen=True):
-    """A step's result for one slice, as JSON. `settings_hash`: of the account's settings that it was made with."""
+    """A step's result for one slice, as JSON. `settings_hash`: of the account's settings that it was made with.
+
+    `taken_by`: the `close` whose task of the slice's own went on with it; empty if none did.
+    """
 
     settings_hash: str
     result: msgspec.Raw
+    taken_by: str = ""
 
 
 class ConvoyFiles:
@@ -58,17 +62,19 @@ class ConvoyFiles:
         content = self._staging.read(self._progress(convoy, step))
         return None if content is None else int(content)
 
-    def save_result(self, slice_: Slice, step: str, settings_hash: str, result: msgspec.Struct) -> None:
-        content = StepResult(settings_hash, msgspec.Raw(msgspec.json.encode(result)))
+    def save_result(
+        self, slice_: Slice, step: str, settings_hash: str, result: msgspec.Struct, taken_by: str = ""
+    ) -> None:
+        content = StepResult(settings_hash, msgspec.Raw(msgspec.json.encode(result)), taken_by)
         self._staging.write(self._result(slice_, step), msgspec.json.encode(content))
 
-    def result(self, slice_: Slice, step: str, kind: type[Result]) -> tuple[Result, str] | None:
-        """Return a step's result for the slice, and the hash of the settings that it was made with; None: none yet."""
+    def result(self, slice_: Slice, step: str, kind: type[Result]) -> tuple[Result, StepResult] | None:
+        """Return a step's result for the slice, and the file it is of; None: none yet."""
         content = self._staging.read(self._result(slice_, step))
         if content is None:
             return None
         found = msgspec.json.decode(content, type=StepResult)
-        return msgspec.json.decode(found.result, type=kind), found.settings_hash
+        return msgspec.json.decode(found.result, type=kind), found
 
     def are_staged(self, slice_: Slice, paths: list[str]) -> bool:
         """Return whether these files of a slice are in the staging area."""

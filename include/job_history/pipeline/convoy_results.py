@@ -10,7 +10,7 @@ import msgspec
 from job_history.accounts.account import Account
 from job_history.errors import PermanentError
 from job_history.model.slice import Slice
-from job_history.pipeline.convoy_files import STEPS, ConvoyFiles
+from job_history.pipeline.convoy_files import STEPS, ConvoyFiles, Result, StepResult
 from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
 from job_history.pipeline.run_files import RunFiles
 
@@ -25,7 +25,7 @@ class ConvoyResults:
     step: str
     files: ConvoyFiles
     run_files: RunFiles
-    _ready: dict[Slice, tuple[msgspec.Struct, str]] = field(default_factory=dict)
+    _ready: dict[Slice, tuple[msgspec.Struct, StepResult]] = field(default_factory=dict)
     """The result of the step before, of the one slice that is ready: it is read once."""
 
     def needed(self, step: str, slice_: Slice) -> Any:
@@ -49,7 +49,7 @@ class ConvoyResults:
         if self.step == "load":
             return False
         found = self.files.result(slice_, self.step, RESULTS[self.step])
-        if found is None or found[1] != account.settings_hash or self._failed_later(slice_):
+        if found is None or found[1].settings_hash != account.settings_hash or self._failed_later(slice_):
             return False
         return self.files.are_staged(slice_, staged_by(found[0]))
 
@@ -83,34 +83,42 @@ def staged_by(made: msgspec.Struct) -> list[str]:
     return [made.path] if isinstance(made, Extracted) else []
 
 
-def extracted_by_convoy(
-    files: ConvoyFiles, run_files: RunFiles, slice_: Slice, settings_hash: str, *, again: bool
-) -> Extracted | None:
-    """Return what a chain's extract takes over from a convoy; None if it is to read the source.
+@dataclass(frozen=True)
+class TakeOver:
+    """What a chain of tasks goes on with of what a convoy has made of its slice.
 
-    That is: if there is nothing of these settings, if the task is tried or cleared `again`, or if the transform failed
-    by itself and was not killed, because the records may be what it failed on.
+    That is what was made with the settings of this hash and is still there, once for each `close`: a task of the chain
+    that is tried again, or was cleared alone, makes it again.
     """
-    found = files.result(slice_, "extract", Extracted)
-    if found is None:
-        return None
-    made, made_with = found
-    failure = run_files.failure(slice_)
-    is_suspect = failure is not None and failure.step == "transform" and not failure.abandoned
-    if not (again or is_suspect) and made_with == settings_hash and files.are_staged(slice_, staged_by(made)):
-        return made
-    # What is read now gets the same file.
-    files.forget_results(slice_, "extract")
-    return None
 
+    files: ConvoyFiles
+    slice_: Slice
+    settings_hash: str
+    close: str
 
-def transformed_by_convoy(files: ConvoyFiles, slice_: Slice, settings_hash: str, *, again: bool) -> Transformed | None:
-    """Return what a chain's transform takes over, after an extract that was taken over; None if it is to do it."""
-    found = files.result(slice_, "transform", Transformed)
-    if found is None:
+    def extracted(self, run_files: RunFiles) -> Extracted | None:
+        """Return what the chain's extract takes over; None if it is to read the source.
+
+        It also reads if the transform failed by itself and was not killed: the records may be what it failed on.
+        """
+        failure = run_files.failure(self.slice_)
+        if failure is not None and failure.step == "transform" and not failure.abandoned:
+            self.files.forget_results(self.slice_, "extract")
+            return None
+        return self._take("extract", Extracted)
+
+    def transformed(self) -> Transformed | None:
+        """Return what the chain's transform takes over, after an extract that did; None if it is to do it."""
+        return self._take("transform", Transformed)
+
+    def _take(self, step: str, kind: type[Result]) -> Result | None:
+        if (found := self.files.result(self.slice_, step, kind)) is None:
+            return None
+        made, saved = found
+        is_usable = saved.settings_hash == self.settings_hash and saved.taken_by != self.close
+        if is_usable and self.files.are_staged(self.slice_, staged_by(made)):
+            self.files.save_result(self.slice_, step, self.settings_hash, made, taken_by=self.close)
+            return made
+        # What is made now gets the same file.
+        self.files.forget_results(self.slice_, step)
         return None
-    made, made_with = found
-    if not again and made_with == settings_hash and files.are_staged(slice_, staged_by(made)):
-        return made
-    files.forget_results(slice_, "transform")
-    return None

@@ -14,10 +14,12 @@ from job_history.accounts.account import Account
 from job_history.accounts.variable import Accounts
 from job_history.errors import PermanentError, ReplicationError, UnrecoverableError
 from job_history.model.slice import Slice
+from job_history.pipeline.convoy_files import ConvoyFiles
+from job_history.pipeline.convoy_results import TakeOver
 from job_history.pipeline.convoy_step import HEADING
 from job_history.pipeline.run_files import Failure, RunFiles
 from job_history_airflow.factories.sharing import shared_clients
-from job_history_airflow.operators.chain import BY_SLICE, slices_of
+from job_history_airflow.operators.chain import BY_SLICE, close_of, slices_of
 from job_history_airflow.operators.failures import reason_of
 from job_history_airflow.operators.quiet_errors import without_traceback
 from job_history_airflow.operators.slice_time_limit import part_of_the_time_left
@@ -34,7 +36,7 @@ MAP_INDEX_TEMPLATE = "{{ task.slice['label'] }}"
 class SliceOperator(BaseOperator):
     """One step of a chain of tasks: of one slice, or of several if there are more than Airflow maps.
 
-    The first try goes on with what a convoy has made of a slice, so that nothing is read twice.
+    The first try after a `close` goes on with what a convoy has made of a slice, so that nothing is read twice.
 
     :param slice: what `close` returned for it (templated)
     """
@@ -50,10 +52,10 @@ class SliceOperator(BaseOperator):
         self.slice = slice
 
     def execute(self, context: Context) -> dict[str, Any]:
-        slices = slices_of(self.slice)
         with without_traceback(self.log), shared_clients():
             self.steps = Steps.of(context)
             check_staging(self.steps.staging, planned_of(self.slice))
+            slices = slices_of(self.slice, self.steps.staging)
             # Each task reads the settings again, so that clearing a task uses the corrected Variable.
             one = functools.partial(
                 self._one, accounts=functools.cache(load_accounts), is_first_try=context["ti"].try_number == 1
@@ -68,8 +70,8 @@ class SliceOperator(BaseOperator):
         """Return whether the steps before have made what this one works on."""
         return True
 
-    def made_by_convoy(self, slice_: Slice, account: Account, *, again: bool) -> dict[str, Any] | None:  # noqa: ARG002
-        """Return what a convoy has made of the slice in this step; None if it is to be made, or made `again`."""
+    def made_by_convoy(self, slice_: Slice, account: Account) -> dict[str, Any] | None:  # noqa: ARG002
+        """Return what a convoy has made of the slice in this step; None if it is to be made, or to be made again."""
         return None
 
     def _several(self, slices: list[Slice], one: Callable[..., dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -105,7 +107,7 @@ class SliceOperator(BaseOperator):
     ) -> dict[str, Any]:
         try:
             account = accounts().get(slice_.user_id)
-            made = self.made_by_convoy(slice_, account, again=not is_first_try)
+            made = self.made_by_convoy(slice_, account)
             # The result of an earlier try must not count for this one, even if this one is killed. The first try of a
             # later step finds none: the first step of the same chain has deleted it.
             if self.is_first or not is_first_try:
@@ -124,6 +126,10 @@ class SliceOperator(BaseOperator):
     @property
     def _step(self) -> str:
         return str(self.task_id.rpartition(".")[2])
+
+    def take_over(self, slice_: Slice, account: Account) -> TakeOver:
+        files = ConvoyFiles(self.steps.staging, slice_.run)
+        return TakeOver(files, slice_, account.settings_hash, close_of(self.slice))
 
     def files_of(self, slice_: Slice) -> RunFiles:
         return RunFiles(self.steps.staging, slice_.run)

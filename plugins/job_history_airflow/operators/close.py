@@ -12,7 +12,7 @@ from job_history import __version__
 from job_history.model.slice import run_folder
 from job_history.pipeline.run_files import RunFiles
 from job_history_airflow.factories.storage import storage_at
-from job_history_airflow.operators.chain import entry_of
+from job_history_airflow.operators.chain import entries_of
 from job_history_airflow.operators.quiet_errors import without_traceback
 from job_history_airflow.operators.staging_check import check_ledger, check_staging, read_planned
 from job_history_airflow.settings import read_settings
@@ -58,7 +58,7 @@ class CloseOperator(BaseOperator):
             waiting = slices_for_tasks_of_their_own(plans, files)
             chains = dealt_out(waiting, conf.getint("core", "max_map_length"))
             if len(chains) < len(waiting) or context["ti"].try_number > 1:
-                # Else the name of a chain shows its account, and there are no chains of an earlier try.
+                # Else each chain's entry has its slice, and there are no chains of an earlier try.
                 ConvoyFiles(staging, run).save_chains(chains)
             closing = Closing(
                 run=run,
@@ -77,4 +77,4 @@ class CloseOperator(BaseOperator):
                 len(waiting),
                 len(chains),
             )
-            return [entry_of(chain, planned) for chain in chains]
+            return entries_of(chains, planned)

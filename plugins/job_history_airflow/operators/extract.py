@@ -8,8 +8,6 @@ import msgspec
 
 from job_history.accounts.account import Account
 from job_history.model.slice import Slice
-from job_history.pipeline.convoy_files import ConvoyFiles
-from job_history.pipeline.convoy_results import extracted_by_convoy
 from job_history_airflow.operators.base import SliceOperator
 from job_history_airflow.operators.chain import BY_CONVOY
 
@@ -24,7 +22,6 @@ class ExtractOperator(SliceOperator):
     def run_step(self, slice_: Slice, account: Account) -> dict[str, Any]:
         return msgspec.to_builtins(self.steps.extract(slice_, account))  # type: ignore[no-any-return]
 
-    def made_by_convoy(self, slice_: Slice, account: Account, *, again: bool) -> dict[str, Any] | None:
-        files = ConvoyFiles(self.steps.staging, slice_.run)
-        made = extracted_by_convoy(files, self.files_of(slice_), slice_, account.settings_hash, again=again)
+    def made_by_convoy(self, slice_: Slice, account: Account) -> dict[str, Any] | None:
+        made = self.take_over(slice_, account).extracted(self.files_of(slice_))
         return None if made is None else {**msgspec.to_builtins(made), BY_CONVOY: True}

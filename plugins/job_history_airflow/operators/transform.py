@@ -9,8 +9,6 @@ import msgspec
 
 from job_history.accounts.account import Account
 from job_history.model.slice import Slice
-from job_history.pipeline.convoy_files import ConvoyFiles
-from job_history.pipeline.convoy_results import transformed_by_convoy
 from job_history.pipeline.results import Extracted
 from job_history_airflow.operators.base import SliceOperator
 from job_history_airflow.operators.chain import BY_CONVOY, result_of
@@ -36,11 +34,9 @@ class TransformOperator(SliceOperator):
     def has_input(self, slice_: Slice) -> bool:
         return result_of(self.extracted, slice_) is not None
 
-    def made_by_convoy(self, slice_: Slice, account: Account, *, again: bool) -> dict[str, Any] | None:
+    def made_by_convoy(self, slice_: Slice, account: Account) -> dict[str, Any] | None:
         """It counts only if the chain's extract is the convoy's as well."""
         if not (result_of(self.extracted, slice_) or {}).get(BY_CONVOY):
             return None
-        made = transformed_by_convoy(
-            ConvoyFiles(self.steps.staging, slice_.run), slice_, account.settings_hash, again=again
-        )
+        made = self.take_over(slice_, account).transformed()
         return None if made is None else msgspec.to_builtins(made)
