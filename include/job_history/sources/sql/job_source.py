@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any
 
@@ -11,24 +11,23 @@ from job_history.errors import BadRecordError, QuarantineReason, TransientError
 from job_history.errors.masking import Masker
 from job_history.errors.quoting import quoted
 from job_history.model.job import JobRecord, LineRecord
-from job_history.model.unplaceable import Unplaceable
 from job_history.model.window import Window
-from job_history.sources.listing import StreamedListing
 from job_history.sources.sql.dialect import Condition, Dialect
+from job_history.sources.sql.relation_source import RelationSource
 from job_history.sources.sql.relations import JOBS, LINES, select_jobs, select_lines
 from job_history.sources.sql.rows import JOB_COLUMNS, id_text, job_record, line_record
-from job_history.sources.sql.snapshot import Snapshot, snapshot, with_repeats
-from job_history.sources.sql.unplaceable import unplaceable_rows
+from job_history.sources.sql.snapshot import Snapshot, with_repeats
 from job_history.sources.sql.values import ExtraColumns, Row, text_size
 
 _JOB_ID = JOB_COLUMNS.index("job_id")
 
 
-class SqlJobSource:
-    """Reads the relations of jobs and lines.
+class SqlJobSource(RelationSource[JobRecord]):
+    """Reads the relations of jobs and lines."""
 
-    `connect` opens a connection, which is used for one snapshot and closed.
-    """
+    relation = JOBS
+    words = "jobs"
+    status_column = "status"
 
     def __init__(
         self,
@@ -38,57 +37,18 @@ class SqlJobSource:
         max_line_bytes: int = 80_000_000,
         mask_secrets: Masker = str,
     ) -> None:
-        """`max_line_bytes`: a job whose lines hold more text than this is read without them, as oversize.
-
-        `mask_secrets` takes the connection's secrets out of a database's messages.
-        """
-        self._mask_secrets = mask_secrets
-        self._connect = connect
-        self._dialect = dialect
+        """`max_line_bytes`: a job whose lines hold more text than this is read without them, as oversize."""
+        super().__init__(connect, dialect, mask_secrets=mask_secrets)
         self._max_line_bytes = max_line_bytes
 
-    def count(self, user_id: int, window: Window) -> int:
-        return self._counts(_jobs_of(user_id, window), [user_id], window)[0]
-
-    def counts(self, user_ids: Sequence[int], window: Window) -> list[int]:
-        return self._counts(f"the jobs of {len(user_ids)} accounts in {window}", user_ids, window)
-
-    def _counts(self, about: str, user_ids: Sequence[int], window: Window) -> list[int]:
-        with self._snapshot(about) as opened:
-            return opened.counts(JOBS, [opened.within(JOBS, user_id, window) for user_id in user_ids])
-
     def ids(self, user_id: int, window: Window) -> Iterator[str]:
-        with self._snapshot(_jobs_of(user_id, window)) as opened:
+        with self._snapshot(self._in(user_id, window)) as opened:
             yield from _ids(opened, user_id, window)
 
     @contextmanager
     def id_listing(self, user_id: int) -> Iterator[Callable[[Window], Iterator[str]]]:
         with self._snapshot(f"the jobs of account {user_id}") as opened:
             yield partial(_ids, opened, user_id)
-
-    def repeated_ids(self, user_id: int, window: Window) -> Iterator[str]:
-        with self._snapshot(_jobs_of(user_id, window)) as opened:
-            yield from opened.repeated_ids(JOBS, user_id, window)
-
-    def unplaceable(self, user_id: int) -> Unplaceable:
-        """Count the account's finished jobs whose `completed_at` is missing or cannot be read."""
-        with self._snapshot(f"the jobs of account {user_id} without a time that can be read") as opened:
-            return unplaceable_rows(opened, JOBS, user_id, status_column="status")
-
-    def unplaceables(self, user_ids: Sequence[int]) -> Generator[Unplaceable]:
-        with self._snapshot(f"the jobs of {len(user_ids)} accounts without a time that can be read") as opened:
-            for user_id in user_ids:
-                yield unplaceable_rows(opened, JOBS, user_id, status_column="status")
-
-    @contextmanager
-    def listing(self, user_id: int, window: Window, *, line_details: bool) -> Iterator[StreamedListing[JobRecord]]:
-        with self._snapshot(_jobs_of(user_id, window)) as opened:
-            read_at = opened.time()
-            condition = opened.within(JOBS, user_id, window)
-            [counted] = opened.counts(JOBS, [condition])
-            # Closed before the connection is, also if the caller stops before the end.
-            with closing(self._jobs(opened, user_id, condition, line_details=line_details)) as jobs:
-                yield StreamedListing(counted, jobs, read_at=read_at)
 
     def check_readable(self, *, line_details: bool) -> None:
         """Check, without reading a row, whether a listing is possible.
@@ -101,13 +61,9 @@ class SqlJobSource:
                 lines, of_the_job = select_lines(opened, 0).columns, _of_the_job(self._dialect)
                 opened.check_query(JOBS, f"SELECT {lines} FROM {JOBS} JOIN {LINES} ON {of_the_job}")  # noqa: S608 - constants
 
-    def _snapshot(self, about: str) -> AbstractContextManager[Snapshot]:
-        return snapshot(self._connect, self._dialect, about, self._mask_secrets)
-
-    def _jobs(
+    def _records(
         self, opened: Snapshot, user_id: int, condition: Condition, *, line_details: bool
     ) -> Generator[JobRecord]:
-        # Ordered by id, so that a repeated one is seen.
         selection = select_jobs(opened, user_id)
         statement = (
             f"SELECT {selection.columns} FROM {JOBS} WHERE {condition.text}"  # noqa: S608 - constants
@@ -147,10 +103,6 @@ def _ids(opened: Snapshot, user_id: int, window: Window) -> Iterator[str]:
 
 def _of_the_job(dialect: Dialect) -> str:
     return f"l.user_id = j.user_id AND {dialect.same('l.job_id', 'j.job_id')}"
-
-
-def _jobs_of(user_id: int, window: Window) -> str:
-    return f"the jobs of account {user_id} in {window}"
 
 
 class _LinesByJob:
