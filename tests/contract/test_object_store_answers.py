@@ -141,6 +141,26 @@ def test_a_page_to_log_in_is_no_written_object(store: ScriptedStore, kind: str) 
         delivered(store, kind)
 
 
+@pytest.mark.promise("store-answers")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_to_log_in_is_no_empty_container(store: ScriptedStore, kind: str) -> None:
+    page = (200, {"Content-Type": "text/html"}, b"<html>Please log in</html>")
+    store.answers = {"GET": page, "HEAD": page}
+    with pytest.raises(TransientError):
+        list(opened(store, kind).entries("5234/jobs"))
+
+
+def test_an_object_that_cannot_be_listed_is_named(store: ScriptedStore) -> None:
+    listed = (
+        b"<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>5234/jobs//x</Key><Size>1</Size>"
+        b"<ETag>&quot;1&quot;</ETag><LastModified>2024-01-01T00:00:00.000Z</LastModified></Contents></ListBucketResult>"
+    )
+    store.answers = {"GET": (200, {"Content-Type": "application/xml"}, listed)}
+    with pytest.raises(PermanentError, match="5234/jobs//x") as raised:
+        list(opened(store, "google_storage").entries("5234/jobs"))
+    assert raised.value.code is Code.STORE_ODD_KEY
+
+
 @pytest.mark.promise("masked-secrets")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_token_that_no_connection_has_is_masked_where_a_store_repeats_it(store: ScriptedStore, kind: str) -> None:

@@ -15,12 +15,12 @@ import pytest
 from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
 from tests.support.deliveries import access, deliver, document
-from tests.support.scripted_s3 import Refusal, ScriptedS3, scripted_s3
+from tests.support.scripted_s3 import Page, Refusal, ScriptedS3, scripted_s3
 
 from job_history.destinations import Delivery
 from job_history.destinations.object_store import ObjectStoreDestination
 from job_history.documents.staged import StagedDocument
-from job_history.errors import PermanentError, ReplicationError
+from job_history.errors import PermanentError, ReplicationError, TransientError
 from job_history.errors.code import Code
 from job_history.storage.s3 import credentials, resolve
 from job_history.storage.s3.open_bucket import open_bucket
@@ -212,3 +212,52 @@ def test_no_credentials_follow_a_redirect_to_another_port(
 
         assert not [seen for seen in elsewhere.seen if {"authorization", "x-amz-security-token"} & {*seen.headers}]
         assert elsewhere.seen == [] or (transport == "auto" and token is None)
+
+
+@pytest.mark.promise("store-answers")
+@pytest.mark.parametrize("page", [Page(), Page("<ListBucketResult><IsTruncated>false</IsTruncated><Conte")])
+def test_a_web_page_or_a_cut_answer_is_no_empty_bucket(store: ScriptedS3, transport: str, page: Page) -> None:
+    """A server in the store's place answers 200: its listing is unreadable, not empty."""
+    store.objects["5234/jobs/a.json"] = b"{}"
+    for method in ("GET", "HEAD"):
+        store.always_answer(method, page)
+
+    bucket = open_bucket(access(S3Endpoint(store.url), BUCKET, transport=transport))
+
+    for ask in (lambda: list(bucket.entries("5234/jobs")), bucket.check_exists):
+        with pytest.raises(TransientError) as raised:
+            ask()
+        assert raised.value.code in {Code.S3_NO_ANSWER, Code.S3_BUSY}
+
+
+@pytest.mark.promise("store-answers")
+@pytest.mark.parametrize("methods", [("PUT",), ("HEAD",)])
+def test_a_web_page_is_no_written_object_and_no_conflict(
+    store: ScriptedS3, transport: str, methods: tuple[str, ...]
+) -> None:
+    deliver(destination(store, transport=transport), DOCUMENTS[:1])
+    for method in methods:
+        store.always_answer(method, Page())
+
+    with pytest.raises(TransientError) as raised:
+        deliver(destination(store, transport=transport), DOCUMENTS[:1])
+
+    assert raised.value.code is Code.S3_NO_ANSWER
+
+
+@pytest.mark.promise("unknown-objects")
+@pytest.mark.parametrize("odd", ["5234/jobs/1//x.json", "5234/jobs/1/./x", "5234/jobs/1/../x", "5234/jobs/1/a\x7fb"])
+def test_a_foreign_object_with_an_odd_key_hides_no_other(store: ScriptedS3, transport: str, odd: str) -> None:
+    store.objects |= {"5234/jobs/0/a.json": b"1", odd: b"2", "5234/jobs/2/b.json": b"3"}
+
+    bucket = open_bucket(access(S3Endpoint(store.url), BUCKET, transport=transport))
+
+    assert [entry.path for entry in bucket.entries("5234/jobs")] == sorted(store.objects)
+
+
+def test_an_empty_folder_is_asked_about_once(store: ScriptedS3) -> None:
+    """Whether the store is one is seen at the first empty listing, by one more request."""
+    bucket = open_bucket(access(S3Endpoint(store.url), BUCKET))
+
+    assert [list(bucket.entries(f"folder-{number}")) for number in range(5)] == [[]] * 5
+    assert len(store.requests) == 6

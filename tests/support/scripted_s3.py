@@ -103,6 +103,16 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Page:
+    """A web page with status 200, as a proxy or another server gives it."""
+
+    text: str = "<html><head><title>Log in</title></head><body>Please log in.</body></html>"
+
+    async def give(self, endpoint: "ScriptedS3", request: web.Request, body: bytes) -> web.StreamResponse:  # noqa: ARG002
+        return web.Response(text=self.text, content_type="text/html")
+
+
+@dataclass(frozen=True)
 class Reset:
     """The connection breaks instead of an answer; `after_storing`: what was asked for has been done by then."""
 

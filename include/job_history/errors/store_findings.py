@@ -59,6 +59,11 @@ STORE_FINDINGS: dict[Code, Entry] = {
         "`{key}` came back with other bytes than were written ({detail})",
         "Find out what changes objects on the way to the store. If someone replaced the probe, delete it.",
     ),
+    Code.STORE_ODD_KEY: Entry(
+        ERROR,
+        "a folder has an object that cannot be listed ({detail})",
+        "Delete or rename that object, which is none of ours: a key's parts are neither empty nor `.` or `..`.",
+    ),
     Code.STORE_REFUSED: Entry(
         ERROR, "the store answered {detail}", "Look the code up in the store's list of error codes."
     ),

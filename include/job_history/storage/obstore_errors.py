@@ -11,6 +11,8 @@ from job_history.storage.problems import quoted
 
 CODE = re.compile(r"<Code>([A-Za-z0-9.]+)</Code>")
 STATUS = re.compile(r"non-2xx status code: (\d{3})\b")
+ODD_KEY = "object with invalid path"
+"""Of a listing with a key that has an empty part, `.`, `..` or a control character."""
 _CERTIFICATE = re.compile(r"InvalidCertificate\(\s*(\w+)")
 _CONNECT = re.compile(r'message: "([^"]+)"')
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
 from obstore.store import ObjectStore
 
 from job_history.errors import ReplicationError
 from job_history.storage.files import Entry, GuardedFile, ObjectExistsError, Written
+from job_history.storage.problems import NO_ANSWER_OF_A_STORE
 
 
 class ObstoreFiles(ABC):
@@ -24,6 +32,7 @@ class ObstoreFiles(ABC):
 
     def __init__(self, prefix: str) -> None:
         self._prefix = f"{prefix}/" if prefix else ""
+        self._is_seen_to_be_a_store = False
 
     @abstractmethod
     def error_of(self, text: str, doing: str, key: str) -> ReplicationError:
@@ -56,10 +65,13 @@ class ObstoreFiles(ABC):
     async def head(self, key: str) -> Entry | None:
         with self._errors("read", key):
             try:
-                return _entry(key, await obstore.head_async(self._reader, self._prefix + key))
+                found = await obstore.head_async(self._reader, self._prefix + key)
             except FileNotFoundError as missing:
                 self._raise_if_the_bucket_is(missing)
                 return None
+        if not found["e_tag"]:
+            raise self.error_of(NO_ANSWER_OF_A_STORE, "read", self._prefix + key)
+        return _entry(key, found)
 
     async def get(self, key: str) -> bytes | None:
         with self._errors("read", key):
@@ -71,8 +83,7 @@ class ObstoreFiles(ABC):
                 return None
 
     def check_exists(self) -> None:
-        with self._errors("list", ""):
-            next(iter(obstore.list(self._reader, chunk_size=1)), None)
+        next(self.entries(""), None)
 
     def write(self, path: str, content: bytes) -> None:
         with self._errors("write", path):
@@ -115,10 +126,23 @@ class ObstoreFiles(ABC):
         yield cast("BinaryIO", GuardedFile(file, lambda: self._errors("read", path)))
 
     def entries(self, below: str) -> Iterator[Entry]:
+        folder = (self._prefix + below.strip("/")).strip("/")
         with self._errors("list", below):
-            for page in obstore.list(self._reader, (self._prefix + below.strip("/")).strip("/") or None):
+            for page in obstore.list(self._reader, folder or None):
                 for found in page:
+                    self._is_seen_to_be_a_store = True
                     yield _entry(found["path"].removeprefix(self._prefix), found)
+            if not self._is_seen_to_be_a_store:
+                self._check_that_it_is_a_store(folder)
+
+    def _check_that_it_is_a_store(self, folder: str) -> None:
+        """Raise unless it can miss an object. For obstore a web page with status 200 is a listing without objects."""
+        try:
+            obstore.head(self._reader, f"{folder}/{secrets.token_hex(16)}".strip("/"))
+        except (FileNotFoundError, PermissionDeniedError, UnauthenticatedError):
+            self._is_seen_to_be_a_store = True
+        else:
+            raise self.error_of(NO_ANSWER_OF_A_STORE, "list", folder)
 
     def delete(self, path: str) -> None:
         with self._errors("delete", path):
@@ -153,6 +177,7 @@ class ObstoreFiles(ABC):
         """Raise the error again if the bucket is missing, and not the object."""
         if self.reports_missing_bucket(str(missing)):
             raise missing
+        self._is_seen_to_be_a_store = True
 
 
 def _entry(path: str, found: Any) -> Entry:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from job_history.errors import ReplicationError
 from job_history.errors.code import Code
-from job_history.storage.obstore_errors import CODE, STATUS, client_failure_of, first
+from job_history.storage.obstore_errors import CODE, ODD_KEY, STATUS, before_debug, client_failure_of, first
 from job_history.storage.problems import SLOW_DOWN_STATUS, TRANSIENT_STATUS, Attempted, Problem, quoted
 
 _MESSAGE = re.compile(r"<Message>([^<\n]+)")
@@ -77,6 +77,8 @@ def problem_of_store(text: str) -> Problem:
     if reported := first(_CREDENTIALS, text):
         code = Code.STORE_CREDENTIALS_AWAY if _AWAY in reported else Code.STORE_NO_CREDENTIALS
         return Problem(code, quoted(reported))
+    if ODD_KEY in text:
+        return Problem(Code.STORE_ODD_KEY, quoted(before_debug(text)))
     failure = client_failure_of(text)
     return Problem(Code[f"STORE_{failure.code}"], failure.detail)
 

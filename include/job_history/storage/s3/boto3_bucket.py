@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, TypeVar, cast
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from job_history.errors import ReplicationError
 from job_history.storage.files import Entry, GuardedFile, ObjectExistsError, Written
@@ -54,8 +55,7 @@ class Boto3Bucket:
         return await self._in_thread(lambda: self.read(key))
 
     def check_exists(self) -> None:
-        with self._errors("list", ""):
-            self._client.list_objects_v2(**self._in_bucket, MaxKeys=1)
+        next(self.entries(""), None)
 
     def write(self, path: str, content: bytes) -> None:
         self._put(path, content, {}, create=False)
@@ -98,11 +98,14 @@ class Boto3Bucket:
         with body:
             yield cast("BinaryIO", GuardedFile(body, lambda: self._errors("read", path)))
 
-    def entries(self, below: str) -> Iterator[Entry]:
+    def entries(self, below: str, after: str = "") -> Iterator[Entry]:
+        """List the objects; those whose paths come after `after`."""
         folder = self._prefix + (f"{below.strip('/')}/" if below.strip("/") else "")
-        pages = self._client.get_paginator("list_objects_v2").paginate(**self._in_bucket, Prefix=folder)
+        position = {"StartAfter": self._prefix + after} if after else {}
+        pages = self._client.get_paginator("list_objects_v2").paginate(**self._in_bucket, Prefix=folder, **position)
         with self._errors("list", below):
             for page in pages:
+                _check_that_it_has("IsTruncated", page)
                 for found in page.get("Contents", []):
                     path = found["Key"].removeprefix(self._prefix)
                     yield Entry(path, found["Size"], found.get("ETag"), found["LastModified"])
@@ -126,6 +129,7 @@ class Boto3Bucket:
                 **self.access.options.arguments(content),
                 **condition,
             )
+            _check_that_it_has("ETag", stored)
         return Written(stored.get("ETag"), stored.get("VersionId"))
 
     def _head(self, key: str) -> Entry | None:
@@ -135,6 +139,8 @@ class Boto3Bucket:
             except ClientError as error:
                 _raise_unless_missing(error)
                 return None
+            _check_that_it_has("ETag", found)
+            _check_that_it_has("LastModified", found)
         return Entry(key, found["ContentLength"], found.get("ETag"), found["LastModified"], found.get("VersionId"))
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
@@ -182,6 +188,12 @@ def boto3_client(access: S3Access, *, connections: int = 1, attempts: int = 1) -
 def _stay_in_region(context: dict[str, Any], **_: Any) -> None:
     """Keep botocore from following a redirect to another region; the other client does not follow it either."""
     context.setdefault("s3_redirect", {})["redirected"] = True
+
+
+def _check_that_it_has(name: str, answer: Mapping[str, Any]) -> None:
+    """Raise unless an answer has what S3 always gives: botocore takes a web page with status 200 for an answer."""
+    if name not in answer:
+        raise ResponseParserError(f"no {name} in an answer with a success")
 
 
 def _raise_unless_missing(error: ClientError) -> None:

@@ -18,11 +18,12 @@ from botocore.exceptions import (
     ReadTimeoutError,
     SSLError,
 )
+from botocore.parsers import ResponseParserError
 from urllib3.exceptions import NameResolutionError
 
 from job_history.errors.code import Code
 from job_history.errors.masking import Masker
-from job_history.storage.problems import TRANSIENT_STATUS, Problem, quoted
+from job_history.storage.problems import NO_ANSWER_OF_A_STORE, TRANSIENT_STATUS, Problem, quoted
 from job_history.storage.s3.problems import CODES, Answer, problem_of_answer
 
 # Operations on objects; any other belongs to the credentials (AssumeRole, CreateSession, ...).
@@ -59,6 +60,8 @@ def problem_of_boto3(error: Exception, mask: Masker = str) -> Problem:  # noqa: 
         if isinstance(error, kinds):
             words = detail.format(error=error, cause=cause, reason=str(cause).rpartition(": ")[2])
             return Problem(code, quoted(mask(words)))
+    if isinstance(error, ResponseParserError):  # an answer that was cut short, or is none of S3; it is not quoted
+        return Problem(Code.S3_NO_ANSWER, NO_ANSWER_OF_A_STORE)
     if isinstance(error, ssl.SSLError):
         return Problem(Code.S3_TLS_FAILED, quoted(str(error)))
     # botocore's own, if renewed credentials are no longer valid; and what a service of credentials raises.

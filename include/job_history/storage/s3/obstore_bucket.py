@@ -6,7 +6,8 @@ obstore reads the environment for every setting that it is not given, so it is g
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,14 +18,19 @@ from obstore.store import S3Store
 from job_history.errors import ReplicationError
 from job_history.errors.code import Code
 from job_history.errors.masking import Masker
+from job_history.storage.files import Entry
+from job_history.storage.obstore_errors import ODD_KEY
 from job_history.storage.obstore_files import ObstoreFiles
 from job_history.storage.problems import Attempted, Problem, quoted
 from job_history.storage.s3.access import S3Access
+from job_history.storage.s3.boto3_bucket import Boto3Bucket
 from job_history.storage.s3.obstore_errors import BLOCKED_PROXY, problem_of_obstore
 
 if TYPE_CHECKING:
     # They exist for type checkers only.
     from obstore.store import ClientConfig, RetryConfig, S3Config
+
+log = logging.getLogger(__name__)
 
 
 class ObstoreBucket(ObstoreFiles):
@@ -33,12 +39,27 @@ class ObstoreBucket(ObstoreFiles):
     def __init__(self, access: S3Access, *, prefix: str = "", attempts: int = 1) -> None:
         super().__init__(prefix)
         self.access = access
+        self._attempts = attempts
         with self._errors("use", ""):
             self._reader = s3_store(access, {}, attempts)
             self._writer = s3_store(access, access.options.headers(), attempts)
 
     def description(self) -> dict[str, Any]:
         return self.access.description
+
+    def entries(self, below: str) -> Iterator[Entry]:
+        """List the objects, by boto3 from the first page on with a key that obstore cannot take (`a//b`)."""
+        last = ""
+        try:
+            for entry in super().entries(below):
+                last = entry.path
+                yield entry
+        except ReplicationError as error:
+            if ODD_KEY not in (error.detail or ""):
+                raise
+            log.info("%s is listed through boto3, because %s.", self.access.about, error.detail)
+            prefix = self._prefix.rstrip("/")
+            yield from Boto3Bucket(self.access, prefix=prefix, attempts=self._attempts).entries(below, after=last)
 
     def error_of(self, text: str, doing: str, key: str) -> ReplicationError:
         return self._error(problem_of_obstore(self._mask(text)), doing, key)
