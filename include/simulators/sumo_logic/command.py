@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import msgspec
 
 from simulators.stand_in.command import serve_until_ended, stand_in_parser
+from simulators.stand_in.settings import convert_settings
 
 from .server import RECEIVER, serving
-from .settings import SourceSettings, convert_settings
+from .settings import SourceSettings
 from .source import Source
 
 
@@ -26,7 +27,7 @@ def main(command_line: Sequence[str] | None = None) -> None:
     if "fields_schema" in values:
         values["fields_schema"] = [name.strip() for name in values["fields_schema"].split(",") if name.strip()]
     try:
-        settings = convert_settings(values)
+        settings = convert_settings(SourceSettings, values)
     except msgspec.ValidationError as problem:
         options.error(str(problem))
     asyncio.run(

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any
 
 from aiohttp import web
 
 from simulators.stand_in.control import Control
+from simulators.stand_in.handle import LocalHandle
 from simulators.stand_in.serving import in_thread, served
+from simulators.stand_in.settings import convert_settings
 
 from .faults import Fault
 from .page import Page
 from .records import Message, ReceivedRequest
 from .reports import Reports
-from .settings import convert_settings
+from .settings import SourceSettings
 from .source import Source
 
 RECEIVER = "/receiver/v1/http"
@@ -54,7 +56,7 @@ def _application(source: Source) -> web.Application:
     return application
 
 
-class LocalSource:
+class LocalSource(LocalHandle):
     """A source that runs in this process.
 
     `url` is the whole upload URL, a credential; `receiver_url` the one without token, for the header `x-sumo-token`;
@@ -62,6 +64,7 @@ class LocalSource:
     """
 
     def __init__(self, source: Source, address: str) -> None:
+        super().__init__(source)
         self._source = source
         self.address = address
         self.receiver_url = address + RECEIVER
@@ -82,22 +85,6 @@ class LocalSource:
         """The requests, in the order of arrival; each is there before its answer is sent."""
         return self._source.store.requests()
 
-    def script(self, faults: Sequence[Fault | int]) -> None:
-        """What happens to the next requests, one by one; a bare number is a status. Raises ValueError."""
-        self._source.script.extend(faults)
-
-    def recover(self) -> None:
-        """Forget what was scripted; what arrived stays."""
-        self._source.script.clear()
-
-    def change(self, **settings: Any) -> None:
-        """Change settings while the source runs; raises ValueError."""
-        self._source.change(settings)
-
-    def reset(self) -> None:
-        """Forget what arrived and what was scripted."""
-        self._source.reset()
-
 
 @contextmanager
 def local_source(*, clock: Callable[[], float] = time.time, port: int = 0, **settings: Any) -> Iterator[LocalSource]:
@@ -105,6 +92,6 @@ def local_source(*, clock: Callable[[], float] = time.time, port: int = 0, **set
 
     Raises ValueError for a wrong setting, OSError for a port that is taken.
     """
-    source = Source(convert_settings(settings), clock=clock)
+    source = Source(convert_settings(SourceSettings, settings), clock=clock)
     with in_thread(lambda: serving(source, port=port), "sumo-logic-source") as address:
         yield LocalSource(source, address)

@@ -6,7 +6,7 @@ import base64
 import os
 import re
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -32,7 +32,7 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Settings of one source; each is also an option of `python -m simulators.sumo_logic`.
 
     The defaults are what this project's docs recommend: multiline detection is off, so each line is a message. Raises
-    ValueError, as do `convert_settings` and the command line, for a locator that the real form would refuse.
+    ValueError, as does the command line, for a locator that the real form would refuse.
     """
 
     token: Annotated[str, Meta(min_length=1, description="secret part of the URL (default: a random one)")] = (
@@ -83,12 +83,3 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise ValueError(
                 f"The timestamp locator regex {self.timestamp_locator} does not contain a single unnamed capture group"
             )
-
-
-def convert_settings(values: dict[str, Any], *, base: SourceSettings | None = None) -> SourceSettings:
-    """Check plain values (of a call, a command line, a JSON document); add them to `base` or the defaults.
-
-    Raises msgspec.ValidationError, a ValueError, that names the setting.
-    """
-    known = {} if base is None else msgspec.to_builtins(base)
-    return msgspec.convert(known | values, SourceSettings, strict=False)

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from simulators.stand_in.broken_answers import cut_answer, reset
 from simulators.stand_in.script import FaultScript
+from simulators.stand_in.settings import convert_settings
 
 from . import answers
 from .arrival import Arrival
@@ -19,7 +20,7 @@ from .compression import BadEncodingError, decompress, decompress_beginning
 from .faults import Break, Fault
 from .metadata import BadHeaderError, Metadata
 from .records import Kind, Message, Slice
-from .settings import SourceSettings, Storage, convert_settings
+from .settings import SourceSettings, Storage
 from .slicing import slices, split_lines
 from .store import Store
 from .timestamps import Stamper
@@ -44,7 +45,7 @@ class Source:
 
     def change(self, values: dict[str, Any]) -> None:
         """Change settings of the running source; raises ValueError. A new token makes the old one invalid."""
-        self.settings = convert_settings(values, base=self.settings)
+        self.settings = convert_settings(SourceSettings, values, base=self.settings)
         self._stamper = Stamper(self.settings, recent=self._stamper.recent)
 
     def reset(self) -> None:

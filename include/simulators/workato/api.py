@@ -18,6 +18,7 @@ from aiohttp import web
 
 from simulators.stand_in.broken_answers import cut_answer, reset
 from simulators.stand_in.script import FaultScript
+from simulators.stand_in.settings import convert_settings
 
 from .answers import ApiError, answer, document, encode
 from .clock import SimulatedClock
@@ -29,7 +30,7 @@ from .limits import Quota
 from .parameters import Parameters
 from .records import ReceivedRequest, RequestLog
 from .served import ServedWorkspace
-from .settings import ApiSettings, convert_settings
+from .settings import ApiSettings
 from .workspace import Partner, Workspace
 
 OnRequest = Callable[[int, str], None]
@@ -76,7 +77,7 @@ class Api:
 
     def change(self, values: dict[str, Any]) -> None:
         """Change settings while the API runs; raises ValueError."""
-        self.settings = convert_settings(values, base=self.settings)
+        self.settings = convert_settings(ApiSettings, values, base=self.settings)
 
     def reset(self) -> None:
         """Forget the requests, what was scripted, and what was used of the quotas."""

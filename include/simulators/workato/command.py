@@ -10,10 +10,11 @@ from pathlib import Path
 import msgspec
 
 from simulators.stand_in.command import serve_until_ended, stand_in_parser
+from simulators.stand_in.settings import convert_settings
 
 from .api import Api
 from .server import serving
-from .settings import ApiSettings, convert_settings
+from .settings import ApiSettings
 from .store import workspaces_of
 from .workspace import Partner
 
@@ -44,11 +45,11 @@ def main(command_line: Sequence[str] | None = None) -> None:
     store, now, port = values.pop("store"), values.pop("now"), values.pop("port")
     until_input_ends = values.pop("until_input_ends")
     if not store.is_file():
-        options.error(f"{store} is no file; write a store with python -m simulators.job_store.")
+        options.error(f"{store} is no file.")
     workspaces = workspaces_of(store)
     partner = Partner(user_id=PARTNER_USER_ID, name="Partner", customers=workspaces)
     try:
-        settings = convert_settings(values)
+        settings = convert_settings(ApiSettings, values)
         api = Api(settings, workspaces=workspaces, partners=[partner], now=now)
     except ValueError as problem:
         options.error(str(problem))

@@ -10,14 +10,15 @@ from typing import Any
 
 from aiohttp import web
 
+from simulators.stand_in.handle import LocalHandle
 from simulators.stand_in.serving import in_thread, served
+from simulators.stand_in.settings import convert_settings
 
 from .api import Api, OnRequest
 from .control import WorkatoControl
 from .endpoints import ENDPOINTS
-from .faults import Fault
 from .records import ReceivedRequest
-from .settings import convert_settings
+from .settings import ApiSettings
 from .workspace import Partner, Workspace
 
 
@@ -38,10 +39,11 @@ def _application(api: Api) -> web.Application:
     return application
 
 
-class LocalWorkato:
+class LocalWorkato(LocalHandle):
     """An API that runs in this process. `url` is its base URL, without `/api`."""
 
     def __init__(self, api: Api, url: str) -> None:
+        super().__init__(api)
         self._api = api
         self.url = url
 
@@ -62,18 +64,6 @@ class LocalWorkato:
         """The requests, in the order of arrival; each is there before its answer is sent."""
         return self._api.log.all()
 
-    def script(self, faults: Sequence[Fault | int]) -> None:
-        """What happens to the next requests, one by one; a bare number is a status. Raises ValueError."""
-        self._api.script.extend(faults)
-
-    def change(self, **settings: Any) -> None:
-        """Change settings while the API runs; raises ValueError."""
-        self._api.change(settings)
-
-    def reset(self) -> None:
-        """Forget the requests, what was scripted, and what was used of the quotas."""
-        self._api.reset()
-
 
 @contextmanager
 def local_workato(
@@ -93,7 +83,7 @@ def local_workato(
     Raises ValueError for a wrong setting, OSError for a port that is taken.
     """
     api = Api(
-        convert_settings(settings),
+        convert_settings(ApiSettings, settings),
         workspaces=workspaces,
         partners=partners,
         now=now,

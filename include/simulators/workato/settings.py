@@ -7,7 +7,7 @@ inferred, or unknown.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -85,12 +85,3 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     integer_ids: Annotated[
         bool, Meta(description="numeric job ids as JSON numbers, as until 2020 (documented); default: as strings")
     ] = False
-
-
-def convert_settings(values: dict[str, Any], *, base: ApiSettings | None = None) -> ApiSettings:
-    """Check plain values (of a call, a command line, a JSON document) and lay them over `base` or the defaults.
-
-    Raises msgspec.ValidationError, a ValueError, that names the setting.
-    """
-    known = {} if base is None else msgspec.to_builtins(base)
-    return msgspec.convert(known | values, ApiSettings, strict=False)

@@ -1,9 +1,6 @@
 """The sample job store in a database: what is read back, the demo's file, and the command."""
 
-import os
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -177,20 +174,3 @@ def test_the_example_is_in_its_own_hour_only() -> None:
 def test_umbrella_works_in_office_hours() -> None:
     jobs = list(DEMO_ACCOUNTS[3].jobs(1, DAY, DAY + 24 * HOUR))
     assert {instant(job.completed_at or job.started_at or "").hour for job in jobs} == set(range(8, 18))
-
-
-def test_command_writes_a_store_and_prints_what_is_in_it(tmp_path: Path) -> None:
-    path = tmp_path / "jobs.db"
-    command = [
-        *(sys.executable, "-m", "simulators.job_store", "--sqlite", str(path)),
-        *("--seed", "1", "--hours", "1", "--end", "2018-05-21T01:00:00Z"),
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(INCLUDE), "COLUMNS": "100"}
-    first = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    second = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    with closing(sqlite3.connect(path)) as connection:
-        total = connection.execute("SELECT count(*) FROM job_history_jobs WHERE user_id = 5234").fetchone()[0]
-    table = {" ".join(cells[:2]): cells[2:] for line in first.stdout.splitlines() if (cells := line.split())}
-    assert table["5234 Acme"][-1] == str(total)
-    assert table["5237 Umbrella"] == ["0"] * len(table["5234 Acme"])
-    assert (second.returncode, "exists; name a new file" in second.stderr) == (2, True)
