@@ -498,6 +498,36 @@ def test_redrive_lists_what_stays_in_quarantine(
     )
 
 
+def test_redrive_exits_with_2_if_a_receipt_or_an_entry_cannot_be_read(world: World, job_history: JobHistory) -> None:
+    world.accounts(world.account(5234, "Acme"), world.account(77, "Wrong", colour="red"))
+    receipt = save_receipt(world, 5234, 0, "complete_with_quarantine")
+    path = receipt_path(5234, EventKind.JOBS, receipt.window)
+    (world.ledger / path).write_bytes(b"{")
+
+    result = job_history("redrive", *HOURS)
+
+    unusable, unreadable = result.stderr.splitlines()
+    assert (result.exit_code, result.stdout) == (2, "Nothing was redriven.\n")
+    assert "77 Wrong" in unusable
+    assert all(text in unreadable for text in ("5234 Acme", "LEDGER_FILE_DAMAGED", path))
+
+
+def test_seal_goes_on_with_the_other_accounts_if_a_receipt_cannot_be_read(
+    world: World, job_history: JobHistory
+) -> None:
+    world.accounts(world.account(77, "Damaged"), world.account(5234, "Acme"))
+    save_receipt(world, 5234, 0, "complete")
+    damaged = save_receipt(world, 77, 0, "complete")
+    (world.ledger / receipt_path(77, EventKind.JOBS, damaged.window)).write_bytes(b"{")
+
+    result = job_history("seal", *HOURS, "--json")
+
+    answer = json.loads(result.stdout)
+    assert (result.exit_code, answer["windows"], len(answer["faults"])) == (2, 1, 1)
+    assert "77 Damaged" in answer["faults"][0]
+    assert (world.ledger / "_control/seals/5234/jobs/000000000001.json").exists()
+
+
 def test_redrive_changes_nothing_if_the_destination_fails(
     world: World, job_history: JobHistory, quarantined: str
 ) -> None:

@@ -57,7 +57,8 @@ class WindowStatus(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     """The state of an account's window. Times are ISO 8601 in UTC, and empty if there is no receipt.
 
     `runs`, the oldest first, are the folders of the runs that the receipt remembers; `last_fault` is the error of the
-    newest that failed; `closed_at` is the end of the first that closed the window. `bytes`: of all documents, delivered
+    newest that failed; `closed_at` is the end of the first that closed the window. `is_unreadable`: its receipt cannot
+    be read, and `last_fault` explains why. `bytes`: of all documents, delivered
     or present; `found_after` counts the late jobs, by `lateness.BUCKETS`.
     """
 
@@ -79,6 +80,11 @@ class WindowStatus(msgspec.Struct, kw_only=True, frozen=True, gc=False):
     found_after: dict[str, int] = {}
     runs: list[str] = []
     last_fault: str | None = None
+    is_unreadable: bool = False
+
+    @property
+    def label(self) -> str:
+        return self.kind.of(f"{self.user_id} {self.name}")
 
 
 class _Run(msgspec.Struct, gc=False):
@@ -145,7 +151,11 @@ class _Day(NamedTuple):
 
     def reported(self, ledger: Storage, now: datetime, settle: timedelta) -> Iterator[WindowStatus]:
         """Listing the folder once costs one request; looking for each receipt would cost one for each hour."""
-        versions = dict(ledger.versions(day_folder_of(self.account.user_id, self.kind, self.hours[0])))
+        try:
+            versions = dict(ledger.versions(day_folder_of(self.account.user_id, self.kind, self.hours[0])))
+        except PermanentError as unreadable:
+            yield from (self._by_receipt(hour, str(unreadable)) for hour in self.hours)
+            return
         files = receipt_files(versions)
         for hour in self.hours:
             of_hour = files.get(window_folder(self.account.user_id, self.kind, hour))
@@ -162,7 +172,7 @@ class _Day(NamedTuple):
 
     def _by_receipt(self, hour: Window, reported: _ReceiptPart | str) -> WindowStatus:
         if isinstance(reported, str):
-            return replace(self._status(hour, HourState.FAILED), last_fault=reported)
+            return replace(self._status(hour, HourState.FAILED), last_fault=reported, is_unreadable=True)
         counts = reported.counts
         late = counts.late > 0 and reported.state is WindowState.COMPLETE
         return replace(

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from job_history.errors.code import Code
 from job_history.ledger.decoding import ledger_error
 from job_history.ledger.item import Item
+from job_history.ledger.receipt_files import window_folder
 from job_history.model.event_kind import EventKind
 from job_history.model.place import place_of
 from job_history.model.window import Window
@@ -139,7 +140,9 @@ class ItemList:
 
     @classmethod
     def of(cls, url: str, content: bytes | None) -> Self:
-        """Open a list. Raises PermanentError that names it if it is missing, damaged, or of a newer release."""
+        """Open a list. Raises PermanentError that names it if it is missing, damaged, of another window (a copy, or
+        restored to a wrong place), or of a newer release.
+        """
         if content is None:
             raise ledger_error(Code.LEDGER_FILE_MISSING, url)
         source = _source(content)
@@ -151,6 +154,8 @@ class ItemList:
             opened = cls(url, parquet, msgspec.json.decode(metadata.get(_DESTINATION, b"null")))
         if version > LIST_VERSION:
             raise ledger_error(Code.LEDGER_TOO_NEW, url, version=version, known=LIST_VERSION)
+        if (folder := _folder_in(metadata)) is not None and not f"/{url.rpartition('/')[0]}".endswith(f"/{folder}"):
+            raise ledger_error(Code.LEDGER_FILE_DAMAGED, url, detail=f"it is a list of {folder}")
         return opened
 
     @property
@@ -176,6 +181,15 @@ class ItemList:
         # Group by group: a reader of several keeps what it has read of all of them.
         for group in range(self._parquet.num_row_groups):
             yield from self._parquet.iter_batches(ROWS_A_GROUP, row_groups=[group], columns=list(names) or None)
+
+
+def _folder_in(metadata: dict[bytes, bytes]) -> str | None:
+    """Return the folder of the window that a list is about; None if it does not name it."""
+    try:
+        window = msgspec.json.decode(metadata[b"window"], type=Window)
+        return window_folder(int(metadata[b"user_id"]), EventKind(metadata[b"kind"].decode()), window)
+    except (KeyError, ValueError, msgspec.MsgspecError):
+        return None
 
 
 def _source(content: bytes) -> pa.NativeFile:

@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 import msgspec
 from msgspec.structs import replace
 
+from job_history.errors import ReplicationError
 from job_history.errors.problem import Problem, parse_problem
 from job_history.ledger.receipt import WindowState
 from job_history.ledger.receipt_store import read_receipt
-from job_history.ledger.status_file import Notified, Status
+from job_history.ledger.status_file import AccountStatus, Notified, Status
+from job_history.model.window import Window
 from job_history.pipeline.run_outcome import RunOutcome
 from job_history.storage import Storage
 
@@ -65,12 +67,20 @@ def failing_after(outcome: RunOutcome, status: Status, ledger: Storage) -> dict[
     for entry in status.accounts.values():
         key = str(entry.user_id)
         if entry.active and entry.open and entry.oldest_open is not None and key not in failing:
-            receipt = read_receipt(ledger, entry.user_id, entry.kind, entry.oldest_open)
-            fault = receipt.faults[-1] if receipt and receipt.faults else "A window needs a run."
+            fault = _fault_of(ledger, entry, entry.oldest_open)
             failing[key] = _entry(key, parse_problem(fault))
             failing[key].account = f"{entry.user_id} {entry.name}".strip()
             failing[key].window = entry.oldest_open.start_text
     return failing
+
+
+def _fault_of(ledger: Storage, entry: AccountStatus, window: Window) -> str:
+    """Return why an open window needs a run; if its receipt cannot be read, that is why."""
+    try:
+        receipt = read_receipt(ledger, entry.user_id, entry.kind, window)
+    except ReplicationError as error:
+        return str(error)
+    return receipt.faults[-1] if receipt and receipt.faults else "A window needs a run."
 
 
 def failing_installation(reason: str) -> dict[str, Failing]:

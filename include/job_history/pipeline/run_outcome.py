@@ -19,8 +19,8 @@ Key = tuple[int, EventKind, Window]
 class RunOutcome:
     """`receipts` are of this run, `newest` the revisions in the ledger now. `status` is None if it was not written.
 
-    `unsealed`: windows of the ledger that wait for a seal. `announced`: windows that an earlier try of the report
-    announced.
+    `unsealed`: windows of the ledger that wait for a seal; None: not known. `announced`: windows that an earlier try of
+    the report announced.
     """
 
     run: str
@@ -30,7 +30,7 @@ class RunOutcome:
     finished_at: datetime
     problems: list[str]
     status: Status | None
-    unsealed: int = 0
+    unsealed: int | None = 0
     announced: frozenset[Key] = frozenset()
 
     @property

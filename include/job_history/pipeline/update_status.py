@@ -63,7 +63,8 @@ def update_status(
         newest = [receipt.window.end for receipt in receipts] if expected.replication else []
         ends = [each for each in (scheduled_until, *newest) if each is not None and each <= now]
         status.scheduled_until = max(ends, default=None)
-        status.unsealed = seals.unsealed if seals else 0
+        known = seals.unsealed if seals else 0
+        status.unsealed = known if known is not None else before.unsealed if before else 0
         if before is not None:
             status.notified, status.left_by_backfills = before.notified, before.left_by_backfills
         return status

@@ -43,9 +43,12 @@ class Sealing:
 
 @dataclass
 class SealReport:
-    """`heads` by `<user_id>/<kind>`; `problems` make a run red, `warnings` do not; `unsealed`: windows that wait."""
+    """`heads` by `<user_id>/<kind>`; `problems` make a run red, `warnings` do not.
+
+    `unsealed`: the number of windows that wait for a seal; None: the ledger could not be asked.
+    """
 
     heads: dict[str, SealHead] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    unsealed: int = 0
+    unsealed: int | None = 0

@@ -46,11 +46,15 @@ class SealsOfRun:
             return
         self._chains |= {ChainId(user_id, str(kind)) for user_id, kind in chains}
         wanted = [(user_id, kind, window) for window in hours for user_id, kind in chains]
-        try:
-            found = at_once(lambda each: find_unsealed(self._ledger, *each), wanted)
-            at_once(lambda window: window.write(self._ledger), [window for several in found for window in several])
-        except ReplicationError as error:
-            log.warning("Windows without a seal were not looked for: %s", error)
+
+        def look(user_id: int, kind: EventKind, hours: Window) -> None:
+            try:
+                for window in find_unsealed(self._ledger, user_id, kind, hours):
+                    window.write(self._ledger)
+            except ReplicationError as error:
+                log.warning("Account %s: its windows without a seal were not looked for: %s", user_id, error)
+
+        at_once(lambda each: look(*each), wanted)
 
     def seal(self, recorded: Iterable[Recorded], now: datetime) -> SealReport:
         """Seal the newest revisions of the run's windows."""
@@ -78,15 +82,17 @@ def seal_windows(
     report = SealReport(heads=dict(hints))
     try:
         marks = set(unsealed_windows(ledger))
-        by_chain = _by_chain(ledger, revisions, marks)
     except ReplicationError as error:
         report.problems.append(f"Nothing was sealed: {error}")
+        report.unsealed = None
         return report
+    by_chain, unreadable = _by_chain(ledger, revisions, marks)
+    report.warnings += unreadable
     for chain in whole:
         by_chain.setdefault(chain, [])
     signer: Signer | None = None
     failure: ReplicationError | None = None
-    waits = False
+    waits = bool(unreadable)
     try:
         signer = sealing.signer()
     except ReplicationError as error:
@@ -144,16 +150,27 @@ def head_lines(heads: dict[str, SealHead]) -> list[str]:
 
 def _by_chain(
     ledger: Storage, revisions: Iterable[Revision], marks: set[UnsealedWindow]
-) -> dict[ChainId, list[Revision]]:
+) -> tuple[dict[ChainId, list[Revision]], list[str]]:
+    """Return what is to be sealed, and a message for each window that waits and whose receipt cannot be read."""
     by_window = {UnsealedWindow.of(each.receipt): each for each in revisions}
-    for waiting in marks - by_window.keys():
-        receipt = read_receipt(ledger, waiting.user_id, waiting.kind, waiting.window)
-        if receipt is not None:
-            by_window[waiting] = Revision(receipt, is_new=False)
+    unreadable = []
+    for waiting in sorted(marks - by_window.keys()):
+        try:
+            receipt = read_receipt(ledger, waiting.user_id, waiting.kind, waiting.window)
+        except ReplicationError as error:
+            unreadable.append(f"Account {waiting.user_id}/{waiting.kind}, window {waiting.window}: not sealed: {error}")
+            continue
+        if receipt is None:
+            unreadable.append(
+                f"Account {waiting.user_id}/{waiting.kind}, window {waiting.window}: not sealed: its receipt is gone. "
+                f"Restore it, or run the window again. {ledger.url(waiting.path)} notes that it waits."
+            )
+            continue
+        by_window[waiting] = Revision(receipt, is_new=False)
     by_chain: dict[ChainId, list[Revision]] = {}
     for window, revision in by_window.items():
         by_chain.setdefault(ChainId(window.user_id, str(window.kind)), []).append(revision)
-    return by_chain
+    return by_chain, unreadable
 
 
 def _add_overdue(ledger: Storage, report: SealReport, now: datetime) -> None:
@@ -163,6 +180,7 @@ def _add_overdue(ledger: Storage, report: SealReport, now: datetime) -> None:
         overdue = unsealed_windows(ledger, since_before=now - RED_AFTER)
     except ReplicationError as error:
         report.problems.append(f"It is not known which windows are unsealed: {error}")
+        report.unsealed = None
         return
     if overdue:
         first = overdue[0]

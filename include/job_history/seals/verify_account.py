@@ -9,12 +9,12 @@ from job_history.destinations.kind import DocumentStore
 from job_history.model.event_kind import EventKind
 from job_history.seals.archive import StorageArchive
 from job_history.seals.chain_writer import find_head
-from job_history.seals.unsealed import unsealed_of
 from job_history.storage import Storage
+from job_history_verify.chain import Chain
 from job_history_verify.expected_head import ExpectedHead
 from job_history_verify.findings import Finding, Findings
+from job_history_verify.hours import judge_receipts
 from job_history_verify.layout import ChainId
-from job_history_verify.moments import moment_text
 from job_history_verify.verdicts import Verdict
 from job_history_verify.verify import LEDGER, Options, Verification
 
@@ -31,9 +31,9 @@ class AccountVerified:
 
 
 def verify_account(user_id: int, store: DocumentStore | None, ledger: Storage, options: Options) -> AccountVerified:
-    """Verify an account's bucket; without one its seals and receipts in the ledger. Raises what the ledger raises.
+    """Verify an account's bucket; without one its seals in the ledger. Raises what the ledger raises.
 
-    The ledger knows where the log of a bucket ends, and which windows wait for a seal.
+    The ledger knows where the log of a bucket ends. Its receipts are held against the seals, in both directions.
     """
     answer = AccountVerified()
     options = options._replace(accounts=frozenset([user_id]))
@@ -44,8 +44,8 @@ def verify_account(user_id: int, store: DocumentStore | None, ledger: Storage, o
         options = options._replace(expected_heads=heads)
         verification = Verification(StorageArchive(store.storage), options, answer.findings)
     verification.verify()
-    if store is not None:
-        _add_unsealed(ledger, user_id, options, answer.findings)
+    if store is not None and all(finding.verdict is not Verdict.CUT_OFF for finding in answer.found):
+        _judge_receipts(ledger, user_id, verification.chains, options, answer.findings)
     answer.heads = [chain.head for chain in verification.chains]
     return answer
 
@@ -56,10 +56,10 @@ def _heads_of(ledger: Storage, user_id: int) -> Sequence[ExpectedHead]:
     return [ExpectedHead(chain, head.seq, head.sha256) for chain, head in heads if head.sha256 is not None]
 
 
-def _add_unsealed(ledger: Storage, user_id: int, options: Options, findings: Findings) -> None:
-    for waiting in unsealed_of(ledger, [user_id]):
-        if waiting.window.start in options.hours:
-            start, end = moment_text(waiting.window.start), moment_text(waiting.window.end)
-            chain = ChainId(user_id, str(waiting.kind))
-            detail = "it waits for its seal: the report's log has the reason"
-            findings.of_window(Finding(Verdict.UNSEALED, detail, chain, start=start, end=end))
+def _judge_receipts(ledger: Storage, user_id: int, chains: list[Chain], options: Options, findings: Findings) -> None:
+    """Hold the ledger's receipts against the seals of a bucket's log, which is whole."""
+    try:
+        judge_receipts(StorageArchive(ledger), frozenset([user_id]), chains, options.hours, findings)
+    except OSError as error:
+        findings.of_log(Finding(Verdict.COULD_NOT_CHECK, f"the receipts: {error.strerror}"))
+    findings.flush()

@@ -43,7 +43,7 @@ def _emit_gauges(outcome: RunOutcome) -> None:
     if status is None:
         return
     oldest = status.oldest_open
-    gauges: dict[str, float] = {
+    gauges: dict[str, float | None] = {
         "job_history.oldest_open_window_seconds": 0 if oldest is None else oldest.age_seconds,
         "job_history.quarantine": status.quarantine,
         "job_history.late_seconds": status.late_p95_seconds or 0,
@@ -51,7 +51,8 @@ def _emit_gauges(outcome: RunOutcome) -> None:
         "job_history.unsealed": outcome.unsealed,
     }
     for name, value in gauges.items():
-        stats.gauge(name, value)
+        if value is not None:
+            stats.gauge(name, value)
 
 
 def _tags(receipt: Receipt, *, account_tag: bool) -> Tags:

@@ -38,8 +38,11 @@ def redrive(request: Request, *, replace: bool) -> Answer:
 
     accounts = {account.user_id: account for account in request.accounts}
     done: list[Redriven] = []
-    problems: list[str] = []
+    problems = list(request.unusable_accounts)
     for status in _with_quarantine(request.context, accounts, request.window):
+        if status.is_unreadable:
+            problems.append(f"{status.label}, window {status.window}: {status.last_fault}")
+            continue
         try:
             done.append(_redriven(request.context, accounts[status.user_id], status, replace=replace))
         except ReplicationError as error:
@@ -52,7 +55,7 @@ def _with_quarantine(context: CommandContext, accounts: dict[int, Account], wind
     from job_history.redrive import was_redriven
 
     for status in statuses(context.ledger, accounts.values(), window, datetime.now(UTC), context.settings.settle):
-        if status.quarantined or was_redriven(status.runs):
+        if status.quarantined or status.is_unreadable or was_redriven(status.runs):
             yield status
 
 

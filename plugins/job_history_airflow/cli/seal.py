@@ -20,6 +20,7 @@ def seal(request: Request) -> Answer:
 
     Exits with 1 if a window is still unsealed.
     """
+    from job_history.errors import ReplicationError
     from job_history.ledger.receipt_store import read_receipts
     from job_history.seals.seal_bytes import SEALED_LATER
     from job_history.seals.sealing import seal_heads, seal_windows
@@ -29,22 +30,26 @@ def seal(request: Request) -> Answer:
 
     ledger = request.context.ledger
     hours = list(request.window.hours())
-    revisions = [
-        Revision(receipt, is_new=False, reason=SEALED_LATER)
-        for account in request.accounts
-        for kind in account.events.kinds
-        for receipt in read_receipts(ledger, account.user_id, kind, hours)
-        if receipt is not None
-    ]
-    chains = {ChainId(account.user_id, str(kind)) for account in request.accounts for kind in account.events.kinds}
+    revisions: list[Revision] = []
+    problems = list(request.unusable_accounts)
+    kinds = [(account, kind) for account in request.accounts for kind in account.events.kinds]
+    chains = {ChainId(account.user_id, str(kind)) for account, kind in kinds}
+    for account, kind in kinds:
+        try:
+            receipts = read_receipts(ledger, account.user_id, kind, hours)
+        except ReplicationError as error:
+            problems.append(f"{kind.of(f'Account {account.label}')}: its receipts were not sealed: {error}")
+            continue
+        revisions += [Revision(each, is_new=False, reason=SEALED_LATER) for each in receipts if each is not None]
     report = seal_windows(
         ledger, sealing_of_installation(), revisions, seal_heads(ledger), datetime.now(UTC), whole=chains
     )
 
     def print_text() -> None:
-        print_line(f"{len(revisions)} windows have a receipt; {report.unsealed} windows wait for a seal.")
+        waiting = "it is not known which" if report.unsealed is None else report.unsealed
+        print_line(f"{len(revisions)} windows have a receipt; {waiting} windows wait for a seal.")
         for message in [*report.problems, *report.warnings]:
             print_line(message)
 
     values = {"windows": len(revisions), "unsealed": report.unsealed, "warnings": report.warnings}
-    return Answer(values, print_text, report.unsealed > 0, [*request.unusable_accounts, *report.problems])
+    return Answer(values, print_text, bool(report.unsealed), [*problems, *report.problems])

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import click
@@ -93,11 +94,11 @@ def _print(windows: list[WindowStatus], missing: list[WindowStatus], unsealed: i
 
 def _print_days(windows: list[WindowStatus]) -> None:
     """Print a block for each day: a row for each account and kind, a letter for each hour."""
-    width = max([len("YYYY-MM-DD"), *(len(_label(each)) for each in windows)])
+    width = max([len("YYYY-MM-DD"), *(len(each.label) for each in windows)])
     by_day = sorted(windows, key=lambda each: each.window.start_text[:10])
     for day, of_day in groupby(by_day, lambda each: each.window.start_text[:10]):
         print_line(f"{day:<{width}}  " + "".join(f"{hour:<6}" for hour in ("00", "06", "12", "18")).rstrip())
-        for label, row in groupby(of_day, _label):
+        for label, row in groupby(of_day, attrgetter("label")):
             print_line(f"{label:<{width}}  {_letters(row)}")
         print_line()
 
@@ -110,11 +111,7 @@ def _letters(row: Iterable[WindowStatus]) -> str:
 def _print_summary(windows: list[WindowStatus], missing: list[WindowStatus]) -> None:
     counts = Counter(sorted(each.state.value for each in windows))
     print_line(", ".join(f"{counts[state]:,} {state} ({LETTERS[state]})" for state in counts))
-    for (state, label, fault), row in groupby(missing, lambda each: (each.state, _label(each), each.last_fault)):
+    for (state, label, fault), row in groupby(missing, lambda each: (each.state, each.label, each.last_fault)):
         starts = [each.window.start_text for each in row]
         hours = starts[0] if len(starts) == 1 else f"{starts[0]} to {starts[-1]} ({len(starts)} hours)"
         print_line(f"{state}: {label}, {hours}" + (f": {fault}" if fault else ""))
-
-
-def _label(each: WindowStatus) -> str:
-    return each.kind.of(f"{each.user_id} {each.name}")

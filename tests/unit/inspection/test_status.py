@@ -15,7 +15,7 @@ from job_history.accounts.account import Account
 from job_history.inspection.status import HourState, WindowStatus, statuses
 from job_history.ledger.lateness import Lateness
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
-from job_history.ledger.receipt_files import receipt_path
+from job_history.ledger.receipt_files import day_folder_of, receipt_path
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.storage import Storage, local_storage
@@ -178,3 +178,14 @@ def test_a_damaged_receipt_is_shown_as_failed_and_the_others_as_they_are(ledger:
     assert (broken.last_fault or "").startswith(
         f"LEDGER_FILE_DAMAGED: {ledger.url(receipt_path(3, EventKind.JOBS, HOUR))}: "
     )
+
+
+def test_a_folder_that_cannot_be_listed_is_shown_as_failed_and_the_others_as_they_are(tmp_path: Path) -> None:
+    ledger = local_storage(tmp_path)
+    save(ledger, "complete")
+    ledger.write(day_folder_of(77, EventKind.JOBS, HOUR), b"a file, where a folder was")
+
+    unlisted, complete = shown(ledger, account(user_id=77), account())
+
+    assert (unlisted.state, unlisted.is_unreadable, complete.state) == (HourState.FAILED, True, HourState.COMPLETE)
+    assert "77/jobs" in (unlisted.last_fault or "")

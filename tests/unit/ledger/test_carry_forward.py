@@ -14,12 +14,14 @@ from job_history.ledger.carry_forward import Carried, carry_forward
 from job_history.ledger.item import EARLIER_SETTINGS, Item
 from job_history.ledger.items import ListHeader, item_list, item_writer, items_at
 from job_history.ledger.outcome import Outcome
+from job_history.ledger.receipt_files import window_folder
 from job_history.model.event_kind import EventKind
 from job_history.storage import Storage, local_storage
 
+FOLDER = window_folder(5234, EventKind.JOBS, HOUR)
 HERE = {"type": "s3", "bucket": "acme-audit", "host": "minio.example:9000", "write_mode": "create_only"}
 AWAY = {**HERE, "host": "other.example:9000"}
-GONE = "receipts/items-gone.parquet"
+GONE = f"{FOLDER}/items-gone.parquet"
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def item(number: int, outcome: str = Outcome.DELIVERED, **fields: Any) -> Item:
 
 
 def written(ledger: Storage, name: str, items: Iterable[Item], destination: dict[str, Any] | None = None) -> str:
-    path = f"receipts/items-{name}.parquet"
+    path = f"{FOLDER}/items-{name}.parquet"
     with item_writer(ledger, path, header(destination or HERE)) as writer:
         for each in items:
             writer.append(each)
@@ -134,7 +136,7 @@ def test_gone_documents_of_earlier_settings_are_known_as_such(
 @pytest.mark.parametrize("content", [None, b"", b"PAR1 not parquet PAR1"])
 def test_a_list_that_cannot_be_read_is_an_error_that_names_it(ledger: Storage, content: bytes | None) -> None:
     if content is not None:
-        ledger.write("receipts/items-lost.parquet", content)
-    with pytest.raises(PermanentError, match=r"receipts/items-lost\.parquet"):
-        carried(ledger, ["receipts/items-lost.parquet"], [])
+        ledger.write(f"{FOLDER}/items-lost.parquet", content)
+    with pytest.raises(PermanentError, match=r"receipts/.*/items-lost\.parquet"):
+        carried(ledger, [f"{FOLDER}/items-lost.parquet"], [])
     assert ledger.read(GONE) is None

@@ -13,10 +13,12 @@ from job_history.ledger.in_order import MAX_IN_MEMORY, in_order
 from job_history.ledger.item import Item
 from job_history.ledger.items import ListHeader, item_writer, items_at
 from job_history.ledger.outcome import Outcome
+from job_history.ledger.receipt_files import window_folder
 from job_history.model.event_kind import EventKind
 from job_history.storage import local_storage
 
-PATH = "receipts/items.parquet"
+FOLDER = window_folder(5234, EventKind.JOBS, HOUR)
+PATH = f"{FOLDER}/items.parquet"
 HEADER = ListHeader(5234, EventKind.JOBS, HOUR, {"type": "s3", "bucket": "acme-audit"})
 
 

@@ -1,10 +1,12 @@
 """Item lists: the outcome of each job, as Parquet."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 from tests.unit.samples import HOUR
 
 from job_history.errors import PermanentError
@@ -21,10 +23,13 @@ from job_history.ledger.items import (
     new_list_path,
 )
 from job_history.ledger.outcome import Outcome
+from job_history.ledger.receipt_files import window_folder
 from job_history.model.event_kind import EventKind
+from job_history.model.window import Window
 from job_history.storage import Storage, local_storage
 
-PATH = "receipts/items.parquet"
+FOLDER = window_folder(5234, EventKind.JOBS, HOUR)
+PATH = f"{FOLDER}/items.parquet"
 HEADER = ListHeader(5234, EventKind.JOBS, HOUR, {"type": "s3", "bucket": "acme-audit", "host": "minio.example:9000"})
 
 
@@ -97,8 +102,8 @@ def test_a_list_says_what_it_is_about(tmp_path: Path) -> None:
         b"window": b'{"start":"2018-05-21T00:00:00Z","end":"2018-05-21T01:00:00Z"}',
         b"destination": b'{"bucket":"acme-audit","host":"minio.example:9000","type":"s3"}',
     }
-    assert copy_items(storage, PATH, "receipts/copy.parquet", lambda _: False)
-    assert pq.read_schema(pa.BufferReader(storage.read("receipts/copy.parquet"))).metadata == metadata
+    assert copy_items(storage, PATH, f"{FOLDER}/copy.parquet", lambda _: False)
+    assert pq.read_schema(pa.BufferReader(storage.read(f"{FOLDER}/copy.parquet"))).metadata == metadata
 
 
 def test_a_list_of_the_release_before_is_read(tmp_path: Path) -> None:
@@ -112,7 +117,7 @@ def test_a_list_of_the_release_before_is_read(tmp_path: Path) -> None:
 def test_a_list_of_a_later_release_is_an_error_that_names_it(tmp_path: Path) -> None:
     storage = local_storage(tmp_path)
     write_with(storage, SCHEMA.with_metadata({b"version": b"3"}), [])
-    with pytest.raises(PermanentError, match=r"receipts/items\.parquet") as raised:
+    with pytest.raises(PermanentError, match=r"receipts/.*/items\.parquet") as raised:
         item_list(storage, PATH)
     assert raised.value.code is Code.LEDGER_TOO_NEW
 
@@ -122,9 +127,26 @@ def test_a_list_that_is_missing_or_damaged_is_an_error_that_names_it(tmp_path: P
     storage = local_storage(tmp_path)
     if content is not None:
         storage.write(PATH, content)
-    with pytest.raises(PermanentError, match=r"receipts/items\.parquet") as raised:
+    with pytest.raises(PermanentError, match=r"receipts/.*/items\.parquet") as raised:
         list(items_at(storage, PATH))
     assert raised.value.code is (Code.LEDGER_FILE_MISSING if content is None else Code.LEDGER_FILE_DAMAGED)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        replace(HEADER, window=Window(HOUR.end, HOUR.end + timedelta(hours=1))),
+        replace(HEADER, user_id=77),
+        replace(HEADER, kind=EventKind.ADMIN_EVENTS),
+    ],
+)
+def test_a_list_of_another_window_is_an_error_that_names_both(tmp_path: Path, header: ListHeader) -> None:
+    storage = local_storage(tmp_path)
+    with item_writer(storage, PATH, header):
+        pass
+    with pytest.raises(PermanentError, match=str(window_folder(header.user_id, header.kind, header.window))) as raised:
+        item_list(storage, PATH)
+    assert (raised.value.code, PATH in str(raised.value)) == (Code.LEDGER_FILE_DAMAGED, True)
 
 
 def test_a_list_whose_rows_are_damaged_is_an_error_that_names_it(tmp_path: Path) -> None:
@@ -133,7 +155,7 @@ def test_a_list_whose_rows_are_damaged_is_an_error_that_names_it(tmp_path: Path)
         writer.append(Item("100", None, Outcome.DELIVERED, key="k" * 100))
     content = storage.read(PATH) or b""
     storage.write(PATH, content[:4] + bytes(200) + content[204:])
-    with pytest.raises(PermanentError, match=r"receipts/items\.parquet") as raised:
+    with pytest.raises(PermanentError, match=r"receipts/.*/items\.parquet") as raised:
         list(items_at(storage, PATH))
     assert raised.value.code is Code.LEDGER_FILE_DAMAGED
 

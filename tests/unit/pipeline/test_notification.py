@@ -10,6 +10,7 @@ import pytest
 from tests.unit.samples import HOUR, receipt_of
 
 from job_history.ledger.receipt import Receipt, WindowState
+from job_history.ledger.receipt_files import receipt_path
 from job_history.ledger.status_file import AccountStatus, Notified, Status
 from job_history.model.event_kind import EventKind
 from job_history.pipeline.notification import INSTALLATION, Notice, failing_after, left_by_backfills, notice_of
@@ -119,6 +120,21 @@ def test_recovery_is_notified_once_when_the_last_open_window_is_closed(world: Wo
     assert (first.message.recovered, first.message.resolved) == (["1"], False)
     assert (last.message.recovered, last.message.resolved) == (["2"], True)
     assert world.run(now=NOW + timedelta(hours=4)) is None
+
+
+def test_damaged_receipt_of_one_account_silences_no_notification(world: World) -> None:
+    world.ledger.write(receipt_path(2, EventKind.JOBS, HOUR), b"{")
+    accounts = [
+        AccountStatus(user_id=each, name=f"A{each}", kind=EventKind.JOBS, open=1, oldest_open=HOUR) for each in (1, 2)
+    ]
+    status = Status(generated_at=NOW, accounts={each.key: each for each in accounts})
+
+    failing = failing_after(RunOutcome("run", [], [], [], NOW, [], status), status, world.ledger)
+
+    assert {key: (each.account, each.code) for key, each in failing.items()} == {
+        "1": ("1 A1", ""),
+        "2": ("2 A2", "LEDGER_FILE_DAMAGED"),
+    }
 
 
 def test_a_run_of_other_accounts_reports_no_recovery(world: World) -> None:

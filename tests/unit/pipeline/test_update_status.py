@@ -15,7 +15,7 @@ from job_history.errors import PermanentError
 from job_history.ledger.lateness import Lateness
 from job_history.ledger.open_windows import OpenWindow
 from job_history.ledger.receipt import Counts, Receipt, WindowState
-from job_history.ledger.receipt_files import receipt_path
+from job_history.ledger.receipt_files import day_folder_of, receipt_path
 from job_history.ledger.status_file import PATH, AccountStatus, ExpectedBy, Status, read_status
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
@@ -230,6 +230,13 @@ def test_an_hour_whose_report_is_not_in_the_status_is_not_missed(ledger: Ledger)
     ledger.storage.write(receipt_path(5234, JOBS, hour(2)), b"{}")
     ledger.storage.write(receipt_path(5234, JOBS, hour(4)), b"{}")
     assert missed(scheduled(ledger, 6)) == []
+
+
+def test_hours_of_a_day_that_cannot_be_listed_stay_missed(ledger: Ledger) -> None:
+    scheduled(ledger, 1, 5234, 77)
+    ledger.storage.write(day_folder_of(5234, JOBS, hour(2)), b"a file, where a folder was")
+    status = scheduled(ledger, 4, 5234, 77)
+    assert (missed(status), missed(status, 77)) == ([(2, 4)], [(2, 4)])
 
 
 def test_missed_hours_that_a_reconciliation_compared_are_open_instead(ledger: Ledger) -> None:

@@ -15,6 +15,7 @@ from tests.support.sealing import S3, SEALS, Installation, jobs_of, window_of
 from job_history.errors import TransientError
 from job_history.errors.code import Code
 from job_history.ledger.receipt import REDRIVE, WindowState
+from job_history.ledger.receipt_files import receipt_path
 from job_history.ledger.receipt_store import record
 from job_history.ledger.status_file import PATH as STATUS
 from job_history.ledger.status_file import read_status
@@ -289,6 +290,48 @@ def test_ledger_that_cannot_be_read_seals_nothing(one: Installation) -> None:
     (one.folder / "away").rename(seals)
     assert one.run(2, {}).unsealed == 0
     assert one.verified().code == 0
+
+
+def test_damaged_receipt_stops_the_seal_of_its_own_window_alone(one: Installation) -> None:
+    one.run(0, {})
+    other = UnsealedWindow(77, EventKind.JOBS, window_of(0))
+    other.write(one.ledger)
+    one.ledger.write(receipt_path(77, EventKind.JOBS, window_of(0)), b"{")
+
+    report = one.run(1, jobs_of(1, 1))
+
+    assert (report.problems, report.unsealed, report.heads["5234/jobs"].seq) == ([], 1, 2)
+    assert Code.LEDGER_FILE_DAMAGED in report.warnings[0]
+    assert one.verified().documents == {"proven": 1}
+    assert unsealed_windows(one.ledger) == [other]
+
+
+def test_window_that_waits_for_a_seal_and_lost_its_receipt_is_named(one: Installation) -> None:
+    UnsealedWindow(77, EventKind.JOBS, window_of(0)).write(one.ledger)
+
+    report = one.run(1, {})
+
+    assert (report.problems, report.unsealed, len(report.warnings)) == ([], 1, 1)
+    assert "77/jobs" in report.warnings[0]
+
+
+def test_number_of_unsealed_windows_is_unknown_if_their_marks_cannot_be_listed(one: Installation) -> None:
+    one.run(0, {})
+    one.ledger.write("_control/unsealed", b"a file, where a folder was")
+
+    report = one.run(1, {}, "run")
+
+    assert (report.unsealed, len(report.problems)) == (None, 1)
+
+
+def test_folder_that_cannot_be_listed_stops_the_look_back_of_its_own_account_alone(one: Installation) -> None:
+    record(one.ledger, one.receipt(1, {}, "killed"))
+    one.ledger.write("receipts/77/jobs/20180521", b"a file, where a folder was")
+    seals = SealsOfRun(one.ledger, one.sealing)
+
+    seals.look_back([(77, EventKind.JOBS), (5234, EventKind.JOBS)], [window_of(1)])
+
+    assert unsealed_windows(one.ledger) == [UnsealedWindow(5234, EventKind.JOBS, window_of(1))]
 
 
 def test_reconciliation_finds_what_a_killed_report_left_unsealed(one: Installation) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,25 @@ def test_window_that_waits_for_its_seal_is_unsealed(three_hours: Installation) -
     assert (exit_code(verified(three_hours)), verdicts(verified(three_hours))) == (1, {"unsealed"})
     before = verified(three_hours, Range(until=window_of(3).start))
     assert (exit_code(before), verdicts(before)) == (0, set())
+
+
+@pytest.mark.promise("proof-chain")
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        (lambda path: path.write_text(path.read_text().replace('"delivered": 1', '"delivered": 2')), "modified"),
+        (lambda path: path.unlink(), "missing"),
+        (lambda path: shutil.copy(path, path.with_name("r000002.json")), "unsealed"),
+        (lambda path: (shutil.rmtree(path.parents[2]), path.parents[2].write_text("a file")), "could not check"),
+    ],
+)
+def test_receipt_that_was_changed_in_the_ledger_is_found(
+    three_hours: Installation, change: Callable[[Path], object], verdict: str
+) -> None:
+    change(sorted((three_hours.folder / "ledger/receipts").rglob("r000001.json"))[1])
+    answer = verified(three_hours)
+    assert (exit_code(answer), verdicts(answer)) == (2 if verdict == "could not check" else 1, {verdict})
+    assert dict(answer.findings.documents) == {"proven": 3}
 
 
 def test_account_for_messages_is_verified_in_the_ledger(tmp_path: Path) -> None:
