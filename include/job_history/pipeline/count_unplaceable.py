@@ -12,13 +12,12 @@ from job_history.model.unplaceable import Unplaceable
 from job_history.pipeline.fair_order import order_of_hour
 from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.pipeline.slicing import SourceOf
+from job_history.pipeline.time_of_plan import TimeOfPlan
 from job_history.progress import readable_ids
 from job_history.sources import SupportsBatchUnplaceable, SupportsUnplaceable
 
 log = logging.getLogger(__name__)
 
-# A plan has half an hour. Which accounts come first changes each hour.
-LIMIT_SECONDS = 240.0
 ACCOUNTS_A_BATCH = 100
 _NOT_COUNTED = "records that are finished and in no window could not be counted"
 
@@ -32,28 +31,31 @@ def count_unplaceable(
     source_of: SourceOf,
     *,
     failed: Container[tuple[int, EventKind]],
+    time: TimeOfPlan,
     clock: Callable[[], float],
 ) -> None:
     """Note in each planned window what its account's source reports; `clock` is in seconds.
 
+    Which accounts come first, and are asked if time is short, changes each hour; `time` is what is left.
+
     An account that could not be asked is noted in `plan.unchecked`. Its windows go on: their extract meets the error.
     Those in `failed` are not asked: their source did not answer when it was to count, and their extract reports it.
     """
-    began = clock()
     skipped: list[int] = []
-    for kind, groups in _batches(plan, accounts, failed):
-        if clock() - began > LIMIT_SECONDS:
-            skipped += [account.user_id for account, _ in groups]
-            continue
-        found = _batch(kind, groups, source_of, is_over=lambda: clock() - began > LIMIT_SECONDS)
-        for account, windows in groups:
-            if account.user_id not in found:
-                if clock() - began > LIMIT_SECONDS:
-                    skipped.append(account.user_id)
-                    continue
-                found[account.user_id] = _single(plan, kind, account, source_of)
-            for planned in windows:
-                planned.unplaceable = found[account.user_id] or None
+    with time.unplaceable.spent(clock) as is_over:
+        for kind, groups in _batches(plan, accounts, failed):
+            if is_over():
+                skipped += [account.user_id for account, _ in groups]
+                continue
+            found = _batch(kind, groups, source_of, is_over)
+            for account, windows in groups:
+                if account.user_id not in found:
+                    if is_over():
+                        skipped.append(account.user_id)
+                        continue
+                    found[account.user_id] = _single(plan, kind, account, source_of)
+                for planned in windows:
+                    planned.unplaceable = found[account.user_id] or None
     if skipped:
         plan.unchecked.append(
             f"{len(set(skipped)):,} accounts: {_NOT_COUNTED}, because sources took too long. Another hour begins with "

@@ -44,5 +44,10 @@ def order_of_hour(items: Iterable[Item], account_of: Callable[[Item], int], hour
     return sorted(items, key=place)
 
 
+def names_of_hour(names: Iterable[str], hour: datetime) -> list[str]:
+    """Return the names in the order of the hour: that of a hash of name and hour."""
+    return sorted(names, key=lambda name: hashlib.sha256(f"{name} {int(hour.timestamp() // 3600)}".encode()).digest())
+
+
 def _hash(*numbers: int) -> bytes:
     return hashlib.sha256(" ".join(map(str, numbers)).encode()).digest()

@@ -17,6 +17,7 @@ from job_history.model.window import Window
 from job_history.pipeline.count_unplaceable import count_unplaceable
 from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.pipeline.slicing import SourceOf, add_slices
+from job_history.pipeline.time_of_plan import TimeOfPlan
 from job_history.tables import text_table
 
 log = logging.getLogger(__name__)
@@ -56,12 +57,13 @@ def plan(
     known: KnownAccounts | None = None,
     skip: SkipWindow = skip_none,
     windows_of: WindowsOf | None = None,
+    time_left: TimeOfPlan | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Plan:
     """Plan a run over those of the chosen accounts (none chosen: all) that have this kind of destination.
 
-    `windows_of`: in place of the hours of `window`. `known` are the accounts as of the previous run; `clock` is in
-    seconds. Raises PermanentError if no account is left.
+    `windows_of`: in place of the hours of `window`. `known` are the accounts as of the previous run. `time_left`: of
+    the run's plans together; `clock` is in seconds. Raises PermanentError if no account is left.
     """
     log.info(
         "Asked for: %s, window %s, destination %s.",
@@ -69,7 +71,7 @@ def plan(
         window,
         destination,
     )
-    known = known or KnownAccounts()
+    known, time_left = known or KnownAccounts(), time_left or TimeOfPlan()
     considered, faults = _chosen(accounts, chosen)
     if lost_half := known.lost_half(len(accounts.usable) + len(accounts.problems)):
         faults.append(lost_half)
@@ -103,9 +105,12 @@ def plan(
         {account.user_id: account for account in here},
         source_of,
         max_jobs_per_slice=max_jobs_per_slice,
+        time=time_left,
         clock=clock,
     )
-    count_unplaceable(plan_, {account.user_id: account for account in here}, source_of, failed=failed, clock=clock)
+    count_unplaceable(
+        plan_, {account.user_id: account for account in here}, source_of, failed=failed, time=time_left, clock=clock
+    )
     for message in plan_.unchecked:
         log.warning("%s", message)
     if plan_.skipped:

@@ -13,6 +13,7 @@ from job_history.model.slice import Slice
 from job_history.model.window import Window, parts_of_at_most
 from job_history.pipeline.fair_order import order_of_hour
 from job_history.pipeline.results import Plan, PlannedWindow
+from job_history.pipeline.time_of_plan import TimeOfPlan
 from job_history.progress import readable_ids
 from job_history.sources import Cost, Source, SupportsCost, SupportsQuickCheck
 from job_history.sources.count_batch import count_batch
@@ -21,12 +22,6 @@ log = logging.getLogger(__name__)
 
 SourceOf = Callable[[Account, EventKind], Source[Record]]
 
-# An unreachable database takes about 2 minutes per connection to time out. After 10 minutes of failed counts, plan the
-# remaining windows uncounted; their extract tasks count them.
-FAILED_COUNT_LIMIT_SECONDS = 600.0
-# Sources that answer must not use up the half hour of the plan either: ten thousand accounts of an API take longer.
-COUNT_LIMIT_SECONDS = 900.0
-
 
 def add_slices(
     plan: Plan,
@@ -34,38 +29,38 @@ def add_slices(
     source_of: SourceOf,
     *,
     max_jobs_per_slice: int,
+    time: TimeOfPlan,
     clock: Callable[[], float],
 ) -> set[tuple[int, EventKind]]:
     """Count the plan's windows, and give each its slices. `clock` is in seconds.
 
-    Which accounts come first, and are counted if time is short, changes each hour. Returns the accounts and kinds whose
-    source could not be asked.
+    Which accounts come first, and are counted if time is short, changes each hour; `time` is what is left. Returns the
+    accounts and kinds whose source could not be asked.
     """
     failed: set[tuple[int, EventKind]] = set()
-    started, time_left = clock(), FAILED_COUNT_LIMIT_SECONDS
     in_order = order_of_hour(plan.windows, lambda planned: planned.user_id, plan.window.start)
     to_count = [(planned, accounts[planned.user_id]) for planned in in_order if planned.enabled]
-    counted = count_batch(
-        [(account, planned.kind, planned.window) for planned, account in to_count],
-        source_of,
-        is_over=lambda: clock() - started > FAILED_COUNT_LIMIT_SECONDS,
-    )
     not_counted: list[int] = []
-    for planned, account in to_count:
-        planned.counted = counted.get((planned.user_id, planned.kind, planned.window))
-        if planned.counted == 0:
-            continue
-        began = clock()
-        if time_left <= 0 or began - started > COUNT_LIMIT_SECONDS:
-            not_counted.append(planned.user_id)
-            planned.slices = _slices(plan.run, planned, [planned.window])
-            failed.add((planned.user_id, planned.kind))
-            continue
-        if not _count_and_cut(
-            planned, plan.run, functools.partial(source_of, account, planned.kind), max_jobs_per_slice
-        ):
-            time_left -= clock() - began
-            failed.add((planned.user_id, planned.kind))
+    with time.counts.spent(clock) as is_over:
+        with time.batches.spent(clock) as are_over:
+            counted = count_batch(
+                [(account, planned.kind, planned.window) for planned, account in to_count], source_of, is_over=are_over
+            )
+        for planned, account in to_count:
+            planned.counted = counted.get((planned.user_id, planned.kind, planned.window))
+            if planned.counted == 0:
+                continue
+            if time.failed_counts.left <= 0 or is_over():
+                not_counted.append(planned.user_id)
+                planned.slices = _slices(plan.run, planned, [planned.window])
+                failed.add((planned.user_id, planned.kind))
+                continue
+            began = clock()
+            if not _count_and_cut(
+                planned, plan.run, functools.partial(source_of, account, planned.kind), max_jobs_per_slice
+            ):
+                time.failed_counts.left -= clock() - began
+                failed.add((planned.user_id, planned.kind))
     if not_counted:
         log.warning(
             "Counting took too long. These accounts were not counted, and their extract tasks do it: %s. Another hour "

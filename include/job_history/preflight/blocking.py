@@ -16,16 +16,12 @@ from job_history.errors.code import Severity
 from job_history.errors.finding import Finding
 from job_history.pipeline.fair_order import order_of_hour
 from job_history.pipeline.results import Plan
+from job_history.pipeline.time_of_plan import Budget, TimeOfPlan
 from job_history.preflight.check import CHECKS_AT_ONCE, Check, run_check
 from job_history.preflight.notes import PreflightNotes
 from job_history.progress import readable_ids
 
 log = logging.getLogger(__name__)
-
-# A thousand new accounts at a store that does not answer must not use up the time of the plan.
-MAX_SECONDS = 420.0
-# Nothing waits for these: the rest is checked in the hours that follow.
-MAX_SECONDS_WITHOUT_SLICES = 30.0
 
 Findings = list[Finding]
 
@@ -38,9 +34,11 @@ def block_failing_accounts(
     passed: PreflightNotes,
     now: datetime,
     again: bool = False,
+    time_left: TimeOfPlan | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Check the destinations of the plan's accounts that have not passed yet. `clock` is in seconds.
+    """Check the destinations of the plan's accounts that have not passed yet. `time_left`: of the run's plans
+    together; `clock` is in seconds.
 
     Which accounts are checked if time is short changes each hour; the log names those that were not.
 
@@ -50,7 +48,7 @@ def block_failing_accounts(
     task has retries, and finds out. Without slices: an error is a problem of the run, and the windows are complete all
     the same; one that failed is checked again after a day, and by each further try of the task.
     """
-    checks = _Checks(check_of, clock)
+    checks, time_left = _Checks(check_of, clock), time_left or TimeOfPlan()
     with_slices = dict.fromkeys(planned.user_id for planned in plan.windows if planned.slices)
 
     def in_order(user_ids: Iterable[int]) -> list[Account]:
@@ -62,7 +60,7 @@ def block_failing_accounts(
             passed.note_passed(account, findings, now)
 
     blocked: dict[int, Findings] = {}
-    for account, findings in checks.run(in_order(with_slices), note_if_passed, MAX_SECONDS):
+    for account, findings in checks.run(in_order(with_slices), note_if_passed, time_left.preflights):
         _log(account, findings)
         if errors := _errors(findings):
             blocked[account.user_id] = errors
@@ -77,7 +75,7 @@ def block_failing_accounts(
     without_slices = dict.fromkeys(planned.user_id for planned in plan.windows if planned.enabled)
     idle = in_order(user_id for user_id in without_slices if user_id not in with_slices)
     due = passed.due(idle, now, failed_lately=again)
-    for account, findings in checks.run(due, note, MAX_SECONDS_WITHOUT_SLICES):
+    for account, findings in checks.run(due, note, time_left.idle_preflights):
         _log(account, findings)
         plan.destination_problems += [f"preflight of account {account.label}: {error}" for error in _errors(findings)]
 
@@ -89,15 +87,14 @@ class _Checks:
         self._check_of, self._clock = check_of, clock
 
     def run(
-        self, accounts: list[Account], note: Callable[[Account, Findings], None], seconds: float
+        self, accounts: list[Account], note: Callable[[Account, Findings], None], time: Budget
     ) -> list[tuple[Account, Findings]]:
-        """Return the findings of the accounts whose check could begin within so many seconds; log the others.
+        """Return the findings of the accounts whose check could begin in the time that is left; log the others.
 
         `note` gets each account's findings, in the thread of its check.
         """
         if not accounts:
             return []
-        deadline = self._clock() + seconds
         room = Semaphore(2 * CHECKS_AT_ONCE)
         begun: list[tuple[Account, Future[Findings]]] = []
 
@@ -106,10 +103,10 @@ class _Checks:
             note(account, found)
             return found
 
-        with ThreadPoolExecutor(CHECKS_AT_ONCE) as threads:
+        with time.spent(self._clock) as is_over, ThreadPoolExecutor(CHECKS_AT_ONCE) as threads:
             for account in accounts:
                 room.acquire()
-                if self._clock() > deadline:
+                if is_over():
                     break
                 future = threads.submit(check_and_note, account, self._check_of(account))
                 future.add_done_callback(lambda _: room.release())

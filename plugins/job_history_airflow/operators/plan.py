@@ -20,13 +20,14 @@ from job_history.model.window import Window
 from job_history.pipeline.convoy import pack_slices
 from job_history.pipeline.convoy_files import ConvoyFiles
 from job_history.pipeline.extract import read_at
-from job_history.pipeline.fair_order import fair_order
+from job_history.pipeline.fair_order import fair_order, names_of_hour
 from job_history.pipeline.packing import Limits
 from job_history.pipeline.plan import SkipWindow, WindowsOf, plan, skip_none
 from job_history.pipeline.results import Plan
 from job_history.pipeline.run_files import RunFiles
 from job_history.pipeline.shared_staging import note_planned
 from job_history.pipeline.sweep import note_planned_days
+from job_history.pipeline.time_of_plan import TimeOfPlan
 from job_history.preflight.blocking import block_failing_accounts
 from job_history.preflight.create_only import check_create_only
 from job_history.preflight.notes import PreflightNotes
@@ -80,15 +81,26 @@ class PlanOperator(BaseOperator):
             check_create_only(self.ledger, self.staging)
             accounts = load_accounts()
             kinds = sorted({account.destination.type for account in accounts.usable.values()}) or ["s3"]
-            notes = PreflightNotes(self.ledger)
+            # The kinds share the time of the task: in each hour another one is planned first.
+            kinds = names_of_hour(kinds, self.window(context).start)
+            notes, time_left = PreflightNotes(self.ledger), TimeOfPlan()
             with shared_clients():
-                plans = [self._plan(context, run, accounts, kind, notes) for kind in kinds]
+                plans = [self._plan(context, run, accounts, kind, notes=notes, time_left=time_left) for kind in kinds]
             return self._convoys(context, run, accounts, plans)
 
     def begin(self, context: Context, run: str) -> None:
         """Prepare what a subclass needs."""
 
-    def _plan(self, context: Context, run: str, accounts: Accounts, kind: str, notes: PreflightNotes) -> Plan:
+    def _plan(
+        self,
+        context: Context,
+        run: str,
+        accounts: Accounts,
+        kind: str,
+        *,
+        notes: PreflightNotes,
+        time_left: TimeOfPlan,
+    ) -> Plan:
         """Plan for the accounts with this kind of destination."""
         self.destination = kind
         planned_at = read_at()
@@ -107,6 +119,7 @@ class PlanOperator(BaseOperator):
                 context, window, [each for each in accounts.usable.values() if each.destination.type == kind]
             ),
             windows_of=self.windows_of(context, accounts, window),
+            time_left=time_left,
         )
         block_failing_accounts(
             made,
@@ -115,6 +128,7 @@ class PlanOperator(BaseOperator):
             passed=notes,
             now=datetime.now(UTC),
             again=context["ti"].try_number > 1,
+            time_left=time_left,
         )
         self.run_files.save_plan(made)
         return made

@@ -8,7 +8,7 @@ from datetime import timedelta
 from itertools import count
 
 import pytest
-from tests.support.planned import THREE_HOURS, half_hours, jobs, planned_run, planned_window, slices_of
+from tests.support.planned import SUMO_LOGIC, THREE_HOURS, half_hours, jobs, planned_run, planned_window, slices_of
 from tests.unit.samples import DAY, HOUR, RUN, MemorySource, account
 
 from job_history.accounts.account import Account
@@ -18,6 +18,7 @@ from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord
 from job_history.model.window import Window
 from job_history.pipeline.results import Plan
+from job_history.pipeline.time_of_plan import TimeOfPlan
 from job_history.sources import Cost, Listing, Source
 
 # Which slices
@@ -192,14 +193,13 @@ def test_the_plan_logs_what_reading_will_cost(caplog: pytest.LogCaptureFixture, 
 
 
 def test_after_ten_minutes_of_failed_counts_windows_are_planned_uncounted(caplog: pytest.LogCaptureFixture) -> None:
-    readings = count()
     away = MemorySource(fault=TransientError("no connection in time"))
     many = [account(user_id=user_id) for user_id in range(1, 11)]
 
     made = planned_run(
         dict.fromkeys(range(1, 11), away),  # type: ignore[arg-type]
         many,
-        clock=lambda: 130.0 * ((next(readings) + 1) // 2),  # each count takes 130 s
+        clock=lambda: 130.0 * len(away.asked),
     )
 
     asked = [user_id for user_id, _ in away.asked]
@@ -211,16 +211,40 @@ def test_after_ten_minutes_of_failed_counts_windows_are_planned_uncounted(caplog
 
 @pytest.mark.promise("fair-time-limits")
 def test_within_a_day_the_time_limit_of_counting_leaves_no_account_out(caplog: pytest.LogCaptureFixture) -> None:
-    """Sources answer, each after 100 seconds: the plan of an hour has time for ten of forty accounts."""
+    """Sources answer, each after 100 seconds: the plan of an hour has time for nine of forty accounts."""
     times: Counter[int] = Counter()
     many = [account(user_id=user_id) for user_id in range(1, 41)]
     for hour in Window(DAY, DAY + timedelta(hours=24)).hours():
-        readings, source = count(), jobs(*range(0, 24 * 60, 60))
-        planned_run(dict.fromkeys(range(1, 41), source), many, window=hour, clock=lambda: 50.0 * next(readings))  # type: ignore[arg-type]  # noqa: B023
+        source = jobs(*range(0, 24 * 60, 60))
+        planned_run(
+            dict.fromkeys(range(1, 41), source),  # type: ignore[arg-type]
+            many,
+            window=hour,
+            clock=lambda: 100.0 * len(source.asked),  # noqa: B023
+        )
         asked = [user_id for user_id, _ in source.asked]
         assert 5 < len(asked) < 20
         times.update(asked)
     assert set(times) == set(range(1, 41))
+
+
+@pytest.mark.promise("fair-time-limits")
+def test_plans_of_several_kinds_of_destination_share_the_time_of_the_task() -> None:
+    """One dead database has accounts of three kinds; a plan of each may not wait ten minutes for it."""
+    away = MemorySource(fault=TransientError("no connection in time"))
+    time_left = TimeOfPlan()
+    for number, kind in enumerate(({"type": "s3", "conn_id": "s3", "bucket": "acme-audit"}, SUMO_LOGIC, SUMO_LOGIC)):
+        several = [account(user_id=10 * number + each, destination=kind) for each in range(1, 9)]
+        made = planned_run(
+            dict.fromkeys((each.user_id for each in several), away),  # type: ignore[arg-type]
+            several,
+            destination=kind["type"],
+            time_left=time_left,
+            clock=lambda: 130.0 * len(away.asked),
+        )
+        assert len(made.slices) == 8
+
+    assert len(away.asked) == 5
 
 
 @pytest.mark.promise("fair-time-limits")

@@ -20,12 +20,12 @@ from job_history.ledger.receipt import Receipt
 from job_history.model.unplaceable import Unplaceable
 from job_history.model.window import Window
 from job_history.pipeline.complete_windows import complete_windows
-from job_history.pipeline.count_unplaceable import LIMIT_SECONDS
 from job_history.pipeline.plan import plan
 from job_history.pipeline.report import report
 from job_history.pipeline.results import Plan
 from job_history.pipeline.run_files import RunFiles
 from job_history.pipeline.run_slice import SliceTools, run_slice
+from job_history.pipeline.time_of_plan import UNPLACEABLE_SECONDS
 from job_history.storage import Storage, local_storage
 
 TWO_HOURS = Window(DAY, DAY + timedelta(hours=2))
@@ -177,7 +177,7 @@ def test_a_source_that_could_not_be_counted_is_not_asked(world: World) -> None:
 def test_counting_them_does_not_use_up_the_time_of_the_plan(world: World) -> None:
     source = LossySource(unreadable=dict.fromkeys(range(1, 6), THREE))
     accounts = [account(number) for number in range(1, 6)]
-    made = world.plan(source, *accounts, clock=lambda: len(source.asked_for_unplaceable) * LIMIT_SECONDS * 0.6)
+    made = world.plan(source, *accounts, clock=lambda: len(source.asked_for_unplaceable) * UNPLACEABLE_SECONDS * 0.6)
     asked = source.asked_for_unplaceable
     assert len(asked) == 2
     (message,) = made.unchecked
@@ -196,7 +196,7 @@ def test_within_a_day_its_time_limit_leaves_no_account_out(world: World) -> None
             source,
             *accounts,
             window=hour,
-            clock=lambda: len(source.asked_for_unplaceable) * LIMIT_SECONDS * 0.4,  # noqa: B023
+            clock=lambda: len(source.asked_for_unplaceable) * UNPLACEABLE_SECONDS * 0.4,  # noqa: B023
         )
         assert len(source.asked_for_unplaceable) == 3
         asked |= set(source.asked_for_unplaceable)

@@ -26,7 +26,8 @@ from job_history.pipeline.plan import plan
 from job_history.pipeline.report import report
 from job_history.pipeline.results import Plan
 from job_history.pipeline.run_files import RunFiles
-from job_history.preflight.blocking import MAX_SECONDS, MAX_SECONDS_WITHOUT_SLICES, block_failing_accounts
+from job_history.pipeline.time_of_plan import IDLE_PREFLIGHT_SECONDS, PREFLIGHT_SECONDS
+from job_history.preflight.blocking import block_failing_accounts
 from job_history.preflight.check import CHECKS_AT_ONCE, Check
 from job_history.preflight.notes import PreflightNotes
 from job_history.storage import Storage, local_storage
@@ -169,7 +170,7 @@ def test_of_idle_accounts_the_never_checked_come_first_and_then_the_oldest_failu
 def test_idle_accounts_that_no_time_is_left_for_are_first_in_the_next_run(passed: PreflightNotes) -> None:
     accounts = [account(number, "Idle") for number in range(1, 4)]
     by_id = {each.user_id: each for each in accounts}
-    times = iter([0.0, 1.0, MAX_SECONDS_WITHOUT_SLICES + 1, MAX_SECONDS_WITHOUT_SLICES + 2])
+    times = iter([0.0, 1.0, IDLE_PREFLIGHT_SECONDS + 1, IDLE_PREFLIGHT_SECONDS + 2, 99.0])
     checks = Checks(of_1=[NO_BUCKET], of_2=[NO_BUCKET], of_3=[NO_BUCKET])
 
     plan_ = idle(*accounts)
@@ -232,7 +233,7 @@ def test_a_check_that_breaks_stops_no_other(
 
 
 def test_accounts_that_no_time_is_left_for_go_on_unchecked(passed: PreflightNotes) -> None:
-    times = iter([0.0, 1.0, MAX_SECONDS + 1])
+    times = iter([0.0, 1.0, PREFLIGHT_SECONDS + 1, PREFLIGHT_SECONDS + 2])
     plan_, checks = planned(ACME, GLOBEX), Checks(of_5234=[NO_BUCKET], of_5235=[NO_BUCKET])
 
     block_failing_accounts(
@@ -274,7 +275,7 @@ def test_within_a_day_the_time_limit_leaves_no_account_unchecked(
             check_of=checks.of,
             passed=passed,
             now=NOW,
-            clock=lambda: len(checks.asked) * (MAX_SECONDS / 3.5),  # noqa: B023
+            clock=lambda: len(checks.asked) * (PREFLIGHT_SECONDS / 3.5),  # noqa: B023
         )
         assert len(checks.asked) == 4
         left = ", ".join(str(number) for number in range(1, 13) if number not in checks.asked)
