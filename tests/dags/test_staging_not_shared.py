@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,8 @@ from job_history.ledger.installation import installation_of
 from job_history.storage import Storage, local_storage
 from job_history_airflow.dag_ids import REPLICATION_DAG
 from job_history_airflow.operators import ConvoyOperator, ReportOperator
+from job_history_airflow.operators.run_places import RunPlaces, run_of
+from job_history_airflow.settings import read_settings
 
 from .conftest import HOUR_END, World, run_dag
 
@@ -41,6 +44,19 @@ def raised(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
+def places_at(storage_at: Callable[[str], Storage]) -> type[RunPlaces]:
+    """Return what a task reads its places by, on a worker whose paths of the config lead to these storages."""
+
+    class Places(RunPlaces):
+        @classmethod
+        def of(cls, context: Any) -> RunPlaces:
+            settings = read_settings()
+            staging, ledger = storage_at(settings.staging_path), storage_at(settings.ledger_path)
+            return RunPlaces(settings, run_of(context), staging, ledger)
+
+    return Places
+
+
 def another_worker(folder: Path) -> Callable[[str], Storage]:
     """Return what opens the storage of a worker that shares no folder with the others."""
     return lambda url: local_storage(folder / "another-worker" / Path(url).name)
@@ -49,7 +65,7 @@ def another_worker(folder: Path) -> Callable[[str], Storage]:
 def test_slices_on_another_worker_fail_with_the_code(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: list[str]
 ) -> None:
-    monkeypatch.setattr("job_history_airflow.operators.steps.storage_at", another_worker(tmp_path))
+    monkeypatch.setattr("job_history_airflow.operators.steps.RunPlaces", places_at(another_worker(tmp_path)))
     world.accounts(world.account(5234, "Acme"))
 
     state, _ = run_dag(REPLICATION_DAG)
@@ -64,7 +80,7 @@ def test_slices_on_another_worker_fail_with_the_code(
 def test_a_report_on_another_worker_fails_with_the_code(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: list[str]
 ) -> None:
-    monkeypatch.setattr("job_history_airflow.operators.report.storage_at", another_worker(tmp_path))
+    monkeypatch.setattr("job_history_airflow.operators.report.RunPlaces", places_at(another_worker(tmp_path)))
     world.accounts(world.account(5234, "Acme"))
 
     state, states = run_dag(REPLICATION_DAG)
@@ -92,7 +108,7 @@ def test_a_worker_with_another_ledger_fails_with_the_code(
     def storage_of_another_worker(url: str) -> Storage:
         return ledger if Path(url).name == "ledger" else local_storage(Path(url))
 
-    monkeypatch.setattr("job_history_airflow.operators.steps.storage_at", storage_of_another_worker)
+    monkeypatch.setattr("job_history_airflow.operators.steps.RunPlaces", places_at(storage_of_another_worker))
     world.accounts(world.account(5234, "Acme"))
 
     state, _ = run_dag(REPLICATION_DAG)

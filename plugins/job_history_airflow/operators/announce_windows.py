@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from job_history.model.slice import run_folder
 from job_history_airflow.announce.windows import WINDOWS, closed_windows
 from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.operators.quiet_errors import without_traceback
+from job_history_airflow.operators.run_places import run_of
 from job_history_airflow.settings import read_settings
 
 if TYPE_CHECKING:
@@ -26,9 +26,7 @@ class AnnounceWindowsOperator(BaseOperator):
 
     def execute(self, context: Context) -> int:
         with without_traceback(self.log):
-            dag_run = context["dag_run"]
-            staging = storage_at(read_settings().staging_path)
-            keys = closed_windows(run_folder(dag_run.dag_id, dag_run.run_id), staging)
+            keys = closed_windows(run_of(context), storage_at(read_settings().staging_path))
         if not keys:
             from airflow.sdk.exceptions import AirflowSkipException
 

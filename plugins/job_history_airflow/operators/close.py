@@ -9,13 +9,11 @@ from airflow.configuration import conf
 from airflow.sdk import BaseOperator
 
 from job_history import __version__
-from job_history.model.slice import run_folder
 from job_history.pipeline.run_files import RunFiles
-from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.operators.chain import entries_of
 from job_history_airflow.operators.quiet_errors import without_traceback
-from job_history_airflow.operators.staging_check import check_ledger, check_staging, read_planned
-from job_history_airflow.settings import read_settings
+from job_history_airflow.operators.run_places import RunPlaces
+from job_history_airflow.operators.staging_check import read_planned
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -46,25 +44,22 @@ class CloseOperator(BaseOperator):
             if planned is None:
                 self.log.info("Nothing was planned; the report has the reason.")
                 return []
-            settings = read_settings()
-            staging, ledger = storage_at(settings.staging_path), storage_at(settings.ledger_path)
-            check_staging(staging, planned)
-            check_ledger(ledger, planned)
-            dag_run = context["dag_run"]
-            run = run_folder(dag_run.dag_id, dag_run.run_id)
-            files, closed_file = RunFiles(staging, run), ClosedFile(staging, run)
+            places = RunPlaces.of(context)
+            places.check_shared(planned)
+            files = RunFiles(places.staging, places.run)
+            closed_file = ClosedFile(places.staging, places.run)
             closed_file.delete()
             plans = [found for kind in planned.kinds if (found := files.plan(kind)) is not None]
             waiting = slices_for_tasks_of_their_own(plans, files)
             chains = dealt_out(waiting, conf.getint("core", "max_map_length"))
             if len(chains) < len(waiting) or context["ti"].try_number > 1:
                 # Else each chain's entry has its slice, and there are no chains of an earlier try.
-                ConvoyFiles(staging, run).save_chains(chains)
+                ConvoyFiles(places.staging, places.run).save_chains(chains)
             closing = Closing(
-                run=run,
+                run=places.run,
                 files=files,
-                ledger=ledger,
-                marks=OpenWindows(ledger),
+                ledger=places.ledger,
+                marks=OpenWindows(places.ledger),
                 finished_at=datetime.now(UTC),
                 code_version=__version__,
                 accepts_fewer=bool(context["params"].get("accept_fewer")),

@@ -12,7 +12,7 @@ from job_history.pipeline.comparison_files import ComparisonFiles
 from job_history_airflow.factories.sharing import shared_clients
 from job_history_airflow.operators.look_back import accounts_asked_for
 from job_history_airflow.operators.quiet_errors import without_traceback
-from job_history_airflow.operators.staging_check import check_ledger, check_staging, planned_of
+from job_history_airflow.operators.staging_check import planned_of
 from job_history_airflow.operators.steps import Steps
 from job_history_airflow.settings import load_accounts
 
@@ -49,10 +49,8 @@ class CompareOperator(BaseOperator):
 
         with without_traceback(self.log), shared_clients():
             steps = Steps.of(context)
-            planned = planned_of(self.comparison)
-            check_staging(steps.staging, planned)
-            check_ledger(steps.ledger, planned)
-            files = ComparisonFiles(steps.staging, self.comparison["run"])
+            steps.check_shared(planned_of(self.comparison))
+            files = ComparisonFiles(steps.staging, steps.run)
             comparison = files.comparison(self.comparison["number"])
             if comparison is None:
                 raise PermanentError(

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from airflow.sdk.log import redact  # type: ignore[attr-defined]
 
 from job_history.errors import ReplicationError
-from job_history.model.slice import run_folder
 from job_history.pipeline.run_files import RunFiles
 from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.operators.quiet_errors import without_traceback
+from job_history_airflow.operators.run_places import run_of
 from job_history_airflow.settings import read_settings
 
 if TYPE_CHECKING:
@@ -37,10 +37,9 @@ def reported_failure(task: str, context: Context) -> Iterator[None]:
         with without_traceback(log):
             yield
     except Exception as error:
-        dag_run = context["dag_run"]
         try:
             staging = storage_at(read_settings().staging_path)
-            RunFiles(staging, run_folder(dag_run.dag_id, dag_run.run_id)).save_task_failure(task, reason_of(error))
+            RunFiles(staging, run_of(context)).save_task_failure(task, reason_of(error))
         except ReplicationError as unable:
             log.warning("The report of this run cannot give the reason: %s", unable)
         raise

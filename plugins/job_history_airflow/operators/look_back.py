@@ -12,18 +12,17 @@ from airflow.sdk import BaseOperator
 from job_history.accounts.account import Account
 from job_history.accounts.variable import Accounts
 from job_history.ledger.reconciled import read_reconciled
-from job_history.model.slice import run_folder
 from job_history.model.window import Window
 from job_history.pipeline.comparison_files import ComparisonFiles
 from job_history.pipeline.run_files import RunFiles
 from job_history.pipeline.share_out_comparisons import share_out
 from job_history.pipeline.shared_staging import note_planned
-from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.operators.failures import reported_failure
+from job_history_airflow.operators.run_places import RunPlaces
 from job_history_airflow.operators.staging_check import PLANNED
 from job_history_airflow.params import RECONCILIATION_PARAMETERS, check_parameters
 from job_history_airflow.run_window import look_back_of
-from job_history_airflow.settings import load_accounts, read_settings
+from job_history_airflow.settings import load_accounts
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -39,13 +38,11 @@ class LookBackOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         with reported_failure("look_back", context):
-            settings = read_settings()
-            dag_run = context["dag_run"]
-            run = run_folder(dag_run.dag_id, dag_run.run_id)
-            staging, ledger = storage_at(settings.staging_path), storage_at(settings.ledger_path)
-            RunFiles(staging, run).begin_look_back()
+            places, dag_run = RunPlaces.of(context), context["dag_run"]
+            settings, run = places.settings, places.run
+            RunFiles(places.staging, run).begin_look_back()
             check_parameters(context, RECONCILIATION_PARAMETERS)
-            last = read_reconciled(ledger)
+            last = read_reconciled(places.ledger)
 
             def hours_since(reconciled_until: datetime | None) -> Window:
                 return look_back_of(
@@ -67,9 +64,9 @@ class LookBackOperator(BaseOperator):
                 at_most=settings.max_accounts_per_convoy,
                 tasks=conf.getint("core", "max_map_length"),
             )
-            ComparisonFiles(staging, run).save_all(hours, comparisons)
+            ComparisonFiles(places.staging, run).save_all(hours, comparisons)
             self.log.info("%s tasks compare the hours of %s.", len(comparisons), hours)
-            planned = msgspec.to_builtins(note_planned(staging, ledger, run))
+            planned = msgspec.to_builtins(note_planned(places.staging, places.ledger, run))
             context["ti"].xcom_push(PLANNED, planned)
             return [{"run": run, "number": each.number, "label": each.label, PLANNED: planned} for each in comparisons]
 

@@ -9,13 +9,11 @@ from airflow.sdk import BaseOperator
 
 from job_history import __version__
 from job_history.errors import PermanentError
-from job_history.model.slice import run_folder
 from job_history_airflow.factories.sealing import sealing_of_installation
-from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.operators.quiet_errors import without_traceback
-from job_history_airflow.operators.staging_check import check_ledger, check_staging, read_planned
+from job_history_airflow.operators.run_places import RunPlaces
+from job_history_airflow.operators.staging_check import read_planned
 from job_history_airflow.run_window import expected_by, window_of
-from job_history_airflow.settings import read_settings
 from job_history_airflow.status_link import StatusPageLink, status_page_url
 
 if TYPE_CHECKING:
@@ -59,24 +57,21 @@ class ReportOperator(BaseOperator):
         from job_history.pipeline.report import report
         from job_history_airflow.announce.announce import announce, notify_outcome
 
-        settings = read_settings()
-        dag_run = context["dag_run"]
-        staging, ledger = storage_at(settings.staging_path), storage_at(settings.ledger_path)
+        places = RunPlaces.of(context)
         planned = read_planned(context)
-        check_staging(staging, planned)
-        check_ledger(ledger, planned)
+        places.check_shared(planned)
         return report(
-            run=run_folder(dag_run.dag_id, dag_run.run_id),
+            run=places.run,
             destinations=planned.kinds if planned else [],
-            staging=staging,
-            ledger=ledger,
+            staging=places.staging,
+            ledger=places.ledger,
             finished_at=datetime.now(UTC),
             code_version=__version__,
-            quarantine_threshold=settings.quarantine_threshold,
-            expected=expected_by(dag_run, settings.settle),
+            quarantine_threshold=places.settings.quarantine_threshold,
+            expected=expected_by(context["dag_run"], places.settings.settle),
             status_url=self.status_url,
-            announce=lambda outcome: announce(outcome, staging),
-            notify=lambda outcome: notify_outcome(outcome, context, ledger=ledger, status_url=self.status_url),
+            announce=lambda outcome: announce(outcome, places.staging),
+            notify=lambda outcome: notify_outcome(outcome, context, ledger=places.ledger, status_url=self.status_url),
             accept_fewer=bool(context["params"].get("accept_fewer")),
             sealing=sealing_of_installation(),
         )

@@ -13,13 +13,10 @@ from job_history.pipeline.results import Extracted, SliceOutcome, Transformed
 from job_history.pipeline.worker_clock import StagingClock
 from job_history_airflow.factories.redaction import redaction_of
 from job_history_airflow.factories.sources import source_of
-from job_history_airflow.factories.storage import storage_at
-from job_history_airflow.settings import Settings, read_settings
+from job_history_airflow.operators.run_places import RunPlaces
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-    from job_history.storage import Storage
 
 
 def is_repair(context: Context) -> bool:
@@ -28,12 +25,9 @@ def is_repair(context: Context) -> bool:
 
 
 @dataclass(frozen=True)
-class Steps:
+class Steps(RunPlaces):
     """`repair`: replace objects with other bytes. `sends_all`: send again what cannot be recognised as a repeat."""
 
-    settings: Settings
-    staging: Storage
-    ledger: Storage
     repair: bool
     sends_all: bool
     staging_clock: StagingClock
@@ -41,13 +35,10 @@ class Steps:
     @classmethod
     def of(cls, context: Context) -> Steps:
         """Read the settings for a task."""
-        settings = read_settings()
-        staging = storage_at(settings.staging_path)
+        places = RunPlaces.of(context)
         return cls(
-            settings=settings,
-            staging=staging,
-            staging_clock=StagingClock(staging),
-            ledger=storage_at(settings.ledger_path),
+            **vars(places),
+            staging_clock=StagingClock(places.staging),
             repair=is_repair(context),
             sends_all=context["params"].get("mode") == "repair",
         )
