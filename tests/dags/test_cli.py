@@ -196,6 +196,14 @@ def test_status_exits_with_2_if_an_account_cannot_be_used(world: World, job_hist
         (["key", EXAMPLE_KEY, "--user-id", "1"], "Give a KEY or its parts, not both"),
         (["key", "a/b.json"], "'a/b.json' is not the key of a document"),
         (["no-such-command"], "No such command"),
+        (["status", "--hours", "100000000"], "--hours"),
+        (["status", "--hours", "2000000"], "before the year 1970"),
+        (["status", "--until", "0001-01-01T00:00:00Z"], "between the years"),
+        (["status", "--until", "9999-12-31T23:59:59Z"], "between the years"),
+        (["status", "--accounts", "9" * 5000], "is not a list of user_ids"),
+        (["status", "--fail-after", "2h", "--accounts", "5234"], "leave out the options"),
+        (["status", "--fail-after", "2h", "--hours", "1"], "leave out the options"),
+        (["show-receipt", "5234", "2018-05-21T00:00:00Z", "--window-end", "2018-05-20T00:00:00Z"], "--window-end"),
     ],
 )
 def test_what_cannot_be_checked_exits_with_2_and_a_reason(
@@ -207,6 +215,66 @@ def test_what_cannot_be_checked_exits_with_2_and_a_reason(
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert detail in result.stderr
+
+
+@pytest.mark.parametrize("charset", ["ascii", "latin-1"])
+def test_names_that_standard_output_cannot_show_end_no_command(world: World, charset: str) -> None:
+    from job_history_airflow.cli import main
+
+    world.accounts(world.account(5234, "Äcme 株式会社"))
+    save_receipt(world, 5234, 0, "complete")
+    save_receipt(world, 5234, 1, "complete")
+    runner = CliRunner(charset=charset)
+
+    text, answer = runner.invoke(main, ["status", *HOURS]), runner.invoke(main, ["status", "--json", *HOURS])
+
+    assert (text.exit_code, text.stdout.splitlines()[1].split()[-1], "????" in text.stdout) == (0, "..", True)
+    assert json.loads(answer.stdout)["windows"][0]["name"] == "Äcme 株式会社"
+
+
+def test_control_characters_of_an_error_do_not_reach_the_terminal(world: World, job_history: JobHistory) -> None:
+    world.accounts(world.account(5234, "Acme"))
+    save_receipt(
+        world,
+        5234,
+        0,
+        "failed",
+        faults=["red \x1b[31m"],
+        runs=[RunEntry("a", "2018-05-21T01:00:00Z", WindowState.FAILED, Counts(), ["red \x1b[31m"])],
+    )
+
+    assert "failed: 5234 Acme, 2018-05-21T00:00:00Z: red ?[31m\n" in job_history("status", *HOURS).stdout
+
+
+def test_accounts_that_are_named_twice_are_shown_once(world: World, job_history: JobHistory) -> None:
+    world.accounts(world.account(5234, "Acme"))
+    save_receipt(world, 5234, 0, "complete")
+
+    assert len(json.loads(job_history("status", "--json", "--accounts", "5234,5234", *HOURS).stdout)["windows"]) == 2
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+@pytest.mark.parametrize(("out", "reason"), [("a closed pipe", ""), ("/dev/full", "No space left")])
+def test_answer_that_cannot_be_written_exits_with_2_and_no_traceback(
+    world: World, as_json: list[str], out: str, reason: str
+) -> None:
+    world.accounts(world.account(5234, "Acme"))
+    save_receipt(world, 5234, 0, "complete")
+    if out == "/dev/full":
+        descriptor = os.open(out, os.O_WRONLY)
+    else:
+        reader, descriptor = os.pipe()
+        os.close(reader)
+    code = f"from job_history_airflow.cli import main; main({['status', '--hours', '1', *as_json]})"
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-c", code], stdout=descriptor, stderr=subprocess.PIPE, text=True, timeout=120, check=False
+        )
+    finally:
+        os.close(descriptor)
+
+    assert (ended.returncode, "Traceback" in ended.stderr) == (2, False)
+    assert reason in ended.stderr if reason else not ended.stderr
 
 
 def test_an_unexpected_error_exits_with_2(

@@ -56,7 +56,7 @@ class Accounts:
         reasons = [problem.message for problem in self.problems if problem.user_id == str(user_id)]
         raise PermanentError(
             f"Account {user_id} is not among the usable accounts of the Airflow Variable {ACCOUNTS_VARIABLE}. "
-            + (" ".join(reasons) or "Add it there, or leave it out of the run's parameter accounts.")
+            + (" ".join(reasons) or "Add it there, or ask for other accounts.")
         )
 
 

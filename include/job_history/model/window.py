@@ -14,6 +14,8 @@ from job_history.errors.quoting import quoted
 from job_history.model.timestamp import format_time, parse_time, parse_time_slug, time_slug
 
 HOUR = timedelta(hours=1)
+# Beyond these years there is no job, and arithmetic with hours and days may leave what datetime can hold.
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 # A window is not cut below this: jobs that complete in the same second stay together.
 MIN_PART = timedelta(seconds=1)
 

@@ -5,6 +5,8 @@ Nothing here imports Airflow before a command runs, so that `--help` answers at 
 
 from __future__ import annotations
 
+import io
+import sys
 import traceback
 from typing import Any
 
@@ -18,7 +20,7 @@ from job_history_airflow.cli.command import EXIT_NOT_CHECKED
 from job_history_airflow.cli.diff import diff
 from job_history_airflow.cli.key import key
 from job_history_airflow.cli.keys import keys
-from job_history_airflow.cli.printing import print_json
+from job_history_airflow.cli.printing import UnwrittenAnswerError, print_json
 from job_history_airflow.cli.prove import prove
 from job_history_airflow.cli.redact import redact
 from job_history_airflow.cli.redrive import redrive
@@ -45,6 +47,12 @@ class _Commands(click.Group):
             if as_json:
                 print_json({"faults": [error.format_message()]})
             raise
+        except UnwrittenAnswerError as error:
+            if not error.is_closed:
+                click.echo(f"Error: {error}", err=True)
+            # Python would write the rest at its end, and exit with a code of its own.
+            sys.stdout = io.StringIO()
+            return ctx.exit(EXIT_NOT_CHECKED)
         except (click.exceptions.Exit, click.Abort, KeyboardInterrupt):
             raise
         except Exception as error:  # noqa: BLE001 - Python itself would exit with 1, which means "differs"

@@ -46,6 +46,7 @@ def validate(ctx: click.Context, file: BinaryIO, *, as_json: bool) -> None:
 
 
 @accounts.command(name="export")
+@click.option("--json", is_flag=True, expose_value=False, help="As without it: the answer is always JSON.")
 def export_accounts() -> None:
     """Print the accounts as JSON, as `import` reads them. Connections hold the secrets; they are not in it."""
     reserve_stdout_for_answers()

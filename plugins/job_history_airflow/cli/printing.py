@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import json
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,13 +36,40 @@ def _handlers() -> Iterator[logging.Handler]:
             yield from each.handlers
 
 
+class UnwrittenAnswerError(Exception):
+    """Standard output does not take the answer: its reader has left (`is_closed`), or its disk is full."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"The answer cannot be written: {error.strerror}")
+        self.is_closed = isinstance(error, BrokenPipeError)
+
+
 def print_line(text: str = "") -> None:
-    """Print a line of the answer to standard output."""
-    click.echo(text, file=click.get_current_context().obj)
+    """Print a line of the answer to standard output; what its encoding cannot show becomes `?`, as do control
+    characters, which a terminal would obey.
+    """
+    shown = "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
+    _write(shown.encode(_encoding(), "replace").decode(_encoding()))
 
 
 def print_json(answer: Any) -> None:
-    print_line(msgspec.json.format(msgspec.json.encode(answer), indent=1).decode())
+    """Print a JSON value; with escapes if the encoding of standard output is not UTF-8."""
+    text = msgspec.json.format(msgspec.json.encode(answer), indent=1).decode()
+    if _encoding() != "utf-8":
+        text = "".join(letter if letter.isascii() else json.dumps(letter)[1:-1] for letter in text)
+    _write(text)
+
+
+def _encoding() -> str:
+    stream = click.get_current_context().obj or sys.stdout
+    return codecs.lookup(getattr(stream, "encoding", None) or "utf-8").name
+
+
+def _write(text: str) -> None:
+    try:
+        click.echo(text, file=click.get_current_context().obj)
+    except OSError as error:
+        raise UnwrittenAnswerError(error) from error
 
 
 def print_table(heading: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -48,6 +48,8 @@ def show_receipt(
     from job_history.model.window import HOUR, Window
     from job_history_airflow.cli.context import load_context
 
+    if window_end is not None and window_end <= window_start:
+        raise click.UsageError("--window-end is not after WINDOW_START.")
     context = load_context(quickly=True)
     ledger = context.ledger
     window = Window(window_start, window_end) if window_end else next(Window(window_start, window_start + HOUR).hours())

@@ -51,6 +51,7 @@ def status(request: Request, *, fail_after: timedelta | None) -> Answer:
     from job_history.seals.unsealed import unsealed_of
 
     if fail_after is not None:
+        _refuse_a_choice()
         return _overdue(request, fail_after)
     settle = request.context.settings.settle
     windows = list(statuses(request.context.ledger, request.accounts, request.window, datetime.now(UTC), settle))
@@ -58,6 +59,13 @@ def status(request: Request, *, fail_after: timedelta | None) -> Answer:
     unsealed = len(unsealed_of(request.context.ledger, [account.user_id for account in request.accounts]))
     values = {"owed": len(missing), "unsealed": unsealed, "windows": windows}
     return Answer(values, partial(_print, windows, missing, unsealed), bool(missing), request.unusable_accounts)
+
+
+def _refuse_a_choice() -> None:
+    """Raise UsageError if accounts or hours are chosen: the status file is judged as a whole."""
+    given = click.get_current_context().params
+    if any(given[name] is not None for name in ("chosen", "hours", "since", "until")):
+        raise click.UsageError("--fail-after judges all accounts at any time: leave out the options that choose some.")
 
 
 def _overdue(request: Request, fail_after: timedelta) -> Answer:

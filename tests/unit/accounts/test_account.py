@@ -237,7 +237,7 @@ def test_looking_up_an_unusable_account_reports_its_errors() -> None:
         "Account 523 is not among the usable accounts of the Airflow Variable job_history_accounts. "
         "Account 523 Longer 52: unknown key 'comment'.",
         "Account 5 is not among the usable accounts of the Airflow Variable job_history_accounts. "
-        "Add it there, or leave it out of the run's parameter accounts.",
+        "Add it there, or ask for other accounts.",
     ]
 
 

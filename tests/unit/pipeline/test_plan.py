@@ -37,7 +37,7 @@ def test_only_problems_of_chosen_accounts_are_reported() -> None:
     assert [window.user_id for window in made.windows] == [77]
     assert made.faults == [
         f"Account 9 {unusable} Account 9 Worse: events is missing.",
-        f"Account 10 {unusable} Add it there, or leave it out of the run's parameter accounts.",
+        f"Account 10 {unusable} Add it there, or ask for other accounts.",
     ]
 
 

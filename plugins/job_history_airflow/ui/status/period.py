@@ -10,12 +10,10 @@ from urllib.parse import urlencode
 from fastapi import HTTPException, status
 
 from job_history.model.timestamp import format_time, parse_time
-from job_history.model.window import Window
+from job_history.model.window import EARLIEST, LATEST, Window
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-# Beyond these years there is no job, and arithmetic with hours and days may leave what datetime can hold.
-EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 MAX_MOMENT_LENGTH = 40
 
 
