@@ -312,6 +312,17 @@ class TestFaultsThatStay:
         assert [delivery for _, delivery in reported] == [*[REPEATED] * 3, *[DELIVERED] * 2]
         assert bodies(source) == [*[BATCHES[0].body] * 4, BATCHES[1].body, BATCHES[2].body]
 
+    @pytest.mark.promise("own-acknowledgement")
+    def test_a_page_to_log_in_acknowledges_nothing(self, source: LocalSource, sender: Sender) -> None:
+        source.script([Fault(status=200, body=" <html><title>Log in</title></html>")])
+
+        error = error_of(sender.destination())
+
+        assert (type(error), error.code) == (PermanentError, Code.SUMO_LOGIC_NOT_ACKNOWLEDGED)
+        assert sender.slept == []
+        # Whether it was stored is not known: it is sent again, and counts as repeated.
+        assert [delivery for _, delivery in deliver(sender.destination(), DOCUMENTS)][0] is REPEATED
+
     def test_a_url_that_was_replaced(self, source: LocalSource, sender: Sender) -> None:
         source.change(token="another")
 

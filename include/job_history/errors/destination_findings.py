@@ -156,6 +156,12 @@ DESTINATION_FINDINGS: dict[Code, Entry] = {
         ERROR, "it refuses the request ({detail})", "Nothing of the request was stored; look the status up."
     ),
     Code.SUMO_LOGIC_URL_UNUSABLE: Entry(ERROR, "requests cannot be made ({detail})", "Correct the connection's URL."),
+    Code.SUMO_LOGIC_NOT_ACKNOWLEDGED: Entry(
+        ERROR,
+        "it answers with success, but not as Sumo Logic does ({detail})",
+        "Correct the URL in the connection: a proxy or a page to log in may answer in its place. Whether anything was "
+        "stored is not known.",
+    ),
     Code.SUMO_LOGIC_WARNED: Entry(
         WARNING,
         "it accepted the message with a warning: {detail}",

@@ -41,6 +41,10 @@ def attempt_of(response: requests.Response, answer: bytes, endpoint: Endpoint, *
     """Sort an answer; `answer` is the beginning of its body, `now` in seconds since 1970."""
     status = response.status_code
     body = excerpt(answer.decode(errors="replace"), endpoint.without_secrets)
+    if status in {200, 204} and answer.lstrip()[:1] not in {b"", b"{"}:
+        # Observed: its own answers have no text, or a JSON object if something was wrong.
+        detail = f"answered {status} ({body})"
+        return Attempt(detail=detail, code=Code.SUMO_LOGIC_NOT_ACKNOWLEDGED, status=status, unknown=True)
     if status in {200, 204}:
         code = Code.SUMO_LOGIC_WARNED if body else None
         return Attempt(detail=f"answered {status}", code=code, status=status, accepted=True, warning=body)
