@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,14 +71,39 @@ def read_accounts(text: str | None, cause: str = f"The Airflow Variable {ACCOUNT
     if text is None:
         raise PermanentError(f"{cause} does not exist, so no account can be replicated. {remedy}")
     try:
-        entries = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+        msgspec.json.decode(text)  # it is stricter, and its messages name the place
+        entries = json.loads(text, object_pairs_hook=_object)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise PermanentError(f"{cause} is not valid JSON: {error}. {remedy}") from error
     if not isinstance(entries, list):
         raise PermanentError(f"{cause} is JSON, but not a list. {remedy}")
     if not entries:
         raise PermanentError(f"{cause} lists no accounts, so nothing would be replicated. {remedy}")
     return _accounts_of(entries)
+
+
+class _WithRepeats(dict[str, Any]):
+    """An object in which names are there more than once: only one of their values is left."""
+
+    repeated: Sequence[str] = ()
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) == len(members):
+        return found
+    marked = _WithRepeats(found)
+    marked.repeated = [name for name, times in Counter(name for name, _ in members).items() if times > 1]
+    return marked
+
+
+def _repeats_in(value: Any, place: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yield the places of the names that are there more than once."""
+    if isinstance(value, _WithRepeats):
+        yield from (".".join([*place, name]) for name in value.repeated)
+    inner = value.items() if isinstance(value, dict) else enumerate(value, start=1) if isinstance(value, list) else ()
+    for name, each in inner:
+        yield from _repeats_in(each, (*place, str(name)))
 
 
 def errors_by_place(invalid: ValidationError) -> dict[str, list[str]]:
@@ -100,6 +127,11 @@ def _accounts_of(entries: list[Any]) -> Accounts:
         if user_id is not None and times_named[user_id] > 1:
             duplicate = f"user_id {user_id} is in the list more than once; keep one of the entries."
             problems.append(_problem(number, entry, ["user_id"], duplicate))
+            continue
+        if repeated := [quoted(place) for place in _repeats_in(entry)]:
+            # Which of the values was meant cannot be known: one may have the rules of redaction, the other none.
+            errors = f"the key {' and '.join(repeated)} is there more than once; keep one."
+            problems.append(_problem(number, entry, repeated, errors))
             continue
         try:
             account = Account.model_validate(entry)

@@ -199,6 +199,28 @@ def test_both_entries_with_the_same_user_id_are_refused() -> None:
     )
 
 
+@pytest.mark.promise("account-errors")
+@pytest.mark.parametrize(
+    ("twice", "place"),
+    [
+        (('"redaction": []', '"redaction": [], "redaction": []'), "'redaction'"),
+        (('"job_history": true', '"job_history": false, "job_history": true'), "'events.job_history'"),
+        (('"user_id": 5234', '"user_id": 77, "user_id": 5234'), "'user_id'"),
+        (('"redaction": []', '"redaction": [{"field": "x", "field": "y", "action": "mask"}]'), "'redaction.1.field'"),
+    ],
+)
+def test_a_key_that_is_there_twice_is_refused(twice: tuple[str, str], place: str) -> None:
+    """JSON leaves open which of its values counts: of `redaction`, one may have the rules and the other none."""
+    text = json.dumps([entry(redaction=[]), entry(78, "Good")])
+    assert twice[0] in text
+
+    accounts = read_accounts(text.replace(*twice, 1))
+
+    assert list(accounts.usable) == [78]
+    [message] = accounts.messages
+    assert message == f"Account 5234 Acme: the key {place} is there more than once; keep one."
+
+
 def test_user_id_true_is_not_user_id_1() -> None:
     read_ = read(entry(True), entry(1, "One"))
     assert (read_.usable, read_.messages) == (
