@@ -6,8 +6,9 @@ import socket
 import socketserver
 import ssl
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 
@@ -70,6 +71,23 @@ def proxy(*, refuses: bool = False) -> Iterator[Proxy]:
     with _serving(Handler) as port:
         found.url = f"http://127.0.0.1:{port}"
         yield found
+
+
+@contextmanager
+def dripping(beginning: bytes) -> Iterator[str]:
+    """Yield the URL of a server that answers with this, and then with a byte each tenth of a second, without an end."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65_536)
+            with suppress(OSError):
+                self.request.sendall(beginning)
+                while True:
+                    self.request.sendall(b" ")
+                    time.sleep(0.1)
+
+    with _serving(Handler) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager

@@ -15,14 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
 from job_history.errors import PermanentError
 from job_history.errors.quoting import quoted
+from job_history.http.deadline import Deadline, EndableAdapter
 
 # The first one that is set counts. The last two are OpenSSL's own, which other programs of the machine obey.
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+# From the first byte that is sent to the last one of the answer.
+MAX_SECONDS = 300.0
+# No more of an answer is read. Of a POST a message quotes the beginning.
+MAX_BYTES, MAX_BYTES_OF_A_POST = 250_000_000, 64_000
 
 
 def http_session(*, verify: object = None, environment: Mapping[str, str] = os.environ) -> requests.Session:
@@ -40,7 +45,7 @@ def http_session(*, verify: object = None, environment: Mapping[str, str] = os.e
     session.trust_env = False
     session.verify = _certificate_authorities(verify, environment)
     for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0))
+        session.mount(scheme, EndableAdapter())
     return session
 
 
@@ -48,7 +53,23 @@ class _Session(requests.Session):
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         # HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in capitals or not, as they are at the time of the request.
         proxies = get_environ_proxies(request.url or "")
-        return super().send(request, **{**options, "proxies": proxies, "allow_redirects": False})
+        with Deadline(self, MAX_SECONDS):
+            response = super().send(
+                request, **{**options, "proxies": proxies, "allow_redirects": False, "stream": True}
+            )
+            response._content = _beginning(response, MAX_BYTES if request.method == "GET" else MAX_BYTES_OF_A_POST)  # noqa: SLF001
+        return response
+
+
+def _beginning(response: requests.Response, size: int) -> bytes:
+    """Read an answer, or so much of it: it may be of any size."""
+    read = bytearray()
+    for piece in response.iter_content(64_000):
+        read += piece
+        if len(read) >= size:
+            response.close()
+            break
+    return bytes(read)
 
 
 def _certificate_authorities(verify: object, environment: Mapping[str, str]) -> bool | str:

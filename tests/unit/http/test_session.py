@@ -5,6 +5,7 @@ simulators.
 from __future__ import annotations
 
 import gzip
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import Any, NamedTuple
 import pytest
 import requests
 from tests.support.certificates import FILE_NAME, private_ca_server, self_signed_server
-from tests.support.relays import proxy, tls_in_front_of
+from tests.support.relays import dripping, proxy, tls_in_front_of
 
 from job_history.destinations import sumo_logic
 from job_history.errors import PermanentError, ReplicationError, TransientError
+from job_history.http import session
 from job_history.http.session import CA_VARIABLES, http_session
 from job_history.sources import workato
 from simulators.processes import free_port
@@ -205,6 +207,41 @@ def test_a_proxy_that_cannot_be_used_is_named_as_the_cause(
     monkeypatch.setenv("ALL_PROXY", url)
     with pytest.raises(ReplicationError, match="proxy"):
         client.send(http_session(), client.url)
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.promise("http-whole-request")
+@pytest.mark.parametrize(
+    "beginning",
+    [HEAD + b"X-Slow: ", HEAD + b"Content-Length: 60000\r\n\r\n", HEAD + b"Connection: close\r\n\r\n{}"],
+    ids=["head", "body", "body without a length"],
+)
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_server_that_drips_holds_a_request_no_longer_than_its_deadline(
+    client: Client, beginning: bytes, *, tls: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No single read times out. Cut at the deadline, an answer without a length would look whole."""
+    monkeypatch.setattr(session, "MAX_SECONDS", 0.2)
+    context, authority = private_ca_server(tmp_path)
+    with dripping(beginning) as plain, tls_in_front_of(plain, context) as encrypted:
+        own = http_session(verify=str(authority))
+        url = client.url.replace(client.simulator.url.rsplit("/receiver", 1)[0], encrypted if tls else plain)
+        began = time.monotonic()
+        with pytest.raises(requests.ReadTimeout):
+            own.get(url, timeout=(5, 5))
+        assert time.monotonic() - began < 3
+        with pytest.raises(TransientError, match="did not answer in time"):
+            client.send(own, url)
+
+
+@pytest.mark.promise("http-whole-request")
+def test_no_more_of_an_answer_is_read_than_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "MAX_BYTES", 100_000)
+    with dripping(HEAD + b"Content-Length: 900000\r\n\r\n" + b"x" * 800_000) as url:
+        assert len(http_session().post(url, timeout=(5, 5)).content) < 150_000
+        assert len(http_session().get(url, timeout=(5, 5)).content) < 200_000
 
 
 def test_both_simulators_are_used() -> None:

@@ -20,7 +20,6 @@ from job_history.destinations.messages.attempts import Attempt, Codes
 from job_history.errors.code import Code
 from job_history.errors.masking import mask_secrets
 from job_history.http.failures import REQUEST_ERRORS, Cause, excerpt, failure_of
-from job_history.http.post import post
 from job_history.http.retry import Retries, RetryLoop
 from job_history.http.session import http_session
 
@@ -136,11 +135,11 @@ class HttpReceiver:
             signature = hmac.new(self.address.signing_key.encode(), sent, hashlib.sha256).hexdigest()
             headers[SIGNATURE_HEADER] = f"sha256={signature}"
         try:
-            response, answer = post(self._session, self.address.url, data=sent, headers=headers, timeout=self._timeout)
+            response = self._session.post(self.address.url, data=sent, headers=headers, timeout=self._timeout)
         except REQUEST_ERRORS as error:
             # The loop raises an error of its own: one raised here would carry this one, and its words, along.
             return CODES.failed(failure_of(error, self.address.host))
-        return self._sorted(response, answer)
+        return self._sorted(response)
 
     def description(self) -> dict[str, Any]:
         parts = urlsplit(self.address.url)
@@ -152,9 +151,9 @@ class HttpReceiver:
             "target": self.address.target,
         }
 
-    def _sorted(self, response: requests.Response, answer: bytes) -> Attempt:
+    def _sorted(self, response: requests.Response) -> Attempt:
         """Sort an answer by its status and the beginning of its body."""
-        status, answers = response.status_code, self.address.answers
+        status, answer, answers = response.status_code, response.content, self.address.answers
         if 300 <= status < 400:
             return Attempt(detail=f"answered {status}, a redirect", code=Code.RECEIVER_REDIRECT, status=status)
         words = excerpt(answer.decode(errors="replace"), lambda text: mask_secrets(text, self.address.secrets))

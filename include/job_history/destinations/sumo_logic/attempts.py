@@ -37,12 +37,12 @@ CODES = Codes(
 )
 
 
-def attempt_of(response: requests.Response, answer: bytes, endpoint: Endpoint, *, now: float) -> Attempt:
-    """Sort an answer; `answer` is the beginning of its body, `now` in seconds since 1970."""
-    status = response.status_code
+def attempt_of(response: requests.Response, endpoint: Endpoint, *, now: float) -> Attempt:
+    """Sort an answer; `now` is in seconds since 1970."""
+    status, answer = response.status_code, response.content
     body = excerpt(answer.decode(errors="replace"), endpoint.without_secrets)
     if status in {200, 204} and answer.lstrip()[:1] not in {b"", b"{"}:
-        # Observed: its own answers have no text, or a JSON object if something was wrong.
+        # Its own answers have no text, or a JSON object if something was wrong.
         detail = f"answered {status} ({body})"
         return Attempt(detail=detail, code=Code.SUMO_LOGIC_NOT_ACKNOWLEDGED, status=status, unknown=True)
     if status in {200, 204}:

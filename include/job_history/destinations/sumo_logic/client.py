@@ -14,7 +14,6 @@ from job_history.destinations.messages.attempts import Attempt
 from job_history.destinations.sumo_logic.attempts import CODES, attempt_of
 from job_history.destinations.sumo_logic.endpoint import Endpoint, target_of
 from job_history.http.failures import REQUEST_ERRORS, failure_of
-from job_history.http.post import post
 from job_history.http.retry import Retries, RetryLoop
 
 log = logging.getLogger(__name__)
@@ -67,13 +66,11 @@ class HttpSource:
         headers = {**self.headers, **self.endpoint.headers, "X-Sumo-Client": CLIENT, "Content-Encoding": "gzip"}
         try:
             with self.endpoint.masked_in_logs():
-                response, answer = post(
-                    self._session, self.endpoint.url, data=body, headers=headers, timeout=self._timeout
-                )
+                response = self._session.post(self.endpoint.url, data=body, headers=headers, timeout=self._timeout)
         except REQUEST_ERRORS as error:
             # The loop raises an error of its own: one raised here would carry this one, and the URL in it, along.
             return CODES.failed(failure_of(error, self.endpoint.host))
-        return attempt_of(response, answer, self.endpoint, now=self._clock())
+        return attempt_of(response, self.endpoint, now=self._clock())
 
     def description(self) -> dict[str, Any]:
         target = target_of(self.endpoint, self.headers)

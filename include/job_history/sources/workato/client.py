@@ -106,6 +106,6 @@ class WorkatoClient:
 def _date_of(response: requests.Response) -> datetime | None:
     try:
         moment = parsedate_to_datetime(response.headers.get("Date", ""))
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
