@@ -15,6 +15,7 @@ from job_history.ledger.acknowledgements import count_repeated
 from job_history.ledger.open_windows import OpenWindows
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import record
+from job_history.limited_log import LimitedLog
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
 from job_history.model.window import Window
@@ -79,15 +80,17 @@ class Closing:
 
     def those_possible(self, windows: list[PlannedWindow]) -> list[ClosedWindow]:
         """Close windows; one whose receipt cannot be written now is left to the report, and holds no other up."""
+        lines = LimitedLog(log)
 
         def close(planned: PlannedWindow) -> ClosedWindow | None:
             try:
                 return self.window(planned)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's, and stops no other
-                log.warning("Account %s, window %s is left to the report: %s", planned.label, planned.window, error)
+                lines.warning("Account %s, window %s is left to the report: %s", planned.label, planned.window, error)
                 return None
 
-        return [closed for closed in at_once(close, windows) if closed is not None]
+        with lines:
+            return [closed for closed in at_once(close, windows) if closed is not None]
 
     def window(self, planned: PlannedWindow) -> ClosedWindow:
         """Write a window's receipt, and delete what its run no longer needs."""

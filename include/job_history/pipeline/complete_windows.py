@@ -10,6 +10,7 @@ from job_history.errors import ReplicationError
 from job_history.ledger.receipt import Receipt, WindowState
 from job_history.ledger.receipt_store import FoundReceipt, look_up_receipt
 from job_history.ledger.receipts_in_bulk import AskedReceipts, look_up_in_bulk
+from job_history.limited_log import LimitedLog
 from job_history.model.event_kind import EventKind
 from job_history.model.place import Place, place_of
 from job_history.model.timestamp import parse_time
@@ -41,6 +42,7 @@ def complete_windows(
     leads.
     """
     places: dict[int, Place | ReplicationError | None] = {}
+    lines = LimitedLog(log)
     receipts = _Receipts(ledger, list(asked.hours()) if asked else [], accounts)
 
     def leads_elsewhere(account: Account, receipt: Receipt) -> bool:
@@ -49,7 +51,7 @@ def complete_windows(
                 places[account.user_id] = account_place(account)
             except ReplicationError as unknown:
                 # Its tasks meet the error again, and fail under its name.
-                log.warning("Account %s: its complete windows are replicated again: %s", account.label, unknown)
+                lines.warning("Account %s: its complete windows are replicated again: %s", account.label, unknown)
                 places[account.user_id] = unknown
         now, then = places[account.user_id], place_of(receipt.destination)
         if isinstance(now, ReplicationError):

@@ -19,6 +19,7 @@ from job_history.ledger.outcome import Outcome
 from job_history.ledger.previous_run import PreviousRun, read_previous_run
 from job_history.ledger.quarantine import Quarantine
 from job_history.ledger.receipt_files import window_folder
+from job_history.limited_log import LimitedLog
 from job_history.model.slice import Slice
 from job_history.pipeline.results import Extracted, SkippedRecord, SliceOutcome, Transformed
 from job_history.progress import Progress, readable_bytes
@@ -156,6 +157,7 @@ class _Books:
     example_keys: list[str] = field(default_factory=list)
     lateness: Lateness = field(default_factory=Lateness)
     kept: int = 0
+    conflicts: LimitedLog = field(default_factory=lambda: LimitedLog(log))
     one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def note(
@@ -169,7 +171,9 @@ class _Books:
                 self.delivered_bytes += size
             if delivery is Delivery.CONFLICT:
                 self.quarantine.add_conflict(document.job_id, document.key, document.sha256, document.body)
-                log.error("Conflict: %s exists already, with other bytes. It was left as it is.", document.key)
+                self.conflicts.error(
+                    "Conflict: %s exists already, with other bytes. It was left as it is.", document.key
+                )
             late = self.previous.late(str(document.job_id), document.completed_at, self.read_at)
             self._add(document.number, delivery, _item(document, delivery, size, (e_tag, version_id), late))
 

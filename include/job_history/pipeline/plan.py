@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from job_history.accounts.account import Account
@@ -12,15 +13,20 @@ from job_history.accounts.variable import ACCOUNTS_VARIABLE, Accounts
 from job_history.errors import PermanentError
 from job_history.ledger.known_accounts import KnownAccounts
 from job_history.ledger.receipt_files import ReceiptFiles
+from job_history.limited_log import LimitedLog
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.pipeline.count_unplaceable import count_unplaceable
 from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.pipeline.slicing import SourceOf, add_slices
 from job_history.pipeline.time_of_plan import TimeOfPlan
+from job_history.progress import readable_ids
 from job_history.tables import text_table
 
 log = logging.getLogger(__name__)
+
+MAX_ROWS = 200
+"""Of the table of windows in the log."""
 
 
 class SeenWindow(NamedTuple):
@@ -67,7 +73,7 @@ def plan(
     """
     log.info(
         "Asked for: %s, window %s, destination %s.",
-        f"accounts {chosen}" if chosen else "all accounts",
+        f"accounts {readable_ids(chosen)}" if chosen else "all accounts",
         window,
         destination,
     )
@@ -75,8 +81,9 @@ def plan(
     considered, faults = _chosen(accounts, chosen)
     if lost_half := known.lost_half(len(accounts.usable) + len(accounts.problems)):
         faults.append(lost_half)
-    for fault in faults:
-        log.error("Not replicated: %s", fault)
+    with LimitedLog(log) as lines:
+        for fault in faults:
+            lines.error("Not replicated: %s", fault)
     if not considered:
         raise PermanentError(
             f"No account of the Variable {ACCOUNTS_VARIABLE} can be replicated in window {window}: " + " ".join(faults)
@@ -95,11 +102,10 @@ def plan(
         whole_list=not chosen and not faults,
     )
     hours = list(window.hours())
-    for account in here:
-        windows = (
-            windows_of(account) if windows_of else ((kind, hour) for hour in hours for kind in account.events.kinds)
-        )
-        _add_windows(plan_, account, windows, known, skip=skip, planned_at=planned_at)
+    with LimitedLog(log) as changed, LimitedLog(log) as unreadable:
+        adding = _AddWindows(plan_, known, skip, planned_at, changed, unreadable)
+        for account in here:
+            adding.of(account, windows_of(account) if windows_of else _every(hours, account))
     failed = add_slices(
         plan_,
         {account.user_id: account for account in here},
@@ -111,8 +117,9 @@ def plan(
     count_unplaceable(
         plan_, {account.user_id: account for account in here}, source_of, failed=failed, time=time_left, clock=clock
     )
-    for message in plan_.unchecked:
-        log.warning("%s", message)
+    with LimitedLog(log) as lines:
+        for message in plan_.unchecked:
+            lines.warning("%s", message)
     if plan_.skipped:
         log.info("Nothing to do: %s.", readable_skipped(plan_.skipped))
     if costs := [planned.cost for planned in plan_.windows if planned.cost is not None]:
@@ -122,7 +129,7 @@ def plan(
             f"{sum(cost.seconds for cost in costs) / 60:,.1f}",
         )
     if plan_.windows:
-        log.info("%s slices to replicate:\n%s", len(plan_.slices), _table(plan_))
+        log.info("%s slices to replicate:\n%s", f"{len(plan_.slices):,}", _table(plan_))
     return plan_
 
 
@@ -146,26 +153,41 @@ def _chosen(accounts: Accounts, chosen: list[int]) -> tuple[list[Account], list[
     return considered, faults
 
 
-def _add_windows(
-    plan_: Plan,
-    account: Account,
-    windows: Iterable[tuple[EventKind, Window]],
-    known: KnownAccounts,
-    *,
-    skip: SkipWindow,
-    planned_at: str,
-) -> None:
-    changes = known.changes(account)
-    for change in changes:
-        log.warning("Account %s has changed settings since the previous run: %s.", account.label, change)
-    for kind, hour in windows:
-        seen = _seen(skip, account, kind, hour)
-        if seen.complete_as:
-            plan_.skipped[seen.complete_as] = plan_.skipped.get(seen.complete_as, 0) + 1
-            continue
-        planned = _window_of(account, kind, hour, planned_at)
-        planned.settings_changes, planned.receipt_files = changes, seen.receipt_files
-        plan_.windows.append(planned)
+def _every(hours: list[Window], account: Account) -> Iterator[tuple[EventKind, Window]]:
+    return ((kind, hour) for hour in hours for kind in account.events.kinds)
+
+
+@dataclass(frozen=True)
+class _AddWindows:
+    """Adds windows to a plan. `changed` and `unreadable`: for what is logged of accounts."""
+
+    plan: Plan
+    known: KnownAccounts
+    skip: SkipWindow
+    planned_at: str
+    changed: LimitedLog
+    unreadable: LimitedLog
+
+    def of(self, account: Account, windows: Iterable[tuple[EventKind, Window]]) -> None:
+        changes = self.known.changes(account)
+        for change in changes:
+            self.changed.warning("Account %s has changed settings since the previous run: %s.", account.label, change)
+        for kind, hour in windows:
+            seen = self._seen(account, kind, hour)
+            if seen.complete_as:
+                self.plan.skipped[seen.complete_as] = self.plan.skipped.get(seen.complete_as, 0) + 1
+                continue
+            planned = _window_of(account, kind, hour, self.planned_at)
+            planned.settings_changes, planned.receipt_files = changes, seen.receipt_files
+            self.plan.windows.append(planned)
+
+    def _seen(self, account: Account, kind: EventKind, hour: Window) -> SeenWindow:
+        try:
+            return self.skip(account, kind, hour)
+        except PermanentError as unreadable:
+            # A damaged receipt: this account's tasks meet it again, and fail under the account's name.
+            self.unreadable.warning("Account %s, window %s is replicated: %s", kind.of(account.label), hour, unreadable)
+            return SeenWindow()
 
 
 def _window_of(account: Account, kind: EventKind, window: Window, planned_at: str) -> PlannedWindow:
@@ -184,17 +206,10 @@ def _window_of(account: Account, kind: EventKind, window: Window, planned_at: st
     )
 
 
-def _seen(skip: SkipWindow, account: Account, kind: EventKind, hour: Window) -> SeenWindow:
-    try:
-        return skip(account, kind, hour)
-    except PermanentError as unreadable:
-        # A damaged receipt: this account's tasks meet it again, and fail under the account's name.
-        log.warning("Account %s, window %s is replicated: %s", kind.of(account.label), hour, unreadable)
-        return SeenWindow()
-
-
 def _table(plan_: Plan) -> str:
-    return text_table(
+    """Return a row for each window, those with slices first; of a quiet hour of many accounts only the first."""
+    in_order = sorted(plan_.windows, key=lambda planned: not planned.slices)
+    table = text_table(
         ["account", "kind", "window", "counted", "slices"],
         (
             [
@@ -204,6 +219,8 @@ def _table(plan_: Plan) -> str:
                 "paused" if not planned.enabled else "unknown" if planned.counted is None else planned.counted,
                 len(planned.slices),
             ]
-            for planned in plan_.windows
+            for planned in in_order[:MAX_ROWS]
         ),
     )
+    more = len(in_order) - MAX_ROWS
+    return f"{table}\n... and {more:,} windows more." if more > 0 else table

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 
 from job_history.accounts.account import Account
+from job_history.limited_log import LimitedLog
 from job_history.model.event_kind import EventKind
 from job_history.model.record import Record
 from job_history.model.slice import Slice
@@ -41,7 +42,7 @@ def add_slices(
     in_order = order_of_hour(plan.windows, lambda planned: planned.user_id, plan.window.start)
     to_count = [(planned, accounts[planned.user_id]) for planned in in_order if planned.enabled]
     not_counted: list[int] = []
-    with time.counts.spent(clock) as is_over:
+    with time.counts.spent(clock) as is_over, LimitedLog(log) as lines:
         with time.batches.spent(clock) as are_over:
             counted = count_batch(
                 [(account, planned.kind, planned.window) for planned, account in to_count], source_of, is_over=are_over
@@ -57,7 +58,7 @@ def add_slices(
                 continue
             began = clock()
             if not _count_and_cut(
-                planned, plan.run, functools.partial(source_of, account, planned.kind), max_jobs_per_slice
+                planned, plan.run, functools.partial(source_of, account, planned.kind), max_jobs_per_slice, lines
             ):
                 time.failed_counts.left -= clock() - began
                 failed.add((planned.user_id, planned.kind))
@@ -71,7 +72,11 @@ def add_slices(
 
 
 def _count_and_cut(
-    planned: PlannedWindow, run: str, source_of: Callable[[], Source[Record]], max_jobs_per_slice: int
+    planned: PlannedWindow,
+    run: str,
+    source_of: Callable[[], Source[Record]],
+    max_jobs_per_slice: int,
+    lines: LimitedLog,
 ) -> bool:
     """Count a window and cut it. Returns whether its source could be asked."""
     window = planned.window
@@ -81,7 +86,7 @@ def _count_and_cut(
             has_news = source.has_news(planned.user_id, window)
             planned.counted, planned.counted_by = None if has_news else 0, source.counts_by
             planned.slices = _slices(run, planned, [window] if has_news else [])
-            planned.cost = _cost(source, planned) if has_news else None
+            planned.cost = _cost(source, planned, lines) if has_news else None
             return True
         if planned.counted is None:
             planned.counted = source.count(planned.user_id, window)
@@ -95,19 +100,19 @@ def _count_and_cut(
         planned.slices = _slices(run, planned, list(parts))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's, and stops no other
         # Its own extract asks again, with its own retries, and fails under the account's name.
-        log.warning("The source of account %s, window %s could not be counted: %s", planned.label, window, error)
+        lines.warning("The source of account %s, window %s could not be counted: %s", planned.label, window, error)
         planned.slices = _slices(run, planned, [window])
         return False
     return True
 
 
-def _cost(source: object, planned: PlannedWindow) -> Cost | None:
+def _cost(source: object, planned: PlannedWindow, lines: LimitedLog) -> Cost | None:
     if not isinstance(source, SupportsCost):
         return None
     try:
         return source.cost(planned.user_id, planned.window)
     except Exception as error:  # noqa: BLE001 - an estimate stops nothing
-        log.warning("The cost of account %s, window %s is unknown: %s", planned.label, planned.window, error)
+        lines.warning("The cost of account %s, window %s is unknown: %s", planned.label, planned.window, error)
         return None
 
 

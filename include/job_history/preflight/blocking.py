@@ -14,6 +14,7 @@ from threading import Semaphore
 from job_history.accounts.account import Account
 from job_history.errors.code import Severity
 from job_history.errors.finding import Finding
+from job_history.limited_log import LimitedLog
 from job_history.pipeline.fair_order import order_of_hour
 from job_history.pipeline.results import Plan
 from job_history.pipeline.time_of_plan import Budget, TimeOfPlan
@@ -59,12 +60,9 @@ def block_failing_accounts(
         if not _errors(findings) and not _has_transient(findings):
             passed.note_passed(account, findings, now)
 
-    blocked: dict[int, Findings] = {}
-    for account, findings in checks.run(in_order(with_slices), note_if_passed, time_left.preflights):
-        _log(account, findings)
-        if errors := _errors(findings):
-            blocked[account.user_id] = errors
-    _take_slices(plan, blocked)
+    checked = checks.run(in_order(with_slices), note_if_passed, time_left.preflights)
+    _log(checked)
+    _take_slices(plan, {account.user_id: errors for account, findings in checked if (errors := _errors(findings))})
 
     def note(account: Account, findings: Findings) -> None:
         if _errors(findings) or _has_transient(findings):
@@ -75,9 +73,11 @@ def block_failing_accounts(
     without_slices = dict.fromkeys(planned.user_id for planned in plan.windows if planned.enabled)
     idle = in_order(user_id for user_id in without_slices if user_id not in with_slices)
     due = passed.due(idle, now, failed_lately=again)
-    for account, findings in checks.run(due, note, time_left.idle_preflights):
-        _log(account, findings)
-        plan.destination_problems += [f"preflight of account {account.label}: {error}" for error in _errors(findings)]
+    checked = checks.run(due, note, time_left.idle_preflights)
+    _log(checked)
+    plan.destination_problems += [
+        f"preflight of account {account.label}: {error}" for account, findings in checked for error in _errors(findings)
+    ]
 
 
 class _Checks:
@@ -136,9 +136,10 @@ def _take_slices(plan: Plan, blocked: Mapping[int, Findings]) -> None:
             planned.blocked_by = errors
 
 
-def _log(account: Account, findings: Findings) -> None:
-    if not findings:
-        log.info("Preflight of account %s: its destination takes what is delivered.", account.label)
-    for finding in findings:
-        level = logging.ERROR if finding.severity is Severity.ERROR else logging.WARNING
-        log.log(level, "Preflight of account %s: %s", account.label, finding)
+def _log(checked: list[tuple[Account, Findings]]) -> None:
+    with LimitedLog(log) as lines:
+        for account, finding in [(account, finding) for account, findings in checked for finding in findings]:
+            level = logging.ERROR if finding.severity is Severity.ERROR else logging.WARNING
+            lines.log(level, "Preflight of account %s: %s", account.label, finding)
+    if passed := [account.user_id for account, findings in checked if not findings]:
+        log.info("Preflight: the destinations of these accounts take what is delivered: %s.", readable_ids(passed))

@@ -15,6 +15,7 @@ from job_history.ledger.item import Item
 from job_history.ledger.items import item_lists
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import read_receipt
+from job_history.limited_log import LimitedLog
 from job_history.model.event_kind import EventKind
 from job_history.model.ids import MAX_ID_DIGITS
 from job_history.model.record import Record
@@ -69,31 +70,32 @@ def compared_with_source(
     """
     # Prefetched, because each takes its time in a bucket: a thousand accounts have fifty thousand of them.
     lists = item_lists(ledger, [path for receipt in receipts if _is_compared(receipt) for path in receipt.items])
-    for hour, receipt in zip(hours.hours(), receipts, strict=True):
-        newest = receipt
-        finding = WindowFinding(
-            user_id=account.user_id,
-            name=account.name,
-            kind=kind,
-            window=hour,
-            state=OPEN if receipt is None else receipt.state,
-        )
-        if _is_compared(receipt):
-            of_hour = islice(lists, len(receipt.items))
-            try:
-                listed = [_as_in_documents(each) for each in ids(hour)]
-            except UnrecoverableError as gone:
-                log.info("Not compared with the source: %s (%s)", finding.label, gone)
-                deque(of_hour, maxlen=0)
-            else:
-                missing, finding.gone = _differing(listed, _ids_in(of_hour))
-                if missing:
-                    # Re-read it: a run may have written one meanwhile.
-                    newest = read_receipt(ledger, account.user_id, kind, hour) or receipt
-                    missing, finding.gone = _differing(listed, _ids_in(item_lists(ledger, newest.items)))
-                finding.missing, finding.missing_ids = len(missing), missing[:MAX_EXAMPLES]
-                finding.compared = True
-        yield finding, newest
+    with LimitedLog(log, at_most=1) as lines:
+        for hour, receipt in zip(hours.hours(), receipts, strict=True):
+            newest = receipt
+            finding = WindowFinding(
+                user_id=account.user_id,
+                name=account.name,
+                kind=kind,
+                window=hour,
+                state=OPEN if receipt is None else receipt.state,
+            )
+            if _is_compared(receipt):
+                of_hour = islice(lists, len(receipt.items))
+                try:
+                    listed = [_as_in_documents(each) for each in ids(hour)]
+                except UnrecoverableError as gone:
+                    lines.info("Not compared with the source: %s (%s)", finding.label, gone)
+                    deque(of_hour, maxlen=0)
+                else:
+                    missing, finding.gone = _differing(listed, _ids_in(of_hour))
+                    if missing:
+                        # Re-read it: a run may have written one meanwhile.
+                        newest = read_receipt(ledger, account.user_id, kind, hour) or receipt
+                        missing, finding.gone = _differing(listed, _ids_in(item_lists(ledger, newest.items)))
+                    finding.missing, finding.missing_ids = len(missing), missing[:MAX_EXAMPLES]
+                    finding.compared = True
+            yield finding, newest
 
 
 def _is_compared(receipt: Receipt | None) -> TypeGuard[Receipt]:

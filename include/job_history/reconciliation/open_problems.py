@@ -6,6 +6,7 @@ import logging
 
 from job_history.ledger.open_windows import OpenWindow, OpenWindows, open_by_account
 from job_history.ledger.receipt import Receipt
+from job_history.limited_log import LimitedLog
 from job_history.model.window import Window
 from job_history.reconciliation.findings import Findings
 
@@ -18,8 +19,9 @@ def open_problems(several: list[Findings], receipts: list[Receipt], marks: OpenW
     `receipts` are those of the windows that were run: they have problems of their own. `marks`: as they are now.
     """
     was_run = {OpenWindow.of(receipt) for receipt in receipts}
-    for label, number in {label: number for each in several for label, number in each.resting.items()}.items():
-        log.warning("Not run: %s has %s open windows. They keep their marks.", label, f"{number:,}")
+    with LimitedLog(log) as lines:
+        for label, number in {label: number for each in several for label, number in each.resting.items()}.items():
+            lines.warning("Not run: %s has %s open windows. They keep their marks.", label, f"{number:,}")
     problems = marks.unreadable_problems()
     still_open = open_by_account(marks.windows - was_run)
     for findings in several:

@@ -15,6 +15,7 @@ from job_history.destinations import Listable
 from job_history.documents.object_key import began_at
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import read_receipt
+from job_history.limited_log import LimitedLog
 from job_history.model.timestamp import parse_time
 from job_history.model.window import HOUR, Window, last_full_hour
 from job_history.reconciliation.expected_objects import ExpectedObjects
@@ -46,17 +47,18 @@ def unknown_keys(
         if receipt is not None and receipt.state.closed and not finding.missing
     }
     unknown = Objects()
-    for folder in expected.folders():
-        keys, left = expected.unlisted(folder, hours, MAX_READS_PER_FOLDER)
-        if left:
-            log.warning(
-                "%s: %s objects more that no receipt names were not read; job-history diff reads all.", folder, left
-            )
-        for key in keys:
-            if is_unknown(
-                bucket, key, is_closed=lambda hour: hour in closed and not _has_changed(closed[hour], ledger)
-            ):
-                unknown.add(key)
+    with LimitedLog(log) as lines:
+        for folder in expected.folders():
+            keys, left = expected.unlisted(folder, hours, MAX_READS_PER_FOLDER)
+            if left:
+                lines.warning(
+                    "%s: %s objects more that no receipt names were not read; job-history diff reads all.", folder, left
+                )
+            for key in keys:
+                if is_unknown(
+                    bucket, key, is_closed=lambda hour: hour in closed and not _has_changed(closed[hour], ledger)
+                ):
+                    unknown.add(key)
     return unknown
 
 

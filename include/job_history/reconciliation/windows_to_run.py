@@ -15,6 +15,7 @@ from job_history.ledger.lateness import all_of
 from job_history.ledger.open_windows import OpenWindow, OpenWindows
 from job_history.ledger.receipt import Receipt, WindowState
 from job_history.ledger.receipts_in_bulk import AskedReceipts, read_receipts_in_bulk
+from job_history.limited_log import LimitedLog
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.reconciliation.findings import OPEN, Findings, WindowFinding
@@ -108,16 +109,17 @@ def _needing_no_run(windows: list[OpenWindow], ledger: Storage) -> Iterator[Rece
     asked = [
         AskedReceipts(user_id, kind, [each.window for each in marked]) for (user_id, kind), marked in of_account.items()
     ]
-    for each, receipts in zip(asked, read_receipts_in_bulk(ledger, asked), strict=True):
-        if isinstance(receipts, PermanentError):
-            # Its tasks meet the receipt again, and fail under the account's name.
-            log.warning(
-                "Account %s: an open window is run, although its receipt cannot be read: %s", each.user_id, receipts
-            )
-        elif isinstance(receipts, ReplicationError):
-            raise receipts
-        else:
-            yield from (found for found in receipts if found and needs_no_run(found))
+    with LimitedLog(log) as lines:
+        for each, receipts in zip(asked, read_receipts_in_bulk(ledger, asked), strict=True):
+            if isinstance(receipts, PermanentError):
+                # Its tasks meet the receipt again, and fail under the account's name.
+                lines.warning(
+                    "Account %s: an open window is run, although its receipt cannot be read: %s", each.user_id, receipts
+                )
+            elif isinstance(receipts, ReplicationError):
+                raise receipts
+            else:
+                yield from (found for found in receipts if found and needs_no_run(found))
 
 
 def needs_no_run(receipt: Receipt) -> bool:

@@ -45,10 +45,12 @@ class Sealing:
 class SealReport:
     """`heads` by `<user_id>/<kind>`; `problems` make a run red, `warnings` do not.
 
-    `unsealed`: the number of windows that wait for a seal; None: the ledger could not be asked.
+    `unsealed`: the number of windows that wait for a seal; None: the ledger could not be asked. `failing`: the chains,
+    as in `heads`, with a problem or a warning.
     """
 
     heads: dict[str, SealHead] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     unsealed: int | None = 0
+    failing: set[str] = field(default_factory=set)

@@ -9,7 +9,9 @@ from datetime import datetime
 
 from job_history.errors import ReplicationError
 from job_history.ledger.receipt_store import Recorded, read_receipt
+from job_history.ledger.status_file import PATH as STATUS_PATH
 from job_history.ledger.status_file import SealHead, read_status
+from job_history.limited_log import LimitedLog
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.seals.chain_sealing import ChainSealing
@@ -25,6 +27,9 @@ log = logging.getLogger(__name__)
 
 DAYS_TO_COMPARE_ALL = 7
 """Each copy is compared as a whole once in so many days: the listing of a year of seals takes 26 requests."""
+
+MAX_HEADS_LOGGED = 10
+"""A line for each of ten thousand chains would bury what else is in the log."""
 
 
 class SealsOfRun:
@@ -111,6 +116,8 @@ def seal_windows(
                 report.heads[str(done.chain)] = done.head
             report.warnings += done.warnings
             report.problems += done.problems
+            if done.warnings or done.problems:
+                report.failing.add(str(done.chain))
             waits |= done.waits
     show_to_witnesses(sealing, report, sorted(by_chain))
     if waits:
@@ -119,11 +126,19 @@ def seal_windows(
 
 
 def log_seals(report: SealReport) -> None:
-    """Log the warnings, and the heads for a witness: one line for each chain, so this is for the end of a log."""
-    for warning in report.warnings:
-        log.warning("%s", warning)
-    if report.heads:
-        log.info("Heads of the seals, for a witness:\n%s", "\n".join(head_lines(report.heads)))
+    """Log the warnings, and heads for a witness: of all chains if they are few, else of those with a warning."""
+    with LimitedLog(log) as lines:
+        for warning in report.warnings:
+            lines.warning("%s", warning)
+    if not report.heads:
+        return
+    shown = report.heads
+    if len(shown) > MAX_HEADS_LOGGED:
+        log.info("%s chains of seals have a head: %s has them all.", f"{len(shown):,}", STATUS_PATH)
+        failing = sorted(report.failing & report.heads.keys())
+        shown = {chain: report.heads[chain] for chain in failing[:MAX_HEADS_LOGGED]}
+    if shown:
+        log.info("Heads of the seals, for a witness:\n%s", "\n".join(head_lines(shown)))
 
 
 def seal_heads(ledger: Storage) -> dict[str, SealHead]:

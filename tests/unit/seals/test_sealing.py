@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,11 +19,11 @@ from job_history.ledger.receipt import REDRIVE, WindowState
 from job_history.ledger.receipt_files import receipt_path
 from job_history.ledger.receipt_store import record
 from job_history.ledger.status_file import PATH as STATUS
-from job_history.ledger.status_file import read_status
+from job_history.ledger.status_file import SealHead, read_status
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
-from job_history.seals.needs import Sealing, Witness
-from job_history.seals.sealing import SealsOfRun
+from job_history.seals.needs import Sealing, SealReport, Witness
+from job_history.seals.sealing import SealsOfRun, log_seals
 from job_history.seals.signer import KeySigner
 from job_history.seals.unsealed import UnsealedWindow, unsealed_windows
 
@@ -388,3 +389,30 @@ def test_accounts_that_cannot_be_read_stop_no_seal(one: Installation) -> None:
     report = seals.seal([record(one.ledger, one.receipt(1, {}, "run"))], one.now)
     assert (report.heads["5234/jobs"].seq, report.problems) == (2, [])
     assert "The Variable cannot be read." in report.warnings[0]
+
+
+@pytest.mark.promise("report-log-short")
+@pytest.mark.parametrize(
+    ("chains", "failing", "shown"),
+    [
+        (10, [], 10),
+        (11, [], 0),
+        (10_000, ["3/jobs", "7/jobs"], 2),
+        (10_000, [f"{each}/jobs" for each in range(9_000)], 10),
+    ],
+)
+def test_the_log_has_the_heads_of_few_chains_and_of_many_only_those_that_fail(
+    caplog: pytest.LogCaptureFixture, chains: int, failing: list[str], shown: int
+) -> None:
+    caplog.set_level(logging.INFO, "job_history")
+    heads = {f"{user_id}/jobs": SealHead(seq=1, sha256="3f") for user_id in range(chains)}
+    report = SealReport(heads=heads, warnings=[f"Account {each}" for each in failing], failing={*failing})
+
+    log_seals(report)
+
+    lines = "\n".join(caplog.messages).splitlines()
+    heads_logged = [line.partition("/1:")[0] for line in lines if line.endswith("/1:3f")]
+    assert len(heads_logged) == shown
+    assert {*heads_logged} <= {*failing} or chains == 10
+    assert any("10,000" in line for line in lines) is (chains == 10_000)
+    assert len(lines) < 40

@@ -17,6 +17,7 @@ from job_history.destinations import Delivery, OnDelivery, StoredObject
 from job_history.destinations.object_store.adaptive_concurrency import AdaptiveConcurrency
 from job_history.documents.staged import StagedDocument
 from job_history.errors import ReplicationError, TransientError
+from job_history.limited_log import LimitedLog
 from job_history.storage.files import ObjectExistsError, Written
 from job_history.storage.problems import SlowDownError
 from job_history.storage.s3.bucket import Bucket
@@ -73,6 +74,7 @@ class ObjectStoreDestination:
         self._repair = repair
         self._dry_run = dry_run
         self._waits = waits
+        self._repaired_objects = LimitedLog(log)
 
     def description(self) -> dict[str, Any]:
         return {**self._bucket.description(), "write_mode": self._write_mode}
@@ -92,7 +94,8 @@ class ObjectStoreDestination:
             # HEAD answers for a missing bucket what it answers for a missing object.
             self._bucket.check_exists()
         try:
-            uvloop.run(self._deliver(documents, on_delivery))
+            with self._repaired_objects:
+                uvloop.run(self._deliver(documents, on_delivery))
         except* ReplicationError as errors:
             # The first to fail stopped the others, which failed for the same reason.
             raise _first_of(errors) from None
@@ -175,7 +178,7 @@ class ObjectStoreDestination:
         if not self._repair or stored is None or stored.delivery is not Delivery.CONFLICT:
             return stored
         written = await self._write(document, content, create=False)
-        log.warning("Repaired: %s had other bytes than the source has now.", document.key)
+        self._repaired_objects.warning("Repaired: %s had other bytes than the source has now.", document.key)
         return Stored(Delivery.DELIVERED, *written)
 
     async def _write(self, document: StagedDocument, content: bytes, *, create: bool) -> Written:
