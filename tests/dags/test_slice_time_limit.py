@@ -12,9 +12,14 @@ from typing import Any
 
 import pytest
 import uvloop
+from tests.support.deliveries import access, document
+from tests.support.sockets import silent_server
 
+from job_history.destinations.object_store import ObjectStoreDestination
 from job_history.errors import TransientError
+from job_history.storage.s3.open_bucket import open_bucket
 from job_history_airflow.operators.slice_time_limit import _OverError, slice_time_limit
+from simulators.s3_endpoint import S3Endpoint
 
 
 class TaskTimeoutError(BaseException):
@@ -57,6 +62,24 @@ def test_the_limit_comes_again_if_code_that_cannot_raise_has_swallowed_it(
     with pytest.raises(TransientError), slice_time_limit(0.05):
         Sleepy()
         time.sleep(5)
+
+
+@pytest.mark.parametrize("transport", ["auto", "boto3"])
+@pytest.mark.parametrize("limited", ["slice", "task"])
+def test_uploads_to_a_bucket_that_does_not_answer_are_ended(timer: None, transport: Any, limited: str) -> None:
+    """All of them wait for the network: no code runs that a signal could end."""
+    began = time.monotonic()
+    with silent_server() as port:
+        endpoint = S3Endpoint(f"http://127.0.0.1:{port}")
+        bucket = open_bucket(access(endpoint, "acme-audit", transport=transport))
+        if limited == "task":
+            signal.setitimer(signal.ITIMER_REAL, 1)
+        with pytest.raises(TransientError if limited == "slice" else TaskTimeoutError), slice_time_limit(1.5):
+            ObjectStoreDestination(bucket, in_flight=4).deliver(
+                iter([document(number) for number in range(1, 4)]), lambda *_: None
+            )
+
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])

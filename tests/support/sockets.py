@@ -26,6 +26,13 @@ def _connecting(port: int) -> socket.socket:
 
 
 @contextmanager
+def silent_server() -> Iterator[int]:
+    """Accept connections, and never answer."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        yield listener.getsockname()[1]
+
+
+@contextmanager
 def tls_server(context: ssl.SSLContext) -> Iterator[int]:
     """Accept TLS connections and close them, until the block ends."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -10,11 +10,10 @@ from math import inf
 from random import uniform
 from typing import Any, NamedTuple
 
-import uvloop
-
 from job_history.accounts.destination_settings import WriteMode
 from job_history.destinations import Delivery, OnDelivery, StoredObject
 from job_history.destinations.object_store.adaptive_concurrency import AdaptiveConcurrency
+from job_history.destinations.object_store.event_loop import run
 from job_history.documents.staged import StagedDocument
 from job_history.errors import ReplicationError, TransientError
 from job_history.limited_log import LimitedLog
@@ -95,7 +94,7 @@ class ObjectStoreDestination:
             self._bucket.check_exists()
         try:
             with self._repaired_objects:
-                uvloop.run(self._deliver(documents, on_delivery))
+                run(self._deliver(documents, on_delivery))
         except* ReplicationError as errors:
             # The first to fail stopped the others, which failed for the same reason.
             raise _first_of(errors) from None
