@@ -26,14 +26,13 @@ class NotifierSetting(msgspec.Struct, forbid_unknown_fields=True):
 class AnnounceSettings:
     """`asset_events`: the user_ids whose closed windows become asset events; None: all."""
 
-    notifiers: list[NotifierSetting]
     account_tag: bool
     asset_events: frozenset[int] | None
 
 
 def read_announce_settings() -> AnnounceSettings:
-    """Read the options. Raises PermanentError if one holds what it cannot mean."""
-    return AnnounceSettings(read_notifiers(), _account_tag(), _asset_events())
+    """Read the options about metrics and asset events. Raises PermanentError if one holds what it cannot mean."""
+    return AnnounceSettings(conf.getboolean(SECTION, "metrics_account_tag", fallback=False), _asset_events())
 
 
 def read_notifiers() -> list[NotifierSetting]:
@@ -62,10 +61,6 @@ def read_deadline() -> timedelta | None:
 def emits_asset_events() -> bool:
     """Return whether any account's windows become asset events."""
     return _asset_events() != frozenset()
-
-
-def _account_tag() -> bool:
-    return conf.getboolean(SECTION, "metrics_account_tag", fallback=False)
 
 
 def _asset_events() -> frozenset[int] | None:

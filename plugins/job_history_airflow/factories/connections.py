@@ -56,13 +56,16 @@ def find_connection(conn_id: str, named_by: str) -> Connection:
     return connection
 
 
-def connection_of_type(conn_id: str, conn_type: str, named_by: str) -> Connection:
-    """Return the connection. Raises PermanentError if there is none, or if it is of another type."""
+def connection_of_type(conn_id: str, conn_type: str, named_by: str, holds: str = "") -> Connection:
+    """Return the connection. Raises PermanentError if there is none, or if it is of another type.
+
+    `holds`: what one of that type has where, for the message.
+    """
     connection = find_connection(conn_id, named_by)
     if connection.conn_type != conn_type:
         raise PermanentError(
             f"The connection {conn_id!r} ({named_by}) is of type {connection.conn_type!r}, not {conn_type!r}. Name one "
-            "of that type."
+            f"of that type{holds and ', with ' + holds}."
         )
     return connection
 

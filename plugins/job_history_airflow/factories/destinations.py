@@ -13,7 +13,7 @@ from job_history.accounts.destination_settings import (
 from job_history.errors import PermanentError
 from job_history.model.slice import Slice
 from job_history.storage import REQUESTS_AT_ONCE, Storage
-from job_history_airflow.factories.connections import find_connection
+from job_history_airflow.factories.connections import connection_of_type
 from job_history_airflow.factories.s3 import access_key, account_access
 from job_history_airflow.factories.sharing import shared
 from job_history_airflow.factories.storage import ATTEMPTS
@@ -98,12 +98,7 @@ def http_source(account: Account) -> HttpSource:
 
     settings = settings_of(account, SumoLogicDestinationSettings)
     named_by = f"destination.conn_id of account {account.label}"
-    connection = find_connection(settings.conn_id, named_by)
-    if connection.conn_type != SumoLogicHook.conn_type:
-        raise PermanentError(
-            f"The connection {settings.conn_id!r} ({named_by}) is of type {connection.conn_type!r}, not "
-            f"{SumoLogicHook.conn_type!r}. Name one of that type, with the source's URL as its password."
-        )
+    connection_of_type(settings.conn_id, SumoLogicHook.conn_type, named_by, "the source's URL as its password")
     try:
         return SumoLogicHook(settings.conn_id, headers=headers_of(settings)).get_conn()
     except PermanentError as fault:

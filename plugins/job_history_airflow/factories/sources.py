@@ -17,7 +17,7 @@ from job_history.errors.masking import secret_masker
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
 from job_history.storage import Storage
-from job_history_airflow.factories.connections import find_connection, secrets_of
+from job_history_airflow.factories.connections import connection_of_type, find_connection, secrets_of
 from job_history_airflow.factories.redaction import redaction_of
 
 if TYPE_CHECKING:
@@ -90,12 +90,7 @@ def _workato_source(
     from job_history_airflow.hooks.workato import WorkatoHook
 
     named_by = f"source.conn_id of account {account.label}"
-    connection = find_connection(settings.conn_id, named_by)
-    if connection.conn_type != WorkatoHook.conn_type:
-        raise PermanentError(
-            f"The connection {settings.conn_id!r} ({named_by}) is of type {connection.conn_type!r}, not "
-            f"{WorkatoHook.conn_type!r}. Name one of that type, with the API token as its password."
-        )
+    connection_of_type(settings.conn_id, WorkatoHook.conn_type, named_by, "the API token as its password")
     hook = WorkatoHook(settings.conn_id, managed_user_id=settings.managed_user_id)
     try:
         client = hook.get_conn(

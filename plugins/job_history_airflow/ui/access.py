@@ -6,7 +6,7 @@ settings of an account here, and a user who may not see a connection cannot have
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
@@ -28,23 +28,21 @@ _VARIABLE = VariableDetails(key=ACCOUNTS_VARIABLE)
 
 def may_see_runs(user: BaseUser) -> bool:
     """Whether a user may see the runs of the hourly DAG, and so the status of each account."""
-    return get_auth_manager().is_authorized_dag(
-        method="GET", access_entity=DagAccessEntity.RUN, details=_DAG, user=user
-    )
+    return _may(user, "GET", DagAccessEntity.RUN)
 
 
 def may_see_logs(user: BaseUser) -> bool:
     """Whether a user may read the logs of the hourly DAG's tasks, and so the errors that they log."""
-    return get_auth_manager().is_authorized_dag(
-        method="GET", access_entity=DagAccessEntity.TASK_LOGS, details=_DAG, user=user
-    )
+    return _may(user, "GET", DagAccessEntity.TASK_LOGS)
 
 
 def may_start_runs(user: BaseUser) -> bool:
     """Whether a user may trigger the hourly DAG."""
-    return get_auth_manager().is_authorized_dag(
-        method="POST", access_entity=DagAccessEntity.RUN, details=_DAG, user=user
-    )
+    return _may(user, "POST", DagAccessEntity.RUN)
+
+
+def _may(user: BaseUser, method: Literal["GET", "POST"], entity: DagAccessEntity) -> bool:
+    return get_auth_manager().is_authorized_dag(method=method, access_entity=entity, details=_DAG, user=user)
 
 
 def may_see_accounts(user: BaseUser) -> bool:

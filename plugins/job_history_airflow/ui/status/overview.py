@@ -15,10 +15,9 @@ from job_history.inspection.status import HourState, WindowStatus
 from job_history.ledger.lateness import BUCKETS
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import format_time, parse_time
-from job_history.model.window import Window
+from job_history.model.window import HOUR, Window
+from job_history_airflow.ui.status.period import DAY
 
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
 # A day is shown in the state of the hour that needs the most attention.
 WORST_FIRST = (
     HourState.FAILED,

@@ -19,6 +19,7 @@ from job_history.ledger.receipt_history import read_history
 from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.timestamp import parse_time
+from job_history.model.window import HOUR
 from job_history.progress import readable_bytes
 from job_history.seals.mark import read_mark
 from job_history.storage import Storage
@@ -31,7 +32,7 @@ from job_history_airflow.ui.durations import readable_duration
 from job_history_airflow.ui.request_context import ViewerRequest
 from job_history_airflow.ui.status.charts import bar_chart
 from job_history_airflow.ui.status.overview import WORDS, Overview
-from job_history_airflow.ui.status.period import HOUR, MAX_MOMENT_LENGTH, Span, requested_hours, requested_period
+from job_history_airflow.ui.status.period import MAX_MOMENT_LENGTH, Span, requested_hours, requested_period
 from job_history_airflow.ui.status.replication_status import hours_of, ledger, status_page
 from job_history_airflow.ui.status.runs_of_window import runs_of
 from job_history_airflow.ui.status.visibility import visible_problems, visible_receipt, visible_rows

@@ -10,9 +10,8 @@ from urllib.parse import urlencode
 from fastapi import HTTPException, status
 
 from job_history.model.timestamp import format_time, parse_time
-from job_history.model.window import EARLIEST, LATEST, Window
+from job_history.model.window import EARLIEST, HOUR, LATEST, Window
 
-HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 MAX_MOMENT_LENGTH = 40
 
