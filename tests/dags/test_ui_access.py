@@ -116,6 +116,7 @@ CANARIES = {
     "kms key": "canary-kms-key",
     "rule": "canary.rule",
     "item list": "canary-items.parquet",
+    "list elsewhere": "canary-elsewhere.parquet",
     "hash of settings": "5e771265cafe0001",
     "hash of destination": "de571265cafe0002",
 }
@@ -138,6 +139,7 @@ def save_receipt(ledger: Path) -> None:
         "destination": {"type": "s3", "bucket": CANARIES["bucket"], "conn_id": CANARIES["connection"]},
         "settings_changes": [f"redaction {CANARIES['rule']}"],
         "items": [f"receipts/{CANARIES['item list']}"],
+        "elsewhere": [f"receipts/{CANARIES['list elsewhere']}"],
         "example_keys": [f"{CANARIES['prefix']}/5234/jobs/1.json"],
         "faults": [ERROR],
         "runs": [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from job_history.ledger.status_file import PATH, AccountStatus, SealHead, Status
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.storage import local_storage
+from job_history_airflow.ui.setup import account_entries
+from job_history_airflow.ui.setup.account_entries import read_entry
 from simulators.s3_endpoint import S3Endpoint
 
 from .ui import Pages, account, inputs
@@ -482,6 +485,69 @@ def test_list_of_accounts_shows_last_state_open_windows_and_time_since_the_last_
     assert re.search(r"last complete hour 3 h( [0-9]+ min)? ago, 2 open", acme)
     assert "no run has reported yet" in globex
     assert "paused" in paused
+
+
+def test_list_of_accounts_shows_admin_events_that_fail_beside_complete_jobs(pages: Pages, tmp_path: Path) -> None:
+    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
+    hour = Window(end - timedelta(hours=1), end)
+    earlier = Window(hour.start - timedelta(days=2), hour.end - timedelta(days=2))
+    jobs, events = (
+        AccountStatus(user_id=5234, kind=kind, state=state, newest=hour, last_complete=complete, open=number)
+        for kind, state, complete, number in (
+            (EventKind.JOBS, WindowState.COMPLETE, hour, 0),
+            (EventKind.ADMIN_EVENTS, WindowState.FAILED, earlier, 3),
+        )
+    )
+    status = Status(generated_at=end, accounts={each.key: each for each in (jobs, events)})
+    local_storage(tmp_path / "ledger").write(PATH, msgspec.json.encode(status))
+    pages.set_accounts([account()])
+
+    page = pages.as_user("ona").get("/setup").text
+
+    assert 'class="state failed"' in page
+    assert re.search(r"last complete hour 2 d( 3 h)? ago, 3 open", page)
+
+
+def test_list_of_accounts_names_a_status_that_cannot_be_read(pages: Pages, tmp_path: Path) -> None:
+    local_storage(tmp_path / "ledger").write(PATH, b"{")
+    pages.set_accounts([account()])
+
+    page = pages.as_user("ona").get("/setup").text
+
+    assert ("its last state cannot be read" in page, "no run has reported yet" in page) == (True, False)
+
+
+@pytest.mark.promise("ui-limits")
+def test_list_of_accounts_has_pages_and_reads_only_the_accounts_of_one(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account_entries, "ROWS_A_PAGE", 2)
+    pages.set_accounts([account(number, f"Account {number}") for number in (1, 2, 3, 31, 32)])
+    read: list[int] = []
+
+    def noting(entry: dict[str, Any], others: Counter[str]) -> object:
+        read.append(entry["user_id"])
+        return read_entry(entry, others)
+
+    monkeypatch.setattr(account_entries, "read_entry", noting)
+    user = pages.as_user("ona")
+
+    def shown(query: str) -> list[str]:
+        return re.findall(r"/setup/accounts/([0-9]+)\">[0-9]+ Account", user.get(f"/setup{query}").text)
+
+    assert [shown(f"?page={page}") for page in (1, 3, 9)] == [["1", "2"], ["32"], ["32"]]
+    assert (shown("?search=Account+3"), shown("?search=Account+3&page=2")) == (["3", "31"], ["32"])
+    assert read == [1, 2, 32, 32, 3, 31, 32]
+    assert user.get("/setup?page=0").status_code == 422
+
+
+def test_account_that_is_there_twice_is_refused_on_each_page(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account_entries, "ROWS_A_PAGE", 1)
+    pages.set_accounts([account(5234, "One"), account(5234, "Other"), account(77, "Globex")])
+
+    shown = [pages.as_user("ona").get(f"/setup?page={page}").text for page in (1, 2, 3)]
+
+    assert ["more than once" in page for page in shown] == [True, True, False]
 
 
 @pytest.mark.promise("ui-operating")

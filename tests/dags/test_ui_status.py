@@ -27,6 +27,7 @@ from job_history.model.timestamp import format_time
 from job_history.model.window import Window
 from job_history.seals.unsealed import UnsealedWindow, mark_path_of
 from job_history.storage import Storage, local_storage
+from job_history_airflow.ui.status import replication_status
 from simulators.project import ROOT
 
 from .ui import Pages
@@ -262,6 +263,45 @@ def test_a_window_shows_its_history(pages: Pages, ledger: Storage) -> None:
     history = pages.as_user("vic").get(address).text.partition("<h2>History</h2>")[2].partition("</table>")[0]
     assert [row.partition("</th>")[0] for row in history.split('<th scope="row">')[1:]] == ["1", "2"]
     assert '<td data-label="Gone">9</td>' in history
+
+
+@pytest.mark.parametrize(("name", "sees_file"), [("ona", True), ("vic", False)])
+def test_a_window_whose_receipt_is_damaged_is_shown_with_the_file_to_whom_may_see_it(
+    pages: Pages, ledger: Storage, name: str, sees_file: bool
+) -> None:
+    pages.set_accounts([account(5234, "Acme")])
+    path = receipt_path(5234, EventKind.JOBS, hour(0))
+    ledger.write(path, b"{")
+    address = f"/status/windows/5234/jobs?start={format_time(hour(0).start)}&end={format_time(hour(0).end)}"
+
+    page = pages.as_user(name).get(address)
+
+    assert (page.status_code, "cannot be" in page.text, "5234 Acme" in page.text) == (200, True, True)
+    assert (path in page.text, "LEDGER_FILE_DAMAGED" in page.text) == (sees_file, sees_file)
+    assert "There is no receipt" not in page.text
+
+
+def test_a_window_is_shown_without_the_parts_that_cannot_be_read(pages: Pages, ledger: Storage) -> None:
+    pages.set_accounts([account(5234, "Acme")])
+    lost = "_control/quarantine/bad_id/5234/jobs/lost.jsonl.zst"
+    for revision in (1, 2, 3, 4):
+        save(ledger, 5234, hour(0), revision=revision, quarantine=(lost,))
+    ledger.write(receipt_path(5234, EventKind.JOBS, hour(0), 3), b"{")
+    address = f"/status/windows/5234/jobs?start={format_time(hour(0).start)}&end={format_time(hour(0).end)}"
+
+    page = pages.as_user("ona").get(address)
+
+    assert (page.status_code, "<h2>Counts</h2>" in page.text, "<h2>History</h2>" in page.text) == (200, True, False)
+    assert all(text in page.text for text in ("LEDGER_FILE_DAMAGED", "1 of the files of quarantined records"))
+
+
+def test_a_page_without_accounts_explains_why(pages: Pages, ledger: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replication_status, "ROWS_A_PAGE_BY_DAY", 1)
+    pages.set_accounts([account(5, "Paused", enabled=False), account(5234, "Acme")])
+    user = pages.as_user("vic")
+
+    assert "the other pages may have some" in user.get("/status?span=7d&show=owed").text
+    assert "There is no page 9" in user.get("/status?page=9").text
 
 
 @pytest.mark.promise("version-1-ledger")

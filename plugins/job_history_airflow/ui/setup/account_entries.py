@@ -18,6 +18,8 @@ _USER_ID = re.compile(r"[0-9]{1,21}")
 ENTRY_ID = rf"^({_USER_ID.pattern}|entry-[0-9a-f]{{16}})$"
 """What addresses call an entry: its user_id; or a hash of its content if no other entry may have the same name."""
 
+ROWS_A_PAGE = 250
+
 Errors = dict[str, list[str]]
 """The errors of an entry, in sentences, by place: `destination.bucket`."""
 
@@ -33,14 +35,34 @@ class Row:
     errors: list[str]
 
 
-def rows_of(entries: list[Any]) -> list[Row]:
+@dataclass(frozen=True)
+class Rows:
+    """One page of the entries that match a search: `of` pages, the first is 1."""
+
+    rows: list[Row]
+    page: int
+    of: int
+
+
+def rows_of(entries: list[Any], search: str, page: int) -> Rows:
+    """Return a page of the entries whose user_id and name contain the search; the last one if there are fewer."""
+    wanted = search.casefold()
+    found = [
+        (entry_id, entry)
+        for entry_id, entry in zip(entry_ids(entries), entries, strict=True)
+        if wanted in f"{text_of(entry, 'user_id')} {text_of(entry, 'name')}".casefold()
+    ]
+    of = max(1, -(-len(found) // ROWS_A_PAGE))
+    page = min(page, of)
     times_named = Counter(text_of(entry, "user_id") for entry in entries)
     rows = []
-    for entry_id, entry in zip(entry_ids(entries), entries, strict=True):
+    for entry_id, entry in found[(page - 1) * ROWS_A_PAGE : page * ROWS_A_PAGE]:
         user_id = text_of(entry, "user_id")
-        account, errors = read_entry(entry, times_named - Counter([user_id]))
+        times_named[user_id] -= 1
+        account, errors = read_entry(entry, times_named)
+        times_named[user_id] += 1
         rows.append(Row(entry_id, account, user_id, text_of(entry, "name"), sentences(errors)))
-    return rows
+    return Rows(rows, page, of)
 
 
 def entry_ids(entries: list[Any]) -> list[str]:

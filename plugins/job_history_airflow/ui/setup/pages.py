@@ -36,6 +36,7 @@ from job_history_airflow.ui.setup.views import FormContent, accounts_view, form_
 router = APIRouter(prefix="/setup", include_in_schema=False)
 
 MAX_SEARCH_LENGTH = 200
+MAX_PAGE = 10_000
 EntryId = Annotated[str, Path(pattern=ENTRY_ID)]
 
 _DONE = {
@@ -55,8 +56,10 @@ def accounts_table(
     context: ReaderRequest,
     done: Annotated[str, Query(max_length=20)] = "",
     search: Annotated[str, Query(max_length=MAX_SEARCH_LENGTH)] = "",
+    page: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1,
 ) -> Response:
-    return accounts_view(context, read_stored(context.session), note=_DONE.get(done, ""), search=search.strip())
+    stored = read_stored(context.session)
+    return accounts_view(context, stored, note=_DONE.get(done, ""), search=search.strip(), page=page)
 
 
 @router.get("/accounts/new")

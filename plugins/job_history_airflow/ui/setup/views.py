@@ -26,15 +26,15 @@ def accounts_view(
     note: str = "",
     conflict: str = "",
     search: str = "",
+    page: int = 1,
     code: int = 200,
 ) -> Response:
     allowed = may_edit_accounts(context.user)
-    rows = rows_of(stored.entries)
     return context.render(
         "setup.html",
         code=code,
-        rows=[row for row in rows if search.casefold() in f"{row.user_id} {row.name}".casefold()],
-        accounts=len(rows),
+        shown=rows_of(stored.entries, search, page),
+        accounts=len(stored.entries),
         search=search,
         latest=latest_states(),
         words=WORDS,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Annotated, Any, Literal
 
 import msgspec
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from fastapi import APIRouter, HTTPException, Path, Query, Response, status
 
-from job_history.errors import ReplicationError
+from job_history.errors import PermanentError, ReplicationError
 from job_history.errors.problem import parse_problem
 from job_history.inspection.status import HourState
 from job_history.ledger.quarantine import QuarantineEntry
@@ -39,6 +43,9 @@ from job_history_airflow.ui.status.visibility import visible_problems, visible_r
 
 router = APIRouter(prefix="/status", include_in_schema=False)
 
+log = logging.getLogger(__name__)
+
+_UNREADABLE = "A file of the ledger cannot be read. The log of Airflow's API server has the error."
 MAX_QUARANTINED_SHOWN = 20
 MAX_PATHS_SHOWN = 200
 MAX_PAGE = 10_000
@@ -98,14 +105,23 @@ def window(context: ViewerRequest, user_id: UserId, kind: EventKind, start: Wind
     if requested.end - requested.start > HOUR:
         return context.render("day.html", user_id=user_id, kind=kind, window=requested, hours=hours, words=WORDS)
     storage = ledger()
-    receipt = read_receipt(storage, user_id, kind, requested)
-    if receipt is None and not hours:
+    problems: list[str] = []
+    receipt = revisions = None
+    with _noting_damage(problems, context.user):
+        receipt = read_receipt(storage, user_id, kind, requested)
+    if receipt is not None and receipt.has_history:
+        with _noting_damage(problems, context.user):
+            revisions = read_history(storage, user_id, kind, requested)
+    if receipt is None and not hours and not problems:
         raise HTTPException(
             status.HTTP_404_NOT_FOUND, f"There is no receipt of account {user_id} for {requested}, and no such account."
         )
-    name = receipt.name if receipt else hours[0].name
-    quarantined = quarantined_of(storage, receipt) if receipt and may_see_logs(context.user) else []
-    seal = read_mark(storage, receipt) if receipt else None
+    name = receipt.name if receipt else hours[0].name if hours else ""
+    quarantined, unread = quarantined_of(storage, receipt) if receipt and may_see_logs(context.user) else ([], 0)
+    seal = None
+    if receipt is not None:
+        with _noting_damage(problems, context.user):
+            seal = read_mark(storage, receipt)
     receipt = visible_receipt(receipt, context.user) if receipt else None
     return context.render(
         "window.html",
@@ -120,8 +136,10 @@ def window(context: ViewerRequest, user_id: UserId, kind: EventKind, start: Wind
         state=hours[0].state if hours else receipt.state if receipt else "",
         words=WORDS,
         runs=runs_of(context.session, receipt, storage_at(read_settings().staging_path)) if receipt else [],
-        revisions=read_history(storage, user_id, kind, requested) if receipt and receipt.has_history else [],
+        revisions=revisions or [],
         quarantined=quarantined,
+        unread=unread,
+        problems=problems,
         paths=[storage.url(path) for path in _files_of(receipt)[:MAX_PATHS_SHOWN]] if receipt else [],
         plain=msgspec.json.format(msgspec.json.encode(receipt), indent=1).decode() if receipt else "",
         dag=REPLICATION_DAG,
@@ -137,16 +155,31 @@ def _files_of(receipt: Receipt) -> list[str]:
     return [*receipt.items, *receipt.elsewhere, *receipt.quarantine]
 
 
-def quarantined_of(storage: Storage, receipt: Receipt) -> list[QuarantineEntry]:
-    """Return the first quarantined records. The page may show only their errors: the records are not redacted."""
+@contextmanager
+def _noting_damage(problems: list[str], user: BaseUser) -> Iterator[None]:
+    """Add the error about a file of the ledger; only the log has it for users who may not see its files and errors."""
+    try:
+        yield
+    except PermanentError as damaged:
+        log.warning("The page of a window lacks a part: %s", damaged)
+        is_visible = may_see_accounts(user) and may_see_logs(user)
+        problems.append(str(damaged) if is_visible else _UNREADABLE)
+
+
+def quarantined_of(storage: Storage, receipt: Receipt) -> tuple[list[QuarantineEntry], int]:
+    """Return the first quarantined records, and the number of files that cannot be read.
+
+    The page may show only their errors: the records are not redacted.
+    """
     found: list[QuarantineEntry] = []
+    unread = 0
     for path in receipt.quarantine:
         try:
             found += islice(staged_records(storage, path, QuarantineEntry), MAX_QUARANTINED_SHOWN - len(found))
         except ReplicationError:
             # Deleted by hand, or by a run at this moment. The receipt still counts it.
-            continue
-    return found
+            unread += 1
+    return found, unread
 
 
 def _labels(overview: Overview) -> list[str]:

@@ -25,6 +25,7 @@ def visible_receipt(receipt: Receipt, user: BaseUser) -> Receipt:
             settings_changes=[],
             redaction=[],
             items=[],
+            elsewhere=[],
             quarantine=[],
             example_keys=[],
         )
