@@ -24,6 +24,7 @@ from job_history_airflow.operators import (
 from job_history_airflow.operators.base import MAP_INDEX_TEMPLATE
 from job_history_airflow.operators.compare import COMPARISON_MAP_INDEX_TEMPLATE
 from job_history_airflow.operators.convoy import CONVOY_MAP_INDEX_TEMPLATE
+from job_history_airflow.policies import SINGLE_RETRY_POLICY
 
 HALF_AN_HOUR = timedelta(minutes=30)
 
@@ -44,7 +45,11 @@ def _shared(a_convoy: dict[str, Any]) -> None:
 
 @task_group(group_id="single")
 def _single(a_slice: dict[str, Any]) -> None:
-    of_slice: dict[str, Any] = {"slice": a_slice, "map_index_template": MAP_INDEX_TEMPLATE}
+    of_slice: dict[str, Any] = {
+        "slice": a_slice,
+        "map_index_template": MAP_INDEX_TEMPLATE,
+        "retry_policy": SINGLE_RETRY_POLICY,
+    }
     extract = ExtractOperator(task_id="extract", execution_timeout=timedelta(hours=2), **of_slice)
     transform = TransformOperator(
         task_id="transform", extracted=extract.output, execution_timeout=timedelta(hours=1), **of_slice

@@ -33,6 +33,8 @@ print(json.dumps({{
             "params": {{name: dag.params.get_param(name).value for name in dag.params}},
             "operators": {{task.task_id: task.task_type for task in dag.tasks}},
             "retries": min(task.retries for task in dag.tasks),
+            "max_active_runs": dag.max_active_runs,
+            "longest": max(task.execution_timeout.total_seconds() for task in dag.tasks if task.execution_timeout),
             "without a timeout": [task.task_id for task in dag.tasks if task.execution_timeout is None],
         }}
         for dag_id, dag in bag.dags.items()
@@ -120,6 +122,14 @@ def test_every_task_has_retries_and_a_timeout(parsed: dict[str, Any], dag_id: st
 
     assert dag["retries"] >= 1
     assert dag["without a timeout"] == without_timeout
+
+
+@pytest.mark.promise("no-account-waits")
+def test_a_run_that_waits_for_its_longest_time_limit_delays_no_later_hour(parsed: dict[str, Any]) -> None:
+    """Beside it a run has the settle time, a plan, convoys and a report."""
+    dag = parsed["dags"][REPLICATION_DAG]
+
+    assert dag["max_active_runs"] * 3_600 >= dag["longest"] + 1.5 * 3_600
 
 
 def test_start_date_switches_catchup_on(airflow_home: Path) -> None:

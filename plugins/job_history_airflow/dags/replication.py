@@ -10,6 +10,12 @@ from job_history_airflow.operators import WaitUntilSettledOperator
 from job_history_airflow.params import REPLICATION_PARAMS
 from job_history_airflow.task_groups import replicate
 
+MAX_ACTIVE_RUNS = 6
+"""A run that waits for one account's source or bucket, for its load's 4 hours at most, delays no other hour.
+
+More would not help, and let a catch-up use the sources' rate limits and the workers' memory for as many hours at once.
+"""
+
 SUMMARY = "Every hour: each account's finished jobs go to its destination, with a receipt that proves it."
 DESCRIPTION = """### Job history replication
 
@@ -30,7 +36,7 @@ def replication_dag() -> DAG:
     with scheduled_dag(
         REPLICATION_DAG,
         "0 * * * *",
-        max_active_runs=2,
+        max_active_runs=MAX_ACTIVE_RUNS,
         params=REPLICATION_PARAMS,
         description=SUMMARY,
         doc_md=DESCRIPTION,
