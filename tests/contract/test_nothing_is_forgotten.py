@@ -163,15 +163,20 @@ def test_a_diff_finds_unknown_objects_of_its_hours_in_the_whole_folder_of_the_ac
     other_hour = job(79)._replace(completed_at="2018-05-21T01:00:00Z")
     forged = expected_documents([job(77), other_day])
     hour.s3.objects.update({**forged, **expected_documents([other_hour])})
-    hour.s3.objects[f"{USER}/jobs/notes.txt"] = b"notes"
+    notes = [f"{USER}/{path}" for path in ("admin_events/forged.json", "jobs/notes.txt", "notes.txt")]
+    of_another = [
+        f"{USER}/{key}"
+        for key in (*expected_documents([job(80)._replace(user_id=77)]), "_control/seals/77/jobs/1.json")
+    ]
+    hour.s3.objects.update(dict.fromkeys([*notes, *of_another], b"notes"))
     hour.lose(hour.jobs[:1])
     bucket = hour.world.runs().bucket_of(account)
 
-    found = unknown_objects(account, EventKind.JOBS, HOUR, bucket, hour.world.ledger)
+    found = unknown_objects(account, HOUR, bucket, hour.world.ledger)
 
-    assert sorted(found.objects.keys) == sorted([*forged, f"{USER}/jobs/notes.txt"])
-    assert found.objects.count == 3
+    assert sorted(found.objects.keys) == sorted([*forged, *notes])
+    assert found.objects.count == 5
     later = Window(HOUR.end, HOUR.end + timedelta(hours=1))
-    assert unknown_objects(account, EventKind.JOBS, later, bucket, hour.world.ledger).objects.keys == [
-        f"{USER}/jobs/notes.txt"
-    ]  # the hour of the other one is not closed
+    assert (
+        unknown_objects(account, later, bucket, hour.world.ledger).objects.keys == notes
+    )  # the hour of the other one is not closed

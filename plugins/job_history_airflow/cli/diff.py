@@ -57,11 +57,10 @@ def diff(request: Request, *, examples: int) -> Answer:
             problems.append(f"{kind.of(f'Account {account.label}')}, window {hour}: {error}")
     unknown: list[UnknownObjects] = []
     for account in [account for account in accounts if account.user_id not in failed]:
-        for kind in account.events.kinds:
-            try:
-                unknown += _unknown(request.context, account, kind, request.window)
-            except ReplicationError as error:
-                problems.append(f"{kind.of(f'Account {account.label}')}, unknown objects: {error}")
+        try:
+            unknown += _unknown(request.context, account, request.window)
+        except ReplicationError as error:
+            problems.append(f"Account {account.label}, unknown objects: {error}")
     differs = any(each.differs for each in compared) or bool(unknown)
     found = {"windows": compared, "unknown_objects": unknown}
     return Answer(found, partial(_print, compared, unknown), differs, problems)
@@ -100,14 +99,14 @@ def _compare(context: CommandContext, account: Account, kind: EventKind, hour: W
         )
 
 
-def _unknown(context: CommandContext, account: Account, kind: EventKind, window: Window) -> list[UnknownObjects]:
+def _unknown(context: CommandContext, account: Account, window: Window) -> list[UnknownObjects]:
     from job_history.destinations.kind import kind_of
     from job_history.inspection.unknown import unknown_objects
 
     open_listing = kind_of(account).open_listing
     if open_listing is None:
         return []
-    found = unknown_objects(account, kind, window, open_listing(account), context.ledger)
+    found = unknown_objects(account, window, open_listing(account), context.ledger)
     return [found] if found.objects.count else []
 
 
