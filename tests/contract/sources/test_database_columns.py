@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.support.job_stores import MARIADB_NAMES, STORES, PostgresStore, SqlStore, sql_store
+from tests.support.job_stores import MARIADB_NAMES, STORES, PostgresStore, SqliteStore, SqlStore, sql_store
 from tests.support.source_suite import (
     START,
     USER_ID,
@@ -21,6 +21,7 @@ from tests.support.source_suite import (
 )
 
 from job_history.model.window import Window
+from job_history.sources.sql.rows import JOB_COLUMNS, LINE_COLUMNS
 from simulators.job_store import SampleJob, example_job, sample_jobs
 
 
@@ -32,6 +33,7 @@ def test_line_details_off_needs_no_relation_of_lines(store: SqlStore) -> None:
     assert ids(listed(store.source(), lines=False)) == ["1"]
 
 
+OF_LINES = ("user_id", "line_index", *LINE_COLUMNS)
 ID_TYPES = [("bigint", 100), ("numeric(21)", 100), ("text", 100), ("text", "j-KGAKfhsz-GYoLeD")]
 
 
@@ -181,6 +183,43 @@ def test_views_over_another_schema(empty_store: SqlStore) -> None:
         "5234-234-j-1-20180521000000-succeeded.json": [[1], [2]],
         "5234-234-j-2-20180521000000-failed.json": [[3]],
     }
+
+
+@pytest.mark.promise("document-format")
+@every_database
+def test_lines_of_equal_places_are_always_in_one_order(store: SqlStore) -> None:
+    """A database may give such rows in another order the next time: other bytes would be a conflict."""
+    store.fill([job(1)])
+    store.execute("UPDATE job_history_lines SET line_index = 0")
+    before = documents(listed(store.source()))
+
+    store.execute(
+        "CREATE TABLE kept AS SELECT * FROM job_history_lines",
+        "DELETE FROM job_history_lines",
+        "INSERT INTO job_history_lines SELECT * FROM kept ORDER BY recipe_line_number DESC",
+    )
+
+    assert documents(listed(store.source())) == before
+    assert len(json.loads(next(iter(before.values())))["lines"]) == 2
+
+
+@pytest.mark.promise("source-contradicts-itself")
+@pytest.mark.parametrize("of_jobs", ["100", "'100'"])
+@pytest.mark.parametrize("of_lines", ["100", "'100'"])
+def test_lines_are_found_though_a_column_of_a_view_has_no_type(tmp_path: Path, of_jobs: str, of_lines: str) -> None:
+    """For SQLite 100 is not '100' then: the document would have no lines."""
+    store = SqliteStore(tmp_path)
+    store.fill([job(100)])
+    for relation, columns, job_id in (("jobs", JOB_COLUMNS, of_jobs), ("lines", OF_LINES, of_lines)):
+        others = ", ".join(name for name in columns if name != "job_id")
+        store.execute(
+            f"ALTER TABLE job_history_{relation} RENAME TO {relation}",
+            f"CREATE VIEW job_history_{relation} AS SELECT {job_id} AS job_id, {others} FROM {relation}",
+        )
+
+    [body] = documents(listed(store.source())).values()
+
+    assert len(json.loads(body)["lines"]) == 2
 
 
 @pytest.mark.promise("same-documents-from-each-database")

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
+
+import msgspec
 
 from job_history.errors import BadRecordError, QuarantineReason, TransientError
 from job_history.errors.masking import Masker
@@ -87,7 +91,7 @@ class SqlJobSource(RelationSource[JobRecord]):
     def _lines(self, opened: Snapshot, user_id: int, condition: Condition) -> Generator[Row]:
         order = self._dialect.order
         statement = (
-            f"SELECT j.job_id, {select_lines(opened, user_id).columns} FROM {JOBS}"  # noqa: S608 - constants
+            f"SELECT j.job_id, l.line_index, {select_lines(opened, user_id).columns} FROM {JOBS}"  # noqa: S608 - constants
             f" JOIN {LINES} ON {_of_the_job(self._dialect)}"
             f" WHERE {condition.text} ORDER BY {order('j.job_id')}, l.line_index"
         )
@@ -102,7 +106,7 @@ def _ids(opened: Snapshot, user_id: int, window: Window) -> Iterator[str]:
 
 
 def _of_the_job(dialect: Dialect) -> str:
-    return f"l.user_id = j.user_id AND {dialect.same('l.job_id', 'j.job_id')}"
+    return f"{dialect.same('l.user_id', 'j.user_id')} AND {dialect.same('l.job_id', 'j.job_id')}"
 
 
 class _LinesByJob:
@@ -117,9 +121,10 @@ class _LinesByJob:
     def add_to(self, record: JobRecord, job_id: Any) -> None:
         """Add a job's lines to its record; a line that cannot be read sets the fault of the whole record."""
         lines: list[LineRecord] = []
+        places: list[Any] = []
         text_bytes = 0
         while self._next is not None and self._next[0] == job_id:
-            row = self._next[1:]
+            place, row = self._next[1], self._next[2:]
             self._next = next(self._rows, None)
             text_bytes += text_size(row)
             if text_bytes > self._max_bytes:
@@ -128,10 +133,11 @@ class _LinesByJob:
                 continue
             try:
                 lines.append(line_record(row, self._extra))
+                places.append(place)
             except BadRecordError as fault:
                 record.fault = fault.reason
                 record.fault_explanation = f"lines[{len(lines)}]: {fault.explanation}"
-        record.lines = lines
+        record.lines = _in_order(lines, places)
 
     def check_used_up(self) -> None:
         if self._next is not None:
@@ -139,6 +145,14 @@ class _LinesByJob:
                 f"The database returned lines of job {quoted(self._next[0])} out of the order of the jobs: documents "
                 "would lack lines. Nothing was delivered; the task is retried."
             )
+
+
+def _in_order(lines: list[LineRecord], places: list[Any]) -> list[LineRecord]:
+    """Order lines with equal places by what they hold: a database may give these in another order the next time."""
+    if len(set(places)) == len(places):
+        return lines
+    groups = groupby(zip(places, lines, strict=False), key=itemgetter(0))
+    return [line for _, group in groups for line in sorted((line for _, line in group), key=msgspec.json.encode)]
 
 
 def _finished(record: JobRecord, *, repeated: bool) -> JobRecord:

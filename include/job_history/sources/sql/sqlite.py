@@ -44,6 +44,11 @@ class SqliteDialect(BaseDialect):
         number = user_id if user_id < 2**63 else str(user_id)
         return Condition(f"{relation.alias}.user_id IN (?, ?)", (number, str(user_id)))
 
+    def same(self, left: str, right: str) -> str:
+        # Columns of views may have no type, and then 5 is not '5'.
+        number = f"CASE WHEN CAST(CAST({right} AS INTEGER) AS TEXT) = {right} THEN CAST({right} AS INTEGER) END"
+        return f"{left} IN ({right}, CAST({right} AS TEXT), {number})"
+
     def within(self, relation: Relation, window: Window) -> Condition:
         # Only called for a column with a type of time, and has_time_type finds none in SQLite.
         raise NotImplementedError
