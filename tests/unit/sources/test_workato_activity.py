@@ -21,7 +21,7 @@ from job_history.sources.workato import Checkpoint, Endpoint, Unlimited, Workato
 from job_history.sources.workato.activity import event_record
 from job_history.storage import local_storage
 from simulators.job_store import SampleEvent, sample_events
-from simulators.workato import LocalWorkato, Workspace, local_workato
+from simulators.workato import Fault, LocalWorkato, Workspace, local_workato
 
 START = datetime(2018, 5, 21, 12, tzinfo=UTC)
 WINDOW = Window(START, START + timedelta(hours=1))
@@ -311,3 +311,30 @@ def test_a_token_that_may_not_read_the_log_is_found_out_beforehand(api: LocalWor
         source_of(api, workspace.token).check_readable(line_details=False)
     assert "asked for activity_logs, answered 403" in str(refused.value)
     assert str(refused.value).endswith("and for admin events to read the activity log.")
+
+
+@pytest.mark.promise("api-contradictions")
+def test_an_empty_log_with_a_total_is_no_quiet_hour() -> None:
+    with local_workato(workspaces=[Workspace(user_id=5234, token="token-1")]) as api:
+        source = WorkatoEventSource(
+            WorkatoClient(Endpoint(api.url, "token-1"), http_session(), Unlimited()), clock=WINDOW.end.timestamp
+        )
+        empty = Fault(body='{"data": [], "total": 7}', path="activity_logs")
+        api.script([empty] * 2)
+
+        with pytest.raises(TransientError, match="a total of 7"):
+            source.has_news(5234, WINDOW)
+        with pytest.raises(TransientError, match="a total of 7"), source.listing(5234, WINDOW, line_details=False):
+            pass
+
+        assert not source.has_news(5234, WINDOW)
+
+
+@pytest.mark.parametrize("total", ['"7"', "null", "-1", "0", "{}", "7.0"])
+def test_a_total_that_is_no_number_shows_nothing(total: str) -> None:
+    with local_workato(workspaces=[Workspace(user_id=5234, token="token-1")]) as api:
+        source = WorkatoEventSource(
+            WorkatoClient(Endpoint(api.url, "token-1"), http_session(), Unlimited()), clock=WINDOW.end.timestamp
+        )
+        api.script([Fault(body=f'{{"data": [], "total": {total}}}', path="activity_logs")])
+        assert not source.has_news(5234, WINDOW)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from job_history.errors import TransientError
+from job_history.errors import PermanentError, TransientError
 from job_history.http.session import http_session
 from job_history.model.window import Window
 from job_history.sources.workato import Endpoint, Unlimited, WorkatoClient, WorkatoSource
@@ -251,3 +251,17 @@ def test_notes_are_deleted_when_no_window_can_need_them(tmp_path: Path) -> None:
     assert later.recipes(window_of(30)) == {1}
     gone = OpenJobs(client, storage, USER_ID, MAX_JOB, (NOON + 31 * HOUR + KEPT).timestamp)
     assert (gone.recipes(window_of(30)), list(storage.paths("open-jobs"))) == (set(), [])
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"recipe_id":1}'])
+def test_a_damaged_note_is_an_error_that_names_it(tmp_path: Path, content: bytes) -> None:
+    """The job of the note may have ended since: to leave the note out could lose it."""
+    staging = local_storage(tmp_path)
+    staging.write("open-jobs/5234/234-j-1.json", content)
+    with local_workato(workspaces=[Workspace(user_id=5234, token="token-1")]) as api:
+        with pytest.raises(PermanentError, match="234-j-1.json is damaged"):
+            read(api, "token-1", staging, 1)
+
+        staging.delete("open-jobs/5234/234-j-1.json")
+        staging.write("open-jobs/5234/.nfs00000000018", content)
+        assert read(api, "token-1", staging, 1) == []

@@ -122,3 +122,16 @@ def test_a_limit_that_cannot_be_kept_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PermanentError) as raised:
         budget(local_storage(tmp_path), Clock(), limit=11)
     assert str(raised.value) == "requests_per_minute of the connection is 11; it must be at least 12."
+
+
+@pytest.mark.parametrize("name", [".nfs00000000018", ".DS_Store", "x-y", "12", "166666-", "-3", "1-2-3"])
+def test_a_file_that_is_no_coupon_stops_no_task(tmp_path: Path, name: str) -> None:
+    storage = local_storage(tmp_path)
+    storage.write(f"request-budget/acme/{name}", b"")
+    clock = Clock()
+    mine = budget(storage, clock)
+
+    for _ in range(100):
+        mine.take()
+
+    assert mine.spent == 100

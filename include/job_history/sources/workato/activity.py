@@ -17,6 +17,7 @@ from job_history.errors.code import Code
 from job_history.model.admin_event import EventRecord
 from job_history.model.ids import Id
 from job_history.model.window import Window
+from job_history.sources.workato.answers import Envelope
 from job_history.sources.workato.client import WorkatoClient
 from job_history.sources.workato.fields import (
     Fields,
@@ -116,7 +117,10 @@ def _page(client: WorkatoClient, parameters: dict[str, str | int]) -> list[Field
     envelope = client.get("activity_logs", parameters)
     try:
         if "data" in envelope:
-            return msgspec.json.decode(envelope["data"], type=list[Fields])
+            entries = msgspec.json.decode(envelope["data"], type=list[Fields])
+            if not entries and "page[after]" not in parameters:
+                _check_that_there_is_none(client, envelope)
+            return entries
         detail = f"an object with {sorted(envelope)[:5]}"
     except (msgspec.DecodeError, RecursionError) as fault:
         detail = str(fault)
@@ -125,6 +129,16 @@ def _page(client: WorkatoClient, parameters: dict[str, str | int]) -> list[Field
         code=Code.WORKATO_UNDOCUMENTED,
         detail=detail,
     )
+
+
+def _check_that_there_is_none(client: WorkatoClient, envelope: Envelope) -> None:
+    """Raise TransientError if the total (documented) of a log's only page contradicts that it is empty."""
+    total = bytes(envelope.get("total", b"0"))
+    if total.isdigit() and int(total):
+        raise TransientError(
+            f"{client} gives an activity log without an entry, and a total of {int(total):,}. Nothing was read; the next "
+            "try reads it again."
+        )
 
 
 def entry_id_of(entry: Fields) -> Id | None:

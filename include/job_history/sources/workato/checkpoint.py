@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,9 +29,11 @@ class Checkpoint:
         self._folder = folder
 
     def note(self, portion: str, kind: type[Kept]) -> Kept | None:
-        """Return the note of a portion, or None if it is not complete."""
+        """Return the note of a portion, or None if it is not complete, or damaged: then it is read again."""
         content = self._storage.read(f"{self._folder}/{portion}.json")
-        return None if content is None else msgspec.json.decode(content, type=kind)
+        with suppress(msgspec.DecodeError, UnicodeDecodeError):
+            return None if content is None else msgspec.json.decode(content, type=kind)
+        return None
 
     @contextmanager
     def writer(self, portion: str) -> Iterator[StagedWriter]:

@@ -20,7 +20,7 @@ from zlib import crc32
 
 import msgspec
 
-from job_history.errors import TransientError
+from job_history.errors import PermanentError, TransientError
 from job_history.model.timestamp import format_time, parse_time
 from job_history.model.window import HOUR, Window
 from job_history.sources.workato.client import NotFoundError, WorkatoClient
@@ -184,10 +184,16 @@ class OpenJobs:
         if self._storage is None:
             return
         for path in self._storage.paths(self._folder):
-            content = self._storage.read(path)
-            job = None if content is None else msgspec.json.decode(content, type=WatchedJob)
-            if job is None:
+            content = self._storage.read(path) if path.endswith(".json") else None
+            if content is None:
                 continue
+            try:
+                job = msgspec.json.decode(content, type=WatchedJob)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                raise PermanentError(
+                    f"{self._storage.url(path)} is damaged. It is the note of a job that was open, which may have ended "
+                    "in a window since. Delete it, and run the account's hours since it was written again (repair)."
+                ) from None
             if self._now - parse_time(job.completed_at or job.seen_at) > KEPT:
                 self._storage.delete(path)
             else:

@@ -161,7 +161,8 @@ class SharedRateLimiter:
         coupons = set()
         for path in self._storage.paths(self._folder):
             slot, _, number = path.rpartition("/")[2].partition("-")
-            coupons.add((int(slot), int(number)))
+            if slot.isdecimal() and number.isdecimal():  # any other is not ours, such as a `.nfs...` of a file server
+                coupons.add((int(slot), int(number)))
         return coupons
 
     def _tidy(self) -> None:
