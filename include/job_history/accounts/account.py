@@ -18,8 +18,32 @@ from job_history.redaction import RedactionRule, first_rule_that_hashes, rules_s
 MAX_NAME_LENGTH = 100
 
 
+def _switched_on(name: str) -> dict[str, Any]:
+    return {"properties": {name: {"const": True}}, "required": [name]}
+
+
+# A schema can say it of rules that are there; which connection has the key, it cannot.
+_HASHES_HAVE_A_KEY: dict[str, Any] = {
+    "if": {
+        "properties": {
+            "redaction": {"contains": {"properties": {"action": {"const": "hash"}}, "required": ["action"]}}
+        },
+        "required": ["redaction"],
+    },
+    "then": {"properties": {"redaction_key_conn_id": {"type": "string"}}, "required": ["redaction_key_conn_id"]},
+}
+
+
 class Events(SettingsModel):
     """The three toggles of the feature page."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [_switched_on("job_history"), _switched_on("admin_events")],
+            "if": _switched_on("line_details"),
+            "then": _switched_on("job_history"),
+        }
+    )
 
     job_history: bool = False
     line_details: bool = False
@@ -46,7 +70,7 @@ class Account(SettingsModel):
     """One workspace: where its jobs and admin events come from, where they go, and which events are replicated."""
 
     # Built at the first account that is read: a kind's module may import this one.
-    model_config = ConfigDict(defer_build=True)
+    model_config = ConfigDict(defer_build=True, json_schema_extra=_HASHES_HAVE_A_KEY)
 
     user_id: int = Field(gt=0, lt=10**21, description="The workspace's id; the first part of every key.")
     name: str = Field(min_length=1, max_length=MAX_NAME_LENGTH)

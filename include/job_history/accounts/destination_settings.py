@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from job_history.accounts.setting_errors import BUCKET_PATTERN, HEADER_PATTERN, PREFIX_PATTERN
 from job_history.errors.quoting import quoted
 from job_history.model.settings_model import ConnectionId, SettingsModel
 from job_history.storage.s3.access import Transport, WriteOptions
 
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_PREFIX_PART = re.compile(r"[A-Za-z0-9_.=-]+")
 _TAG = re.compile(r"[A-Za-z0-9 +\-=._:/@]*")
 MAX_TAGS = 10
-# A header can carry no more than printable ASCII, and loses spaces at its ends.
-_HEADER_TEXT = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+MAX_PREFIX = 400
+"""The longest key below it has 590 characters, and a key at most 1,024 bytes."""
+_HEADER_TEXT = re.compile(HEADER_PATTERN)
 # Limits of Sumo Logic's page "Fields": of one request, and in characters.
 MAX_FIELDS = 30
 MAX_FIELD_KEY = 255
@@ -56,14 +56,8 @@ def kind_name(settings: type[DestinationSettings]) -> str:
     return str(names[0])
 
 
-def _plain_path(prefix: str) -> str:
-    parts = prefix.split("/") if prefix else []
-    if any(part in {"", ".", ".."} or not _PREFIX_PART.fullmatch(part) for part in parts):
-        raise ValueError("use parts of letters, digits and _ . = - joined by single slashes, none at the ends")
-    return prefix
-
-
-Prefix = Annotated[str, AfterValidator(_plain_path)]
+Prefix = Annotated[str, Field(max_length=MAX_PREFIX, pattern=PREFIX_PATTERN)]
+BucketName = Annotated[str, Field(min_length=3, max_length=63, pattern=BUCKET_PATTERN)]
 WriteMode = Literal["create_only", "overwrite", "check_then_put"]
 _WRITE_MODES = (
     "Only for stores without conditional PUT: check_then_put looks for the object before it writes, which two runs at "
@@ -75,11 +69,23 @@ def _is(default: object) -> Callable[[object], bool]:
     return lambda value: value == default
 
 
+_KMS_KEY_GOES_WITH_KMS: dict[str, Any] = {
+    "if": {"properties": {"kms_key_id": {"type": "string"}}, "required": ["kms_key_id"]},
+    "then": {
+        "properties": {"server_side_encryption": {"const": "aws:kms"}},
+        "required": ["server_side_encryption"],
+    },
+}
+_UNREADABLE_CLASSES = ["GLACIER", "DEEP_ARCHIVE"]
+
+
 class S3DestinationSettings(DestinationSettings):
     """A bucket of Amazon S3, or of a store that speaks its protocol."""
 
+    model_config = ConfigDict(json_schema_extra=_KMS_KEY_GOES_WITH_KMS)
+
     type: Literal["s3"]
-    bucket: str | None = Field(
+    bucket: BucketName | None = Field(
         default=None, description="May be left out if the connection names it (service_config.s3.bucket_name)."
     )
     prefix: Prefix = Field(default="", description="The prefix of every key; without a slash at either end.")
@@ -103,10 +109,15 @@ class S3DestinationSettings(DestinationSettings):
         default=None,
         exclude_if=_is(None),
         pattern=r"^[A-Z][A-Z0-9_-]{0,59}$",
+        json_schema_extra={"not": {"enum": [*_UNREADABLE_CLASSES]}},
         description="The storage class of each object. Left out: the bucket's default.",
     )
     tags: dict[str, str] = Field(
-        default_factory=dict, exclude_if=_is({}), max_length=MAX_TAGS, description="The tags of each object."
+        default_factory=dict,
+        exclude_if=_is({}),
+        max_length=MAX_TAGS,
+        json_schema_extra={"propertyNames": {"pattern": f"^{_TAG.pattern}$", "minLength": 1, "maxLength": 128}},
+        description="The tags of each object.",
     )
     requester_pays: bool = Field(
         default=False,
@@ -140,7 +151,7 @@ class S3DestinationSettings(DestinationSettings):
     @field_validator("storage_class")
     @classmethod
     def _storage_class_can_be_read(cls, storage_class: str | None) -> str | None:
-        if storage_class in {"GLACIER", "DEEP_ARCHIVE"}:
+        if storage_class in _UNREADABLE_CLASSES:
             raise ValueError(
                 "objects of this class cannot be read back; move them there by a lifecycle rule of the bucket"
             )
@@ -156,13 +167,6 @@ class S3DestinationSettings(DestinationSettings):
                     "letters, digits, spaces and + - = . _ : / @"
                 )
         return tags
-
-    @field_validator("bucket")
-    @classmethod
-    def _bucket_has_a_legal_name(cls, bucket: str | None) -> str | None:
-        if bucket is not None and not _BUCKET.fullmatch(bucket):
-            raise ValueError("not a legal bucket name: 3 to 63 lower-case letters, digits, dots and hyphens")
-        return bucket
 
     @model_validator(mode="after")
     def _kms_key_goes_with_kms(self) -> S3DestinationSettings:
@@ -187,9 +191,14 @@ class AzureBlobDestinationSettings(ContainerSettings):
 
     type: Literal["azure_blob"]
     container: str = Field(
-        pattern=r"^[a-z0-9](?:-?[a-z0-9]){2,62}$",
+        min_length=3,
+        max_length=63,
+        pattern=r"^[a-z0-9](?:-?[a-z0-9])*$",
         description="The container: 3 to 63 lower-case letters, digits and single hyphens.",
     )
+
+
+_GOOGLE_PART = "[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?"
 
 
 class GoogleStorageDestinationSettings(ContainerSettings):
@@ -197,18 +206,15 @@ class GoogleStorageDestinationSettings(ContainerSettings):
 
     type: Literal["google_storage"]
     bucket: str = Field(
-        pattern=r"^[a-z0-9][a-z0-9_.-]{1,220}[a-z0-9]$",
-        description="The bucket: 3 to 63 lower-case letters, digits, hyphens, underscores and dots.",
+        min_length=3,
+        max_length=222,
+        pattern=rf"^{_GOOGLE_PART}(?:\.{_GOOGLE_PART})*$",
+        description="The bucket: 3 to 63 lower-case letters, digits, hyphens and underscores; or several such parts, "
+        "joined by dots.",
     )
 
 
-def _header_text(text: str) -> str:
-    if not _HEADER_TEXT.fullmatch(text):
-        raise ValueError("use printable ASCII characters, without spaces at the ends: it is sent as an HTTP header")
-    return text
-
-
-HeaderText = AfterValidator(_header_text)
+HeaderText = Field(pattern=HEADER_PATTERN)
 SourceName = Annotated[str, Field(max_length=128), HeaderText]
 SourceCategory = Annotated[str, Field(max_length=1024), HeaderText]
 
@@ -227,6 +233,7 @@ class SumoLogicDestinationSettings(DestinationSettings):
     fields: dict[str, str] = Field(
         default_factory=dict,
         max_length=MAX_FIELDS,
+        json_schema_extra={"propertyNames": {"pattern": "^[^,=]*$", "allOf": [{"pattern": HEADER_PATTERN}]}},
         description="Fields of every message. One that the account's Fields schema lacks is dropped in silence.",
     )
 

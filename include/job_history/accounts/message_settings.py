@@ -34,7 +34,12 @@ class DatadogDestinationSettings(DestinationSettings):
     source: Text = Field(default="job_history", description="ddsource: chooses the pipeline.")
     service: Text | None = Field(default=None, description="The reserved attribute service.")
     hostname: Text | None = Field(default=None, description="The reserved attribute hostname.")
-    tags: dict[str, str] = Field(default_factory=dict, max_length=30, description="ddtags, as key=value.")
+    tags: dict[str, str] = Field(
+        default_factory=dict,
+        max_length=30,
+        json_schema_extra={"propertyNames": {"pattern": r"^[^,:\s](?:[^,:]*[^,:\s])?$", "maxLength": 200}},
+        description="ddtags, as key=value.",
+    )
 
     @field_validator("tags")
     @classmethod

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+# The first and the last character are letters or digits, and no two dots touch.
+BUCKET_PATTERN = r"^[a-z0-9](?:\.?[a-z0-9-])*\.?[a-z0-9]$"
+# A part is not empty, and neither `.` nor `..`.
+_PREFIX_PART = r"(?:\.?\.?[A-Za-z0-9_=-]|\.\.\.)[A-Za-z0-9_.=-]*"
+PREFIX_PATTERN = rf"^(?:{_PREFIX_PART}(?:/{_PREFIX_PART})*)?$"
+# A header can carry no more than printable ASCII, and loses spaces at its ends.
+HEADER_PATTERN = r"^[!-~](?:[ -~]*[!-~])?$"
+
 _PATTERNS = {
+    BUCKET_PATTERN: "not a legal bucket name: 3 to 63 lower-case letters, digits, dots and hyphens",
+    PREFIX_PATTERN: "use parts of letters, digits and _ . = - joined by single slashes, none at the ends",
+    HEADER_PATTERN: "use printable ASCII characters, without spaces at the ends: it is sent as an HTTP header",
     r"^[A-Za-z0-9._-]{1,60}$": "must be 1 to 60 letters, digits and the characters . _ -",
     r"^[!-~]{1,2048}$": "must be up to 2,048 printable ASCII characters without spaces",
 }

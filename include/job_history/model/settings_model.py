@@ -49,5 +49,11 @@ def _connection_id(conn_id: str) -> str:
 
 
 ConnectionId = Annotated[
-    str, AfterValidator(_connection_id), Field(min_length=1, description="The id of an Airflow connection.")
+    str,
+    AfterValidator(_connection_id),
+    Field(
+        min_length=1,
+        json_schema_extra={"pattern": f"^{_CONNECTION_ID.pattern}$", "not": {"pattern": "://"}},
+        description="The id of an Airflow connection.",
+    ),
 ]

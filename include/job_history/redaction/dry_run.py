@@ -59,7 +59,6 @@ def _check_json(record: Record) -> None:
     for name, text in record.extra.items():
         compact_json(name, text)
     for number, line in enumerate((not isinstance(record, EventRecord) and record.lines) or ()):
-        data = () if line.mask_data else (line.input, line.output)
-        for text in (*data, *line.extra.values()):
-            if not isinstance(text, msgspec.UnsetType):
-                compact_json(f"lines[{number}]", text)
+        for value in (line.input, line.output, *line.extra.values()):
+            if not isinstance(value, msgspec.UnsetType):
+                compact_json(f"lines[{number}]", value)

@@ -296,8 +296,75 @@ def test_the_json_schema_accepts_documented_entries() -> None:
         ([entry(enabled="yes"), entry(name="")], ["$[0].enabled", "$[1].name"]),
         ([entry(source={"type": "oracle", "conn_id": "db"})], ["$[0].source"]),
         ([entry(destination={"type": "ftp", "conn_id": "s3"})], ["$[0].destination"]),
-        ([entry(events={"audit": True})], ["$[0].events"]),
+        ([entry(events={"audit": True})], ["$[0].events", "$[0].events"]),
     ],
 )
 def test_the_json_schema_refuses_what_the_dag_refuses(value: Any, places: list[str]) -> None:
     assert schema_errors(value) == places
+
+
+AZURE = {"type": "azure_blob", "conn_id": "az"}
+GOOGLE = {"type": "google_storage", "conn_id": "gs"}
+DATADOG = {"type": "datadog", "conn_id": "dd"}
+HASHES = [{"field": "x", "action": "hash"}]
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        *(
+            {"destination": {**S3, "bucket": bucket}}
+            for bucket in ("Acme", "ab", "a..b", ".ab", "ab.", "a" * 64, "a_b", "-ab")
+        ),
+        *(
+            {"destination": {**S3, "prefix": prefix}}
+            for prefix in ("/a", "a/", "a//b", ".", "..", "a/../b", "./a", "a b", "é", "x" * 401)
+        ),
+        *({"destination": {**S3, "storage_class": name}} for name in ("GLACIER", "DEEP_ARCHIVE", "glacier", "")),
+        {"destination": {**S3, "kms_key_id": "k"}},
+        {"destination": {**S3, "kms_key_id": "k", "server_side_encryption": "AES256"}},
+        {"destination": {**S3, "tags": {"": "x"}}},
+        {"destination": {**S3, "tags": {"a" * 129: "x"}}},
+        {"destination": {**S3, "tags": {"a;b": "x"}}},
+        *({"destination": {**SUMO_LOGIC, "source_category": text}} for text in ("", " a", "a ", "é")),
+        *({"destination": {**SUMO_LOGIC, "fields": {key: "x"}}} for key in ("", "a,b", "a=b", "é", " a")),
+        *({"destination": {**DATADOG, "tags": {key: "x"}}} for key in ("", "a:b", "a,b", " a", "a" * 201)),
+        *({"destination": {**DATADOG, "service": text}} for text in ("", " a", "é")),
+        *({"destination": {**AZURE, "container": name}} for name in ("ab", "a--b", "-ab", "ab-", "a-" * 31 + "ab")),
+        *({"destination": {**GOOGLE, "bucket": name}} for name in ("ab", "a..b", "a" * 64, "a" * 64 + ".b", "_ab")),
+        *({"source": {"type": "sql", "conn_id": text}} for text in ("", "a b", "https://x", "x" * 251)),
+        {"events": {}},
+        {"events": {"job_history": False}},
+        {"events": {"line_details": True, "admin_events": True}},
+        {"redaction": HASHES},
+        {"redaction": HASHES, "redaction_key_conn_id": "https://x"},
+    ],
+    ids=json.dumps,
+)
+def test_schema_and_dag_refuse_the_same(refused: dict[str, Any]) -> None:
+    assert schema_errors([entry(**refused)])
+    assert read(entry(**refused)).usable == {}
+
+
+@pytest.mark.parametrize(
+    "accepted",
+    [
+        *({"destination": {**S3, "bucket": name}} for name in ("abc", "a.b", "a-.b", "a--b", "a" * 63, "1.2.3")),
+        *({"destination": {**S3, "prefix": text}} for text in ("", "a", "a/b", ".a/..b/...", "a.=-_", "x" * 400)),
+        {"destination": {**S3, "kms_key_id": "k", "server_side_encryption": "aws:kms"}},
+        {"destination": {**S3, "tags": {"a b+-=._:/@": "", "k": "v"}, "storage_class": "GLACIER_IR"}},
+        {"destination": {**SUMO_LOGIC, "source_category": "a b", "fields": {"a b": "c"}}},
+        {"destination": {**DATADOG, "tags": {"a b": "c", "ü": "v"}, "service": "a b"}},
+        *({"destination": {**AZURE, "container": name}} for name in ("abc", "a-b-c", "a" * 63)),
+        *({"destination": {**GOOGLE, "bucket": name}} for name in ("abc", "a_b-c", "logs.example.com", "a" * 63)),
+        {"source": {"type": "sql", "conn_id": "team#1!(prod)-eu.v2:a/b\\c"}},
+        {"source": {"type": "sql", "conn_id": "Größe"}},
+        {"events": {"admin_events": True}},
+        {"redaction": HASHES, "redaction_key_conn_id": "key"},
+        {"redaction": [{"field": "x", "action": "mask"}]},
+    ],
+    ids=json.dumps,
+)
+def test_schema_and_dag_accept_the_same(accepted: dict[str, Any]) -> None:
+    assert schema_errors([entry(**accepted)]) == []
+    assert read(entry(**accepted)).messages == []

@@ -58,3 +58,9 @@ def test_record_that_would_be_quarantined_is_shown_with_its_reason() -> None:
     [reported] = dry_run([bad], lambda on_change: redaction(*RULES, on_change=on_change), most=5)
     assert reported.fault == "lines[0].output.text holds JSON in a text that is nested too deeply to be redacted"
     assert "hunter2" not in msgspec.json.encode(reported).decode()
+
+
+def test_a_masked_line_whose_json_is_broken_is_shown_as_the_run_finds_it() -> None:
+    bad = record(lines=[line(input='{"a":', mask_data=True)])
+    [reported] = dry_run([bad], lambda on_change: redaction(*RULES, on_change=on_change), most=5)
+    assert (reported.fault or "").startswith("lines[0] is not valid JSON")

@@ -259,7 +259,7 @@ def test_a_damaged_note_is_an_error_that_names_it(tmp_path: Path, content: bytes
     staging = local_storage(tmp_path)
     staging.write("open-jobs/5234/234-j-1.json", content)
     with local_workato(workspaces=[Workspace(user_id=5234, token="token-1")]) as api:
-        with pytest.raises(PermanentError, match="234-j-1.json is damaged"):
+        with pytest.raises(PermanentError, match=r"234-j-1\.json is damaged"):
             read(api, "token-1", staging, 1)
 
         staging.delete("open-jobs/5234/234-j-1.json")

@@ -136,8 +136,8 @@ def _check_that_there_is_none(client: WorkatoClient, envelope: Envelope) -> None
     total = bytes(envelope.get("total", b"0"))
     if total.isdigit() and int(total):
         raise TransientError(
-            f"{client} gives an activity log without an entry, and a total of {int(total):,}. Nothing was read; the next "
-            "try reads it again."
+            f"{client} gives an activity log without an entry, and a total of {int(total):,}. Nothing was read; the "
+            "next try reads it again."
         )
 
 

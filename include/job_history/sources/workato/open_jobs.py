@@ -191,8 +191,8 @@ class OpenJobs:
                 job = msgspec.json.decode(content, type=WatchedJob)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 raise PermanentError(
-                    f"{self._storage.url(path)} is damaged. It is the note of a job that was open, which may have ended "
-                    "in a window since. Delete it, and run the account's hours since it was written again (repair)."
+                    f"{self._storage.url(path)} is damaged. It is the note of a job that was open, which may have "
+                    "ended in a window since. Delete it, and run the hours since it was written again (mode repair)."
                 ) from None
             if self._now - parse_time(job.completed_at or job.seen_at) > KEPT:
                 self._storage.delete(path)
