@@ -42,7 +42,11 @@ def slice_time_limit(seconds: float = SLICE_SECONDS, then: str = "it gets a task
     handler: Callable[[int, FrameType | None], object] | int | None = signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_SECONDS)
     try:
-        yield
+        try:
+            yield
+        finally:
+            # If it comes just now, it is raised here.
+            signal.setitimer(signal.ITIMER_REAL, 0)
     except BaseException as error:
         # Of a group of tasks of asyncio it comes in a group of errors.
         if not is_over or not _has(error, _OverError):

@@ -51,6 +51,8 @@ class Dialect(Protocol):
     """A connection can read only one result row by row; the next query must wait for its end."""
     clock_query: str | None
     """Gives the time of the database in UTC, as ISO 8601 text; None: no query is known."""
+    is_local: bool
+    """The database is a file, and its connection is for the thread that opened it."""
     computes_forms: bool
     """A query can read a time in any form: `within_form` and `unreadable` are there."""
 
@@ -138,6 +140,7 @@ class BaseDialect:
 
     gives_any_as_json = False
     streams_one_at_a_time = False
+    is_local = False
     computes_forms = False
     clock_query: str | None = None
 

@@ -16,6 +16,7 @@ from job_history.sources.sql.rows import id_text
 from job_history.sources.sql.session import Session
 from job_history.sources.sql.time_forms import TimeForm, column_form
 from job_history.sources.sql.values import Row
+from job_history.sources.sql.watchdog import connected_in_time, ended_in_time
 
 # A compound statement of SQLite takes 500, and 999 parameters in old versions.
 SELECTIONS_A_STATEMENT = 100
@@ -144,11 +145,12 @@ def snapshot(
 ) -> Iterator[Snapshot]:
     """Open a connection for one snapshot, and close it. `about` names, in an error, what was being read."""
     with database_errors(about, mask_secrets):
-        connection = connect()
+        connection = connect() if dialect.is_local else connected_in_time(connect)
     try:
         session = Session(connection, dialect, about, mask_secrets)
-        session.open_snapshot()
-        yield Snapshot(session, dialect)
+        with ended_in_time(connection):
+            session.open_snapshot()
+            yield Snapshot(session, dialect)
     finally:
         with suppress(Exception):  # nothing was written that a failure to close could lose
             connection.close()

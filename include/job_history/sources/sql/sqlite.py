@@ -18,6 +18,7 @@ _DATED = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][T ]*"
 class SqliteDialect(BaseDialect):
     """Columns have no time type; JSON is text."""
 
+    is_local = True
     computes_forms = True
     clock_query: str | None = "SELECT strftime('%Y-%m-%dT%H:%M:%f', 'now')"
 
