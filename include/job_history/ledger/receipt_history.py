@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from job_history.errors.code import Code
 from job_history.ledger.decoding import ledger_error
+from job_history.ledger.newest_revision import newest_of
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_files import (
     ReceiptFiles,
@@ -16,7 +17,6 @@ from job_history.ledger.receipt_files import (
     revision_path,
     window_folder,
 )
-from job_history.ledger.receipt_store import decode_by_files
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.storage import Storage
@@ -42,7 +42,7 @@ def history_in(ledger: Storage, files: ReceiptFiles) -> History:
     numbers = [*([0] if files.has_version_1 else []), *range(1, files.revision + 1)]
     paths = [revision_path(files.folder, number) for number in numbers]
     contents = dict(zip(paths, ledger.read_all(paths), strict=True))
-    [newest] = decode_by_files(ledger, [files], iter([contents[path] for path in files.paths]))
+    newest = newest_of(ledger, files, [contents[path] for path in files.paths])
     made: list[Receipt] = []
     sha256 = None
     for path, content in contents.items():
@@ -53,4 +53,4 @@ def history_in(ledger: Storage, files: ReceiptFiles) -> History:
         if made[-1].revision > 1:
             check_follows(made[-1], sha256, ledger.url(path))
         sha256 = hashlib.sha256(content).hexdigest()
-    return History(made, newest)
+    return History(made, None if newest is None else newest.with_version_1)

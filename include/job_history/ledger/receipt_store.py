@@ -25,6 +25,7 @@ from job_history.ledger.receipt_files import (
     revision_path,
     window_folder,
 )
+from job_history.ledger.receipt_history import read_history
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.storage import Storage
@@ -150,8 +151,6 @@ def _after(ledger: Storage, newest: Newest | None, own: Receipt, version_1_sha25
 
 def _is_in_history(ledger: Storage, own: Receipt) -> bool:
     """Return whether a run that the newest revision no longer names is in an earlier one with the same outcome."""
-    from job_history.ledger.receipt_history import read_history  # noqa: PLC0415 - it reads by this module
-
     history = read_history(ledger, own.user_id, own.kind, own.window)
     return any(all(is_recorded(entry, earlier) for entry in own.runs) for earlier in history)
 
