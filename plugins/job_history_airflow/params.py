@@ -43,6 +43,11 @@ REPLICATION_PARAMETERS = frozenset(REPLICATION_PARAMS)
 RECONCILIATION_PARAMETERS = frozenset(RECONCILIATION_PARAMS)
 
 
+def chosen_accounts(context: Context) -> list[int]:
+    """Return the user_ids that a run is about; none: all accounts."""
+    return [int(user_id) for user_id in context["params"].get("accounts") or []]
+
+
 def check_parameters(context: Context, known: frozenset[str]) -> None:
     """Refuse parameters that the DAG does not have: a misspelt `account` would run all accounts.
 

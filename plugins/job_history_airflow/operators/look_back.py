@@ -20,7 +20,7 @@ from job_history.pipeline.shared_staging import note_planned
 from job_history_airflow.operators.failures import reported_failure
 from job_history_airflow.operators.run_places import RunPlaces
 from job_history_airflow.operators.staging_check import PLANNED
-from job_history_airflow.params import RECONCILIATION_PARAMETERS, check_parameters
+from job_history_airflow.params import RECONCILIATION_PARAMETERS, check_parameters, chosen_accounts
 from job_history_airflow.run_window import look_back_of
 from job_history_airflow.settings import load_accounts
 
@@ -73,7 +73,7 @@ class LookBackOperator(BaseOperator):
 
 def accounts_asked_for(context: Context, accounts: Accounts) -> list[Account]:
     """Return the accounts that a reconciliation is about, and that are not paused."""
-    chosen = {int(user_id) for user_id in context["params"].get("accounts") or []}
+    chosen = {*chosen_accounts(context)}
     return [
         account for user_id, account in accounts.usable.items() if account.enabled and (not chosen or user_id in chosen)
     ]

@@ -15,7 +15,6 @@ from job_history.destinations.kind import kind_of
 from job_history.ledger.known_accounts import read_known_accounts
 from job_history.model.event_kind import EventKind
 from job_history.model.record import Record
-from job_history.model.slice import run_folder
 from job_history.model.window import Window
 from job_history.pipeline.convoy import pack_slices
 from job_history.pipeline.convoy_files import ConvoyFiles
@@ -34,18 +33,16 @@ from job_history.preflight.notes import PreflightNotes
 from job_history.sources import RemoteSource
 from job_history_airflow.factories.sharing import shared_clients
 from job_history_airflow.factories.sources import source_of
-from job_history_airflow.factories.storage import storage_at
 from job_history_airflow.operators.failures import reported_failure
+from job_history_airflow.operators.run_places import RunPlaces
 from job_history_airflow.operators.staging_check import PLANNED
-from job_history_airflow.params import REPLICATION_PARAMETERS, check_parameters
+from job_history_airflow.params import REPLICATION_PARAMETERS, check_parameters, chosen_accounts
 from job_history_airflow.preflight import destination_check
 from job_history_airflow.run_window import window_of
-from job_history_airflow.settings import Settings, load_accounts, read_settings
+from job_history_airflow.settings import load_accounts
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-    from job_history.storage import Storage
 
 
 class PlanOperator(BaseOperator):
@@ -60,9 +57,7 @@ class PlanOperator(BaseOperator):
 
     ui_color = "#e8f1fb"
 
-    settings: Settings
-    staging: Storage
-    ledger: Storage
+    places: RunPlaces
     run_files: RunFiles
     destination: str
 
@@ -70,51 +65,41 @@ class PlanOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         with reported_failure("plan", context):
-            self.settings = read_settings()
-            dag_run = context["dag_run"]
-            run = run_folder(dag_run.dag_id, dag_run.run_id)
-            self.staging, self.ledger = storage_at(self.settings.staging_path), storage_at(self.settings.ledger_path)
-            self.run_files = RunFiles(self.staging, run)
-            self.begin(context, run)
+            self.places = RunPlaces.of(context)
+            self.run_files = RunFiles(self.places.staging, self.places.run)
+            self.begin(context)
             self.run_files.begin_plan()
             check_parameters(context, self.known_parameters)
-            check_create_only(self.ledger, self.staging)
+            check_create_only(self.places.ledger, self.places.staging)
             accounts = load_accounts()
             kinds = sorted({account.destination.type for account in accounts.usable.values()}) or ["s3"]
             # The kinds share the time of the task: in each hour another one is planned first.
             kinds = names_of_hour(kinds, self.window(context).start)
-            notes, time_left = PreflightNotes(self.ledger), TimeOfPlan()
+            notes, time_left = PreflightNotes(self.places.ledger), TimeOfPlan()
             with shared_clients():
-                plans = [self._plan(context, run, accounts, kind, notes=notes, time_left=time_left) for kind in kinds]
-            return self._convoys(context, run, accounts, plans)
+                plans = [self._plan(context, accounts, kind, notes=notes, time_left=time_left) for kind in kinds]
+            return self._convoys(context, accounts, plans)
 
-    def begin(self, context: Context, run: str) -> None:
+    def begin(self, context: Context) -> None:
         """Prepare what a subclass needs."""
 
     def _plan(
-        self,
-        context: Context,
-        run: str,
-        accounts: Accounts,
-        kind: str,
-        *,
-        notes: PreflightNotes,
-        time_left: TimeOfPlan,
+        self, context: Context, accounts: Accounts, kind: str, *, notes: PreflightNotes, time_left: TimeOfPlan
     ) -> Plan:
         """Plan for the accounts with this kind of destination."""
         self.destination = kind
         planned_at = read_at()
         window = self.window(context)
         made = plan(
-            run=run,
+            run=self.places.run,
             window=window,
             accounts=accounts,
-            chosen=[int(user_id) for user_id in context["params"].get("accounts") or []],
+            chosen=chosen_accounts(context),
             destination=kind,
             source_of=self.source_of,
-            max_jobs_per_slice=self.settings.max_jobs_per_slice,
+            max_jobs_per_slice=self.places.settings.max_jobs_per_slice,
             planned_at=planned_at,
-            known=read_known_accounts(self.ledger),
+            known=read_known_accounts(self.places.ledger),
             skip=self.windows_to_skip(
                 context, window, [each for each in accounts.usable.values() if each.destination.type == kind]
             ),
@@ -133,19 +118,20 @@ class PlanOperator(BaseOperator):
         self.run_files.save_plan(made)
         return made
 
-    def _convoys(self, context: Context, run: str, accounts: Accounts, plans: list[Plan]) -> list[dict[str, Any]]:
+    def _convoys(self, context: Context, accounts: Accounts, plans: list[Plan]) -> list[dict[str, Any]]:
         """Pack the slices, and return an entry for each convoy: no more than Airflow maps. `close` takes the rest.
 
         Which convoys come first changes each hour.
         """
-        note_planned_days(self.ledger, plans, datetime.now(UTC))
-        limits = Limits(jobs=self.settings.max_jobs_per_convoy, accounts=self.settings.max_accounts_per_convoy)
-        packed = pack_slices(run, plans, accounts.usable, limits)
+        places = self.places
+        note_planned_days(places.ledger, plans, datetime.now(UTC))
+        limits = Limits(jobs=places.settings.max_jobs_per_convoy, accounts=places.settings.max_accounts_per_convoy)
+        packed = pack_slices(places.run, plans, accounts.usable, limits)
         limit, hour = conf.getint("core", "max_map_length"), plans[0].window.start
         taken = fair_order(packed.convoys, lambda convoy: convoy.slices[0].user_id, hour, limit)[:limit]
         # A convoy's number is one more than its map index.
         convoys = [msgspec.structs.replace(convoy, number=number) for number, convoy in enumerate(taken, start=1)]
-        ConvoyFiles(self.staging, run).save(convoys)
+        ConvoyFiles(places.staging, places.run).save(convoys)
         self.log.info(
             "%s slices: %s of them in %s convoys; the others get tasks of their own.",
             sum(len(made.slices) for made in plans),
@@ -153,9 +139,11 @@ class PlanOperator(BaseOperator):
             len(convoys),
         )
         kinds = [made.destination for made in plans]
-        planned = msgspec.to_builtins(note_planned(self.staging, self.ledger, run, kinds))
+        planned = msgspec.to_builtins(note_planned(places.staging, places.ledger, places.run, kinds))
         context["ti"].xcom_push(PLANNED, planned)
-        return [{"run": run, "number": convoy.number, "label": convoy.label, PLANNED: planned} for convoy in convoys]
+        return [
+            {"run": places.run, "number": convoy.number, "label": convoy.label, PLANNED: planned} for convoy in convoys
+        ]
 
     def window(self, context: Context) -> Window:
         """Return the window of the run."""
@@ -171,9 +159,11 @@ class PlanOperator(BaseOperator):
 
         if context["params"].get("mode") != "missing_only":
             return skip_none
-        chosen = {int(user_id) for user_id in context["params"].get("accounts") or []}
+        chosen = {*chosen_accounts(context)}
         accounts = [account for account in accounts if not chosen or account.user_id in chosen]
-        return complete_windows(self.ledger, lambda account: kind_of(account).place(account), window, accounts)
+        return complete_windows(self.places.ledger, lambda account: kind_of(account).place(account), window, accounts)
 
     def source_of(self, account: Account, kind: EventKind) -> RemoteSource[Record]:
-        return source_of(account, kind, max_document_bytes=self.settings.max_document_bytes, staging=self.staging)
+        return source_of(
+            account, kind, max_document_bytes=self.places.settings.max_document_bytes, staging=self.places.staging
+        )

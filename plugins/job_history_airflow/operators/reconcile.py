@@ -19,7 +19,7 @@ from job_history.reconciliation.resting import resting_windows
 from job_history_airflow.hourly_runs import hours_of_hourly_runs
 from job_history_airflow.operators.look_back import accounts_asked_for, looks_back
 from job_history_airflow.operators.plan import PlanOperator
-from job_history_airflow.operators.staging_check import check_ledger, check_staging, read_planned
+from job_history_airflow.operators.staging_check import read_planned
 from job_history_airflow.params import RECONCILIATION_PARAMETERS
 
 if TYPE_CHECKING:
@@ -42,11 +42,10 @@ class ReconcileOperator(PlanOperator):
     hours: Window
     compared: list[tuple[Comparison, Progress]]
 
-    def begin(self, context: Context, run: str) -> None:
+    def begin(self, context: Context) -> None:
         planned = read_planned(context, task_id="look_back")
-        check_staging(self.staging, planned)
-        check_ledger(self.ledger, planned)
-        files = ComparisonFiles(self.staging, run)
+        self.places.check_shared(planned)
+        files = ComparisonFiles(self.places.staging, self.places.run)
         # It leaves no note if it failed, and what an earlier try of it compared does not count.
         hours = files.hours() if planned else None
         if hours is None:
@@ -65,7 +64,7 @@ class ReconcileOperator(PlanOperator):
         from job_history.reconciliation.windows_to_run import Choice, choose_windows
 
         params = context["params"]
-        marks = OpenWindows(self.ledger)
+        marks = OpenWindows(self.places.ledger)
         now = datetime.now(UTC)
         findings = self._found(context, accounts, window)
         findings.repair = bool(params.get("repair"))
@@ -75,7 +74,7 @@ class ReconcileOperator(PlanOperator):
             hourly_runs=lambda hours: hours_of_hourly_runs(context["ti"], hours, now),
             whole_record=not params.get("window_start"),
         )
-        choose_windows(findings, marks, self.ledger, choice)
+        choose_windows(findings, marks, self.places.ledger, choice)
         findings.looks_back = looks_back(context)
         findings.resting = resting_windows(accounts, marks) if findings.looks_back else {}
         self.run_files.save_findings(findings)
@@ -117,8 +116,8 @@ class ReconcileOperator(PlanOperator):
 
         now = datetime.now(UTC)
         try:
-            delete_old_plan_notes(self.ledger, now - STAGED_FILES_KEPT)
-            delete_old_acknowledgements(self.ledger, now - KEPT)
+            delete_old_plan_notes(self.places.ledger, now - STAGED_FILES_KEPT)
+            delete_old_acknowledgements(self.places.ledger, now - KEPT)
         except ReplicationError as error:
             self.log.warning("Old notes and acknowledgements in the ledger were not deleted: %s", error)
-        sweep(self.ledger, now)
+        sweep(self.places.ledger, now)
