@@ -40,17 +40,8 @@ def source() -> Iterator[LocalSource]:
 def to_s3(tmp_path: Path, filled_store: Path, moto: S3Endpoint) -> Setting:
     bucket = f"acme-{uuid4()}"
     moto.create_bucket(bucket)
-    (tmp_path / "results").mkdir()
-    return Setting(
-        user_id=USER_ID,
-        window=Window(START, START + timedelta(hours=1)),
-        store=str(filled_store),
-        staging=str(tmp_path / "staging"),
-        ledger=str(tmp_path / "ledger"),
-        results=str(tmp_path / "results"),
-        endpoint_url=moto.url,
-        bucket=bucket,
-    )
+    hour = Window(START, START + timedelta(hours=1))
+    return Setting.below(tmp_path, filled_store, USER_ID, hour, endpoint_url=moto.url, bucket=bucket)
 
 
 @pytest.fixture

@@ -78,18 +78,8 @@ def place(kind: str, request: pytest.FixtureRequest) -> Iterator[Place]:
 
 @pytest.fixture
 def setting(tmp_path: Path, filled_store: Path, place: Place) -> Setting:
-    (tmp_path / "results").mkdir()
-    return Setting(
-        user_id=USER_ID,
-        window=Window(START, START + timedelta(hours=1)),
-        store=str(filled_store),
-        staging=str(tmp_path / "staging"),
-        ledger=str(tmp_path / "ledger"),
-        results=str(tmp_path / "results"),
-        endpoint_url="",
-        bucket="",
-        other=place.other,
-    )
+    hour = Window(START, START + timedelta(hours=1))
+    return Setting.below(tmp_path, filled_store, USER_ID, hour, other=place.other)
 
 
 def recover(setting: Setting, recovery: str) -> None:

@@ -96,18 +96,10 @@ class Run:
 def new_run(folder: Path, filled_store: Path, endpoint: S3Endpoint) -> Run:
     bucket = f"acme-{uuid4()}"
     endpoint.create_bucket(bucket)
-    (folder / "results").mkdir()
-    (folder / "store.sqlite").hardlink_to(filled_store)
-    setting = Setting(
-        user_id=USER_ID,
-        window=Window(START, START + timedelta(hours=1)),
-        store=str(folder / "store.sqlite"),
-        staging=str(folder / "staging"),
-        ledger=str(folder / "ledger"),
-        results=str(folder / "results"),
-        endpoint_url=endpoint.url,
-        bucket=bucket,
-    )
+    store = folder / "store.sqlite"
+    store.hardlink_to(filled_store)
+    hour = Window(START, START + timedelta(hours=1))
+    setting = Setting.below(folder, store, USER_ID, hour, endpoint_url=endpoint.url, bucket=bucket)
     return Run(setting, endpoint)
 
 

@@ -259,13 +259,7 @@ def test_newest_hour_and_last_error_are_seen_without_scrolling(
     installation: Installation, browser: Browser, width: int
 ) -> None:
     """Beside the menu of the UI, 1,208 of 1,280 px are left for the page."""
-    hour = Window(START + 3 * HOUR, START + 4 * HOUR)
-    fault = str(finding(Code.S3_NO_SUCH_BUCKET, f"load of account 5234 Acme, window {hour}", detail="404"))
-    entry = RunEntry("by-hand", hour.end_text, WindowState.FAILED, Counts(), [fault])
-    failed = receipt_of(WindowState.FAILED, user_id=5234, name="Acme", window=hour, runs=[entry])
-    installation.set_accounts([account(5234, "Acme")])
-    record(local_storage(installation.ledger), failed)
-
+    hour = set_failed_hour(installation, Code.S3_NO_SUCH_BUCKET, detail="404")
     with new_page(browser) as page:
         page.set_viewport_size({"width": width, "height": 844})
         page.goto(f"{installation.stack.url}/job-history/status?until={UNTIL}")
@@ -293,16 +287,7 @@ def test_on_a_phone_the_grid_and_its_legend_come_before_the_sums(installation: I
 def test_the_code_of_an_error_is_not_broken_and_remove_does_not_stretch_edit(
     installation: Installation, browser: Browser, width: int
 ) -> None:
-    hour = Window(START + 3 * HOUR, START + 4 * HOUR)
-    fault = str(
-        finding(Code.STORE_CREATE_ONLY_IGNORED, f"load of account 5234 Acme, window {hour}", detail="409", key="a")
-    )
-    entry = RunEntry("by-hand", hour.end_text, WindowState.FAILED, Counts(), [fault])
-    installation.set_accounts([account(5234, "Acme")])
-    record(
-        local_storage(installation.ledger),
-        receipt_of(WindowState.FAILED, user_id=5234, name="Acme", window=hour, runs=[entry]),
-    )
+    set_failed_hour(installation, Code.STORE_CREATE_ONLY_IGNORED, detail="409", key="a")
     with new_page(browser) as page:
         page.set_viewport_size({"width": width, "height": 844})
         page.goto(f"{installation.stack.url}/job-history/status?until={UNTIL}")
@@ -320,6 +305,17 @@ def test_the_code_of_an_error_is_not_broken_and_remove_does_not_stretch_edit(
         assert before is not None
         assert after is not None
         assert (after["width"], after["height"]) == (before["width"], before["height"])
+
+
+def set_failed_hour(installation: Installation, code: Code, **facts: str) -> Window:
+    """Have one account, whose newest hour failed in its load."""
+    hour = Window(START + 3 * HOUR, START + 4 * HOUR)
+    fault = str(finding(code, f"load of account 5234 Acme, window {hour}", **facts))
+    entry = RunEntry("by-hand", hour.end_text, WindowState.FAILED, Counts(), [fault])
+    installation.set_accounts([account(5234, "Acme")])
+    failed = receipt_of(WindowState.FAILED, user_id=5234, name="Acme", window=hour, runs=[entry])
+    record(local_storage(installation.ledger), failed)
+    return hour
 
 
 def height_of(page: Page, selector: str) -> tuple[float, float]:

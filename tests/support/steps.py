@@ -63,12 +63,26 @@ class Setting:
     staging: str
     ledger: str
     results: str
-    endpoint_url: str
-    bucket: str
+    endpoint_url: str = ""
+    bucket: str = ""
     sumo_logic_url: str = ""
     other: OtherDestination | None = None
     run: str = "run-1"
     max_file_bytes: int | None = None
+
+    @classmethod
+    def below(cls, folder: Path, store: Path, user_id: int, window: Window, **destination: Any) -> Setting:
+        """Make the setting of a first run, whose files are all in one folder."""
+        (folder / "results").mkdir()
+        return cls(
+            user_id=user_id,
+            window=window,
+            store=str(store),
+            staging=str(folder / "staging"),
+            ledger=str(folder / "ledger"),
+            results=str(folder / "results"),
+            **destination,
+        )
 
     @property
     def destination(self) -> str:

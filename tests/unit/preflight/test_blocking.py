@@ -40,29 +40,21 @@ BUSY = finding(Code.S3_BUSY, "Account 5234 Acme, bucket acme-audit", detail="503
 CLOCK = finding(Code.S3_CLOCK_OFF, "Account 5234 Acme, bucket acme-audit", seconds=600, direction="behind")
 
 
-def planned(*accounts: Account) -> Plan:
-    """One job in the first of two hours, for each account but Initech, which has none."""
+def planned(*accounts: Account, without_jobs: tuple[Account, ...] = (INITECH,)) -> Plan:
+    """One job in the first of two hours, for each account that has any."""
     return plan(
         run=RUN,
         window=TWO_HOURS,
         accounts=Accounts({each.user_id: each for each in accounts}),
         chosen=[],
         destination="s3",
-        source_of=lambda account, _: MemorySource([] if account is INITECH else [record(user_id=account.user_id)]),
+        source_of=lambda account, _: MemorySource([] if account in without_jobs else [record(user_id=account.user_id)]),
         max_jobs_per_slice=10,
     )
 
 
 def idle(*accounts: Account) -> Plan:
-    return plan(
-        run=RUN,
-        window=TWO_HOURS,
-        accounts=Accounts({each.user_id: each for each in accounts}),
-        chosen=[],
-        destination="s3",
-        source_of=lambda _account, _kind: MemorySource(),
-        max_jobs_per_slice=10,
-    )
+    return planned(*accounts, without_jobs=accounts)
 
 
 class Checks:

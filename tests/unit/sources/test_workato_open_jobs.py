@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,30 @@ def read(api: LocalWorkato, token: str, staging: Storage | None, hour: int) -> l
     return [str(record.job_id) for record in records]
 
 
+@dataclass(frozen=True)
+class BusyRecipe:
+    """A short job each minute, and a long one that was open before the first window and ends in window 3."""
+
+    api: LocalWorkato
+    token: str
+    staging: Storage
+
+    def read(self, hour: int) -> list[str]:
+        return read(self.api, self.token, self.staging, hour)
+
+    def read_until_the_long_job_ends(self) -> None:
+        for hour in range(3):
+            self.read(hour)
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Iterator[BusyRecipe]:
+    jobs = [job(int(LONG), timedelta(hours=-40), timedelta(hours=43, minutes=30)), *busy(-6, 6)]
+    workspace = Workspace(user_id=USER_ID, jobs=jobs)
+    with local_workato(workspaces=[workspace], now=NOON, direct_limit=None) as api:
+        yield BusyRecipe(api, workspace.token, local_storage(tmp_path))
+
+
 def windows_with(found: dict[int, list[str]], job_id: str) -> list[int]:
     return [hour for hour, ids in found.items() for each in ids if each == job_id]
 
@@ -83,25 +108,17 @@ def test_a_job_of_any_length_is_in_the_window_of_its_end(
     assert windows_with(found, LONG) == [length]
 
 
-def test_a_job_that_was_open_before_the_first_window_is_found_in_a_busy_recipe(tmp_path: Path) -> None:
+def test_a_job_that_was_open_before_the_first_window_is_found_in_a_busy_recipe(recipe: BusyRecipe) -> None:
     """No walk reaches it; the recipe's open jobs are asked for once in each hour of this setting."""
-    jobs = [job(int(LONG), timedelta(hours=-40), timedelta(hours=43, minutes=30)), *busy(-6, 6)]
-    workspace = Workspace(user_id=USER_ID, jobs=jobs)
-    staging = local_storage(tmp_path)
-    with local_workato(workspaces=[workspace], now=NOON, direct_limit=None) as api:
-        found = {hour: read(api, workspace.token, staging, hour) for hour in range(5)}
+    found = {hour: recipe.read(hour) for hour in range(5)}
 
     assert windows_with(found, LONG) == [3]
 
 
-def test_a_window_that_is_read_again_has_the_watched_job_again(tmp_path: Path) -> None:
-    jobs = [job(int(LONG), timedelta(hours=-40), timedelta(hours=43, minutes=30)), *busy(-6, 6)]
-    workspace = Workspace(user_id=USER_ID, jobs=jobs)
-    staging = local_storage(tmp_path)
-    with local_workato(workspaces=[workspace], now=NOON, direct_limit=None) as api:
-        first = [read(api, workspace.token, staging, hour) for hour in range(5)]
-        again = read(api, workspace.token, staging, 3)
-        counted = source_of(api, workspace.token, staging).count(USER_ID, window_of(3))
+def test_a_window_that_is_read_again_has_the_watched_job_again(recipe: BusyRecipe) -> None:
+    first = [recipe.read(hour) for hour in range(5)]
+    again = recipe.read(3)
+    counted = source_of(recipe.api, recipe.token, recipe.staging).count(USER_ID, window_of(3))
 
     assert sorted(again) == sorted(first[3])
     assert LONG in again
@@ -118,50 +135,36 @@ def test_a_window_that_is_read_again_has_the_watched_job_again(tmp_path: Path) -
     ],
     ids=["not found", "another job", "nothing"],
 )
-def test_a_watched_job_whose_end_cannot_be_read_fails_the_window(fault: Fault, tmp_path: Path) -> None:
-    jobs = [job(int(LONG), timedelta(hours=-40), timedelta(hours=43, minutes=30)), *busy(-6, 6)]
-    workspace = Workspace(user_id=USER_ID, jobs=jobs)
-    staging = local_storage(tmp_path)
-    with local_workato(workspaces=[workspace], now=NOON, direct_limit=None) as api:
-        for hour in range(3):
-            read(api, workspace.token, staging, hour)
-        api.script([fault] * 3)
-        with pytest.raises(TransientError, match=f"no longer lists job {LONG} of recipe 1 as open"):
-            read(api, workspace.token, staging, 3)
-        api.script([])
+def test_a_watched_job_whose_end_cannot_be_read_fails_the_window(fault: Fault, recipe: BusyRecipe) -> None:
+    recipe.read_until_the_long_job_ends()
+    recipe.api.script([fault] * 3)
+    with pytest.raises(TransientError, match=f"no longer lists job {LONG} of recipe 1 as open"):
+        recipe.read(3)
+    recipe.api.script([])
 
-        assert LONG in read(api, workspace.token, staging, 3)
+    assert LONG in recipe.read(3)
 
 
 @pytest.mark.promise("unplaceable-records")
 @pytest.mark.parametrize("end", [None, "2018-05-21 15:30:00 UTC"])
-def test_a_watched_job_whose_end_is_no_time_is_unplaceable(end: str | None, tmp_path: Path) -> None:
-    jobs = [job(int(LONG), timedelta(hours=-40), timedelta(hours=43, minutes=30)), *busy(-6, 6)]
-    workspace = Workspace(user_id=USER_ID, jobs=jobs)
-    staging = local_storage(tmp_path)
+def test_a_watched_job_whose_end_is_no_time_is_unplaceable(end: str | None, recipe: BusyRecipe) -> None:
     answer = {"id": LONG, "status": "succeeded", "started_at": "2018-05-19T20:00:00Z", "completed_at": end}
-    with local_workato(workspaces=[workspace], now=NOON, direct_limit=None) as api:
-        for hour in range(3):
-            read(api, workspace.token, staging, hour)
-        api.now = window_of(3).end + SETTLE
-        api.script([Fault(body=json.dumps(answer), path="/jobs/")])
-        with source_of(api, workspace.token, staging).listing(USER_ID, window_of(3), line_details=False) as listing:
-            assert len(list(listing)) == 60
+    recipe.read_until_the_long_job_ends()
+    recipe.api.now = window_of(3).end + SETTLE
+    recipe.api.script([Fault(body=json.dumps(answer), path="/jobs/")])
+    source = source_of(recipe.api, recipe.token, recipe.staging)
+    with source.listing(USER_ID, window_of(3), line_details=False) as listing:
+        assert len(list(listing)) == 60
 
     assert listing.unplaceable is not None
     assert (listing.unplaceable.count, listing.unplaceable.example_id) == (1, LONG)
 
 
-def test_a_watched_job_that_is_not_found_is_gone_if_another_is_found(tmp_path: Path) -> None:
-    jobs = [job(int(LONG), timedelta(hours=-40), timedelta(hours=43, minutes=30)), *busy(-6, 6)]
-    workspace = Workspace(user_id=USER_ID, jobs=jobs)
-    staging = local_storage(tmp_path)
-    with local_workato(workspaces=[workspace], now=NOON, direct_limit=None) as api:
-        for hour in range(3):
-            read(api, workspace.token, staging, hour)
-        api.script([Fault(status=404, path=f"/jobs/{LONG}")] * 2)
+def test_a_watched_job_that_is_not_found_is_gone_if_another_is_found(recipe: BusyRecipe) -> None:
+    recipe.read_until_the_long_job_ends()
+    recipe.api.script([Fault(status=404, path=f"/jobs/{LONG}")] * 2)
 
-        assert len(read(api, workspace.token, staging, 3)) == 60
+    assert len(recipe.read(3)) == 60
 
 
 def test_without_a_staging_area_nothing_is_watched() -> None:
