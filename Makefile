@@ -19,7 +19,7 @@ up: .venv/.ready  ## the same parts with the Airflow UI; Ctrl-C ends all of it
 	@$(PY) -m simulators.up
 
 test: .venv/.ready  ## all tests but the judges, fast ones first, in two processes
-	$(PY) -m pytest -n 2 --dist loadgroup
+	$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 judges: .venv/.ready  ## tests that need servers and clients which are not ours
 	$(PY) -m pytest -m judge

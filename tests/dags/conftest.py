@@ -9,7 +9,9 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -101,10 +103,25 @@ def run_dag(dag_id: str, at: datetime = HOUR_END, **conf: object) -> tuple[str, 
     dag = DagBag(DAGS).dags[dag_id]
     for task in dag.tasks:
         task.retries = 0  # a retry would wait its minute
-    dag_run = dag.test(logical_date=at, run_conf=conf or None)
+    with _no_pauses_of_dag_test():
+        dag_run = dag.test(logical_date=at, run_conf=conf or None)
     return str(dag_run.state), {
         (task.task_id, task.map_index): str(task.state) for task in dag_run.get_task_instances()
     }
+
+
+@contextmanager
+def _no_pauses_of_dag_test() -> Iterator[None]:
+    """`DAG.test` pauses for a second each time that no task is ready, although it need only look again."""
+    sleep = time.sleep
+
+    def sleep_of_others(seconds: float) -> None:
+        if sys._getframe(1).f_globals["__name__"] != "airflow.sdk.definitions.dag":
+            sleep(seconds)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "sleep", sleep_of_others)
+        yield
 
 
 @pytest.fixture

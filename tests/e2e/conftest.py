@@ -156,6 +156,7 @@ def _fill(postgres: PostgresServer) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The scheduled run is the first that the DAG has: what others do with the one Airflow comes after it."""
-    here = [item for item in items if item.path.parent == Path(__file__).parent]
-    first = [item for item in here if item.path.name == "test_replication.py"]
-    items[:] = [item for item in items if item not in here] + first + [item for item in here if item not in first]
+    places = [place for place, item in enumerate(items) if item.path.parent == Path(__file__).parent]
+    in_order = sorted((items[place] for place in places), key=lambda item: item.path.name != "test_replication.py")
+    for place, item in zip(places, in_order, strict=True):
+        items[place] = item

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group
 
 
 @pytest.mark.promise("demo")
-@pytest.mark.parametrize("columns", [80, 120, 200])
+@pytest.mark.parametrize("columns", [80, 200])
 def test_the_demo_ends_well_and_shows_what_was_delivered_and_that_nothing_is_missing(columns: int) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "simulators.demo"],

@@ -35,8 +35,9 @@ def source() -> Iterator[LocalSource]:
         yield running
 
 
-def check(url: str, *, answer_seconds: float = 20) -> list[Finding]:
-    client = HttpSource(endpoint_of(host=None, password=url), http_session(), timeout=(20, answer_seconds))
+def check(url: str, *, connect_seconds: float = 20, answer_seconds: float = 20) -> list[Finding]:
+    timeout = (connect_seconds, answer_seconds)
+    client = HttpSource(endpoint_of(host=None, password=url), http_session(), timeout=timeout)
     found = check_sumo_logic(client, account=ACME, now=NOW)
     assert TOKEN.rstrip("=") not in repr(found)
     return found
@@ -136,7 +137,7 @@ def test_untrusted_certificate(tmp_path: Path) -> None:
 
 def test_a_connection_that_is_never_accepted() -> None:
     with full_port() as port:
-        assert reported(check(f"http://127.0.0.1:{port}/receiver/v1/http/{TOKEN}")) == [
+        assert reported(check(f"http://127.0.0.1:{port}/receiver/v1/http/{TOKEN}", connect_seconds=0.3)) == [
             (Code.SUMO_LOGIC_UNREACHABLE, "no connection (could not be reached: no connection in time).")
         ]
 
