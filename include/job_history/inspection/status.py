@@ -84,7 +84,7 @@ class WindowStatus(msgspec.Struct, kw_only=True, frozen=True, gc=False):
 
     @property
     def label(self) -> str:
-        return self.kind.of(f"{self.user_id} {self.name}")
+        return self.kind.label(self.user_id, self.name)
 
 
 class _Run(msgspec.Struct, gc=False):

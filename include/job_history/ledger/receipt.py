@@ -156,7 +156,7 @@ class Receipt(msgspec.Struct, kw_only=True):
 
     @property
     def label(self) -> str:
-        return self.kind.of(f"{self.user_id} {self.name}")
+        return self.kind.label(self.user_id, self.name)
 
     @property
     def has_history(self) -> bool:

@@ -29,3 +29,7 @@ class EventKind(StrEnum):
     def of(self, account: str) -> str:
         """Name the account and the kind: the account alone for its jobs, `5234 Acme (admin events)` otherwise."""
         return account if self is EventKind.JOBS else f"{account} ({self.words})"
+
+    def label(self, user_id: int, name: str) -> str:
+        """Name an account and the kind, as `of` does."""
+        return self.of(f"{user_id} {name}")

@@ -34,7 +34,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def account(self) -> str:
         """Account and kind of event, in messages."""
-        return self.kind.of(f"{self.user_id} {self.name}")
+        return self.kind.label(self.user_id, self.name)
 
     @property
     def label(self) -> str:

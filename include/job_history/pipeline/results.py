@@ -53,7 +53,7 @@ class PlannedWindow(msgspec.Struct):
 
     @property
     def label(self) -> str:
-        return self.kind.of(f"{self.user_id} {self.name}")
+        return self.kind.label(self.user_id, self.name)
 
     @property
     def key(self) -> tuple[int, EventKind, Window]:

@@ -54,7 +54,7 @@ class WindowFinding(msgspec.Struct, kw_only=True):
 
     @property
     def label(self) -> str:
-        return f"account {self.kind.of(f'{self.user_id} {self.name}')}, window {self.window}"
+        return f"account {self.kind.label(self.user_id, self.name)}, window {self.window}"
 
     @property
     def damaged(self) -> int:
@@ -115,7 +115,7 @@ class Findings(msgspec.Struct, kw_only=True):
         """Note that an account could not be compared, and why."""
         self.not_compared.add(f"{user_id}/{kind}")
         self.behind.add(user_id)
-        self.faults.append(f"Account {kind.of(f'{user_id} {name}')}: {problem}")
+        self.faults.append(f"Account {kind.label(user_id, name)}: {problem}")
 
     def add(self, other: Findings) -> None:
         """Add the findings of other accounts with this kind of destination."""

@@ -27,7 +27,7 @@ def open_problems(several: list[Findings], receipts: list[Receipt], marks: OpenW
     for findings in several:
         without_room = _without_room(findings)
         for account in findings.accounts:
-            label = account.kind.of(f"{account.user_id} {account.name}")
+            label = account.kind.label(account.user_id, account.name)
             left = [
                 window
                 for window in still_open.get(account.key, [])

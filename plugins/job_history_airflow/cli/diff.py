@@ -148,4 +148,4 @@ def _print(compared: list[Difference], unknown: list[UnknownObjects]) -> None:
 
 
 def _label(each: Difference) -> str:
-    return each.kind.of(f"{each.user_id} {each.name}")
+    return each.kind.label(each.user_id, each.name)

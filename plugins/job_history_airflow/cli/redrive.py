@@ -103,7 +103,7 @@ def _print(done: list[Redriven]) -> None:
         ["account", "window", "delivered", "present", "left", "state"],
         [
             (
-                each.kind.of(f"{each.user_id} {each.name}"),
+                each.kind.label(each.user_id, each.name),
                 each.window.start_text,
                 each.delivered,
                 each.already_present,
