@@ -115,6 +115,7 @@ class AccountStatus(msgspec.Struct, kw_only=True):
         """
         window = receipt.window
         self.name = receipt.name
+        was_missed = any(window.is_within(each) for each in self.missed)
         self.missed = missed_hours.without(self.missed, window)
         if self.newest and scheduled_until and (expected := max(self.newest.end, scheduled_until)) < window.start:
             self.missed.append(Window(expected, window.start))
@@ -124,7 +125,7 @@ class AccountStatus(msgspec.Struct, kw_only=True):
             self.since = window.start
         elif window.start < self.since:
             return
-        if self.newest is None or window.start >= self.newest.end:
+        if self.newest is None or window.start >= self.newest.end or was_missed:
             self.windows += 1
         if self.newest is None or window >= self.newest:
             self.newest, self.state = window, receipt.state
