@@ -16,6 +16,18 @@ CLOCK_TOLERANCE = timedelta(minutes=10)
 LATEST_EXPECTED = timedelta(days=31)
 
 
+_DURATION = re.compile(r"([0-9]{1,6})([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read a duration: 90s, 30m, 2h, 1d. Raises ValueError for anything else."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r:.60} is not a duration such as 30m, 2h or 1d")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
 def parse_moment(text: object) -> datetime:
     """Read a moment. Raises ValueError for anything else."""
     match = _MOMENT.fullmatch(text) if isinstance(text, str) else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import re
 import sys
 import time
 import urllib.request
@@ -16,13 +15,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from job_history_verify import __version__
-from job_history_verify.moments import CLOCK_TOLERANCE, HOUR, LATEST_EXPECTED, moment_text, parse_moment
+from job_history_verify.moments import CLOCK_TOLERANCE, HOUR, LATEST_EXPECTED, moment_text, parse_duration, parse_moment
 
 EXIT_OK, EXIT_LATE, EXIT_NOT_READ = 0, 1, 2
 VERSION = 1
 DAGS = ("replication", "reconciliation")
-_DURATION = re.compile(r"([0-9]{1,6})([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _TIMEOUT_SECONDS = 30
 _MAX_BYTES = 100_000_000
 
@@ -224,10 +221,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _duration(text: str) -> timedelta:
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text} is not a duration such as 30m, 2h or 1d")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 if __name__ == "__main__":

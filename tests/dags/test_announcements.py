@@ -10,14 +10,22 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 from tests.support.sinks import Metric, UdpSink, http_sink, smtp_sink, sums
 
-from job_history.ledger.status_file import read_status
+from job_history.ledger.status_file import PATH, AccountStatus, Notified, Status, read_status, rewrite_status
+from job_history.model.event_kind import EventKind
+from job_history.model.window import Window
+from job_history.pipeline.results import Plan
+from job_history.pipeline.run_outcome import RunOutcome
 from job_history.storage import local_storage
+from job_history_airflow.announce.settings import NotifierSetting
 from simulators.project import ROOT
 
 from .conftest import HOUR_END, World, run_dag
@@ -235,6 +243,41 @@ def test_a_notifier_that_fails_gets_what_it_missed_and_the_others_get_nothing_tw
         BROKEN.clear()
         run_dag("job_history_replication")
         assert (len(posts), [each["resolved"] for each in TAKEN]) == (2, [False, True])
+
+
+@pytest.mark.promise("notified-once")
+def test_what_another_run_notified_during_a_notification_is_remembered(world: World) -> None:
+    """Else the recovery of that account would never be notified."""
+    from job_history_airflow.announce.notifiers import notify
+
+    now, ledger = datetime.now(UTC), local_storage(world.ledger)
+    window = Window(HOUR_END - timedelta(hours=1), HOUR_END)
+    account = AccountStatus(user_id=5, kind=EventKind.JOBS, open=1, oldest_open=window)
+    name, old = f"{__name__}.another_run_writes", Notified(now, open=True)
+    status = Status(generated_at=now, accounts={account.key: account}, notified={name: {"6": old}})
+    ledger.write(PATH, msgspec.json.encode(status))
+    outcome = RunOutcome("run", [Plan("run", "s3", window, [], [], whole_list=True)], [], [], now, [], status)
+    setting = NotifierSetting(name, {"folder": str(world.ledger)})
+
+    notify(outcome, {"dag_run": SimpleNamespace(run_type="scheduled")}, [setting], ledger=ledger, status_url="")  # type: ignore[typeddict-item]
+
+    remembered = read_status(ledger)
+    assert remembered is not None
+    assert {key: sorted(each) for key, each in remembered.notified.items()} == {name: ["5", "77"], "another": ["78"]}
+
+
+def another_run_writes(_: Any, *, folder: str) -> None:
+    ledger = local_storage(Path(folder))
+
+    def make(before: Status | None) -> Status:
+        assert before is not None
+        new = Notified(before.generated_at, open=True)
+        before.notified = {name: {**each, "77": new} for name, each in before.notified.items()} | {
+            "another": {"78": new}
+        }
+        return before
+
+    rewrite_status(ledger, make)
 
 
 @pytest.mark.promise("notified-once")

@@ -662,6 +662,7 @@ def test_status_fail_after_judges_the_status_file_as_the_watch_does(world: World
     ledger, now = local_storage(world.ledger), datetime.now(UTC)
     world.accounts(world.account(5234, "Acme"))
     assert job_history("status", "--fail-after", "2h").exit_code == 2
+    assert "is not a duration" in job_history("status", "--fail-after", "2w").stderr
 
     account = AccountStatus(user_id=5234, name="Acme", kind=EventKind.JOBS, open=1, oldest_open=WINDOW)
     for expected, accounts, exit_code in (

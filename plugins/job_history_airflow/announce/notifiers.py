@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from airflow.sdk import BaseNotifier
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 log = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
 
 SECONDS_FOR_A_NOTIFIER = 60
 
@@ -154,11 +156,22 @@ def _stored_status(ledger: Storage) -> Status | None:
         return None
 
 
+def _changed(now: dict[str, Value], before: dict[str, Value], after: dict[str, Value]) -> dict[str, Value]:
+    """Return what is there now, with the changes that lead from `before` to `after`."""
+    kept = {key: value for key, value in now.items() if key in after or key not in before}
+    return kept | {key: value for key, value in after.items() if before.get(key) != value}
+
+
 def _remember(ledger: Storage, known: Status, notified: dict[str, dict[str, Notified]], left: dict[str, str]) -> None:
     def make(before: Status | None) -> Status:
-        # Another run may have written meanwhile; the file is then newer, and has its accounts.
+        # Another run may have written meanwhile, also what it notified: only this run's changes are made.
         status = before or known
-        status.notified, status.left_by_backfills = notified, left
+        names = [name for name in {*status.notified, *notified} if name in notified or name not in known.notified]
+        status.notified = {
+            name: _changed(status.notified.get(name, {}), known.notified.get(name, {}), notified.get(name, {}))
+            for name in names
+        }
+        status.left_by_backfills = _changed(status.left_by_backfills, known.left_by_backfills, left)
         return status
 
     try:

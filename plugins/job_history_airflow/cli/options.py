@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from job_history.errors.quoting import quoted
 from job_history.model.ids import MAX_ID_DIGITS
 from job_history.model.timestamp import parse_time
 from job_history.model.window import EARLIEST, LATEST, Window, last_full_hour
+from job_history_verify.moments import parse_duration
 
 if TYPE_CHECKING:
     from job_history.accounts.account import Account
@@ -56,16 +56,14 @@ class _Duration(click.ParamType[timedelta]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         if isinstance(value, timedelta):
             return value
-        found = _DURATION.fullmatch(value)
-        if found is None:
-            self.fail(f"{quoted(value)} is no time such as 90m, 2h or 3d.", param, ctx)
-        return timedelta(**{_UNITS[found["unit"]]: int(found["number"])})
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
 
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-_DURATION = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[mhd])")
 DURATION = _Duration()
-"""A whole number of minutes, hours or days: 90m, 2h, 3d."""
+"""A whole number of seconds, minutes, hours or days, as `job-history-watch` takes it: 90m, 2h, 3d."""
 
 accounts_option = click.option(
     "--accounts", "chosen", type=_UserIds(), help="user_ids, separated by commas.  [default: all accounts]"
