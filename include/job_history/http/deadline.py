@@ -36,7 +36,7 @@ class EndableAdapter(HTTPAdapter):
         return pool
 
     def end(self) -> None:
-        """Break the connection under way: whoever waits for it gets an error, or the end of the answer."""
+        """Break the connection under way: its reader gets an error, or the end of the answer."""
         for each in self._sockets:
             with suppress(OSError):
                 socket.socket.shutdown(each, socket.SHUT_RDWR)  # of TLS, too, without a word to the other side

@@ -22,7 +22,7 @@ MAX_RETRY_AFTER_SECONDS = 300.0
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """What one attempt to send a request came to.
+    """The result of one attempt to send a request.
 
     `detail`: what happened, in words that follow the name of the client, such as `answered 500`. `code`: its code in
     the catalogue; None if nothing is wrong. `retry`: another attempt may help. `retry_after`: seconds, from the header

@@ -18,7 +18,7 @@ from job_history.pipeline.run_files import TASKS_UNTIL_PLANNED, Failure, RunFile
 
 
 class SliceResults(NamedTuple):
-    """What the slices of a window came to. `problems`: a message for each slice without an outcome, and for each
+    """The results of a window's slices. `problems`: a message for each slice without an outcome, and for each
     contradiction. `unrecoverable`: each slice that failed did so because the source no longer holds its records.
     """
 

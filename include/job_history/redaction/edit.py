@@ -23,7 +23,7 @@ def edited(text: str, edits: Iterable[Edit]) -> str:
 
 
 def edited_utf8(data: bytes, edits: Iterable[EditOfBytes], done: int = 0, end_of_data: int | None = None) -> bytes:
-    """Apply edits, likewise, to UTF-8 or a part of it."""
+    """Apply edits, as above, to UTF-8 or a part of it."""
     pieces: list[bytes] = []
     for start, end, replacement in edits:
         pieces += (data[done:start], replacement)

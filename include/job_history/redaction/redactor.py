@@ -145,7 +145,7 @@ class Redactor:
         return hit.start, hit.end, after
 
     def _path_of_name(self, place: Place, name: str) -> str:
-        """Return the path of a value amid words. Only a plain name is shown: others may hold a part of a value."""
+        """Return the path of a value between words. Only a plain name is shown: others may hold a part of a value."""
         plain = _PLAIN_NAME.fullmatch(name) and not any(pattern.find(name) for _, pattern in self._patterns)
         return f"{place()}..{name if plain else MASK}"
 

@@ -1,4 +1,4 @@
-"""Named values in a text that is not JSON as a whole: JSON amid other words, or cut short, as in many error
+"""Named values in a text that is not JSON as a whole: JSON between other words, or cut short, as in many error
 messages.
 """
 

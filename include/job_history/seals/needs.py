@@ -1,4 +1,4 @@
-"""What sealing needs of the installation, and what it comes to."""
+"""What sealing needs of the installation, and its result."""
 
 from __future__ import annotations
 

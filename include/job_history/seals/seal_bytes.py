@@ -83,7 +83,7 @@ def newest_destination(receipt: Receipt, store: dict[str, Any]) -> dict[str, Any
 
 
 def sealed_destination(description: dict[str, Any], prefix: str) -> dict[str, Any]:
-    """Return what a seal says of a destination: for a bucket its name, prefix and, outside of AWS, host."""
+    """Return what a seal has of a destination: for a bucket its name, prefix and, outside of AWS, host."""
     place = place_of(description)
     if "bucket" not in description:
         return {"type": place.type, "target": place.name}

@@ -19,7 +19,7 @@ from job_history_verify.layout import ChainId
 from job_history_verify.verdicts import Verdict
 
 _ACCEPTED = {Verdict.UNSIGNED, Verdict.UNKNOWN_KEY, Verdict.DROPPED}
-"""An earlier key is not known here; what a chain says of its windows is for its verifier to judge."""
+"""An earlier key is not known here; the verifier judges what a chain states about its windows."""
 
 
 def take_back(ledger: Storage, bucket: Storage, chain_id: ChainId, signer: Signer | None, head: Head) -> Head:

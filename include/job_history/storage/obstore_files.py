@@ -47,7 +47,7 @@ class ObstoreFiles(ABC):
         """Whether a "not found" is about the bucket, and not about the object."""
 
     def reports_existing(self, error: Exception) -> bool:
-        """Whether the error of a create (409, 412) says that there is an object, or another request for the key."""
+        """Whether the error of a create (409, 412) means that there is an object, or another request for the key."""
         return isinstance(error, (AlreadyExistsError, PreconditionError))
 
     async def put(self, key: str, content: bytes, metadata: Mapping[str, str], *, create: bool) -> Written:

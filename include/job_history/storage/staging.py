@@ -1,6 +1,6 @@
 """Staged files: what one task hands to the next, as zstd-compressed JSON lines that stream both ways.
 
-The last line counts the others. A file that was cut short, by a kill or a full disk, is thereby known for what it is.
+The last line counts the others. It shows that a file was cut short, by a kill or a full disk.
 """
 
 from __future__ import annotations

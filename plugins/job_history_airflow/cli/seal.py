@@ -15,7 +15,7 @@ from job_history_airflow.cli.printing import print_line
 def seal(request: Request) -> Answer:
     """Seal windows whose receipts have no seal yet, such as those of an earlier release.
 
-    A seal of such a window says that it was sealed later (reason sealed_later). Windows without a receipt are left.
+    A seal of such a window has the reason sealed_later. Windows without a receipt are left.
     What the accounts' buckets lack of their seals is copied again.
 
     Exits with 1 if a window is still unsealed.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class AnnounceWindowsOperator(BaseOperator):
-    """Adds events to the asset `job_history_windows`. It runs after `report`, whatever that came to."""
+    """Adds events to the asset `job_history_windows`. It runs after `report`, also if that failed."""
 
     ui_color = "#efe6f7"
 

@@ -15,7 +15,7 @@ class Answers(Protocol):
     """What a kind of receiver answers. `status`: of HTTP; `body`: the beginning of the answer's bytes."""
 
     def acknowledges(self, status: int, body: bytes) -> bool:
-        """Whether an answer of 2xx says that the request was accepted."""
+        """Whether an answer of 2xx means that the request was accepted."""
         ...
 
     def may_hold_a_part(self, status: int, body: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""What one attempt to send a request to a receiver of messages came to, sorted by the codes of its kind."""
+"""The result of one attempt to send a request to a receiver of messages, sorted by the codes of its kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one attempt to send a request to an HTTP source came to.
+"""The result of one attempt to send a request to an HTTP source.
 
 Sources: Sumo Logic's page "Troubleshooting HTTP sources" for 401, 408, 429, 503 and 504; for what it leaves out (400,
 403, 404, 413, 425, 500, 502), what other senders do.

@@ -31,7 +31,7 @@ from job_history.sources.workato.fields import (
 
 # Documented: the default, and the most that a page can have.
 ENTRIES_A_PAGE = 100
-# Of a second listing, whose pages are thereby cut at other places.
+# Of a second listing, so that its pages are cut at other places.
 ENTRIES_A_SHORTER_PAGE = 67
 # More than is wanted is asked for, because it is not documented how the ends are taken; what lies outside is left out
 # here.

@@ -1,4 +1,4 @@
-"""What one request to the API came to.
+"""The result of one request to the API.
 
 Documented: the statuses 200, 400, 401, 404 and 500 with `{"message": ...}`, and a time limit of 40 s. Not documented:
 the body of a 429, whether it has a Retry-After, and every other status; those are treated as HTTP defines them.

@@ -84,7 +84,7 @@ def problem_of_store(text: str) -> Problem:
 
 
 def reports_existing(text: str, *, by_status: bool) -> bool:
-    """Whether the error of a create says that there is an object under the key. `by_status`: if it has no code."""
+    """Whether the error of a create means that there is an object under the key. `by_status`: if it has no code."""
     return by_status if (code := first(CODE, text)) is None else code in _EXISTING
 
 

@@ -26,7 +26,7 @@ _WORST_FIRST = (
 @dataclass(frozen=True)
 class LatestState:
     """Of jobs and admin events, as far as they are switched on, the worse `state`: that of the newest window, or failed
-    if an older one is open. `open` is their sum; `since_success` is "2 h 5 min", of the one that is behind.
+    if an older one is open. `open` is their sum; `since_success` is "2 h 5 min", of the earlier success.
 
     `seals` is the newest seal of the jobs, or else of the events; None: no window is sealed yet.
     """
