@@ -29,7 +29,6 @@ from job_history.tables import text_table
 
 log = logging.getLogger(__name__)
 
-
 EXAMPLE_KEYS = 3
 _OUTCOMES = {
     Delivery.DELIVERED: Outcome.DELIVERED,
@@ -58,15 +57,12 @@ def load(
     If the account's settings were changed since the window was closed, documents that its receipt has are kept as they
     are, unless this is a `repair`. `skip_delivered` is for destinations that cannot recognise a repeat: documents that
     the receipt has with the same bytes are not sent again, and counted as `repeated` if the acknowledgements have more
-    than one copy of them; with `count_repeats` they are sent, and counted as
-    `repeated`. Raises PermanentError if the redaction was changed since the transform, TransientError if the counts do
-    not balance, and what the destination raises.
+    than one copy of them; with `count_repeats` they are sent, and counted as `repeated`.
+
+    Raises PermanentError if the redaction was changed since the transform, TransientError if the counts do not balance,
+    and what the destination raises.
     """
-    if (transformed.redaction.sha256 if transformed.redaction else None) != account.redaction_sha256:
-        raise PermanentError(
-            f"The redaction of {slice_.about} was changed since its documents were made, so none of them was sent. "
-            "Clear its transform task: it makes them by the account's current rules."
-        )
+    _check_redaction(slice_, account, transformed)
     log.info(
         "Asked for: %s documents (%s) of %s, to %s.",
         f"{transformed.documents:,}",
@@ -134,13 +130,26 @@ def load(
             f"{books.kept:,}",
         )
     log.info("\n%s", _table(outcome))
+    _check_balance(slice_, outcome)
+    return outcome
+
+
+def _check_redaction(slice_: Slice, account: Account, transformed: Transformed) -> None:
+    if (transformed.redaction.sha256 if transformed.redaction else None) != account.redaction_sha256:
+        raise PermanentError(
+            f"The redaction of {slice_.about} was changed since its documents were made, so none of them was sent. "
+            "Clear its transform task: it makes them by the account's current rules."
+        )
+
+
+def _check_balance(slice_: Slice, outcome: SliceOutcome) -> None:
     if not outcome.balanced:
         raise TransientError(
-            f"The counts of {slice_.about} do not balance: of {extracted.listed:,} listed {slice_.kind.words}, "
-            f"{outcome.delivered:,} were delivered, {outcome.already_present:,} already present, {outcome.filtered:,} "
-            f"filtered and {outcome.quarantined:,} quarantined. The window stays open; run the hour again."
+            f"The counts of {slice_.about} do not balance: of {outcome.extracted.listed:,} listed "
+            f"{slice_.kind.words}, {outcome.delivered:,} were delivered, {outcome.already_present:,} already present, "
+            f"{outcome.filtered:,} filtered and {outcome.quarantined:,} quarantined. The window stays open; run the "
+            "hour again."
         )
-    return outcome
 
 
 @dataclass

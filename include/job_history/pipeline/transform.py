@@ -19,6 +19,7 @@ from job_history.ledger.outcome import Outcome
 from job_history.ledger.policies import keep_policy
 from job_history.ledger.quarantine import Quarantine
 from job_history.ledger.receipt import JobRef
+from job_history.limited_log import LimitedLog
 from job_history.model.admin_event import EventRecord
 from job_history.model.job import final_status
 from job_history.model.record import RECORD_TYPES, Record, status_without_a_file
@@ -30,8 +31,6 @@ from job_history.storage import Storage
 from job_history.storage.staging import WriterIfNeeded, staged_records, staged_writer
 
 log = logging.getLogger(__name__)
-
-MAX_LOGGED_FAULTS = 20
 
 
 def transform(
@@ -48,14 +47,7 @@ def transform(
 
     `redaction` is made of the account's rules; None if it has none. Quarantine keeps records as the source gave them.
     """
-    policy = redaction.policy if redaction else None
-    if (policy.sha256 if policy else None) != account.redaction_sha256:
-        raise PermanentError(f"The redaction of {slice_.about} is not the account's: no document was made.")
-    if extracted.line_details not in {None, account.events.line_details}:
-        raise PermanentError(
-            f"line_details of {slice_.about} was changed since its jobs were read. Clear its extract task: it reads "
-            "them by the account's current settings."
-        )
+    _check_settings(slice_, account, extracted, redaction)
     if redaction:
         keep_policy(ledger, redaction)
     rules = DocumentRules(
@@ -67,6 +59,7 @@ def transform(
     documents_path = f"{slice_.folder}/documents.jsonl.zst"
     log.info("Asked for: documents of %s, from %s.", slice_.about, staging.url(extracted.path))
     progress = Progress(log, "Made documents of", extracted.listed, of=slice_.kind.words)
+    word = slice_.kind.word.capitalize()
     filtered: Counter[str] = Counter()
     oversize = 0
     first: JobRef | None = None
@@ -75,6 +68,7 @@ def transform(
         staged_writer(staging, documents_path) as documents,
         ExitStack() as if_needed,
         Quarantine(ledger, slice_) as quarantine,
+        LimitedLog(log) as faults,
     ):
         skipped = WriterIfNeeded(staging, f"{slice_.folder}/skipped.jsonl.zst", if_needed)
         for record in staged_records(staging, extracted.path, RECORD_TYPES[slice_.kind]):
@@ -88,9 +82,7 @@ def transform(
             except BadRecordError as bad:
                 quarantine.add_record(record, bad.reason, bad.explanation)
                 skipped.append(_skipped(record, Outcome.QUARANTINED, bad.reason))
-                if quarantine.counts.total() <= MAX_LOGGED_FAULTS:
-                    word = slice_.kind.word.capitalize()
-                    log.warning("%s %s goes to quarantine: %s.", word, quoted(str(record.id)), bad)
+                faults.warning("%s %s goes to quarantine: %s.", word, quoted(str(record.id)), bad)
                 progress.add()
                 continue
             stage_document(documents, document)
@@ -119,8 +111,18 @@ def transform(
         first_job=first,
         last_job=last,
         seconds=round(progress.seconds, 3),
-        redaction=policy,
+        redaction=redaction.policy if redaction else None,
     )
+
+
+def _check_settings(slice_: Slice, account: Account, extracted: Extracted, redaction: Redaction | None) -> None:
+    if (redaction.policy.sha256 if redaction else None) != account.redaction_sha256:
+        raise PermanentError(f"The redaction of {slice_.about} is not the account's: no document was made.")
+    if extracted.line_details not in {None, account.events.line_details}:
+        raise PermanentError(
+            f"line_details of {slice_.about} was changed since its jobs were read. Clear its extract task: it reads "
+            "them by the account's current settings."
+        )
 
 
 def _document_of(record: Record, rules: DocumentRules) -> Document:
