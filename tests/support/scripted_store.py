@@ -24,10 +24,11 @@ def existing(content: bytes) -> Answer:
 
 @dataclass
 class ScriptedStore:
-    """`answers`: by method. `requests`: the methods of those that came."""
+    """`answers`: by method. `requests` and `paths`: of those that came."""
 
     answers: dict[str, Answer] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     address: str = ""
 
 
@@ -42,6 +43,7 @@ def scripted_store() -> Iterator[ScriptedStore]:
         def answer(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             store.requests.append(self.command)
+            store.paths.append(self.path)
             status, headers, body = store.answers[self.command]
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(body))}.items():

@@ -53,6 +53,11 @@ def compact_json(field: str, text: str | None) -> msgspec.Raw:
         raise BadRecordError(QuarantineReason.BAD_JSON, f"{field} is JSON that is nested too deeply") from error
 
 
+def without_lone_surrogates(text: bytes) -> bytes:
+    """Replace each half of a surrogate pair by U+FFFD, for a parser that refuses it; of the same length."""
+    return _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], text)
+
+
 def _compact_with_lone_surrogates(text: bytes) -> bytes:
     """Do the same for text with half a surrogate pair, which RFC 8259 (section 8.2) allows and msgspec refuses.
 

@@ -229,7 +229,7 @@ def test_unreadable_entry_is_reported_and_stops_no_other() -> None:
             event="user_login",
             occurred_at="2018-05-21T12:00:00.000+00:00",
             fault=QuarantineReason.BAD_ID,
-            fault_explanation="id [1] is neither a number nor a handle",
+            fault_explanation="id is neither a number nor a handle, but a value of type list",
         ),
         EventRecord(user_id=5234, event_id=2, event="user_login", occurred_at="noon"),
         EventRecord(user_id=5234, event_id=3, event="user_login", occurred_at="2018-05-21T12:00:00.000+00:00"),

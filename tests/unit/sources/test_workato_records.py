@@ -136,14 +136,18 @@ def test_erased_jobs_have_no_lines_and_say_so() -> None:
 @pytest.mark.parametrize(
     ("odd", "reason", "explanation"),
     [
-        ({"id": 1.5}, QuarantineReason.BAD_ID, "id 1.5 is neither a number nor a handle"),
-        ({"id": {"a": 1}}, QuarantineReason.BAD_ID, "id {'a': 1} is neither a number nor a handle"),
+        ({"id": 1.5}, QuarantineReason.BAD_ID, "id is neither a number nor a handle, but a value of type float"),
+        ({"id": {"a": 1}}, QuarantineReason.BAD_ID, "id is neither a number nor a handle, but a value of type dict"),
         (
             {"is_poll_error": "no"},
             QuarantineReason.BAD_TEXT,
             "is_poll_error is neither true nor false, but a text of 2 characters",
         ),
-        ({"calling_job_id": [1]}, QuarantineReason.BAD_ID, "calling_job_id [1] is neither a number nor a handle"),
+        (
+            {"calling_job_id": [1]},
+            QuarantineReason.BAD_ID,
+            "calling_job_id is neither a number nor a handle, but a value of type list",
+        ),
     ],
 )
 def test_an_odd_field_is_the_fault_of_its_record(odd: Any, reason: QuarantineReason, explanation: str) -> None:

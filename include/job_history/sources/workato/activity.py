@@ -122,7 +122,7 @@ def _page(client: WorkatoClient, parameters: dict[str, str | int]) -> list[Field
                 _check_that_there_is_none(client, envelope)
             return entries
         detail = f"an object with {sorted(envelope)[:5]}"
-    except (msgspec.DecodeError, RecursionError) as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         detail = str(fault)
     raise PermanentError(
         f"{client} gives its activity log in a way that is not documented: {detail}. Nothing was read.",

@@ -15,6 +15,7 @@ from job_history.errors import PermanentError
 from job_history.errors.code import Code
 from job_history.http.failures import Cause, Failure, excerpt
 from job_history.http.retry import Attempt, retry_after_seconds
+from job_history.model.json_text import without_lone_surrogates
 from job_history.sources.workato.endpoint import Endpoint
 
 _RETRIED = {408, 425, 429}
@@ -76,14 +77,29 @@ def failed_answer(failure: Failure) -> Answer:
 
 def _envelope(content: bytes, endpoint: Endpoint) -> Answer:
     try:
-        return Answer(envelope=_decode(content), accepted=True, status=200)
-    except (msgspec.DecodeError, RecursionError):
+        return Answer(envelope=_decoded(content), accepted=True, status=200)
+    except RecursionError:
+        detail = f"answered 200 with JSON that is nested too deeply ({len(content):,} bytes)"
+        return Answer(detail=detail, code=Code.WORKATO_UNDOCUMENTED, status=200)
+    except msgspec.DecodeError as fault:
         # An answer that was cut short, or a proxy's page: both may be gone the next time. The first is not quoted,
         # because it has jobs, which no rule of redaction has seen.
-        cut_short = content.lstrip()[:1] in {b"{", b"["}
-        shown = f"{len(content):,} bytes, cut short" if cut_short else _shown(content, endpoint)
+        problem = "cut short" if "truncated" in str(fault) else "no valid JSON"
+        is_json = content.lstrip()[:1] in {b"{", b"["}
+        shown = f"{len(content):,} bytes, {problem}" if is_json else _shown(content, endpoint)
         detail = f"answered 200 with no whole JSON object ({shown})"
         return Answer(detail=detail, code=Code.WORKATO_UNREACHABLE, status=200, retry=True)
+
+
+def _decoded(content: bytes) -> Envelope:
+    try:
+        return _decode(content)
+    except msgspec.DecodeError:
+        # A title that was cut within an emoji has half a surrogate pair, which JSON allows (RFC 8259, 8.2).
+        replaced = without_lone_surrogates(content)
+        if replaced == content:
+            raise
+        return _decode(replaced)
 
 
 def _shown(content: bytes, endpoint: Endpoint) -> str:

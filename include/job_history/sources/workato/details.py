@@ -8,11 +8,11 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from urllib.parse import quote
 
 import msgspec
 
-from job_history.errors import TransientError
+from job_history.errors import BadRecordError, TransientError
+from job_history.model.ids import Id, job_id_of
 from job_history.model.job import JobRecord
 from job_history.sources.workato.checkpoint import Checkpoint
 from job_history.sources.workato.client import NotFoundError, WorkatoClient
@@ -79,8 +79,8 @@ class DetailReader:
             )
 
     def _with_lines(self, record: JobRecord, portion: _Portion) -> JobRecord:
-        if record.fault is not None or record.job_id is None:
-            return record
+        if record.fault is not None or not _is_job_id(record.job_id):
+            return record  # it will be quarantined, and an odd id must not become a path
         answer = self._answer(record)
         if answer is not None:
             portion.read += 1
@@ -92,8 +92,7 @@ class DetailReader:
 
     def _answer(self, record: JobRecord) -> Fields | None:
         """Return the answer for a job; None if it is not found, twice."""
-        # A handle needs no quoting; an odd id, which will be quarantined, must not choose the path.
-        path = f"recipes/{record.recipe_id}/jobs/{quote(str(record.job_id), safe='')}"
+        path = f"recipes/{record.recipe_id}/jobs/{record.job_id}"
         problem: str | None = None
         for _ in range(_LOOKS):
             try:
@@ -114,6 +113,14 @@ class DetailReader:
 
     def _is_known_to_be_gone(self, record: JobRecord) -> bool:
         return ERASED.items() <= record.extra.items() or is_deleted(self.client, int(record.recipe_id or 0))
+
+
+def _is_job_id(job_id: Id | None) -> bool:
+    try:
+        job_id_of(job_id)
+    except BadRecordError:
+        return False
+    return True
 
 
 def _lines_of(recipe_id: int, number: int) -> str:

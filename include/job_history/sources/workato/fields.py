@@ -30,7 +30,8 @@ def id_field(fields: Fields, *names: str) -> Id | None:
             continue
         if type(value) is int or isinstance(value, str):
             return value
-        raise BadRecordError(QuarantineReason.BAD_ID, f"{name} {value!r:.60} is neither a number nor a handle")
+        what = f"{name} is neither a number nor a handle, but {described(value)}"
+        raise BadRecordError(QuarantineReason.BAD_ID, what)
     return None
 
 

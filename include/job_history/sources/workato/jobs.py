@@ -115,6 +115,9 @@ class _Page(msgspec.Struct):
     job_count: int | None = None
 
 
+_NAMES = _Page.__struct_fields__
+
+
 def job_pages(
     client: WorkatoClient, recipe_id: int, *, shifted: bool = False, status: str | None = None
 ) -> Iterator[JobPage]:
@@ -171,8 +174,8 @@ def _page(client: WorkatoClient, recipe_id: int, offset: Id | None, status: str 
         log.warning("Recipe %s was deleted since the recipes were listed: its jobs can no longer be read.", recipe_id)
         return None
     try:
-        page = msgspec.convert({name: _known(name, raw) for name, raw in envelope.items()}, _Page)
-    except (msgspec.DecodeError, msgspec.ValidationError) as fault:
+        page = msgspec.convert({name: _known(name, envelope[name]) for name in _NAMES if name in envelope}, _Page)
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         raise PermanentError(
             f"{client} lists the jobs of recipe {recipe_id} in a way that is not documented: {fault}. Nothing was read."
         ) from None

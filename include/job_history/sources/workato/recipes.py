@@ -120,7 +120,7 @@ def _page(client: WorkatoClient, parameters: dict[str, str | int]) -> list[Recip
         if listed is not None:
             return msgspec.json.decode(listed, type=list[Recipe])
         detail = f"an object with {sorted(envelope)[:5]}"
-    except msgspec.DecodeError as fault:
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
         detail = str(fault)
     raise PermanentError(
         f"{client} lists recipes in a way that is not documented: {detail}. Nothing was read.",

@@ -62,7 +62,7 @@ class WorkspaceCheck:
     def _id_in(self, answer: Envelope, path: str) -> str:
         try:
             found = msgspec.json.decode(answer.get("id", b"null"), type=int | str | None)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             found = None
         if found is None:
             code, detail = Code.WORKATO_UNDOCUMENTED, f"{self._client} answers {path} without an id"
