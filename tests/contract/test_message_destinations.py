@@ -18,6 +18,7 @@ import msgspec
 import pytest
 from tests.support.certificates import self_signed_server
 from tests.support.deliveries import deliver, document
+from tests.support.receivers import DATADOG_PATH, HTTP_PATH, SPLUNK_PATH, TOKEN, Receivers, local_receivers
 from tests.support.sockets import endless_answers, tls_server
 
 from job_history.accounts.message_settings import (
@@ -49,7 +50,6 @@ from job_history.model.window import Window
 from job_history.storage import local_storage
 from job_history.testing.destinations import DestinationContract
 from simulators.processes import free_port
-from simulators.receivers import DATADOG_PATH, HTTP_PATH, SPLUNK_PATH, TOKEN, Receivers, local_receivers
 
 DELIVERED, ALREADY_PRESENT, REPEATED = Delivery.DELIVERED, Delivery.ALREADY_PRESENT, Delivery.REPEATED
 HOUR = Window(datetime(2018, 5, 21, tzinfo=UTC), datetime(2018, 5, 21, 1, tzinfo=UTC))

@@ -17,6 +17,7 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from tests.support.azure import ACCOUNT, KEY, Azurite, azurite
 from tests.support.deliveries import deliver, document, documents
+from tests.support.google_storage import TOKEN, GoogleStorage, google_storage
 
 from job_history.destinations import Delivery
 from job_history.destinations.object_store import ObjectStoreDestination
@@ -27,7 +28,6 @@ from job_history.storage import Storage
 from job_history.storage.object_store.access import StoreAccess
 from job_history.storage.object_store.container import Container, open_container
 from job_history.testing.destinations import StoreContract
-from simulators.google_storage import TOKEN, GoogleStorage, google_storage
 from simulators.processes import free_port
 
 DELIVERED, ALREADY_PRESENT, CONFLICT = Delivery.DELIVERED, Delivery.ALREADY_PRESENT, Delivery.CONFLICT

@@ -15,15 +15,15 @@ import pytest
 from tests.support import sqlite_store
 from tests.support.azure import Azurite, azurite
 from tests.support.crash_matrix import crash_cell
+from tests.support.google_storage import google_storage
 from tests.support.large_jobs import EXPECTED, START, TAKEN, USER_ID, jobs
 from tests.support.other_destinations import NAMES, OBJECT_STORES, RECEIVERS, OtherDestination, documents_in
+from tests.support.receivers import local_receivers
 from tests.support.steps import WHOLE_RUN, Death, Setting, run_steps
 from tests.support.world import keys_of
 
 from job_history.model.window import Window
 from job_history.storage import local_storage
-from simulators.google_storage import google_storage
-from simulators.receivers import local_receivers
 
 LASTING = 1_000  # requests
 

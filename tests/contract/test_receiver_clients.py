@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.support.receiver_clients import HERE, node_modules, python_environment
+from tests.support.receivers import DATADOG_MAX_ENTRY, TOKEN, TRUNCATE, Receivers, local_receivers
 from tests.support.sumo_logic_clients import send
-
-from simulators.receivers import DATADOG_MAX_ENTRY, TOKEN, TRUNCATE, Receivers, local_receivers
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(180)]  # the first run installs the clients
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from tests.support.azure import azurite
+from tests.support.google_storage import google_storage
 from tests.support.mortal_storage import KilledError
 from tests.support.other_destinations import OtherDestination
 from tests.support.places import in_the_main_thread
@@ -23,7 +24,6 @@ from job_history.errors import PermanentError
 from job_history.model.window import Window
 from job_history.pipeline.report import delete_old_runs
 from job_history.storage import Storage
-from simulators.google_storage import google_storage
 from simulators.job_store import SampleJob, plain_job
 from simulators.sumo_logic import Fault, local_source, reset_after_ingest, reset_before_ingest, timed_out
 

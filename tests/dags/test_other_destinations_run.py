@@ -8,11 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
+from tests.support.google_storage import TOKEN as GOOGLE_TOKEN
+from tests.support.google_storage import GoogleStorage, google_storage
+from tests.support.receivers import HTTP_PATH, TOKEN, Receivers, local_receivers
 
 from job_history.destinations.messages.joining import join_each
-from simulators.google_storage import TOKEN as GOOGLE_TOKEN
-from simulators.google_storage import GoogleStorage, google_storage
-from simulators.receivers import HTTP_PATH, TOKEN, Receivers, local_receivers
 
 from .conftest import World
 from .test_object_store_connections import service_account_key

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from tests.dags.test_sumo_logic_hook import FORM
+from tests.support.receivers import TOKEN, Receivers, local_receivers
 
 from simulators.processes import free_port
-from simulators.receivers import TOKEN, Receivers, local_receivers
 
 
 @pytest.fixture

@@ -13,8 +13,10 @@ from uuid import uuid4
 import msgspec
 from tests.support.azure import azurite
 from tests.support.deliveries import access
+from tests.support.google_storage import google_storage
 from tests.support.oracle import sumo_logic_documents
 from tests.support.other_destinations import FAST, OBJECT_STORES, RECEIVERS, OtherDestination, documents_in
+from tests.support.receivers import local_receivers
 from tests.support.scripted_s3 import Refusal, scripted_s3
 from tests.support.world import sumo_logic_destination
 from tests.unit.samples import slice_of
@@ -25,8 +27,6 @@ from job_history.model.place import Place, place_of
 from job_history.model.slice import Slice
 from job_history.storage import Storage, local_storage
 from job_history.storage.s3.open_bucket import open_bucket
-from simulators.google_storage import google_storage
-from simulators.receivers import local_receivers
 from simulators.s3_endpoint import S3Endpoint
 from simulators.sumo_logic import local_source
 

@@ -13,13 +13,13 @@ from urllib.parse import quote
 from tests.support.canary import Canaries
 from tests.support.canary_records import RULES, broken_jobs, planted_event, planted_job, too_deep_job
 from tests.support.echoing_receivers import connections_of, echoing_server, service_account
+from tests.support.google_storage import GoogleStorage, google_storage
+from tests.support.receivers import HTTP_PATH, Receivers, local_receivers
 from tests.support.refusing_postgres import refusing_postgres
 from tests.support.scripted_s3 import Refusal, scripted_s3
 
-from simulators.google_storage import GoogleStorage, google_storage
 from simulators.job_store import create, fill, fill_events, plain_job
 from simulators.postgres import PostgresServer
-from simulators.receivers import HTTP_PATH, Receivers, local_receivers
 from simulators.s3_endpoint import S3Endpoint
 from simulators.sumo_logic import Fault as SumoLogicFault
 from simulators.sumo_logic import LocalSource, local_source

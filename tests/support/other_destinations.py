@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgspec
+from tests.support import google_storage, receivers
 from tests.support.azure import ACCOUNT, KEY
 from tests.support.oracle import sumo_logic_documents
 from tests.support.places import Passes, watched_session
@@ -30,7 +31,6 @@ from job_history.ledger.acknowledgements import Acknowledgements
 from job_history.model.slice import Slice
 from job_history.storage.object_store.access import StoreAccess
 from job_history.storage.object_store.container import Container, open_container
-from simulators import google_storage, receivers
 
 OBJECT_STORES = ("azure_blob", "google_storage")
 RECEIVERS = ("splunk_hec", "datadog", "http")

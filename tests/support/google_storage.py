@@ -20,9 +20,9 @@ from xml.sax.saxutils import escape
 
 from aiohttp import web
 
-from .stand_in.serving import in_thread, served
+from simulators.stand_in.serving import in_thread, served
 
-TOKEN = "local-google-token"  # noqa: S105 - of a stand-in
+TOKEN = "local-google-token"
 MAX_OBJECT_BYTES = 100_000_000
 MAX_KEYS = 1_000
 _CODES = {

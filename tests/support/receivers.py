@@ -18,9 +18,9 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from .stand_in.serving import in_thread, served
+from simulators.stand_in.serving import in_thread, served
 
-TOKEN = "local-receiver-token-0123"  # noqa: S105 - of a stand-in
+TOKEN = "local-receiver-token-0123"
 SPLUNK_PATH, DATADOG_PATH, HTTP_PATH = "/services/collector/event", "/api/v2/logs", "/hook"
 TRUNCATE = 10_000
 SPLUNK_MAX_REQUEST = 1_100_000
