@@ -23,7 +23,7 @@ from job_history.seals.chain_writer import (
     refuse_unsigned,
     seal_of,
 )
-from job_history.seals.needs import RED_AFTER, AccountPlace, Sealing
+from job_history.seals.needs import RED_AFTER, AccountPlace, NoTimeError, Sealing
 from job_history.seals.signer import Signer, fingerprint_of
 from job_history.seals.take_back import take_back
 from job_history.seals.unsealed import UnsealedWindow
@@ -219,7 +219,10 @@ class ChainSealing:
                     self.problems.append(copied.cut)
             head.not_copied_since = None
         except ReplicationError as error:
-            head.not_copied_since = head.not_copied_since or self._now
-            overdue = self._now - head.not_copied_since > RED_AFTER or error.code in _RED_AT_ONCE
+            if not isinstance(error, NoTimeError):
+                # The next report asks this bucket after those of the other accounts.
+                head.not_copied_since = head.not_copied_since or self._now
+            since = head.not_copied_since or self._now
+            overdue = self._now - since > RED_AFTER or error.code in _RED_AT_ONCE
             message = f"Account {self.chain}: its seals are not copied to its bucket: {error}"
             (self.problems if overdue else self.warnings).append(message)

@@ -8,10 +8,15 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from job_history.destinations.kind import DocumentStore
+from job_history.errors import TransientError
 from job_history.ledger.status_file import SealHead
 from job_history.seals.signer import Signer
 
 RED_AFTER = timedelta(hours=24)
+
+
+class NoTimeError(TransientError):
+    """The report has no time left to ask a bucket."""
 
 
 class AccountPlace(NamedTuple):

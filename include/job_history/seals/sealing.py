@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Collection, Iterable
+import time
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 
+from job_history.destinations.kind import DocumentStore
 from job_history.errors import ReplicationError
 from job_history.ledger.receipt_store import Recorded, read_receipt
 from job_history.ledger.status_file import PATH as STATUS_PATH
@@ -15,7 +19,7 @@ from job_history.limited_log import LimitedLog
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.seals.chain_sealing import ChainSealing
-from job_history.seals.needs import RED_AFTER, Sealing, SealReport
+from job_history.seals.needs import RED_AFTER, AccountPlace, NoTimeError, Sealing, SealReport
 from job_history.seals.signer import Signer
 from job_history.seals.unsealed import UnsealedWindow, find_unsealed, unsealed_windows
 from job_history.seals.window_seal import Revision
@@ -28,6 +32,8 @@ log = logging.getLogger(__name__)
 DAYS_TO_COMPARE_ALL = 7
 """Each copy is compared as a whole once in so many days: the listing of a year of seals takes 26 requests."""
 
+MAX_SECONDS_FOR_BUCKETS = 600.0
+"""A bucket that does not answer takes two minutes for each chain, and the report has half an hour for all accounts."""
 MAX_HEADS_LOGGED = 10
 """A line for each of ten thousand chains would bury what else is in the log."""
 
@@ -78,13 +84,15 @@ def seal_windows(
     now: datetime,
     *,
     whole: Collection[ChainId] = (),
+    clock: Callable[[], float] = time.monotonic,
 ) -> SealReport:
     """Seal revisions, and what earlier reports could not seal; copy each chain that has news. Raises nothing.
 
     `hints`: the heads as the status has them, read before the revisions were created. `whole`: chains whose copies are
-    compared from their first seal on, also without news.
+    compared from their first seal on, also without news. `clock` is in seconds.
     """
     report = SealReport(heads=dict(hints))
+    sealing = _with_time_limit(sealing, clock)
     try:
         marks = set(unsealed_windows(ledger))
     except ReplicationError as error:
@@ -111,7 +119,7 @@ def seal_windows(
             work.run(by_chain[chain], signer, failure)
             return work
 
-        for done in pool.map(seal, sorted(by_chain)):
+        for done in pool.map(seal, _in_order(by_chain, hints, now)):
             if done.head is not None:
                 report.heads[str(done.chain)] = done.head
             report.warnings += done.warnings
@@ -123,6 +131,31 @@ def seal_windows(
     if waits:
         _add_overdue(ledger, report, now)
     return report
+
+
+def _with_time_limit(sealing: Sealing, clock: Callable[[], float]) -> Sealing:
+    """Return how to seal so that no bucket is asked after `MAX_SECONDS_FOR_BUCKETS`."""
+    end = clock() + MAX_SECONDS_FOR_BUCKETS
+
+    def no_time() -> DocumentStore | None:
+        raise NoTimeError("other buckets did not answer for too long. The next report copies them.")
+
+    def place_of(user_id: int) -> AccountPlace | None:
+        place = sealing.place_of(user_id)
+        return place if place is None or clock() < end else place._replace(open=no_time)
+
+    return replace(sealing, place_of=place_of)
+
+
+def _in_order(chains: Iterable[ChainId], hints: dict[str, SealHead], now: datetime) -> list[ChainId]:
+    """Put those last whose bucket did not take the seals before. Each hour has an order of its own, as time may end."""
+
+    def turn(chain: ChainId) -> tuple[bool, bytes]:
+        hint = hints.get(str(chain))
+        failed_before = hint is not None and hint.not_copied_since is not None
+        return failed_before, hashlib.sha256(f"{chain} {now:%Y-%m-%dT%H}".encode()).digest()
+
+    return sorted(chains, key=turn)
 
 
 def log_seals(report: SealReport) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import shutil
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.support.crash_matrix import crash_cell
-from tests.support.sealed_archive import key_pair
+from tests.support.sealed_archive import HOUR, START, key_pair
 from tests.support.sealing import S3, SEALS, Installation, jobs_of, window_of
 
+from job_history.destinations.kind import DocumentStore
 from job_history.errors import TransientError
 from job_history.errors.code import Code
 from job_history.ledger.receipt import REDRIVE, WindowState
@@ -22,10 +26,12 @@ from job_history.ledger.status_file import PATH as STATUS
 from job_history.ledger.status_file import SealHead, read_status
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
-from job_history.seals.needs import Sealing, SealReport, Witness
-from job_history.seals.sealing import SealsOfRun, log_seals
+from job_history.seals.needs import AccountPlace, Sealing, SealReport, Witness
+from job_history.seals.sealing import SealsOfRun, log_seals, seal_windows
 from job_history.seals.signer import KeySigner
 from job_history.seals.unsealed import UnsealedWindow, unsealed_windows
+from job_history.seals.window_seal import Revision
+from job_history.storage import local_storage
 
 
 @pytest.fixture
@@ -416,3 +422,39 @@ def test_the_log_has_the_heads_of_few_chains_and_of_many_only_those_that_fail(
     assert {*heads_logged} <= {*failing} or chains == 10
     assert any("10,000" in line for line in lines) is (chains == 10_000)
     assert len(lines) < 40
+
+
+@pytest.mark.promise("no-account-waits")
+def test_buckets_that_hang_hold_a_report_for_a_limited_time_and_delay_no_other_account_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("job_history.seals.sealing.REQUESTS_AT_ONCE", 2)
+    ledger, bucket = local_storage(tmp_path / "ledger"), local_storage(tmp_path / "bucket")
+    answering, hanging = range(1, 11), range(101, 131)
+    seconds, asked, lock = [0.0], [0], threading.Lock()
+
+    def open_of(user_id: int) -> DocumentStore:
+        if user_id in hanging and hour > 0:
+            with lock:
+                seconds[0] += 100
+                asked[0] += 1
+            raise TransientError("no answer in time")
+        return DocumentStore(bucket, overwrites=False, description=dict(S3))
+
+    sealing = Sealing(lambda: None, lambda each: AccountPlace("", functools.partial(open_of, each)))
+    heads: dict[str, SealHead] = {}
+    for hour in range(8):
+        asked[0] = 0
+        one = Installation(tmp_path, now=START + hour * HOUR)
+        receipts = [replace(one.receipt(hour, {}, "run"), user_id=each) for each in (*answering, *hanging)]
+        recorded = [record(ledger, each) for each in receipts]
+        revisions = [Revision(each.receipt, each.is_new, each.sha256) for each in recorded]
+        report = seal_windows(ledger, sealing, revisions, heads, one.now, clock=lambda: seconds[0])
+
+        assert (report.problems, report.unsealed) == ([], 0)
+        assert asked[0] <= 8
+        heads = report.heads
+
+    assert {heads[f"{each}/jobs"].seq for each in (*answering, *hanging)} == {8}
+    assert {heads[f"{each}/jobs"].copied for each in answering} == {8}
+    assert {heads[f"{each}/jobs"].copied for each in hanging} == {1}
