@@ -47,6 +47,7 @@ LEDGER = "bench-ledger/ledger"
 LOOKBACK_HOURS = 1
 RECONCILED_AT = datetime.fromisoformat("2018-05-22T02:30:00+00:00")
 HOURS = [Window(WINDOW.start + number * HOUR, WINDOW.end + number * HOUR) for number in range(24 + LOOKBACK_HOURS)]
+HOUR_BEFORE = Window(WINDOW.start - HOUR, WINDOW.end - HOUR)
 LINES_AT_ONCE = 5_000
 
 

@@ -95,7 +95,8 @@ class Store:
         bucket, _, name = key.partition("/")
         if not name:
             return Exchange(self._list(bucket, parse_qs(query)) if method == b"GET" else _reply(200))
-        self._counts[method.decode()] += 1
+        # A HEAD costs as much as a GET.
+        self._counts["GET" if method == b"HEAD" else method.decode()] += 1
         if method == b"PUT":
             if CREATE_ONLY.search(head) and self._objects.get(key) is not None:
                 return Exchange(_reply(412))

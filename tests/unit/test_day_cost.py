@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import cast
+
 import pytest
 from tests.benchmarks.__main__ import BENCHMARKS, with_section
-from tests.benchmarks.accounts import ACCOUNT_COSTS
+from tests.benchmarks.accounts import ACCOUNT_COSTS, BUSY, Size, account_costs
 from tests.benchmarks.day_cost import BEGIN, DAYS, END, FIGURES, PAGE, Day, costs, tables, write
+from tests.benchmarks.many_accounts import Tasks
 from tests.benchmarks.scale import WINDOWS
 from tests.benchmarks.table import Table, read_table
 
@@ -30,6 +34,38 @@ def test_a_table_is_read_as_it_was_written() -> None:
     assert (rows[0]["bytes kept"], rows[2]["CPU s"]) == ("1,500", "0.01")
     with pytest.raises(ValueError, match="no table 'Another'"):
         read_table(FIGURES_OF_A_TEST, "Another")
+
+
+class _Size:
+    """Runs over accounts of which one in twenty has jobs, with exact costs: of the run, of an hour and of its jobs."""
+
+    def __init__(self, accounts: int) -> None:
+        self.accounts = accounts
+        self.quiet_hour = self._run(PUT=8 + 4 * accounts, GET=15 + 6 * accounts)
+        self.hour = self._run(PUT=10 + 4 * accounts + 31 * accounts // BUSY, GET=15 + 6 * accounts - accounts // BUSY)
+        self.reconciliation = self._run(GET=3 + 25 * accounts)
+
+    @staticmethod
+    def _run(**requests: int) -> Tasks:
+        return Tasks(requests=Counter(requests))
+
+
+def test_the_costs_of_an_account_leave_out_what_a_run_costs_whatever_its_accounts() -> None:
+    quiet, busy, reconciled = account_costs(cast("Size", _Size(100)), cast("Size", _Size(400)))
+
+    assert (quiet["PUT"], quiet["GET"], quiet["LIST"]) == (4, 6, 0)
+    assert (busy["PUT"], busy["GET"]) == (pytest.approx(4 + 31), pytest.approx(6 - 1))
+    assert (reconciled["PUT"], reconciled["GET"]) == (0, 25)
+
+
+def test_no_cost_of_an_account_on_the_page_is_negative_and_jobs_cost_more_than_none() -> None:
+    quiet, busy, reconciled = (
+        {name: float(value.replace(",", "")) for name, value in row.items() if name != "what"}
+        for row in read_table(FIGURES.read_text(), ACCOUNT_COSTS)
+    )
+
+    assert min(*quiet.values(), *busy.values(), *reconciled.values()) >= 0
+    assert all(busy[name] >= quiet[name] for name in quiet)
 
 
 def test_the_requests_of_a_day_are_those_of_its_hours_its_further_jobs_and_its_reconciliation() -> None:
