@@ -5,6 +5,8 @@ They are streamed: ten thousand have some 80 MB. A small file beside them is the
 
 from __future__ import annotations
 
+import logging
+
 import msgspec
 from msgspec.structs import replace
 
@@ -12,7 +14,9 @@ from job_history.ledger.receipt_store import first_revision
 from job_history.model.slice import RUNS
 from job_history.pipeline.close import ClosedWindow, Key
 from job_history.storage import Storage
-from job_history.storage.staging import staged_records, staged_writer
+from job_history.storage.staging import DamagedFileError, NotWholeError, read_json, staged_records, staged_writer
+
+log = logging.getLogger(__name__)
 
 
 class _Saved(msgspec.Struct):
@@ -47,15 +51,20 @@ class ClosedFile:
         self._saved = None
 
     def read(self) -> dict[Key, ClosedWindow]:
-        """Return the windows; none if `close` has not saved any."""
-        content = self._staging.read(self._path)
-        if content is None:
+        """Return the windows; none if `close` has saved none, or if a file is damaged: the report closes them."""
+        try:
+            saved = read_json(self._staging, self._path, _Saved)
+            if saved is None:
+                return {}
+            windows = {
+                window.key: replace(_with_first_revision(window), announced=saved.announced, is_new=False)
+                for window in staged_records(self._staging, saved.windows, ClosedWindow)
+            }
+        except (DamagedFileError, NotWholeError) as damaged:
+            log.warning("What `close` noted counts no more: %s", damaged)
             return {}
-        saved = self._saved = msgspec.json.decode(content, type=_Saved)
-        return {
-            window.key: replace(_with_first_revision(window), announced=saved.announced, is_new=False)
-            for window in staged_records(self._staging, saved.windows, ClosedWindow)
-        }
+        self._saved = saved
+        return windows
 
     def _write(self, saved: _Saved) -> None:
         self._staging.write(self._path, msgspec.json.encode(saved))

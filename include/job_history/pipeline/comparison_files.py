@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,9 @@ from job_history.model.slice import RUNS
 from job_history.model.window import Window
 from job_history.reconciliation.findings import DamagedObject, Findings, WindowFinding
 from job_history.storage import Storage
-from job_history.storage.staging import StagedWriter, staged_writer
+from job_history.storage.staging import DamagedFileError, StagedWriter, decoded_json, read_json, staged_writer
+
+log = logging.getLogger(__name__)
 
 
 class AccountToCompare(msgspec.Struct, frozen=True):
@@ -82,22 +85,26 @@ class ComparisonFiles:
         return None if (every := self._all()) is None else every.hours
 
     def comparison(self, number: int) -> Comparison | None:
-        content = self._staging.read(self._path(number))
-        return None if content is None else msgspec.json.decode(content, type=Comparison)
+        return read_json(self._staging, self._path(number), Comparison)
 
     def comparisons(self) -> Iterator[Comparison]:
         every = self._all()
         numbers = range(1, 1 + (every.number if every else 0))
-        for content in self._staging.read_all(map(self._path, numbers)):
+        paths = [self._path(number) for number in numbers]
+        for path, content in zip(paths, self._staging.read_all(paths), strict=True):
             if content is not None:
-                yield msgspec.json.decode(content, type=Comparison)
+                yield decoded_json(content, Comparison, self._staging.url(path))
 
     def save_progress(self, number: int, progress: Progress) -> None:
         self._staging.write(self._progress(number), msgspec.json.encode(progress))
 
     def progress(self, number: int) -> Progress:
-        content = self._staging.read(self._progress(number))
-        return Progress() if content is None else msgspec.json.decode(content, type=Progress)
+        """Return it; an empty one if there is none, or if the file is damaged: its accounts are compared again."""
+        try:
+            return read_json(self._staging, self._progress(number), Progress) or Progress()
+        except DamagedFileError as damaged:
+            log.warning("What was compared counts no more: %s", damaged)
+            return Progress()
 
     @contextmanager
     def damage_writer(self, number: int) -> Iterator[tuple[str, StagedWriter]]:
@@ -108,8 +115,7 @@ class ComparisonFiles:
             yield path, writer
 
     def _all(self) -> _All | None:
-        content = self._staging.read(f"{self._folder}/all.json")
-        return None if content is None else msgspec.json.decode(content, type=_All)
+        return read_json(self._staging, f"{self._folder}/all.json", _All)
 
     def _path(self, number: int) -> str:
         return f"{self._folder}/{number:04d}.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -10,6 +11,9 @@ import msgspec
 from job_history.model.slice import RUNS, Slice
 from job_history.pipeline.convoy import Convoy, convoy_path
 from job_history.storage import Storage, at_once
+from job_history.storage.staging import DamagedFileError, read_json
+
+log = logging.getLogger(__name__)
 
 STEPS = ("extract", "transform", "load")
 Result = TypeVar("Result", bound=msgspec.Struct)
@@ -37,8 +41,7 @@ class ConvoyFiles:
         at_once(lambda convoy: self._staging.write(convoy.path, msgspec.json.encode(convoy)), convoys)
 
     def convoy(self, number: int) -> Convoy | None:
-        content = self._staging.read(convoy_path(self._run, number))
-        return None if content is None else msgspec.json.decode(content, type=Convoy)
+        return read_json(self._staging, convoy_path(self._run, number), Convoy)
 
     def save_chains(self, chains: list[list[Slice]]) -> None:
         """Note which slices the chains of the second stage have, by their map index."""
@@ -46,8 +49,7 @@ class ConvoyFiles:
 
     def chains(self) -> list[list[Slice]]:
         """Return them; none if `close` of the run has not ended, or a week after the run."""
-        content = self._staging.read(self._chains)
-        return [] if content is None else msgspec.json.decode(content, type=list[list[Slice]])
+        return read_json(self._staging, self._chains, list[list[Slice]]) or []
 
     @property
     def _chains(self) -> str:
@@ -58,9 +60,15 @@ class ConvoyFiles:
         self._staging.write(self._progress(convoy, step), str(place).encode())
 
     def begun(self, convoy: Convoy, step: str) -> int | None:
-        """Return the place of the slice that an earlier try of the step began last; None: this is the first try."""
-        content = self._staging.read(self._progress(convoy, step))
-        return None if content is None else int(content)
+        """Return the place of the slice that an earlier try of the step began last; None: this is the first try.
+
+        -1: it is not known which.
+        """
+        try:
+            return read_json(self._staging, self._progress(convoy, step), int)
+        except DamagedFileError as damaged:
+            log.warning("What an earlier try began is not known: %s", damaged)
+            return -1
 
     def save_result(
         self, slice_: Slice, step: str, settings_hash: str, result: msgspec.Struct, taken_by: str = ""
@@ -69,12 +77,13 @@ class ConvoyFiles:
         self._staging.write(self._result(slice_, step), msgspec.json.encode(content))
 
     def result(self, slice_: Slice, step: str, kind: type[Result]) -> tuple[Result, StepResult] | None:
-        """Return a step's result for the slice, and the file it is of; None: none yet."""
-        content = self._staging.read(self._result(slice_, step))
-        if content is None:
+        """Return a step's result for the slice, and the file it is of; None: none, or a damaged one."""
+        try:
+            found = read_json(self._staging, self._result(slice_, step), StepResult)
+            return None if found is None else (msgspec.json.decode(found.result, type=kind), found)
+        except (DamagedFileError, msgspec.MsgspecError) as damaged:
+            log.warning("The %s of %s counts no more: %s", step, slice_.about, damaged)
             return None
-        found = msgspec.json.decode(content, type=StepResult)
-        return msgspec.json.decode(found.result, type=kind), found
 
     def are_staged(self, slice_: Slice, paths: list[str]) -> bool:
         """Return whether these files of a slice are in the staging area."""

@@ -5,6 +5,7 @@ Files, not XComs: tasks that failed leave one too, and a report can be made with
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -15,7 +16,9 @@ from job_history.pipeline.results import Plan, SliceOutcome
 from job_history.pipeline.shared_staging import NOTES
 from job_history.reconciliation.findings import DamagedObject, Findings
 from job_history.storage import Storage
-from job_history.storage.staging import staged_records
+from job_history.storage.staging import DamagedFileError, read_json, staged_records
+
+log = logging.getLogger(__name__)
 
 TASKS_UNTIL_PLANNED = ("plan", "look_back", "wait_until_settled")
 """Tasks without which there is no plan, the last one first."""
@@ -71,7 +74,7 @@ class RunFiles:
         self._staging.write(self._task_failure(task), msgspec.json.encode(Failure(task, message)))
 
     def task_failure(self, task: str) -> Failure | None:
-        return self._read(self._task_failure(task), Failure)
+        return self._failure(self._task_failure(task), task)
 
     def _task_failure(self, task: str) -> str:
         return f"{RUNS}/{self._run}/failure-{task}.json"
@@ -101,7 +104,12 @@ class RunFiles:
         self._staging.write(f"{slice_.folder}/outcome.json", msgspec.json.encode(outcome))
 
     def outcome(self, slice_: Slice) -> SliceOutcome | None:
-        return self._read(f"{slice_.folder}/outcome.json", SliceOutcome)
+        """Return it; None if there is none, or if the file is damaged: the slice is done again."""
+        try:
+            return self._read(f"{slice_.folder}/outcome.json", SliceOutcome)
+        except DamagedFileError as damaged:
+            log.warning("The outcome of %s counts no more: %s", slice_.about, damaged)
+            return None
 
     def save_failure(self, slice_: Slice, failure: Failure) -> None:
         """Save why a slice failed; an outcome that an earlier try has left counts no more."""
@@ -109,7 +117,7 @@ class RunFiles:
         self._staging.write(f"{slice_.folder}/failure.json", msgspec.json.encode(failure))
 
     def failure(self, slice_: Slice) -> Failure | None:
-        return self._read(f"{slice_.folder}/failure.json", Failure)
+        return self._failure(f"{slice_.folder}/failure.json", "a step")
 
     def delete_staged_files(self, slice_: Slice, outcome: SliceOutcome) -> None:
         """Delete the large files of a slice that is done, which its outcome names; the outcome stays."""
@@ -119,5 +127,11 @@ class RunFiles:
         self._staging.delete_unfinished(slice_.folder)
 
     def _read(self, path: str, kind: type[FileContent]) -> FileContent | None:
-        content = self._staging.read(path)
-        return None if content is None else msgspec.json.decode(content, type=kind)
+        return read_json(self._staging, path, kind)
+
+    def _failure(self, path: str, step: str) -> Failure | None:
+        """Return a failure, also one whose reason cannot be read: the slice may be done again."""
+        try:
+            return self._read(path, Failure)
+        except DamagedFileError as damaged:
+            return Failure(step, f"the reason cannot be read: {damaged}", transient=True)

@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 import zstandard
 
-from job_history.errors import TransientError
+from job_history.errors import PermanentError, TransientError
 from job_history.storage import Storage
 
 Record = TypeVar("Record", bound=msgspec.Struct)
@@ -22,6 +22,31 @@ Record = TypeVar("Record", bound=msgspec.Struct)
 COMPRESSION_LEVEL = 1
 READ_BUFFER_BYTES = 1 << 20
 _END = b'{"staged_records":'
+Content = TypeVar("Content")
+
+
+class NotWholeError(TransientError):
+    """A staged file was cut short, or is damaged."""
+
+
+class DamagedFileError(PermanentError):
+    """A small file of a run, which is written at once, is not what was written."""
+
+
+def read_json(storage: Storage, path: str, kind: type[Content]) -> Content | None:
+    """Return a small file of a run; None if there is none. Raises DamagedFileError if it cannot be decoded."""
+    content = storage.read(path)
+    return None if content is None else decoded_json(content, kind, storage.url(path))
+
+
+def decoded_json(content: bytes, kind: type[Content], where: str) -> Content:
+    """Decode a small file of a run; `where` is its URL. Raises DamagedFileError if it is not such a file."""
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise DamagedFileError(
+            f"{where} is damaged ({error}). Clear the `plan` of its run and what is downstream."
+        ) from error
 
 
 class StagedWriter:
@@ -66,7 +91,7 @@ class WriterIfNeeded:
 
 
 def staged_records(storage: Storage, path: str, record_type: type[Record]) -> Iterator[Record]:
-    """Stream the records of a staged file. Raises TransientError if the file was not written to its end."""
+    """Stream the records of a staged file. Raises NotWholeError if the file was not written to its end."""
     decode = msgspec.json.Decoder(record_type).decode
     records = 0
     with storage.reader(path) as file:
@@ -84,7 +109,7 @@ def staged_records(storage: Storage, path: str, record_type: type[Record]) -> It
         except (msgspec.DecodeError, UnicodeDecodeError, zstandard.ZstdError):
             # Cut short in the middle of a record, or damaged.
             pass
-    raise TransientError(
+    raise NotWholeError(
         f"{storage.url(path)} is not whole: {records} records, then no valid count of them. Clear the task that made "
         "it (and those downstream) for this account."
     )
