@@ -3,6 +3,7 @@
 On both clients.
 """
 
+import asyncio
 import socket
 import time
 from collections.abc import Iterator
@@ -224,7 +225,9 @@ def test_a_web_page_or_a_cut_answer_is_no_empty_bucket(store: ScriptedS3, transp
 
     bucket = open_bucket(access(S3Endpoint(store.url), BUCKET, transport=transport))
 
-    for ask in (lambda: list(bucket.entries("5234/jobs")), bucket.check_exists):
+    asked = [lambda: list(bucket.entries("5234/jobs")), bucket.check_exists]
+    asked += [lambda: bucket.read("5234/jobs/a.json"), lambda: asyncio.run(bucket.get("5234/jobs/a.json"))]
+    for ask in asked:
         with pytest.raises(TransientError) as raised:
             ask()
         assert raised.value.code in {Code.S3_NO_ANSWER, Code.S3_BUSY}

@@ -69,14 +69,14 @@ class ObstoreFiles(ABC):
             except FileNotFoundError as missing:
                 self._raise_if_the_bucket_is(missing)
                 return None
-        if not found["e_tag"]:
-            raise self.error_of(NO_ANSWER_OF_A_STORE, "read", self._prefix + key)
+            self._check_that_a_store_answered(found, key)
         return _entry(key, found)
 
     async def get(self, key: str) -> bytes | None:
         with self._errors("read", key):
             try:
                 result = await obstore.get_async(self._reader, self._prefix + key)
+                self._check_that_a_store_answered(result.meta, key)
                 return (await result.bytes_async()).to_bytes()
             except FileNotFoundError as missing:
                 self._raise_if_the_bucket_is(missing)
@@ -100,7 +100,9 @@ class ObstoreFiles(ABC):
     def read(self, path: str) -> bytes | None:
         with self._errors("read", path):
             try:
-                return obstore.get(self._reader, self._prefix + path).bytes().to_bytes()
+                result = obstore.get(self._reader, self._prefix + path)
+                self._check_that_a_store_answered(result.meta, path)
+                return result.bytes().to_bytes()
             except FileNotFoundError as missing:
                 self._raise_if_the_bucket_is(missing)
                 return None
@@ -134,6 +136,11 @@ class ObstoreFiles(ABC):
                     yield _entry(found["path"].removeprefix(self._prefix), found)
             if not self._is_seen_to_be_a_store:
                 self._check_that_it_is_a_store(folder)
+
+    def _check_that_a_store_answered(self, about: Any, key: str) -> None:
+        """Raise unless what an answer has about an object is a store's: a web page has no ETag."""
+        if not about["e_tag"]:
+            raise self.error_of(NO_ANSWER_OF_A_STORE, "read", self._prefix + key)
 
     def _check_that_it_is_a_store(self, folder: str) -> None:
         """Raise unless it can miss an object. For obstore a web page with status 200 is a listing without objects."""

@@ -69,12 +69,8 @@ class Boto3Bucket:
 
     def read(self, path: str) -> bytes | None:
         with self._errors("read", path):
-            try:
-                content: bytes = self._client.get_object(**self._in_bucket, Key=self._prefix + path)["Body"].read()
-            except ClientError as error:
-                _raise_unless_missing(error)
-                return None
-        return content
+            body = self._body(path)
+            return None if body is None else bytes(body.read())
 
     @contextmanager
     def open_writer(self, path: str) -> Iterator[BinaryIO]:
@@ -88,11 +84,7 @@ class Boto3Bucket:
     @contextmanager
     def open_reader(self, path: str) -> Iterator[BinaryIO]:
         with self._errors("read", path):
-            try:
-                body: Any = self._client.get_object(**self._in_bucket, Key=self._prefix + path)["Body"]
-            except ClientError as error:
-                _raise_unless_missing(error)
-                body = None
+            body = self._body(path)
         if body is None:
             raise FileNotFoundError(path)
         with body:
@@ -142,6 +134,16 @@ class Boto3Bucket:
             _check_that_it_has("ETag", found)
             _check_that_it_has("LastModified", found)
         return Entry(key, found["ContentLength"], found.get("ETag"), found["LastModified"], found.get("VersionId"))
+
+    def _body(self, path: str) -> Any:
+        """Return the stream of an object; None if there is none."""
+        try:
+            found = self._client.get_object(**self._in_bucket, Key=self._prefix + path)
+        except ClientError as error:
+            _raise_unless_missing(error)
+            return None
+        _check_that_it_has("ETag", found)
+        return found["Body"]
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
