@@ -13,13 +13,7 @@ from job_history.errors.code import Code
 from job_history.ledger.decoding import ledger_error
 from job_history.ledger.merge import merge
 from job_history.ledger.receipt import Receipt
-from job_history.ledger.receipt_files import (
-    ReceiptFiles,
-    check_follows,
-    decode_receipt,
-    receipt_files,
-    revision_path,
-)
+from job_history.ledger.receipt_files import ReceiptFiles, check_follows, decode_receipt, receipt_files, revision_path
 from job_history.model.window import Window
 from job_history.storage import Storage
 

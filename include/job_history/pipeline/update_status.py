@@ -12,13 +12,7 @@ from job_history.ledger.lateness import all_of
 from job_history.ledger.missed_hours import without_receipts
 from job_history.ledger.open_windows import OpenWindow, open_by_account
 from job_history.ledger.receipt import Receipt, WindowState
-from job_history.ledger.status_file import (
-    AccountStatus,
-    ExpectedBy,
-    OldestOpen,
-    Status,
-    rewrite_status,
-)
+from job_history.ledger.status_file import AccountStatus, ExpectedBy, OldestOpen, Status, rewrite_status
 from job_history.model.event_kind import EventKind
 from job_history.pipeline.results import Plan
 from job_history.reconciliation.findings import Findings

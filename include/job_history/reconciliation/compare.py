@@ -21,13 +21,7 @@ from job_history.ledger.status_file import AccountStatus
 from job_history.model.event_kind import EventKind
 from job_history.model.record import Record
 from job_history.model.window import Window
-from job_history.reconciliation.against_bucket import (
-    Compared,
-    InBucket,
-    OnDamage,
-    compared_with_bucket,
-    names_objects,
-)
+from job_history.reconciliation.against_bucket import Compared, InBucket, OnDamage, compared_with_bucket, names_objects
 from job_history.reconciliation.against_source import Ids, compared_with_source, ids_of, no_ids
 from job_history.reconciliation.findings import Findings
 from job_history.reconciliation.listings import LISTINGS_AT_ONCE

@@ -15,13 +15,7 @@ from airflow.sdk.log import redact  # type: ignore[attr-defined]
 
 from job_history.errors import ReplicationError
 from job_history.ledger.status_file import Notified, Status, read_status, rewrite_status
-from job_history.pipeline.notification import (
-    Message,
-    failing_after,
-    failing_installation,
-    left_by_backfills,
-    notice_of,
-)
+from job_history.pipeline.notification import Message, failing_after, failing_installation, left_by_backfills, notice_of
 from job_history.pipeline.run_outcome import RunOutcome
 from job_history.storage import Storage
 from job_history_airflow.announce.settings import NotifierSetting

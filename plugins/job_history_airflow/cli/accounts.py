@@ -109,12 +109,7 @@ def _write(given: Mapping[int, Any], *, replace: bool, dry_run: bool) -> tuple[s
     """Merge the entries into the Variable. Returns a problem, if nothing can be written, and the user_ids by action."""
     from airflow.utils.session import create_session
 
-    from job_history_airflow.accounts_variable import (
-        SavedMeanwhileError,
-        read_stored,
-        replace_entries,
-        write_audit_log,
-    )
+    from job_history_airflow.accounts_variable import SavedMeanwhileError, read_stored, replace_entries, write_audit_log
 
     with create_session() as session:
         stored = read_stored(session)

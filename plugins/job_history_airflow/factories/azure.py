@@ -14,12 +14,7 @@ from job_history.http.url import checked_url
 from job_history.storage.object_store.access import Credentials, StoreAccess
 from job_history.storage.object_store.problems import identity_service
 from job_history.storage.problems import TRANSIENT_STATUS
-from job_history_airflow.factories.connections import (
-    connection_errors,
-    connection_of_type,
-    needs_extra,
-    secrets_of,
-)
+from job_history_airflow.factories.connections import connection_errors, connection_of_type, needs_extra, secrets_of
 
 CONNECTION_TYPE = "wasb"
 _SCOPE = "https://storage.azure.com/.default"

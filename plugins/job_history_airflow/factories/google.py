@@ -16,12 +16,7 @@ from job_history.errors.masking import secret_masker
 from job_history.http.url import checked_url
 from job_history.storage.object_store.access import StoreAccess
 from job_history.storage.object_store.problems import identity_service
-from job_history_airflow.factories.connections import (
-    connection_errors,
-    connection_of_type,
-    needs_extra,
-    secrets_of,
-)
+from job_history_airflow.factories.connections import connection_errors, connection_of_type, needs_extra, secrets_of
 
 CONNECTION_TYPE = "google_cloud_platform"
 _ENDPOINT = "https://storage.googleapis.com"

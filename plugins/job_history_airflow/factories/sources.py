@@ -42,27 +42,27 @@ def source_of(
     `staging` keeps what tasks share of it; with a slice, what was read of that before a task ended. One that is not
     `patient` reports an error at once, for a user who waits for the answer.
     """
-    from job_history.sources.sql import (
-        SqlEventSource,
-        SqlJobSource,
-        dialect_for,
-    )
+    if isinstance(account.source, WorkatoSourceSettings):
+        return _workato_source(account, kind, account.source, staging, slice_, patient=patient)
+    return _sql_source(account, kind, max_document_bytes)
 
-    settings = account.source
-    if isinstance(settings, WorkatoSourceSettings):
-        return _workato_source(account, kind, settings, staging, slice_, patient=patient)
-    connection = find_connection(settings.conn_id, f"source.conn_id of account {account.label}")
+
+def _sql_source(account: Account, kind: EventKind, max_document_bytes: int) -> RemoteSource[Record]:
+    from job_history.sources.sql import SqlEventSource, SqlJobSource, dialect_for
+
+    conn_id, named_by = account.source.conn_id, f"source.conn_id of account {account.label}"
+    connection = find_connection(conn_id, named_by)
     try:
         hook: Any = connection.get_hook()  # type: ignore[no-untyped-call]
     except (AirflowException, ImportError, TypeError, ValueError) as unknown:
         raise PermanentError(
-            f"The connection {settings.conn_id!r} (source.conn_id of account {account.label}) cannot be used: "
-            f"{unknown}. Install the provider of its type, or correct the type."
+            f"The connection {conn_id!r} ({named_by}) cannot be used: {unknown}. Install the provider of its type, or "
+            "correct the type."
         ) from None
     if not hasattr(hook, "get_records"):
         raise PermanentError(
-            f"The connection {settings.conn_id!r} (source.conn_id of account {account.label}) is of type "
-            f"{connection.conn_type!r}, which is no SQL database. Name one of a type whose hook is a DbApiHook."
+            f"The connection {conn_id!r} ({named_by}) is of type {connection.conn_type!r}, which is no SQL database. "
+            "Name one of a type whose hook is a DbApiHook."
         )
     dialect = dialect_for(connection.conn_type or "", getattr(hook, "placeholder", "%s"))
     mask = secret_masker(*secrets_of(connection))
@@ -81,12 +81,7 @@ def _workato_source(
     *,
     patient: bool,
 ) -> RemoteSource[Record]:
-    from job_history.sources.workato import (
-        RETRIES,
-        Checkpoint,
-        WorkatoEventSource,
-        WorkatoSource,
-    )
+    from job_history.sources.workato import RETRIES, Checkpoint, WorkatoEventSource, WorkatoSource
     from job_history_airflow.hooks.workato import WorkatoHook
 
     named_by = f"source.conn_id of account {account.label}"

@@ -30,12 +30,7 @@ class CloseOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         from job_history.ledger.open_windows import OpenWindows
-        from job_history.pipeline.close import (
-            Closing,
-            dealt_out,
-            finished,
-            slices_for_tasks_of_their_own,
-        )
+        from job_history.pipeline.close import Closing, dealt_out, finished, slices_for_tasks_of_their_own
         from job_history.pipeline.closed_file import ClosedFile
         from job_history.pipeline.convoy_files import ConvoyFiles
 

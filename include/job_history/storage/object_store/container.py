@@ -18,12 +18,7 @@ from job_history.errors import PermanentError, ReplicationError
 from job_history.errors.code import Code
 from job_history.errors.masking import mask_secrets
 from job_history.storage.object_store.access import StoreAccess
-from job_history.storage.object_store.problems import (
-    MISSING_CONTAINER,
-    problem_of_store,
-    reports_existing,
-    store_error,
-)
+from job_history.storage.object_store.problems import MISSING_CONTAINER, problem_of_store, reports_existing, store_error
 from job_history.storage.obstore_errors import before_debug
 from job_history.storage.obstore_files import ObstoreFiles
 from job_history.storage.problems import Problem, quoted
