@@ -14,6 +14,9 @@ from job_history.errors.quoting import quoted
 from job_history.model.timestamp import parse_time
 
 SECTION = "job_history"
+_MOST_DIGITS = 12
+"""Of a whole number: more is a slip of the pen, and larger than what times and sizes can be."""
+_A_YEAR_OF_HOURS = 8_760
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,8 @@ def read_settings() -> Settings:
     return Settings(
         ledger_path=_text("ledger_path"),
         staging_path=_text("staging_path"),
-        settle=timedelta(minutes=_number("settle_minutes", at_least=0)),
-        lookback=timedelta(hours=_number("lookback_hours", at_least=1)),
+        settle=timedelta(minutes=_number("settle_minutes", at_least=0, at_most=_A_YEAR_OF_HOURS * 60)),
+        lookback=timedelta(hours=_number("lookback_hours", at_least=1, at_most=_A_YEAR_OF_HOURS)),
         start_date=read_start_date(),
         max_document_bytes=_number("max_document_bytes", at_least=1_000),
         max_message_bytes=_number("max_message_bytes", at_least=2_000, at_most=262_144),
@@ -114,7 +117,7 @@ def _text(option: str) -> str:
 
 def _number(option: str, *, at_least: int, at_most: int | None = None) -> int:
     text = _text(option)
-    number = int(text) if text.strip().isdecimal() else None
+    number = int(text) if text.strip().isdecimal() and len(text.strip()) <= _MOST_DIGITS else None
     if number is None or number < at_least or (at_most is not None and number > at_most):
         limits = f"at least {at_least}" if at_most is None else f"{at_least} to {at_most}"
         raise PermanentError(f"[{SECTION}] {option} = {quoted(text)} is not a whole number of {limits}.")

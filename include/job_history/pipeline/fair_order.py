@@ -44,6 +44,16 @@ def order_of_hour(items: Iterable[Item], account_of: Callable[[Item], int], hour
     return sorted(items, key=place)
 
 
+def turned(items: list[Item], hour: datetime) -> list[Item]:
+    """Return the items, beginning with another one each hour: what a time limit cuts off at the end changes, and what
+    lies beside each other stays so.
+    """
+    if not items:
+        return items
+    first = int.from_bytes(_hash(int(hour.timestamp() // 3600))) % len(items)
+    return items[first:] + items[:first]
+
+
 def names_of_hour(names: Iterable[str], hour: datetime) -> list[str]:
     """Return the names in the order of the hour: that of a hash of name and hour."""
     return sorted(names, key=lambda name: hashlib.sha256(f"{name} {int(hour.timestamp() // 3600)}".encode()).digest())

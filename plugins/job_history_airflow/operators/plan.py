@@ -19,7 +19,7 @@ from job_history.model.window import Window
 from job_history.pipeline.convoy import pack_slices
 from job_history.pipeline.convoy_files import ConvoyFiles
 from job_history.pipeline.extract import read_at
-from job_history.pipeline.fair_order import fair_order, names_of_hour
+from job_history.pipeline.fair_order import fair_order, names_of_hour, turned
 from job_history.pipeline.packing import Limits
 from job_history.pipeline.plan import SkipWindow, WindowsOf, plan, skip_none
 from job_history.pipeline.results import Plan
@@ -129,8 +129,11 @@ class PlanOperator(BaseOperator):
         packed = pack_slices(places.run, plans, accounts.usable, limits)
         limit, hour = conf.getint("core", "max_map_length"), plans[0].window.start
         taken = fair_order(packed.convoys, lambda convoy: convoy.slices[0].user_id, hour, limit)[:limit]
-        # A convoy's number is one more than its map index.
-        convoys = [msgspec.structs.replace(convoy, number=number) for number, convoy in enumerate(taken, start=1)]
+        # A convoy's number is one more than its map index. A step may not have time for its last slices.
+        convoys = [
+            msgspec.structs.replace(convoy, number=number, slices=turned(convoy.slices, hour))
+            for number, convoy in enumerate(taken, start=1)
+        ]
         ConvoyFiles(places.staging, places.run).save(convoys)
         self.log.info(
             "%s slices: %s of them in %s convoys; the others get tasks of their own.",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from job_history.pipeline.fair_order import fair_order
+from job_history.pipeline.fair_order import fair_order, names_of_hour, turned
 
 START = datetime(2026, 11, 29, tzinfo=UTC)
 USER_IDS = st.lists(st.integers(1, 10**6), min_size=1, max_size=60, unique=True)
@@ -53,3 +55,18 @@ def test_an_accounts_items_stay_in_their_order() -> None:
 
     for user_id in (5234, 5235):
         assert [part for owner, part in order if owner == user_id] == [0, 1, 2]
+
+
+@pytest.mark.promise("fair-time-limits")
+def test_within_a_day_each_part_of_a_convoy_and_each_kind_is_among_the_first() -> None:
+    day = [START + timedelta(hours=hour) for hour in range(24)]
+
+    assert {names_of_hour(("azure_blob", "s3", "sumo_logic"), hour)[0] for hour in day} == {
+        "azure_blob",
+        "s3",
+        "sumo_logic",
+    }
+    first_half = [turned(list(range(10)), hour)[:5] for hour in day]
+    assert {each for half in first_half for each in half} == set(range(10))
+    assert all((each + 1) % 10 == following for half in first_half for each, following in pairwise(half))
+    assert turned([], START) == []
