@@ -121,11 +121,14 @@ def _add_example(ids: list[str], job_id: str, limit: int) -> None:
 
 
 def _delivered(ledger: Storage, slice_: Slice, description: dict[str, Any]) -> dict[str, tuple[str, str | None]]:
-    """Return id and SHA-256, by key, of what exactly this destination has by the window's receipt."""
+    """Return id and SHA-256, by key, of what exactly this destination has by the window's receipt.
+
+    The newest list of a key comes last, and wins. Of an account that moved away and back, `elsewhere` has what is here.
+    """
     receipt = read_receipt(ledger, slice_.user_id, slice_.kind, slice_.window)
     return {
         item.key: (item.job_id, item.sha256)
-        for path in (receipt.items if receipt else [])
+        for path in ([*receipt.elsewhere, *reversed(receipt.items)] if receipt else [])
         for item in items_at(ledger, path, description)
         if item.must_be_there and item.key is not None
     }

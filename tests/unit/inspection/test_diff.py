@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.support.one_hour import replicate
 from tests.unit.samples import EXAMPLE_KEY, HOUR, MemoryDestination, MemorySource, account, record, slice_of
 
 from job_history.destinations import Destination
 from job_history.inspection.diff import ByReceipt, Difference, difference
+from job_history.ledger.receipt_files import receipt_path
+from job_history.ledger.receipt_store import read_receipt
 from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord
 from job_history.redaction import Redaction
@@ -94,6 +97,15 @@ def test_what_went_to_another_place_is_not_at_this_one(ledger: Storage, tmp_path
     elsewhere: Destination = ByReceipt(Elsewhere(), ledger, slice_of())
 
     assert compared(RECORDS[:1], ledger, tmp_path, dry_run=elsewhere) == reported(missing=1, missing_ids=["100"])
+
+
+def test_what_went_here_before_the_account_moved_away_and_back_is_found(ledger: Storage, tmp_path: Path) -> None:
+    before = read_receipt(ledger, 5234, EventKind.JOBS, HOUR)
+    assert before is not None
+    moved = msgspec.structs.replace(before, items=[], elsewhere=before.items)
+    ledger.write(receipt_path(5234, EventKind.JOBS, HOUR), msgspec.json.encode(moved))
+
+    assert compared(RECORDS, ledger, tmp_path) == reported(same=len(RECORDS))
 
 
 def test_a_destination_that_can_be_read_is_asked_and_not_the_receipt(ledger: Storage, tmp_path: Path) -> None:
