@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
@@ -59,13 +58,24 @@ def judge_receipts(
 
 def _judge_receipts_of(archive: Archive, chain: Chain, hours: Range, findings: Findings) -> None:
     missing = {each: sealed for each, sealed in chain.receipts.items() if each[0].start in hours}
-    for window, revision, key in _receipts(archive, chain):
-        if window.start not in hours:
-            continue
-        sealed = missing.pop((window, revision), None)
+    found = [
+        (window, revision, key, missing.pop((window, revision), None))
+        for window, revision, key in _receipts(archive, chain)
+        if window.start in hours
+    ]
+    digests = archive.digests(key for *_, key, sealed in found if sealed is not None)
+    for window, revision, key, sealed in found:
         newest = chain.windows.get(window)
         if sealed is not None:
-            if hashlib.sha256(archive.read(key) or b"").hexdigest() != sealed.sha256:
+            digest = next(digests)
+            if isinstance(digest, OSError):
+                detail = f"the receipt cannot be read: {digest.strerror}"
+                findings.of_window(
+                    _finding(Verdict.COULD_NOT_CHECK, detail, chain, window, sealed.seq)._replace(key=key)
+                )
+            elif digest is None:
+                missing[window, revision] = sealed  # it was deleted meanwhile
+            elif digest.decode() != sealed.sha256:
                 detail = "the receipt has other bytes than were sealed"
                 findings.of_window(_finding(Verdict.MODIFIED, detail, chain, window, sealed.seq)._replace(key=key))
         elif newest is None or newest.revision < revision:

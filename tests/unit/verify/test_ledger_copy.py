@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from tests.support.sealed_archive import HOUR, START, SealedArchive, allowed_signers, five_hours, key_pair
 from tests.support.verifying import Verified, verified
 
+from job_history_verify import archive
 from job_history_verify.allowed_signers import parse_allowed_signers
 
 KEYS = parse_allowed_signers(allowed_signers(key_pair()))
@@ -47,6 +50,29 @@ def test_ledger_whose_receipts_are_all_sealed_is_proven(ledger: SealedArchive) -
 def test_receipt_with_other_bytes_is_modified(ledger: SealedArchive) -> None:
     receipt(ledger, 1, content=b"forged")
     assert verified_ledger(ledger).hours == {"proven": 5, "modified": 1}
+
+
+@pytest.mark.promise("proof-manipulations")
+def test_second_file_of_a_revision_changes_no_judgement_of_the_others(ledger: SealedArchive) -> None:
+    copy = receipt(ledger, 1)
+    copy.with_name("r1.json").write_bytes(b"forged")
+    receipt(ledger, 2, content=b"forged")
+    assert verified_ledger(ledger).hours == {"proven": 5, "modified": 1}
+
+
+def test_receipt_that_cannot_be_read_leaves_none_of_the_others_unjudged(
+    ledger: SealedArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unreadable, _ = receipt(ledger, 1), receipt(ledger, 3, content=b"forged")
+    digest_of = archive._digest_of
+
+    def refusing(path: bytes) -> bytes:
+        if os.fsdecode(path) == str(unreadable):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return digest_of(path)
+
+    monkeypatch.setattr(archive, "_digest_of", refusing)
+    assert verified_ledger(ledger).hours == {"proven": 5, "could not check": 1, "modified": 1}
 
 
 @pytest.mark.promise("proof-manipulations")
