@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow.sdk.log import redact  # type: ignore[attr-defined]
 
 from job_history.errors import ReplicationError
@@ -27,6 +28,11 @@ def reason_of(error: BaseException) -> str:
 
     A foreign exception may repeat anything: Airflow masks the secrets of its connections.
     """
+    if isinstance(error, AirflowTaskTimeout):
+        return (
+            "the task reached its time limit, because its source or destination hangs or is slow. Find out which, then "
+            "clear the task. The window stays open, and the next reconciliation runs it again, too."
+        )
     return str(error) if isinstance(error, ReplicationError) else str(redact(f"{type(error).__name__}: {error}"))
 
 
