@@ -74,7 +74,7 @@ def bucket_at(
 ) -> Bucket:
     options.setdefault("session", session())
     found = access(S3Endpoint(url), BUCKET, transport=transport, **options)
-    return open_bucket(replace(found, connect_timeout=timeout), prefix=prefix, concurrency=32, request_timeout=timeout)
+    return open_bucket(replace(found, connect_timeout=timeout, read_timeout=timeout), prefix=prefix, concurrency=32)
 
 
 def destination(url: str, transport: str, *, overwrite: bool = False, **options: Any) -> ObjectStoreDestination:

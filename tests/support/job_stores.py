@@ -25,7 +25,6 @@ from simulators.job_store.schema import JsonType
 from simulators.postgres import PostgresServer
 from simulators.workato import Partner, Workspace, local_workato
 
-Connect = Callable[[], Any]
 FixtureValue = Callable[[str], Any]
 
 

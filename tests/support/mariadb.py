@@ -19,7 +19,6 @@ from simulators.processes import ChildProcess, free_port
 
 PACKAGES = ("mariadb-server-core", "mariadb-client-core", "libmariadb-dev")
 PROGRAMS = ("mariadbd", "mariadb-install-db", "my_print_defaults", "mariadb_config")
-DRIVERS = ("mysqlclient", "mysql-connector-python")
 _REQUIREMENTS = Path(__file__).parent / "mysql" / "requirements.txt"
 _START_SECONDS = 60
 

@@ -207,7 +207,7 @@ def bucket_at(account: Account, url: str, request_timeout: timedelta = timedelta
     """Return the client of the account's bucket at this endpoint."""
     settings: Any = account.destination
     found = access(S3Endpoint(url, "local", "local"), settings.bucket)
-    return open_bucket(found, request_timeout=request_timeout.total_seconds())
+    return open_bucket(replace(found, read_timeout=request_timeout.total_seconds()))
 
 
 def sumo_logic_destination(

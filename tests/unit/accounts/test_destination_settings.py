@@ -13,15 +13,6 @@ from job_history.accounts.destination_settings import SumoLogicDestinationSettin
 from job_history.accounts.variable import read_accounts
 from job_history.destinations.sumo_logic import headers_of
 
-HEADER = "use printable ASCII characters, without spaces at the ends: it is sent as an HTTP header"
-
-
-def field_fault(key: str) -> str:
-    return (
-        f"destination.fields: the field {key!r} cannot be sent: a key has 1 to 255 characters, a value 1 to 200, all "
-        "of printable ASCII without , and = and without spaces at the ends"
-    )
-
 
 def faults(**settings: Any) -> list[str]:
     destination = {"type": "sumo_logic", "conn_id": "acme_sumo", **settings}

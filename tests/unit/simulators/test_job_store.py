@@ -22,7 +22,6 @@ from simulators.job_store import (
 DAY = datetime(2018, 5, 21, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 INCLUDE = Path(__file__).parents[3] / "include"
-VECTORS = Path(__file__).parents[2] / "vectors"
 
 
 def acme(start: datetime, end: datetime, *, seed: int = 1) -> list[SampleJob]:

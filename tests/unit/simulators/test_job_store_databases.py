@@ -30,8 +30,6 @@ from simulators.postgres import PostgresServer, local_postgres
 
 DAY = datetime(2018, 5, 21, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-INCLUDE = Path(__file__).parents[3] / "include"
-VECTORS = Path(__file__).parents[2] / "vectors"
 
 
 def acme_hour() -> list[SampleJob]:

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from job_history.model.timestamp import format_time
 from job_history.sources.sql.time_forms import AMBIGUOUS, FORMS, ISO, column_form, described_time, is_readable
 
-MOMENT = datetime(2026, 3, 9, 14, 0, 1, tzinfo=UTC)
 TEXT = "2026-03-09T14:00:01Z"
 
 WRITTEN = {

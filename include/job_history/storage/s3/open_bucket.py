@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 from job_history.storage.s3.access import S3Access
 from job_history.storage.s3.boto3_bucket import Boto3Bucket
@@ -25,21 +24,12 @@ def concurrency_of(access: S3Access, wanted: int) -> int:
     return min(limit for limit in limits if limit is not None)
 
 
-def open_bucket(
-    access: S3Access,
-    *,
-    prefix: str = "",
-    concurrency: int = 16,
-    attempts: int = 1,
-    request_timeout: float | None = None,
-) -> Bucket:
+def open_bucket(access: S3Access, *, prefix: str = "", concurrency: int = 16, attempts: int = 1) -> Bucket:
     """Return a client of the bucket: obstore if it supports the connection's settings, else boto3, with a log line why.
 
-    `attempts` is how often the client itself sends a request at most, `request_timeout` (seconds) instead of the
-    connection's. Use it inside a task only: see job_history.storage.
+    `attempts` is how often the client itself sends a request at most. Use it inside a task only: see
+    job_history.storage.
     """
-    if request_timeout is not None:
-        access = replace(access, read_timeout=request_timeout)
     if access.boto3_because is None:
         return ObstoreBucket(access, prefix=prefix, attempts=attempts)
     log.info("%s is used through boto3, because %s.", access.about, access.boto3_because)
