@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from job_history.accounts.account import Account
 from job_history.model.window import Window
@@ -18,6 +18,7 @@ from job_history.pipeline.comparison_files import (
     Progress,
     damaged_object,
 )
+from job_history.pipeline.fair_order import order_of_hour
 from job_history.reconciliation.compare import Comparing
 from job_history.reconciliation.findings import Findings, WindowFinding
 
@@ -56,7 +57,7 @@ class CompareAccounts:
         weights = {
             user_id: -(-_length(own) // _length(comparison.hours)) for user_id, own in comparison.own_hours.items()
         }
-        for group in _groups(to_do, suspects, weights):
+        for group in _groups(to_do, suspects, weights, comparison.hours.end):
             if self.clock() - began > MAX_SECONDS:
                 progress.time_is_over = True
                 left = len(in_order) - len(progress.done)
@@ -92,10 +93,13 @@ def _length(hours: Window) -> timedelta:
     return hours.end - hours.start
 
 
-def _groups(accounts: list[Account], suspects: set[int], weights: dict[int, int]) -> Iterator[list[Account]]:
-    """Yield groups with one kind of destination each, in the order in which they are full; a suspect is alone.
+def _groups(
+    accounts: list[Account], suspects: set[int], weights: dict[int, int], until: datetime
+) -> Iterator[list[Account]]:
+    """Yield groups with one kind of destination each, in the order in which they are full; a suspect is alone, and
+    those before it in the list may have no time left: each day another one is the first.
 
-    `weights`: as how many an account counts, by user_id, if it is not one.
+    `weights`: as how many an account counts, by user_id, if it is not one. `until`: the end of the hours compared.
     """
     filling: dict[str, list[Account]] = {}
     for account in accounts:
@@ -106,7 +110,8 @@ def _groups(accounts: list[Account], suspects: set[int], weights: dict[int, int]
         if sum(weights.get(each.user_id, 1) for each in group) >= ACCOUNTS_A_GROUP:
             yield filling.pop(account.destination.type)
     yield from filling.values()
-    yield from ([account] for account in accounts if account.user_id in suspects)
+    alone = [account for account in accounts if account.user_id in suspects]
+    yield from ([account] for account in order_of_hour(alone, lambda account: account.user_id, until))
 
 
 def left_over(comparison: Comparison, progress: Progress, accounts: Iterable[Account]) -> Iterator[tuple[Account, str]]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from job_history.accounts.account import Account
 from job_history.destinations import Listable
-from job_history.errors import ReplicationError
+from job_history.errors import ReplicationError, TransientError
 from job_history.ledger.lateness import all_of
 from job_history.ledger.open_windows import OpenWindow, OpenWindows
 from job_history.ledger.receipt import Receipt, WindowState
@@ -25,6 +25,7 @@ from job_history.reconciliation.against_bucket import Compared, InBucket, OnDama
 from job_history.reconciliation.against_source import Ids, compared_with_source, ids_of, no_ids
 from job_history.reconciliation.findings import Findings
 from job_history.reconciliation.listings import LISTINGS_AT_ONCE
+from job_history.reconciliation.patience import FAILED_SECONDS, Patience
 from job_history.reconciliation.windows_to_run import needs_no_run
 from job_history.sources import RemoteSource
 from job_history.sources.count_batch import Counted, count_batch
@@ -32,8 +33,6 @@ from job_history.storage import Storage
 
 log = logging.getLogger(__name__)
 
-# An unreachable database takes about 2 minutes per connection to time out, and many accounts may share it.
-FAILED_COUNT_LIMIT_SECONDS = 300.0
 RUN_AGAIN = "Run the reconciliation again once this is fixed."
 BUCKETS_AT_ONCE = 8
 
@@ -57,9 +56,10 @@ class Comparing:
     marks: OpenWindows
     own_hours: Mapping[int, Window] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
-    _time_left: defaultdict[str, float] = field(
-        default_factory=lambda: defaultdict(lambda: FAILED_COUNT_LIMIT_SECONDS), init=False
-    )
+
+    @cached_property
+    def patience(self) -> Patience:
+        return Patience(self.clock)
 
     def new_findings(self) -> Findings:
         return Findings(destination=self.destination, window=self.hours, is_readable=self.bucket_of is not None)
@@ -86,7 +86,12 @@ class Comparing:
             for each, found in zip(all_of_them, read, strict=True)
             if (receipts := each.noted(found)) is not None
         ]
-        counted = count_batch([(each.account, each.kind, each.hours) for each, _ in with_receipts], self.source_of)
+        began = self.clock()
+        counted = count_batch(
+            [(each.account, each.kind, each.hours) for each, _ in with_receipts],
+            self.source_of,
+            is_over=lambda: self.clock() - began > FAILED_SECONDS,
+        )
         with (
             ThreadPoolExecutor(LISTINGS_AT_ONCE, "listings") as listings,
             ThreadPoolExecutor(BUCKETS_AT_ONCE, "buckets") as buckets,
@@ -105,14 +110,12 @@ class Comparing:
     def _with_source(self, each: _Comparison, receipts: list[Receipt | None], counted: Counted) -> Compared | None:
         """Compare an account with its source, unless accounts before it have used up the time for failures."""
         its_source = each.account.source.model_dump_json()
-        if self._time_left[its_source] <= 0:
+        if self.patience.is_over(its_source):
             each.skip()
             return None
-        began, faults = self.clock(), len(each.findings.faults)
-        reported = each.with_source(receipts, counted.get((each.account.user_id, each.kind, each.hours)))
-        if len(each.findings.faults) > faults:
-            self._time_left[its_source] -= self.clock() - began
-        return reported
+        faults = len(each.findings.faults)
+        with self.patience.tried(its_source, lambda: len(each.findings.faults) > faults):
+            return each.with_source(receipts, counted.get((each.account.user_id, each.kind, each.hours)))
 
 
 @dataclass(frozen=True)
@@ -131,8 +134,7 @@ class _Comparison:
 
     def skip(self) -> None:
         self._not_compared(
-            f"skipped, because the source already timed out for other accounts ({FAILED_COUNT_LIMIT_SECONDS:.0f} s in "
-            "total)."
+            f"skipped, because the source already timed out for other accounts ({FAILED_SECONDS:.0f} s in total)."
         )
 
     def _not_compared(self, problem: str) -> None:
@@ -195,10 +197,20 @@ class _Comparison:
         except Exception as error:  # noqa: BLE001 - as above
             self._bucket_fault(error)
             return None
-        how = self.how
-        return buckets.submit(
-            compared_with_bucket, reported, self.hours, bucket, how.ledger, on_damage=self.on_damage, listings=listings
-        )
+        return buckets.submit(self._in_bucket, reported, bucket, listings)
+
+    def _in_bucket(self, reported: Compared, bucket: Listable, listings: Executor) -> InBucket:
+        """Compare, unless accounts before it have used up the time for failures of their connection."""
+        patience, settings = self.how.patience, self.account.destination
+        connection = getattr(settings, "conn_id", None) or settings.model_dump_json()
+        if patience.is_over(f"bucket {connection}"):
+            raise TransientError(
+                f"skipped, because the store already failed for other accounts ({FAILED_SECONDS:.0f} s in total)."
+            )
+        with patience.tried(f"bucket {connection}"):
+            return compared_with_bucket(
+                reported, self.hours, bucket, self.how.ledger, on_damage=self.on_damage, listings=listings
+            )
 
     def finish(self, reported: Compared, in_bucket: Future[InBucket] | None) -> None:
         """Add the account's windows to the findings, once its bucket has been compared."""

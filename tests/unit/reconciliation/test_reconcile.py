@@ -29,7 +29,7 @@ from job_history.model.event_kind import EventKind
 from job_history.model.job import JobRecord
 from job_history.model.timestamp import format_time
 from job_history.model.window import Window
-from job_history.reconciliation import unknown_objects
+from job_history.reconciliation import compare, unknown_objects
 from job_history.reconciliation.compare import Comparing
 from job_history.reconciliation.findings import DamagedObject, Findings, WindowFinding
 from job_history.reconciliation.log_findings import log_findings
@@ -476,6 +476,37 @@ def test_a_source_that_times_out_does_not_use_up_the_time_of_other_sources(world
         " skipped, beca"
     ] * 2
     assert findings.to_run() == {(5234, EventKind.JOBS, hour) for hour in HOURS}
+
+
+@pytest.mark.promise("fair-time-limits")
+def test_a_store_that_times_out_does_not_use_up_the_time_of_other_stores(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its accounts would come first every day, because they were compared the longest time ago."""
+    monkeypatch.setattr(compare, "BUCKETS_AT_ONCE", 1)
+    now, asked = [0.0], list[int]()
+
+    class Void(MemoryBucket):
+        def listing(self, folder: str) -> Iterator[StoredObject]:
+            now[0] += 130
+            asked.append(int(folder.partition("/")[0]))
+            raise TransientError("Nobody answers.")
+
+    world.source.records = [job(1)]
+    world.receipt(0, item(1))
+    [path] = [path for path in world.ledger.paths("receipts/5234") if path.endswith(".parquet")]
+    void = {"type": "s3", "conn_id": "void", "bucket": "void"}
+    dead = [account(user_id=number, name="V", destination=void) for number in range(1, 9)]
+    for each in dead:
+        add_revision(world.ledger, receipt(0, WindowState.COMPLETE, user_id=each.user_id, items=[path]))
+    findings = world.reconcile(
+        *dead, account(), bucket_of=lambda one: Void() if one.user_id < 9 else world.bucket, clock=lambda: now[0]
+    )
+
+    assert len(asked) == 3
+    assert len(findings.faults) == 8
+    assert findings.behind == set(range(1, 9))
+    assert findings.objects == 1
 
 
 def test_an_unlistable_bucket_is_a_problem_and_the_source_is_still_compared(

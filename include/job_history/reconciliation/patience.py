@@ -1,0 +1,40 @@
+"""How long a reconciliation waits for one source or store that fails, over all of its accounts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+FAILED_SECONDS = 300.0
+"""An unreachable database or store takes about 2 minutes for each connection, and many accounts may share it."""
+
+
+class Patience:
+    """Sums up, by key, the seconds that failed attempts have taken; for several threads. `clock` is in seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._left: defaultdict[str, float] = defaultdict(lambda: FAILED_SECONDS)
+        self._lock = Lock()
+
+    def is_over(self, key: str) -> bool:
+        with self._lock:
+            return self._left[key] <= 0
+
+    @contextmanager
+    def tried(self, key: str, failed: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """Take the time of the block off if it raises, or if it has `failed`."""
+        began = self._clock()
+        try:
+            yield
+        except Exception:
+            self._take_off(key, began)
+            raise
+        if failed():
+            self._take_off(key, began)
+
+    def _take_off(self, key: str, began: float) -> None:
+        with self._lock:
+            self._left[key] -= self._clock() - began
