@@ -12,7 +12,7 @@ from functools import cached_property
 
 from job_history.accounts.account import Account
 from job_history.destinations import Listable
-from job_history.errors import ReplicationError, TransientError
+from job_history.errors import ReplicationError
 from job_history.ledger.lateness import all_of
 from job_history.ledger.open_windows import OpenWindow, OpenWindows
 from job_history.ledger.receipt import Receipt, WindowState
@@ -201,15 +201,10 @@ class _Comparison:
 
     def _in_bucket(self, reported: Compared, bucket: Listable, listings: Executor) -> InBucket:
         """Compare, unless accounts before it have used up the time for failures of their connection."""
-        patience, settings = self.how.patience, self.account.destination
-        connection = getattr(settings, "conn_id", None) or settings.model_dump_json()
-        if patience.is_over(f"bucket {connection}"):
-            raise TransientError(
-                f"skipped, because the store already failed for other accounts ({FAILED_SECONDS:.0f} s in total)."
-            )
-        with patience.tried(f"bucket {connection}"):
+        settings, ledger = self.account.destination, self.how.ledger
+        with self.how.patience.tried(f"store {getattr(settings, 'conn_id', None) or settings.model_dump_json()}"):
             return compared_with_bucket(
-                reported, self.hours, bucket, self.how.ledger, on_damage=self.on_damage, listings=listings
+                reported, self.hours, bucket, ledger, on_damage=self.on_damage, listings=listings
             )
 
     def finish(self, reported: Compared, in_bucket: Future[InBucket] | None) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 
+from job_history.errors import TransientError
+
 FAILED_SECONDS = 300.0
 """An unreachable database or store takes about 2 minutes for each connection, and many accounts may share it."""
 
@@ -25,7 +27,12 @@ class Patience:
 
     @contextmanager
     def tried(self, key: str, failed: Callable[[], bool] = lambda: False) -> Iterator[None]:
-        """Take the time of the block off if it raises, or if it has `failed`."""
+        """Take the time of the block off if it raises, or if it has `failed`. Raises TransientError if none is left."""
+        if self.is_over(key):
+            raise TransientError(
+                f"skipped, because the {key.partition(' ')[0]} already failed for other accounts ({FAILED_SECONDS:.0f} s "
+                "in total)."
+            )
         began = self._clock()
         try:
             yield
