@@ -30,8 +30,8 @@ class Patience:
         """Take the time of the block off if it raises, or if it has `failed`. Raises TransientError if none is left."""
         if self.is_over(key):
             raise TransientError(
-                f"skipped, because the {key.partition(' ')[0]} already failed for other accounts ({FAILED_SECONDS:.0f} s "
-                "in total)."
+                f"skipped, because the {key.partition(' ')[0]} already failed for other accounts "
+                f"({FAILED_SECONDS:.0f} s in total)."
             )
         began = self._clock()
         try:
