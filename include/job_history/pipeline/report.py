@@ -12,6 +12,7 @@ from job_history.ledger.open_windows import OpenWindow, OpenWindows
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import Recorded
 from job_history.ledger.status_file import ExpectedBy
+from job_history.limited_log import LimitedLog
 from job_history.model.slice import RUNS
 from job_history.pipeline.close import Closing
 from job_history.pipeline.closed_file import ClosedFile
@@ -207,20 +208,23 @@ def _remember_accounts(ledger: Storage, plans: list[Plan]) -> None:
 def _log_warnings(plans: list[Plan], receipts: list[Receipt], ledger: Storage) -> None:
     for plan in [plan for plan in plans if plan.skipped]:
         log.info("Nothing to do for %s: %s.", plan.destination, readable_skipped(plan.skipped))
-    for receipt in [receipt for receipt in receipts if receipt.counts.quarantined]:
-        log.warning(
-            "Account %s, window %s: in quarantine %s. Fix the source and run the window again. They are in:\n%s",
-            receipt.label,
-            receipt.window.start_text,
-            readable_counts(receipt.counts.quarantined),
-            "\n".join(ledger.url(path) for path in receipt.quarantine),
-        )
-    for message in [
-        *unplaceable_messages(receipts).values(),
-        *unclear_mask_messages(receipts),
-        *(each for plan in plans for each in plan.unchecked),
-    ]:
-        log.warning("%s", message)
+    with LimitedLog(log) as lines:
+        for receipt in [receipt for receipt in receipts if receipt.counts.quarantined]:
+            lines.warning(
+                "Account %s, window %s: in quarantine %s. Fix the source and run the window again. They are in:\n%s",
+                receipt.label,
+                receipt.window.start_text,
+                readable_counts(receipt.counts.quarantined),
+                "\n".join(ledger.url(path) for path in receipt.quarantine),
+            )
+    for messages in (
+        unplaceable_messages(receipts).values(),
+        unclear_mask_messages(receipts),
+        [each for plan in plans for each in plan.unchecked],
+    ):
+        with LimitedLog(log) as lines:
+            for message in messages:
+                lines.warning("%s", message)
 
 
 def delete_old_runs(staging: Storage, before: datetime) -> list[str]:

@@ -262,6 +262,22 @@ def test_a_run_without_a_plan_fails(run: Run, check_message: CheckMessage) -> No
 
 
 @pytest.mark.promise("report-gives-reasons")
+@pytest.mark.promise("report-log-short")
+def test_warnings_of_many_accounts_are_cut_and_their_number_is_logged(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "job_history")
+    windows = [window_of(account(user_id)) for user_id in range(1, 26)]
+    run.plan(*windows)
+    for planned in windows:
+        run.files.save_outcome(planned.slices[0], outcome(planned.slices[0], delivered=0, quarantined={"bad_json": 1}))
+
+    run.report()
+
+    warnings = [each for each in caplog.messages if "in quarantine" in each or "more like these" in each]
+    assert (len(warnings), warnings[-1]) == (21, "... and 5 more like these.")
+
+
 def test_the_report_repeats_why_nothing_was_planned(run: Run) -> None:
     run.files.save_task_failure("wait_until_settled", "The run has the unknown parameter 'account'.")
     assert "Nothing was replicated, because `wait_until_settled` failed: The run has" in run.failure([])
