@@ -12,34 +12,48 @@ import requests
 from requests.adapters import HTTPAdapter
 
 
+class _NotedConnection:
+    """Mixed into a connection of urllib3: its adapter knows the socket that it opened last."""
+
+    adapter: EndableAdapter
+    sock: socket.socket
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        # The connection itself forgets it as soon as an answer begins that is its last.
+        self.adapter.note(self.sock)
+
+
 class EndableAdapter(HTTPAdapter):
     """An adapter for one request at a time, with one connection, that can be ended from another thread."""
 
     def __init__(self) -> None:
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
-        self._sockets: list[socket.socket] = []
+        self._socket: socket.socket | None = None
+        self._is_ended = False
 
     def get_connection_with_tls_context(self, *given: Any, **named: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*given, **named)
-        sockets = self._sockets
-
-        class Noted(pool.ConnectionCls):  # type: ignore[misc]
-            is_noted = True
-
-            def connect(self) -> None:
-                super().connect()
-                # The connection itself forgets it as soon as an answer begins that is its last.
-                sockets[:] = [self.sock]
-
-        if not hasattr(pool.ConnectionCls, "is_noted"):
-            pool.ConnectionCls = Noted
+        if not issubclass(pool.ConnectionCls, _NotedConnection):
+            bases = (_NotedConnection, pool.ConnectionCls)
+            pool.ConnectionCls = type("NotedConnection", bases, {"adapter": self})
         return pool
 
+    def begin(self) -> None:
+        self._is_ended = False
+
+    def note(self, opened: socket.socket) -> None:
+        self._socket = opened
+        if self._is_ended:  # while it was opened
+            self.end()
+
     def end(self) -> None:
-        """Break the connection under way: its reader gets an error, or the end of the answer."""
-        for each in self._sockets:
+        """Break the connection under way: whoever waits for it gets an error, or the end of the answer."""
+        self._is_ended = True
+        if self._socket is not None:
             with suppress(OSError):
-                socket.socket.shutdown(each, socket.SHUT_RDWR)  # of TLS, too, without a word to the other side
+                # Of TLS, too, without a word to the other side.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 class Deadline:
@@ -53,6 +67,8 @@ class Deadline:
         self._timer.daemon = True
 
     def __enter__(self) -> None:
+        for adapter in self._adapters:
+            adapter.begin()
         self._timer.start()
 
     def __exit__(
