@@ -46,6 +46,14 @@ class Archive(Protocol):
         ...
 
 
+def reason_of(error: Exception) -> str:
+    """Return why something cannot be read, with the name of the file; an error without a number is its text."""
+    if isinstance(error, OSError) and error.filename:
+        name = error.filename
+        return f"cannot read {name.decode(errors='replace') if isinstance(name, bytes) else name}: {error.strerror}"
+    return str(error)
+
+
 def start_of(archive: Archive, key: str, size: int) -> bytes | None:
     """Return the first bytes of a file, at most so many; None if there is no such file."""
     with archive.opened(key) as file:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 
-from job_history_verify.archive import Archive
+from job_history_verify.archive import Archive, reason_of
 from job_history_verify.chain import Chain
 from job_history_verify.findings import Finding, Findings
 from job_history_verify.judge import Range
@@ -69,7 +69,7 @@ def _judge_receipts_of(archive: Archive, chain: Chain, hours: Range, findings: F
         if sealed is not None:
             digest = next(digests)
             if isinstance(digest, OSError):
-                detail = f"the receipt cannot be read: {digest.strerror}"
+                detail = reason_of(digest)
                 findings.of_window(
                     _finding(Verdict.COULD_NOT_CHECK, detail, chain, window, sealed.seq)._replace(key=key)
                 )

@@ -93,7 +93,7 @@ class Judge:
         if digest is None:
             self._judge_absent(one)
         elif isinstance(digest, OSError):
-            self._report(one, Verdict.COULD_NOT_CHECK, f"it cannot be read: {digest.strerror}")
+            self._report(one, Verdict.COULD_NOT_CHECK, f"it cannot be read: {digest.strerror or digest}")
         else:
             self._judge_present(one, digest)
 
@@ -127,7 +127,7 @@ class Judge:
         try:
             chain_id, moment = document_of(key, self._content(key))
         except OSError as error:
-            detail = f"it is in no seal, and cannot be read: {error.strerror}"
+            detail = f"it is in no seal, and cannot be read: {error.strerror or error}"
             self._findings.of_document(Finding(Verdict.COULD_NOT_CHECK, detail, key=key))
             return
         except ValueError as error:

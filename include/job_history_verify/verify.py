@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from job_history_verify.allowed_signers import AllowedSigners
-from job_history_verify.archive import Archive, Folder
+from job_history_verify.archive import Archive, Folder, reason_of
 from job_history_verify.chain import Chain, ChainReader, Signer
 from job_history_verify.documents import SealedDocuments, sealed_documents
 from job_history_verify.ed25519 import NoToolError, signature_check
@@ -92,12 +92,12 @@ class Verification:
                         reader.read(chain)
                     except OSError as error:
                         chain.fault = Verdict.COULD_NOT_CHECK
-                        self._cannot(_reason(error), chain_id)
+                        self._cannot(reason_of(error), chain_id)
                     if not chain.seals and chain.fault is None:
                         # A folder without a seal is no chain: its documents are as those of an account without seals.
                         self.chains.pop()
         except (OSError, NoToolError) as error:
-            self._cannot(_reason(error))
+            self._cannot(reason_of(error))
             return False
         missing = self._options.accounts - {chain.id.user_id for chain in self.chains}
         for user_id in sorted(missing):
@@ -210,17 +210,10 @@ class Verification:
         try:
             yield
         except (OSError, ValueError) as error:
-            self._cannot(_reason(error))
+            self._cannot(reason_of(error))
 
     def _cannot(self, detail: str, chain: ChainId | None = None) -> None:
         self._findings.of_log(Finding(Verdict.COULD_NOT_CHECK, detail, chain))
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename:
-        name = error.filename
-        return f"cannot read {name.decode(errors='replace') if isinstance(name, bytes) else name}: {error.strerror}"
-    return str(error)
 
 
 def deciding_seq(archive: Archive, chain_id: ChainId, key: str) -> int | None:

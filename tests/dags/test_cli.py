@@ -631,6 +631,17 @@ print(sorted({"airflow", "obstore", "pyarrow", "pydantic"} & {*sys.modules}))"""
     assert reported.splitlines()[-1] == "[]"
 
 
+def test_connection_that_cannot_be_used_is_one_line_on_stderr(world: World) -> None:
+    world.connect("odd", {"conn_type": "aws", "extra": "{not json"})
+    world.accounts(world.account(5234, "Odd", destination={"type": "s3", "conn_id": "odd", "bucket": "acme-audit"}))
+    save_receipt(world, 5234, 0, "complete")
+
+    ended = in_a_process("verify")
+
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (2, 1)
+    assert "5234 Odd" in ended.stderr
+
+
 def test_variables_come_from_airflows_database_and_logs_go_to_stderr(world: World) -> None:
     """As for Airflow's own commands: what was entered in the UI is seen, also where no task runs."""
     from airflow.models import Variable

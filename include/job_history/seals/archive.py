@@ -57,4 +57,4 @@ def _as_os_errors() -> Iterator[None]:
     try:
         yield
     except ReplicationError as error:
-        raise OSError(None, str(error)) from error
+        raise OSError(str(error)) from error

@@ -46,7 +46,7 @@ def take_back(ledger: Storage, bucket: Storage, chain_id: ChainId, signer: Signe
         try:
             reader.read(chain)
         except OSError as error:
-            raise PermanentError(f"{bucket.url(chain_id.folder)} cannot be read: {error.strerror}") from error
+            raise PermanentError(f"{bucket.url(chain_id.folder)} cannot be read: {error}") from error
         findings.flush()
     if _not_ours(chain, found, signer):
         raise _of_another(bucket, chain_id)

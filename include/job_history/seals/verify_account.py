@@ -61,5 +61,5 @@ def _judge_receipts(ledger: Storage, user_id: int, chains: list[Chain], options:
     try:
         judge_receipts(StorageArchive(ledger), frozenset([user_id]), chains, options.hours, findings)
     except OSError as error:
-        findings.of_log(Finding(Verdict.COULD_NOT_CHECK, f"the receipts: {error.strerror}"))
+        findings.of_log(Finding(Verdict.COULD_NOT_CHECK, f"the receipts: {error}"))
     findings.flush()

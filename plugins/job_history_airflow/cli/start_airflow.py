@@ -48,10 +48,16 @@ def log_what_matters_alone() -> None:
         # These loggers of Python itself have no such level, and lose theirs when Airflow configures logging.
         for package in ("airflow.sdk._shared", "airflow._shared"):
             logging.getLogger(f"{package}.secrets_masker.secrets_masker").addFilter(_is_error)
+        # A connection whose extra is no JSON object: a traceback.
+        logging.getLogger("airflow.sdk.definitions.connection").addFilter(_is_critical)
 
 
 def _is_error(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.ERROR
+
+
+def _is_critical(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.CRITICAL
 
 
 def start_airflow(*, quickly: bool) -> None:

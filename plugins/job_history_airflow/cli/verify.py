@@ -106,8 +106,8 @@ def _answer(account: Account, verified: AccountVerified, code: int) -> dict[str,
 
 def _print(account: Account, answer: dict[str, Any]) -> None:
     for finding in answer["findings"]:
-        about = " ".join(str(finding[name]) for name in ("kind", "seq", "start", "key") if name in finding)
-        print_line(f"{finding['verdict']}: {account.label} {about}: {finding['detail']}")
+        about = [str(finding[name]) for name in ("kind", "seq", "start", "key") if name in finding]
+        print_line(f"{finding['verdict']}: {' '.join([account.label, *about])}: {finding['detail']}")
     for counted in ("documents", "hours"):
         numbers = ", ".join(f"{number:,} {verdict}" for verdict, number in answer[counted].items()) or "none"
         print_line(f"{account.label}: {counted}: {numbers}")

@@ -12,6 +12,7 @@ from tests.support.sealing import KEYS, SEALS, USER_ID, Installation, jobs_of, w
 from job_history.errors import TransientError
 from job_history.seals.verify_account import AccountVerified, verify_account
 from job_history_verify.judge import Range
+from job_history_verify.verdicts import Verdict
 from job_history_verify.verify import Options
 
 ALL_HOURS = Range()
@@ -93,3 +94,10 @@ def test_account_for_messages_is_verified_in_the_ledger(tmp_path: Path) -> None:
     assert (exit_code(answer), dict(answer.findings.documents)) == (0, {"not checkable": 1})
     next((one.folder / "ledger/receipts").rglob("r000001.json")).write_text("{}")
     assert verdicts(verified(one)) == {"modified"}
+
+
+def test_bucket_that_is_away_is_a_finding_with_the_reason_alone(three_hours: Installation) -> None:
+    (three_hours.copy / "_control").rename(three_hours.folder / "control")
+    (three_hours.copy / "_control").write_text("a file, where a folder was")
+    (found,) = [each for each in verified(three_hours).found if each.verdict is Verdict.COULD_NOT_CHECK]
+    assert found.detail.startswith("Cannot list file://")
