@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,12 +18,16 @@ from job_history.model.slice import Slice
 from job_history.pipeline.convoy import Convoy
 from job_history.pipeline.convoy_files import ConvoyFiles
 from job_history.pipeline.run_files import Failure, RunFiles
+from job_history.reconciliation.patience import Patience
 from job_history.tables import text_table
 
 log = logging.getLogger(__name__)
 
 STEP_SECONDS = 900.0
 """After this time a step begins no further slice: what is left goes to tasks of its own."""
+AWAY_SECONDS = 200.0
+"""After slices of one source or store have failed for so long in a row, no other waits for it: it gets a task of its
+own, and the accounts of other places get their turn."""
 HEADING = "──── %s (%s of %s) ────"
 """Of a slice in the log of a task that has several."""
 
@@ -36,6 +40,7 @@ class Did(StrEnum):
     FAILED = "failed"
     NOT_READY = "not done by the step before"
     LEFT = "left to a task of its own"
+    AWAY = "left, its source or store is away"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +51,8 @@ class ConvoyStep:
     its result. `is_done`: this step has a result, made with the account's settings of now. `is_ready`: the step before
     has one. `time_limit` makes a
     context in which a slice may take so long; it raises an Exception. `reason_of` returns an exception's message.
+    `asked_of` names what the step asks for an account, a source or a store: if that is away, no further slice waits
+    for it. Empty: nothing.
     """
 
     name: str
@@ -56,19 +63,21 @@ class ConvoyStep:
     save: Callable[[Slice, Account, msgspec.Struct], None]
     time_limit: Callable[[], AbstractContextManager[None]]
     reason_of: Callable[[BaseException], str]
+    asked_of: Callable[[Account], str] = lambda _: ""
     clock: Callable[[], float] = time.monotonic
 
     def run(self, convoy: Convoy, files: ConvoyFiles, run_files: RunFiles) -> Counter[Did]:
         """Work through the slices, and log a table of what was done. Raises nothing that one slice alone causes."""
         began = self.clock()
         interrupted = files.begun(convoy, self.name)
+        patience = Patience(self.clock, AWAY_SECONDS, in_a_row=True)
         rows: list[tuple[str, Did]] = []
         for place, slice_ in enumerate(convoy.slices):
             if self.clock() - began > STEP_SECONDS:
                 did = Did.LEFT
             else:
                 log.info(HEADING, slice_.label, place + 1, len(convoy.slices))
-                did = self._slice(convoy, place, interrupted, files, run_files)
+                did = self._slice(convoy, place, interrupted, files, run_files, patience=patience)
             rows.append((slice_.label, did))
         log.info("\n%s", text_table(["account and hour", self.name], rows))
         counts = Counter(did for _, did in rows)
@@ -82,7 +91,14 @@ class ConvoyStep:
         return counts
 
     def _slice(
-        self, convoy: Convoy, place: int, interrupted: int | None, files: ConvoyFiles, run_files: RunFiles
+        self,
+        convoy: Convoy,
+        place: int,
+        interrupted: int | None,
+        files: ConvoyFiles,
+        run_files: RunFiles,
+        *,
+        patience: Patience,
     ) -> Did:
         slice_ = convoy.slices[place]
         try:
@@ -93,12 +109,15 @@ class ConvoyStep:
                 return Did.LEFT
             if not self.is_ready(slice_):
                 return Did.NOT_READY
+            asked = self.asked_of(account)
+            if patience.is_over(asked):
+                return Did.AWAY
             files.begin(convoy, self.name, place)
             if interrupted is not None:
                 # The result of an earlier try must not count for this one, even if this one is killed.
                 run_files.begin(slice_)
                 files.forget_results(slice_, self.name)
-            with self.time_limit():
+            with patience.tried(asked) if asked else nullcontext(), self.time_limit():
                 self.save(slice_, account, self.work(slice_, account))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this slice's, and stops no other
             log.error("%s of %s failed: %s", self.name, slice_.about, self.reason_of(error))  # noqa: TRY400

@@ -1,4 +1,4 @@
-"""How long a reconciliation waits for one source or store that fails, over all of its accounts."""
+"""How long a task waits for one source or store that fails, over all of its accounts."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ FAILED_SECONDS = 300.0
 
 
 class Patience:
-    """Sums up, by key, the seconds that failed attempts have taken; for several threads. `clock` is in seconds."""
+    """Sums up, by key, the seconds that failed attempts have taken; for several threads. `clock` is in seconds.
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    `in_a_row`: a success begins the sum anew.
+    """
+
+    def __init__(self, clock: Callable[[], float], seconds: float = FAILED_SECONDS, *, in_a_row: bool = False) -> None:
         self._clock = clock
-        self._left: defaultdict[str, float] = defaultdict(lambda: FAILED_SECONDS)
+        self._seconds = seconds
+        self._in_a_row = in_a_row
+        self._left: defaultdict[str, float] = defaultdict(lambda: seconds)
         self._lock = Lock()
 
     def is_over(self, key: str) -> bool:
@@ -31,7 +36,7 @@ class Patience:
         if self.is_over(key):
             raise TransientError(
                 f"skipped, because the {key.partition(' ')[0]} already failed for other accounts "
-                f"({FAILED_SECONDS:.0f} s in total)."
+                f"({self._seconds:.0f} s in total)."
             )
         began = self._clock()
         try:
@@ -41,6 +46,9 @@ class Patience:
             raise
         if failed():
             self._take_off(key, began)
+        elif self._in_a_row:
+            with self._lock:
+                self._left[key] = self._seconds
 
     def _take_off(self, key: str, began: float) -> None:
         with self._lock:

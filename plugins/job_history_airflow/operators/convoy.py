@@ -88,7 +88,16 @@ class ConvoyOperator(BaseOperator):
             save=results.save,
             time_limit=slice_time_limit,
             reason_of=reason_of,
+            asked_of=self._asked_of,
         )
+
+    def _asked_of(self, account: Account) -> str:
+        """Return a name for the source, or for the connection of the destination, that the step waits for."""
+        if self.step == "extract":
+            return f"source {account.source.model_dump_json()}"
+        settings = account.destination
+        connection = getattr(settings, "conn_id", None) or settings.model_dump_json()
+        return f"store {connection}" if self.step == "load" else ""
 
     def get_openlineage_facets_on_complete(self, _task_instance: Any) -> OperatorLineage[Any, Any] | None:
         """Return inputs and outputs with their sizes; Airflow's OpenLineage provider calls it after a success."""

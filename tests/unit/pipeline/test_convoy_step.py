@@ -50,6 +50,7 @@ class World:
         self.worked: list[int] = []
         self.does: dict[int, Callable[[], None]] = {}
         self.now = 0.0
+        self.asked_of: Callable[[Account], str] = lambda _: ""
 
     def run(self) -> list[Did]:
         done: list[Did] = []
@@ -68,6 +69,7 @@ class World:
             save=lambda slice_, of, made: self.files.save_result(slice_, "extract", of.settings_hash, made),
             time_limit=nullcontext,
             reason_of=str,
+            asked_of=self.asked_of,
             clock=lambda: self.now,
         )
 
@@ -172,3 +174,32 @@ def test_label_names_the_first_account_and_how_many_others(world: World) -> None
     assert world.files.convoy(1) is None
     world.files.save([world.convoy])
     assert world.files.convoy(1) == world.convoy
+
+
+@pytest.mark.promise("no-account-waits")
+def test_accounts_of_a_place_that_is_away_are_left_so_that_those_of_others_have_their_turn(world: World) -> None:
+    def away() -> None:
+        world.now += 120
+        raise TransientError("no answer in time")
+
+    world.convoy = Convoy(RUN, 1, [slice_of(user_id) for user_id in range(1, 12)])
+    world.asked_of = lambda account: "store dead" if account.user_id < 10 else "store alive"
+    world.does = dict.fromkeys(range(1, 10), away)
+
+    assert sorted(world.run()) == sorted([Did.FAILED] * 2 + [Did.AWAY] * 7 + [Did.DONE] * 2)
+    assert world.worked == [1, 2, 10, 11]
+    assert world.run_files.failure(slice_of(3)) is None
+
+
+def test_a_place_that_answers_in_between_is_not_away(world: World) -> None:
+    """Some accounts of a shared source are slow; the others do not lose their turn for it."""
+
+    def slow() -> None:
+        world.now += 120
+        raise TransientError("it takes more than 120 s")
+
+    world.convoy = Convoy(RUN, 1, [slice_of(user_id) for user_id in range(1, 8)])
+    world.asked_of = lambda _: "source shared"
+    world.does = dict.fromkeys((1, 3, 5), slow)
+
+    assert sorted(world.run()) == sorted([Did.FAILED] * 3 + [Did.DONE] * 4)
