@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import sqlite3
 import time
 from collections import Counter
@@ -25,8 +27,11 @@ from job_history.errors import TransientError
 from job_history.ledger.receipt_files import receipt_files
 from job_history.model.window import Window
 from job_history.pipeline.fair_order import turned
+from job_history.sources.sql import SqlJobSource
 from job_history.storage import local_storage
+from job_history_airflow import operators
 from job_history_airflow.operators import CloseOperator
+from job_history_airflow.operators.slice_time_limit import slice_time_limit
 from simulators.job_store import create, create_indexes, fill, small_jobs
 
 from .conftest import HOUR, World
@@ -141,6 +146,35 @@ def test_one_slice_of_a_chain_that_hangs_stops_no_other(
     assert {each["user_id"]: each["state"] for each in receipts(world)} == {
         user_id: "failed" if user_id == 3 else "complete" for user_id in range(1, 6)
     }
+
+
+@pytest.mark.promise("no-account-waits")
+def test_a_source_that_hangs_while_it_is_counted_costs_the_plan_little_of_its_time(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One locked table would use up the half hour of each plan, and no account would be replicated."""
+    fill_store(world, tmp_path, range(1, 4), HOURS[:1], jobs=2)
+    world.connect("stuck", json.loads(os.environ["AIRFLOW_CONN_JOB_STORE"]))
+    stuck = {"source": {"type": "sql", "conn_id": "stuck"}}
+    world.accounts(*(world.account(user_id, "Acme", **(stuck if user_id == 2 else {})) for user_id in range(1, 4)))
+    count = SqlJobSource.count
+
+    def hanging(self: SqlJobSource, user_id: int, window: Window) -> int:
+        if user_id == 2 and not hung:
+            hung.append(user_id)
+            time.sleep(60)
+        return count(self, user_id, window)
+
+    hung: list[int] = []
+    monkeypatch.setattr(SqlJobSource, "count", hanging)
+    monkeypatch.setattr(operators.plan, "slice_time_limit", functools.partial(slice_time_limit, 0.5))
+    began = time.monotonic()
+
+    run = replicate_hour(HOURS[0])
+
+    assert time.monotonic() - began < 30
+    assert (hung, run.error) == ([2], None)
+    assert {each["user_id"]: each["state"] for each in receipts(world)} == dict.fromkeys((1, 2, 3), "complete")
 
 
 @pytest.mark.promise("no-second-extract")

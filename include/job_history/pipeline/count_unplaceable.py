@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Container, Iterator, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 
 from job_history.accounts.account import Account
 from job_history.model.event_kind import EventKind
@@ -47,13 +47,13 @@ def count_unplaceable(
             if is_over():
                 skipped += [account.user_id for account, _ in groups]
                 continue
-            found = _batch(kind, groups, source_of, is_over)
+            found = _batch(kind, groups, source_of, is_over, time.one_question)
             for account, windows in groups:
                 if account.user_id not in found:
                     if is_over():
                         skipped.append(account.user_id)
                         continue
-                    found[account.user_id] = _single(plan, kind, account, source_of)
+                    found[account.user_id] = _single(plan, kind, account, source_of, time.one_question)
                 for planned in windows:
                     planned.unplaceable = found[account.user_id] or None
     if skipped:
@@ -64,7 +64,11 @@ def count_unplaceable(
 
 
 def _batch(
-    kind: EventKind, groups: list[Group], source_of: SourceOf, is_over: Callable[[], bool]
+    kind: EventKind,
+    groups: list[Group],
+    source_of: SourceOf,
+    is_over: Callable[[], bool],
+    one_question: Callable[[], AbstractContextManager[None]],
 ) -> dict[int, Unplaceable | None]:
     """Ask for accounts of one source together, over one connection; return those that answered in time."""
     found: dict[int, Unplaceable | None] = {}
@@ -75,7 +79,7 @@ def _batch(
         if not isinstance(source, SupportsBatchUnplaceable):
             return found
         user_ids = [account.user_id for account, _ in groups]
-        with closing(source.unplaceables(user_ids)) as answers:
+        with one_question(), closing(source.unplaceables(user_ids)) as answers:
             for user_id, answer in zip(user_ids, answers, strict=True):
                 found[user_id] = answer
                 if is_over():
@@ -85,10 +89,17 @@ def _batch(
     return found
 
 
-def _single(plan: Plan, kind: EventKind, account: Account, source_of: SourceOf) -> Unplaceable | None:
+def _single(
+    plan: Plan,
+    kind: EventKind,
+    account: Account,
+    source_of: SourceOf,
+    one_question: Callable[[], AbstractContextManager[None]],
+) -> Unplaceable | None:
     try:
         source = source_of(account, kind)
-        return source.unplaceable(account.user_id) if isinstance(source, SupportsUnplaceable) else None
+        with one_question():
+            return source.unplaceable(account.user_id) if isinstance(source, SupportsUnplaceable) else None
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's, and stops no other
         plan.unchecked.append(f"Account {kind.of(account.label)}: {_NOT_COUNTED}: {error}")
         return None

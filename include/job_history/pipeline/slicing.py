@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 
 from job_history.accounts.account import Account
 from job_history.limited_log import LimitedLog
@@ -45,7 +46,10 @@ def add_slices(
     with time.counts.spent(clock) as is_over, LimitedLog(log) as lines:
         with time.batches.spent(clock) as are_over:
             counted = count_batch(
-                [(account, planned.kind, planned.window) for planned, account in to_count], source_of, is_over=are_over
+                [(account, planned.kind, planned.window) for planned, account in to_count],
+                source_of,
+                is_over=are_over,
+                one_question=time.one_question,
             )
         for planned, account in to_count:
             planned.counted = counted.get((planned.user_id, planned.kind, planned.window))
@@ -57,8 +61,9 @@ def add_slices(
                 failed.add((planned.user_id, planned.kind))
                 continue
             began = clock()
+            source = functools.partial(source_of, account, planned.kind)
             if not _count_and_cut(
-                planned, plan.run, functools.partial(source_of, account, planned.kind), max_jobs_per_slice, lines
+                planned, plan.run, source, max_jobs_per_slice, lines=lines, one_question=time.one_question
             ):
                 time.failed_counts.left -= clock() - began
                 failed.add((planned.user_id, planned.kind))
@@ -76,34 +81,42 @@ def _count_and_cut(
     run: str,
     source_of: Callable[[], Source[Record]],
     max_jobs_per_slice: int,
+    *,
     lines: LimitedLog,
+    one_question: Callable[[], AbstractContextManager[None]],
 ) -> bool:
     """Count a window and cut it. Returns whether its source could be asked."""
-    window = planned.window
     try:
-        source = source_of()
-        if isinstance(source, SupportsQuickCheck):
-            has_news = source.has_news(planned.user_id, window)
-            planned.counted, planned.counted_by = None if has_news else 0, source.counts_by
-            planned.slices = _slices(run, planned, [window] if has_news else [])
-            planned.cost = _cost(source, planned, lines) if has_news else None
-            return True
-        if planned.counted is None:
-            planned.counted = source.count(planned.user_id, window)
-        parts = (
-            parts_of_at_most(
-                max_jobs_per_slice, window, planned.counted, lambda part: source.count(planned.user_id, part)
-            )
-            if planned.counted
-            else []
-        )
-        planned.slices = _slices(run, planned, list(parts))
+        with one_question():
+            parts = _counted_parts(planned, source_of(), max_jobs_per_slice, lines)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's, and stops no other
         # Its own extract asks again, with its own retries, and fails under the account's name.
-        lines.warning("The source of account %s, window %s could not be counted: %s", planned.label, window, error)
-        planned.slices = _slices(run, planned, [window])
+        lines.warning(
+            "The source of account %s, window %s could not be counted: %s", planned.label, planned.window, error
+        )
+        planned.slices = _slices(run, planned, [planned.window])
         return False
+    planned.slices = _slices(run, planned, parts)
     return True
+
+
+def _counted_parts(
+    planned: PlannedWindow, source: Source[Record], max_jobs_per_slice: int, lines: LimitedLog
+) -> list[Window]:
+    """Note what the source counts, and return the parts of the window that are slices."""
+    window = planned.window
+    if isinstance(source, SupportsQuickCheck):
+        has_news = source.has_news(planned.user_id, window)
+        planned.counted, planned.counted_by = None if has_news else 0, source.counts_by
+        planned.cost = _cost(source, planned, lines) if has_news else None
+        return [window] if has_news else []
+    if planned.counted is None:
+        planned.counted = source.count(planned.user_id, window)
+    if not planned.counted:
+        return []
+    return list(
+        parts_of_at_most(max_jobs_per_slice, window, planned.counted, lambda part: source.count(planned.user_id, part))
+    )
 
 
 def _cost(source: object, planned: PlannedWindow, lines: LimitedLog) -> Cost | None:

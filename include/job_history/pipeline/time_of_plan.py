@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 # Of sources that answer: ten thousand accounts of an API take longer than a plan has.
@@ -36,10 +36,12 @@ class Budget:
 
 @dataclass(frozen=True)
 class TimeOfPlan:
-    """`batches`: for counting accounts of one source together; this is part of `counts`. `failed_counts`: for counts of
+    """`one_question`: makes a context in which a source may take so long for an answer; it raises an Exception.
+    `batches`: for counting accounts of one source together; this is part of `counts`. `failed_counts`: for counts of
     single accounts that fail. `preflights`: of accounts with slices, and of `idle` ones.
     """
 
+    one_question: Callable[[], AbstractContextManager[None]] = nullcontext
     counts: Budget = field(default_factory=lambda: Budget(COUNT_SECONDS))
     batches: Budget = field(default_factory=lambda: Budget(FAILED_COUNT_SECONDS))
     failed_counts: Budget = field(default_factory=lambda: Budget(FAILED_COUNT_SECONDS))

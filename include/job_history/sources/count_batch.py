@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 
 from job_history.accounts.account import Account
 from job_history.model.event_kind import EventKind
@@ -23,10 +24,12 @@ def count_batch(
     source_of: Callable[[Account, EventKind], Source[Record]],
     *,
     is_over: Callable[[], bool] = lambda: False,
+    one_question: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Counted:
     """Count the windows of accounts that share a source, if it supports this. The result has no other windows.
 
-    `is_over`: no time is left to ask a further source.
+    `is_over`: no time is left to ask a further source. `one_question` makes a context in which a source may take so
+    long; it raises an Exception.
     """
     counted: Counted = {}
     for (_, kind), group in _by_source(windows).items():
@@ -37,7 +40,8 @@ def count_batch(
             try:
                 source = source_of(accounts[0], kind)
                 if isinstance(source, SupportsBatchCount):
-                    numbers = source.counts(user_ids, hour)
+                    with one_question():
+                        numbers = source.counts(user_ids, hour)
                     counted |= {
                         (user_id, kind, hour): number for user_id, number in zip(user_ids, numbers, strict=True)
                     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ from job_history_airflow.factories.sharing import shared_clients
 from job_history_airflow.factories.sources import source_of
 from job_history_airflow.operators.failures import reported_failure
 from job_history_airflow.operators.run_places import RunPlaces
+from job_history_airflow.operators.slice_time_limit import slice_time_limit
 from job_history_airflow.operators.staging_check import PLANNED
 from job_history_airflow.params import REPLICATION_PARAMETERS, check_parameters, chosen_accounts
 from job_history_airflow.preflight import destination_check
@@ -75,7 +77,7 @@ class PlanOperator(BaseOperator):
             kinds = sorted({account.destination.type for account in accounts.usable.values()}) or ["s3"]
             # The kinds share the time of the task: in each hour another one is planned first.
             kinds = names_of_hour(kinds, self.window(context).start)
-            notes, time_left = PreflightNotes(self.places.ledger), TimeOfPlan()
+            notes, time_left = PreflightNotes(self.places.ledger), TimeOfPlan(one_question=_one_question)
             with shared_clients():
                 plans = [self._plan(context, accounts, kind, notes=notes, time_left=time_left) for kind in kinds]
             return self._convoys(context, accounts, plans)
@@ -170,3 +172,7 @@ class PlanOperator(BaseOperator):
         return source_of(
             account, kind, max_document_bytes=self.places.settings.max_document_bytes, staging=self.places.staging
         )
+
+
+def _one_question() -> AbstractContextManager[None]:
+    return slice_time_limit(then="its extract asks again")
