@@ -261,7 +261,6 @@ def test_a_run_without_a_plan_fails(run: Run, check_message: CheckMessage) -> No
     check_message(failure)
 
 
-@pytest.mark.promise("report-gives-reasons")
 @pytest.mark.promise("report-log-short")
 def test_warnings_of_many_accounts_are_cut_and_their_number_is_logged(
     run: Run, caplog: pytest.LogCaptureFixture
