@@ -18,7 +18,7 @@ demo: .venv/.ready  ## the main job on embedded parts, for one past hour
 up: .venv/.ready  ## the same parts with the Airflow UI; Ctrl-C ends all of it
 	@$(PY) -m simulators.up
 
-test: .venv/.ready  ## all tests but the judges, fast ones first, in two processes
+test: .venv/.ready  ## all tests but the judges, fast ones first; a second process has the end-to-end tests
 	$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 judges: .venv/.ready  ## tests that need servers and clients which are not ours

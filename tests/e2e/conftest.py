@@ -85,7 +85,7 @@ NOTIFIER = {
 ACCOUNTS = [account(5234, "Acme"), account(5235, "Globex"), account(5237, "Umbrella")]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # an Airflow that has nothing to do takes a fifth of a core: it ends with these tests
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("e2e")
     with (
