@@ -45,7 +45,8 @@ class Comparing:
 
     Hours without a receipt are marked as open before the source is asked. `own_hours`: those of accounts, by user_id,
     that are looked back for further, because they could not be compared the last time. `bucket_of` is None for
-    destinations that cannot be listed. `clock` is in seconds.
+    destinations that cannot be listed. `one_question` makes a context in which a source may take so long for an
+    account; it raises an Exception. `clock` is in seconds.
     """
 
     destination: str
@@ -55,6 +56,7 @@ class Comparing:
     bucket_of: Callable[[Account], Listable] | None
     marks: OpenWindows
     own_hours: Mapping[int, Window] = field(default_factory=dict)
+    one_question: Callable[[], AbstractContextManager[None]] = nullcontext
     clock: Callable[[], float] = time.monotonic
 
     @cached_property
@@ -91,6 +93,7 @@ class Comparing:
             [(each.account, each.kind, each.hours) for each, _ in with_receipts],
             self.source_of,
             is_over=lambda: self.clock() - began > FAILED_SECONDS,
+            one_question=self.one_question,
         )
         with (
             ThreadPoolExecutor(LISTINGS_AT_ONCE, "listings") as listings,
@@ -169,7 +172,7 @@ class _Comparison:
         hours = self.hours
         reported: Compared = []
         try:
-            with self._ids(counted) as ids:
+            with self.how.one_question(), self._ids(counted) as ids:
                 for each in compared_with_source(
                     self.account, self.kind, hours, ids, self.how.ledger, receipts=receipts
                 ):

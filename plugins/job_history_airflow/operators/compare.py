@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
@@ -12,6 +13,7 @@ from job_history.pipeline.comparison_files import ComparisonFiles
 from job_history_airflow.factories.sharing import shared_clients
 from job_history_airflow.operators.look_back import accounts_asked_for
 from job_history_airflow.operators.quiet_errors import without_traceback
+from job_history_airflow.operators.slice_time_limit import slice_time_limit
 from job_history_airflow.operators.staging_check import planned_of
 from job_history_airflow.operators.steps import Steps
 from job_history_airflow.settings import load_accounts
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from job_history.reconciliation.compare import Comparing
     from job_history.sources import RemoteSource
 
+MAX_SECONDS_A_SOURCE = 600.0
+"""For all hours of one account: a source that hangs must not use up the half hour of the others."""
 COMPARISON_MAP_INDEX_TEMPLATE = "{{ task.comparison['label'] }}"
 
 
@@ -74,6 +78,7 @@ class CompareOperator(BaseOperator):
                     bucket_of=kind_named(destination).open_listing,
                     marks=marks,
                     own_hours=comparison.own_hours,
+                    one_question=_one_question,
                 )
 
             compare = CompareAccounts(files=files, comparing_of=comparing_of)
@@ -84,3 +89,7 @@ class CompareOperator(BaseOperator):
             "windows": sum(found.compared for found in progress.found.values()),
             "objects": sum(found.objects for found in progress.found.values()),
         }
+
+
+def _one_question() -> AbstractContextManager[None]:
+    return slice_time_limit(MAX_SECONDS_A_SOURCE, "the next reconciliation compares it again")

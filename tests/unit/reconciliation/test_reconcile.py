@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -476,6 +478,35 @@ def test_a_source_that_times_out_does_not_use_up_the_time_of_other_sources(world
         " skipped, beca"
     ] * 2
     assert findings.to_run() == {(5234, EventKind.JOBS, hour) for hour in HOURS}
+
+
+@pytest.mark.promise("fair-time-limits")
+def test_a_source_that_hangs_is_left_in_time_and_named(world: World) -> None:
+    @contextmanager
+    def limited() -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        if time.monotonic() - began > 0.2:
+            raise TransientError("it takes more than 0.2 s")
+
+    class Hanging(MemorySource):
+        def count(self, user_id: int, window: Window) -> int:
+            time.sleep(0.3)
+            return super().count(user_id, window)
+
+    hanging = account(user_id=2, name="H", source={"type": "sql", "conn_id": "elsewhere"})
+    findings = world.reconcile(
+        hanging,
+        account(),
+        source_of=lambda account, _kind: Hanging() if account.user_id == 2 else world.source,
+        one_question=limited,
+        bucket_of=None,
+    )
+
+    [fault] = findings.faults
+    assert "2 H" in fault
+    assert "more than 0.2 s" in fault
+    assert findings.behind == {2}
 
 
 @pytest.mark.promise("fair-time-limits")
