@@ -19,9 +19,7 @@ _ACCESS_KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}")
 _USER_INFO = re.compile(r"""[^\s`'"/\\]*:[^\s`'"]*@""")
 _MAX_QUOTE = 500
 
-NO_ANSWER_OF_A_STORE = (
-    "an answer with a success has not what a store's has: a web server or a proxy may answer in its place"
-)
+NO_ANSWER_OF_A_STORE = "it answers with success, but not as a store does: a proxy or a web server may answer instead"
 
 TRANSIENT_STATUS = {408, 409, 425, 429, 500, 502, 503, 504}
 SLOW_DOWN_STATUS = {429, 503}
