@@ -15,3 +15,8 @@ def test_a_column_that_mixes_text_and_numbers_is_text() -> None:
 
 def test_a_table_without_rows_is_its_heading() -> None:
     assert text_table(["account", "state"], []) == "account  state"
+
+
+def test_columns_line_up_after_wide_letters_and_accents() -> None:
+    table = text_table(["account", "state"], [["5 株式会社", "failed"], ["77 Ame\u0301lie", "failed"]])
+    assert table == "account     state\n5 株式会社  failed\n77 Ame\u0301lie   failed"

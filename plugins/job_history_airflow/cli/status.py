@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from job_history.tables import padded, width_of
 from job_history_airflow.cli.command import Answer, Request, over_accounts
 from job_history_airflow.cli.options import DURATION
 from job_history_airflow.cli.printing import print_line
@@ -102,12 +103,12 @@ def _print(windows: list[WindowStatus], missing: list[WindowStatus], unsealed: i
 
 def _print_days(windows: list[WindowStatus]) -> None:
     """Print a block for each day: a row for each account and kind, a letter for each hour."""
-    width = max([len("YYYY-MM-DD"), *(len(each.label) for each in windows)])
+    width = max([len("YYYY-MM-DD"), *(width_of(each.label) for each in windows)])
     by_day = sorted(windows, key=lambda each: each.window.start_text[:10])
     for day, of_day in groupby(by_day, lambda each: each.window.start_text[:10]):
-        print_line(f"{day:<{width}}  " + "".join(f"{hour:<6}" for hour in ("00", "06", "12", "18")).rstrip())
+        print_line(f"{padded(day, width)}  " + "".join(f"{hour:<6}" for hour in ("00", "06", "12", "18")).rstrip())
         for label, row in groupby(of_day, attrgetter("label")):
-            print_line(f"{label:<{width}}  {_letters(row)}")
+            print_line(f"{padded(label, width)}  {_letters(row)}")
         print_line()
 
 
