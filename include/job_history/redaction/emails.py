@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from functools import cache
+from itertools import chain
 from typing import NamedTuple
 
 from job_history.redaction.span import Span
@@ -27,7 +28,7 @@ _MAX_QUOTED = 320  # characters; so the time stays linear
 _MORE_LETTERS = "\u00b7\u0375\u05f3\u05f4\u2010\u2011\u30fb"  # punctuation that is a part of words and domains
 _APOSTROPHE = "\u2019"
 # Without arrows, lines of tables and shapes, which stand between words.
-_BEYOND_ASCII = [*range(0x80, 0x2190), *range(0x2200, 0x2500), *range(0x2600, 0x20000)]
+_BEYOND_ASCII = (range(0x80, 0x2190), range(0x2200, 0x2500), range(0x2600, 0x20000))
 _MORE_MARKS = "\U000e0020-\U000e007f\U000e0100-\U000e01ef"
 
 
@@ -102,7 +103,7 @@ def _parts() -> _Parts:
 def _characters_by_category() -> dict[str, str]:
     """Return the characters beyond ASCII of each category of Unicode, as they are written in a class."""
     ranges: dict[str, list[list[int]]] = defaultdict(list)
-    for point in _BEYOND_ASCII:
+    for point in chain.from_iterable(_BEYOND_ASCII):
         of_category = ranges[unicodedata.category(chr(point))]
         if of_category and of_category[-1][1] == point - 1:
             of_category[-1][1] = point
