@@ -29,28 +29,30 @@ _UNNOTICED = "Changed settings and lost accounts go unnoticed in this run: %s"
 
 
 class KnownAccounts(msgspec.Struct):
-    """By `user_id`, as text: the settings. They name connections, and hold no secret."""
+    """By `user_id`, as text: the settings, a JSON object whose names are in order. They hold no secret."""
 
-    settings: dict[str, dict[str, Any]] = {}
+    settings: dict[str, msgspec.Raw] = {}
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if the settings of an account are no object."""
+        if not all(bytes(settings).startswith(b"{") for settings in self.settings.values()):
+            raise ValueError("the settings of an account are no object")
 
     @classmethod
     def of(cls, accounts: Iterable[Account]) -> KnownAccounts:
-        return cls({str(account.user_id): account.model_dump(mode="json") for account in accounts})
+        return cls({str(account.user_id): _json_of(account) for account in accounts})
 
-    def differing(self, accounts: Iterable[Account]) -> dict[str, dict[str, Any]]:
+    def differing(self, accounts: Iterable[Account]) -> dict[str, msgspec.Raw]:
         """Return the settings of the accounts that are new or were changed."""
-        return {
-            user_id: settings
-            for user_id, settings in KnownAccounts.of(accounts).settings.items()
-            if self.settings.get(user_id) != settings
-        }
+        settings = ((str(account.user_id), _json_of(account)) for account in accounts)
+        return {user_id: now for user_id, now in settings if self.settings.get(user_id) != now}
 
     def changes(self, account: Account) -> list[str]:
         """Return each changed setting with both values; nothing for a new account."""
         before = self.settings.get(str(account.user_id))
         if before is None:
             return []
-        old, new = dict(_flat(before)), dict(_flat(account.model_dump(mode="json")))
+        old, new = dict(_flat(msgspec.json.decode(before))), dict(_flat(account.model_dump(mode="json")))
         return [
             f"{name}: {_shown(old.get(name))} became {_shown(new.get(name))}"
             for name in sorted({*old, *new})
@@ -122,6 +124,10 @@ def _newest(ledger: Storage) -> _Newest:
     except PermanentError as damaged:
         log.warning(_UNNOTICED, damaged)
         return _Newest(revision, KnownAccounts())
+
+
+def _json_of(account: Account) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(account.model_dump(mode="json"), order="deterministic"))
 
 
 def _flat(settings: Any, name: str = "") -> Iterator[tuple[str, Any]]:

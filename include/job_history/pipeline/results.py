@@ -4,6 +4,7 @@ loaded.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -74,13 +75,13 @@ class Plan(msgspec.Struct):
     run: str
     destination: str
     window: Window
-    windows: list[PlannedWindow]
+    windows: Collection[PlannedWindow]
     faults: list[str]
     considered: list[int] = []
     planned: list[int] = []
     active: list[tuple[int, EventKind]] = []
     skipped: dict[str, int] = msgspec.field(default_factory=dict, name="standing")
-    settings: dict[str, dict[str, Any]] = {}
+    settings: dict[str, msgspec.Raw] = {}
     whole_list: bool = False
     unchecked: list[str] = []
     destination_problems: list[str] = []
