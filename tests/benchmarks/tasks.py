@@ -65,6 +65,7 @@ class _TaskInstance:
     """
 
     try_number = 1
+    max_tries = 1
 
     def __init__(self, run_id: str) -> None:
         self._run_id = run_id

@@ -153,7 +153,7 @@ class Runs:
                 finished_at=run.at,
                 code_version="0",
             )
-            closed = closing.all_of(finished(plans, left))
+            closed = list(closing.all_of(finished(plans, left)))
             closed_file.save([window for window in closed if window.own is not None])
 
         return left if self._tried(task) else []

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
 
-from job_history.errors import PermanentError
+from job_history.errors import PermanentError, ReplicationError, TransientError
 from job_history.ledger.acknowledgements import count_repeated
 from job_history.ledger.open_windows import OpenWindows
 from job_history.ledger.receipt import Receipt
@@ -26,7 +25,7 @@ from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.pipeline.run_files import RunFiles
 from job_history.pipeline.worker_clock import ClockOff
 from job_history.progress import readable_ids
-from job_history.storage import REQUESTS_AT_ONCE, Storage, at_once
+from job_history.storage import Storage, one_after_another
 
 log = logging.getLogger(__name__)
 
@@ -68,18 +67,13 @@ class Closing:
     finished_at: datetime
     code_version: str
     accepts_fewer: bool = False
+    is_last_try: bool = False
 
-    def all_of(self, windows: list[PlannedWindow]) -> list[ClosedWindow]:
+    def those_possible(self, windows: Iterable[PlannedWindow]) -> Iterator[ClosedWindow]:
         """Close windows, several at once: each has a folder of its own, and a write to a bucket takes its time.
 
-        Raises TransientError if it is worth another try, when all others are closed.
+        One whose receipt cannot be written now is left to the report, and holds no other up.
         """
-        with ThreadPoolExecutor(REQUESTS_AT_ONCE, "receipts") as pool:
-            closing = [pool.submit(self.window, planned) for planned in windows]
-        return [closed.result() for closed in closing]
-
-    def those_possible(self, windows: list[PlannedWindow]) -> list[ClosedWindow]:
-        """Close windows; one whose receipt cannot be written now is left to the report, and holds no other up."""
         lines = LimitedLog(log)
 
         def close(planned: PlannedWindow) -> ClosedWindow | None:
@@ -90,7 +84,27 @@ class Closing:
                 return None
 
         with lines:
-            return [closed for closed in at_once(close, windows) if closed is not None]
+            yield from filter(None, one_after_another(close, windows))
+
+    def all_of(self, windows: Iterable[PlannedWindow]) -> Iterator[ClosedWindow]:
+        """Close windows. One that meets a transient error stops no other.
+
+        The error is raised when all others are closed; at the last try it is the window's problem.
+        """
+        waiting: list[TransientError] = []
+
+        def close(planned: PlannedWindow) -> ClosedWindow | None:
+            try:
+                return self.window(planned)
+            except TransientError as error:
+                if self.is_last_try:
+                    return _without_receipt(planned, [], error)
+                waiting.append(error)
+                return None
+
+        yield from filter(None, one_after_another(close, windows))
+        if waiting:
+            raise waiting[0]
 
     def window(self, planned: PlannedWindow) -> ClosedWindow:
         """Write a window's receipt, and delete what its run no longer needs."""
@@ -119,10 +133,7 @@ class Closing:
             recorded = record(self.ledger, receipt, seen=planned.receipt_files)
             self.marks.after(recorded.receipt)
         except PermanentError as unwritten:
-            about = f"Account {planned.label}, window {planned.window}"
-            return ClosedWindow(
-                *planned.key, None, None, [*problems, f"{about}: its receipt could not be written: {unwritten}"]
-            )
+            return _without_receipt(planned, problems, unwritten)
         if receipt.state.closed:
             for slice_, outcome in results.outcomes.items():
                 self.files.delete_staged_files(slice_, outcome)
@@ -145,10 +156,18 @@ class Closing:
             return 0, unreadable
 
 
+def _without_receipt(planned: PlannedWindow, problems: list[str], unwritten: ReplicationError) -> ClosedWindow:
+    about = f"Account {planned.label}, window {planned.window}"
+    return ClosedWindow(
+        *planned.key, None, None, [*problems, f"{about}: its receipt could not be written: {unwritten}"]
+    )
+
+
 def slices_for_tasks_of_their_own(plans: list[Plan], files: RunFiles) -> list[Slice]:
     """Return the slices without an outcome, except those that failed for good, in the order of the hour."""
-    waiting = [slice_ for plan in plans for planned in plan.windows for slice_ in planned.slices]
-    needs = [slice_ for slice_, need in zip(waiting, at_once(_needs_task(files), waiting), strict=True) if need]
+    slices = (slice_ for plan in plans for planned in plan.windows for slice_ in planned.slices)
+    looked_up = one_after_another(_if_needs_task(files), slices)
+    needs = [slice_ for slice_ in looked_up if slice_ is not None]
     # The oldest hours first: they are the first that a reconciliation no longer looks back to.
     of_hour = order_of_hour(needs, lambda slice_: slice_.user_id, plans[0].window.start) if plans else []
     return sorted(of_hour, key=lambda slice_: slice_.window.start)
@@ -167,17 +186,17 @@ def dealt_out(slices: list[Slice], chains: int) -> list[list[Slice]]:
     return [slices[first::chains] for first in range(min(chains, len(slices)))]
 
 
-def finished(plans: list[Plan], waiting: list[Slice]) -> list[PlannedWindow]:
-    """Return the windows of which no slice waits for a task of its own."""
+def finished(plans: list[Plan], waiting: list[Slice]) -> Iterator[PlannedWindow]:
+    """Yield the windows of which no slice waits for a task of its own."""
     waits = {(slice_.user_id, slice_.kind, slice_.window) for slice_ in waiting}
-    return [planned for plan in plans for planned in plan.windows if planned.key not in waits]
+    return (planned for plan in plans for planned in plan.windows if planned.key not in waits)
 
 
-def _needs_task(files: RunFiles) -> Callable[[Slice], bool]:
-    def needs(slice_: Slice) -> bool:
+def _if_needs_task(files: RunFiles) -> Callable[[Slice], Slice | None]:
+    def if_needs_task(slice_: Slice) -> Slice | None:
         if files.outcome(slice_) is not None:
-            return False
+            return None
         failure = files.failure(slice_)
-        return failure is None or failure.transient
+        return slice_ if failure is None or failure.transient else None
 
-    return needs
+    return if_needs_task

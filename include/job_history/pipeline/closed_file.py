@@ -6,13 +6,14 @@ They are streamed: ten thousand have some 80 MB. A small file beside them is the
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Iterator
 
 import msgspec
 from msgspec.structs import replace
 
 from job_history.ledger.receipt_store import first_revision
 from job_history.model.slice import RUNS
-from job_history.pipeline.close import ClosedWindow, Key
+from job_history.pipeline.close import ClosedWindow
 from job_history.storage import Storage
 from job_history.storage.staging import DamagedFileError, NotWholeError, read_json, staged_records, staged_writer
 
@@ -35,11 +36,13 @@ class ClosedFile:
         self._windows = f"{RUNS}/{run}/closed_windows.jsonl.zst"
         self._saved: _Saved | None = None
 
-    def save(self, windows: list[ClosedWindow]) -> None:
+    def save(self, windows: Iterable[ClosedWindow]) -> int:
+        """Save the windows, and return their number."""
         with staged_writer(self._staging, self._windows) as writer:
             for window in windows:
                 writer.append(_without_first_revision(window))
         self._write(_Saved(self._windows))
+        return writer.records
 
     def note_announced(self) -> None:
         """Note that a report has announced the windows that it has read: another try of it does not do so again."""
@@ -50,30 +53,28 @@ class ClosedFile:
         self._staging.delete(self._path)
         self._saved = None
 
-    def read(self) -> dict[Key, ClosedWindow]:
-        """Return the windows; none if `close` has saved none, or if a file is damaged: the report closes them."""
+    def read(self) -> Iterator[ClosedWindow]:
+        """Stream the windows in the order in which they were saved; none if `close` has saved none.
+
+        If a file is damaged, no further ones: the report closes them.
+        """
         try:
             saved = read_json(self._staging, self._path, _Saved)
             if saved is None:
-                return {}
-            windows = {
-                window.key: replace(_with_first_revision(window), announced=saved.announced, is_new=False)
-                for window in staged_records(self._staging, saved.windows, ClosedWindow)
-            }
+                return
+            for window in staged_records(self._staging, saved.windows, ClosedWindow):
+                yield replace(_with_first_revision(window), announced=saved.announced, is_new=False)
         except (DamagedFileError, NotWholeError) as damaged:
             log.warning("What `close` noted counts no more: %s", damaged)
-            return {}
+            return
         self._saved = saved
-        return windows
 
     def _write(self, saved: _Saved) -> None:
         self._staging.write(self._path, msgspec.json.encode(saved))
 
 
 def _without_first_revision(window: ClosedWindow) -> ClosedWindow:
-    """Leave out a newest revision that can be made of the run's own receipt, as that of most windows: it is then in
-    memory once.
-    """
+    """Leave out a newest revision that can be made of the run's own receipt, as that of most windows."""
     is_first = window.own is not None and window.newest == first_revision(window.own)
     return replace(window, newest=None) if is_first else window
 

@@ -89,11 +89,12 @@ def plan(
             f"No account of the Variable {ACCOUNTS_VARIABLE} can be replicated in window {window}: " + " ".join(faults)
         )
     here = [account for account in considered if account.destination.type == destination]
+    windows: list[PlannedWindow] = []
     plan_ = Plan(
         run=run,
         destination=destination,
         window=window,
-        windows=[],
+        windows=windows,
         faults=faults,
         considered=[account.user_id for account in considered],
         planned=[account.user_id for account in here],
@@ -103,7 +104,7 @@ def plan(
     )
     hours = list(window.hours())
     with LimitedLog(log) as changed, LimitedLog(log) as unreadable:
-        adding = _AddWindows(plan_, known, skip, planned_at, changed, unreadable)
+        adding = _AddWindows(plan_, windows, known, skip, planned_at, changed, unreadable)
         for account in here:
             adding.of(account, windows_of(account) if windows_of else _every(hours, account))
     failed = add_slices(
@@ -162,6 +163,7 @@ class _AddWindows:
     """Adds windows to a plan. `changed` and `unreadable`: for what is logged of accounts."""
 
     plan: Plan
+    windows: list[PlannedWindow]
     known: KnownAccounts
     skip: SkipWindow
     planned_at: str
@@ -179,7 +181,7 @@ class _AddWindows:
                 continue
             planned = _window_of(account, kind, hour, self.planned_at)
             planned.settings_changes, planned.receipt_files = changes, seen.receipt_files
-            self.plan.windows.append(planned)
+            self.windows.append(planned)
 
     def _seen(self, account: Account, kind: EventKind, hour: Window) -> SeenWindow:
         try:

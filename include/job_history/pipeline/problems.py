@@ -99,17 +99,18 @@ def unclear_mask_messages(receipts: Iterable[Receipt]) -> list[str]:
     ]
 
 
-def too_many_unplaceable(receipts: list[Receipt], quarantine_threshold: int) -> list[str]:
+def too_many_unplaceable(receipts: Iterable[Receipt], quarantine_threshold: int) -> list[str]:
     """Return the accounts with more of them than the threshold allows, counted against the account's records of the
     run.
     """
     listed: Counter[tuple[int, EventKind]] = Counter()
     found: dict[tuple[int, EventKind], Unplaceable] = {}
+    messages: dict[tuple[int, EventKind], str] = {}
     for receipt in receipts:
         listed[receipt.user_id, receipt.kind] += receipt.counts.listed
         if receipt.unplaceable is not None:
             found[receipt.user_id, receipt.kind] = receipt.unplaceable
-    messages = unplaceable_messages(receipts)
+            messages |= unplaceable_messages([receipt])
     return [
         f"{messages[whose]} These are more than [job_history] quarantine_threshold allows ({quarantine_threshold} "
         "percent)."

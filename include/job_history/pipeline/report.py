@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 
 from job_history.errors import PermanentError, ReplicationError
 from job_history.ledger.known_accounts import KnownAccounts, update_known_accounts
 from job_history.ledger.open_windows import OpenWindow, OpenWindows
 from job_history.ledger.receipt import Receipt
-from job_history.ledger.receipt_store import Recorded
 from job_history.ledger.status_file import ExpectedBy
 from job_history.limited_log import LimitedLog
 from job_history.model.slice import RUNS
@@ -26,13 +25,14 @@ from job_history.pipeline.problems import (
     unplaceable_messages,
     unplanned,
 )
+from job_history.pipeline.reported_windows import ReportedWindows
 from job_history.pipeline.results import Plan
 from job_history.pipeline.run_files import RunFiles
 from job_history.pipeline.run_outcome import RunOutcome
 from job_history.pipeline.run_summary import log_run_summary
 from job_history.pipeline.shared_staging import STAGED_FILES_KEPT
 from job_history.pipeline.update_status import update_status
-from job_history.pipeline.worker_clock import ClockOff, clock_problems
+from job_history.pipeline.worker_clock import clock_problems
 from job_history.progress import readable_counts
 from job_history.reconciliation.findings import Findings, Objects
 from job_history.reconciliation.log_findings import log_findings
@@ -66,10 +66,11 @@ def report(
     expected: ExpectedBy | None = None,
     status_url: str = "",
     accept_fewer: bool = False,
+    is_last_try: bool = False,
     announce: Callable[[RunOutcome], None] = lambda _: None,
     notify: Callable[[RunOutcome], None] = lambda _: None,
     sealing: Sealing | None = None,
-) -> list[Receipt]:
+) -> Collection[Receipt]:
     """Write a receipt for each account, kind of event and window of a run. Raises RunFailedError if any of it failed.
 
     It also fails if more than `quarantine_threshold` percent of a window's listed records are quarantined, and, without
@@ -82,7 +83,6 @@ def report(
     """
     files = RunFiles(staging, run)
     closed_file = ClosedFile(staging, run)
-    closed_before = closed_file.read()
     closing = Closing(
         run=run,
         files=files,
@@ -91,11 +91,11 @@ def report(
         finished_at=finished_at,
         code_version=code_version,
         accepts_fewer=accept_fewer,
+        is_last_try=is_last_try,
     )
-    receipts: list[Receipt] = []
-    newest: list[Recorded] = []
     seals = SealsOfRun(ledger, sealing)
-    clocks: list[ClockOff] = []
+    windows = ReportedWindows(closing, closed_file)
+    receipts, newest = windows.receipts, windows.newest
     problems: list[str] = [] if destinations else [unplanned(files)]
     plans: list[Plan] = []
     for destination in destinations:
@@ -105,22 +105,16 @@ def report(
             continue
         plans.append(plan)
         problems += [fault for fault in [*plan.faults, *plan.destination_problems] if fault not in problems]
-        rest = [planned for planned in plan.windows if planned.key not in closed_before]
-        closed = {each.key: each for each in closing.all_of(rest)} | closed_before
-        for each in [closed[planned.key] for planned in plan.windows]:
-            problems += each.problems
-            clocks += each.clocks
-            if each.own is not None and each.newest is not None:
-                receipts.append(each.own)
-                newest.append(Recorded(each.newest, each.is_new, each.sha256))
-                problems += receipt_problems(each.own, quarantine_threshold)
+        windows.add(plan)
+    problems += windows.problems
+    problems += [problem for receipt in receipts for problem in receipt_problems(receipt, quarantine_threshold)]
     if plans and len(plans) == len(destinations):
         problems += planning_problems(plans)
         _remember_accounts(ledger, plans)
     problems += delete_old_runs(staging, finished_at - STAGED_FILES_KEPT)
     problems += [
         *too_many_unplaceable(receipts, quarantine_threshold),
-        *clock_problems(clocks),
+        *clock_problems(windows.clocks),
         *(each for recorded in newest if not accept_fewer for each in shrinkage(run, recorded.receipt)),
     ]
     reconciled = [findings for each in destinations if (findings := files.findings(each)) is not None]
@@ -131,7 +125,7 @@ def report(
         ledger,
         plans=plans,
         whole_list=_is_planned(plans, destinations) and all(plan.whole_list for plan in plans),
-        receipts=[recorded.receipt for recorded in newest],
+        newest=newest,
         marks=closing.marks.windows,
         reconciled=reconciled,
         expected=expected if expected and _is_planned(plans, destinations) else ExpectedBy(),
@@ -151,12 +145,12 @@ def report(
         run,
         plans,
         receipts,
-        [recorded.receipt for recorded in newest],
+        newest,
         finished_at,
         problems,
         status,
         sealed.unsealed,
-        frozenset(key for key, window in closed_before.items() if window.announced),
+        windows.announced,
     )
     announce(outcome)
     closed_file.note_announced()
@@ -172,7 +166,7 @@ def _is_planned(plans: list[Plan], destinations: list[str]) -> bool:
 
 
 def _not_repaired(
-    files: RunFiles, reconciled: list[Findings], receipts: list[Receipt], ledger: Storage
+    files: RunFiles, reconciled: list[Findings], receipts: Iterable[Receipt], ledger: Storage
 ) -> dict[OpenWindow, Objects]:
     left: dict[OpenWindow, Objects] = {}
     for findings in reconciled:
@@ -181,7 +175,7 @@ def _not_repaired(
     return left
 
 
-def _rest(plans: list[Plan], receipts: list[Receipt]) -> str:
+def _rest(plans: list[Plan], receipts: Iterable[Receipt]) -> str:
     """Return what can be claimed of all that no problem names: records below a threshold are in warnings alone."""
     has_warnings = any(plan.unchecked for plan in plans) or any(
         receipt.unplaceable or receipt.counts.quarantined.keys() - {"conflict"} for receipt in receipts
@@ -205,7 +199,7 @@ def _remember_accounts(ledger: Storage, plans: list[Plan]) -> None:
     update_known_accounts(ledger, change)
 
 
-def _log_warnings(plans: list[Plan], receipts: list[Receipt], ledger: Storage) -> None:
+def _log_warnings(plans: list[Plan], receipts: Collection[Receipt], ledger: Storage) -> None:
     for plan in [plan for plan in plans if plan.skipped]:
         log.info("Nothing to do for %s: %s.", plan.destination, readable_skipped(plan.skipped))
     with LimitedLog(log) as lines:

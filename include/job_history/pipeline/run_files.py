@@ -12,7 +12,8 @@ from typing import TypeVar
 import msgspec
 
 from job_history.model.slice import RUNS, Slice
-from job_history.pipeline.results import Plan, SliceOutcome
+from job_history.packed_records import PackedRecords
+from job_history.pipeline.results import Plan, PlannedWindow, SliceOutcome
 from job_history.pipeline.shared_staging import NOTES
 from job_history.reconciliation.findings import DamagedObject, Findings
 from job_history.storage import Storage
@@ -40,6 +41,13 @@ class Failure(msgspec.Struct):
     abandoned: bool = False
 
 
+class _SavedPlan(msgspec.Struct):
+    """A plan, and its windows packed: ten thousand have 15 MB, and some hundred kilobytes packed."""
+
+    plan: Plan
+    windows: list[bytes]
+
+
 class RunFiles:
     """Reads and writes the files of one run, in its folder of the staging area."""
 
@@ -48,7 +56,9 @@ class RunFiles:
         self._run = run
 
     def save_plan(self, plan: Plan) -> None:
-        self._staging.write(f"{RUNS}/{self._run}/plan-{plan.destination}.json", msgspec.json.encode(plan))
+        packs = PackedRecords(PlannedWindow, plan.windows).packs
+        saved = _SavedPlan(msgspec.structs.replace(plan, windows=[]), packs)
+        self._staging.write(f"{RUNS}/{self._run}/plan-{plan.destination}.json", msgspec.json.encode(saved))
 
     def begin_look_back(self) -> None:
         """Delete what an earlier try of a reconciliation, and the tasks after it, have left.
@@ -80,7 +90,10 @@ class RunFiles:
         return f"{RUNS}/{self._run}/failure-{task}.json"
 
     def plan(self, destination: str) -> Plan | None:
-        return self._read(f"{RUNS}/{self._run}/plan-{destination}.json", Plan)
+        saved = self._read(f"{RUNS}/{self._run}/plan-{destination}.json", _SavedPlan)
+        if saved is None:
+            return None
+        return msgspec.structs.replace(saved.plan, windows=PackedRecords(PlannedWindow, packs=saved.windows))
 
     def save_findings(self, findings: Findings) -> None:
         self._staging.write(f"{RUNS}/{self._run}/findings-{findings.destination}.json", msgspec.json.encode(findings))

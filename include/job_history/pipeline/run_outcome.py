@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from job_history.ledger.receipt import Receipt
+from job_history.ledger.receipt_store import Recorded
 from job_history.ledger.status_file import Status
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
@@ -17,50 +18,43 @@ Key = tuple[int, EventKind, Window]
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """`receipts` are of this run, `newest` the revisions in the ledger now. `status` is None if it was not written.
+    """`receipts` are of this run, `newest` the revisions in the ledger now, in the same order.
 
-    `unsealed`: windows of the ledger that wait for a seal; None: not known. `announced`: windows that an earlier try of
-    the report announced.
+    `status` is None if it was not written. `unsealed`: windows of the ledger that wait for a seal; None: not known.
+    `announced`: windows that an earlier try of the report announced.
     """
 
     run: str
     plans: list[Plan]
-    receipts: list[Receipt]
-    newest: list[Receipt]
+    receipts: Collection[Receipt]
+    newest: Collection[Recorded]
     finished_at: datetime
     problems: list[str]
     status: Status | None
     unsealed: int | None = 0
-    announced: frozenset[Key] = frozenset()
+    announced: Collection[Key] = frozenset()
 
     @property
-    def created(self) -> list[Receipt]:
-        """Return the receipts of this run whose revision this try, or `close` before it, created.
+    def created(self) -> Iterator[Receipt]:
+        """Yield the receipts of this run whose revision this try, or `close` before it, created.
 
         A try that repeats a report creates none.
         """
-        newest = {(receipt.user_id, receipt.kind, receipt.window): receipt for receipt in self.newest}
-        return [own for own in self.receipts if self._is_created(own, newest)]
-
-    def _is_created(self, own: Receipt, newest: Mapping[Key, Receipt]) -> bool:
-        key = (own.user_id, own.kind, own.window)
-        if key in self.announced or key not in newest:
-            return False
-        entries = {(entry.run, entry.finished_at) for entry in newest[key].runs}
-        return any((entry.run, entry.finished_at) in entries for entry in own.runs)
+        return (own for own, _ in self._created())
 
     @property
-    def closed_first(self) -> list[Receipt]:
-        """Return those of `created` whose windows no earlier run had closed."""
-        newest = {(receipt.user_id, receipt.kind, receipt.window): receipt for receipt in self.newest}
-        return [
-            own
-            for own in self.created
-            if own.state.closed
-            and not any(
-                entry.state.closed and entry.run != self.run for entry in newest[own.user_id, own.kind, own.window].runs
-            )
-        ]
+    def closed_first(self) -> Iterator[Receipt]:
+        """Yield those of `created` whose windows no earlier run had closed."""
+        for own, newest in self._created():
+            if own.state.closed and not any(entry.state.closed and entry.run != self.run for entry in newest.runs):
+                yield own
+
+    def _created(self) -> Iterator[tuple[Receipt, Receipt]]:
+        for own, (newest, *_) in zip(self.receipts, self.newest, strict=True):
+            entries = {(entry.run, entry.finished_at) for entry in newest.runs}
+            is_created = any((entry.run, entry.finished_at) in entries for entry in own.runs)
+            if is_created and (own.user_id, own.kind, own.window) not in self.announced:
+                yield own, newest
 
     @property
     def whole_list(self) -> bool:

@@ -6,7 +6,8 @@ Airflow's log viewer shows about 110 characters in a line on a screen of 1,280 p
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from heapq import nsmallest
 from textwrap import wrap
 
 from job_history.errors.problem import Problem, parse_problem
@@ -20,13 +21,14 @@ log = logging.getLogger(__name__)
 WIDTH = 110
 MAX_LABEL = 20
 MAX_FAILURES = 100
+MAX_ROWS = 200
 STATE_WORDS = {WindowState.COMPLETE_WITH_QUARANTINE: "quarantined"}
 _DEFAULT_FIX = "Fix the cause, then clear the failed task, or run the hour again."
 # Columns that are left out of the table if they are 0 in each row.
 _OPTIONAL = ("present", "filtered", "quarantined")
 
 
-def log_run_summary(receipts: list[Receipt], problems: list[str], claim: str, status_url: str) -> None:
+def log_run_summary(receipts: Collection[Receipt], problems: list[str], claim: str, status_url: str) -> None:
     """Log a run's failures and its windows. `claim`: what holds for all that no problem names."""
     if problems:
         log.error("%s", failures_text(receipts, problems, claim))
@@ -36,7 +38,7 @@ def log_run_summary(receipts: list[Receipt], problems: list[str], claim: str, st
         log.info("Status page: %s", status_url)
 
 
-def failures_text(receipts: list[Receipt], problems: list[str], claim: str) -> str:
+def failures_text(receipts: Iterable[Receipt], problems: list[str], claim: str) -> str:
     """Return three short lines for each problem: account and window, the cause, what to do."""
     clock = _Clock(receipts)
     lines: list[str] = []
@@ -47,12 +49,13 @@ def failures_text(receipts: list[Receipt], problems: list[str], claim: str) -> s
     return "\n".join([f"{_places(len(problems))} failed; {claim}.", *lines])
 
 
-def run_table(receipts: list[Receipt]) -> str:
-    """Return a row for each account and window; those that need attention come first."""
-    clock = _Clock(receipts)
-    rows = [_row(receipt, clock) for receipt in sorted(receipts, key=_worst_first)]
+def run_table(receipts: Collection[Receipt]) -> str:
+    """Return a row for each account and window; at most `MAX_ROWS`: first those that need attention."""
+    clock, number = _Clock(receipts), len(receipts)
+    rows = [_row(receipt, clock) for receipt in nsmallest(MAX_ROWS, receipts, key=_worst_first)]
     shown = [name for name in rows[0] if name not in _OPTIONAL or any(row[name] != "0" for row in rows)]
-    return text_table(shown, [[row[name] for name in shown] for row in rows])
+    table = text_table(shown, [[row[name] for name in shown] for row in rows])
+    return table if number <= MAX_ROWS else f"{table}\n... and {number - MAX_ROWS:,} windows more."
 
 
 def _failure_lines(problem: Problem, clock: _Clock) -> Iterator[str]:
@@ -89,7 +92,7 @@ def _worst_first(receipt: Receipt) -> int:
     return 2 if receipt.state is WindowState.COMPLETE else 1 if receipt.state.closed else 0
 
 
-def _totals(receipts: list[Receipt]) -> str:
+def _totals(receipts: Collection[Receipt]) -> str:
     starts = sorted({receipt.window.start_text for receipt in receipts})
     hours = starts[0] if len(starts) == 1 else f"{starts[0]} to {starts[-1]}"
     delivered = sum(receipt.counts.delivered for receipt in receipts)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from job_history.errors import ReplicationError
 from job_history.ledger.lateness import all_of
 from job_history.ledger.missed_hours import without_receipts
 from job_history.ledger.open_windows import OpenWindow, open_by_account
-from job_history.ledger.receipt import Receipt, WindowState
+from job_history.ledger.receipt import WindowState
+from job_history.ledger.receipt_store import Recorded
 from job_history.ledger.status_file import AccountStatus, ExpectedBy, OldestOpen, Status, rewrite_status
 from job_history.model.event_kind import EventKind
+from job_history.packed_records import in_groups
 from job_history.pipeline.results import Plan
 from job_history.reconciliation.findings import Findings
 from job_history.seals.needs import SealReport
@@ -29,7 +31,7 @@ def update_status(
     *,
     plans: list[Plan],
     whole_list: bool,
-    receipts: list[Receipt],
+    newest: Collection[Recorded],
     marks: set[OpenWindow],
     reconciled: list[Findings],
     expected: ExpectedBy,
@@ -38,7 +40,7 @@ def update_status(
 ) -> Status | None:
     """Rewrite the status, and return it; None if it was not written.
 
-    `receipts` are the newest revisions of the run's windows, `marks` the open windows after it. `whole_list`: the plans
+    `newest` are the newest revisions of the run's windows, `marks` the open windows after it. `whole_list`: the plans
     are of all accounts of the Variable. `expected` has what this run moves; None leaves what was there. It raises
     nothing: a status that cannot be written is a warning, and the watch notices that it is old.
     """
@@ -46,7 +48,7 @@ def update_status(
     def make(before: Status | None) -> Status:
         accounts = before.accounts if before else {}
         scheduled_until = before.scheduled_until if before else None
-        _add_windows(accounts, receipts, reconciled, scheduled_until)
+        _add_windows(accounts, newest, reconciled, scheduled_until)
         accounts = _of_the_variable(accounts, plans, marks, whole_list=whole_list)
         _drop_reported_hours(ledger, accounts.values())
         for key, head in (seals.heads if seals else {}).items():
@@ -54,8 +56,8 @@ def update_status(
                 accounts[key].seals = later_head(accounts[key].seals, head)
         status = _status(accounts, marks, _latest(before.expected_by if before else ExpectedBy(), expected, now), now)
         # Only a scheduled hourly run sets this.
-        newest = [receipt.window.end for receipt in receipts] if expected.replication else []
-        ends = [each for each in (scheduled_until, *newest) if each is not None and each <= now]
+        reported = {each.receipt.window.end for each in newest} if expected.replication else set()
+        ends = [each for each in (scheduled_until, *reported) if each is not None and each <= now]
         status.scheduled_until = max(ends, default=None)
         known = seals.unsealed if seals else 0
         status.unsealed = known if known is not None else before.unsealed if before else 0
@@ -75,7 +77,7 @@ def update_status(
 
 def _add_windows(
     accounts: dict[str, AccountStatus],
-    receipts: list[Receipt],
+    newest: Collection[Recorded],
     reconciled: list[Findings],
     scheduled_until: datetime | None,
 ) -> None:
@@ -83,8 +85,9 @@ def _add_windows(
         if (earlier := accounts.get(rebuilt.key)) is not None:
             rebuilt.add_newer(earlier)
         accounts[rebuilt.key] = rebuilt
-    for receipt in sorted(receipts, key=lambda each: each.window):
-        _entry(accounts, receipt.user_id, receipt.kind).add(receipt, scheduled_until)
+    for (user_id, kind), of_account in in_groups(newest, lambda each: (each.receipt.user_id, each.receipt.kind)):
+        for each in sorted(of_account, key=lambda each: each.receipt.window):
+            _entry(accounts, user_id, kind).add(each.receipt, scheduled_until)
 
 
 def _drop_reported_hours(ledger: Storage, accounts: Iterable[AccountStatus]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from job_history.ledger.lateness import BUCKETS, Lateness, all_of
 from job_history.ledger.open_windows import OpenWindow
@@ -19,7 +19,7 @@ MAX_WORTH_WAITING_MINUTES = 6 * 60
 
 
 def log_findings(
-    several: list[Findings], receipts: list[Receipt], left: Mapping[OpenWindow, Objects] | None = None
+    several: list[Findings], receipts: Iterable[Receipt], left: Mapping[OpenWindow, Objects] | None = None
 ) -> list[str]:
     """Log the findings as tables, and return the problems that a user must act on.
 
@@ -108,10 +108,10 @@ def _where(finding: WindowFinding) -> str:
     return finding.label[0].upper() + finding.label[1:]
 
 
-def _log_lateness(several: list[Findings], receipts: list[Receipt]) -> None:
+def _log_lateness(several: list[Findings], receipts: Iterable[Receipt]) -> None:
     lateness = all_of(
         [findings.lateness for findings in several]
-        + [receipt.lateness for receipt in receipts if receipt.state is not WindowState.FAILED]
+        + [each.lateness for each in receipts if each.state is not WindowState.FAILED and each.lateness.jobs]
     )
     if not lateness.jobs:
         log.info("No job of these windows was late.")

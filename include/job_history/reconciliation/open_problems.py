@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 from job_history.ledger.open_windows import OpenWindow, OpenWindows, open_by_account
 from job_history.ledger.receipt import Receipt
@@ -13,7 +14,7 @@ from job_history.reconciliation.findings import Findings
 log = logging.getLogger(__name__)
 
 
-def open_problems(several: list[Findings], receipts: list[Receipt], marks: OpenWindows) -> list[str]:
+def open_problems(several: list[Findings], receipts: Iterable[Receipt], marks: OpenWindows) -> list[str]:
     """Return a problem for each account with windows that need a run and got none in this one.
 
     `receipts` are those of the windows that were run: they have problems of their own. `marks`: as they are now.

@@ -11,7 +11,9 @@ from job_history.storage import Storage
 from job_history.storage.scratch_database import scratch_database
 
 
-def not_back(damaged: Iterable[DamagedObject], receipts: list[Receipt], ledger: Storage) -> dict[OpenWindow, Objects]:
+def not_back(
+    damaged: Iterable[DamagedObject], receipts: Iterable[Receipt], ledger: Storage
+) -> dict[OpenWindow, Objects]:
     """Return the windows with damaged objects that their repair has not brought back, each with their number and keys.
 
     `receipts` are those of the repair's own runs: a window without one was not repaired. Raises what the ledger raises.

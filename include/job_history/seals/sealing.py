@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
 from job_history.destinations.kind import DocumentStore
 from job_history.errors import ReplicationError
-from job_history.ledger.receipt_store import Recorded, read_receipt
+from job_history.ledger.receipt_store import Recorded
 from job_history.ledger.status_file import PATH as STATUS_PATH
 from job_history.ledger.status_file import SealHead, read_status
 from job_history.limited_log import LimitedLog
@@ -21,10 +20,10 @@ from job_history.model.window import Window
 from job_history.seals.chain_sealing import ChainSealing
 from job_history.seals.needs import RED_AFTER, AccountPlace, NoTimeError, Sealing, SealReport
 from job_history.seals.signer import Signer
-from job_history.seals.unsealed import UnsealedWindow, find_unsealed, unsealed_windows
-from job_history.seals.window_seal import Revision
+from job_history.seals.to_seal import RevisionsOfChain, ToSeal, of_chains
+from job_history.seals.unsealed import find_unsealed, unsealed_windows
 from job_history.seals.witness import show_to_witnesses
-from job_history.storage import REQUESTS_AT_ONCE, Storage, at_once
+from job_history.storage import Storage, at_once, one_after_another
 from job_history_verify.layout import ChainId
 
 log = logging.getLogger(__name__)
@@ -67,19 +66,18 @@ class SealsOfRun:
 
         at_once(lambda each: look(*each), wanted)
 
-    def seal(self, recorded: Iterable[Recorded], now: datetime) -> SealReport:
+    def seal(self, recorded: Collection[Recorded], now: datetime) -> SealReport:
         """Seal the newest revisions of the run's windows."""
         if self._sealing is None:
             return SealReport()
-        revisions = [Revision(each.receipt, each.is_new, each.sha256) for each in recorded]
         whole = {chain for chain in self._chains if (chain.user_id + now.toordinal()) % DAYS_TO_COMPARE_ALL == 0}
-        return seal_windows(self._ledger, self._sealing, revisions, self._heads, now, whole=whole)
+        return seal_windows(self._ledger, self._sealing, of_chains(recorded), self._heads, now, whole=whole)
 
 
 def seal_windows(
     ledger: Storage,
     sealing: Sealing,
-    revisions: Iterable[Revision],
+    revisions: Iterable[RevisionsOfChain],
     hints: dict[str, SealHead],
     now: datetime,
     *,
@@ -99,36 +97,33 @@ def seal_windows(
         report.problems.append(f"Nothing was sealed: {error}")
         report.unsealed = None
         return report
-    by_chain, unreadable = _by_chain(ledger, revisions, marks)
-    report.warnings += unreadable
-    for chain in whole:
-        by_chain.setdefault(chain, [])
     signer: Signer | None = None
     failure: ReplicationError | None = None
-    waits = bool(unreadable)
     try:
         signer = sealing.signer()
     except ReplicationError as error:
         failure = error
-    with ThreadPoolExecutor(REQUESTS_AT_ONCE, "seals") as pool:
 
-        def seal(chain: ChainId) -> ChainSealing:
-            work = ChainSealing(
-                ledger, sealing, chain, hints.get(str(chain)), now=now, marks=marks, whole=chain in whole
-            )
-            work.run(by_chain[chain], signer, failure)
-            return work
+    def seal(to_seal: RevisionsOfChain) -> ChainSealing:
+        chain, of_chain = to_seal
+        work = ChainSealing(ledger, sealing, chain, hints.get(str(chain)), now=now, marks=marks, whole=chain in whole)
+        work.run(of_chain, signer, failure)
+        return work
 
-        for done in pool.map(seal, _in_order(by_chain, hints, now)):
-            if done.head is not None:
-                report.heads[str(done.chain)] = done.head
-            report.warnings += done.warnings
-            report.problems += done.problems
-            if done.warnings or done.problems:
-                report.failing.add(str(done.chain))
-            waits |= done.waits
-    show_to_witnesses(sealing, report, sorted(by_chain))
-    if waits:
+    waits, sealed = False, []
+    to_seal = ToSeal(ledger, revisions, marks, whole)
+    for done in one_after_another(seal, _in_order(to_seal, hints, now)):
+        if done.head is not None:
+            report.heads[str(done.chain)] = done.head
+        report.warnings += done.warnings
+        report.problems += done.problems
+        if done.warnings or done.problems:
+            report.failing.add(str(done.chain))
+        waits |= done.waits
+        sealed.append(done.chain)
+    report.warnings += to_seal.unreadable
+    show_to_witnesses(sealing, report, sorted(sealed))
+    if waits or to_seal.unreadable:
         _add_overdue(ledger, report, now)
     return report
 
@@ -147,15 +142,22 @@ def _with_time_limit(sealing: Sealing, clock: Callable[[], float]) -> Sealing:
     return replace(sealing, place_of=place_of)
 
 
-def _in_order(chains: Iterable[ChainId], hints: dict[str, SealHead], now: datetime) -> list[ChainId]:
-    """Put those last whose bucket did not take the seals before. Each hour has an order of its own, as time may end."""
-
-    def turn(chain: ChainId) -> tuple[bool, bytes]:
+def _in_order(
+    to_seal: Iterable[RevisionsOfChain], hints: dict[str, SealHead], now: datetime
+) -> Iterator[RevisionsOfChain]:
+    """Yield last those whose bucket did not take the seals before, each hour in another order, as time may end."""
+    failed_before: list[RevisionsOfChain] = []
+    for chain, revisions in to_seal:
         hint = hints.get(str(chain))
-        failed_before = hint is not None and hint.not_copied_since is not None
-        return failed_before, hashlib.sha256(f"{chain} {now:%Y-%m-%dT%H}".encode()).digest()
+        if hint is not None and hint.not_copied_since is not None:
+            failed_before.append((chain, revisions))
+        else:
+            yield chain, revisions
 
-    return sorted(chains, key=turn)
+    def turn(each: RevisionsOfChain) -> bytes:
+        return hashlib.sha256(f"{each[0]} {now:%Y-%m-%dT%H}".encode()).digest()
+
+    yield from sorted(failed_before, key=turn)
 
 
 def log_seals(report: SealReport) -> None:
@@ -194,31 +196,6 @@ def later_head(one: SealHead | None, other: SealHead) -> SealHead:
 def head_lines(heads: dict[str, SealHead]) -> list[str]:
     """Return the heads as `--expect-head` takes them."""
     return [f"{chain}/{head.seq}:{head.sha256}" for chain, head in sorted(heads.items())]
-
-
-def _by_chain(
-    ledger: Storage, revisions: Iterable[Revision], marks: set[UnsealedWindow]
-) -> tuple[dict[ChainId, list[Revision]], list[str]]:
-    """Return what is to be sealed, and a message for each window that waits and whose receipt cannot be read."""
-    by_window = {UnsealedWindow.of(each.receipt): each for each in revisions}
-    unreadable = []
-    for waiting in sorted(marks - by_window.keys()):
-        try:
-            receipt = read_receipt(ledger, waiting.user_id, waiting.kind, waiting.window)
-        except ReplicationError as error:
-            unreadable.append(f"Account {waiting.user_id}/{waiting.kind}, window {waiting.window}: not sealed: {error}")
-            continue
-        if receipt is None:
-            unreadable.append(
-                f"Account {waiting.user_id}/{waiting.kind}, window {waiting.window}: not sealed: its receipt is gone. "
-                f"Restore it, or run the window again. {ledger.url(waiting.path)} notes that it waits."
-            )
-            continue
-        by_window[waiting] = Revision(receipt, is_new=False)
-    by_chain: dict[ChainId, list[Revision]] = {}
-    for window, revision in by_window.items():
-        by_chain.setdefault(ChainId(window.user_id, str(window.kind)), []).append(revision)
-    return by_chain, unreadable
 
 
 def _add_overdue(ledger: Storage, report: SealReport, now: datetime) -> None:

@@ -25,6 +25,8 @@ Result = TypeVar("Result")
 
 REQUESTS_AT_ONCE = 64
 """To a bucket, by one task: an answer takes some 30 ms, and ten thousand accounts need a hundred thousand of them."""
+CALLS_AHEAD = 1_000
+"""So many calls go on while the first one of them takes long."""
 # Fewer are read ahead: a list of items, the largest of what is read in this way, has a few megabytes.
 FILES_AHEAD_IN_A_BUCKET = 16
 
@@ -70,13 +72,8 @@ class Storage:
         if self.is_local:
             yield from map(self.read, paths)
             return
-        to_ask = iter(paths)
-        with ThreadPoolExecutor(FILES_AHEAD_IN_A_BUCKET, "read") as readers:
-            under_way = deque(readers.submit(self.read, path) for path in islice(to_ask, FILES_AHEAD_IN_A_BUCKET))
-            while under_way:
-                content = under_way.popleft().result()
-                under_way.extend(readers.submit(self.read, path) for path in islice(to_ask, 1))
-                yield content
+        ahead = FILES_AHEAD_IN_A_BUCKET
+        yield from one_after_another(self.read, paths, at_once=ahead, ahead=ahead)
 
     @contextmanager
     def writer(self, path: str) -> Iterator[BinaryIO]:
@@ -180,8 +177,24 @@ def at_once(do: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]
 
     Raises the first error, once the calls under way have ended; the others are not made.
     """
-    with ThreadPoolExecutor(REQUESTS_AT_ONCE, "requests") as threads:
-        return list(threads.map(do, items))
+    return list(one_after_another(do, items))
+
+
+def one_after_another(
+    do: Callable[[Item], Result], items: Iterable[Item], *, at_once: int = REQUESTS_AT_ONCE, ahead: int = CALLS_AHEAD
+) -> Iterator[Result]:
+    """Do the same, and yield each result when it is asked for; so many calls at most are made `ahead` of that."""
+    to_do = iter(items)
+    with ThreadPoolExecutor(at_once, "requests") as threads:
+        begun = deque(threads.submit(do, item) for item in islice(to_do, ahead))
+        try:
+            while begun:
+                result = begun.popleft().result()
+                begun.extend(threads.submit(do, item) for item in islice(to_do, 1))
+                yield result
+        finally:
+            for call in begun:
+                call.cancel()
 
 
 def _cause(error: Exception) -> str:

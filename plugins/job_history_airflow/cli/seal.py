@@ -22,8 +22,10 @@ def seal(request: Request) -> Answer:
     """
     from job_history.errors import ReplicationError
     from job_history.ledger.receipt_store import read_receipts
+    from job_history.packed_records import in_groups
     from job_history.seals.seal_bytes import SEALED_LATER
     from job_history.seals.sealing import seal_heads, seal_windows
+    from job_history.seals.to_seal import chain_of
     from job_history.seals.window_seal import Revision
     from job_history_airflow.factories.sealing import sealing_of_installation
     from job_history_verify.layout import ChainId
@@ -41,8 +43,9 @@ def seal(request: Request) -> Answer:
             problems.append(f"{kind.of(f'Account {account.label}')}: its receipts were not sealed: {error}")
             continue
         revisions += [Revision(each, is_new=False, reason=SEALED_LATER) for each in receipts if each is not None]
+    by_chain = in_groups(revisions, lambda each: chain_of(each.receipt))
     report = seal_windows(
-        ledger, sealing_of_installation(), revisions, seal_heads(ledger), datetime.now(UTC), whole=chains
+        ledger, sealing_of_installation(), by_chain, seal_heads(ledger), datetime.now(UTC), whole=chains
     )
 
     def print_text() -> None:

@@ -60,10 +60,10 @@ class CloseOperator(BaseOperator):
                 accepts_fewer=bool(context["params"].get("accept_fewer")),
             )
             closed = closing.those_possible(finished(plans, waiting))
-            closed_file.save([window for window in closed if window.own is not None])
+            number = closed_file.save(window for window in closed if window.own is not None)
             self.log.info(
                 "%s windows closed; %s slices get tasks of their own, in %s chains.",
-                len(closed),
+                number,
                 len(waiting),
                 len(chains),
             )

@@ -17,6 +17,8 @@ from job_history_airflow.run_window import expected_by, window_of
 from job_history_airflow.status_link import StatusPageLink, status_page_url
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from airflow.sdk import Context
 
     from job_history.ledger.receipt import Receipt
@@ -53,7 +55,7 @@ class ReportOperator(BaseOperator):
             "already_present": sum(receipt.counts.already_present for receipt in receipts),
         }
 
-    def _report(self, context: Context) -> list[Receipt]:
+    def _report(self, context: Context) -> Collection[Receipt]:
         from job_history.pipeline.report import report
         from job_history_airflow.announce.announce import announce, notify_outcome
 
@@ -73,6 +75,7 @@ class ReportOperator(BaseOperator):
             announce=lambda outcome: announce(outcome, places.staging),
             notify=lambda outcome: notify_outcome(outcome, context, ledger=places.ledger, status_url=self.status_url),
             accept_fewer=bool(context["params"].get("accept_fewer")),
+            is_last_try=context["ti"].try_number > context["ti"].max_tries,
             sealing=sealing_of_installation(),
         )
 

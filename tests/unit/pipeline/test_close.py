@@ -14,6 +14,7 @@ from job_history.ledger.open_windows import OpenWindows
 from job_history.ledger.receipt import WindowState
 from job_history.ledger.receipt_files import receipt_path
 from job_history.ledger.receipt_store import read_receipt
+from job_history.ledger.status_file import read_status
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
 from job_history.pipeline.close import Closing, dealt_out, finished, slices_for_tasks_of_their_own
@@ -62,11 +63,11 @@ class Run:
             finished_at=datetime(2018, 5, 21, 2, tzinfo=UTC),
             code_version="0",
         )
-        closed = closing.those_possible(finished(self.plans, waiting))
+        closed = list(closing.those_possible(finished(self.plans, waiting)))
         ClosedFile(self.staging, RUN).save(closed)
         return [window.user_id for window in closed]
 
-    def report(self) -> None:
+    def report(self, *, is_last_try: bool = False) -> None:
         report(
             run=RUN,
             destinations=["s3"],
@@ -75,6 +76,7 @@ class Run:
             finished_at=datetime(2018, 5, 21, 3, tzinfo=UTC),
             code_version="0",
             quarantine_threshold=10,
+            is_last_try=is_last_try,
         )
 
     def state(self, user_id: int) -> WindowState | None:
@@ -112,9 +114,9 @@ def test_a_folder_in_place_of_a_receipt_stops_its_own_account_alone(run: Run) ->
     run.ledger.write(f"{receipt_path(1, EventKind.JOBS, HOUR)}/x", b"")
 
     assert run.close() == [1, 2]
-    closed = ClosedFile(run.staging, RUN).read()
-    assert [len(each.problems) for each in closed.values()] == [1, 0]
-    assert receipt_path(1, EventKind.JOBS, HOUR) in next(iter(closed.values())).problems[0]
+    closed = list(ClosedFile(run.staging, RUN).read())
+    assert [len(each.problems) for each in closed] == [1, 0]
+    assert receipt_path(1, EventKind.JOBS, HOUR) in closed[0].problems[0]
     assert run.state(2) is WindowState.COMPLETE
 
 
@@ -124,20 +126,20 @@ def test_closed_windows_are_read_as_they_were_saved(run: Run) -> None:
     run.add(3, jobs=False)
     run.close()
     closed_file = ClosedFile(run.staging, RUN)
-    closed = list(closed_file.read().values())
+    closed = list(closed_file.read())
     closed[2] = replace(closed[2], newest=replace(closed[2].newest, revision=7))
 
     closed_file.save(closed)
-    saved = closed_file.read()
+    saved = list(closed_file.read())
     closed_file.note_announced()
-    announced = closed_file.read()
+    announced = list(closed_file.read())
 
-    assert list(saved.values()) == closed
-    assert [each.newest and each.newest.revision for each in saved.values()] == [1, 1, 7]
-    assert [each.announced for each in [*saved.values(), *announced.values()]] == [False] * 3 + [True] * 3
+    assert saved == closed
+    assert [each.newest and each.newest.revision for each in saved] == [1, 1, 7]
+    assert [each.announced for each in [*saved, *announced]] == [False] * 3 + [True] * 3
     closed_file.delete()
     closed_file.note_announced()
-    assert closed_file.read() == {}
+    assert list(closed_file.read()) == []
 
 
 def test_a_store_that_fails_for_one_window_lets_the_others_be_closed(run: Run) -> None:
@@ -160,6 +162,29 @@ def test_a_store_that_fails_for_one_window_lets_the_others_be_closed(run: Run) -
     run.files.save_plan(run.plans[0])
     run.report()
     assert run.state(1) is WindowState.COMPLETE
+
+
+def test_a_receipt_that_no_try_can_write_is_a_problem_of_its_window_alone(run: Run) -> None:
+    """Else nothing would be sealed, no status written and nothing notified, for one account."""
+
+    class Busy(Storage):
+        def create(self, path: str, content: bytes) -> bool:
+            if path.startswith("receipts/1/"):
+                raise TransientError("busy")
+            return super().create(path, content)
+
+    run.ledger = Busy(run.ledger.files, run.ledger.root)
+    run.add(1, jobs=False)
+    run.add(2, jobs=False)
+    run.files.save_plan(run.plans[0])
+
+    with pytest.raises(TransientError, match="busy"):
+        run.report()
+    assert run.state(2) is WindowState.COMPLETE
+    assert read_status(run.ledger) is None
+    with pytest.raises(RunFailedError, match=r"Account 1 .*its receipt could not be written: busy"):
+        run.report(is_last_try=True)
+    assert read_status(run.ledger) is not None
 
 
 def test_report_takes_over_what_close_wrote_and_closes_the_rest(run: Run) -> None:

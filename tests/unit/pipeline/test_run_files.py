@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.unit.samples import HOUR, RUN, outcome, slice_of
 
-from job_history.pipeline.results import Plan
+from job_history.pipeline.results import Plan, PlannedWindow
 from job_history.pipeline.run_files import Failure, RunFiles
 from job_history.storage import Storage, local_storage
 
@@ -15,11 +15,27 @@ def storage(tmp_path: Path) -> Storage:
     return local_storage(tmp_path)
 
 
+def _planned(user_id: int) -> PlannedWindow:
+    return PlannedWindow(
+        user_id=user_id,
+        name="Acme",
+        window=HOUR,
+        enabled=True,
+        counted=1,
+        slices=[slice_of(user_id=user_id)],
+        settings_hash="hash",
+        destination={"type": "s3"},
+    )
+
+
 def test_each_destination_has_its_plan(storage: Storage) -> None:
     files = RunFiles(storage, RUN)
-    plan = Plan(run=RUN, destination="s3", window=HOUR, windows=[], faults=["one"])
-    files.save_plan(plan)
-    assert [files.plan("s3"), files.plan("sumo_logic"), RunFiles(storage, "other").plan("s3")] == [plan, None, None]
+    windows = [_planned(user_id) for user_id in range(1_000)]
+    files.save_plan(Plan(run=RUN, destination="s3", window=HOUR, windows=windows, faults=["one"]))
+    plan = files.plan("s3")
+    assert plan is not None
+    assert (plan.faults, list(plan.windows)) == (["one"], windows)
+    assert [files.plan("sumo_logic"), RunFiles(storage, "other").plan("s3")] == [None, None]
 
 
 def test_a_slice_has_an_outcome_or_a_failure(storage: Storage) -> None:

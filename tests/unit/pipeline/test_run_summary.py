@@ -8,7 +8,7 @@ from tests.unit.samples import HOUR, receipt_of
 
 from job_history.ledger.receipt import Counts, Receipt, WindowState
 from job_history.model.window import Window
-from job_history.pipeline.run_summary import MAX_FAILURES, WIDTH, failures_text, log_run_summary, run_table
+from job_history.pipeline.run_summary import MAX_FAILURES, MAX_ROWS, WIDTH, failures_text, log_run_summary, run_table
 
 LATER = Window(HOUR.start.replace(day=22, hour=3), HOUR.start.replace(day=22, hour=4))
 
@@ -28,6 +28,16 @@ def test_run_table_is_left_aligned_with_failures_first_and_without_empty_columns
         "failed    9001 Wrong database  00:00   0        0          0            0 B",
         "complete  5234 Acme            00:00   1,200    1,199      1            8.0 kB",
     ]
+
+
+def test_run_table_of_many_windows_has_those_that_need_attention_and_the_number_of_the_others() -> None:
+    receipts = [receipt(user_id, "Acme", "complete") for user_id in range(1, 10_000)]
+    lines = run_table([*receipts, receipt(10_000, "Globex", "failed")]).splitlines()
+    assert (len(lines), lines[1].split()[:2], lines[-1]) == (
+        MAX_ROWS + 2,
+        ["failed", "10000"],
+        "... and 9,800 windows more.",
+    )
 
 
 def test_run_table_fits_the_log_viewer_and_shows_days_if_there_are_several() -> None:

@@ -16,6 +16,7 @@ from job_history.ledger.lateness import Lateness
 from job_history.ledger.open_windows import OpenWindow
 from job_history.ledger.receipt import Counts, Receipt, WindowState
 from job_history.ledger.receipt_files import day_folder_of, receipt_path
+from job_history.ledger.receipt_store import Recorded
 from job_history.ledger.status_file import PATH, AccountStatus, ExpectedBy, Status, read_status
 from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
@@ -58,7 +59,7 @@ class Ledger:
             self.storage,
             plans=[plan],
             whole_list=whole_list,
-            receipts=list(receipts),
+            newest=[Recorded(each, is_new=True, sha256="") for each in receipts],
             marks=marks or set(),
             reconciled=reconciled or [],
             expected=expected or ExpectedBy(),

@@ -29,9 +29,9 @@ from job_history.model.window import Window
 from job_history.seals.needs import AccountPlace, Sealing, SealReport, Witness
 from job_history.seals.sealing import SealsOfRun, log_seals, seal_windows
 from job_history.seals.signer import KeySigner
+from job_history.seals.to_seal import of_chains
 from job_history.seals.unsealed import UnsealedWindow, unsealed_windows
-from job_history.seals.window_seal import Revision
-from job_history.storage import local_storage
+from job_history.storage import local_storage, one_after_another
 
 
 @pytest.fixture
@@ -428,7 +428,7 @@ def test_the_log_has_the_heads_of_few_chains_and_of_many_only_those_that_fail(
 def test_buckets_that_hang_hold_a_report_for_a_limited_time_and_delay_no_other_account_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("job_history.seals.sealing.REQUESTS_AT_ONCE", 2)
+    monkeypatch.setitem(one_after_another.__kwdefaults__, "at_once", 2)
     ledger, bucket = local_storage(tmp_path / "ledger"), local_storage(tmp_path / "bucket")
     answering, hanging = range(1, 11), range(101, 131)
     seconds, asked, lock = [0.0], [0], threading.Lock()
@@ -448,8 +448,7 @@ def test_buckets_that_hang_hold_a_report_for_a_limited_time_and_delay_no_other_a
         one = Installation(tmp_path, now=START + hour * HOUR)
         receipts = [replace(one.receipt(hour, {}, "run"), user_id=each) for each in (*answering, *hanging)]
         recorded = [record(ledger, each) for each in receipts]
-        revisions = [Revision(each.receipt, each.is_new, each.sha256) for each in recorded]
-        report = seal_windows(ledger, sealing, revisions, heads, one.now, clock=lambda: seconds[0])
+        report = seal_windows(ledger, sealing, of_chains(recorded), heads, one.now, clock=lambda: seconds[0])
 
         assert (report.problems, report.unsealed) == ([], 0)
         assert asked[0] <= 8
