@@ -90,7 +90,7 @@ class Size:
 
     @property
     def peak_megabytes(self) -> float:
-        return max(run.peak_megabytes for run in self.runs)
+        return max(run.peak_megabytes for run in (self.first_plan, self.quiet_hour, *self.runs))
 
 
 def tables(*, quick: bool) -> Iterator[Table]:
