@@ -54,13 +54,14 @@ def ended_in_time(connection: Any) -> Iterator[None]:
     if remaining is None:
         yield
         return
-    timer = threading.Timer(remaining + GRACE_SECONDS, _end, (connection,))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+    with _means_to_end(connection) as end:
+        timer = threading.Timer(remaining + GRACE_SECONDS, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 def _remaining() -> float | None:
@@ -73,11 +74,29 @@ def _close_late(made: Future[Any]) -> None:
         made.result().close()
 
 
-def _end(connection: Any) -> None:
-    with suppress(Exception):  # closed meanwhile; or a driver that has neither, whose server's own limits must do
-        if callable(interrupt := getattr(connection, "interrupt", None)):  # sqlite3
-            interrupt()
-            return
-        # A socket of its own for the same connection: it is closed without closing that.
-        with socket.socket(fileno=os.dup(connection.fileno())) as its:
+@contextmanager
+def _means_to_end(connection: Any) -> Iterator[Callable[[], None]]:
+    """Yield what ends the connection's call from another thread. With some drivers there is none: then it is up to the
+    limits of their server.
+    """
+    if callable(interrupt := getattr(connection, "interrupt", None)):  # sqlite3
+
+        def interrupt_it() -> None:
+            with suppress(Exception):  # it was closed meanwhile
+                interrupt()
+
+        yield interrupt_it
+        return
+    try:
+        # A descriptor of its own, taken now: mysqlclient gives none while a query runs.
+        its = socket.socket(fileno=os.dup(connection.fileno()))
+    except Exception:  # noqa: BLE001 - a driver may raise anything
+        yield lambda: None
+        return
+
+    def shut_down() -> None:
+        with suppress(OSError):  # the server has closed it meanwhile
             its.shutdown(socket.SHUT_RDWR)
+
+    with its:
+        yield shut_down
