@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import zlib
 from collections.abc import Generator
@@ -16,9 +17,15 @@ import pytest
 from hypothesis import settings
 from tests.support.debian_packages import PackagesUnavailable
 
-from simulators.project import DAGS, PLUGINS
+from simulators.project import DAGS, PLUGINS, STATE
 
 pytest_plugins = ["tests.support.golden_messages"]
+
+# Where Python may not keep bytecode, as in many containers, each process compiles Airflow again, half of its start.
+if sys.dont_write_bytecode:
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = os.environ["PYTHONPYCACHEPREFIX"] = str(STATE / "bytecode")
 
 # No deadline, because machines may be busy. The same examples each time, so that a failure is due to the change under
 # test. To look for new ones, run with HYPOTHESIS_PROFILE=explore, and add what it finds as @example.
