@@ -14,13 +14,19 @@ from tests.support.dag_tasks import reconcile, replicate_hour
 from tests.support.watched_steps import WatchedSteps
 
 from job_history.errors import PermanentError
-from job_history_airflow.operators import CloseOperator, LookBackOperator, PlanOperator, ReconcileOperator
+from job_history_airflow.operators import (
+    CloseOperator,
+    LookBackOperator,
+    PlanOperator,
+    ReconcileOperator,
+    ReportOperator,
+)
 from simulators.job_store import create
 
 from .conftest import World
 from .test_many_accounts import HOURS
 
-SEE_ALL = (PlanOperator, CloseOperator, LookBackOperator, ReconcileOperator)
+SEE_ALL = (PlanOperator, CloseOperator, LookBackOperator, ReconcileOperator, ReportOperator)
 FEW, MANY = 22, 44
 """Both beyond each limit of lines: what grows between them grows with each account."""
 
@@ -29,7 +35,8 @@ FEW, MANY = 22, 44
 def lines(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[str, int]]:
     """Return the number of lines that each task logged since the last call."""
     caplog.set_level(logging.INFO, "job_history")
-    monkeypatch.setattr("job_history.pipeline.plan.MAX_ROWS", 20)
+    for limit in ("plan.MAX_ROWS", "run_summary.MAX_ROWS", "run_summary.MAX_FAILURES"):
+        monkeypatch.setattr(f"job_history.pipeline.{limit}", 20)
     counted: dict[str, int] = {}
 
     def counting(operator: type[Any]) -> None:

@@ -38,6 +38,7 @@ MAX_REQUESTS_OF_SEALS = 4 * ACCOUNTS + 2 * WITH_JOBS
 
 class _TaskInstance:
     try_number = 1
+    max_tries = 1
 
     def __init__(self) -> None:
         self._xcoms: dict[str, Any] = {}

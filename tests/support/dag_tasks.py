@@ -129,6 +129,7 @@ class _TaskInstance:
     """What operators use of Airflow's."""
 
     try_number = 1
+    max_tries = 1
 
     def __init__(self) -> None:
         self.states: dict[str, str] = {}
