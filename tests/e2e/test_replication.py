@@ -160,7 +160,7 @@ def test_logs_show_each_step_and_no_secret(installation: Installation, accounts:
         for task in ("plan", "shared.extract", "shared.transform", "shared.load", "report")
     }
     window = "window [2018-05-21T10:00:00Z, 2018-05-21T11:00:00Z)"
-    assert f"Asked for: accounts [5234], {window}, destination s3." in log["plan"]
+    assert f"Asked for: accounts 5234, {window}, destination s3." in log["plan"]
     assert f"Asked for: account 5234 Acme, {window}; with lines." in log["shared.extract"]
     assert f"{listed:,} documents (" in log["shared.transform"]
     assert f"Asked for: {listed:,} documents (" in log["shared.load"]
