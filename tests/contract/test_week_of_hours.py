@@ -22,7 +22,7 @@ from tests.support.world import BUCKET, World, accounts_of
 
 from job_history.errors import PermanentError
 from job_history.model.window import Window
-from job_history.pipeline.report import delete_old_runs
+from job_history.pipeline.old_runs import delete_old_runs
 from job_history.storage import Storage
 from simulators.job_store import SampleJob, plain_job
 from simulators.sumo_logic import Fault, local_source, reset_after_ingest, reset_before_ingest, timed_out

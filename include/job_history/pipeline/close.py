@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -21,7 +21,7 @@ from job_history.model.window import Window
 from job_history.pipeline.fair_order import order_of_hour
 from job_history.pipeline.make_receipt import make_receipt
 from job_history.pipeline.problems import slice_results
-from job_history.pipeline.results import Plan, PlannedWindow
+from job_history.pipeline.results import Plan, PlannedWindow, SliceOutcome
 from job_history.pipeline.run_files import RunFiles
 from job_history.pipeline.worker_clock import ClockOff
 from job_history.progress import readable_ids
@@ -68,6 +68,7 @@ class Closing:
     code_version: str
     accepts_fewer: bool = False
     is_last_try: bool = False
+    not_deleted: LimitedLog = field(default_factory=lambda: LimitedLog(log))
 
     def those_possible(self, windows: Iterable[PlannedWindow]) -> Iterator[ClosedWindow]:
         """Close windows, several at once: each has a folder of its own, and a write to a bucket takes its time.
@@ -86,21 +87,23 @@ class Closing:
         with lines:
             yield from filter(None, one_after_another(close, windows))
 
-    def all_of(self, windows: Iterable[PlannedWindow]) -> Iterator[ClosedWindow]:
-        """Close windows. One that meets a transient error stops no other.
+    def all_of(self, windows: Iterable[PlannedWindow | ClosedWindow]) -> Iterator[ClosedWindow]:
+        """Close windows that are not closed yet. One that cannot be closed stops no other, and has a problem.
 
-        The error is raised when all others are closed; at the last try it is the window's problem.
+        A transient error is raised when all others are closed; at the last try it is such a problem, too.
         """
         waiting: list[TransientError] = []
 
-        def close(planned: PlannedWindow) -> ClosedWindow | None:
+        def close(window: PlannedWindow | ClosedWindow) -> ClosedWindow | None:
+            if isinstance(window, ClosedWindow):
+                return window
             try:
-                return self.window(planned)
-            except TransientError as error:
-                if self.is_last_try:
-                    return _without_receipt(planned, [], error)
-                waiting.append(error)
-                return None
+                return self.window(window)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is this account's, and stops no other
+                if isinstance(error, TransientError) and not self.is_last_try:
+                    waiting.append(error)
+                    return None
+                return _without_receipt(window, [], error)
 
         yield from filter(None, one_after_another(close, windows))
         if waiting:
@@ -135,8 +138,7 @@ class Closing:
         except PermanentError as unwritten:
             return _without_receipt(planned, problems, unwritten)
         if receipt.state.closed:
-            for slice_, outcome in results.outcomes.items():
-                self.files.delete_staged_files(slice_, outcome)
+            self._delete_staged_files(planned, results.outcomes)
         clocks = [outcome.extracted.clock_off for outcome in outcomes if outcome.extracted.clock_off]
         return ClosedWindow(
             *planned.key,
@@ -148,6 +150,15 @@ class Closing:
             clocks=clocks,
         )
 
+    def _delete_staged_files(self, planned: PlannedWindow, outcomes: Mapping[Slice, SliceOutcome]) -> None:
+        """Delete the large files of a closed window. Those that are left are deleted with the run's, days later."""
+        try:
+            for slice_, outcome in outcomes.items():
+                self.files.delete_staged_files(slice_, outcome)
+        except ReplicationError as error:
+            about = f"Account {planned.label}, window {planned.window}"
+            self.not_deleted.warning("%s: its staged files were not deleted: %s", about, error)
+
     def _repeated_by(self, failed: Iterable[Slice]) -> tuple[int, PermanentError | None]:
         """Return how many documents were sent again by loads that left no outcome, or the error if none can be read."""
         try:
@@ -156,7 +167,7 @@ class Closing:
             return 0, unreadable
 
 
-def _without_receipt(planned: PlannedWindow, problems: list[str], unwritten: ReplicationError) -> ClosedWindow:
+def _without_receipt(planned: PlannedWindow, problems: list[str], unwritten: Exception) -> ClosedWindow:
     about = f"Account {planned.label}, window {planned.window}"
     return ClosedWindow(
         *planned.key, None, None, [*problems, f"{about}: its receipt could not be written: {unwritten}"]
@@ -194,9 +205,13 @@ def finished(plans: list[Plan], waiting: list[Slice]) -> Iterator[PlannedWindow]
 
 def _if_needs_task(files: RunFiles) -> Callable[[Slice], Slice | None]:
     def if_needs_task(slice_: Slice) -> Slice | None:
-        if files.outcome(slice_) is not None:
-            return None
-        failure = files.failure(slice_)
+        try:
+            if files.outcome(slice_) is not None:
+                return None
+            failure = files.failure(slice_)
+        except ReplicationError:
+            # Its own task meets the error again, and fails under the account's name.
+            return slice_
         return slice_ if failure is None or failure.transient else None
 
     return if_needs_task

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator
 import msgspec
 from msgspec.structs import replace
 
+from job_history.errors import PermanentError
 from job_history.ledger.receipt_store import first_revision
 from job_history.model.slice import RUNS
 from job_history.pipeline.close import ClosedWindow
 from job_history.storage import Storage
-from job_history.storage.staging import DamagedFileError, NotWholeError, read_json, staged_records, staged_writer
+from job_history.storage.staging import NotWholeError, read_json, staged_records, staged_writer
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class ClosedFile:
     def read(self) -> Iterator[ClosedWindow]:
         """Stream the windows in the order in which they were saved; none if `close` has saved none.
 
-        If a file is damaged, no further ones: the report closes them.
+        If a file is damaged or cannot be read, no further ones: the report closes them.
         """
         try:
             saved = read_json(self._staging, self._path, _Saved)
@@ -64,8 +65,8 @@ class ClosedFile:
                 return
             for window in staged_records(self._staging, saved.windows, ClosedWindow):
                 yield replace(_with_first_revision(window), announced=saved.announced, is_new=False)
-        except (DamagedFileError, NotWholeError) as damaged:
-            log.warning("What `close` noted counts no more: %s", damaged)
+        except (PermanentError, NotWholeError) as unreadable:
+            log.warning("What `close` noted counts no more: %s", unreadable)
             return
         self._saved = saved
 

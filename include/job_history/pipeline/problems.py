@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from job_history.errors import PermanentError
 from job_history.errors.catalogue import finding
 from job_history.errors.code import Code
 from job_history.ledger.receipt import Receipt
@@ -35,9 +36,16 @@ def slice_results(planned: PlannedWindow, files: RunFiles) -> SliceResults:
         f"preflight of account {planned.label}, window {planned.window}: {finding}" for finding in planned.blocked_by
     ]
     for slice_ in planned.slices:
-        if (outcome := files.outcome(slice_)) is not None:
+        try:
+            outcome, failure = files.outcome(slice_), None
+            if outcome is None:
+                failure = files.failure(slice_)
+        except PermanentError as unreadable:
+            problems.append(f"{slice_.about}: its result cannot be read: {unreadable}")
+            continue
+        if outcome is not None:
             outcomes[slice_] = outcome
-        elif (failure := files.failure(slice_)) is not None:
+        elif failure is not None:
             failures.append(failure)
             problems.append(f"{failure.step} of {slice_.about}: {failure.message}")
         else:

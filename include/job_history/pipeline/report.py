@@ -6,15 +6,15 @@ import logging
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 
-from job_history.errors import PermanentError, ReplicationError
+from job_history.errors import PermanentError
 from job_history.ledger.known_accounts import KnownAccounts, update_known_accounts
 from job_history.ledger.open_windows import OpenWindow, OpenWindows
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.status_file import ExpectedBy
 from job_history.limited_log import LimitedLog
-from job_history.model.slice import RUNS
 from job_history.pipeline.close import Closing
 from job_history.pipeline.closed_file import ClosedFile
+from job_history.pipeline.old_runs import delete_old_runs
 from job_history.pipeline.plan import readable_skipped
 from job_history.pipeline.problems import (
     planning_problems,
@@ -99,7 +99,11 @@ def report(
     problems: list[str] = [] if destinations else [unplanned(files)]
     plans: list[Plan] = []
     for destination in destinations:
-        plan = files.plan(destination)
+        try:
+            plan = files.plan(destination)
+        except PermanentError as unreadable:
+            problems.append(f"Destination {destination}: its windows have no receipt of this run: {unreadable}")
+            continue
         if plan is None:
             problems.append(unplanned(files, destination))
             continue
@@ -117,7 +121,8 @@ def report(
         *clock_problems(windows.clocks),
         *(each for recorded in newest if not accept_fewer for each in shrinkage(run, recorded.receipt)),
     ]
-    reconciled = [findings for each in destinations if (findings := files.findings(each)) is not None]
+    reconciled, unreadable_findings = _read_findings(files, destinations)
+    problems += unreadable_findings
     seals.look_back([each for plan in plans for each in plan.active], {findings.window for findings in reconciled})
     sealed = seals.seal(newest, datetime.now(UTC))
     problems += sealed.problems
@@ -158,6 +163,20 @@ def report(
     if problems:
         raise RunFailedError(f"This run failed in {len(problems)} places; {rest_of}.\n- " + "\n- ".join(problems))
     return receipts
+
+
+def _read_findings(files: RunFiles, destinations: list[str]) -> tuple[list[Findings], list[str]]:
+    """Return the findings of a reconciliation, and a problem for each kind of destination whose file is damaged."""
+    found, problems = [], []
+    for destination in destinations:
+        try:
+            findings = files.findings(destination)
+        except PermanentError as unreadable:
+            problems.append(f"Destination {destination}: what was compared is not known: {unreadable}")
+            continue
+        if findings is not None:
+            found.append(findings)
+    return found, problems
 
 
 def _is_planned(plans: list[Plan], destinations: list[str]) -> bool:
@@ -219,14 +238,3 @@ def _log_warnings(plans: list[Plan], receipts: Collection[Receipt], ledger: Stor
         with LimitedLog(log) as lines:
             for message in messages:
                 lines.warning("%s", message)
-
-
-def delete_old_runs(staging: Storage, before: datetime) -> list[str]:
-    """Delete the staged files that no run has touched since then. Returns a problem if that failed."""
-    try:
-        # Only below the folder of runs: the same bucket may hold a ledger, or what was delivered.
-        staging.delete_all(list(staging.paths_untouched_since(before, below=RUNS)))
-    except ReplicationError as error:
-        # The rest of the report does not wait for it.
-        return [f"Staged files of old runs were not deleted: {error}"]
-    return []

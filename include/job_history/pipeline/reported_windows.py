@@ -32,19 +32,16 @@ class ReportedWindows:
 
     def add(self, plan: Plan) -> None:
         """Add the windows of a plan, and close those that are not closed yet. Raises as `Closing.all_of`."""
-        rest = PackedRecords(PlannedWindow)
-        for closed in self._closed_by_close(plan, rest):
-            self._add(closed)
-        for closed in self._closing.all_of(rest):
+        for closed in self._closing.all_of(self._closed_or_planned(plan)):
             self._add(closed)
 
-    def _closed_by_close(self, plan: Plan, rest: PackedRecords[PlannedWindow]) -> Iterator[ClosedWindow]:
+    def _closed_or_planned(self, plan: Plan) -> Iterator[ClosedWindow | PlannedWindow]:
         for planned in plan.windows:
             if self._next is not None and self._next.key == planned.key:
                 yield self._next
                 self._next = next(self._closed_before, None)
             else:
-                rest.append(planned)
+                yield planned
 
     def _add(self, closed: ClosedWindow) -> None:
         self.problems += closed.problems

@@ -9,6 +9,7 @@ from airflow.configuration import conf
 from airflow.sdk import BaseOperator
 
 from job_history import __version__
+from job_history.errors import PermanentError
 from job_history.pipeline.run_files import RunFiles
 from job_history_airflow.operators.chain import entries_of
 from job_history_airflow.operators.quiet_errors import without_traceback
@@ -17,6 +18,8 @@ from job_history_airflow.operators.staging_check import read_planned
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from job_history.pipeline.results import Plan
 
 
 class CloseOperator(BaseOperator):
@@ -44,7 +47,7 @@ class CloseOperator(BaseOperator):
             files = RunFiles(places.staging, places.run)
             closed_file = ClosedFile(places.staging, places.run)
             closed_file.delete()
-            plans = [found for kind in planned.kinds if (found := files.plan(kind)) is not None]
+            plans = [found for kind in planned.kinds if (found := self._readable_plan(files, kind)) is not None]
             waiting = slices_for_tasks_of_their_own(plans, files)
             chains = dealt_out(waiting, conf.getint("core", "max_map_length"))
             if len(chains) < len(waiting) or context["ti"].try_number > 1:
@@ -68,3 +71,11 @@ class CloseOperator(BaseOperator):
                 len(chains),
             )
             return entries_of(chains, planned)
+
+    def _readable_plan(self, files: RunFiles, kind: str) -> Plan | None:
+        try:
+            return files.plan(kind)
+        except PermanentError as unreadable:
+            # The report fails for it, and names it.
+            self.log.warning("Accounts with destination %s are left to the report: %s", kind, unreadable)
+            return None

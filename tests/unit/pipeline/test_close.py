@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.samples import HOUR, RUN
+from tests.unit.samples import HOUR, RUN, outcome
 
-from job_history.errors import TransientError
+from job_history.errors import PermanentError, TransientError
 from job_history.ledger.open_windows import OpenWindows
 from job_history.ledger.receipt import WindowState
 from job_history.ledger.receipt_files import receipt_path
@@ -17,6 +19,7 @@ from job_history.ledger.receipt_store import read_receipt
 from job_history.ledger.status_file import read_status
 from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
+from job_history.pipeline import close as close_module
 from job_history.pipeline.close import Closing, dealt_out, finished, slices_for_tasks_of_their_own
 from job_history.pipeline.closed_file import ClosedFile
 from job_history.pipeline.report import RunFailedError, report
@@ -67,10 +70,11 @@ class Run:
         ClosedFile(self.staging, RUN).save(closed)
         return [window.user_id for window in closed]
 
-    def report(self, *, is_last_try: bool = False) -> None:
-        report(
+    def report(self, *, is_last_try: bool = False, destinations: list[str] | None = None) -> list[int]:
+        """Report; return the accounts in the order in which the report has them."""
+        receipts = report(
             run=RUN,
-            destinations=["s3"],
+            destinations=destinations or ["s3"],
             staging=self.staging,
             ledger=self.ledger,
             finished_at=datetime(2018, 5, 21, 3, tzinfo=UTC),
@@ -78,6 +82,7 @@ class Run:
             quarantine_threshold=10,
             is_last_try=is_last_try,
         )
+        return [receipt.user_id for receipt in receipts]
 
     def state(self, user_id: int) -> WindowState | None:
         receipt = read_receipt(self.ledger, user_id, EventKind.JOBS, HOUR)
@@ -185,6 +190,103 @@ def test_a_receipt_that_no_try_can_write_is_a_problem_of_its_window_alone(run: R
     with pytest.raises(RunFailedError, match=r"Account 1 .*its receipt could not be written: busy"):
         run.report(is_last_try=True)
     assert read_status(run.ledger) is not None
+
+
+def test_windows_that_the_report_closes_keep_their_place_among_the_others(run: Run) -> None:
+    """Else an account with one late window would have all its others in memory at once, for its seals and status."""
+    waiting = [run.add(user_id) for user_id in (1, 2, 3)][1]
+    run.add(4, jobs=False)
+    for slice_ in run.plans[0].slices:
+        if slice_ is not waiting:
+            run.files.save_outcome(slice_, outcome(slice_, delivered=1))
+    run.files.save_plan(run.plans[0])
+    assert run.close() == [1, 3, 4]
+    run.files.save_outcome(waiting, outcome(waiting, delivered=1))
+
+    assert run.report() == [1, 2, 3, 4]
+
+
+class Unreadable(Storage):
+    """A staging area that refuses to read, or to delete, one account's files."""
+
+    refused: str
+
+    def read(self, path: str) -> bytes | None:
+        self._check("read", path)
+        return super().read(path)
+
+    def delete_all(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            self._check("delete", path)
+            super().delete_all([path])
+
+    def _check(self, what: str, path: str) -> None:
+        if self.refused == what and "/1/" in path:
+            raise PermanentError(f"{path}: access denied")
+
+
+@pytest.mark.parametrize("refused", ["read", "delete"])
+def test_a_staged_file_that_is_refused_holds_no_other_account_up(run: Run, refused: str) -> None:
+    first, second = run.add(1), run.add(2)
+    for slice_ in (first, second):
+        run.files.save_outcome(slice_, outcome(slice_, delivered=1))
+    run.files.save_plan(run.plans[0])
+    staging = Unreadable(run.staging.files, run.staging.root)
+    staging.refused = refused
+    run.staging, run.files = staging, RunFiles(staging, RUN)
+
+    assert run.waiting() == ([1] if refused == "read" else [])
+    assert run.close() == ([2] if refused == "read" else [1, 2])
+    if refused == "read":
+        with pytest.raises(RunFailedError, match="its result cannot be read"):
+            run.report()
+    else:
+        run.report()
+    assert run.state(1) is (WindowState.FAILED if refused == "read" else WindowState.COMPLETE)
+    assert run.state(2) is WindowState.COMPLETE
+    assert read_status(run.ledger) is not None
+
+
+def test_a_window_that_cannot_be_closed_is_a_problem_and_stops_no_other(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.add(1, jobs=False)
+    run.add(2, jobs=False)
+    run.files.save_plan(run.plans[0])
+    make = close_module.make_receipt
+
+    def odd(planned: PlannedWindow, *args: Any, **options: Any) -> Any:
+        if planned.user_id == 1:
+            raise ValueError("odd")
+        return make(planned, *args, **options)
+
+    monkeypatch.setattr(close_module, "make_receipt", odd)
+    with pytest.raises(RunFailedError, match=r"Account 1 .*its receipt could not be written: odd"):
+        run.report()
+    assert run.state(2) is WindowState.COMPLETE
+
+
+@pytest.mark.parametrize("file", ["plan-sumo_logic.json", "findings-sumo_logic.json", "findings-s3.json"])
+def test_a_damaged_file_of_one_kind_of_destination_is_a_problem_and_stops_no_other(run: Run, file: str) -> None:
+    run.add(1, jobs=False)
+    run.files.save_plan(run.plans[0])
+    run.files.save_plan(Plan(RUN, "sumo_logic", HOUR, [], []))
+    run.staging.write(f"runs/{RUN}/{file}", b"{")
+
+    with pytest.raises(RunFailedError, match=file):
+        run.report(destinations=["s3", "sumo_logic"])
+    assert run.state(1) is WindowState.COMPLETE
+    assert read_status(run.ledger) is not None
+
+
+def test_windows_whose_note_is_gone_are_closed_by_the_report(run: Run) -> None:
+    run.add(1, jobs=False)
+    run.files.save_plan(run.plans[0])
+    run.close()
+    run.staging.delete(f"runs/{RUN}/closed_windows.jsonl.zst")
+
+    run.report()
+    assert run.state(1) is WindowState.COMPLETE
 
 
 def test_report_takes_over_what_close_wrote_and_closes_the_rest(run: Run) -> None:

@@ -27,10 +27,12 @@ from job_history.model.event_kind import EventKind
 from job_history.model.slice import Slice
 from job_history.pipeline.close import Closing
 from job_history.pipeline.closed_file import ClosedFile
-from job_history.pipeline.report import STAGED_FILES_KEPT, delete_old_runs, report
+from job_history.pipeline.old_runs import delete_old_runs
+from job_history.pipeline.report import report
 from job_history.pipeline.results import Extracted, Plan, PlannedWindow
 from job_history.pipeline.run_files import Failure, RunFiles
 from job_history.pipeline.run_outcome import RunOutcome
+from job_history.pipeline.shared_staging import STAGED_FILES_KEPT
 from job_history.pipeline.worker_clock import ClockOff
 from job_history.storage import local_storage
 
