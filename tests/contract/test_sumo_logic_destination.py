@@ -29,7 +29,7 @@ from job_history.ledger.item import Item
 from job_history.ledger.items import ListHeader, item_writer, items_at
 from job_history.ledger.previous_run import read_previous_run
 from job_history.ledger.receipt import Counts, Receipt, RunEntry, WindowState
-from job_history.ledger.receipt_files import receipt_path
+from job_history.ledger.receipt_files import receipt_path, window_folder
 from job_history.model.job import JobRecord
 from job_history.model.slice import Slice
 from job_history.model.timestamp import epoch_milliseconds, format_time, parse_time
@@ -438,7 +438,7 @@ def test_a_document_counts_as_delivered_only_at_its_own_destination(source: Loca
         ledger, slice_ = local_storage(tmp_path / "ledger"), _slice()
         paths = []
         for number, (sender, document) in enumerate(zip((here, there), DOCUMENTS, strict=False)):
-            path = f"items-{number}.parquet"
+            path = f"{window_folder(slice_.user_id, slice_.kind, slice_.window)}/items-{number}.parquet"
             header = ListHeader(slice_.user_id, slice_.kind, slice_.window, sender.destination().description())
             with item_writer(ledger, path, header) as items:
                 items.append(_delivered(document))
