@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from itertools import islice
@@ -194,6 +194,24 @@ def one_after_another(
                 yield result
         finally:
             for call in begun:
+                call.cancel()
+
+
+def as_they_end(
+    do: Callable[[Item], Result], items: Iterable[Item], *, at_once: int = REQUESTS_AT_ONCE
+) -> Iterator[Result]:
+    """Do the same, and yield each result when its call has ended: one that takes long holds no other up."""
+    to_do = iter(items)
+    with ThreadPoolExecutor(at_once, "requests") as threads:
+        under_way = {threads.submit(do, item) for item in islice(to_do, at_once)}
+        try:
+            while under_way:
+                ended, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                under_way |= {threads.submit(do, item) for item in islice(to_do, len(ended))}
+                for call in ended:
+                    yield call.result()
+        finally:
+            for call in under_way:
                 call.cancel()
 
 

@@ -2,13 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 from tests.support.folder_as_bucket import FolderAsBucket
 
 from job_history.errors import PermanentError
-from job_history.storage import FILES_AHEAD_IN_A_BUCKET, REQUESTS_AT_ONCE, Storage, folder_of, local_storage
+from job_history.storage import (
+    FILES_AHEAD_IN_A_BUCKET,
+    REQUESTS_AT_ONCE,
+    Storage,
+    as_they_end,
+    folder_of,
+    local_storage,
+    one_after_another,
+)
 
 
 def test_files_are_written_read_listed_and_deleted(tmp_path: Path) -> None:
@@ -111,3 +119,29 @@ def test_storage_error_names_action_and_path(tmp_path: Path) -> None:
 )
 def test_what_a_url_of_the_config_names(url: str, folder: Path | None) -> None:
     assert folder_of(url) == folder
+
+
+def test_a_call_that_takes_long_holds_no_other_up() -> None:
+    others_ended = Event()
+
+    def call(number: int) -> tuple[int, bool]:
+        if number == 99:
+            others_ended.set()
+        return number, number > 0 or others_ended.wait(10)
+
+    results = list(as_they_end(call, range(100), at_once=2))
+    assert (sorted(results), results[0][0]) == ([(number, True) for number in range(100)], 1)
+
+
+@pytest.mark.parametrize("several", [one_after_another, as_they_end])
+def test_the_first_error_ends_several_calls(several: Callable[..., Iterator[int]]) -> None:
+    made: list[int] = []
+
+    def call(number: int) -> int:
+        made.append(number)
+        return 1 // (number - 50)
+
+    with pytest.raises(ZeroDivisionError):
+        list(several(call, range(5_000), at_once=1))
+    assert made[:51] == list(range(51))
+    assert len(made) < 5_000
