@@ -20,6 +20,7 @@ from job_history.model.window import Window
 from job_history.pipeline.results import Plan
 from job_history.pipeline.time_of_plan import TimeOfPlan
 from job_history.sources import Cost, Listing, Source
+from job_history.sources.count_batch import count_batch
 
 # Which slices
 
@@ -96,6 +97,49 @@ def test_if_a_batch_count_fails_each_account_is_counted_alone() -> None:
 
     assert [(window.counted, len(window.slices)) for window in made.windows] == [(7, 1), (0, 0)]
     assert (len(source.asked_together), sorted(source.asked_alone)) == (1, [1, 2])
+
+
+@dataclass
+class SlowSource(TogetherSource):
+    """Takes 13 ms to count an account, and is ended after two minutes; accounts of `damaged` cannot be counted."""
+
+    damaged: tuple[int, ...] = ()
+
+    def counts(self, user_ids: Sequence[int], window: Window) -> list[int]:
+        self.fault = TransientError("ended") if 0.013 * len(user_ids) > 120 or {*user_ids} & {*self.damaged} else None
+        return super().counts(user_ids, window)
+
+
+@pytest.mark.promise("count-together")
+@pytest.mark.parametrize("damaged", [(), (4_321,)])
+def test_a_store_with_ten_thousand_accounts_is_asked_for_some_of_them_at_a_time(damaged: tuple[int, ...]) -> None:
+    source = SlowSource(dict.fromkeys(range(1, 10_001), 0), damaged=damaged)
+
+    counted = count_batch(
+        [(account(number), EventKind.JOBS, HOUR) for number in source.jobs], lambda _account, _kind: source
+    )
+
+    assert [number for ids, _ in source.asked_together for number in ids] == [*source.jobs]
+    failed = next((ids for ids, _ in source.asked_together if {*ids} & {*damaged}), [])
+    assert [number for number, _, _ in counted] == [number for number in source.jobs if number not in failed]
+    assert len(failed) <= 500
+
+
+def test_a_source_that_is_away_is_not_asked_for_each_part_of_its_accounts() -> None:
+    source = TogetherSource({}, fault=TransientError("no connection in time"))
+    many = [(account(number), EventKind.JOBS, HOUR) for number in range(1, 5_001)]
+
+    assert count_batch(many, lambda _account, _kind: source) == {}
+    assert len(source.asked_together) == 2
+
+
+def test_what_was_counted_until_the_time_is_over_is_kept() -> None:
+    source = TogetherSource(dict.fromkeys(range(1, 2_001), 1))
+    many = [(account(number), EventKind.JOBS, HOUR) for number in source.jobs]
+
+    counted = count_batch(many, lambda _account, _kind: source, is_over=lambda: len(source.asked_together) == 2)
+
+    assert len(counted) == 1_000
 
 
 def test_a_window_with_many_jobs_is_cut() -> None:
