@@ -103,7 +103,7 @@ def stored_accounts(text: str | None, *, held_elsewhere: str | None = None) -> S
     unreadable = None
     if text is not None:
         try:
-            # The parser that a run reads it with: another one may accept other texts.
+            # Stricter than a run, which leaves out single entries with NaN or half a character: no page can show them.
             entries = msgspec.json.decode(text)
         except (msgspec.DecodeError, RecursionError) as error:
             unreadable = f"is not valid JSON: {error}"

@@ -23,6 +23,7 @@ _PATTERNS = {
 _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "int_type": lambda _: "must be a whole number",
     "string_type": lambda _: "must be text",
+    "string_unicode": lambda _: "has half of a character, such as an emoji that was cut",
     "bool_type": lambda _: "must be true or false",
     "list_type": lambda _: "must be a list",
     "dict_type": lambda _: "must be an object of keys and values",

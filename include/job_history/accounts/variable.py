@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from job_history.accounts.account import MAX_NAME_LENGTH, Account
 from job_history.accounts.destination_registry import installed
+from job_history.accounts.raw_entries import split_entries
 from job_history.accounts.setting_errors import sentence_of
 from job_history.errors import PermanentError
 from job_history.errors.quoting import quoted, unsafe_character
@@ -72,7 +74,7 @@ def read_accounts(text: str | None, cause: str = f"The Airflow Variable {ACCOUNT
         raise PermanentError(f"{cause} does not exist, so no account can be replicated. {remedy}")
     try:
         # One entry after another is made: ten thousand of them have 20 MB.
-        entries = msgspec.json.decode(text, type=list[msgspec.Raw])
+        entries = split_entries(text)
         times_named = Counter(_user_id(_read(entry)) for entry in entries)
     except msgspec.ValidationError as error:
         raise PermanentError(f"{cause} is JSON, but not a list. {remedy}") from error
@@ -84,7 +86,12 @@ def read_accounts(text: str | None, cause: str = f"The Airflow Variable {ACCOUNT
 
 
 def _read(entry: msgspec.Raw) -> Any:
-    return json.loads(bytes(entry), object_pairs_hook=_object)
+    return json.loads(bytes(entry), object_pairs_hook=_object, parse_int=_whole_number)
+
+
+def _whole_number(digits: str) -> int | float:
+    """Return the number; infinity, which no setting may be, if it has more digits than Python reads."""
+    return int(digits) if len(digits) < sys.int_info.str_digits_check_threshold else float(digits)
 
 
 class _WithRepeats(dict[str, Any]):

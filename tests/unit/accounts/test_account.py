@@ -83,6 +83,8 @@ def test_the_settings_hash_changes_with_the_settings_and_with_nothing_else() -> 
         '[{"user_id": 5234,',
         "[{'user_id': 5234}]",
         "[" * 10_000,
+        '[{"user_id": NaN, "name": "\\ud83d",',
+        '{"user_id": NaN}',
         "{}",
         "null",
         "[]",
@@ -219,6 +221,50 @@ def test_a_key_that_is_there_twice_is_refused(twice: tuple[str, str], place: str
     assert list(accounts.usable) == [78]
     [message] = accounts.messages
     assert message == f"Account 5234 Acme: the key {place} is there more than once; keep one."
+
+
+HALF = "\ud83d"
+"""Half an emoji, as Python cuts it and writes it into JSON."""
+
+
+@pytest.mark.promise("account-errors")
+@pytest.mark.parametrize(
+    ("bad", "place"),
+    [
+        (entry(name=f"Caf{HALF}"), "name"),
+        (entry(name=f'"NaN\\" [{{ Infinity {HALF}'), "name"),
+        (entry(destination={**S3, "bucket": f"acme{HALF}"}), "destination.bucket"),
+        (entry(destination={**S3, "prefix": HALF}), "destination.prefix"),
+        (entry(destination={**S3, HALF: ""}), "destination"),
+        (entry(destination={**SUMO_LOGIC, "fields": {HALF: "a"}}), "destination.fields"),
+        (entry(redaction=[{"field": HALF, "action": "mask"}]), "redaction rule 1: field"),
+        (entry(**{HALF: ""}), "the entry"),
+        (entry(destination={**S3, "bucket": float("nan")}), "destination.bucket"),
+        (entry(enabled=float("inf")), "enabled"),
+        (entry(redaction=float("-inf")), "redaction"),
+    ],
+    ids=differences,
+)
+def test_what_python_writes_and_json_lacks_is_an_error_of_its_own_entry(
+    bad: Any, place: str, check_message: CheckMessage
+) -> None:
+    read_ = read(entry(1, 'Not NaN, but "NaN"'), bad, entry(77, "Good"))
+    [problem] = read_.problems
+
+    assert list(read_.usable) == [1, 77]
+    assert (problem.user_id, problem.places) == ("5234", [place])
+    check_message(problem.message)
+    # Without half of a character: it is written into logs and receipts.
+    assert HALF not in f"{problem.places} {problem.message}"
+
+
+@pytest.mark.parametrize("user_id", ["NaN", "9" * 5_000], ids=["not a number", "digits"])
+def test_an_entry_whose_id_is_no_number_that_can_be_read_stops_no_other(user_id: str) -> None:
+    text = json.dumps([entry(), entry(77, "Good")])
+    read_ = read_accounts(text.replace("5234", user_id, 1))
+
+    assert list(read_.usable) == [77]
+    assert read_.messages == ["Account without a valid user_id (entry 1) Acme: user_id: must be a whole number."]
 
 
 def test_user_id_true_is_not_user_id_1() -> None:
