@@ -52,8 +52,9 @@ class EndableAdapter(HTTPAdapter):
         self._is_ended = True
         if self._socket is not None:
             with suppress(OSError):
-                # Of TLS, too, without a word to the other side.
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+                # Of TLS, too, without a word to the other side. TLS inside a proxy's TLS is no socket, but has one.
+                opened = getattr(self._socket, "socket", self._socket)
+                socket.socket.shutdown(opened, socket.SHUT_RDWR)
 
 
 class Deadline:

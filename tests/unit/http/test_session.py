@@ -238,6 +238,25 @@ def test_a_server_that_drips_holds_a_request_no_longer_than_its_deadline(
 
 
 @pytest.mark.promise("http-whole-request")
+def test_a_server_that_drips_through_a_proxy_with_tls_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TLS inside the TLS of the proxy has no socket of its own."""
+    monkeypatch.setattr(session, "MAX_SECONDS", 0.5)
+    context, authority = private_ca_server(tmp_path)
+    with (
+        dripping(HEAD + b"Content-Length: 300\r\n\r\n") as plain,
+        tls_in_front_of(plain, context) as url,
+        proxy() as between,
+        tls_in_front_of(between.url, context) as proxy_url,
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", proxy_url)
+        began = time.monotonic()
+        with pytest.raises(requests.ReadTimeout):
+            http_session(verify=str(authority)).get(url, timeout=(5, 5))
+        assert time.monotonic() - began < 15
+        assert between.requested == [f"CONNECT {url.split('/')[2]}"]
+
+
+@pytest.mark.promise("http-whole-request")
 def test_a_deadline_that_ends_while_the_connection_is_opened_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "MAX_SECONDS", 0.05)
     connect = urllib3.connection.HTTPConnection.connect
