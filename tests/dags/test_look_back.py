@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from tests.support.dag_tasks import context_of_reconciliation, look_back, reconcile, replicate_hour
+from tests.unit.samples import HOUR as HOUR_OF_SAMPLES
+from tests.unit.samples import receipt_of
 
 from job_history.errors import PermanentError
+from job_history.ledger.acknowledgements import window_folder
+from job_history.ledger.receipt import Counts, RunEntry, WindowState
+from job_history.ledger.receipt_store import add_revision
+from job_history.model.event_kind import EventKind
+from job_history.model.timestamp import format_time
 from job_history.model.window import Window
+from job_history.storage import local_storage
 from job_history_airflow.operators import ReconcileOperator
 from simulators.job_store import create, fill, small_jobs
 
@@ -91,3 +100,26 @@ def test_a_cleared_look_back_that_fails_leaves_no_earlier_comparison(world: Worl
     assert (5234, hours.start_text) in world.receipts()
     assert reconcile(hours).error is None
     assert world.receipts()[5234, hours.start_text]["counts"]["late"] == 1
+
+
+@pytest.mark.promise("old-files")
+def test_a_note_of_a_plan_that_cannot_be_deleted_keeps_no_acknowledgement(world: World) -> None:
+    world.accounts(world.account(5236, "Initech"))
+    ledger = local_storage(world.ledger)
+    old = datetime.now(UTC) - timedelta(days=8)
+    acknowledgement = f"{window_folder(5234, EventKind.JOBS, HOUR_OF_SAMPLES)}/target/run-1-batch.json"
+    ledger.write(acknowledgement, b"{}")
+    os.utime(world.ledger / acknowledgement, (old.timestamp() - 60, old.timestamp() - 60))
+    run = RunEntry("run-1", format_time(old), WindowState.COMPLETE, Counts(), [])
+    destination = {"type": "sumo_logic", "target": "target"}
+    add_revision(ledger, receipt_of(WindowState.COMPLETE, destination=destination, runs=[run]))
+    foreign = world.ledger / "_control/plans/foreign"
+    foreign.mkdir(parents=True)
+    (foreign / "note").touch()
+    os.utime(foreign / "note", (old.timestamp(), old.timestamp()))
+    foreign.chmod(0o777)
+
+    look_back(HOUR + timedelta(hours=3))
+
+    assert (foreign / "note").exists()
+    assert not (world.ledger / acknowledgement).exists()

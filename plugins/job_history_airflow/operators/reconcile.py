@@ -115,9 +115,12 @@ class ReconcileOperator(PlanOperator):
         from job_history.pipeline.sweep import sweep
 
         now = datetime.now(UTC)
-        try:
-            delete_old_plan_notes(self.places.ledger, now - STAGED_FILES_KEPT)
-            delete_old_acknowledgements(self.places.ledger, now - KEPT)
-        except ReplicationError as error:
-            self.log.warning("Old notes and acknowledgements in the ledger were not deleted: %s", error)
+        for delete, before in (
+            (delete_old_plan_notes, now - STAGED_FILES_KEPT),
+            (delete_old_acknowledgements, now - KEPT),
+        ):
+            try:
+                delete(self.places.ledger, before)
+            except ReplicationError as error:
+                self.log.warning("Old notes or acknowledgements in the ledger were not deleted: %s", error)
         sweep(self.places.ledger, now)
