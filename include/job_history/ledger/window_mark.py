@@ -1,4 +1,4 @@
-"""The mark of an account's window: an empty file `<folder>/<user_id>/<kind>/<window>` in the ledger."""
+"""The mark of an account's window: `<folder>/<user_id>/<kind>/<window>` in the ledger, whatever the file holds."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ FAILED_SECONDS = 300.0
 class Patience:
     """Sums up, by key, the seconds that failed attempts have taken; for several threads. `clock` is in seconds.
 
-    `in_a_row`: a success begins the sum anew.
+    `in_a_row`: a success sets the sum to zero.
     """
 
     def __init__(self, clock: Callable[[], float], seconds: float = FAILED_SECONDS, *, in_a_row: bool = False) -> None:
