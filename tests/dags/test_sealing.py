@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +17,7 @@ from tests.support.verifying import Verified, verified
 from job_history.accounts.account import Account
 from job_history.accounts.variable import Accounts
 from job_history.destinations.kind import DocumentStore
-from job_history.errors import PermanentError
+from job_history.errors import PermanentError, TransientError
 from job_history.errors.code import Code
 from job_history.storage import Storage, local_storage
 from job_history_airflow.factories import sealing
@@ -207,3 +208,23 @@ def test_threads_that_seal_many_chains_read_the_accounts_once(world: World, monk
 
     assert all(places)
     assert len(read) == 1
+
+
+def test_witness_that_hangs_is_asked_twice_for_a_limited_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealing, "_WITNESS_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/receiver/v1/http/token"
+        world.connect("audit", {"conn_type": "sumo_logic", "password": url})
+        world.accounts(world.account(5234, "Acme", witness_conn_id="audit"))
+        witness = sealing.sealing_of_installation().witness_of(5234)
+        assert witness is not None
+
+        with pytest.raises(TransientError) as raised:
+            witness.send(b"{}\n")
+
+        silent.settimeout(0)
+        for _ in range(2):
+            silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            silent.accept()
+    assert raised.value.code is Code.SUMO_LOGIC_NO_ANSWER

@@ -64,13 +64,15 @@ class Retries:
 
     Each wait is twice the one before, up to `longest`, less a random part of up to a half, so that clients which were
     refused together do not come back together. After a 429 the waits begin at `first_throttled`, because rate limits
-    count by the minute. Retry-After can make a wait longer, never shorter.
+    count by the minute. Retry-After can make a wait longer, never shorter; attempts end if it would be longer than
+    `longest_asked`.
     """
 
     attempts: int
     first_throttled: float
     first: float = 1.0
     longest: float = 60.0
+    longest_asked: float = MAX_RETRY_AFTER_SECONDS
 
     def wait(self, number: int, attempt: Attempt, jitter: float) -> float:
         """Return the seconds to wait after attempt `number` (from 1); `jitter` is a random number from 0 to 1."""
@@ -103,7 +105,7 @@ class RetryLoop:
                 text = _sentences(f"{name} {attempt.detail}.", attempt.remedy)
                 raise attempt.error(text, code=attempt.code, detail=attempt.detail)
             wait = self.retries.wait(number, attempt, self.jitter())
-            if number == allowed or wait > MAX_RETRY_AFTER_SECONDS:
+            if number == allowed or wait > self.retries.longest_asked:
                 break
             log.warning(
                 "%s Attempt %s of %s follows in %.1f s.",
@@ -113,7 +115,7 @@ class RetryLoop:
                 wait,
             )
             self.sleep(wait)
-        pause = f", and asks for a pause of {wait:.0f} s" if wait > MAX_RETRY_AFTER_SECONDS else ""
+        pause = f", and asks for a pause of {wait:.0f} s" if wait > self.retries.longest_asked else ""
         text = _sentences(
             f"{name} {attempt.detail}{pause}; this was attempt {number} of {allowed}.",
             attempt.known,

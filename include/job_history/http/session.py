@@ -30,18 +30,22 @@ MAX_SECONDS = 300.0
 MAX_BYTES, MAX_BYTES_OF_A_POST = 250_000_000, 64_000
 
 
-def http_session(*, verify: object = None, environment: Mapping[str, str] = os.environ) -> requests.Session:
+def http_session(
+    *, verify: object = None, environment: Mapping[str, str] = os.environ, max_seconds: float | None = None
+) -> requests.Session:
     """Return a session that keeps one connection and does not retry on its own.
 
     urllib3's own retries write the URL, which may be a secret, into the log.
 
     `verify`: a PEM file (or a directory that OpenSSL can use) with the certificate authorities to trust; None or True
     for those of the first of `CA_VARIABLES` that is set, and otherwise those that come with `requests`.
+    `max_seconds`: of one request, from its first byte to the last one of the answer; None for MAX_SECONDS.
 
     Raises:
         PermanentError: `verify` is something else, or the file cannot be used.
     """
     session = _Session()
+    session.max_seconds = MAX_SECONDS if max_seconds is None else max_seconds
     session.trust_env = False
     session.verify = _certificate_authorities(verify, environment)
     for scheme in ("https://", "http://"):
@@ -50,10 +54,12 @@ def http_session(*, verify: object = None, environment: Mapping[str, str] = os.e
 
 
 class _Session(requests.Session):
+    max_seconds: float
+
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         # HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY, in capitals or not, as they are at the time of the request.
         proxies = get_environ_proxies(request.url or "")
-        with Deadline(self, MAX_SECONDS):
+        with Deadline(self, self.max_seconds):
             response = super().send(
                 request, **{**options, "proxies": proxies, "allow_redirects": False, "stream": True}
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -23,9 +24,10 @@ from job_history.seals.chain_writer import (
     refuse_unsigned,
     seal_of,
 )
-from job_history.seals.needs import RED_AFTER, AccountPlace, NoTimeError, Sealing
+from job_history.seals.needs import RED_AFTER, NoTimeError, Sealing
 from job_history.seals.signer import Signer, fingerprint_of
 from job_history.seals.take_back import take_back
+from job_history.seals.to_seal import ChainToSeal, read_revision
 from job_history.seals.unsealed import UnsealedWindow
 from job_history.seals.window_seal import Revision, seal_window, with_unsealed_before
 from job_history.storage import Storage
@@ -37,18 +39,6 @@ SEALS_READ_AGAIN = 64
 
 # A person must decide: time does not heal these.
 _RED_AT_ONCE = {Code.SEALS_OF_ANOTHER, Code.SEALS_LOST}
-
-
-def _place_of(sealing: Sealing, user_id: int) -> AccountPlace | None:
-    try:
-        return sealing.place_of(user_id)
-    except ReplicationError as error:
-        unreadable = error
-
-    def away() -> DocumentStore | None:
-        raise unreadable
-
-    return AccountPlace("", away)
 
 
 class ChainSealing:
@@ -65,21 +55,31 @@ class ChainSealing:
         marks: set[UnsealedWindow],
         whole: bool,
     ) -> None:
-        """`whole`: the copy is compared from its first seal on."""
+        """`whole`: the copy is compared from its first seal on. `left` counts windows for which no time was left."""
         self.chain = chain
         self.head = hint
         self.warnings: list[str] = []
         self.problems: list[str] = []
         self.waits = False
+        self.left = 0
         self._newest: bytes | None = None
         self._ledger = ledger
-        self._place = _place_of(sealing, chain.user_id)
+        self._place = sealing.place_or_error(chain.user_id)
         self._now = now
         self._marks = marks
         self._whole = whole
 
-    def run(self, revisions: list[Revision], signer: Signer | None, failure: ReplicationError | None) -> None:
-        """Seal the revisions, or note that they wait; then copy. Errors become warnings or problems."""
+    def run(
+        self,
+        to_seal: ChainToSeal,
+        signer: Signer | None,
+        failure: ReplicationError | None,
+        in_time: Callable[[], bool],
+    ) -> None:
+        """Seal the revisions and the windows that wait, or note that they wait; then copy.
+
+        Errors become warnings or problems. `in_time`: a window of an earlier report may be begun.
+        """
         bucket: DocumentStore | None = None
         away: ReplicationError | None = None
         try:
@@ -87,22 +87,40 @@ class ChainSealing:
         except ReplicationError as error:
             away = error
         writer: ChainWriter | None = None
-        waiting = sorted(revisions, key=lambda each: each.order)
+        waiting, unread = list(to_seal.revisions), to_seal.waiting
         try:
             if failure is not None:
                 raise failure
+            waiting += self._read(unread, in_time)
+            earlier, unread = set(unread), []
+            waiting.sort(key=lambda each: each.order)
             start = self._start(bucket, away, signer, seals=bool(waiting))
             writer = ChainWriter(self._ledger, self.chain, signer, start, self._newest_sealed_at())
             while waiting:
+                if UnsealedWindow.of(waiting[0].receipt) in earlier and not in_time():
+                    waiting.pop(0)
+                    self.left += 1
+                    continue
                 for revision in with_unsealed_before(self._ledger, waiting[0]):
                     self._seal(revision, writer, signer, bucket)
                 self._no_longer_waits(waiting.pop(0))
         except ReplicationError as error:
-            self._note_waiting(waiting, error)
-        if writer is not None and revisions:
+            self._note_waiting(waiting, len(unread), error)
+        if writer is not None and (to_seal.revisions or to_seal.waiting):
             self._warn_of_clock(writer.sealed_at)
         if self.head is not None and self._place is not None:
             self._copy(bucket, away, writer.written if writer else [])
+
+    def _read(self, marks: list[UnsealedWindow], in_time: Callable[[], bool]) -> Iterator[Revision]:
+        for mark in marks:
+            if not in_time():
+                self.left += 1
+                continue
+            try:
+                yield read_revision(self._ledger, mark)
+            except ReplicationError as error:
+                self.waits = True
+                self.warnings.append(f"Account {self.chain}, window {mark.window}: not sealed: {error}")
 
     def _newest_sealed_at(self) -> datetime | None:
         return None if self._newest is None else read_seal(self._newest, f"The newest seal of {self.chain}").sealed_at
@@ -179,12 +197,13 @@ class ChainSealing:
         # Another report may have sealed one of these revisions before the listing, and not have marked it yet.
         return head_at(self._ledger, self.chain, max(head.seq - SEALS_READ_AGAIN, 0))
 
-    def _note_waiting(self, waiting: list[Revision], error: ReplicationError) -> None:
-        if waiting or error.code in _RED_AT_ONCE:
-            message = f"Account {self.chain}: {len(waiting)} windows are not sealed: {error}"
+    def _note_waiting(self, waiting: list[Revision], unread: int, error: ReplicationError) -> None:
+        """`unread`: the number of windows that wait besides, and have their mark."""
+        if waiting or unread or error.code in _RED_AT_ONCE:
+            message = f"Account {self.chain}: {len(waiting) + unread} windows are not sealed: {error}"
             (self.problems if error.code in _RED_AT_ONCE else self.warnings).append(message)
+        self.waits |= bool(waiting or unread)
         for revision in waiting:
-            self.waits = True
             window = UnsealedWindow.of(revision.receipt)
             try:
                 window.write(self._ledger)

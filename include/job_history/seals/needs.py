@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from job_history.destinations.kind import DocumentStore
-from job_history.errors import TransientError
+from job_history.errors import ReplicationError, TransientError
 from job_history.ledger.status_file import SealHead
 from job_history.seals.signer import Signer
 
@@ -44,6 +44,18 @@ class Sealing:
     signer: Callable[[], Signer | None]
     place_of: Callable[[int], AccountPlace | None]
     witness_of: Callable[[int], Witness | None] = lambda _: None
+
+    def place_or_error(self, user_id: int) -> AccountPlace | None:
+        """Return the place of an account; if the accounts cannot be read, one whose `open` raises the error."""
+        try:
+            return self.place_of(user_id)
+        except ReplicationError as error:
+            unreadable = error
+
+        def away() -> DocumentStore | None:
+            raise unreadable
+
+        return AccountPlace("", away)
 
 
 @dataclass

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,8 +18,9 @@ from job_history.model.event_kind import EventKind
 from job_history.model.window import Window
 from job_history.seals.chain_sealing import ChainSealing
 from job_history.seals.needs import RED_AFTER, AccountPlace, NoTimeError, Sealing, SealReport
+from job_history.seals.order import in_order
 from job_history.seals.signer import Signer
-from job_history.seals.to_seal import RevisionsOfChain, ToSeal, of_chains
+from job_history.seals.to_seal import ChainToSeal, RevisionsOfChain, of_chains, to_seal
 from job_history.seals.unsealed import find_unsealed, unsealed_windows
 from job_history.seals.witness import show_to_witnesses
 from job_history.storage import Storage, at_once, one_after_another
@@ -33,6 +33,9 @@ DAYS_TO_COMPARE_ALL = 7
 
 MAX_SECONDS_FOR_BUCKETS = 600.0
 """A bucket that does not answer takes two minutes for each chain, and the report has half an hour for all accounts."""
+MAX_SECONDS_FOR_WAITING = 600.0
+"""No window of an earlier report is begun later: a seal takes half a second, and a day without a key leaves thousands.
+"""
 MAX_HEADS_LOGGED = 10
 """A line for each of ten thousand chains would bury what else is in the log."""
 
@@ -91,6 +94,7 @@ def seal_windows(
     """
     report = SealReport(heads=dict(hints))
     sealing = _with_time_limit(sealing, clock)
+    end = clock() + MAX_SECONDS_FOR_WAITING
     try:
         marks = set(unsealed_windows(ledger))
     except ReplicationError as error:
@@ -104,15 +108,14 @@ def seal_windows(
     except ReplicationError as error:
         failure = error
 
-    def seal(to_seal: RevisionsOfChain) -> ChainSealing:
-        chain, of_chain = to_seal
-        work = ChainSealing(ledger, sealing, chain, hints.get(str(chain)), now=now, marks=marks, whole=chain in whole)
-        work.run(of_chain, signer, failure)
+    def seal(each: ChainToSeal) -> ChainSealing:
+        hint, in_time = hints.get(str(each.chain)), lambda: clock() < end
+        work = ChainSealing(ledger, sealing, each.chain, hint, now=now, marks=marks, whole=each.chain in whole)
+        work.run(each, signer, failure, in_time)
         return work
 
-    waits, sealed = False, []
-    to_seal = ToSeal(ledger, revisions, marks, whole)
-    for done in one_after_another(seal, _in_order(to_seal, hints, now)):
+    waits, left, sealed = False, 0, []
+    for done in one_after_another(seal, in_order(to_seal(revisions, marks, whole), hints, now)):
         if done.head is not None:
             report.heads[str(done.chain)] = done.head
         report.warnings += done.warnings
@@ -120,10 +123,12 @@ def seal_windows(
         if done.warnings or done.problems:
             report.failing.add(str(done.chain))
         waits |= done.waits
+        left += done.left
         sealed.append(done.chain)
-    report.warnings += to_seal.unreadable
-    show_to_witnesses(sealing, report, sorted(sealed))
-    if waits or to_seal.unreadable:
+    if left:
+        report.warnings.append(f"{left} windows of earlier reports still wait for a seal. The next report seals them.")
+    show_to_witnesses(sealing, report, sorted(sealed), now, clock)
+    if waits or left:
         _add_overdue(ledger, report, now)
     return report
 
@@ -140,24 +145,6 @@ def _with_time_limit(sealing: Sealing, clock: Callable[[], float]) -> Sealing:
         return place if place is None or clock() < end else place._replace(open=no_time)
 
     return replace(sealing, place_of=place_of)
-
-
-def _in_order(
-    to_seal: Iterable[RevisionsOfChain], hints: dict[str, SealHead], now: datetime
-) -> Iterator[RevisionsOfChain]:
-    """Yield last those whose bucket did not take the seals before, each hour in another order, as time may end."""
-    failed_before: list[RevisionsOfChain] = []
-    for chain, revisions in to_seal:
-        hint = hints.get(str(chain))
-        if hint is not None and hint.not_copied_since is not None:
-            failed_before.append((chain, revisions))
-        else:
-            yield chain, revisions
-
-    def turn(each: RevisionsOfChain) -> bytes:
-        return hashlib.sha256(f"{each[0]} {now:%Y-%m-%dT%H}".encode()).digest()
-
-    yield from sorted(failed_before, key=turn)
 
 
 def log_seals(report: SealReport) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
 
-from job_history.errors import ReplicationError
+from job_history.errors import PermanentError
 from job_history.ledger.receipt import Receipt
 from job_history.ledger.receipt_store import Recorded, read_receipt
 from job_history.packed_records import in_groups
@@ -26,47 +27,36 @@ def chain_of(receipt: Receipt) -> ChainId:
     return ChainId(receipt.user_id, str(receipt.kind))
 
 
-class ToSeal:
-    """Yields each chain once, with all that waits in it; `unreadable` has a message for each window that stays unsealed
-    because its receipt cannot be read.
+class ChainToSeal(NamedTuple):
+    """A chain, revisions of its windows, and other windows of it that earlier reports could not seal."""
 
-    `whole`: chains that are gone through also without a revision.
+    chain: ChainId
+    revisions: list[Revision]
+    waiting: list[UnsealedWindow]
+
+
+def to_seal(
+    revisions: Iterable[RevisionsOfChain], marks: Iterable[UnsealedWindow], whole: Iterable[ChainId]
+) -> Iterator[ChainToSeal]:
+    """Yield each chain once, with all that waits in it. `whole`: chains that are gone through without that, too."""
+    waiting: dict[ChainId, list[UnsealedWindow]] = {chain: [] for chain in whole}
+    for mark in sorted(marks):
+        waiting.setdefault(ChainId(mark.user_id, str(mark.kind)), []).append(mark)
+    for chain, of_chain in revisions:
+        of_run = {UnsealedWindow.of(each.receipt) for each in of_chain}
+        yield ChainToSeal(chain, of_chain, [mark for mark in waiting.pop(chain, []) if mark not in of_run])
+    for chain, marked in waiting.items():
+        yield ChainToSeal(chain, [], marked)
+
+
+def read_revision(ledger: Storage, mark: UnsealedWindow) -> Revision:
+    """Return the newest revision of a window that waits for its seal.
+
+    Raises PermanentError or TransientError: its receipt is gone, or cannot be read.
     """
-
-    def __init__(
-        self,
-        ledger: Storage,
-        revisions: Iterable[RevisionsOfChain],
-        marks: Iterable[UnsealedWindow],
-        whole: Iterable[ChainId],
-    ) -> None:
-        self.unreadable: list[str] = []
-        self._ledger = ledger
-        self._revisions = revisions
-        self._waiting: dict[ChainId, list[UnsealedWindow]] = {chain: [] for chain in whole}
-        for mark in sorted(marks):
-            self._waiting.setdefault(ChainId(mark.user_id, str(mark.kind)), []).append(mark)
-
-    def __iter__(self) -> Iterator[RevisionsOfChain]:
-        for chain, revisions in self._revisions:
-            of_run = {UnsealedWindow.of(each.receipt) for each in revisions}
-            waiting = [mark for mark in self._waiting.pop(chain, []) if mark not in of_run]
-            yield chain, [*revisions, *self._read(waiting)]
-        for chain, waiting in self._waiting.items():
-            yield chain, list(self._read(waiting))
-
-    def _read(self, waiting: Iterable[UnsealedWindow]) -> Iterator[Revision]:
-        for mark in waiting:
-            about = f"Account {mark.user_id}/{mark.kind}, window {mark.window}: not sealed"
-            try:
-                receipt = read_receipt(self._ledger, mark.user_id, mark.kind, mark.window)
-            except ReplicationError as error:
-                self.unreadable.append(f"{about}: {error}")
-                continue
-            if receipt is not None:
-                yield Revision(receipt, is_new=False)
-                continue
-            self.unreadable.append(
-                f"{about}: its receipt is gone. Restore it, or run the window again. "
-                f"{self._ledger.url(mark.path)} notes that it waits."
-            )
+    receipt = read_receipt(ledger, mark.user_id, mark.kind, mark.window)
+    if receipt is None:
+        raise PermanentError(
+            f"its receipt is gone. Restore it, or run the window again. {ledger.url(mark.path)} notes that it waits."
+        )
+    return Revision(receipt, is_new=False)

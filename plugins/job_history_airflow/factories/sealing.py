@@ -14,6 +14,7 @@ from job_history.errors import PermanentError, ReplicationError, TransientError
 from job_history.errors.catalogue import finding
 from job_history.errors.code import Code
 from job_history.errors.finding import Finding
+from job_history.http.retry import Retries
 from job_history_airflow.factories.connections import connection_of_type, find_connection
 from job_history_airflow.settings import SECTION, load_accounts, read_signing_conn_id
 from job_history_verify.layout import SEALS
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 WITNESS_TYPE = "sumo_logic"
 _NAMED_BY = f"[{SECTION}] signing_conn_id"
+# All accounts wait for a witness, and the next report shows it the heads again: at most 110 s. The source itself gives
+# up on a request after 30 s.
+_WITNESS_RETRIES = Retries(attempts=2, first_throttled=20.0, longest_asked=30.0)
+_WITNESS_SECONDS = 40.0
 _STORES_KEPT = 16
 _PROBE = b"A preflight shows with this file that seals can be copied here.\n"
 _PROBE_PATH = f"{SEALS}/preflight.txt"
@@ -63,7 +68,7 @@ def _send(conn_id: str, label: str, body: bytes) -> None:
     from job_history_airflow.hooks.sumo_logic import SumoLogicHook
 
     _witness_connection(conn_id, label)
-    SumoLogicHook(conn_id).get_conn().send(body)
+    SumoLogicHook(conn_id, retries=_WITNESS_RETRIES, max_seconds=_WITNESS_SECONDS).get_conn().send(body)
 
 
 def _witness_connection(conn_id: str, label: str) -> Connection:

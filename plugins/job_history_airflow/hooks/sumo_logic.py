@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
-from job_history.destinations.sumo_logic import Endpoint, HttpSource, endpoint_of
+from job_history.destinations.sumo_logic import RETRIES, Endpoint, HttpSource, endpoint_of
 from job_history.errors import ReplicationError
 from job_history.errors.code import Severity
+from job_history.http.retry import Retries
 from job_history.http.session import http_session
 from job_history.preflight.sumo_logic import check_sumo_logic
 
@@ -24,6 +25,8 @@ class SumoLogicHook(BaseHook):
 
     :param sumo_logic_conn_id: the Airflow connection
     :param headers: of every request, such as `X-Sumo-Category`; the source's own settings apply to what is left out
+    :param retries: the number of attempts, and the waits between them
+    :param max_seconds: of one request; None for those of any client
     """
 
     conn_name_attr = "sumo_logic_conn_id"
@@ -32,11 +35,18 @@ class SumoLogicHook(BaseHook):
     hook_name = "Sumo Logic"
 
     def __init__(
-        self, sumo_logic_conn_id: str = default_conn_name, *, headers: Mapping[str, str] | None = None
+        self,
+        sumo_logic_conn_id: str = default_conn_name,
+        *,
+        headers: Mapping[str, str] | None = None,
+        retries: Retries = RETRIES,
+        max_seconds: float | None = None,
     ) -> None:
         super().__init__()
         self.sumo_logic_conn_id = sumo_logic_conn_id
         self.headers = dict(headers or {})
+        self.retries = retries
+        self.max_seconds = max_seconds
 
     def get_conn(self) -> HttpSource:
         """Return a client of the source.
@@ -44,7 +54,8 @@ class SumoLogicHook(BaseHook):
         Raises PermanentError: the connection holds no usable URL, or names certificate authorities that cannot be used.
         """
         verify = self.get_connection(self.sumo_logic_conn_id).extra_dejson.get("verify")
-        return HttpSource(self.endpoint(), http_session(verify=verify), headers=self.headers)
+        session = http_session(verify=verify, max_seconds=self.max_seconds)
+        return HttpSource(self.endpoint(), session, headers=self.headers, retries=self.retries)
 
     def endpoint(self) -> Endpoint:
         """Return the source's address, and mask its secrets in all logs from now on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -70,6 +71,9 @@ def test_a_pause_of_more_than_five_minutes_ends_the_loop() -> None:
 
     with pytest.raises(TransientError, match="asks for a pause of 301 s; this was attempt 1 of 6"):
         run([far], workato.RETRIES)
+    near = replace(far, retry_after=31.0)
+    with pytest.raises(TransientError, match="asks for a pause of 31 s; this was attempt 1 of 2"):
+        run([near], Retries(attempts=2, first_throttled=20.0, longest_asked=30.0))
 
 
 def test_a_refusal_is_not_repeated() -> None:
