@@ -23,7 +23,7 @@ from job_history.seals.signer import Signer
 from job_history.seals.to_seal import ChainToSeal, RevisionsOfChain, of_chains, to_seal
 from job_history.seals.unsealed import find_unsealed, unsealed_windows
 from job_history.seals.witness import show_to_witnesses
-from job_history.storage import Storage, at_once, one_after_another
+from job_history.storage import Storage, as_they_end, at_once
 from job_history_verify.layout import ChainId
 
 log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ def seal_windows(
         return work
 
     waits, left, sealed = False, 0, []
-    for done in one_after_another(seal, in_order(to_seal(revisions, marks, whole), hints, now)):
+    for done in as_they_end(seal, in_order(to_seal(revisions, marks, whole), hints, now)):
         if done.head is not None:
             report.heads[str(done.chain)] = done.head
         report.warnings += done.warnings
