@@ -6,10 +6,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from threading import Semaphore
 
 from job_history.accounts.account import Account
 from job_history.errors.code import Severity
@@ -21,6 +19,7 @@ from job_history.pipeline.time_of_plan import Budget, TimeOfPlan
 from job_history.preflight.check import CHECKS_AT_ONCE, Check, run_check
 from job_history.preflight.notes import PreflightNotes
 from job_history.progress import readable_ids
+from job_history.storage import as_they_end
 
 log = logging.getLogger(__name__)
 
@@ -95,30 +94,29 @@ class _Checks:
         """
         if not accounts:
             return []
-        room = Semaphore(2 * CHECKS_AT_ONCE)
-        begun: list[tuple[Account, Future[Findings]]] = []
 
-        def check_and_note(account: Account, check: Check) -> Findings:
+        def to_check(is_over: Callable[[], bool]) -> Iterator[tuple[Account, Check]]:
+            for account in accounts:
+                if is_over():
+                    return
+                yield account, self._check_of(account)
+
+        def check_and_note(each: tuple[Account, Check]) -> tuple[int, Findings]:
+            account, check = each
             found = run_check(check, f"Account {account.label}")
             note(account, found)
-            return found
+            return account.user_id, found
 
-        with time.spent(self._clock) as is_over, ThreadPoolExecutor(CHECKS_AT_ONCE) as threads:
-            for account in accounts:
-                room.acquire()
-                if is_over():
-                    break
-                future = threads.submit(check_and_note, account, self._check_of(account))
-                future.add_done_callback(lambda _: room.release())
-                begun.append((account, future))
-        if left := accounts[len(begun) :]:
+        with time.spent(self._clock) as is_over:
+            found = dict(as_they_end(check_and_note, to_check(is_over), at_once=CHECKS_AT_ONCE))
+        if left := [account for account in accounts if account.user_id not in found]:
             log.warning(
                 "Preflight: %s accounts were not checked, because other checks took too long: %s. Another hour begins "
                 "with other accounts.",
                 f"{len(left):,}",
                 readable_ids(account.user_id for account in left),
             )
-        return [(account, future.result()) for account, future in begun]
+        return [(account, found[account.user_id]) for account in accounts if account.user_id in found]
 
 
 def _errors(findings: Findings) -> Findings:
