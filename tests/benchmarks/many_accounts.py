@@ -180,7 +180,7 @@ class Tasks:
     @property
     def peaks(self) -> dict[str, float]:
         """Return the peak of each task in MB: of a mapped one, that of its largest instance."""
-        return {task: max(each.peak_bytes for each in several) / 1e6 for task, several in self.by_id.items()}
+        return {task: max(each.peak_bytes for each in several) / 1e6 for task, several in self.by_id.items() if several}
 
     @property
     def largest_task(self) -> str:

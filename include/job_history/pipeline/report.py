@@ -216,6 +216,9 @@ def _remember_accounts(ledger: Storage, plans: list[Plan]) -> None:
         return KnownAccounts({each: settings[each] for each in settings if not whole_list or each in considered})
 
     update_known_accounts(ledger, change)
+    for plan in plans:
+        # Those of ten thousand new accounts have 7 MB, and nothing more asks for them.
+        plan.settings = {}
 
 
 def _log_warnings(plans: list[Plan], receipts: Collection[Receipt], ledger: Storage) -> None:

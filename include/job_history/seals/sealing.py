@@ -36,6 +36,8 @@ MAX_SECONDS_FOR_BUCKETS = 600.0
 MAX_SECONDS_FOR_WAITING = 600.0
 """No window of an earlier report is begun later: a seal takes half a second, and a day without a key leaves thousands.
 """
+CHAINS_AT_ONCE = 40
+"""Each thread takes 0.3 MB, and a report has the memory of ten thousand accounts besides."""
 MAX_HEADS_LOGGED = 10
 """A line for each of ten thousand chains would bury what else is in the log."""
 
@@ -115,7 +117,7 @@ def seal_windows(
         return work
 
     waits, left, sealed = False, 0, []
-    for done in as_they_end(seal, in_order(to_seal(revisions, marks, whole), hints, now)):
+    for done in as_they_end(seal, in_order(to_seal(revisions, marks, whole), hints, now), at_once=CHAINS_AT_ONCE):
         if done.head is not None:
             report.heads[str(done.chain)] = done.head
         report.warnings += done.warnings

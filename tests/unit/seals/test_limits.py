@@ -23,7 +23,6 @@ from job_history.seals.sealing import seal_windows
 from job_history.seals.to_seal import ChainToSeal, of_chains
 from job_history.seals.unsealed import find_unsealed, unsealed_windows
 from job_history.seals.window_seal import Revision
-from job_history.storage import as_they_end
 from job_history_verify.layout import ChainId
 
 
@@ -36,7 +35,7 @@ def one(tmp_path: Path) -> Installation:
 def test_witnesses_that_hang_hold_a_report_for_a_limited_time_each_hour_in_another_order(
     one: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(as_they_end.__kwdefaults__, "at_once", 2)
+    monkeypatch.setattr("job_history.seals.sealing.CHAINS_AT_ONCE", 2)
     seconds, asked, lock = [0.0], list[int](), threading.Lock()
 
     def hang(user_id: int, _: bytes) -> None:
@@ -107,7 +106,7 @@ def test_windows_that_wait_hold_a_report_for_a_limited_time_and_all_are_sealed_i
     one: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leave_unsealed(one, hours=2)
-    monkeypatch.setitem(as_they_end.__kwdefaults__, "at_once", 2)
+    monkeypatch.setattr("job_history.seals.sealing.CHAINS_AT_ONCE", 2)
     seconds, lock = [0.0], threading.Lock()
 
     def slow() -> float:

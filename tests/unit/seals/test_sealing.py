@@ -31,7 +31,7 @@ from job_history.seals.sealing import SealsOfRun, log_seals, seal_windows
 from job_history.seals.signer import KeySigner
 from job_history.seals.to_seal import of_chains
 from job_history.seals.unsealed import UnsealedWindow, unsealed_windows
-from job_history.storage import as_they_end, local_storage
+from job_history.storage import local_storage
 
 
 @pytest.fixture
@@ -428,7 +428,7 @@ def test_the_log_has_the_heads_of_few_chains_and_of_many_only_those_that_fail(
 def test_buckets_that_hang_hold_a_report_for_a_limited_time_and_delay_no_other_account_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(as_they_end.__kwdefaults__, "at_once", 2)
+    monkeypatch.setattr("job_history.seals.sealing.CHAINS_AT_ONCE", 2)
     ledger, bucket = local_storage(tmp_path / "ledger"), local_storage(tmp_path / "bucket")
     answering, hanging = range(1, 11), range(101, 131)
     seconds, asked, lock = [0.0], [0], threading.Lock()
