@@ -37,7 +37,7 @@ def _is_unsigned(findings: Findings) -> bool:
 
 
 def print_line(out: TextIO, text: str) -> None:
-    """Print a line; `?` stands for what a terminal would obey or cannot show, as in the key of a document."""
+    """Print a line; `?` replaces what a terminal would obey or cannot show, as in the key of a document."""
     encoding = getattr(out, "encoding", None) or "utf-8"
     shown = "".join(letter if letter.isprintable() else "?" for letter in text)
     out.write(shown.encode(encoding, "replace").decode(encoding) + "\n")

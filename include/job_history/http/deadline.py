@@ -48,7 +48,7 @@ class EndableAdapter(HTTPAdapter):
             self.end()
 
     def end(self) -> None:
-        """Break the connection under way: whoever waits for it gets an error, or the end of the answer."""
+        """Break the connection under way: what waits for it gets an error, or the end of the answer."""
         self._is_ended = True
         if self._socket is not None:
             with suppress(OSError):

@@ -112,7 +112,10 @@ def report(
         windows.add(plan)
     problems += windows.problems
     problems += [problem for receipt in receipts for problem in receipt_problems(receipt, quarantine_threshold)]
-    if plans and len(plans) == len(destinations):
+    has_all_plans = bool(plans) and len(plans) == len(destinations)
+    # A run that replicates nothing of an account must not reassure a watch.
+    is_planned = has_all_plans and not any(plan.faults for plan in plans)
+    if has_all_plans:
         problems += planning_problems(plans)
         _remember_accounts(ledger, plans)
     problems += delete_old_runs(staging, finished_at - STAGED_FILES_KEPT)
@@ -129,11 +132,11 @@ def report(
     status = update_status(
         ledger,
         plans=plans,
-        whole_list=_is_planned(plans, destinations) and all(plan.whole_list for plan in plans),
+        whole_list=is_planned and all(plan.whole_list for plan in plans),
         newest=newest,
         marks=closing.marks.windows,
         reconciled=reconciled,
-        expected=expected if expected and _is_planned(plans, destinations) else ExpectedBy(),
+        expected=expected if expected and is_planned else ExpectedBy(),
         now=datetime.now(UTC),
         seals=sealed,
     )
@@ -142,7 +145,7 @@ def report(
         problems += log_findings(reconciled, receipts, left) + open_problems(reconciled, receipts, closing.marks)
         if len(reconciled) == len(destinations) and all(findings.looks_back for findings in reconciled):
             note_finished(ledger, reconciled)
-    rest_of = _rest(plans, receipts) if plans and len(plans) == len(destinations) else _NOT_ALL_PLANNED
+    rest_of = _rest(plans, receipts) if has_all_plans else _NOT_ALL_PLANNED
     log_run_summary(receipts, problems, rest_of, status_url)
     _log_warnings(plans, receipts, ledger)
     log_seals(sealed)
@@ -177,11 +180,6 @@ def _read_findings(files: RunFiles, destinations: list[str]) -> tuple[list[Findi
         if findings is not None:
             found.append(findings)
     return found, problems
-
-
-def _is_planned(plans: list[Plan], destinations: list[str]) -> bool:
-    """Return whether each account was planned: a run that replicates nothing of one must not reassure a watch."""
-    return bool(plans) and len(plans) == len(destinations) and not any(plan.faults for plan in plans)
 
 
 def _not_repaired(

@@ -147,15 +147,17 @@ def test_closed_windows_are_read_as_they_were_saved(run: Run) -> None:
     assert list(closed_file.read()) == []
 
 
+class Busy(Storage):
+    """A ledger that cannot write the receipts of one account."""
+
+    def create(self, path: str, content: bytes) -> bool:
+        if path.startswith("receipts/1/"):
+            raise TransientError("busy")
+        return super().create(path, content)
+
+
 def test_a_store_that_fails_for_one_window_lets_the_others_be_closed(run: Run) -> None:
     """`close` leaves it to the report: if it failed, no large account and none that failed would get a task."""
-
-    class Busy(Storage):
-        def create(self, path: str, content: bytes) -> bool:
-            if path.startswith("receipts/1/"):
-                raise TransientError("busy")
-            return super().create(path, content)
-
     free, run.ledger = run.ledger, Busy(run.ledger.files, run.ledger.root)
     for user_id in range(1, 41):
         run.add(user_id, jobs=False)
@@ -171,13 +173,6 @@ def test_a_store_that_fails_for_one_window_lets_the_others_be_closed(run: Run) -
 
 def test_a_receipt_that_no_try_can_write_is_a_problem_of_its_window_alone(run: Run) -> None:
     """Else nothing would be sealed, no status written and nothing notified, for one account."""
-
-    class Busy(Storage):
-        def create(self, path: str, content: bytes) -> bool:
-            if path.startswith("receipts/1/"):
-                raise TransientError("busy")
-            return super().create(path, content)
-
     run.ledger = Busy(run.ledger.files, run.ledger.root)
     run.add(1, jobs=False)
     run.add(2, jobs=False)
